@@ -1,0 +1,61 @@
+/** The error catalogue: what a client is told, with which HTTP status, and whether trying again can help. */
+
+export type Retry = 'never' | 'later' | 'at once';
+
+export const errors = {
+  badRequest: { status: 400, retry: 'never', text: 'the request is not valid' },
+  malformedBody: { status: 400, retry: 'never', text: 'failed to parse JSON input' },
+  missingToken: { status: 403, retry: 'never', text: 'permission denied' },
+  permissionDenied: { status: 403, retry: 'never', text: 'permission denied' },
+  invalidToken: { status: 403, retry: 'never', text: 'permission denied' },
+  notFound: { status: 404, retry: 'never', text: '' },
+  noHandler: { status: 404, retry: 'never', text: 'no handler for route' },
+  unsupportedPath: { status: 404, retry: 'never', text: 'unsupported path' },
+  unsupportedOperation: { status: 405, retry: 'never', text: 'unsupported operation' },
+  conflict: { status: 409, retry: 'never', text: 'the state has changed' },
+  behindIndex: { status: 412, retry: 'later', text: 'this node has not reached the requested index' },
+  bodyTooLarge: { status: 413, retry: 'never', text: 'the request body is too large' },
+  tooManyRequests: { status: 429, retry: 'later', text: 'too many requests' },
+  internal: { status: 500, retry: 'later', text: 'internal error' },
+  auditFailed: { status: 500, retry: 'later', text: 'no audit device could record the request' },
+  sealed: { status: 503, retry: 'later', text: 'Vault is sealed' },
+  notInitialized: { status: 503, retry: 'later', text: 'server is not yet initialized' },
+  hubUnreachable: { status: 503, retry: 'later', text: 'the hub cannot be reached: reads go on, writes wait for it' },
+  hubRefused: { status: 403, retry: 'never', text: 'the hub refused the forwarded request' },
+  elsewhere: { status: 503, retry: 'never', text: 'this belongs to another region' },
+  timeout: { status: 503, retry: 'later', text: 'the request took too long' },
+  shuttingDown: { status: 503, retry: 'at once', text: 'this node is shutting down' },
+  keyTooLong: { status: 400, retry: 'never', text: 'the path is too long' },
+  compacted: { status: 410, retry: 'never', text: 'the log no longer reaches back to that index: start from a snapshot' },
+  unknownPosition: { status: 409, retry: 'never', text: 'that index is not part of this history' },
+  formatVersion: { status: 500, retry: 'never', text: 'written by another format version' },
+  corrupt: { status: 500, retry: 'never', text: 'a stored record is damaged' },
+  storeClosed: { status: 503, retry: 'later', text: 'the store is closed' },
+  invalidConfig: { status: 400, retry: 'never', text: 'the configuration is not valid' },
+} as const satisfies Readonly<Record<string, { status: number; retry: Retry; text: string }>>;
+
+export type ErrorCode = keyof typeof errors;
+
+/** An error of the catalogue. `message` is shown to the client: it names the thing and the remedy, never a secret. */
+export class LockstepError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retry: Retry;
+
+  constructor(code: ErrorCode, message: string = errors[code].text, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'LockstepError';
+    this.code = code;
+    this.status = errors[code].status;
+    this.retry = errors[code].retry;
+  }
+}
+
+/** `throw fail('permissionDenied')`; a message replaces the catalogue's text where it can name more. */
+export function fail(code: ErrorCode, message?: string, options?: ErrorOptions): LockstepError {
+  return new LockstepError(code, message, options);
+}
+
+export function isLockstepError(error: unknown, code?: ErrorCode): error is LockstepError {
+  return error instanceof LockstepError && (code === undefined || error.code === code);
+}
