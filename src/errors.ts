@@ -26,7 +26,11 @@ export const errors = {
   timeout: { status: 503, retry: 'later', text: 'the request took too long' },
   shuttingDown: { status: 503, retry: 'at once', text: 'this node is shutting down' },
   keyTooLong: { status: 400, retry: 'never', text: 'the path is too long' },
-  compacted: { status: 410, retry: 'never', text: 'the log no longer reaches back to that index: start from a snapshot' },
+  compacted: {
+    status: 410,
+    retry: 'never',
+    text: 'the log no longer reaches back to that index: start from a snapshot',
+  },
   unknownPosition: { status: 409, retry: 'never', text: 'that index is not part of this history' },
   formatVersion: { status: 500, retry: 'never', text: 'written by another format version' },
   corrupt: { status: 500, retry: 'never', text: 'a stored record is damaged' },

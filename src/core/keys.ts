@@ -1,0 +1,46 @@
+/**
+ * The key layout: `<class>/<namespace id>/<area>/…`. The class decides where a record may go:
+ *
+ * - `h` hub-only: never leaves the hub (enrolment CA, registry of regions, join tokens).
+ * - `s` shared: written at the hub, replicated to the regions whose filter admits it.
+ * - `l` local: this node's own (tokens, leases, cubbyholes, audit).
+ *
+ * What is not declared here is hub-only. Keys lie on disk in clear: tokens, accessors and secret-ids appear only as keyed
+ * HMACs. `seal/…` lies outside the barrier.
+ */
+export type KeyClass = 'h' | 's' | 'l';
+
+export const ROOT_NAMESPACE = 'root';
+
+export const keys = {
+  mounts: (cls: KeyClass, ns: string) => `${cls}/${ns}/mounts/`,
+  mount: (cls: KeyClass, ns: string, uuid: string) => `${cls}/${ns}/mounts/${uuid}`,
+  /** All data of one mount in one class. */
+  data: (cls: KeyClass, ns: string, uuid: string) => `${cls}/${ns}/data/${uuid}/`,
+  /** Mounts whose data is being deleted: an explicit order, so that a missing mount never reads as one. */
+  removals: (ns: string) => `l/${ns}/removals/`,
+  policies: (ns: string) => `s/${ns}/policies/`,
+  policy: (ns: string, name: string) => `s/${ns}/policies/${name}`,
+  tokens: (ns: string) => `l/${ns}/tokens/`,
+  token: (ns: string, key: string) => `l/${ns}/tokens/${key}`,
+  accessors: (ns: string) => `l/${ns}/accessors/`,
+  accessor: (ns: string, key: string) => `l/${ns}/accessors/${key}`,
+  children: (ns: string, parent: string) => `l/${ns}/children/${parent}/`,
+  /** Due work by time: `<bucket>` is a fixed-width millisecond time, so key order is time order. */
+  expiries: (ns: string) => `l/${ns}/expiry/`,
+  expiry: (ns: string, at: number, key: string) => `l/${ns}/expiry/${String(at).padStart(15, '0')}/${key}`,
+  revocations: (ns: string) => `l/${ns}/revocations/`,
+  audits: `l/${ROOT_NAMESPACE}/audit/`,
+  audit: (path: string) => `l/${ROOT_NAMESPACE}/audit/${path}`,
+  /** Secrets of this node: HMAC keys of the token store. */
+  salt: (name: string) => `l/${ROOT_NAMESPACE}/salts/${name}`,
+  /** At the hub. */
+  regions: `h/${ROOT_NAMESPACE}/regions/`,
+  region: (name: string) => `h/${ROOT_NAMESPACE}/regions/${name}`,
+  clusterCa: `h/${ROOT_NAMESPACE}/cluster-ca`,
+  /** At a region: its place in the hub's log, and its identity at the hub. */
+  hubCursor: `l/${ROOT_NAMESPACE}/hub/cursor`,
+  hubIdentity: `l/${ROOT_NAMESPACE}/hub/identity`,
+  consumers: `l/${ROOT_NAMESPACE}/consumers/`,
+  consumer: (id: string) => `l/${ROOT_NAMESPACE}/consumers/${id}`,
+} as const;

@@ -1,0 +1,55 @@
+/** A mount's window on the store: its own keys only, the prefix added and taken away here. */
+import { fail } from '../../errors.ts';
+import type { Compartment } from '../../framework/plugin.ts';
+import type { Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
+
+type Reads = Pick<Snapshot, 'get' | 'list' | 'children'>;
+
+function below(prefix: string, page: Page): Page {
+  return page.after === undefined ? page : { limit: page.limit, after: prefix + page.after };
+}
+
+function reads(source: Reads, prefix: string): Reads {
+  return {
+    get: (key) => source.get(prefix + key),
+    list: (key, page) => source.list(prefix + key, below(prefix, page)).map((found) => found.slice(prefix.length)),
+    children: (key, page) => source.children(prefix + key, page),
+  };
+}
+
+function scoped(tx: Transaction, prefix: string): Transaction {
+  return {
+    ...reads(tx, prefix),
+    put: (key, value) => {
+      tx.put(prefix + key, value);
+    },
+    delete: (key) => {
+      tx.delete(prefix + key);
+    },
+  };
+}
+
+export interface CompartmentOptions {
+  readonly store: Store;
+  readonly prefix: string;
+  /** A region takes no shared writes: only the hub's log does. */
+  readonly writable: boolean;
+}
+
+export function compartment({ store, prefix, writable }: CompartmentOptions): Compartment {
+  const at = <T>(read: (source: Reads) => T): T => {
+    using snapshot = store.snapshot();
+    return read(snapshot);
+  };
+  return {
+    writable,
+    get: (key) => at((source) => source.get(prefix + key)),
+    list: (key, page) => at((source) => reads(source, prefix).list(key, page)),
+    children: (key, page) => at((source) => source.children(prefix + key, page)),
+    transact: async (work) => {
+      if (!writable) throw fail('hubUnreachable', 'this data is written at the hub alone');
+      const { value } = await store.transact((tx) => work(scoped(tx, prefix)));
+      return value;
+    },
+  };
+}

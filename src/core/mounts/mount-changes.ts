@@ -1,0 +1,156 @@
+/** Changes to the mount tables: enable, tune, move, disable. Each is one transaction on the shared class. */
+import { fail } from '../../errors.ts';
+import { randomBytes, uuid } from '../../lib/crypto/random.ts';
+import { decodeRecord, encodeRecord } from '../../lib/record.ts';
+import type { Store, Transaction } from '../../storage/store.ts';
+import { keys } from '../keys.ts';
+import { BUILT_IN, isBuiltIn, requestPath, type MountConfig, type MountRecord, type MountTableName } from './mount.ts';
+
+export interface MountSpec {
+  readonly table: MountTableName;
+  /** With a closing slash. */
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly local: boolean;
+  readonly sealWrap: boolean;
+  readonly externalEntropyAccess: boolean;
+  readonly options: Readonly<Record<string, string>> | null;
+  readonly config: MountConfig;
+}
+
+const PAGE = 500;
+/** Paths below which nobody mounts. */
+const RESERVED = ['auth/', 'sys/', 'cubbyhole/', 'identity/', 'token/'];
+
+export function newMount(spec: MountSpec, id: string = uuid()): MountRecord {
+  return {
+    ...spec,
+    uuid: id,
+    accessor: `${spec.table === 'auth' ? 'auth_' : ''}${spec.type}_${randomBytes(4).toString('hex')}`,
+    salt: randomBytes(32).toString('base64'),
+  };
+}
+
+function records(tx: Transaction, namespace: string): readonly MountRecord[] {
+  const found: MountRecord[] = [];
+  for (const cls of ['l', 's'] as const) {
+    const prefix = keys.mounts(cls, namespace);
+    for (let after: string | undefined; ;) {
+      const page = tx.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      for (const key of page) {
+        const value = tx.get(key);
+        if (value !== undefined) found.push(decodeRecord<MountRecord>(value));
+      }
+      if (page.length < PAGE) break;
+      after = page.at(-1);
+    }
+  }
+  return found;
+}
+
+function assertFree(tx: Transaction, namespace: string, candidate: MountRecord): void {
+  const wanted = requestPath(candidate);
+  if (candidate.table === 'secret' && RESERVED.some((path) => wanted.startsWith(path)) && !isBuiltIn(candidate)) {
+    throw fail('badRequest', `cannot mount under "${wanted}": the path is reserved`);
+  }
+  for (const record of records(tx, namespace)) {
+    const taken = requestPath(record);
+    if (record.uuid === candidate.uuid) continue;
+    if (wanted.startsWith(taken) || taken.startsWith(wanted)) {
+      throw fail('badRequest', `path is already in use at ${taken}`);
+    }
+  }
+}
+
+export class MountChanges {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Throws `badRequest` when the path is taken, lies below or above another mount, or is reserved. */
+  async enable(namespace: string, spec: MountSpec): Promise<MountRecord> {
+    const record = newMount(spec);
+    await this.#store.transact((tx) => {
+      assertFree(tx, namespace, record);
+      tx.put(keys.mount('s', namespace, record.uuid), encodeRecord(record));
+    });
+    return record;
+  }
+
+  /** The mounts that every node has of its own. Once, when the node is initialised. */
+  async enableBuiltIn(namespace: string, config: MountConfig): Promise<void> {
+    await this.#store.transact((tx) => {
+      for (const [type, { table, path }] of Object.entries(BUILT_IN)) {
+        const key = keys.mount('l', namespace, type);
+        if (tx.get(key) !== undefined) continue;
+        const description = BUILT_IN_DESCRIPTIONS[type] ?? '';
+        const local = type === 'cubbyhole';
+        const spec: MountSpec = {
+          ...{ table, path, description, local, config },
+          ...{ type: type === 'sys' ? 'system' : type, sealWrap: false, externalEntropyAccess: false, options: null },
+        };
+        tx.put(key, encodeRecord(newMount(spec, type)));
+      }
+    });
+  }
+
+  /** `change` gets the record of now and gives the new one. */
+  async change(namespace: string, id: string, change: (record: MountRecord) => MountRecord): Promise<void> {
+    await this.#store.transact((tx) => {
+      const key = keys.mount(isBuiltIn({ uuid: id }) ? 'l' : 's', namespace, id);
+      const found = tx.get(key);
+      if (found === undefined) throw fail('badRequest', 'no matching mount: it was disabled meanwhile');
+      const before = decodeRecord<MountRecord>(found);
+      const after = change(before);
+      if (requestPath(before) !== requestPath(after)) assertFree(tx, namespace, after);
+      tx.put(key, encodeRecord(after));
+    });
+  }
+
+  /** The mount is gone when this resolves; its data is deleted in short transactions, also over a restart. */
+  async disable(namespace: string, record: MountRecord): Promise<void> {
+    if (isBuiltIn(record)) throw fail('badRequest', `cannot disable "${requestPath(record)}"`);
+    await this.#store.transact((tx) => {
+      tx.delete(keys.mount('s', namespace, record.uuid));
+      tx.put(keys.removals(namespace) + record.uuid, encodeRecord({ path: requestPath(record) }));
+    });
+    await this.#remove(namespace, record.uuid);
+  }
+
+  /** Goes on with removals that a crash cut off. Follows explicit orders alone, never a mount that is missing. */
+  async resumeRemovals(namespace: string): Promise<void> {
+    for (;;) {
+      using snapshot = this.#store.snapshot();
+      const pending = snapshot.list(keys.removals(namespace), { limit: 1 });
+      const [first] = pending;
+      if (first === undefined) return;
+      await this.#remove(namespace, first.slice(keys.removals(namespace).length));
+    }
+  }
+
+  async #remove(namespace: string, id: string): Promise<void> {
+    for (const cls of ['s', 'l'] as const) {
+      const prefix = keys.data(cls, namespace, id);
+      for (let more = true; more;) {
+        const { value } = await this.#store.transact((tx) => {
+          const page = tx.list(prefix, { limit: PAGE });
+          for (const key of page) tx.delete(key);
+          return page.length === PAGE;
+        });
+        more = value;
+      }
+    }
+    await this.#store.transact((tx) => {
+      tx.delete(keys.removals(namespace) + id);
+    });
+  }
+}
+
+const BUILT_IN_DESCRIPTIONS: Readonly<Record<string, string>> = {
+  sys: 'system endpoints used for control, policy and debugging',
+  cubbyhole: 'per-token private secret storage',
+  token: 'token based credentials',
+};

@@ -1,0 +1,152 @@
+/**
+ * The mounts of this node: a cache of the mount records, with each plug-in opened and its paths compiled. It follows the
+ * change batches, so a mount that arrives from the hub comes up as one made here does.
+ */
+import type { AnyPlugin, MountView } from '../../framework/plugin.ts';
+import { compileRouter, type Router } from '../../framework/router.ts';
+import { hmacSha256, takeKey } from '../../lib/crypto/hash.ts';
+import { decodeRecord } from '../../lib/record.ts';
+import type { Batch, Snapshot, Store } from '../../storage/store.ts';
+import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
+import type { PluginRegistry } from '../registry-contract.ts';
+import { compartment } from './compartment.ts';
+import { requestPath, type MountConfig, type MountRecord } from './mount.ts';
+
+export interface Mounted {
+  readonly record: MountRecord;
+  readonly namespace: string;
+  /** `secret/`, `auth/approle/`. */
+  readonly path: string;
+  readonly plugin: AnyPlugin;
+  readonly instance: unknown;
+  readonly router: Router<unknown>;
+}
+
+export interface Routed {
+  readonly mounted: Mounted;
+  /** The path below the mount. */
+  readonly rest: string;
+}
+
+export interface MountTableOptions {
+  readonly store: Store;
+  readonly registry: PluginRegistry;
+  readonly region: string;
+  /** Whether shared data may be written on this node. */
+  readonly hub: boolean;
+  readonly ttl: (config: MountConfig) => { readonly default: number; readonly max: number };
+  readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+const MOUNT_KEY = /^[sl]\/([^/]+)\/mounts\/([^/]+)$/;
+
+export class MountTable implements Disposable {
+  readonly #options: MountTableOptions;
+  /** By namespace and request path. */
+  readonly #byPath = new Map<string, Mounted>();
+  readonly #byUuid = new Map<string, Mounted>();
+  readonly #observation: Disposable;
+
+  constructor(options: MountTableOptions) {
+    this.#options = options;
+    using snapshot = options.store.snapshot();
+    for (const cls of ['l', 's'] as const) this.#load(snapshot, cls);
+    this.#observation = options.store.observe((batch) => {
+      this.#follow(batch);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
+  }
+
+  /** The mount with the longest path that begins `path`; undefined when none does. */
+  route(namespace: string, path: string): Routed | undefined {
+    let at = path.lastIndexOf('/');
+    if (!path.endsWith('/')) {
+      // `LIST secret` reaches the mount `secret/`.
+      const whole = this.#byPath.get(`${namespace}|${path}/`);
+      if (whole !== undefined) return { mounted: whole, rest: '' };
+    }
+    for (; at >= 0; at = path.lastIndexOf('/', at - 1)) {
+      const mounted = this.#byPath.get(`${namespace}|${path.slice(0, at + 1)}`);
+      if (mounted !== undefined) return { mounted, rest: path.slice(at + 1) };
+      if (at === 0) break;
+    }
+    return undefined;
+  }
+
+  at(namespace: string, path: string): Mounted | undefined {
+    return this.#byPath.get(`${namespace}|${path}`);
+  }
+
+  byUuid(uuid: string): Mounted | undefined {
+    return this.#byUuid.get(uuid);
+  }
+
+  /** In the order of their paths. */
+  all(namespace: string): readonly Mounted[] {
+    return [...this.#byUuid.values()]
+      .filter((mounted) => mounted.namespace === namespace)
+      .sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  #load(snapshot: Snapshot, cls: KeyClass): void {
+    const prefix = keys.mounts(cls, ROOT_NAMESPACE);
+    let after: string | undefined;
+    for (;;) {
+      const page = snapshot.list(prefix, { limit: 500, ...(after === undefined ? {} : { after }) });
+      for (const key of page) this.#apply(key, snapshot.get(key));
+      after = page.at(-1);
+      if (page.length < 500) return;
+    }
+  }
+
+  #follow(batch: Batch): void {
+    for (const write of batch.writes) {
+      if (MOUNT_KEY.test(write.key)) this.#apply(write.key, write.value);
+    }
+  }
+
+  #apply(key: string, value: Uint8Array | undefined): void {
+    const [, namespace = '', uuid = ''] = MOUNT_KEY.exec(key) ?? [];
+    const known = this.#byUuid.get(uuid);
+    if (known !== undefined) {
+      this.#byUuid.delete(uuid);
+      this.#byPath.delete(`${known.namespace}|${known.path}`);
+    }
+    if (value === undefined) return;
+    const mounted = this.#open(namespace, decodeRecord<MountRecord>(value));
+    if (mounted === undefined) return;
+    this.#byUuid.set(uuid, mounted);
+    this.#byPath.set(`${namespace}|${mounted.path}`, mounted);
+  }
+
+  #open(namespace: string, record: MountRecord): Mounted | undefined {
+    const { registry, warn } = this.#options;
+    const table = record.table === 'auth' ? registry.auth : registry.engines;
+    const plugin = table[record.type];
+    const path = requestPath(record);
+    if (plugin === undefined) {
+      warn('mount has a type that this version does not know: it answers no request', { path, type: record.type });
+      return undefined;
+    }
+    const view = this.#view(namespace, record);
+    return { record, namespace, path, plugin, instance: plugin.open(view), router: compileRouter(plugin.paths(view)) };
+  }
+
+  #view(namespace: string, record: MountRecord): MountView {
+    const { store, hub, region, ttl } = this.#options;
+    const key = takeKey(Buffer.from(record.salt, 'base64'));
+    return {
+      uuid: record.uuid,
+      accessor: record.accessor,
+      options: record.options ?? {},
+      region,
+      shared: compartment({ store, prefix: keys.data('s', namespace, record.uuid), writable: hub }),
+      local: compartment({ store, prefix: keys.data('l', namespace, record.uuid), writable: true }),
+      ttl: () => ttl(record.config),
+      hmac: (text) => hmacSha256(key, text).toString('base64url'),
+    };
+  }
+}

@@ -1,0 +1,49 @@
+/** A mount's record: what `sys/mounts` and `sys/auth` show of it, and what stays inside. */
+
+export type MountTableName = 'secret' | 'auth';
+
+/** TTLs in seconds; 0 means the system's default. */
+export interface MountConfig {
+  readonly defaultLeaseTtl: number;
+  readonly maxLeaseTtl: number;
+  readonly forceNoCache: boolean;
+  readonly auditNonHmacRequestKeys?: readonly string[];
+  readonly auditNonHmacResponseKeys?: readonly string[];
+  readonly listingVisibility?: string;
+  readonly passthroughRequestHeaders?: readonly string[];
+  readonly allowedResponseHeaders?: readonly string[];
+  readonly tokenType?: string;
+}
+
+export interface MountRecord {
+  readonly uuid: string;
+  readonly table: MountTableName;
+  /** With a closing slash and without `auth/`: `secret/`, `approle/`. */
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly accessor: string;
+  readonly local: boolean;
+  readonly sealWrap: boolean;
+  readonly externalEntropyAccess: boolean;
+  readonly options: Readonly<Record<string, string>> | null;
+  readonly config: MountConfig;
+  /** Key of the mount's HMAC, base64: shared with the mount, never shown. */
+  readonly salt: string;
+}
+
+/** Where requests reach it: `secret/`, `auth/approle/`. */
+export function requestPath(record: Pick<MountRecord, 'table' | 'path'>): string {
+  return record.table === 'auth' ? `auth/${record.path}` : record.path;
+}
+
+/** The class of the compartment that a mount's own record lies in. Built-in mounts are every node's own. */
+export const BUILT_IN: Readonly<Record<string, { readonly table: MountTableName; readonly path: string }>> = {
+  sys: { table: 'secret', path: 'sys/' },
+  cubbyhole: { table: 'secret', path: 'cubbyhole/' },
+  token: { table: 'auth', path: 'token/' },
+};
+
+export function isBuiltIn(record: Pick<MountRecord, 'uuid'>): boolean {
+  return Object.hasOwn(BUILT_IN, record.uuid);
+}

@@ -1,0 +1,115 @@
+/**
+ * The end of tokens: by revocation, with all their children, and by expiry. A tree is revoked root first under a marker, in
+ * short transactions, so a crash in the middle leaves nothing that works and the marker finishes the rest.
+ */
+import type { Store, Transaction } from '../../storage/store.ts';
+import { decodeFound } from '../../lib/record.ts';
+import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import type { TokenRecord } from './token.ts';
+import { everyKey, type TokenStore } from './token-store.ts';
+
+const NAMESPACE = ROOT_NAMESPACE;
+const PAGE = 200;
+
+export class Revocation {
+  readonly #store: Store;
+  readonly #tokens: TokenStore;
+
+  constructor(store: Store, tokens: TokenStore) {
+    this.#store = store;
+    this.#tokens = tokens;
+  }
+
+  /** The token and every token made with it, at any depth. Gone when this resolves. */
+  async revoke(key: string): Promise<void> {
+    await this.#store.transact((tx) => {
+      this.#end(tx, key);
+    });
+    await this.#finish(key);
+  }
+
+  /** The token alone: its children become orphans. */
+  async revokeOrphan(key: string): Promise<void> {
+    await this.#store.transact((tx) => {
+      this.#tokens.remove(tx, key);
+      this.#removeOwned(tx, key);
+      for (const child of [...everyKey(tx, keys.children(NAMESPACE, key))]) {
+        const at = keys.token(NAMESPACE, child.slice(keys.children(NAMESPACE, key).length));
+        const record = decodeFound<TokenRecord>(tx.get(at));
+        tx.delete(child);
+        if (record === undefined) continue;
+        const { parent: _parent, ...rest } = record;
+        tx.put(at, Buffer.from(JSON.stringify({ ...rest, orphan: true }), 'utf8'));
+      }
+    });
+  }
+
+  /** Finishes what a crash cut off. */
+  async resume(): Promise<void> {
+    using snapshot = this.#store.snapshot();
+    const prefix = keys.revocations(NAMESPACE);
+    for (const marker of [...everyKey(snapshot, prefix)]) await this.#finish(marker.slice(prefix.length));
+  }
+
+  /**
+   * Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due. A renewed token's old entry
+   * is dropped: the renewal made another.
+   */
+  async expire(now: number, limit = PAGE): Promise<boolean> {
+    const prefix = keys.expiries(NAMESPACE);
+    const due: string[] = [];
+    {
+      using snapshot = this.#store.snapshot();
+      for (const key of snapshot.list(prefix, { limit })) {
+        if (Number(key.slice(prefix.length, prefix.length + 15)) > now) break;
+        due.push(key);
+      }
+    }
+    for (const entry of due) {
+      const key = entry.slice(prefix.length + 16);
+      const { value: ended } = await this.#store.transact((tx) => {
+        tx.delete(entry);
+        const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
+        const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;
+        if (over) this.#end(tx, key);
+        return over;
+      });
+      if (ended) await this.#finish(key);
+    }
+    return due.length === limit;
+  }
+
+  #end(tx: Transaction, key: string): void {
+    this.#tokens.remove(tx, key);
+    tx.put(keys.revocations(NAMESPACE) + key, new Uint8Array());
+  }
+
+  /** Works off one marker: what the token owned, then its children, each under a marker of its own. */
+  async #finish(root: string): Promise<void> {
+    const waiting = [root];
+    for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
+      const current = key;
+      const { value: more } = await this.#store.transact((tx) => {
+        const children = tx.list(keys.children(NAMESPACE, current), { limit: PAGE });
+        for (const child of children) {
+          const childKey = child.slice(keys.children(NAMESPACE, current).length);
+          tx.delete(child);
+          this.#end(tx, childKey);
+        }
+        const owned = this.#removeOwned(tx, current);
+        const done = children.length < PAGE && !owned;
+        if (done) tx.delete(keys.revocations(NAMESPACE) + current);
+        return { children: children.map((c) => c.slice(keys.children(NAMESPACE, current).length)), done };
+      });
+      if (!more.done) waiting.push(current);
+      waiting.push(...more.children);
+    }
+  }
+
+  /** The cubbyhole goes with its token. True when more is left. */
+  #removeOwned(tx: Transaction, key: string): boolean {
+    const page = tx.list(`${keys.data('l', NAMESPACE, 'cubbyhole')}${key}/`, { limit: PAGE });
+    for (const owned of page) tx.delete(owned);
+    return page.length === PAGE;
+  }
+}

@@ -1,0 +1,197 @@
+/** Tokens: made, found, renewed. Storage knows them only by keyed HMACs. */
+import type { KeyObject } from 'node:crypto';
+import { fail } from '../../errors.ts';
+import { hmacSha256 } from '../../lib/crypto/hash.ts';
+import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import type { Batch, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { newAccessor, newTokenId, type Token, type TokenRecord } from './token.ts';
+
+/** What a new token is made of; the store adds times, key and accessor. Durations in seconds, 0 for none. */
+export interface TokenSpec {
+  readonly id?: string;
+  readonly policies: readonly string[];
+  readonly path: string;
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly displayName: string;
+  readonly numUses: number;
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly explicitMaxTtl: number;
+  readonly period: number;
+  readonly renewable: boolean;
+  readonly parent?: Token;
+  readonly boundCidrs: readonly string[];
+  readonly role: string;
+  readonly noDefaultPolicy: boolean;
+  readonly login?: NonNullable<TokenRecord['login']>;
+}
+
+export interface NewToken {
+  /** The token itself: shown once, never stored. */
+  readonly id: string;
+  readonly token: Token;
+}
+
+export interface TokenStoreOptions {
+  readonly store: Store;
+  readonly key: KeyObject;
+  readonly now: () => number;
+}
+
+const CACHE_LIMIT = 20_000;
+const NAMESPACE = ROOT_NAMESPACE;
+
+export class TokenStore implements Disposable {
+  readonly #store: Store;
+  readonly #key: KeyObject;
+  readonly #now: () => number;
+  /** Records by storage key, dropped by the change batches. */
+  readonly #cache = new Map<string, TokenRecord>();
+  readonly #observation: Disposable;
+
+  constructor({ store, key, now }: TokenStoreOptions) {
+    this.#store = store;
+    this.#key = key;
+    this.#now = now;
+    this.#observation = store.observe((batch) => {
+      this.#follow(batch);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
+    this.#cache.clear();
+  }
+
+  #follow(batch: Batch): void {
+    const prefix = keys.tokens(NAMESPACE);
+    for (const { key } of batch.writes) {
+      if (key.startsWith(prefix)) this.#cache.delete(key.slice(prefix.length));
+    }
+  }
+
+  keyOf(id: string): string {
+    return hmacSha256(this.#key, `token:${id}`).toString('base64url');
+  }
+
+  #accessorKey(accessor: string): string {
+    return hmacSha256(this.#key, `accessor:${accessor}`).toString('base64url');
+  }
+
+  /** undefined: unknown, revoked or expired. */
+  find(id: string): Token | undefined {
+    return this.byKey(this.keyOf(id));
+  }
+
+  byKey(key: string): Token | undefined {
+    let record = this.#cache.get(key);
+    if (record === undefined) {
+      using snapshot = this.#store.snapshot();
+      record = decodeFound<TokenRecord>(snapshot.get(keys.token(NAMESPACE, key)));
+      if (record === undefined) return undefined;
+      if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
+      this.#cache.set(key, record);
+    }
+    const live = record.expiresAt === 0 || record.expiresAt > this.#now();
+    return live ? { key, namespace: NAMESPACE, record } : undefined;
+  }
+
+  byAccessor(accessor: string): Token | undefined {
+    using snapshot = this.#store.snapshot();
+    const found = snapshot.get(keys.accessor(NAMESPACE, this.#accessorKey(accessor)));
+    return found === undefined ? undefined : this.byKey(decodeRecord<string>(found));
+  }
+
+  /** Accessors of live tokens. */
+  accessors(): readonly string[] {
+    using snapshot = this.#store.snapshot();
+    const found: string[] = [];
+    for (const key of everyKey(snapshot, keys.tokens(NAMESPACE))) {
+      const token = this.byKey(key.slice(keys.tokens(NAMESPACE).length));
+      if (token !== undefined) found.push(token.record.accessor);
+    }
+    return found.sort();
+  }
+
+  /** Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
+  async create(spec: TokenSpec): Promise<NewToken> {
+    const id = spec.id ?? newTokenId();
+    const key = this.keyOf(id);
+    const record = this.#record(spec);
+    await this.#store.transact((tx) => {
+      if (tx.get(keys.token(NAMESPACE, key)) !== undefined)
+        throw fail('badRequest', 'cannot create a token with a duplicate ID');
+      if (spec.parent !== undefined) {
+        if (tx.get(keys.token(NAMESPACE, spec.parent.key)) === undefined) throw fail('invalidToken');
+        tx.put(keys.children(NAMESPACE, spec.parent.key) + key, new Uint8Array());
+      }
+      tx.put(keys.token(NAMESPACE, key), encodeRecord(record));
+      tx.put(keys.accessor(NAMESPACE, this.#accessorKey(record.accessor)), encodeRecord(key));
+      if (record.expiresAt > 0) tx.put(keys.expiry(NAMESPACE, record.expiresAt, key), new Uint8Array());
+    });
+    return { id, token: { key, namespace: NAMESPACE, record } };
+  }
+
+  #record(spec: TokenSpec): TokenRecord {
+    const now = this.#now();
+    const { id: _id, parent, ttl, ...rest } = spec;
+    return {
+      ...rest,
+      accessor: newAccessor(),
+      createdAt: now,
+      creationTtl: ttl,
+      expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
+      orphan: parent === undefined,
+      ...(parent === undefined ? {} : { parent: parent.key }),
+      entity: '',
+      type: 'service',
+    };
+  }
+
+  /** Extends to `ttl` seconds from now. */
+  async renew(token: Token, ttl: number): Promise<Token> {
+    const now = this.#now();
+    return this.#change(token, (record) => ({ ...record, expiresAt: now + ttl * 1000, lastRenewal: now }), true);
+  }
+
+  /** Takes one use away before the request runs. The last one leaves -1: the caller revokes it afterwards. */
+  async use(token: Token): Promise<Token> {
+    return this.#change(token, (record) => {
+      if (record.numUses < 0) throw fail('invalidToken');
+      return { ...record, numUses: record.numUses === 1 ? -1 : record.numUses - 1 };
+    });
+  }
+
+  async #change(token: Token, change: (record: TokenRecord) => TokenRecord, due = false): Promise<Token> {
+    const { value } = await this.#store.transact((tx) => {
+      const found = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, token.key)));
+      if (found === undefined) throw fail('invalidToken');
+      const record = change(found);
+      tx.put(keys.token(NAMESPACE, token.key), encodeRecord(record));
+      if (due && record.expiresAt > 0) tx.put(keys.expiry(NAMESPACE, record.expiresAt, token.key), new Uint8Array());
+      return record;
+    });
+    return { ...token, record: value };
+  }
+
+  /** Takes one token out; its children stay. For `Revocation` alone. */
+  remove(tx: Transaction, key: string): void {
+    const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
+    if (record === undefined) return;
+    tx.delete(keys.token(NAMESPACE, key));
+    tx.delete(keys.accessor(NAMESPACE, this.#accessorKey(record.accessor)));
+    if (record.parent !== undefined) tx.delete(keys.children(NAMESPACE, record.parent) + key);
+    if (record.expiresAt > 0) tx.delete(keys.expiry(NAMESPACE, record.expiresAt, key));
+  }
+}
+
+/** Every key below a prefix, in pages. */
+export function* everyKey(source: Pick<Snapshot, 'list'>, prefix: string): Generator<string> {
+  for (let after: string | undefined; ;) {
+    const page = source.list(prefix, { limit: 500, ...(after === undefined ? {} : { after }) });
+    yield* page;
+    if (page.length < 500) return;
+    after = page.at(-1);
+  }
+}

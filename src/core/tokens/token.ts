@@ -1,0 +1,98 @@
+/** A token's record, and what the outside may see of it. */
+import type { JsonObject } from '../../framework/field.ts';
+import { randomBase62 } from '../../lib/crypto/random.ts';
+
+/** Times are milliseconds since the epoch, durations seconds; 0 means none. */
+export interface TokenRecord {
+  readonly accessor: string;
+  readonly policies: readonly string[];
+  /** The request path that made it: `auth/token/create`, `auth/approle/login`. */
+  readonly path: string;
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly displayName: string;
+  /** Uses left; 0 is without limit, -1 is used up (the last request is still running). */
+  readonly numUses: number;
+  readonly createdAt: number;
+  readonly creationTtl: number;
+  readonly expiresAt: number;
+  readonly explicitMaxTtl: number;
+  readonly maxTtl: number;
+  readonly period: number;
+  readonly renewable: boolean;
+  readonly lastRenewal?: number;
+  readonly orphan: boolean;
+  /** Storage key of the parent; absent for orphans. */
+  readonly parent?: string;
+  readonly boundCidrs: readonly string[];
+  readonly role: string;
+  readonly entity: string;
+  readonly type: 'service';
+  readonly noDefaultPolicy: boolean;
+  /** Of a login: which mount renews it, and what it needs for that. */
+  readonly login?: { readonly mount: string; readonly internal: JsonObject };
+}
+
+/** A token in use. */
+export interface Token {
+  /** Its storage key: a keyed HMAC of the token. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly record: TokenRecord;
+}
+
+/** Vault's form: `hvs.` and 24 characters. */
+export const newTokenId = (): string => `hvs.${randomBase62(24)}`;
+export const newAccessor = (): string => randomBase62(24);
+
+export const secondsLeft = (record: TokenRecord, now: number): number =>
+  record.expiresAt === 0 ? 0 : Math.max(0, Math.floor((record.expiresAt - now) / 1000));
+
+const rfc3339 = (ms: number): string => new Date(ms).toISOString();
+
+/** `data` of a look-up, with Vault's keys. `id` is shown only to who already holds the token. */
+export function describeToken(token: Token, id: string, now: number): JsonObject {
+  const { record } = token;
+  return {
+    accessor: record.accessor,
+    creation_time: Math.floor(record.createdAt / 1000),
+    creation_ttl: record.creationTtl,
+    display_name: record.displayName,
+    entity_id: record.entity,
+    expire_time: record.expiresAt === 0 ? null : rfc3339(record.expiresAt),
+    explicit_max_ttl: record.explicitMaxTtl,
+    id,
+    ...(record.expiresAt === 0 ? {} : { issue_time: rfc3339(record.createdAt) }),
+    ...(record.lastRenewal === undefined
+      ? {}
+      : { last_renewal: rfc3339(record.lastRenewal), last_renewal_time: Math.floor(record.lastRenewal / 1000) }),
+    meta: record.meta,
+    num_uses: Math.max(0, record.numUses),
+    orphan: record.orphan,
+    path: record.path,
+    ...(record.period > 0 ? { period: record.period } : {}),
+    policies: record.policies,
+    ...(record.boundCidrs.length > 0 ? { bound_cidrs: record.boundCidrs } : {}),
+    ...(record.expiresAt === 0 ? {} : { renewable: record.renewable }),
+    ...(record.role === '' ? {} : { role: record.role }),
+    ttl: secondsLeft(record, now),
+    type: record.type,
+  };
+}
+
+/** The `auth` block of a login, a creation or a renewal. */
+export function authBlock(record: TokenRecord, clientToken: string, now: number): JsonObject {
+  return {
+    client_token: clientToken,
+    accessor: record.accessor,
+    policies: record.policies,
+    token_policies: record.policies,
+    metadata: record.meta,
+    lease_duration: secondsLeft(record, now),
+    renewable: record.renewable,
+    entity_id: record.entity,
+    token_type: record.type,
+    orphan: record.orphan,
+    mfa_requirement: null,
+    num_uses: Math.max(0, record.numUses),
+  };
+}

@@ -1,0 +1,33 @@
+/** What a handler is told of the request that it serves, beside its fields. */
+import type { JsonObject } from './field.ts';
+
+/** Who asks. Secrets of the token are not here; a handler that must have the token itself is part of the core. */
+export interface Client {
+  readonly displayName: string;
+  readonly policies: readonly string[];
+  readonly entity: string;
+  /** Stable for one token and secret: the namespace of a cubbyhole. Empty on open paths. */
+  readonly tokenKey: string;
+  /** The token's accessor; empty on open paths. */
+  readonly accessor: string;
+  /** Remote IP address, or the path of a Unix socket. */
+  readonly address: string;
+}
+
+export interface Call {
+  readonly signal: AbortSignal;
+  readonly id: string;
+  readonly namespace: { readonly id: string; readonly path: string };
+  /** The node's clock, milliseconds since the epoch. */
+  readonly now: number;
+  /** The canonical path below the mount, as it was asked for. */
+  readonly path: string;
+  /** The mount's path with its closing slash, such as `secret/` or `auth/approle/`. */
+  readonly mountPath: string;
+  readonly client: Client;
+  /** The body as parsed; an empty object when there was none. */
+  readonly body: JsonObject;
+  readonly query: Readonly<Record<string, string>>;
+  /** Of the request: the lower-case media type, without parameters; empty when there was no body. */
+  readonly contentType: string;
+}

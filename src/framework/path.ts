@@ -1,0 +1,61 @@
+/**
+ * Path tables: one declaration a path gives routing, coercion, validation, OpenAPI, path-help, CLI help, forwarding and
+ * the list of open paths. Nothing about a path stands anywhere else.
+ */
+import type { Call } from './call.ts';
+import type { Field, Fields, Values } from './field.ts';
+import type { Reply } from './reply.ts';
+
+/** What an operation writes decides, before its handler runs, where the request is served. */
+export type Writes = 'nothing' | 'local' | 'shared';
+
+export type Verb = 'read' | 'update' | 'patch' | 'delete' | 'list' | 'scan';
+export const verbs: readonly Verb[] = ['read', 'update', 'patch', 'delete', 'list', 'scan'];
+
+export interface Operation<V, Mount> {
+  readonly summary: string;
+  readonly writes: Writes;
+  /** Status to the fields of `data`; every reply is checked against this in tests. 'any': the data is the caller's own. */
+  readonly replies: Readonly<Record<number, Fields | 'empty' | 'any'>>;
+  readonly run: (mount: Mount, values: V, call: Call) => Reply | Promise<Reply>;
+}
+
+export interface Declaration<F extends Fields, V, Mount> {
+  readonly help: string;
+  /** Longer text for path-help. */
+  readonly description?: string;
+  /** Absent: a token and its policies decide. `root`: also needs `sudo`. `open`: no token is asked for. */
+  readonly access?: 'open' | 'root';
+  /** Served while the node is sealed or not initialised (`sys/health`, `sys/unseal` …). */
+  readonly sealed?: true;
+  readonly fields: F;
+  /** `anything`: the body's own keys are the caller's data (KV v1, cubbyhole) and stand in `call.body`. */
+  readonly body?: 'declared' | 'anything';
+  /**
+   * Tells `create` from `update` for policies: true when the thing is there already. Absent: every POST is an `update`.
+   */
+  readonly exists?: (mount: Mount, values: V, call: Call) => boolean;
+  readonly operations: { readonly [O in Verb]?: Operation<V, Mount> };
+}
+
+/** A declared path with its field types erased: what a plug-in lists and the router compiles. */
+export interface Path<Mount> extends Declaration<Fields, never, Mount> {
+  /** Segments: literal, `:name` (one segment, not empty) or a last `:name...` (the rest, slashes and emptiness included). */
+  readonly pattern: string;
+}
+
+type Bare<N extends string> = N extends `${infer B}...` ? B : N;
+/** Every `:name` of the pattern must be a field, or the declaration does not compile. */
+export type Names<P extends string> = P extends `${string}:${infer N}/${infer R}`
+  ? Bare<N> | Names<R>
+  : P extends `${string}:${infer N}`
+    ? Bare<N>
+    : never;
+
+/** `const at = pathsOf<Mount>()` in each file; `run` then receives its values typed from `fields`. */
+export function pathsOf<Mount>() {
+  return <P extends string, F extends Fields & Record<Names<P>, Field<string>>>(
+    pattern: P,
+    declaration: Declaration<F, Values<F>, Mount>,
+  ): Path<Mount> => ({ pattern, ...declaration }) as Path<Mount>;
+}

@@ -1,0 +1,59 @@
+/** The contract of a plug-in: a secret engine or an auth method is its paths, and what it must do in time. */
+import type { Snapshot, Transaction } from '../storage/store.ts';
+import type { Call } from './call.ts';
+import type { JsonObject } from './field.ts';
+import type { Path } from './path.ts';
+import type { Grant } from './reply.ts';
+
+/**
+ * One class of a mount's own data, with keys below the mount. `shared` is replicated to the regions under their filters
+ * and can be written at the hub alone; `local` stays on the node.
+ */
+export interface Compartment {
+  readonly get: (key: string) => Uint8Array | undefined;
+  readonly list: Snapshot['list'];
+  readonly children: Snapshot['children'];
+  /** As `Store.transact`: `work` may run twice and does no outside I/O. `shared` on a region: throws `hubUnreachable`. */
+  readonly transact: <T>(work: (tx: Transaction) => T) => Promise<T>;
+  readonly writable: boolean;
+}
+
+/** What a mount is given. */
+export interface MountView {
+  readonly uuid: string;
+  readonly accessor: string;
+  /** Options of the mount, such as `{ version: "2" }`. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly shared: Compartment;
+  readonly local: Compartment;
+  /** This node's region; `hub` at the hub. */
+  readonly region: string;
+  /** Default and maximum TTL of this mount, seconds. */
+  readonly ttl: () => { readonly default: number; readonly max: number };
+  /** Keyed by a secret of this mount that is shared with it: for ids that may not lie in storage keys (rule 27). */
+  readonly hmac: (text: string) => string;
+}
+
+export interface Plugin<Mount> {
+  readonly type: string;
+  readonly help: string;
+  /** Called once when the mount comes up on this node. Does no I/O beyond the view. */
+  readonly open: (view: MountView) => Mount;
+  /** Which tables this mount serves; may depend on the options (KV v1 and v2). */
+  readonly paths: (view: Pick<MountView, 'options'>) => readonly Path<Mount>[];
+  /** Auth methods: may this token be renewed, and by how much. Throws when its role is gone. Absent: as first granted. */
+  readonly renewLogin?: (mount: Mount, internal: JsonObject, call: Call) => Grant | undefined;
+  /**
+   * The logical path below the mount that a storage key of the shared compartment belongs to, for filters and purges
+   * (`metadata/apps/eu/db` -> `apps/eu/db`). undefined: the mount's own configuration, which goes with any part of it.
+   */
+  readonly logicalPath?: (key: string) => string | undefined;
+}
+
+/** A plug-in with its mount type erased, as the registry keeps it. */
+export type AnyPlugin = Plugin<unknown>;
+
+/** `Plugin<Mount>` is contravariant in `Mount` everywhere but `open`, so erasing it is safe as long as both stay together. */
+export function plugin<Mount>(definition: Plugin<Mount>): AnyPlugin {
+  return definition as unknown as AnyPlugin;
+}

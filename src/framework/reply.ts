@@ -1,0 +1,54 @@
+/** What a handler answers. The server puts it into Vault's envelope. */
+import type { JsonObject } from './field.ts';
+
+/** A login or token creation that succeeded: the core makes the token. Durations in seconds; 0 means the default. */
+export interface Grant {
+  readonly policies: readonly string[];
+  readonly displayName: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly alias?: { readonly name: string; readonly metadata?: Readonly<Record<string, string>> };
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly explicitMaxTtl: number;
+  readonly period: number;
+  readonly numUses: number;
+  readonly renewable: boolean;
+  readonly boundCidrs: readonly string[];
+  readonly noDefaultPolicy: boolean;
+  readonly type: 'service' | 'batch' | 'default';
+  /** What the method needs to renew it later, such as the role's name. */
+  readonly internal?: JsonObject;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** Goes under `data`. */
+  readonly data?: JsonObject;
+  /** Puts `data`'s keys at the top level too, as Vault does for old `sys/` paths (`sys/mounts`, `sys/policy` …). */
+  readonly flat?: boolean;
+  readonly grant?: Grant;
+  /** A finished `auth` block: only the core's own paths make one. */
+  readonly auth?: JsonObject;
+  /** Seconds shown as `lease_duration` where there is no lease (KV v1). */
+  readonly leaseDuration?: number;
+  readonly warnings?: readonly string[];
+  /** The body is this object, without the envelope (`sys/health`, `sys/seal-status`, `sys/init`). */
+  readonly bare?: JsonObject;
+  /** The body is this text or these bytes (metrics, PEM). */
+  readonly raw?: { readonly contentType: string; readonly body: string | Uint8Array };
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const EMPTY: Reply = Object.freeze({ status: 204 });
+const MISSING: Reply = Object.freeze({ status: 404 });
+
+export const reply = {
+  ok: (data: JsonObject): Reply => ({ status: 200, data }),
+  /** 204 without a body. */
+  empty: EMPTY,
+  /** 404 with `{"errors":[]}`. */
+  missing: MISSING,
+  /** A list of keys; 404 when it is empty, as Vault answers. */
+  keys: (keys: readonly string[], extra: JsonObject = {}): Reply =>
+    keys.length === 0 ? MISSING : { status: 200, data: { keys, ...extra } },
+} as const;

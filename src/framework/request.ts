@@ -1,0 +1,64 @@
+/** The seam between the server (HTTP) and the core: a parsed request in, an outcome out. */
+import type { JsonObject } from './field.ts';
+import type { Verb } from './path.ts';
+import type { Reply } from './reply.ts';
+
+export interface Request {
+  /** UUID. */
+  readonly id: string;
+  readonly verb: Verb;
+  /** `?help=1`: path help is asked for, the verb does not count. */
+  readonly help: boolean;
+  /** The HTTP method as it was sent, for audit and errors. */
+  readonly method: string;
+  /** Canonical, without `/v1/`, percent-decoded, no empty, `.` or `..` segment; may end in `/`. */
+  readonly path: string;
+  /** `X-Vault-Namespace` without slashes at its ends; empty for the root one. */
+  readonly namespace: string;
+  readonly token: string | undefined;
+  /** undefined when there was no body. */
+  readonly body: JsonObject | undefined;
+  /** Bytes of a body that is not JSON (`application/octet-stream` and the like). */
+  readonly rawBody?: Uint8Array;
+  readonly contentType: string;
+  /** The last value of each. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** After the rules of trusted proxies. */
+  readonly address: string;
+  readonly port: number;
+  /** The subject and serial of a verified client certificate. */
+  readonly peer?: { readonly subject: string; readonly serial: string; readonly raw: Uint8Array };
+  /** `X-Vault-Wrap-TTL` in seconds; 0 when absent. */
+  readonly wrapTtl: number;
+  /** `X-Vault-Index` as sent; opaque. */
+  readonly index: string | undefined;
+  readonly signal: AbortSignal;
+  /** Which listener: `metrics` allows unauthenticated metrics there. */
+  readonly listener: { readonly unauthenticatedMetrics: boolean };
+}
+
+/** The `reply` in full, ready for the envelope. */
+export interface Outcome {
+  readonly status: number;
+  readonly requestId: string;
+  /** Present on errors: becomes `{"errors":[…]}`. An empty list is Vault's plain 404. */
+  readonly errors?: readonly string[];
+  readonly reply?: Reply;
+  readonly leaseId: string;
+  readonly leaseDuration: number;
+  readonly renewable: boolean;
+  readonly auth: JsonObject | null;
+  readonly wrapInfo: JsonObject | null;
+  readonly warnings: readonly string[] | null;
+  /** The type of the mount that served it, such as `kv`; Vault shows it as `mount_type`. */
+  readonly mountType: string;
+  /** `X-Vault-Index`, `X-Lockstep-Age` and the like. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What the server calls. Never rejects: every failure is an outcome. */
+export interface Handler {
+  handle(request: Request): Outcome | Promise<Outcome>;
+}

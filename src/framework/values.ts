@@ -1,0 +1,24 @@
+/** From a request's body, query and path parameters to the typed values of a declaration. */
+import type { Fields, JsonObject } from './field.ts';
+import type { Match } from './router.ts';
+
+export interface Coerced {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Names in the body that the path does not know: Vault warns of them. */
+  readonly unknown: readonly string[];
+}
+
+const has = (object: JsonObject, name: string): boolean => Object.hasOwn(object, name);
+
+/** A path parameter goes before the body, the body before the query. Throws `badRequest` naming the field. */
+export function coerce<Mount>(match: Match<Mount>, body: JsonObject, query: JsonObject): Coerced {
+  const { fields, body: kind } = match.path;
+  const values: Record<string, unknown> = {};
+  for (const name of Object.keys(fields)) {
+    const source = has(match.params, name) ? match.params : has(body, name) ? body : query;
+    const raw = has(source, name) ? source[name] : undefined;
+    values[name] = (fields as Fields)[name]?.coerce(raw, name);
+  }
+  const unknown = kind === 'anything' ? [] : Object.keys(body).filter((name) => !has(fields, name));
+  return { values, unknown };
+}

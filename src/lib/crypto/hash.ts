@@ -1,0 +1,51 @@
+import { createHash, createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto';
+
+/** SHA-256 of the parts, one after the other: 32 bytes. Length-prefix parts whose borders matter. */
+export function sha256(...parts: readonly (Uint8Array | string)[]): Buffer {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return hash('sha256', only, 'buffer');
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(part);
+  return digest.digest();
+}
+
+/** HMAC-SHA-256 (RFC 2104) of the parts, one after the other: 32 bytes. */
+export function hmacSha256(key: KeyObject, ...parts: readonly (Uint8Array | string)[]): Buffer {
+  const mac = createHmac('sha256', key);
+  for (const part of parts) mac.update(part);
+  return mac.digest();
+}
+
+/**
+ * Takes key bytes out of the JavaScript heap: a `KeyObject` costs 10 µs less a call than bare bytes, prints nothing, and
+ * its memory is wiped when it is freed. `bytes` are copied, then overwritten with zeros.
+ */
+export function takeKey(bytes: Uint8Array): KeyObject {
+  const key = createSecretKey(bytes);
+  bytes.fill(0);
+  return key;
+}
+
+/** HKDF-SHA-256 (RFC 5869): a key of its own for each `info`; `length` bytes, 32 if not given. */
+export function deriveKey(
+  key: KeyObject,
+  info: string,
+  salt: Uint8Array = new Uint8Array(0),
+  length: number = 32,
+): KeyObject {
+  return takeKey(new Uint8Array(hkdfSync('sha256', key, salt, info, length)));
+}
+
+/**
+ * Whether two values are the same bytes (strings as UTF-8), in a time that depends on the length of `given` alone: not
+ * on where they differ, and not on `expected`.
+ */
+export function equalSecret(given: Uint8Array | string, expected: Uint8Array | string): boolean {
+  const left = typeof given === 'string' ? Buffer.from(given) : given;
+  const right = typeof expected === 'string' ? Buffer.from(expected) : expected;
+  if (left.length !== right.length) {
+    timingSafeEqual(left, left);
+    return false;
+  }
+  return timingSafeEqual(left, right);
+}
