@@ -1,0 +1,211 @@
+/**
+ * The bounded binary encoding below the region stream's frames. Each value has exactly one encoding: integers are
+ * LEB128 without padding, up to 2^53 - 1; text is valid UTF-8 with a length in bytes; an option is one byte, 0 or 1.
+ * Reading checks each length against its bound and against what is left, before anything is allocated.
+ */
+
+/** Why bytes are no frame. The names are told to the peer and counted. */
+export type WireProblem =
+  | 'truncated'
+  | 'tooLong'
+  | 'notCanonical'
+  | 'badText'
+  | 'badTag'
+  | 'trailingBytes'
+  | 'unknownFrame'
+  | 'reservedFrame'
+  | 'emptyFrame';
+
+export class WireError extends Error {
+  readonly problem: WireProblem;
+  constructor(problem: WireProblem) {
+    super(`malformed frame: ${problem}`);
+    this.name = 'WireError';
+    this.problem = problem;
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export class Writer {
+  #bytes = new Uint8Array(256);
+  #length = 0;
+
+  #room(count: number): void {
+    if (this.#length + count <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+
+  byte(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  integer(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.byte((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    this.byte(rest);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.integer(value.length);
+    this.#room(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+export class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw new WireError('truncated');
+    this.#at += 1;
+    return value;
+  }
+
+  integer(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      if (value > Number.MAX_SAFE_INTEGER || scale > 2 ** 49) throw new WireError('tooLong');
+      if (byte < 0x80) {
+        if (byte === 0 && scale > 1) throw new WireError('notCanonical');
+        return value;
+      }
+    }
+  }
+
+  bytes(most: number): Uint8Array {
+    const length = this.integer();
+    if (length > most) throw new WireError('tooLong');
+    if (length > this.left) throw new WireError('truncated');
+    const value = this.#bytes.slice(this.#at, this.#at + length);
+    this.#at += length;
+    return value;
+  }
+}
+
+/** How one kind of value is written and read. */
+export interface Kind<T> {
+  readonly write: (out: Writer, value: T) => void;
+  readonly read: (from: Reader) => T;
+}
+
+export const integer: Kind<number> = {
+  write: (out, value) => out.integer(value),
+  read: (from) => from.integer(),
+};
+
+/** Up to `most` bytes of UTF-8. */
+export function text(most: number): Kind<string> {
+  return {
+    write: (out, value) => out.bytes(encoder.encode(value)),
+    read: (from) => {
+      const bytes = from.bytes(most);
+      try {
+        return decoder.decode(bytes);
+      } catch {
+        throw new WireError('badText');
+      }
+    },
+  };
+}
+
+export function bytes(most: number): Kind<Uint8Array> {
+  return { write: (out, value) => out.bytes(value), read: (from) => from.bytes(most) };
+}
+
+/** Exactly `length` bytes. */
+export function fixed(length: number): Kind<Uint8Array> {
+  return {
+    write: (out, value) => out.bytes(value),
+    read: (from) => {
+      const value = from.bytes(length);
+      if (value.length !== length) throw new WireError('badTag');
+      return value;
+    },
+  };
+}
+
+export function optional<T>(kind: Kind<T>): Kind<T | undefined> {
+  return {
+    write: (out, value) => {
+      out.byte(value === undefined ? 0 : 1);
+      if (value !== undefined) kind.write(out, value);
+    },
+    read: (from) => {
+      const tag = from.byte();
+      if (tag > 1) throw new WireError('badTag');
+      return tag === 1 ? kind.read(from) : undefined;
+    },
+  };
+}
+
+/** One of a list of names, as its place. */
+export function oneOf<const T extends string>(names: readonly T[]): Kind<T> {
+  return {
+    write: (out, value) => out.byte(names.indexOf(value)),
+    read: (from) => {
+      const name = names[from.byte()];
+      if (name === undefined) throw new WireError('badTag');
+      return name;
+    },
+  };
+}
+
+export function list<T>(kind: Kind<T>, most: number): Kind<readonly T[]> {
+  return {
+    write: (out, values) => {
+      out.integer(values.length);
+      for (const value of values) kind.write(out, value);
+    },
+    read: (from) => {
+      const count = from.integer();
+      if (count > most) throw new WireError('tooLong');
+      // Each value takes at least a byte: a count beyond what is left is a lie, told before anything is allocated.
+      if (count > from.left) throw new WireError('truncated');
+      const values: T[] = [];
+      for (let at = 0; at < count; at += 1) values.push(kind.read(from));
+      return values;
+    },
+  };
+}
+
+type Fields<T> = { readonly [K in keyof T]-?: Kind<T[K]> };
+
+/** The fields in the order in which they are declared. */
+export function record<T extends object>(fields: Fields<T>): Kind<T> {
+  const names = Object.keys(fields) as (keyof T)[];
+  return {
+    write: (out, value) => {
+      for (const name of names) fields[name].write(out, value[name]);
+    },
+    read: (from) => {
+      const value: Partial<T> = {};
+      for (const name of names) value[name] = fields[name].read(from);
+      return value as T;
+    },
+  };
+}
