@@ -18,7 +18,7 @@ export function ensureInstalled() {
   const missing = whatIsMissing();
   if (missing === undefined) return true;
   if (isLink(join(root, 'node_modules'))) {
-    // A worktree that borrows another checkout's packages: `npm ci` would empty them under that checkout's feet.
+    // A worktree that borrows another checkout's packages: installing would change them under that checkout's feet.
     console.error(`node_modules is a link and does not match npm-shrinkwrap.json: ${missing}`);
     return existsSync(node24);
   }
@@ -53,16 +53,14 @@ function isLink(path) {
 }
 
 function install() {
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, error } = spawnSync(npm, args, { cwd: root, stdio: ['ignore', 2, 2], env: installEnvironment() });
-  if (status !== 0) {
-    console.error(`npm ci failed${error ? `: ${error.message}` : ''}; see above`);
-    return false;
-  }
-  if (!existsSync(node24)) linkNode24();
-  if (!existsSync(node24)) {
-    console.error('the package "node" brought no Node for this platform; try: npm rebuild node');
+  // Not `npm ci`: it refuses a lock file that misses a prebuilt binary of any other platform, which happens whenever a
+  // registry has none of it. `npm install` takes the same locked versions; what it could not match is looked at below.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { status, error } = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2], env: installEnvironment() });
+  if (status === 0 && !existsSync(node24)) linkNode24();
+  const missing = status === 0 ? whatIsMissing() : (error?.message ?? 'npm install failed, see above');
+  if (missing !== undefined) {
+    console.error(`the packages could not be installed: ${missing}`);
     return false;
   }
   setCommitHook();
