@@ -34,6 +34,7 @@ export const errors = {
   unknownPosition: { status: 409, retry: 'never', text: 'that index is not part of this history' },
   formatVersion: { status: 500, retry: 'never', text: 'written by another format version' },
   corrupt: { status: 500, retry: 'never', text: 'a stored record is damaged' },
+  snapshotExpired: { status: 503, retry: 'at once', text: 'a storage snapshot was held too long' },
   storeClosed: { status: 503, retry: 'later', text: 'the store is closed' },
   invalidConfig: { status: 400, retry: 'never', text: 'the configuration is not valid' },
 } as const satisfies Readonly<Record<string, { status: number; retry: Retry; text: string }>>;

@@ -1,0 +1,285 @@
+import { fail } from '../../errors.ts';
+import { encodeLogRecord, type LogRecord } from '../log-record.ts';
+import { SortedMap } from '../sorted-map.ts';
+import type { Batch, Committed, Epoch, Position, Snapshot, Store, Transaction, Write } from '../store.ts';
+import { Feed } from './feed.ts';
+import type { Chained, Medium, Place } from './medium.ts';
+import { LocalTransaction, type Overlay } from './transaction.ts';
+import { Views, type SnapshotLimit } from './views.ts';
+
+export interface LocalStoreOptions {
+  /** Called when a commit failed or an observer threw: what is on disk or in a cache is then unknown. It ends the process. */
+  readonly die: (error: unknown) => void;
+  /** Asked after each run of work: true runs it again, behind the transactions that wait. Never, if absent. */
+  readonly conflict?: () => boolean;
+  readonly snapshotLimit?: SnapshotLimit;
+}
+
+/** What a group may hold before it is flushed; the rest shares the flush after it. */
+const GROUP_TRANSACTIONS = 1_000;
+const GROUP_BYTES = 16 * 1024 * 1024;
+/** Records that one compaction step drops, so that a long one does not hold up commits. */
+const COMPACT_STEP = 1_000;
+/** A held snapshot keeps freed pages from being used again: about 90 KB for each small commit on LMDB. */
+const SNAPSHOT_LIMIT: SnapshotLimit = { commits: 2_000, milliseconds: 5_000 };
+
+interface Waiting {
+  readonly work: (tx: Transaction) => unknown;
+  readonly resolve: (committed: Committed<unknown>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Transactions that ran on one overlay, one after the other, and share a flush. */
+class Group {
+  readonly batches: Chained[] = [];
+  /** What is told once the flush is done: also a throw can rest on writes of the group that were not yet durable. */
+  readonly settle: (() => void)[] = [];
+  readonly callers: Waiting[] = [];
+  overlay: Overlay = new SortedMap();
+  bytes = 0;
+  head: Place;
+
+  constructor(head: Place) {
+    this.head = head;
+  }
+
+  get isFull(): boolean {
+    return this.callers.length >= GROUP_TRANSACTIONS || this.bytes >= GROUP_BYTES;
+  }
+
+  append(writes: readonly Write[]): void {
+    const previous = this.head.position;
+    const position: Position = { epoch: previous.epoch, sequence: previous.sequence + 1 };
+    const { batch, record } = encodeLogRecord({ position, previous, time: Date.now(), writes }, this.head.hash);
+    this.batches.push({ batch, record });
+    this.bytes += record.length;
+    this.head = { position, hash: batch.hash };
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+/** A Store over a log of this node alone: one writer, in this process, so that work is run once and in turn. */
+export class LocalStore implements Store {
+  readonly log: string;
+  readonly epoch: Epoch;
+  readonly #medium: Medium;
+  readonly #options: LocalStoreOptions;
+  readonly #feed = new Feed();
+  readonly #views: Views;
+  #head: Place;
+  #oldest: Place;
+  #queue: Waiting[] = [];
+  #committing: Promise<void> | undefined;
+  #compacting: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+  #dead = false;
+
+  constructor(medium: Medium, options: LocalStoreOptions) {
+    this.#medium = medium;
+    this.#options = options;
+    this.log = medium.log;
+    this.epoch = medium.epoch;
+    this.#head = medium.head;
+    this.#oldest = medium.oldest;
+    this.#views = new Views(medium.open(), this.#head.position, options.snapshotLimit ?? SNAPSHOT_LIMIT);
+  }
+
+  get position(): Position {
+    return this.#head.position;
+  }
+
+  get hash(): Uint8Array {
+    return this.#head.hash;
+  }
+
+  get oldest(): Position {
+    return this.#oldest.position;
+  }
+
+  snapshot(): Snapshot {
+    this.#checkOpen();
+    return this.#views.snapshot();
+  }
+
+  async transact<T>(work: (tx: Transaction) => T): Promise<Committed<T>> {
+    this.#checkOpen();
+    if (this.#feed.publishing) throw fail('internal', 'an observer of the store cannot write to it');
+    return new Promise<Committed<T>>((resolve, reject) => {
+      // `value` is what this very work returned: the queue only forgets its type.
+      this.#queue.push({ work, resolve: resolve as Waiting['resolve'], reject });
+      this.#committing ??= this.#commitAll();
+    });
+  }
+
+  observe(apply: (batch: Batch) => void): Disposable {
+    return this.#feed.observe(apply);
+  }
+
+  async *changes(from: Position, signal: AbortSignal): AsyncGenerator<Batch, void> {
+    this.#checkOpen();
+    if (!this.#isPast(from)) throw fail('unknownPosition');
+    let cursor = from.sequence;
+    let hash = this.hashAt(from);
+    while (!signal.aborted) {
+      this.#checkOpen();
+      if (cursor < this.#oldest.position.sequence) throw fail('compacted');
+      if (cursor === this.#head.position.sequence) {
+        await this.#feed.next(signal);
+        continue;
+      }
+      const { batch, previousHash } = this.#record(cursor + 1);
+      if (hash === undefined || !Buffer.from(previousHash).equals(hash)) {
+        throw fail(
+          'corrupt',
+          `the log is damaged between records ${cursor} and ${cursor + 1}: their hashes do not chain`,
+        );
+      }
+      hash = batch.hash;
+      cursor += 1;
+      yield batch;
+    }
+  }
+
+  hashAt(position: Position): Uint8Array | undefined {
+    this.#checkOpen();
+    const { sequence } = position;
+    if (!this.#isPast(position) || sequence < this.#oldest.position.sequence) return undefined;
+    if (sequence === this.#oldest.position.sequence) return this.#oldest.hash;
+    return sequence === this.#head.position.sequence ? this.#head.hash : this.#record(sequence).batch.hash;
+  }
+
+  async compact(upTo: Position): Promise<void> {
+    this.#checkOpen();
+    if (!this.#isPast(upTo)) throw fail('unknownPosition');
+    const step = this.#compacting.then(() => this.#compactTo(upTo));
+    this.#compacting = step.catch(() => undefined);
+    return step;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined || this.#dead) throw fail('storeClosed');
+  }
+
+  #isPast({ epoch, sequence }: Position): boolean {
+    const head = this.#head.position;
+    return epoch === head.epoch && Number.isSafeInteger(sequence) && sequence >= 0 && sequence <= head.sequence;
+  }
+
+  #record(sequence: number): LogRecord {
+    return this.#medium.record(sequence, this.#views.current.reader);
+  }
+
+  async #commitAll(): Promise<void> {
+    // One turn of the microtask queue: transactions of the same tick share the first flush too.
+    await Promise.resolve();
+    while (this.#queue.length > 0 && !this.#dead) await this.#commitGroup();
+    this.#committing = undefined;
+  }
+
+  async #commitGroup(): Promise<void> {
+    const group = this.#runGroup();
+    if (group.batches.length > 0) {
+      try {
+        await this.#medium.commit(group.batches);
+        this.#publish(group);
+      } catch (error) {
+        this.#fail(error, group);
+        return;
+      }
+    }
+    for (const settle of group.settle) settle();
+  }
+
+  #runGroup(): Group {
+    const group = new Group(this.#head);
+    const queue = this.#queue;
+    this.#queue = [];
+    let taken = 0;
+    for (const waiting of queue) {
+      if (group.isFull) break;
+      taken += 1;
+      this.#run(waiting, group);
+    }
+    // Order is kept: what was not taken, then what conflicted or came meanwhile.
+    this.#queue = [...queue.slice(taken), ...this.#queue];
+    return group;
+  }
+
+  #run(waiting: Waiting, group: Group): void {
+    const tx = new LocalTransaction(this.#views.current.reader, group.overlay);
+    group.callers.push(waiting);
+    try {
+      const value = waiting.work(tx);
+      const { writes, overlay } = tx.end();
+      if (isThenable(value)) throw fail('internal', 'storage work must be synchronous: it returned a promise');
+      if (this.#options.conflict?.() === true) {
+        group.callers.pop();
+        this.#queue.push(waiting);
+        return;
+      }
+      if (writes.length > 0) {
+        group.append(writes);
+        group.overlay = overlay;
+      }
+      const { position } = group.head;
+      group.settle.push(() => waiting.resolve({ value, position }));
+    } catch (error) {
+      tx.end();
+      group.settle.push(() => waiting.reject(error));
+    }
+  }
+
+  /** Observers first, then the position and the view that readers take: all in one turn. */
+  #publish(group: Group): void {
+    const view = this.#medium.open();
+    this.#feed.publish(group.batches.map(({ batch }) => batch));
+    this.#head = group.head;
+    this.#views.advance(view, group.head.position);
+    this.#feed.wake();
+  }
+
+  #fail(error: unknown, group?: Group): void {
+    this.#dead = true;
+    this.#options.die(error);
+    // Reached in tests alone: whether the group is durable is unknown, and the rest never ran.
+    const callers = [...(group?.callers ?? []), ...this.#queue];
+    this.#queue = [];
+    for (const { reject } of callers) reject(fail('storeClosed', undefined, { cause: error }));
+    this.#feed.wake();
+  }
+
+  async #compactTo(upTo: Position): Promise<void> {
+    while (this.#oldest.position.sequence < upTo.sequence && !this.#dead) {
+      const sequence = Math.min(this.#oldest.position.sequence + COMPACT_STEP, upTo.sequence);
+      const position: Position = { epoch: upTo.epoch, sequence };
+      const hash = sequence === this.#head.position.sequence ? this.#head.hash : this.#record(sequence).batch.hash;
+      this.#oldest = { position, hash };
+      this.#feed.wake();
+      try {
+        await this.#medium.compact(this.#oldest);
+      } catch (error) {
+        this.#fail(error);
+        throw error;
+      }
+    }
+  }
+
+  /** Transactions that were taken are brought to their end; readers of the log are told. */
+  async #close(): Promise<void> {
+    // Callers that see `#closed` are refused; those in the queue run.
+    await Promise.resolve();
+    this.#feed.wake();
+    await this.#committing;
+    await this.#compacting;
+    this.#views.close();
+    await this.#medium.close();
+  }
+}

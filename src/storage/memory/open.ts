@@ -1,0 +1,72 @@
+import { fail } from '../../errors.ts';
+import { randomBytes } from '../../lib/crypto/random.ts';
+import { LocalStore } from '../local/local-store.ts';
+import type { Chained, Medium, Place, View } from '../local/medium.ts';
+import type { SnapshotLimit } from '../local/views.ts';
+import { NO_HASH, type LogRecord } from '../log-record.ts';
+import { SortedMap } from '../sorted-map.ts';
+import type { Epoch, Store } from '../store.ts';
+
+export interface MemoryStoreOptions {
+  /** Asked after each run of a transaction's work: true makes it run again, behind those that wait. */
+  readonly conflict?: () => boolean;
+  readonly snapshotLimit?: SnapshotLimit;
+}
+
+class MemoryMedium implements Medium {
+  readonly log = randomBytes(16).toString('hex');
+  readonly epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
+  readonly head: Place = { position: { epoch: `${this.epoch.number}.${this.epoch.id}`, sequence: 0 }, hash: NO_HASH };
+  readonly oldest: Place = this.head;
+  readonly #records = new Map<number, LogRecord>();
+  #data = new SortedMap<Uint8Array>();
+  #hash: Uint8Array = NO_HASH;
+  #compacted = 0;
+
+  open(): View {
+    const data = this.#data;
+    return {
+      get: (key) => data.get(key),
+      *keysFrom(start, exclusive) {
+        for (const [key] of data.from(start, exclusive)) yield key;
+      },
+      close: () => undefined,
+    };
+  }
+
+  async commit(group: readonly Chained[]): Promise<void> {
+    for (const { batch } of group) {
+      for (const { key, value } of batch.writes) {
+        this.#data = value === undefined ? this.#data.delete(key) : this.#data.set(key, value);
+      }
+      this.#records.set(batch.position.sequence, { batch, previousHash: this.#hash });
+      this.#hash = batch.hash;
+    }
+  }
+
+  record(sequence: number): LogRecord {
+    const record = this.#records.get(sequence);
+    if (record === undefined) throw fail('corrupt', `log record ${sequence} is missing`);
+    return record;
+  }
+
+  async compact(upTo: Place): Promise<void> {
+    while (this.#compacted < upTo.position.sequence) this.#records.delete(++this.#compacted);
+  }
+
+  async close(): Promise<void> {
+    this.#records.clear();
+  }
+}
+
+/** An error of a store in memory is one of the program: it reaches the process as an uncaught exception. */
+function die(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+/** A store that lives and dies with this process: for tests, `-dev` and `inmem`. */
+export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
+  return new LocalStore(new MemoryMedium(), { die, ...options });
+}
