@@ -20,6 +20,8 @@ export const errors = {
   auditFailed: { status: 500, retry: 'later', text: 'no audit device could record the request' },
   sealed: { status: 503, retry: 'later', text: 'Vault is sealed' },
   notInitialized: { status: 503, retry: 'later', text: 'server is not yet initialized' },
+  alreadyInitialized: { status: 400, retry: 'never', text: 'Vault is already initialized' },
+  invalidShares: { status: 400, retry: 'never', text: 'the shares do not open the root key: start again' },
   hubUnreachable: { status: 503, retry: 'later', text: 'the hub cannot be reached: reads go on, writes wait for it' },
   hubRefused: { status: 403, retry: 'never', text: 'the hub refused the forwarded request' },
   elsewhere: { status: 503, retry: 'never', text: 'this belongs to another region' },

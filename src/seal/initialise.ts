@@ -1,0 +1,139 @@
+/** Making the keys of a new store: unseal key, root key, keyring, and the shares that people take away. */
+import type { KeyObject } from 'node:crypto';
+
+import { fail } from '../errors.ts';
+import { deriveKey } from '../lib/crypto/hash.ts';
+import { randomBytes, uuid } from '../lib/crypto/random.ts';
+import { Secret } from '../lib/secret.ts';
+import type { Snapshot, Store, Transaction } from '../storage/store.ts';
+import { createBarrier } from './barrier.ts';
+import { KEY_BYTES, KEYRING_KEY, newKey } from './keyring.ts';
+import type { Seal } from './seal.ts';
+import { SEAL_AREA } from './session.ts';
+import { checkSplit, DEFAULT_SPLIT, splitKey, type Split } from './shamir/shares.ts';
+import {
+  CONFIG_KEY,
+  encodeConfig,
+  encryptRoot,
+  RECOVERY_INFO,
+  RECOVERY_KEY,
+  recoveryProof,
+  ROOT_KEY,
+} from './stored.ts';
+
+/**
+ * `secret…` belong to shares that unseal, `recovery…` to auto-unseal; the other pair is refused (0 counts as not
+ * given, since clients send both). Default 5 shares, 3 needed.
+ */
+export interface InitOptions {
+  readonly secretShares?: number | undefined;
+  readonly secretThreshold?: number | undefined;
+  readonly recoveryShares?: number | undefined;
+  readonly recoveryThreshold?: number | undefined;
+  /** Vault's parameter for auto-unseal: 0 or 1, without effect. */
+  readonly storedShares?: number | undefined;
+}
+
+/** One entry a share, in both spellings that clients show. */
+export interface Shares {
+  readonly hex: readonly string[];
+  readonly base64: readonly string[];
+}
+
+export interface Initialized<T> {
+  /** Empty with auto-unseal. */
+  readonly unsealShares: Secret<Shares>;
+  /** Empty without auto-unseal. */
+  readonly recoveryShares: Secret<Shares>;
+  /** What `seed` returned. */
+  readonly seeded: T;
+}
+
+export interface Ground {
+  readonly raw: Store;
+  readonly seal: Seal;
+  readonly now: () => number;
+}
+
+/** How long an auto-unseal may take to answer. */
+const WRAP_TIMEOUT_MS = 30_000;
+
+/** As `SealLifecycle.init`, and gives the root key. */
+export async function initialise<T>(
+  { raw, seal, now }: Ground,
+  options: InitOptions,
+  seed: (tx: Transaction) => T,
+): Promise<Initialized<T> & { readonly root: KeyObject }> {
+  const split = splitOf(seal, options);
+  checkBefore(raw);
+  const unsealKey = newKey();
+  const root = newKey();
+  const config = encodeConfig(seal.type, split, uuid());
+  const wrapped = (await seal.wrapper?.wrap(unsealKey, AbortSignal.timeout(WRAP_TIMEOUT_MS))) ?? new Uint8Array(0);
+  const secret = seal.wrapper === undefined ? unsealKey.export() : randomBytes(KEY_BYTES);
+  try {
+    const shares = await splitKey(secret, split);
+    const { value: seeded } = await raw.transact((tx) => {
+      checkEmpty(tx);
+      tx.put(CONFIG_KEY, config);
+      tx.put(ROOT_KEY, encryptRoot(root, { unsealKey, config, wrapped }));
+      if (seal.wrapper !== undefined) tx.put(RECOVERY_KEY, recoveryProof(deriveKey(root, RECOVERY_INFO), secret));
+      return createBarrier(tx, root, now(), seed);
+    });
+    const given = new Secret(spell(shares));
+    const none = new Secret<Shares>({ hex: [], base64: [] });
+    return seal.wrapper === undefined
+      ? { root, seeded, unsealShares: given, recoveryShares: none }
+      : { root, seeded, unsealShares: none, recoveryShares: given };
+  } finally {
+    secret.fill(0);
+  }
+}
+
+function splitOf(seal: Seal, options: InitOptions): Split {
+  const auto = seal.wrapper !== undefined;
+  const own = auto ? 'recovery' : 'secret';
+  const other = auto ? 'secret' : 'recovery';
+  const unfit = auto
+    ? [options.secretShares, options.secretThreshold]
+    : [options.recoveryShares, options.recoveryThreshold];
+  if (unfit.some((count) => count !== undefined && count !== 0)) {
+    throw fail('badRequest', `${other}_shares and ${other}_threshold do not apply to the seal "${seal.type}"`);
+  }
+  const split = {
+    shares: (auto ? options.recoveryShares : options.secretShares) ?? DEFAULT_SPLIT.shares,
+    threshold: (auto ? options.recoveryThreshold : options.secretThreshold) ?? DEFAULT_SPLIT.threshold,
+  };
+  checkSplit(split, own);
+  return split;
+}
+
+/** Data without its seal is data whose keys are elsewhere: a new keyring would lose it for good. */
+function checkEmpty(reads: Pick<Snapshot, 'get' | 'children'>): void {
+  if (reads.get(CONFIG_KEY) !== undefined) throw fail('alreadyInitialized');
+  const areas = reads.children('', { limit: 8 }).filter((area) => area !== SEAL_AREA);
+  const lost = [ROOT_KEY, KEYRING_KEY].filter((key) => reads.get(key) !== undefined);
+  const found = [...lost, ...areas];
+  if (found.length > 0) {
+    throw fail(
+      'corrupt',
+      `${CONFIG_KEY} is missing, but the store holds ${found.join(', ')}: restore it from a backup`,
+    );
+  }
+}
+
+/** An early answer; the transaction checks again. Its snapshot must not be held while the seal answers. */
+function checkBefore(raw: Store): void {
+  using snapshot = raw.snapshot();
+  checkEmpty(snapshot);
+}
+
+function spell(shares: readonly Uint8Array[]): Shares {
+  const buffers = shares.map((share) => Buffer.from(share.buffer, share.byteOffset, share.length));
+  const spelled = {
+    hex: buffers.map((share) => share.toString('hex')),
+    base64: buffers.map((share) => share.toString('base64')),
+  };
+  for (const share of buffers) share.fill(0);
+  return spelled;
+}

@@ -1,0 +1,270 @@
+/** From an empty store to an unsealed barrier and back: init, unseal, seal, status. */
+import type { KeyObject } from 'node:crypto';
+
+import { fail } from '../errors.ts';
+import { equalSecret, takeKey } from '../lib/crypto/hash.ts';
+import { uuid } from '../lib/crypto/random.ts';
+import type { Store, Transaction } from '../storage/store.ts';
+import { Barrier, type BarrierOptions, type KeyStatus } from './barrier.ts';
+import { initialise, type Initialized, type InitOptions } from './initialise.ts';
+import type { KeyWrapper, Seal } from './seal.ts';
+import { combineShares, shareBytes } from './shamir/shares.ts';
+import {
+  CONFIG_KEY,
+  decodeConfig,
+  decryptRoot,
+  encryptRoot,
+  isRecoveryKey,
+  RECOVERY_INFO,
+  RECOVERY_KEY,
+  ROOT_KEY,
+  wrappedKey,
+  type SealConfig,
+} from './stored.ts';
+
+export interface SealLifecycleOptions extends BarrierOptions {
+  /** The store below the barrier; stays the caller's to dispose. */
+  readonly raw: Store;
+  readonly seal: Seal;
+  /** What `sys/seal-status` says of the server. */
+  readonly about: { readonly version: string; readonly buildDate: string; readonly storageType: string };
+  /** Told when the unseal key could not be wrapped anew under a changed wrapping key. The node serves nevertheless. */
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+/** `sys/seal-status`, in Vault's names; the caller adds the cluster's name and id where it is unsealed. */
+export interface SealStatus {
+  readonly type: string;
+  readonly initialized: boolean;
+  readonly sealed: boolean;
+  /** Threshold and number of the shares; of the recovery shares with auto-unseal. 0 before init. */
+  readonly t: number;
+  readonly n: number;
+  readonly progress: number;
+  /** Names the attempt under way; empty when there is none. */
+  readonly nonce: string;
+  readonly version: string;
+  readonly build_date: string;
+  readonly migration: false;
+  readonly recovery_seal: boolean;
+  readonly storage_type: string;
+}
+
+/** The two records that a root key takes, read at one moment. */
+interface Stored {
+  readonly config: SealConfig;
+  readonly configBytes: Uint8Array;
+  readonly root: Uint8Array;
+}
+
+export class SealLifecycle {
+  readonly barrier: Barrier;
+  readonly #options: SealLifecycleOptions;
+  #shares: Uint8Array[] = [];
+  #nonce = '';
+  /** Init, unseal and open run one after the other, so that shares are counted in order. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SealLifecycleOptions) {
+    this.#options = options;
+    this.barrier = new Barrier(options.raw, options);
+  }
+
+  /** The plaintext store. Throws `sealed`. */
+  get store(): Store {
+    return this.barrier.store;
+  }
+
+  get initialized(): boolean {
+    using snapshot = this.#options.raw.snapshot();
+    return snapshot.get(CONFIG_KEY) !== undefined;
+  }
+
+  /** Throws `corrupt` when `seal/config` is damaged, `invalidConfig` when it was made by another kind of seal. */
+  status(): SealStatus {
+    const stored = this.#read();
+    const { seal, about } = this.#options;
+    return {
+      type: seal.type,
+      initialized: stored !== undefined,
+      sealed: this.barrier.sealed,
+      t: stored?.config.threshold ?? 0,
+      n: stored?.config.shares ?? 0,
+      progress: this.#shares.length,
+      nonce: this.#nonce,
+      version: about.version,
+      build_date: about.buildDate,
+      migration: false,
+      recovery_seal: seal.wrapper !== undefined,
+      storage_type: about.storageType,
+    };
+  }
+
+  /**
+   * Makes the keys and the first records, in one transaction: `seed` writes behind the new barrier (the root token, the
+   * first mounts) and, like any transaction, may run twice. With shares the node is still sealed afterwards, with
+   * auto-unseal it is unsealed. Of several at once one wins. Throws `alreadyInitialized`, `badRequest` for wrong
+   * numbers, `corrupt` when the store holds data but no seal.
+   */
+  init<T>(options: InitOptions, seed: (tx: Transaction) => T): Promise<Initialized<T>> {
+    return this.#next(async () => {
+      const { raw, seal, now = Date.now } = this.#options;
+      const { root, ...made } = await initialise({ raw, seal, now }, options, seed);
+      if (seal.wrapper !== undefined) this.barrier.unseal(root);
+      return made;
+    });
+  }
+
+  /** Auto-unseal, at the start: does nothing without one, before init, or when unsealed. Rejects as `unwrap` does. */
+  open(signal: AbortSignal): Promise<SealStatus> {
+    return this.#next(async () => {
+      const { wrapper } = this.#options.seal;
+      const stored = this.#read();
+      if (wrapper === undefined || stored === undefined || !this.barrier.sealed) return this.status();
+      const wrapped = wrappedKey(stored.root);
+      const unsealKey = await wrapper.unwrap(wrapped, signal);
+      const root = decryptRoot(stored.root, unsealKey, stored.configBytes);
+      if (root === undefined)
+        throw fail('corrupt', `${CONFIG_KEY} or ${ROOT_KEY} is damaged: restore both from a backup`);
+      this.barrier.unseal(root);
+      if (!wrapper.isCurrent(wrapped)) await this.#wrapAnew(wrapper, { unsealKey, root, stored }, signal);
+      return this.status();
+    });
+  }
+
+  /**
+   * Takes one share; with the last that is needed, unseals. A share that was given before is not counted again. `reset`
+   * forgets what was given (and wins over a share). When the shares do not open the root key, nothing tells which is
+   * wrong: `invalidShares`, and the count starts again. The share's bytes are the caller's to wipe.
+   */
+  unseal(share: Uint8Array | undefined, { reset = false }: { readonly reset?: boolean } = {}): Promise<SealStatus> {
+    return this.#next(async () => {
+      if (reset) {
+        this.#forget();
+        return this.status();
+      }
+      const stored = this.#read();
+      if (stored === undefined) throw fail('notInitialized');
+      if (!this.barrier.sealed) return this.status();
+      if (this.#options.seal.wrapper !== undefined) {
+        throw fail('badRequest', `the seal "${this.#options.seal.type}" unseals by itself: it takes no shares`);
+      }
+      this.#collect(share, stored.config);
+      if (this.#shares.length === stored.config.threshold) await this.#unsealWith(stored);
+      return this.status();
+    });
+  }
+
+  /** Drops all keys, and the shares given so far. Sealing what is sealed changes nothing. */
+  seal(): void {
+    this.#forget();
+    this.barrier.seal();
+  }
+
+  keyStatus(): KeyStatus {
+    return this.barrier.keyStatus();
+  }
+
+  rotate(): Promise<KeyStatus> {
+    return this.barrier.rotate();
+  }
+
+  /**
+   * Whether these are enough right shares to authorise (a new root token, new shares): unseal shares or, with
+   * auto-unseal, recovery shares, which are checked against the root key and so need an unsealed node.
+   */
+  async authorise(shares: readonly Uint8Array[]): Promise<boolean> {
+    const stored = this.#read();
+    if (stored === undefined) throw fail('notInitialized');
+    const key = await combineShares(shares, stored.config);
+    if (key === undefined) return false;
+    try {
+      if (this.#options.seal.wrapper === undefined) {
+        return decryptRoot(stored.root, takeKey(Uint8Array.from(key)), stored.configBytes) !== undefined;
+      }
+      using snapshot = this.#options.raw.snapshot();
+      const proof = snapshot.get(RECOVERY_KEY);
+      if (proof === undefined) throw fail('corrupt', `${RECOVERY_KEY} is missing: restore it from a backup`);
+      return isRecoveryKey(this.barrier.deriveKey(RECOVERY_INFO), key, proof);
+    } finally {
+      key.fill(0);
+    }
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(work);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  #read(): Stored | undefined {
+    using snapshot = this.#options.raw.snapshot();
+    const configBytes = snapshot.get(CONFIG_KEY);
+    if (configBytes === undefined) return undefined;
+    const config = decodeConfig(configBytes);
+    const root = snapshot.get(ROOT_KEY);
+    if (root === undefined) throw fail('corrupt', `${ROOT_KEY} is missing: restore it from a backup`);
+    const { type } = this.#options.seal;
+    if (config.type !== type) {
+      throw fail(
+        'invalidConfig',
+        `the store was initialised with the seal "${config.type}", the configuration says "${type}": put the former back`,
+      );
+    }
+    return { config, configBytes, root };
+  }
+
+  #collect(share: Uint8Array | undefined, config: SealConfig): void {
+    const expected = shareBytes(config);
+    if (share?.length !== expected) {
+      throw fail('badRequest', `'key' must be a share of ${expected} bytes, in hex or base64`);
+    }
+    // No early end: the time tells nothing of which share it equals.
+    let known = false;
+    for (const given of this.#shares) known = equalSecret(share, given) || known;
+    if (known) return;
+    if (this.#shares.length === 0) this.#nonce = uuid();
+    this.#shares.push(Uint8Array.from(share));
+  }
+
+  async #unsealWith({ config, configBytes, root: stored }: Stored): Promise<void> {
+    let key: Uint8Array | undefined;
+    try {
+      key = await combineShares(this.#shares, config);
+    } finally {
+      this.#forget();
+    }
+    const root = key === undefined ? undefined : decryptRoot(stored, takeKey(key), configBytes);
+    if (root === undefined) {
+      throw fail(
+        'invalidShares',
+        `the shares do not open the root key: at least one is wrong (or ${CONFIG_KEY} or ${ROOT_KEY} is damaged); start again with the first`,
+      );
+    }
+    this.barrier.unseal(root);
+  }
+
+  #forget(): void {
+    for (const share of this.#shares) share.fill(0);
+    this.#shares = [];
+    this.#nonce = '';
+  }
+
+  async #wrapAnew(
+    wrapper: KeyWrapper,
+    { unsealKey, root, stored }: { readonly unsealKey: KeyObject; readonly root: KeyObject; readonly stored: Stored },
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      const wrapped = await wrapper.wrap(unsealKey, signal);
+      const anew = encryptRoot(root, { unsealKey, config: stored.configBytes, wrapped });
+      await this.#options.raw.transact((tx) => {
+        // Another node may have been faster.
+        const now = tx.get(ROOT_KEY);
+        if (now !== undefined && Buffer.compare(now, stored.root) === 0) tx.put(ROOT_KEY, anew);
+      });
+    } catch (error) {
+      this.#options.warn('unseal key not wrapped anew: keep the previous wrapping key configured', error);
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/** One unsealed period of a barrier: its keys, how often they were used, and who follows its changes. */
+import type { KeyObject } from 'node:crypto';
+
+import { fail } from '../errors.ts';
+import { deriveKey } from '../lib/crypto/hash.ts';
+import type { Batch, Store, Transaction, Write } from '../storage/store.ts';
+import { Keyring, KEYRING_KEY, MAX_ENCRYPTIONS } from './keyring.ts';
+import { decryptRecord, encryptRecord, type RecordCipher } from './record.ts';
+
+/** Everything below it is stored as it is, by the seal alone; the plaintext store neither shows nor touches it. */
+export const SEAL_AREA = 'seal/';
+
+/** Encryptions set aside at once, so that counting costs one more record in 16,384 and a crash never loses a count. */
+const GRANT = 2 ** 14;
+
+/** What `sys/key-status` shows. */
+export interface KeyStatus {
+  readonly term: number;
+  /** Wall-clock milliseconds. */
+  readonly installTime: number;
+  /** An upper bound: a restart, and each further node, adds up to 16,384. */
+  readonly encryptions: number;
+}
+
+export interface SessionOptions {
+  readonly now: () => number;
+  /** Encryptions under one term after which the next write adds a term. */
+  readonly rotateAfter: number;
+}
+
+export class Session {
+  readonly raw: Store;
+  readonly #options: SessionOptions;
+  readonly #ended = new AbortController();
+  readonly #observers = new Set<(batch: Batch) => void>();
+  readonly #subscription: Disposable;
+  #root: KeyObject | undefined;
+  #keyring: Keyring | undefined;
+  /** Why the stored keyring, changed by another node or by a stranger, cannot be read. */
+  #fault: unknown;
+  #used = 0;
+  #granted = 0;
+
+  /** Throws `corrupt` or `formatVersion` when the stored keyring does not open with `root`. */
+  constructor(raw: Store, root: KeyObject, options: SessionOptions) {
+    using snapshot = raw.snapshot();
+    this.raw = raw;
+    this.#options = options;
+    this.#keyring = Keyring.decrypt(root, snapshot.get(KEYRING_KEY));
+    this.#root = root;
+    this.#subscription = raw.observe((batch) => {
+      this.#apply(batch);
+    });
+  }
+
+  /** Throws `sealed` once the session has ended. */
+  get keyring(): Keyring {
+    if (this.#keyring === undefined) throw fail('sealed');
+    return this.#keyring;
+  }
+
+  get live(): boolean {
+    return this.#keyring !== undefined;
+  }
+
+  /** Aborts when the session ends. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  get status(): KeyStatus {
+    const { number, installTime, encryptions } = this.keyring.active;
+    return { term: number, installTime, encryptions: Math.max(encryptions - this.#granted, 0) + this.#used };
+  }
+
+  /** Drops the keys: whoever holds something of this session gets `sealed` from now on. */
+  end(): void {
+    this.#keyring = undefined;
+    this.#root = undefined;
+    this.#observers.clear();
+    this.#subscription[Symbol.dispose]();
+    this.#ended.abort();
+  }
+
+  derive(info: string): KeyObject {
+    return deriveKey(this.#rootKey, info);
+  }
+
+  decrypt(key: string, record: Uint8Array): Uint8Array {
+    return decryptRecord(this.keyring, key, record);
+  }
+
+  checkLive(): void {
+    if (this.#keyring === undefined) throw fail('sealed');
+  }
+
+  /** Throws what keeps this session from writing: sealed, or a stored keyring that cannot be read. */
+  checkWritable(): void {
+    this.checkLive();
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  async rotate(): Promise<KeyStatus> {
+    const root = this.#rootKey;
+    // The observer below takes the new keyring up before this resolves.
+    await this.raw.transact((tx) => {
+      const stored = Keyring.decrypt(root, tx.get(KEYRING_KEY));
+      tx.put(KEYRING_KEY, stored.rotated(this.#options.now()).encrypt(root));
+    });
+    return this.status;
+  }
+
+  /** For one transaction, which may run several times. */
+  writer(): Writer {
+    return new Writer(this);
+  }
+
+  /** Counts one encryption; sets more aside in the running transaction first when none are left. Gives how many. */
+  count(tx: Transaction): number {
+    const granted = this.#used < this.#granted ? 0 : this.#reserve(tx);
+    this.#used += 1;
+    return granted;
+  }
+
+  /** Takes back what a transaction set aside and did not commit. */
+  release(term: number, granted: number): void {
+    if (this.#keyring?.active.number === term) this.#granted -= granted;
+  }
+
+  observe(apply: (batch: Batch) => void): Disposable {
+    this.checkLive();
+    const own = (batch: Batch): void => {
+      apply(batch);
+    };
+    this.#observers.add(own);
+    return {
+      [Symbol.dispose]: () => {
+        this.#observers.delete(own);
+      },
+    };
+  }
+
+  /** The batch as the plaintext store shows it: without the seal's own records, values decrypted when asked for. */
+  reveal(batch: Batch): Batch {
+    const writes: Write[] = [];
+    for (const { key, value } of batch.writes) {
+      if (!key.startsWith(SEAL_AREA)) writes.push(value === undefined ? { key, value } : this.#lazy(key, value));
+    }
+    return { position: batch.position, previous: batch.previous, hash: batch.hash, time: batch.time, writes };
+  }
+
+  get #rootKey(): KeyObject {
+    if (this.#root === undefined) throw fail('sealed');
+    return this.#root;
+  }
+
+  #lazy(key: string, record: Uint8Array): Write {
+    const session = this;
+    let value: Uint8Array | undefined;
+    return {
+      key,
+      get value() {
+        value ??= session.decrypt(key, record);
+        return value;
+      },
+    };
+  }
+
+  #apply(batch: Batch): void {
+    for (const write of batch.writes) {
+      if (write.key === KEYRING_KEY) this.#adopt(write.value);
+    }
+    if (this.#observers.size === 0) return;
+    const revealed = this.reveal(batch);
+    for (const apply of [...this.#observers]) apply(revealed);
+  }
+
+  /** Every change of the keyring comes this way, our own rotation and another node's alike. */
+  #adopt(stored: Uint8Array | undefined): void {
+    try {
+      const keyring = Keyring.decrypt(this.#rootKey, stored);
+      if (keyring.active.number !== this.keyring.active.number) {
+        this.#used = 0;
+        this.#granted = 0;
+      }
+      this.#keyring = keyring;
+      this.#fault = undefined;
+    } catch (error) {
+      // An observer must not throw. Reads go on under the keys at hand; a write would be lost at the next unseal.
+      this.#fault = error;
+    }
+  }
+
+  #reserve(tx: Transaction): number {
+    const root = this.#rootKey;
+    const { number } = this.keyring.active;
+    let keyring = Keyring.decrypt(root, tx.get(KEYRING_KEY)).counted(number, GRANT);
+    const encryptions = keyring.term(number)?.encryptions ?? 0;
+    if (encryptions > MAX_ENCRYPTIONS) {
+      throw fail('internal', `key term ${number} has reached its ${MAX_ENCRYPTIONS} encryptions: rotate the key`);
+    }
+    if (encryptions >= this.#options.rotateAfter && keyring.active.number === number) {
+      keyring = keyring.rotated(this.#options.now());
+    }
+    tx.put(KEYRING_KEY, keyring.encrypt(root));
+    this.#granted += GRANT;
+    return GRANT;
+  }
+}
+
+/** Encrypts for one transaction and remembers what that transaction set aside, in case it does not commit. */
+export class Writer implements RecordCipher {
+  readonly #session: Session;
+  #tx: Transaction | undefined;
+  #term = 0;
+  #granted = 0;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Each run starts from nothing. */
+  begin(tx: Transaction): this {
+    this.rollBack();
+    this.#tx = tx;
+    return this;
+  }
+
+  rollBack(): void {
+    this.#session.release(this.#term, this.#granted);
+    this.#granted = 0;
+  }
+
+  checkLive(): void {
+    this.#session.checkLive();
+  }
+
+  encrypt(key: string, value: Uint8Array): Uint8Array {
+    if (this.#tx === undefined) throw fail('internal', 'a write outside of its transaction');
+    const { active } = this.#session.keyring;
+    if (active.number !== this.#term) {
+      this.#term = active.number;
+      this.#granted = 0;
+    }
+    this.#granted += this.#session.count(this.#tx);
+    return encryptRecord(active, key, value);
+  }
+
+  decrypt(key: string, record: Uint8Array): Uint8Array {
+    return this.#session.decrypt(key, record);
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * What the seal stores outside the barrier, beside the keyring:
+ *
+ * - `seal/config`: JSON in clear: how the seal was set up.
+ * - `seal/root`: format version, the length and bytes of the unseal key as the seal wrapped it (none for shares), then
+ *   the root key encrypted by the unseal key. `seal/config` and all that stands before are associated data, so that a
+ *   changed byte anywhere keeps the root key closed.
+ * - `seal/recovery`: proof of the recovery key, keyed by the root key; with auto-unseal only.
+ */
+import type { KeyObject } from 'node:crypto';
+
+import { fail } from '../errors.ts';
+import { decryptGcm, encryptGcm, GCM_OVERHEAD } from '../lib/crypto/aes-gcm.ts';
+import { equalSecret, hmacSha256, takeKey } from '../lib/crypto/hash.ts';
+import { KEY_BYTES } from './keyring.ts';
+import type { Split } from './shamir/shares.ts';
+
+export const CONFIG_KEY = 'seal/config';
+export const ROOT_KEY = 'seal/root';
+export const RECOVERY_KEY = 'seal/recovery';
+
+/** Derives, from the root key, the key of `seal/recovery`. */
+export const RECOVERY_INFO = 'lockstep recovery key';
+
+const FORMAT = 1;
+const HEADER_BYTES = 3;
+
+export interface SealConfig extends Split {
+  readonly version: number;
+  readonly type: string;
+  /** Names this initialisation. */
+  readonly nonce: string;
+}
+
+export function encodeConfig(type: string, { shares, threshold }: Split, nonce: string): Uint8Array {
+  const config: SealConfig = { version: FORMAT, type, shares, threshold, nonce };
+  return Buffer.from(JSON.stringify(config));
+}
+
+/** Throws `formatVersion`, or `corrupt` for what `encodeConfig` never wrote. */
+export function decodeConfig(stored: Uint8Array): SealConfig {
+  let found: unknown;
+  try {
+    found = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(stored));
+  } catch {
+    found = undefined;
+  }
+  const { version, type, shares, threshold, nonce } = (found ?? {}) as Partial<Record<keyof SealConfig, unknown>>;
+  if (Number.isInteger(version) && version !== FORMAT) {
+    throw fail('formatVersion', `${CONFIG_KEY} has format version ${String(version)}, this release reads ${FORMAT}`);
+  }
+  if (version !== FORMAT || typeof type !== 'string' || typeof nonce !== 'string') throw damaged(CONFIG_KEY);
+  return { version, type, nonce, shares: count(shares), threshold: count(threshold) };
+}
+
+function count(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 255) throw damaged(CONFIG_KEY);
+  return value;
+}
+
+export interface WrappedRoot {
+  readonly unsealKey: KeyObject;
+  /** `seal/config` as stored. */
+  readonly config: Uint8Array;
+  /** The unseal key as the seal wrapped it; empty when people hold its shares. */
+  readonly wrapped: Uint8Array;
+}
+
+export function encryptRoot(root: KeyObject, { unsealKey, config, wrapped }: WrappedRoot): Uint8Array {
+  const header = Buffer.alloc(HEADER_BYTES + wrapped.length);
+  header.writeUInt8(FORMAT, 0);
+  header.writeUInt16BE(wrapped.length, 1);
+  header.set(wrapped, HEADER_BYTES);
+  const clear = root.export();
+  const stored = encryptGcm(unsealKey, clear, associated(config, header), header.length);
+  clear.fill(0);
+  stored.set(header);
+  return stored;
+}
+
+/** undefined when key, `seal/config` and `seal/root` do not belong together. */
+export function decryptRoot(stored: Uint8Array, unsealKey: KeyObject, config: Uint8Array): KeyObject | undefined {
+  const start = HEADER_BYTES + wrappedKey(stored).length;
+  const clear = decryptGcm(unsealKey, stored, associated(config, stored.subarray(0, start)), start);
+  return clear?.length === KEY_BYTES ? takeKey(clear) : undefined;
+}
+
+/** The unseal key as the seal wrapped it. Throws `formatVersion` or `corrupt`. */
+export function wrappedKey(stored: Uint8Array): Uint8Array {
+  const [version, high = 0, low = 0] = stored;
+  if (version !== FORMAT) {
+    throw fail('formatVersion', `${ROOT_KEY} has format version ${version ?? 'none'}, this release reads ${FORMAT}`);
+  }
+  const length = (high << 8) | low;
+  if (stored.length !== HEADER_BYTES + length + GCM_OVERHEAD + KEY_BYTES) throw damaged(ROOT_KEY);
+  return stored.subarray(HEADER_BYTES, HEADER_BYTES + length);
+}
+
+/** `key` is derived from the root key, so whoever can write to the disk cannot make a recovery key of their own. */
+export function recoveryProof(key: KeyObject, recoveryKey: Uint8Array): Uint8Array {
+  return hmacSha256(key, recoveryKey);
+}
+
+export function isRecoveryKey(key: KeyObject, recoveryKey: Uint8Array, proof: Uint8Array): boolean {
+  return equalSecret(recoveryProof(key, recoveryKey), proof);
+}
+
+function associated(config: Uint8Array, header: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(config.length);
+  return Buffer.concat([Buffer.from(`lockstep ${ROOT_KEY}`), length, config, header]);
+}
+
+function damaged(key: string): Error {
+  return fail('corrupt', `${key} is damaged: restore it from a backup`);
+}
