@@ -15,6 +15,10 @@ export const errors = {
   conflict: { status: 409, retry: 'never', text: 'the state has changed' },
   behindIndex: { status: 412, retry: 'later', text: 'this node has not reached the requested index' },
   bodyTooLarge: { status: 413, retry: 'never', text: 'the request body is too large' },
+  requestTimeout: { status: 408, retry: 'later', text: 'the request did not arrive in time' },
+  missingRequestHeader: { status: 412, retry: 'never', text: "missing 'X-Vault-Request' header" },
+  unsupportedMediaType: { status: 415, retry: 'never', text: 'this content type is not served here' },
+  headersTooLarge: { status: 431, retry: 'never', text: 'the request headers are too large' },
   tooManyRequests: { status: 429, retry: 'later', text: 'too many requests' },
   internal: { status: 500, retry: 'later', text: 'internal error' },
   auditFailed: { status: 500, retry: 'later', text: 'no audit device could record the request' },
@@ -38,6 +42,7 @@ export const errors = {
   corrupt: { status: 500, retry: 'never', text: 'a stored record is damaged' },
   snapshotExpired: { status: 503, retry: 'at once', text: 'a storage snapshot was held too long' },
   storeClosed: { status: 503, retry: 'later', text: 'the store is closed' },
+  listenFailed: { status: 500, retry: 'never', text: 'cannot listen' },
   invalidConfig: { status: 400, retry: 'never', text: 'the configuration is not valid' },
 } as const satisfies Readonly<Record<string, { status: number; retry: Retry; text: string }>>;
 

@@ -1,0 +1,168 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Handler } from '../framework/request.ts';
+import { Exchange, type Service } from './exchange.ts';
+import { ForwardedFor } from './forwarded-for.ts';
+import { listenOn } from './listen.ts';
+import { addressOf, limitsOf, type Limits, type ListenerSettings, type Log } from './listener.ts';
+import { hookMethods, methodOf } from './method-hook.ts';
+import { respondRaw, rejectClient } from './raw-reply.ts';
+import { TlsFiles } from './tls.ts';
+
+/** Takes a connection over for another protocol, such as the events WebSocket. Must answer or destroy the socket. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+export interface EndpointOptions {
+  readonly settings: ListenerSettings;
+  readonly handler: Handler;
+  readonly log: Log;
+  readonly upgrade: Upgrade | undefined;
+}
+
+type AnyServer = Server | Http2SecureServer;
+
+/** One listener: its socket, its connections and what they share. */
+export class Endpoint {
+  readonly #settings: ListenerSettings;
+  readonly #server: AnyServer;
+  readonly #service: Service;
+  readonly #tls: TlsFiles | undefined;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+
+  private constructor(options: EndpointOptions, tls: TlsFiles | undefined) {
+    const { settings, handler, log } = options;
+    const limits = limitsOf(settings);
+    this.#settings = settings;
+    this.#tls = tls;
+    this.#service = {
+      handler,
+      log,
+      tls: tls !== undefined,
+      inFlight: 0,
+      closing: false,
+      reading: {
+        limits,
+        forwardedFor: settings.forwardedFor === undefined ? undefined : new ForwardedFor(settings.forwardedFor),
+        unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
+        requireRequestHeader: settings.requireRequestHeader ?? false,
+        unixPath: settings.kind === 'unix' ? settings.path : undefined,
+      },
+    };
+    this.#server = tls === undefined ? createServer(http1Options(limits)) : secureServer(limits, tls);
+    this.#server.maxConnections = limits.maxConnections;
+    this.#serve(options.upgrade);
+    this.#track(limits);
+  }
+
+  /** Reads certificates and listens. Throws `listenFailed` or `invalidConfig`, naming address or file and the remedy. */
+  static async open(options: EndpointOptions): Promise<Endpoint> {
+    const { settings, log } = options;
+    const tls = settings.tls === undefined ? undefined : await TlsFiles.load(settings.tls, log);
+    const endpoint = new Endpoint(options, tls);
+    await listenOn(endpoint.#server, settings);
+    tls?.watch((context) => {
+      (endpoint.#server as Http2SecureServer).setSecureContext(context);
+    });
+    return endpoint;
+  }
+
+  get address(): string {
+    const bound = this.#server.address();
+    return addressOf(this.#settings, typeof bound === 'object' && bound !== null ? bound.port : 0);
+  }
+
+  /** Reads the certificates again; what does not fit together leaves the old ones in use, and is logged. */
+  async reload(): Promise<void> {
+    await this.#tls?.reload();
+  }
+
+  /** Accepts no more, lets what is in work end, and after `grace` milliseconds cuts what is left. */
+  async close(grace: number): Promise<void> {
+    this.#service.closing = true;
+    this.#tls?.close();
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+    for (const session of this.#sessions) session.close();
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy();
+      for (const socket of this.#sockets) socket.destroy();
+    }, grace);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #serve(upgrade: Upgrade | undefined): void {
+    const server = this.#server as Server;
+    const service = this.#service;
+    const answer =
+      (expectsContinue: boolean): RequestListener<typeof IncomingMessage, typeof ServerResponse> =>
+      (incoming, outgoing) => {
+        const method = methodOf(incoming);
+        new Exchange(service, incoming, outgoing).start(method, expectsContinue);
+      };
+    server.on('request', answer(false));
+    server.on('checkContinue', answer(true));
+    server.on('connect', (_request, socket) => {
+      respondRaw(socket, 405);
+    });
+    server.on('clientError', rejectClient);
+    // Clients that offer h2c, as Java's does, ask for an upgrade that nobody must grant (RFC 9110 7.8).
+    Reflect.set(server, 'shouldUpgradeCallback', (request: IncomingMessage) => {
+      return upgrade !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket';
+    });
+    if (upgrade === undefined) return;
+    server.on('upgrade', (request, socket, head) => {
+      if (service.closing || methodOf(request) !== 'GET') respondRaw(socket, service.closing ? 503 : 405);
+      else upgrade(request, socket, head);
+    });
+  }
+
+  #track(limits: Limits): void {
+    const server = this.#server;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      if (this.#tls === undefined) hookMethods(server, socket);
+    });
+    server.on('secureConnection', (socket: TLSSocket) => {
+      hookMethods(server, socket);
+    });
+    (server as Http2SecureServer).on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+      session.setTimeout(limits.idleTimeout, () => {
+        session.close();
+      });
+    });
+  }
+}
+
+function http1Options(limits: Limits): Parameters<typeof createServer>[0] & object {
+  const requestTimeout = Math.max(limits.readTimeout, limits.headerTimeout);
+  return {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headerTimeout,
+    requestTimeout,
+    keepAliveTimeout: limits.idleTimeout,
+    // How late a slow client is noticed.
+    connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headerTimeout / 2)),
+    noDelay: true,
+  };
+}
+
+function secureServer(limits: Limits, tls: TlsFiles): Http2SecureServer {
+  return createSecureServer({
+    ...http1Options(limits),
+    ...tls.options,
+    allowHTTP1: true,
+    handshakeTimeout: limits.headerTimeout,
+    settings: { maxConcurrentStreams: 128, maxHeaderListSize: limits.maxHeaderBytes, enablePush: false },
+  });
+}

@@ -1,0 +1,86 @@
+/** Vault's reply formats: the envelope, bare objects, raw bytes and errors. One serialisation a reply. */
+import type { JsonObject } from '../framework/field.ts';
+import type { Outcome } from '../framework/request.ts';
+
+export interface Encoded {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Absent: no body, and no `Content-Length` (204). */
+  readonly body: string | Uint8Array | undefined;
+}
+
+const json = 'application/json';
+const envelopeKeys: ReadonlySet<string> = new Set([
+  'request_id',
+  'lease_id',
+  'renewable',
+  'lease_duration',
+  'data',
+  'wrap_info',
+  'warnings',
+  'auth',
+  'mount_type',
+]);
+/** Seconds. What is refused for lack of room or of a seal is worth another try soon. */
+const retryAfter = '1';
+
+export function encodeOutcome(outcome: Outcome): Encoded {
+  const { reply } = outcome;
+  const headers = { ...reply?.headers, ...outcome.headers };
+  if (outcome.errors !== undefined) return encodeErrors(outcome.status, outcome.errors, headers);
+  if (reply?.raw !== undefined) {
+    return withBody(outcome.status, reply.raw.body, reply.raw.contentType, headers);
+  }
+  if (reply?.bare !== undefined) return withBody(outcome.status, `${JSON.stringify(reply.bare)}\n`, json, headers);
+  if (outcome.status === 204) return { status: 204, headers, body: undefined };
+  if (outcome.status >= 400 && isBare(outcome)) return encodeErrors(outcome.status, [], headers);
+  return withBody(outcome.status, envelope(outcome), json, headers);
+}
+
+export function encodeErrors(
+  status: number,
+  errors: readonly string[],
+  headers: Readonly<Record<string, string>> = {},
+): Encoded {
+  const retryable = (status === 429 || status === 503) && headers['Retry-After'] === undefined;
+  const all = retryable ? { ...headers, 'Retry-After': retryAfter } : headers;
+  return withBody(status, `${JSON.stringify({ errors })}\n`, json, all);
+}
+
+/** A 404 that carries data (a deleted version of a KV v2 secret) or warnings is an envelope; any other is an error. */
+function isBare({ reply, warnings, auth, wrapInfo }: Outcome): boolean {
+  return reply?.data === undefined && warnings === null && auth === null && wrapInfo === null;
+}
+
+/** In the order in which Vault writes its keys; Go's encoder ends with a line feed. */
+function envelope(outcome: Outcome): string {
+  const data = outcome.reply?.data;
+  const body = JSON.stringify({
+    request_id: outcome.requestId,
+    lease_id: outcome.leaseId,
+    renewable: outcome.renewable,
+    lease_duration: outcome.leaseDuration,
+    data: data ?? null,
+    wrap_info: outcome.wrapInfo,
+    warnings: outcome.warnings,
+    auth: outcome.auth,
+    mount_type: outcome.mountType,
+  });
+  if (outcome.reply?.flat !== true || data === undefined) return `${body}\n`;
+  const lifted = JSON.stringify(liftable(data));
+  return lifted === '{}' ? `${body}\n` : `${lifted.slice(0, -1)},${body.slice(1)}\n`;
+}
+
+/** Keys that the envelope has itself stay under `data` alone, so that no key stands twice. */
+function liftable(data: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(data).filter(([key]) => !envelopeKeys.has(key)));
+}
+
+function withBody(
+  status: number,
+  body: string | Uint8Array,
+  contentType: string,
+  headers: Readonly<Record<string, string>>,
+): Encoded {
+  return { status, headers: { 'Content-Type': contentType, ...headers }, body };
+}

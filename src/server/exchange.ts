@@ -1,0 +1,218 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import { errors, fail, isLockstepError } from '../errors.ts';
+import type { Handler, Outcome, Request } from '../framework/request.ts';
+
+import { Gone, parseBody, readBody, type Body, type Incoming } from './body.ts';
+import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
+import type { Log } from './listener.ts';
+import { allowedMethods, readHead, withBody, type Head, type Reading } from './request.ts';
+
+export type Outgoing = ServerResponse | Http2ServerResponse;
+
+/** What all exchanges of a listener share. */
+export interface Service {
+  readonly handler: Handler;
+  readonly log: Log;
+  readonly reading: Reading;
+  readonly tls: boolean;
+  /** Requests whose handler has not settled. */
+  inFlight: number;
+  /** No more requests are taken on the connections that are left. */
+  closing: boolean;
+}
+
+const withBodies: ReadonlySet<string> = new Set(['update', 'patch']);
+const noBody: Body = Object.freeze({ body: undefined });
+/** Bytes of a body that nobody asked for, such as a GET's, which are read over so that the connection can go on. */
+const ignoredBody = 65_536;
+/** Milliseconds for which a refused body is read over, so that the client sees the refusal and not a reset. */
+const linger = 5_000;
+
+/** One request and its one reply. Nothing thrown in here leaves it. */
+export class Exchange {
+  readonly #service: Service;
+  readonly #incoming: Incoming;
+  readonly #outgoing: Outgoing;
+  #abort: AbortController | undefined;
+  #aborted: Error | undefined;
+  #expectsContinue = false;
+
+  constructor(service: Service, incoming: Incoming, outgoing: Outgoing) {
+    this.#service = service;
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+  }
+
+  /** `expectsContinue`: the client holds its body back until it is told to go on (RFC 9110 10.1.1). */
+  start(method: string, expectsContinue: boolean): void {
+    this.#expectsContinue = expectsContinue;
+    let head: Head;
+    try {
+      head = readHead(this.#incoming, method, this.#service.reading);
+      this.#checkLoad(head);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    if (withBodies.has(head.verb)) void this.#receive(head);
+    else this.#serve(withBody(head, noBody, this.#signal));
+  }
+
+  /** Health is answered under any load, or an overloaded node would be restarted for it. */
+  #checkLoad(head: Head): void {
+    const { inFlight, reading } = this.#service;
+    if (inFlight >= reading.limits.maxInFlight && head.path !== 'sys/health') throw fail('tooManyRequests');
+  }
+
+  async #receive(head: Head): Promise<void> {
+    try {
+      const { limits } = this.#service.reading;
+      const declared = Number(this.#incoming.headers['content-length'] ?? 0);
+      if (this.#expectsContinue && declared <= limits.maxBody) this.#outgoing.writeContinue();
+      const bytes = await readBody(this.#incoming, limits);
+      this.#serve(withBody(head, parseBody(bytes, head.contentType, limits), this.#signal));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #serve(request: Request): void {
+    let outcome: Outcome | Promise<Outcome>;
+    try {
+      outcome = this.#service.handler.handle(request);
+    } catch (error) {
+      this.#failed(request, error);
+      return;
+    }
+    // No promise where the outcome is at hand: most reads end here.
+    if (outcome instanceof Promise) void this.#await(request, outcome);
+    else this.#send(request, outcome);
+  }
+
+  async #await(request: Request, pending: Promise<Outcome>): Promise<void> {
+    const service = this.#service;
+    service.inFlight++;
+    const timer = setTimeout(() => {
+      const timeout = fail('timeout');
+      this.#end(timeout);
+      this.#refuse(timeout);
+    }, service.reading.limits.maxDuration);
+    try {
+      this.#send(request, await pending);
+    } catch (error) {
+      this.#failed(request, error);
+    } finally {
+      clearTimeout(timer);
+      service.inFlight--;
+    }
+  }
+
+  readonly #signal = (): AbortSignal => {
+    if (this.#abort !== undefined) return this.#abort.signal;
+    this.#abort = new AbortController();
+    if (this.#aborted !== undefined) this.#abort.abort(this.#aborted);
+    else if (this.#outgoing.destroyed) this.#abort.abort(new Gone('the client closed the connection'));
+    else {
+      this.#outgoing.once('close', () => {
+        if (!this.#outgoing.writableFinished) this.#end(new Gone('the client closed the connection'));
+      });
+    }
+    return this.#abort.signal;
+  };
+
+  #end(reason: Error): void {
+    this.#aborted ??= reason;
+    this.#abort?.abort(reason);
+  }
+
+  #send(request: Request, outcome: Outcome): void {
+    let encoded: Encoded;
+    try {
+      encoded = encodeOutcome(outcome);
+    } catch (error) {
+      this.#failed(request, error);
+      return;
+    }
+    this.#write(encoded, request);
+  }
+
+  /** A handler that throws is a fault of ours: it is told by its request's id, never in detail. */
+  #failed(request: Request, error: unknown): void {
+    logFault(this.#service.log, request.id, error);
+    this.#write(encodeErrors(500, [`internal error (request ${request.id})`]), request);
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof Gone) return;
+    if (!isLockstepError(error)) logFault(this.#service.log, '', error);
+    const { status, message } = isLockstepError(error)
+      ? error
+      : { status: errors.internal.status, message: errors.internal.text };
+    const headers: Record<string, string> = {};
+    if (status === 405) headers['Allow'] = allowedMethods;
+    const encoded = encodeErrors(status, message === '' ? [] : [message], headers);
+    if (status === 413) this.#writeAndDrain(encoded);
+    else this.#write(encoded);
+  }
+
+  #write(encoded: Encoded, request?: Request): void {
+    const outgoing = this.#outgoing;
+    if (outgoing.headersSent || outgoing.destroyed) return;
+    const headers = this.#headers(encoded);
+    if (this.#incoming.httpVersionMajor < 2 && this.#isLast()) headers['Connection'] = 'close';
+    try {
+      (outgoing as ServerResponse).writeHead(encoded.status, headers);
+    } catch (error) {
+      // A header that a handler made cannot be sent; what is sent instead has none of its headers.
+      logFault(this.#service.log, request?.id ?? '', error);
+      (outgoing as ServerResponse).writeHead(500, { 'Content-Length': 0 }).end();
+      return;
+    }
+    (outgoing as ServerResponse).end(encoded.body);
+  }
+
+  /** On HTTP/1.1 a reset would overtake the reply: says it, then reads over the rest for a while, then closes. */
+  #writeAndDrain(encoded: Encoded): void {
+    const outgoing = this.#outgoing as ServerResponse;
+    if (this.#incoming.httpVersionMajor >= 2 || this.#expectsContinue || outgoing.headersSent || outgoing.destroyed) {
+      this.#write(encoded);
+      return;
+    }
+    outgoing.writeHead(encoded.status, { ...this.#headers(encoded), Connection: 'close' });
+    outgoing.write(encoded.body);
+    const timer = setTimeout(() => outgoing.end(), linger);
+    let left = this.#service.reading.limits.maxBody;
+    this.#incoming.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) outgoing.end();
+    });
+    this.#incoming.once('end', () => outgoing.end());
+    outgoing.once('close', () => {
+      clearTimeout(timer);
+    });
+  }
+
+  #headers({ headers, body }: Encoded): OutgoingHttpHeaders {
+    const all: OutgoingHttpHeaders = { 'Cache-Control': 'no-store', ...headers };
+    if (this.#service.tls) all['Strict-Transport-Security'] = 'max-age=31536000; includeSubDomains';
+    if (body !== undefined) all['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    return all;
+  }
+
+  /** Whether the connection ends with this reply: on shutdown, and where reading over an unread body would cost much. */
+  #isLast(): boolean {
+    if (this.#service.closing) return true;
+    if (this.#incoming.complete) return false;
+    const { 'content-length': length, 'transfer-encoding': encoding } = this.#incoming.headers;
+    return encoding !== undefined || Number(length ?? 0) > ignoredBody;
+  }
+}
+
+/** Without the message: what went wrong may have quoted what it went wrong on. */
+function logFault(log: Log, request: string, error: unknown): void {
+  const isError = error instanceof Error;
+  const frames = isError ? (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at ')) : [];
+  const kind = isLockstepError(error) ? error.code : isError ? error.name : typeof error;
+  log.error('a request failed inside the server', { request, kind, stack: frames.slice(0, 12).join('\n') });
+}

@@ -1,0 +1,121 @@
+/** What a listener is told by the configuration, and the defaults that hold where it says nothing. */
+
+export interface Limits {
+  /** Bytes of a request body; beyond it 413. */
+  readonly maxBody: number;
+  /** Bytes of all request headers together; beyond it 431. */
+  readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
+  /** Nesting, JavaScript string length, keys of one object, elements of one array, and values in all of a JSON body. */
+  readonly maxJsonDepth: number;
+  readonly maxJsonString: number;
+  readonly maxJsonKeys: number;
+  readonly maxJsonElements: number;
+  readonly maxJsonValues: number;
+  /** Milliseconds from the first byte (or the connection) to the end of the headers, and to the end of the body. */
+  readonly headerTimeout: number;
+  readonly readTimeout: number;
+  /** Milliseconds that a connection may stay open between requests. */
+  readonly idleTimeout: number;
+  /** Milliseconds that a request may take once it has been read; beyond it 503 and an aborted signal. */
+  readonly maxDuration: number;
+  readonly maxConnections: number;
+  /** Requests in work at once on this listener; beyond it 429. */
+  readonly maxInFlight: number;
+}
+
+/** Vault's defaults where it has one: 32 MiB, 90 s, 10 s, 30 s, 5 min, and its JSON limits (1.20.3). */
+export const defaultLimits: Limits = Object.freeze({
+  maxBody: 33_554_432,
+  maxHeaderBytes: 32_768,
+  maxHeaders: 200,
+  maxJsonDepth: 500,
+  maxJsonString: 1_048_576,
+  maxJsonKeys: 10_000,
+  maxJsonElements: 10_000,
+  maxJsonValues: 500_000,
+  headerTimeout: 10_000,
+  readTimeout: 30_000,
+  idleTimeout: 300_000,
+  maxDuration: 90_000,
+  maxConnections: 10_000,
+  maxInFlight: 4_096,
+});
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
+export interface TlsSettings {
+  /** Paths of PEM files: the chain (leaf first) and its key. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly minVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion;
+  /** OpenSSL cipher names for TLS 1.2, joined by `:`. */
+  readonly ciphers?: string;
+  /** PEM file of the authorities that client certificates are verified against. */
+  readonly clientCaFile?: string;
+  /** `optional` (default with a CA file) asks and verifies, `required` refuses a client without one, `off` never asks. */
+  readonly clientCert?: 'off' | 'optional' | 'required';
+}
+
+/** Which peers may say on whose behalf they connect. Absent: `X-Forwarded-For` counts for nobody (rule 36). */
+export interface ForwardedForSettings {
+  /** IP addresses or CIDR blocks of trusted proxies. */
+  readonly authorized: readonly string[];
+  /** Entries to step over from the right end. */
+  readonly hopSkips?: number;
+  /** Both default to true, as Vault documents. */
+  readonly rejectNotPresent?: boolean;
+  readonly rejectNotAuthorized?: boolean;
+}
+
+interface AnyListener {
+  readonly tls?: TlsSettings;
+  readonly limits?: Partial<Limits>;
+  readonly forwardedFor?: ForwardedForSettings;
+  readonly unauthenticatedMetrics?: boolean;
+  /** Refuses a request without `X-Vault-Request: true` with 412: a guard of agents against forged requests. */
+  readonly requireRequestHeader?: boolean;
+}
+
+export interface TcpListener extends AnyListener {
+  readonly kind: 'tcp';
+  /** An IP address or a name; `0.0.0.0` and `::` are every interface. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Lets several processes or threads of one node share the port. Off: a second process is refused. */
+  readonly reusePort?: boolean;
+}
+
+export interface UnixListener extends AnyListener {
+  readonly kind: 'unix';
+  readonly path: string;
+  /** Permission bits; 0o600 if not given. */
+  readonly mode?: number;
+  /** Numeric ids; as the process if not given. */
+  readonly user?: number;
+  readonly group?: number;
+}
+
+export type ListenerSettings = TcpListener | UnixListener;
+
+export function limitsOf(settings: ListenerSettings): Limits {
+  return { ...defaultLimits, ...settings.limits };
+}
+
+/** `https://127.0.0.1:8200`, `unix:///run/lockstep.sock`: for logs and for who asks where a listener is. */
+export function addressOf(settings: ListenerSettings, port: number): string {
+  if (settings.kind === 'unix') return `unix://${settings.path}`;
+  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+  return `${settings.tls === undefined ? 'http' : 'https'}://${host}:${String(port)}`;
+}
+
+type Details = Readonly<Record<string, unknown>>;
+
+/** The part of a logger that the server uses. */
+export interface Log {
+  readonly info: (message: string, details?: Details) => void;
+  readonly warn: (message: string, details?: Details) => void;
+  readonly error: (message: string, details?: Details) => void;
+}

@@ -1,0 +1,45 @@
+/** Replies where there is no request to answer: the parser gave up, or the connection was handed over. */
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** A whole HTTP/1.1 reply in Vault's error format; then the connection ends. */
+export function respondRaw(socket: Duplex, status: number, message?: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = `${JSON.stringify({ errors: message === undefined ? [] : [message] })}\n`;
+  socket.end(
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\nCache-Control: no-store\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n` +
+      body,
+    () => socket.destroy(),
+  );
+}
+
+const statuses: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'the request headers are too large'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'the chunk extensions are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+};
+
+/**
+ * For `clientError`. What went wrong behind a request that is still in work says nothing about that one: it is answered,
+ * then the connection ends.
+ */
+export function rejectClient(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const code = error.code ?? '';
+  const current = (socket as Duplex & { readonly _httpMessage?: ServerResponse | null })._httpMessage;
+  if (current !== undefined && current !== null && current.req.complete && !current.writableEnded) {
+    current.shouldKeepAlive = false;
+    current.once('close', () => socket.destroy());
+    return;
+  }
+  const isHttp = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  if (!isHttp || current?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  const [status, message] = statuses[code] ?? [400, 'the request is not valid HTTP'];
+  respondRaw(socket, status, message);
+}

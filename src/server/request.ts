@@ -1,0 +1,184 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+import { fail } from '../errors.ts';
+import type { Verb } from '../framework/path.ts';
+import type { Request } from '../framework/request.ts';
+import { uuid } from '../lib/crypto/random.ts';
+import { durationSeconds } from '../lib/duration.ts';
+import type { Body, Incoming } from './body.ts';
+import type { ForwardedFor } from './forwarded-for.ts';
+import type { Limits } from './listener.ts';
+import { canonicalPath, checkSegments, parseQuery } from './path.ts';
+
+/** What of a listener bears on how its requests are read. */
+export interface Reading {
+  readonly limits: Limits;
+  readonly forwardedFor: ForwardedFor | undefined;
+  readonly unauthenticatedMetrics: boolean;
+  readonly requireRequestHeader: boolean;
+  /** The socket's path, which stands for the address of those who connect to it. */
+  readonly unixPath: string | undefined;
+}
+
+/** Everything of a request but its body, checked. */
+export type Head = Omit<Request, 'body' | 'rawBody' | 'signal'>;
+
+const verbs: Readonly<Record<string, Verb>> = {
+  GET: 'read',
+  HEAD: 'read',
+  POST: 'update',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  LIST: 'list',
+  SCAN: 'scan',
+};
+/** RFC 9110 15.5.6: what a 405 names. */
+export const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, LIST, SCAN';
+/** Load balancers ask with HEAD; everywhere else Vault answers 405. */
+const headPaths = new Set(['sys/health']);
+const mergePatch = 'application/merge-patch+json';
+
+/** Throws the catalogue's errors; nothing that was sent is repeated in them but method and content type. */
+export function readHead(incoming: Incoming, method: string, reading: Reading): Head {
+  const headers = plainHeaders(incoming);
+  checkHeaders(incoming, headers, reading);
+  const { path, query } = splitTarget(incoming.url ?? '');
+  const contentType = mediaType(headers['content-type']);
+  const peer = reading.unixPath === undefined ? peerOf(incoming) : undefined;
+  return {
+    id: uuid(),
+    verb: verbOf(method, path, query),
+    help: isTrue(query['help'], 'help'),
+    method,
+    path,
+    namespace: namespaceOf(single(headers, 'x-vault-namespace')),
+    token: tokenOf(headers),
+    contentType: method === 'PATCH' ? requireMergePatch(contentType) : contentType,
+    query,
+    headers,
+    address: addressOf(incoming, headers, reading),
+    port: incoming.socket.remotePort ?? 0,
+    ...(peer === undefined ? {} : { peer }),
+    wrapTtl: durationSeconds(single(headers, 'x-vault-wrap-ttl') ?? 0, 'X-Vault-Wrap-TTL'),
+    index: single(headers, 'x-vault-index'),
+    listener: reading,
+  };
+}
+
+/** The request as the core sees it. `signal` costs something, so it is made when somebody asks for it. */
+export function withBody(head: Head, { body, rawBody }: Body, signal: () => AbortSignal): Request {
+  return {
+    ...head,
+    body,
+    ...(rawBody === undefined ? {} : { rawBody }),
+    get signal(): AbortSignal {
+      return signal();
+    },
+  };
+}
+
+/** HTTP/2's pseudo headers are no headers. */
+function plainHeaders(incoming: Incoming): IncomingHttpHeaders {
+  if (incoming.httpVersionMajor < 2) return incoming.headers;
+  return Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => !name.startsWith(':')));
+}
+
+function checkHeaders(incoming: Incoming, headers: IncomingHttpHeaders, reading: Reading): void {
+  if (incoming.rawHeaders.length > reading.limits.maxHeaders * 2) {
+    throw fail('headersTooLarge', `the request has more than ${String(reading.limits.maxHeaders)} headers`);
+  }
+  if (reading.requireRequestHeader && headers['x-vault-request'] !== 'true') {
+    throw fail('missingRequestHeader');
+  }
+}
+
+function splitTarget(target: string): { path: string; query: Readonly<Record<string, string>> } {
+  // Absolute form (RFC 9112 3.2.2): who the client took us for does not matter.
+  const origin = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '');
+  const at = origin.indexOf('?');
+  const raw = at < 0 ? origin : origin.slice(0, at);
+  const query = parseQuery(at < 0 ? '' : origin.slice(at + 1));
+  if (raw.startsWith('/v1/')) return { path: canonicalPath(raw.slice(4)), query };
+  // Where Prometheus looks unless told otherwise.
+  if (raw === '/metrics') return { path: 'sys/metrics', query: { ...query, format: 'prometheus' } };
+  throw fail('notFound');
+}
+
+function verbOf(method: string, path: string, query: Readonly<Record<string, string>>): Verb {
+  const verb = Object.hasOwn(verbs, method) ? verbs[method] : undefined;
+  if (verb === undefined || (method === 'HEAD' && !headPaths.has(path))) throw fail('unsupportedOperation');
+  if (method !== 'GET') return verb;
+  if (isTrue(query['list'], 'list')) return 'list';
+  return isTrue(query['scan'], 'scan') ? 'scan' : verb;
+}
+
+/** As Go's strconv.ParseBool. */
+function isTrue(text: string | undefined, name: string): boolean {
+  if (text === undefined || text === '') return false;
+  if (/^(?:1|t|T|true|True|TRUE)$/.test(text)) return true;
+  if (/^(?:0|f|F|false|False|FALSE)$/.test(text)) return false;
+  throw fail('badRequest', `query parameter "${name}": expected a boolean`);
+}
+
+function single(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  const text = Array.isArray(value) ? value.join(', ') : value;
+  return text === '' ? undefined : text;
+}
+
+/** Vault takes the token from either header. Two different ones are refused: readers would differ on who asks. */
+function tokenOf(headers: IncomingHttpHeaders): string | undefined {
+  const token = single(headers, 'x-vault-token');
+  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  if (token?.includes(',') === true) throw fail('badRequest', 'X-Vault-Token is given more than once');
+  if (token !== undefined && bearer !== undefined && token !== bearer) {
+    throw fail('badRequest', 'X-Vault-Token and Authorization name different tokens: send one of them');
+  }
+  return token ?? bearer;
+}
+
+function namespaceOf(header: string | undefined): string {
+  if (header === undefined) return '';
+  const path = header.replace(/^\/|\/$/g, '');
+  checkSegments(path, 'X-Vault-Namespace');
+  return path;
+}
+
+function mediaType(header: string | undefined): string {
+  return (header ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+function requireMergePatch(contentType: string): string {
+  if (contentType === mergePatch) return contentType;
+  throw fail('unsupportedMediaType', `PATCH requires Content-Type of ${mergePatch}`);
+}
+
+function addressOf(incoming: Incoming, headers: IncomingHttpHeaders, reading: Reading): string {
+  if (reading.unixPath !== undefined) return reading.unixPath;
+  const remote = plainAddress(incoming.socket.remoteAddress ?? '');
+  return reading.forwardedFor?.clientOf(remote, single(headers, 'x-forwarded-for')) ?? remote;
+}
+
+/** A socket that listens on `::` shows IPv4 peers as `::ffff:10.0.0.1`. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+const peers = new WeakMap<TLSSocket, Request['peer']>();
+
+/** The client certificate, if the listener asked for one and it was verified. Read once a connection. */
+function peerOf(incoming: Incoming): Request['peer'] {
+  const socket =
+    incoming.httpVersionMajor < 2 ? incoming.socket : (incoming as Http2ServerRequest).stream.session?.socket;
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  if (peers.has(socket)) return peers.get(socket);
+  const certificate = socket.getPeerX509Certificate();
+  const peer =
+    certificate === undefined
+      ? undefined
+      : { subject: certificate.subject.split('\n').join(','), serial: certificate.serialNumber, raw: certificate.raw };
+  peers.set(socket, peer);
+  return peer;
+}
