@@ -67,10 +67,11 @@ export function blocksOf(body: Body, type: string, labels = 0): readonly Block[]
   if (attribute !== undefined && !(Array.isArray(attribute.value) && attribute.value.length === 0)) {
     throw new HclError(attribute.position, `${type} must be a block, ${type} { … }, not a plain value`);
   }
-  return body.blocks.filter((block) => block.type === type).flatMap((block) => withLabels(block, labels));
+  return body.blocks.filter((block) => block.type === type).flatMap((block) => labelled(block, labels));
 }
 
-function withLabels(block: Block, wanted: number): readonly Block[] {
+/** One block with exactly `wanted` labels, or the several that it stands for; see `blocksOf`. */
+export function labelled(block: Block, wanted: number): readonly Block[] {
   if (block.labels.length === wanted) return [block];
   if (block.labels.length > wanted) {
     const [type, ...labels] = block.labels.slice(wanted);
@@ -83,7 +84,7 @@ function withLabels(block: Block, wanted: number): readonly Block[] {
     throw new HclError(position, `${block.type} needs a label: ${shape}`);
   }
   return block.body.blocks.flatMap((child) =>
-    withLabels(
+    labelled(
       {
         type: block.type,
         labels: [...block.labels, child.type, ...child.labels],

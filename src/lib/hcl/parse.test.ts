@@ -144,9 +144,9 @@ test('reads numbers', () => {
 
 test('reads strings and their escapes', () => {
   const body = parseHcl(
-    String.raw`a = "q\"b\\n\n\t\u00e9\U0001F600\x41\101" b = "ü ${'$'}{x["a"]{}} {{y}}" "c d" = "#//"`,
+    String.raw`a = "q\"b\\n\n\t\u00e9\U0001F600\x41\101" b = "ü ${'$'}{x{}["a"]} {{y}}" "c d" = "#//"`,
   );
-  assert.deepEqual(plain(body), { a: 'q"b\\n\n\té😀AA', b: 'ü ${x["a"]{}} {{y}}', 'c d': '#//' });
+  assert.deepEqual(plain(body), { a: 'q"b\\n\n\té😀AA', b: 'ü ${x{}["a"]} {{y}}', 'c d': '#//' });
 });
 
 test('reads heredocs, plain and indented', () => {

@@ -1,0 +1,178 @@
+/** The keys of an agent configuration: Vault Agent's names, and Lockstep's `secret` blocks. */
+import { key } from './kinds.ts';
+import { checkTls, tlsKeys } from './listener-schema.ts';
+import { alias, ignored, ignoredAll, many, named, one, refused, section, settings } from './schema.ts';
+import { logKeys } from './server-schema.ts';
+
+const server = settings('The server to log in at.', {
+  address: key.url('Its URL.', { default: 'https://127.0.0.1:8200', env: 'ADDR' }),
+  ca_cert: key.path('CA certificates in PEM.', { env: 'CACERT' }),
+  ca_path: key.path('A directory of CA certificates in PEM.', { env: 'CAPATH' }),
+  client_cert: key.path('Client certificate in PEM.', { env: 'CLIENT_CERT' }),
+  client_key: key.path('Its private key in PEM.', { env: 'CLIENT_KEY' }),
+  tls_skip_verify: key.boolean("Do not check the server's certificate. Unsafe.", {
+    default: false,
+    env: 'SKIP_VERIFY',
+  }),
+  tls_server_name: key.text("Name to check the server's certificate for, instead of the URL's host.", {
+    env: 'TLS_SERVER_NAME',
+  }),
+  namespace: key.text('Namespace.', { default: '', env: 'NAMESPACE' }),
+  retry: settings('Requests that fail.', {
+    num_retries: key.integer('How often a request is tried again; 0 is the default, -1 never.', { default: 12 }),
+  }),
+});
+
+const methodKeys = {
+  mount_path: key.text('Where the auth method is mounted; by default `auth/<type>`.'),
+  namespace: key.text("Namespace of the auth method; by default the server's."),
+  wrap_ttl: refused('the agent needs the token itself; wrap it in a sink'),
+  min_backoff: key.duration('First pause after a failed login.', { default: 1 }),
+  max_backoff: key.duration('Longest pause between failed logins.', { default: 300 }),
+  exit_on_err: key.boolean('End after a failed login.', { default: false }),
+} as const;
+
+const method = one(
+  'How the agent logs in.',
+  {
+    approle: {
+      ...methodKeys,
+      config: settings('Where role-id and secret-id come from.', {
+        role_id_file_path: key.path('File with the role-id.', { required: true }),
+        secret_id_file_path: key.path('File with the secret-id, or with the token that wraps it.'),
+        remove_secret_id_file_after_reading: key.boolean('Remove the file once it is read.', { default: true }),
+        secret_id_response_wrapping_path: key.text(
+          'Path that the wrapped secret-id must come from, as `auth/approle/role/web/secret-id`.',
+        ),
+      }),
+    },
+    token_file: {
+      ...methodKeys,
+      config: settings('Where the token comes from.', {
+        token_file_path: key.path('File with a token that is not wrapped.', { required: true }),
+      }),
+    },
+  },
+  ({ min_backoff, max_backoff }) =>
+    min_backoff > max_backoff ? '`min_backoff` is longer than `max_backoff`' : undefined,
+);
+
+const sink = many('Where the token is written after each login; can be repeated.', {
+  file: {
+    wrap_ttl: key.duration('Wrap the token for this long; absent, it is written as it is.'),
+    // To ignore these would leave the token in clear where its owner asked for encryption.
+    dh_type: refused('sinks are not encrypted'),
+    dh_path: refused('sinks are not encrypted'),
+    derive_key: refused('sinks are not encrypted'),
+    aad: refused('sinks are not encrypted'),
+    aad_env_var: refused('sinks are not encrypted'),
+    config: settings('The file.', {
+      path: key.path('Its path.', { required: true }),
+      mode: key.mode('Its permissions.', { default: 0o640 }),
+      owner: key.owner('Its owner.'),
+      uid: alias('owner'),
+      group: key.owner('Its group.'),
+      gid: alias('group'),
+    }),
+  },
+});
+
+const secret = named('A secret that is kept in a file.', {
+  labels: ['name'],
+  many: true,
+  keys: {
+    path: key.text('API path, as `secret/data/app/db` for KV v2.', { required: true }),
+    field: key.text('The one field that is written; absent, all of them.'),
+    format: key.oneOf(['value', 'json', 'env'])(
+      'The bare value of `field`, JSON, or lines `KEY=value`; by default the value with `field`, otherwise JSON.',
+    ),
+    destination: key.absolutePath('The file. It is replaced at once, never seen half written.', { required: true }),
+    mode: key.mode('Its permissions.', { default: 0o400 }),
+    perms: alias('mode'),
+    user: key.owner('Its owner.'),
+    group: key.owner('Its group.'),
+    command: key.command('Run after the file has changed: a list, or text for the shell.'),
+    command_timeout: key.duration('How long the command may take.', { default: 30 }),
+  },
+  check: ({ format, field, path }) => {
+    if (path.startsWith('/') || path.includes('//')) return '`path` is an API path without a leading or double /';
+    return format === 'value' && field === undefined ? '`format = "value"` needs a `field`' : undefined;
+  },
+});
+
+const persistKeys = {
+  path: key.path('Directory of the cache.', { required: true }),
+  key_file: key.path('File with a key of at least 32 bytes, on a volume in memory.'),
+  key_credential: key.text('Name of a systemd credential with the key, instead of `key_file`.'),
+  stale_max: key.duration('How old a cached secret may be.', { default: 86_400 }),
+  exit_on_err: key.boolean('End when the cache cannot be read.', { default: false }),
+  keep_after_import: ignored('the cache is always kept'),
+  service_account_token_file: ignored('the key comes from `key_file` or `key_credential`'),
+} as const;
+const persist = one(
+  'The last known good secrets, encrypted, so that a restart can serve without the server.',
+  { file: persistKeys, kubernetes: persistKeys },
+  ({ key_file, key_credential }) => {
+    if (key_file !== undefined && key_credential !== undefined) return 'give `key_file` or `key_credential`, not both';
+    const named = key_credential === undefined || /^[A-Za-z0-9_.-]+$/.test(key_credential);
+    return named ? undefined : '`key_credential` is a name without slashes';
+  },
+);
+
+const listenerKeys = {
+  role: ignored('the agent serves health and metrics only'),
+  require_request_header: ignored('health and metrics carry no secret'),
+  agent_api: ignored('the agent is ended by a signal'),
+  ...ignoredAll('the agent takes no request bodies', ['max_request_size', 'max_request_duration']),
+} as const;
+const listener = many(
+  'Where health and metrics are served; can be repeated.',
+  {
+    tcp: {
+      address: key.address('Where to listen.', { default: { host: '127.0.0.1', port: 8100 } }),
+      ...tlsKeys,
+      ...listenerKeys,
+    },
+    unix: {
+      address: key.absolutePath('Path of the socket.', { required: true }),
+      socket_mode: key.mode('Permissions of the socket.', { default: 0o600 }),
+      socket_user: key.owner('Owner of the socket.'),
+      socket_group: key.owner('Group of the socket.'),
+      tls_disable: ignored('sockets carry plain HTTP'),
+      ...listenerKeys,
+    },
+  },
+  (value) => (value.type === 'tcp' ? checkTls(value) : undefined),
+);
+
+export const agentKeys = {
+  vault: server,
+  lockstep: alias('vault'),
+  auto_auth: section('Login, and what happens to the token.', {
+    method,
+    sink,
+    enable_reauth_on_new_credentials: ignored('new credentials are always noticed'),
+  }),
+  secret,
+  cache: section('What survives a restart.', {
+    persist,
+    use_auto_auth_token: ignored('the agent does not proxy requests'),
+  }),
+  listener,
+  consumer: key.text('Name under which the agent acknowledges what it has put in place; by default the host name.'),
+  exit_after_auth: key.boolean('End once every sink and every secret is in place.', {
+    default: false,
+    flag: true,
+  }),
+  ...logKeys,
+  template: refused('write a `secret` block'),
+  env_template: refused('write a `secret` block'),
+  exec: refused('the agent does not run the application'),
+  api_proxy: refused('the agent does not proxy requests'),
+  pki_external_ca: refused('the agent does not order certificates'),
+  template_config: ignored('there are no templates'),
+  ...ignoredAll('connections are kept while they serve', ['disable_idle_connections', 'disable_keep_alives']),
+  telemetry: ignored('metrics are served on the listeners'),
+  disable_mlock: ignored('memory is not locked: keep swap off or encrypted'),
+  ...ignoredAll('every method is built in', ['plugin_directory']),
+} as const;

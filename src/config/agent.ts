@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import type { Body } from '../lib/hcl/index.ts';
+import { agentKeys } from './agent-schema.ts';
+import { readDocuments } from './documents.ts';
+import { deepFreeze } from './freeze.ts';
+import { overlayOf, type Environment } from './overlay.ts';
+import { Reader } from './reader.ts';
+import type { Read } from './schema.ts';
+
+type Values = Read<typeof agentKeys>;
+type AutoAuth = NonNullable<Values['auto_auth']>;
+type WithMount<M> = M extends unknown ? Omit<M, 'mount_path'> & { readonly mount_path: string } : never;
+
+/** How the agent logs in; `mount_path` is filled in. */
+export type AuthMethodConfig = WithMount<NonNullable<AutoAuth['method']>>;
+export type SinkConfig = AutoAuth['sink'][number];
+export type AgentListener = Values['listener'][number];
+export type AgentServer = Values['vault'];
+
+/** A secret that is kept in a file; `format` is filled in. */
+export type SecretFile = Omit<Values['secret'][number], 'format'> & { readonly format: 'value' | 'json' | 'env' };
+
+/** The encrypted cache. Without a `key_file` there is no key: the agent keeps it off and says so. */
+export interface CacheConfig {
+  readonly path: string;
+  readonly key_file: string | undefined;
+  /** Seconds. */
+  readonly stale_max: number;
+  readonly exit_on_err: boolean;
+}
+
+/** An agent's configuration, frozen. Durations are seconds. */
+export interface AgentConfig extends Omit<Values, 'vault' | 'auto_auth' | 'secret' | 'cache'> {
+  readonly server: AgentServer;
+  readonly method: AuthMethodConfig;
+  readonly sink: readonly SinkConfig[];
+  readonly secret: readonly SecretFile[];
+  readonly cache: CacheConfig | undefined;
+  readonly warnings: readonly string[];
+}
+
+export interface AgentFlags {
+  readonly log_level?: string;
+  readonly log_format?: string;
+  readonly log_file?: string;
+  readonly exit_after_auth?: boolean;
+}
+
+export interface AgentSources {
+  /** Files and directories, as `-config` names them. */
+  readonly files: readonly string[];
+  readonly flags?: AgentFlags;
+  /** By default the process's own. */
+  readonly env?: Environment;
+}
+
+/** Reads an agent's configuration. Throws `invalidConfig` with every problem, a line each, naming key and place. */
+export function loadAgentConfig({ files, flags = {}, env = process.env }: AgentSources): AgentConfig {
+  return agentConfig(readDocuments(files), flags, env);
+}
+
+/** As `loadAgentConfig`, from documents that have been parsed. */
+export function agentConfig(bodies: readonly Body[], flags: AgentFlags, env: Environment): AgentConfig {
+  const reader = new Reader();
+  const { vault: server, auto_auth, cache, ...values } = reader.read(bodies, agentKeys, overlayOf(env, { ...flags }));
+  reader.finish();
+  const sink = auto_auth?.sink ?? [];
+  if (sink.length === 0 && values.secret.length === 0) {
+    reader.problem('configuration', 'nothing to do: give a `sink` or a `secret`');
+  }
+  judgeDestinations(reader, sink, values.secret);
+  const method = methodConfig(reader, auto_auth?.method);
+  const config = {
+    ...values,
+    server,
+    sink,
+    secret: values.secret.map(withFormat),
+    cache: cacheConfig(reader, cache, env),
+    warnings: reader.warnings,
+  };
+  reader.finish();
+  return deepFreeze({ ...config, method });
+}
+
+function methodConfig(reader: Reader, method: AutoAuth['method']): AuthMethodConfig {
+  if (method !== undefined) return { ...method, mount_path: method.mount_path ?? `auth/${method.type}` };
+  reader.problem('configuration', '`auto_auth` with a `method` is missing: auto_auth { method "approle" { … } }');
+  throw reader.failure();
+}
+
+function withFormat(secret: Values['secret'][number]): SecretFile {
+  return { ...secret, format: secret.format ?? (secret.field === undefined ? 'json' : 'value') };
+}
+
+function judgeDestinations(reader: Reader, sinks: readonly SinkConfig[], secrets: Values['secret']): void {
+  const taken = new Set<string>();
+  for (const path of [...sinks.map(({ config }) => config.path), ...secrets.map(({ destination }) => destination)]) {
+    if (taken.has(path)) reader.problem('configuration', `two sinks or secrets are written to ${path}`);
+    taken.add(path);
+  }
+}
+
+function cacheConfig(reader: Reader, cache: Values['cache'], env: Environment): CacheConfig | undefined {
+  const persist = cache?.persist;
+  if (persist === undefined) return undefined;
+  const { path, stale_max, exit_on_err, key_credential } = persist;
+  const directory = env['CREDENTIALS_DIRECTORY'];
+  if (key_credential !== undefined && directory === undefined) {
+    reader.problem(
+      'configuration',
+      '`key_credential` needs CREDENTIALS_DIRECTORY, which systemd sets for its services',
+    );
+  }
+  const credential = key_credential === undefined ? undefined : join(directory ?? '', key_credential);
+  const key_file = persist.key_file ?? credential;
+  if (key_file === undefined) {
+    reader.warn('configuration', 'the cache is off: without `key_file` or `key_credential` it has no key');
+  }
+  return { path, stale_max, exit_on_err, key_file };
+}

@@ -1,0 +1,146 @@
+/** The keys of `listener "tcp"` and `listener "unix"`, with Vault's and OpenBao's names. */
+import { key } from './kinds.ts';
+import { alias, ignored, ignoredAll, refused, settings } from './schema.ts';
+
+const MIB = 1024 * 1024;
+
+/** TLS of a listener; the agent's listeners take the same keys. */
+export const tlsKeys = {
+  tls_disable: key.boolean('Serve plain HTTP.', { default: false }),
+  tls_cert_file: key.path('Certificate chain in PEM, the leaf first. Read again on SIGHUP and when it changes.'),
+  tls_key_file: key.path('Private key in PEM. Read again with the certificate.'),
+  tls_client_ca_file: key.path('CA certificates in PEM that client certificates are checked against.'),
+  tls_require_and_verify_client_cert: key.boolean('Refuse connections without a valid client certificate.', {
+    default: false,
+  }),
+  tls_disable_client_certs: key.boolean('Do not ask clients for a certificate.', { default: false }),
+  tls_min_version: key.oneOf(['tls12', 'tls13'])('Oldest TLS version.', { default: 'tls12' }),
+  tls_max_version: key.oneOf(['tls12', 'tls13'])('Newest TLS version.', { default: 'tls13' }),
+  tls_cipher_suites: key.list('Cipher suites of TLS 1.2, by their IANA names; empty leaves the choice to Node.', {
+    default: [],
+  }),
+  tls_prefer_server_cipher_suites: ignored('the server always prefers its own order'),
+} as const;
+
+interface TlsValues {
+  readonly tls_disable: boolean;
+  readonly tls_cert_file: string | undefined;
+  readonly tls_key_file: string | undefined;
+  readonly tls_client_ca_file: string | undefined;
+  readonly tls_require_and_verify_client_cert: boolean;
+  readonly tls_disable_client_certs: boolean;
+  readonly tls_min_version: 'tls12' | 'tls13';
+  readonly tls_max_version: 'tls12' | 'tls13';
+}
+
+/** What is wrong with the TLS keys of a listener together. */
+export function checkTls(tls: TlsValues): string | undefined {
+  if (tls.tls_min_version === 'tls13' && tls.tls_max_version === 'tls12')
+    return '`tls_min_version` is above `tls_max_version`';
+  if (tls.tls_require_and_verify_client_cert && tls.tls_disable_client_certs) {
+    return '`tls_require_and_verify_client_cert` and `tls_disable_client_certs` exclude each other';
+  }
+  if (tls.tls_disable) {
+    return tls.tls_require_and_verify_client_cert ? '`tls_require_and_verify_client_cert` needs TLS' : undefined;
+  }
+  if (tls.tls_cert_file !== undefined && tls.tls_key_file !== undefined) return undefined;
+  return 'TLS needs `tls_cert_file` and `tls_key_file`; for plain HTTP say `tls_disable = true`';
+}
+
+const limitKeys = {
+  max_request_size: key.limit('Bytes of a request body; 0 is the default, a negative number is no limit.', 32 * MIB),
+  max_request_duration: key.duration('How long a request may take; by default `default_max_request_duration`.'),
+  max_request_json_memory: key.limit('Bytes of memory that a JSON body may need.', 32 * MIB + 512 * 1024),
+  max_request_json_strings: key.limit('Keys and strings in a JSON body.', 1000),
+  max_json_depth: key.limit('Depth of a JSON body.', 300),
+  max_json_string_value_length: key.limit('Bytes of one string in a JSON body.', MIB),
+  max_json_object_entry_count: key.limit('Keys of one object in a JSON body.', 10_000),
+  max_json_array_element_count: key.limit('Elements of one list in a JSON body.', 10_000),
+  max_token_header_size: key.limit('Bytes of a token in a header.', 8192),
+  http_read_timeout: key.duration('Time for a whole request, body included.', { default: 30 }),
+  http_read_header_timeout: key.duration("Time for a request's headers.", { default: 10 }),
+  http_write_timeout: key.duration('Time for writing a reply; 0 is no limit.', { default: 0 }),
+  http_idle_timeout: key.duration('How long an idle connection is kept.', { default: 300 }),
+} as const;
+
+const accessKeys = {
+  disallow_metrics: key.boolean('Do not serve metrics here.', { default: false }),
+  metrics_only: key.boolean('Serve nothing but metrics here.', { default: false }),
+  redact_addresses: key.boolean('Leave addresses out of what is told without a token.', { default: false }),
+  redact_cluster_name: key.boolean('Leave the cluster name out of what is told without a token.', { default: false }),
+  redact_version: key.boolean('Leave the version out of what is told without a token.', { default: false }),
+  telemetry: settings('Metrics on this listener.', {
+    unauthenticated_metrics_access: key.boolean('Serve metrics without a token.', { default: false }),
+  }),
+  chroot_namespace: refused('a listener cannot be limited to a namespace yet, and serving all of them would be unsafe'),
+  ...ignoredAll('there is no such endpoint', ['profiling', 'inflight_requests_logging']),
+  ...ignoredAll('browsers of other origins are never admitted', [
+    'cors_enabled',
+    'cors_allowed_origins',
+    'cors_allowed_headers',
+  ]),
+  ...ignoredAll('response headers are fixed', ['custom_response_headers']),
+  disable_unauthed_rekey_endpoints: ignored('there are no unauthenticated rekey endpoints'),
+  disable_replication_status_endpoints: ignored('there are no replication status endpoints'),
+  disable_request_limiter: ignored('there is no adaptive request limiter'),
+  max_json_token: ignored('the other limits on JSON bound it'),
+  require_request_header: ignored('it belongs to the agent'),
+  ...ignoredAll('listeners serve the API', ['purpose', 'role']),
+} as const;
+
+const peerKeys = {
+  proxy_protocol_behavior: key.oneOf(['use_always', 'allow_authorized', 'deny_unauthorized'])(
+    'Take the client address from a PROXY protocol header; absent, it is not read.',
+  ),
+  proxy_protocol_authorized_addrs: key.networks('Peers whose PROXY protocol header counts.', { default: [] }),
+  x_forwarded_for_authorized_addrs: key.networks('Peers whose X-Forwarded-For header counts; none, it is not read.', {
+    default: [],
+  }),
+  x_forwarded_for_hop_skips: key.count('Addresses to skip from the end of the header.', { default: 0 }),
+  x_forwarded_for_reject_not_authorized: key.boolean('Refuse the header from other peers.', { default: true }),
+  x_forwarded_for_reject_not_present: key.boolean('Refuse authorised peers that send no header.', { default: true }),
+  ...ignoredAll('certificates are taken from TLS connections only', [
+    'x_forwarded_for_client_cert_header',
+    'x_forwarded_for_client_cert_header_decoders',
+    'x_forwarded_for_client_cert_decoders',
+    'x_forwarded_for_client_cert_keep_not_forwarded',
+    'x_forwarded_for_client_cert_keep_unauthorized',
+  ]),
+} as const;
+
+const acme = ignoredAll('listeners take their certificate from files', [
+  'tls_acme_cache_path',
+  'tls_acme_ca_directory',
+  'tls_acme_test_ca_directory',
+  'tls_acme_ca_root',
+  'tls_acme_eab_key_id',
+  'tls_acme_eab_mac_key',
+  'tls_acme_key_type',
+  'tls_acme_email',
+  'tls_acme_domains',
+  'tls_acme_disable_http_challenge',
+  'tls_acme_disable_alpn_challenge',
+]);
+
+export const tcpKeys = {
+  address: key.address('Where to listen for the API; port 0 takes a free one.', {
+    default: { host: '127.0.0.1', port: 8200 },
+  }),
+  cluster_address: key.address('Where a hub listens for its regions; by default the port above `address`.'),
+  ...tlsKeys,
+  ...limitKeys,
+  ...accessKeys,
+  ...peerKeys,
+  ...acme,
+} as const;
+
+export const unixKeys = {
+  address: key.absolutePath('Path of the socket.', { required: true }),
+  path: alias('address'),
+  socket_mode: key.mode('Permissions of the socket.', { default: 0o600 }),
+  socket_user: key.owner('Owner of the socket.'),
+  socket_group: key.owner('Group of the socket.'),
+  ...limitKeys,
+  ...accessKeys,
+  tls_disable: ignored('sockets carry plain HTTP'),
+} as const;

@@ -1,0 +1,44 @@
+/** What wins over configuration files: the environment, and over that the command line. */
+import type { Value } from '../lib/hcl/index.ts';
+import { Secret } from '../lib/secret.ts';
+import type { Given, Overlay } from './reader.ts';
+import type { Key, Keys } from './schema.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+/** Values of flags by the name of their key. */
+export type Flags = Readonly<Record<string, Value | undefined>>;
+
+/** `LOCKSTEP_<name>`, or else `VAULT_<name>`. An empty variable counts as absent, as in Vault. */
+export function variable(env: Environment, name: string): Given | undefined {
+  for (const full of [`LOCKSTEP_${name}`, `VAULT_${name}`]) {
+    const raw = env[full];
+    if (raw !== undefined && raw !== '') return { raw, place: `environment variable ${full}` };
+  }
+  return undefined;
+}
+
+/** As `variable`, for what must not be printed. */
+export function secretVariable(env: Environment, name: string): Secret<string> | undefined {
+  const raw = variable(env, name)?.raw;
+  return typeof raw === 'string' ? new Secret(raw) : undefined;
+}
+
+export function overlayOf(env: Environment, flags: Flags): Overlay {
+  return (name, key) => {
+    const raw = key.flag ? flags[name] : undefined;
+    if (raw !== undefined) return { raw, place: `flag ${flagName(name)}` };
+    return key.variable === undefined ? undefined : variable(env, key.variable);
+  };
+}
+
+/** `log_level` is given as `-log-level`. */
+export function flagName(name: string): string {
+  return `-${name.replaceAll('_', '-')}`;
+}
+
+/** The flags that a schema takes, for the command line's own help. */
+export function flagsOf(keys: Keys): readonly { readonly name: string; readonly key: Key<unknown> }[] {
+  return Object.entries(keys).flatMap(([name, member]) =>
+    member.role === 'key' && member.flag ? [{ name, key: member }] : [],
+  );
+}

@@ -1,0 +1,207 @@
+import { parseHcl, type Body } from '../lib/hcl/index.ts';
+import { Secret } from '../lib/secret.ts';
+import { formatAddress, type Address } from './address.ts';
+import { readDocuments } from './documents.ts';
+import { deepFreeze } from './freeze.ts';
+import type { KeySource } from './kinds.ts';
+import { overlayOf, secretVariable, variable, type Environment } from './overlay.ts';
+import { Reader } from './reader.ts';
+import type { Read } from './schema.ts';
+import { serverKeys } from './server-schema.ts';
+
+type Values = Read<typeof serverKeys>;
+type GivenListener = Values['listener'][number];
+type WithDuration<L> = L extends unknown
+  ? Omit<L, 'max_request_duration'> & { readonly max_request_duration: number }
+  : never;
+
+/** A listener, with the request time that holds for it, in seconds. */
+export type Listener = WithDuration<GivenListener>;
+export type TcpListener = Extract<Listener, { type: 'tcp' }>;
+export type UnixListener = Extract<Listener, { type: 'unix' }>;
+export type AuditDeviceConfig = Values['audit'][number];
+export type StorageConfig = { readonly type: 'inmem' } | { readonly type: 'lmdb'; readonly path: string };
+
+/** 32 bytes: in a file, whose permissions the seal checks, or the text itself in base64 or hex. */
+export type KeyMaterial =
+  { readonly from: 'file'; readonly path: string } | { readonly from: 'value'; readonly value: Secret<string> };
+export interface StaticKey {
+  readonly id: string;
+  readonly key: KeyMaterial;
+}
+export type SealConfig =
+  | { readonly type: 'shamir' }
+  | { readonly type: 'static'; readonly current: StaticKey; readonly previous: StaticKey | undefined };
+
+/** This node is a region: its name at the hub, the hub's address, and what it enrols with. */
+export interface RegionConfig {
+  readonly name: string;
+  readonly hub: Address;
+  readonly join_token_file: string | undefined;
+  /** From LOCKSTEP_JOIN_TOKEN; it goes before the file. */
+  readonly join_token: Secret<string> | undefined;
+}
+
+/** This node is a hub: where it listens for regions, and the URL or address that join tokens carry. */
+export interface HubConfig {
+  readonly cluster_address: Address;
+  readonly advertised: string;
+}
+
+/** `-dev`: in memory, initialised and unsealed at start. */
+export interface DevConfig {
+  readonly root_token_id: Secret<string> | undefined;
+}
+
+/** A server's configuration, frozen. Durations are seconds, sizes bytes; a limit of Infinity is no limit. */
+export interface ServerConfig extends Omit<Values, 'listener' | 'storage' | 'seal' | 'region' | 'hub'> {
+  readonly listener: readonly Listener[];
+  readonly storage: StorageConfig;
+  readonly seal: SealConfig;
+  readonly region: RegionConfig | undefined;
+  readonly hub: HubConfig | undefined;
+  readonly dev: DevConfig | undefined;
+  /** What was accepted without effect and why, a line each, with its place. */
+  readonly warnings: readonly string[];
+}
+
+/** Text as it stood on the command line. */
+export interface ServerFlags {
+  readonly log_level?: string;
+  readonly log_format?: string;
+  readonly log_file?: string;
+  readonly dev?: boolean;
+  /** Also VAULT_DEV_ROOT_TOKEN_ID. */
+  readonly dev_root_token_id?: string;
+  /** Also VAULT_DEV_LISTEN_ADDRESS. */
+  readonly dev_listen_address?: string;
+}
+
+export interface ServerSources {
+  /** Files and directories, as `-config` names them. */
+  readonly files: readonly string[];
+  readonly flags?: ServerFlags;
+  /** By default the process's own. */
+  readonly env?: Environment;
+}
+
+/** Reads a server's configuration. Throws `invalidConfig` with every problem, a line each, naming key and place. */
+export function loadServerConfig({ files, flags = {}, env = process.env }: ServerSources): ServerConfig {
+  return serverConfig(readDocuments(files), flags, env);
+}
+
+/** As `loadServerConfig`, from documents that have been parsed. */
+export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: Environment): ServerConfig {
+  const reader = new Reader();
+  const { dev, dev_root_token_id: token, dev_listen_address: address, ...keyFlags } = flags;
+  const all = dev === true ? [devDocument(reader, address, env), ...bodies] : bodies;
+  const values = reader.read(all, serverKeys, overlayOf(env, keyFlags));
+  reader.finish();
+  const listener = values.listener.map((given) => withDuration(given, values.default_max_request_duration));
+  judgeTogether(reader, values);
+  const config: ServerConfig = {
+    ...values,
+    listener,
+    storage: storageConfig(reader, values),
+    seal: sealConfig(reader, values, env),
+    region: values.region && { ...values.region, join_token: secretVariable(env, 'JOIN_TOKEN') },
+    hub: hubConfig(reader, values),
+    dev: dev === true ? { root_token_id: devToken(token, env) } : undefined,
+    warnings: reader.warnings,
+  };
+  reader.finish();
+  return deepFreeze(config);
+}
+
+function withDuration(listener: GivenListener, standard: number): Listener {
+  return { ...listener, max_request_duration: listener.max_request_duration ?? standard };
+}
+
+/** What `-dev` stands for; files come after it and win. */
+function devDocument(reader: Reader, flag: string | undefined, env: Environment): Body {
+  const address = flag ?? variable(env, 'DEV_LISTEN_ADDRESS')?.raw ?? '127.0.0.1:8200';
+  if (!/^(127\.[0-9.]+|localhost|\[::1\]):/.test(String(address))) {
+    reader.warn('-dev', 'the development server listens beyond this machine, unsealed and without TLS');
+  }
+  const document = { listener: { tcp: { address, tls_disable: true } }, storage: { inmem: {} } };
+  return parseHcl(JSON.stringify(document), '-dev');
+}
+
+function devToken(flag: string | undefined, env: Environment): Secret<string> | undefined {
+  return flag === undefined ? secretVariable(env, 'DEV_ROOT_TOKEN_ID') : new Secret(flag);
+}
+
+function judgeTogether(reader: Reader, values: Values): void {
+  if (values.listener.length === 0) {
+    reader.problem('configuration', '`listener` is missing: listener "tcp" { address = "127.0.0.1:8200" … }');
+  }
+  if (values.default_lease_ttl > values.max_lease_ttl) {
+    reader.problem('configuration', '`default_lease_ttl` is longer than `max_lease_ttl`');
+  }
+  if (values.region !== undefined && values.hub !== undefined) {
+    reader.problem('configuration', '`region` and `hub` exclude each other: a node is one or the other');
+  }
+  const taken = new Set<string>();
+  for (const { type, address } of values.listener) {
+    const shown = type === 'tcp' ? formatAddress(address) : address;
+    if (taken.has(shown)) reader.problem('configuration', `two listeners have the address ${shown}`);
+    if (type === 'unix' || address.port !== 0) taken.add(shown);
+  }
+}
+
+/** `raft` and `file` are taken as `lmdb`, so that Vault's files work; data that Vault wrote is not read. */
+function storageConfig(reader: Reader, { storage }: Values): StorageConfig {
+  if (storage === undefined) {
+    reader.problem('configuration', '`storage` is missing: storage "lmdb" { path = "/var/lib/lockstep" }');
+    return { type: 'inmem' };
+  }
+  if (storage.type === 'inmem') return { type: 'inmem' };
+  if (storage.type !== 'lmdb') {
+    reader.warn(
+      'configuration',
+      `storage "${storage.type}" is kept as "lmdb" in the same path; data of Vault is not read`,
+    );
+  }
+  return { type: 'lmdb', path: storage.path };
+}
+
+function sealConfig(reader: Reader, { seal }: Values, env: Environment): SealConfig {
+  if (seal === undefined || seal.type === 'shamir') return { type: 'shamir' };
+  const current = keyMaterial(reader, 'current_key', seal.current_key, env);
+  const previous = seal.previous_key && keyMaterial(reader, 'previous_key', seal.previous_key, env);
+  return {
+    type: 'static',
+    current: { id: seal.current_key_id, key: current },
+    previous: previous && { id: seal.previous_key_id ?? '', key: previous },
+  };
+}
+
+function keyMaterial(reader: Reader, name: string, source: KeySource, env: Environment): KeyMaterial {
+  if (source.from !== 'variable') return source;
+  const value = env[source.variable];
+  if (value === undefined || value === '') {
+    reader.problem('configuration', `\`${name}\` names the environment variable ${source.variable}, which is not set`);
+  }
+  return { from: 'value', value: new Secret(value ?? '') };
+}
+
+/** A node is a hub if it says so or if a listener has a `cluster_address`, unless it is a region. */
+function hubConfig(reader: Reader, { hub, region, listener, cluster_addr }: Values): HubConfig | undefined {
+  const tcp = listener.filter((given) => given.type === 'tcp');
+  const listed = tcp.flatMap(({ cluster_address }) => cluster_address ?? []);
+  if (region !== undefined) {
+    if (listed.length > 0)
+      reader.warn('configuration', '`cluster_address` is ignored: a region has no regions of its own');
+    return undefined;
+  }
+  const address = hub?.cluster_address ?? listed[0] ?? (hub && portAbove(tcp[0]?.address));
+  if (address === undefined) {
+    if (hub !== undefined) reader.problem('configuration', '`hub` needs a `cluster_address`');
+    return undefined;
+  }
+  return { cluster_address: address, advertised: cluster_addr ?? `https://${formatAddress(address)}` };
+}
+
+function portAbove(address: Address | undefined): Address | undefined {
+  return address && { host: address.host, port: address.port === 0 ? 0 : address.port + 1 };
+}
