@@ -56,8 +56,8 @@ export class Barrier {
   }
 
   /** Adds a key term; every handle writes under it from the commit on. Old terms go on decrypting. */
-  rotate(): Promise<KeyStatus> {
-    return this.#live.rotate();
+  async rotate(): Promise<KeyStatus> {
+    return await this.#live.rotate();
   }
 
   keyStatus(): KeyStatus {

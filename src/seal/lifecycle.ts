@@ -208,7 +208,7 @@ export class SealLifecycle {
     if (config.type !== type) {
       throw fail(
         'invalidConfig',
-        `the store was initialised with the seal "${config.type}", the configuration says "${type}": put the former back`,
+        `${CONFIG_KEY} was made by the seal "${config.type}", the configuration says "${type}": put the former back`,
       );
     }
     return { config, configBytes, root };

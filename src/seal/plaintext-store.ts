@@ -146,9 +146,9 @@ export class PlaintextStore implements Store {
     if (!signal.aborted) session.checkLive();
   }
 
-  compact(upTo: Position): Promise<void> {
+  async compact(upTo: Position): Promise<void> {
     this.#session.checkLive();
-    return this.#session.raw.compact(upTo);
+    await this.#session.raw.compact(upTo);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

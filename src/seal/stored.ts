@@ -50,7 +50,9 @@ export function decodeConfig(stored: Uint8Array): SealConfig {
     throw fail('formatVersion', `${CONFIG_KEY} has format version ${String(version)}, this release reads ${FORMAT}`);
   }
   if (version !== FORMAT || typeof type !== 'string' || typeof nonce !== 'string') throw damaged(CONFIG_KEY);
-  return { version, type, nonce, shares: count(shares), threshold: count(threshold) };
+  const split = { shares: count(shares), threshold: count(threshold) };
+  if (split.threshold > split.shares) throw damaged(CONFIG_KEY);
+  return { version, type, nonce, ...split };
 }
 
 function count(value: unknown): number {

@@ -9,15 +9,13 @@ import { parseKeyText } from '../key-text.ts';
 import { checkSplit, combineShares, splitKey } from './shares.ts';
 
 test('any threshold of the shares, in any order, gives the key', async () => {
-  const shape = fc
-    .record({ shares: fc.integer({ min: 2, max: 12 }), seed: fc.nat() })
-    .chain(({ shares, seed }) =>
-      fc.record({
-        shares: fc.constant(shares),
-        seed: fc.constant(seed),
-        threshold: fc.integer({ min: 2, max: shares }),
-      }),
-    );
+  const shape = fc.record({ shares: fc.integer({ min: 2, max: 12 }), seed: fc.nat() }).chain(({ shares, seed }) =>
+    fc.record({
+      shares: fc.constant(shares),
+      seed: fc.constant(seed),
+      threshold: fc.integer({ min: 2, max: shares }),
+    }),
+  );
   await fc.assert(
     fc.asyncProperty(shape, async ({ shares, threshold, seed }) => {
       const key = randomBytes(32);
