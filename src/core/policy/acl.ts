@@ -1,0 +1,155 @@
+/**
+ * Policies compiled into one decision. Compiling costs what the rules cost, once; a decision costs the segments of its
+ * path. An `Acl` never changes: make a new one when a policy changes, or when `validUntil` has passed.
+ */
+import { capabilityBit, has, namesOf, unite, type Capability, type CapabilitySet } from './capability.ts';
+import { judge, mergeConstraints, type Details, type PolicyOperation } from './constraints.ts';
+import { buildMatcher, type Matcher, type Ranked } from './matcher.ts';
+import type { Constraints, Policy, Rule } from './rule.ts';
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** The rule grants `sudo`, whatever the operation. Paths of access `root` need it beside `allowed`. */
+  readonly sudo: boolean;
+  /** The root policy decided: no rule was looked at. */
+  readonly root: boolean;
+  /** Names of the policies that grant the operation; empty when it is refused. */
+  readonly by: readonly string[];
+  /** For an allowed LIST or SCAN under a `pagination_limit`: the page size to use in place of the request's. */
+  readonly limit?: number;
+}
+
+export interface Acl {
+  /** Milliseconds since the epoch at which the first rule expires; Infinity when none does. */
+  readonly validUntil: number;
+  readonly root: boolean;
+  /** `path` is the full canonical one: the namespace's path, then the path below `/v1/`. */
+  allows(operation: PolicyOperation, path: string, details?: Details): Decision;
+  /** As `sys/capabilities` answers: sorted; `["deny"]` for nothing, `["root"]` for the root policy. */
+  capabilities(path: string): readonly string[];
+  /** Whether anything is granted on `prefix` or below it: what `sys/internal/ui/mounts` shows. May err towards true. */
+  reaches(prefix: string): boolean;
+}
+
+/** All rules of one path, merged. */
+interface Merged {
+  readonly capabilities: CapabilitySet;
+  readonly constraints: Constraints;
+  readonly grants: readonly { readonly policy: string; readonly capabilities: CapabilitySet }[];
+}
+
+const nothing: Decision = Object.freeze({ allowed: false, sudo: false, root: false, by: Object.freeze([]) });
+const everything: Decision = Object.freeze({ allowed: true, sudo: true, root: true, by: Object.freeze(['root']) });
+
+const rootAcl: Acl = Object.freeze<Acl>({
+  validUntil: Number.POSITIVE_INFINITY,
+  root: true,
+  allows: () => everything,
+  capabilities: () => ['root'],
+  reaches: () => true,
+});
+
+/** `now`: milliseconds since the epoch; rules that have expired by then are left out, and so are templated ones. */
+export function compile(policies: readonly Policy[], now: number): Acl {
+  if (policies.some((policy) => policy.name === 'root' && policy.namespace === '')) return rootAcl;
+  const merged = new Map<string, Merged>();
+  let validUntil = Number.POSITIVE_INFINITY;
+  for (const policy of policies) {
+    for (const rule of policy.rules) {
+      const expiration = rule.expiration ?? Number.POSITIVE_INFINITY;
+      if (rule.templated || expiration <= now) continue;
+      validUntil = Math.min(validUntil, expiration);
+      const path = policy.namespace + rule.path;
+      merged.set(path, merge(merged.get(path), rule, policy.name));
+    }
+  }
+  return new CompiledAcl(merged, validUntil);
+}
+
+function merge(known: Merged | undefined, rule: Rule, policy: string): Merged {
+  const constraints = has(rule.capabilities, 'subscribe')
+    ? rule.constraints
+    : { ...rule.constraints, subscribeEventTypes: [] };
+  const grant = { policy, capabilities: rule.capabilities };
+  if (known === undefined) return { capabilities: rule.capabilities, constraints, grants: [grant] };
+  return {
+    capabilities: unite(known.capabilities, rule.capabilities),
+    constraints: mergeConstraints(known.constraints, constraints),
+    grants: [...known.grants, grant],
+  };
+}
+
+class CompiledAcl implements Acl {
+  readonly validUntil: number;
+  readonly root = false;
+  /** Paths of rules that grant something. */
+  readonly #granting: readonly string[];
+  readonly #matcher: Matcher<Merged>;
+
+  constructor(merged: ReadonlyMap<string, Merged>, validUntil: number) {
+    this.validUntil = validUntil;
+    this.#granting = [...merged].filter(([, { capabilities }]) => grantsAnything(capabilities)).map(([path]) => path);
+    this.#matcher = buildMatcher([...merged].map(([path, value]) => ({ path, value })));
+  }
+
+  allows(operation: PolicyOperation, path: string, details: Details = {}): Decision {
+    const rule = operation === 'list' || operation === 'scan' ? this.#ruleForList(path) : this.#ruleFor(path);
+    if (rule === undefined) return nothing;
+    const sudo = has(rule.capabilities, 'sudo');
+    if (!has(rule.capabilities, operation)) return sudo ? { ...nothing, sudo } : nothing;
+    const verdict = judge(rule.constraints, operation, details);
+    if (!verdict.ok) return sudo ? { ...nothing, sudo } : nothing;
+    const decision = { allowed: true, sudo, root: false, by: grantersOf(rule, operation) };
+    return verdict.limit === undefined ? decision : { ...decision, limit: verdict.limit };
+  }
+
+  capabilities(path: string): readonly string[] {
+    return namesOf(this.#ruleForList(path)?.capabilities ?? 0);
+  }
+
+  reaches(prefix: string): boolean {
+    const here = this.#ruleForList(prefix)?.capabilities ?? 0;
+    return grantsAnything(here) || this.#granting.some((path) => liesBelow(path, prefix));
+  }
+
+  #ruleFor(path: string): Merged | undefined {
+    return (this.#matcher.exact(path) ?? this.#matcher.wildcard(path))?.value;
+  }
+
+  /**
+   * A LIST names a folder with a closing slash, and rules for folders are written with and without it. An exact rule
+   * goes first, with the slash before without it; else, of the wildcard rules that match either form, the one that goes
+   * first: so a deny on `a/b/*` holds for a LIST of `a/b/` although `a/*` matches `a/b` (GHSA-xp3c-3jw3-4vcr).
+   */
+  #ruleForList(path: string): Merged | undefined {
+    if (!path.endsWith('/')) return this.#ruleFor(path);
+    const bare = path.slice(0, -1);
+    const exact = this.#matcher.exact(path) ?? this.#matcher.exact(bare);
+    if (exact !== undefined) return exact.value;
+    return higher(this.#matcher.wildcard(path), this.#matcher.wildcard(bare))?.value;
+  }
+}
+
+function higher<T>(one: Ranked<T> | undefined, other: Ranked<T> | undefined): Ranked<T> | undefined {
+  return (other?.rank ?? -1) > (one?.rank ?? -1) ? other : one;
+}
+
+function grantersOf(rule: Merged, capability: Capability): readonly string[] {
+  const bit = capabilityBit(capability);
+  return [...new Set(rule.grants.filter((grant) => (grant.capabilities & bit) !== 0).map((grant) => grant.policy))];
+}
+
+function grantsAnything(set: CapabilitySet): boolean {
+  return set !== 0 && !has(set, 'deny');
+}
+
+/** The rule's segments begin with those of `prefix`, `+` standing for any of them. */
+function liesBelow(path: string, prefix: string): boolean {
+  const rule = (path.endsWith('*') ? path.slice(0, -1) : path).split('/');
+  const wanted = prefix.split('/');
+  if (wanted.length > rule.length) return false;
+  return wanted.every((segment, at) => {
+    const own = rule[at] ?? '';
+    return own === '+' || (at === wanted.length - 1 ? own.startsWith(segment) : own === segment);
+  });
+}
