@@ -44,9 +44,13 @@ function judgePage({ paginationLimit, requiredParameters }: Constraints, body: B
     return requiredParameters?.includes('limit') === true ? refused : { ok: true, limit: paginationLimit };
   }
   if (asked === 'max') return { ok: true, limit: paginationLimit };
-  const limit = typeof asked === 'string' && /^\d{1,15}$/.test(asked) ? Number(asked) : asked;
-  const fits = typeof limit === 'number' && Number.isSafeInteger(limit) && limit > 0 && limit <= paginationLimit;
-  return fits ? { ok: true, limit } : refused;
+  const limit = wholeNumber(asked);
+  return limit !== undefined && limit > 0 && limit <= paginationLimit ? { ok: true, limit } : refused;
+}
+
+function wholeNumber(raw: unknown): number | undefined {
+  const value = typeof raw === 'string' && /^\d{1,15}$/.test(raw) ? Number(raw) : raw;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
 }
 
 function coversEvent({ subscribeEventTypes }: Constraints, eventType: string | undefined): boolean {
