@@ -25,6 +25,8 @@ export interface Call {
   /** The mount's path with its closing slash, such as `secret/` or `auth/approle/`. */
   readonly mountPath: string;
   readonly client: Client;
+  /** The caller's token itself. For the core's own paths; a plug-in never needs it. */
+  readonly token: string | undefined;
   /** The body as parsed; an empty object when there was none. */
   readonly body: JsonObject;
   readonly query: Readonly<Record<string, string>>;

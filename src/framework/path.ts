@@ -40,7 +40,10 @@ export interface Declaration<F extends Fields, V, Mount> {
 
 /** A declared path with its field types erased: what a plug-in lists and the router compiles. */
 export interface Path<Mount> extends Declaration<Fields, never, Mount> {
-  /** Segments: literal, `:name` (one segment, not empty) or a last `:name...` (the rest, slashes and emptiness included). */
+  /**
+   * Segments: literal, `:name` (one segment, not empty) or `:name...` (the rest, slashes and emptiness included), which
+   * only literals may follow.
+   */
   readonly pattern: string;
 }
 

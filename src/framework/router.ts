@@ -12,8 +12,15 @@ export interface Match<Mount> {
 interface Node<Mount> {
   readonly literals: Map<string, Node<Mount>>;
   param: { readonly name: string; readonly node: Node<Mount> } | undefined;
-  rest: { readonly name: string; readonly path: Path<Mount> } | undefined;
+  rest: Rest<Mount> | undefined;
+  /** By what follows the rest: `/tune` of `:path.../tune`. */
+  readonly suffixed: Map<string, Rest<Mount>>;
   path: Path<Mount> | undefined;
+}
+
+interface Rest<Mount> {
+  readonly name: string;
+  readonly path: Path<Mount>;
 }
 
 export interface Router<Mount> {
@@ -25,6 +32,7 @@ const empty = <Mount>(): Node<Mount> => ({
   literals: new Map(),
   param: undefined,
   rest: undefined,
+  suffixed: new Map(),
   path: undefined,
 });
 
@@ -51,15 +59,22 @@ function insert<Mount>(root: Node<Mount>, path: Path<Mount>): void {
   let node = root;
   for (const [i, segment] of segments.entries()) {
     if (segment.startsWith(':') && segment.endsWith('...')) {
-      if (i !== segments.length - 1) throw new Error(`path "${path.pattern}": only the last segment may be a rest`);
-      if (node.rest !== undefined) throw overlap(path.pattern, node.rest.path.pattern);
-      node.rest = { name: segment.slice(1, -3), path };
+      insertRest(node, { name: segment.slice(1, -3), path }, segments.slice(i + 1));
       return;
     }
     node = descend(node, segment, path.pattern);
   }
   if (node.path !== undefined) throw overlap(path.pattern, node.path.pattern);
   node.path = path;
+}
+
+function insertRest<Mount>(node: Node<Mount>, rest: Rest<Mount>, after: readonly string[]): void {
+  const suffix = after.map((segment) => `/${segment}`).join('');
+  if (suffix.includes(':')) throw new Error(`path "${rest.path.pattern}": only literals may follow a rest`);
+  const known = suffix === '' ? node.rest : node.suffixed.get(suffix);
+  if (known !== undefined) throw overlap(rest.path.pattern, known.path.pattern);
+  if (suffix === '') node.rest = rest;
+  else node.suffixed.set(suffix, rest);
 }
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
@@ -79,7 +94,17 @@ function find<Mount>(node: Node<Mount>, path: string, from: number): Match<Mount
     const below = find(node.param.node, path, next);
     if (below !== undefined) return { path: below.path, params: { ...below.params, [node.param.name]: segment } };
   }
-  return node.rest === undefined ? undefined : { path: node.rest.path, params: { [node.rest.name]: path.slice(from) } };
+  return findRest(node, path.slice(from));
+}
+
+function findRest<Mount>(node: Node<Mount>, rest: string): Match<Mount> | undefined {
+  for (const [suffix, { name, path }] of node.suffixed) {
+    const end = rest.endsWith('/') ? rest.slice(0, -1) : rest;
+    if (end.length > suffix.length && end.endsWith(suffix)) {
+      return { path, params: { [name]: end.slice(0, -suffix.length) } };
+    }
+  }
+  return node.rest === undefined ? undefined : { path: node.rest.path, params: { [node.rest.name]: rest } };
 }
 
 export function compileRouter<Mount>(paths: readonly Path<Mount>[]): Router<Mount> {

@@ -4,7 +4,15 @@ import { randomBytes, uuid } from '../../lib/crypto/random.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
-import { BUILT_IN, isBuiltIn, requestPath, type MountConfig, type MountRecord, type MountTableName } from './mount.ts';
+import {
+  BUILT_IN,
+  isBuiltIn,
+  NO_CONFIG,
+  requestPath,
+  type MountConfig,
+  type MountRecord,
+  type MountTableName,
+} from './mount.ts';
 
 export interface MountSpec {
   readonly table: MountTableName;
@@ -63,6 +71,19 @@ function assertFree(tx: Transaction, namespace: string, candidate: MountRecord):
   }
 }
 
+/** The mounts that every node has of its own; those that are there stay as they are. */
+export function seedBuiltIn(tx: Transaction, namespace: string): void {
+  for (const [id, { table, path, type, description, local }] of Object.entries(BUILT_IN)) {
+    const key = keys.mount('l', namespace, id);
+    if (tx.get(key) !== undefined) continue;
+    const spec: MountSpec = {
+      ...{ table, path, type, description, local },
+      ...{ config: NO_CONFIG, sealWrap: false, externalEntropyAccess: false, options: null },
+    };
+    tx.put(key, encodeRecord(newMount(spec, id)));
+  }
+}
+
 export class MountChanges {
   readonly #store: Store;
 
@@ -78,23 +99,6 @@ export class MountChanges {
       tx.put(keys.mount('s', namespace, record.uuid), encodeRecord(record));
     });
     return record;
-  }
-
-  /** The mounts that every node has of its own. Once, when the node is initialised. */
-  async enableBuiltIn(namespace: string, config: MountConfig): Promise<void> {
-    await this.#store.transact((tx) => {
-      for (const [type, { table, path }] of Object.entries(BUILT_IN)) {
-        const key = keys.mount('l', namespace, type);
-        if (tx.get(key) !== undefined) continue;
-        const description = BUILT_IN_DESCRIPTIONS[type] ?? '';
-        const local = type === 'cubbyhole';
-        const spec: MountSpec = {
-          ...{ table, path, description, local, config },
-          ...{ type: type === 'sys' ? 'system' : type, sealWrap: false, externalEntropyAccess: false, options: null },
-        };
-        tx.put(key, encodeRecord(newMount(spec, type)));
-      }
-    });
   }
 
   /** `change` gets the record of now and gives the new one. */
@@ -148,9 +152,3 @@ export class MountChanges {
     });
   }
 }
-
-const BUILT_IN_DESCRIPTIONS: Readonly<Record<string, string>> = {
-  sys: 'system endpoints used for control, policy and debugging',
-  cubbyhole: 'per-token private secret storage',
-  token: 'token based credentials',
-};

@@ -37,11 +37,33 @@ export function requestPath(record: Pick<MountRecord, 'table' | 'path'>): string
   return record.table === 'auth' ? `auth/${record.path}` : record.path;
 }
 
-/** The class of the compartment that a mount's own record lies in. Built-in mounts are every node's own. */
-export const BUILT_IN: Readonly<Record<string, { readonly table: MountTableName; readonly path: string }>> = {
-  sys: { table: 'secret', path: 'sys/' },
-  cubbyhole: { table: 'secret', path: 'cubbyhole/' },
-  token: { table: 'auth', path: 'token/' },
+export const NO_CONFIG: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };
+
+interface BuiltIn extends Pick<MountRecord, 'table' | 'path' | 'type' | 'description' | 'local'> {}
+
+/** Mounts that are every node's own, by their id. */
+export const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
+  sys: {
+    table: 'secret',
+    path: 'sys/',
+    type: 'system',
+    description: 'control, policies and state of this server',
+    local: false,
+  },
+  cubbyhole: {
+    table: 'secret',
+    path: 'cubbyhole/',
+    type: 'cubbyhole',
+    description: 'per-token private secret storage',
+    local: true,
+  },
+  token: {
+    table: 'auth',
+    path: 'token/',
+    type: 'token',
+    description: 'token based credentials',
+    local: false,
+  },
 };
 
 export function isBuiltIn(record: Pick<MountRecord, 'uuid'>): boolean {

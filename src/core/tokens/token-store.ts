@@ -1,7 +1,6 @@
 /** Tokens: made, found, renewed. Storage knows them only by keyed HMACs. */
-import type { KeyObject } from 'node:crypto';
 import { fail } from '../../errors.ts';
-import { hmacSha256 } from '../../lib/crypto/hash.ts';
+import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Batch, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
@@ -42,6 +41,47 @@ export interface TokenStoreOptions {
 const CACHE_LIMIT = 20_000;
 const NAMESPACE = ROOT_NAMESPACE;
 
+const tokenKey = (key: KeyObject, id: string): string => hmacSha256(key, `token:${id}`).toString('base64url');
+const accessorKey = (key: KeyObject, accessor: string): string =>
+  hmacSha256(key, `accessor:${accessor}`).toString('base64url');
+
+function recordOf(spec: TokenSpec, now: number): TokenRecord {
+  const { id: _id, parent, ttl, ...rest } = spec;
+  return {
+    ...rest,
+    accessor: newAccessor(),
+    createdAt: now,
+    creationTtl: ttl,
+    expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
+    orphan: parent === undefined,
+    ...(parent === undefined ? {} : { parent: parent.key }),
+    entity: '',
+    type: 'service',
+  };
+}
+
+/** Writes a new token with what finds it again. As `TokenStore.create`, in a transaction of the caller's. */
+export function insertToken(
+  tx: Transaction,
+  hmac: KeyObject,
+  spec: TokenSpec & { readonly id: string },
+  now: number,
+): NewToken {
+  const key = tokenKey(hmac, spec.id);
+  const record = recordOf(spec, now);
+  if (tx.get(keys.token(NAMESPACE, key)) !== undefined) {
+    throw fail('badRequest', 'cannot create a token with a duplicate ID');
+  }
+  if (spec.parent !== undefined) {
+    if (tx.get(keys.token(NAMESPACE, spec.parent.key)) === undefined) throw fail('invalidToken');
+    tx.put(keys.children(NAMESPACE, spec.parent.key) + key, new Uint8Array());
+  }
+  tx.put(keys.token(NAMESPACE, key), encodeRecord(record));
+  tx.put(keys.accessor(NAMESPACE, accessorKey(hmac, record.accessor)), encodeRecord(key));
+  if (record.expiresAt > 0) tx.put(keys.expiry(NAMESPACE, record.expiresAt, key), new Uint8Array());
+  return { id: spec.id, token: { key, namespace: NAMESPACE, record } };
+}
+
 export class TokenStore implements Disposable {
   readonly #store: Store;
   readonly #key: KeyObject;
@@ -72,11 +112,11 @@ export class TokenStore implements Disposable {
   }
 
   keyOf(id: string): string {
-    return hmacSha256(this.#key, `token:${id}`).toString('base64url');
+    return tokenKey(this.#key, id);
   }
 
   #accessorKey(accessor: string): string {
-    return hmacSha256(this.#key, `accessor:${accessor}`).toString('base64url');
+    return accessorKey(this.#key, accessor);
   }
 
   /** undefined: unknown, revoked or expired. */
@@ -117,36 +157,8 @@ export class TokenStore implements Disposable {
   /** Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
   async create(spec: TokenSpec): Promise<NewToken> {
     const id = spec.id ?? newTokenId();
-    const key = this.keyOf(id);
-    const record = this.#record(spec);
-    await this.#store.transact((tx) => {
-      if (tx.get(keys.token(NAMESPACE, key)) !== undefined)
-        throw fail('badRequest', 'cannot create a token with a duplicate ID');
-      if (spec.parent !== undefined) {
-        if (tx.get(keys.token(NAMESPACE, spec.parent.key)) === undefined) throw fail('invalidToken');
-        tx.put(keys.children(NAMESPACE, spec.parent.key) + key, new Uint8Array());
-      }
-      tx.put(keys.token(NAMESPACE, key), encodeRecord(record));
-      tx.put(keys.accessor(NAMESPACE, this.#accessorKey(record.accessor)), encodeRecord(key));
-      if (record.expiresAt > 0) tx.put(keys.expiry(NAMESPACE, record.expiresAt, key), new Uint8Array());
-    });
-    return { id, token: { key, namespace: NAMESPACE, record } };
-  }
-
-  #record(spec: TokenSpec): TokenRecord {
-    const now = this.#now();
-    const { id: _id, parent, ttl, ...rest } = spec;
-    return {
-      ...rest,
-      accessor: newAccessor(),
-      createdAt: now,
-      creationTtl: ttl,
-      expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
-      orphan: parent === undefined,
-      ...(parent === undefined ? {} : { parent: parent.key }),
-      entity: '',
-      type: 'service',
-    };
+    const { value } = await this.#store.transact((tx) => insertToken(tx, this.#key, { ...spec, id }, this.#now()));
+    return value;
   }
 
   /** Extends to `ttl` seconds from now. */

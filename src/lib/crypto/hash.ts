@@ -1,5 +1,7 @@
 import { createHash, createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto';
 
+export type { KeyObject } from 'node:crypto';
+
 /** SHA-256 of the parts, one after the other: 32 bytes. Length-prefix parts whose borders matter. */
 export function sha256(...parts: readonly (Uint8Array | string)[]): Buffer {
   const [only] = parts;

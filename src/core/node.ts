@@ -1,0 +1,210 @@
+/**
+ * A node: sealed or unsealed, over one store. The server hands it requests; `sys/` works on it; what needs keys lies in
+ * `services`, which exist while it is unsealed.
+ */
+import { fail, isLockstepError } from '../errors.ts';
+import type { JsonObject } from '../framework/field.ts';
+import type { Path } from '../framework/path.ts';
+import type { AnyPlugin } from '../framework/plugin.ts';
+import type { Handler, Outcome, Request } from '../framework/request.ts';
+import { compileRouter, type Router } from '../framework/router.ts';
+import { coerce } from '../framework/values.ts';
+import { chain } from '../lib/chain.ts';
+import type { Logger } from '../lib/log.ts';
+import type { KeyStatus } from '../seal/barrier.ts';
+import type { InitOptions, Shares } from '../seal/initialise.ts';
+import type { SealLifecycle } from '../seal/lifecycle.ts';
+import type { Store } from '../storage/store.ts';
+import type { AuditTrail } from './audit/trail.ts';
+import { ROOT_NAMESPACE } from './keys.ts';
+import type { PluginRegistry } from './registry-contract.ts';
+import { asFailure, failure, outcomeOf, serve } from './requests/pipeline.ts';
+import { makeCall, clientOf } from './requests/access.ts';
+import { ROOT_TOKEN, seed } from './seed.ts';
+import { API_VERSION, type CoreSettings } from './settings.ts';
+import type { Services } from './services.ts';
+import { tokenAuth } from './tokens/token-auth.ts';
+import { openServices, type HubLink, type Unsealed } from './unsealed.ts';
+
+export interface NodeOptions {
+  readonly lifecycle: SealLifecycle;
+  readonly registry: PluginRegistry;
+  /** The tables of `sys/`: they work on the node itself. */
+  readonly system: (node: Node) => AnyPlugin;
+  readonly systemPaths: readonly Path<Node>[];
+  readonly settings: CoreSettings;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly audit: (store: Store) => AuditTrail | Promise<AuditTrail>;
+  readonly link?: (store: Store) => Promise<HubLink & AsyncDisposable>;
+}
+
+export interface NewKeys {
+  readonly unsealShares: Shares;
+  readonly recoveryShares: Shares;
+  readonly rootToken: string;
+}
+
+export class Node implements Handler, AsyncDisposable {
+  readonly registry: PluginRegistry;
+  readonly version = API_VERSION;
+  readonly #options: NodeOptions;
+  readonly #whileSealed: Router<Node>;
+  #services: Unsealed | undefined;
+  #link: AsyncDisposable | undefined;
+
+  constructor(options: NodeOptions) {
+    const { registry } = options;
+    this.#options = options;
+    this.registry = {
+      engines: { ...registry.engines, system: options.system(this) },
+      auth: { ...registry.auth, token: tokenAuth(() => this.services) },
+    };
+    this.#whileSealed = compileRouter(options.systemPaths.filter((path) => path.sealed === true));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+    this.#options.lifecycle.seal();
+  }
+
+  get initialized(): boolean {
+    return this.#options.lifecycle.initialized;
+  }
+
+  get sealed(): boolean {
+    return this.#services === undefined;
+  }
+
+  /** Throws `sealed` while there are none. */
+  get services(): Services {
+    if (this.#services === undefined) throw fail('sealed');
+    return this.#services;
+  }
+
+  /** Unseals by itself where the seal can; otherwise waits for shares. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { sealed } = await this.#options.lifecycle.open(signal);
+    if (!sealed) await this.#open();
+  }
+
+  /** Makes keys and a root token. Throws `alreadyInitialized` when it is done. */
+  async initialize(options: InitOptions): Promise<NewKeys> {
+    const { lifecycle, now } = this.#options;
+    const made = await lifecycle.init(options, (tx) => seed(tx, now()));
+    if (!lifecycle.barrier.sealed) await this.#open();
+    return {
+      unsealShares: made.unsealShares.expose(),
+      recoveryShares: made.recoveryShares.expose(),
+      rootToken: made.seeded,
+    };
+  }
+
+  /** For `-dev`: a root token of the caller's choice. */
+  async developmentToken(id: string): Promise<void> {
+    await this.services.tokens.create({ ...ROOT_TOKEN, id });
+  }
+
+  /** Takes one share, or forgets all given so far when there is none. Answers the seal status. */
+  async unseal(share: Uint8Array | undefined): Promise<JsonObject> {
+    const { lifecycle } = this.#options;
+    const { sealed } = await lifecycle.unseal(share, { reset: share === undefined });
+    if (!sealed && this.#services === undefined) await this.#open();
+    return this.sealStatus();
+  }
+
+  async seal(): Promise<void> {
+    await this.#close();
+    this.#options.lifecycle.seal();
+  }
+
+  sealStatus(): JsonObject {
+    const status = { ...this.#options.lifecycle.status(), sealed: this.sealed };
+    return this.sealed ? status : { ...status, ...this.#cluster };
+  }
+
+  health(): JsonObject {
+    const { settings, now } = this.#options;
+    return {
+      initialized: this.initialized,
+      sealed: this.sealed,
+      standby: this.sealed,
+      performance_standby: false,
+      replication_performance_mode: settings.region === undefined ? 'disabled' : 'secondary',
+      replication_dr_mode: 'disabled',
+      server_time_utc: Math.floor(now() / 1000),
+      version: API_VERSION,
+      enterprise: false,
+      ...(this.sealed ? {} : this.#cluster),
+      echo_duration_ms: 0,
+      clock_skew_ms: 0,
+      replication_primary_canary_age_ms: 0,
+    };
+  }
+
+  get #cluster(): JsonObject {
+    const log = this.#services?.store.log ?? '';
+    const id = log.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    return { cluster_name: this.#options.settings.clusterName, cluster_id: id };
+  }
+
+  keyStatus(): KeyStatus {
+    return this.#options.lifecycle.keyStatus();
+  }
+
+  async rotate(): Promise<void> {
+    await this.#options.lifecycle.rotate();
+  }
+
+  /** Work that is due: called about once a second. */
+  async tick(): Promise<void> {
+    const services = this.#services;
+    if (services === undefined) return;
+    while (await services.revocation.expire(services.now()));
+  }
+
+  async #open(): Promise<void> {
+    const { registry } = this;
+    const { settings, log, now, audit, lifecycle } = this.#options;
+    const store = lifecycle.store;
+    const link = await this.#options.link?.(store);
+    this.#link = link;
+    this.#services = await openServices({
+      ...{ store, registry, settings, log, now, audit },
+      ...(link === undefined ? {} : { link }),
+    });
+    await this.#services.revocation.resume();
+    await this.#services.mountChanges.resumeRemovals(ROOT_NAMESPACE);
+  }
+
+  async #close(): Promise<void> {
+    const services = this.#services;
+    this.#services = undefined;
+    await this.#link?.[Symbol.asyncDispose]();
+    this.#link = undefined;
+    await services?.[Symbol.asyncDispose]();
+  }
+
+  handle(request: Request): Outcome | Promise<Outcome> {
+    return this.#services === undefined ? this.#handleSealed(request) : serve(this.#services, request);
+  }
+
+  /** The few paths that work without keys. Nothing is audited: the audit's keys are behind the seal too. */
+  #handleSealed(request: Request): Outcome | Promise<Outcome> {
+    const { log, now } = this.#options;
+    const failed = (error: unknown): Outcome =>
+      failure(request, isLockstepError(error) ? error : asFailure({ log }, request, error));
+    try {
+      const match = request.path.startsWith('sys/') ? this.#whileSealed.match(request.path.slice(4)) : undefined;
+      if (match === undefined) throw fail('sealed');
+      const operation = match.path.operations[request.verb];
+      if (operation === undefined) throw fail('unsupportedOperation');
+      const { values } = coerce(match, request.body ?? {}, request.query);
+      const call = makeCall(request, undefined, clientOf(undefined, request.address), now());
+      const outcome = chain(operation.run(this, values as never, call), (reply) => outcomeOf(request, reply));
+      return outcome instanceof Promise ? outcome.catch(failed) : outcome;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/** Policies by name, and the compiled rights of a set of them. Both are caches over the change batches. */
+import { fail } from '../../errors.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import type { Store } from '../../storage/store.ts';
+import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { everyKey } from '../tokens/token-store.ts';
+import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
+
+interface PolicyRecord {
+  readonly name: string;
+  readonly text: string;
+}
+
+const NAMESPACE = ROOT_NAMESPACE;
+const CACHE_LIMIT = 2_000;
+/** Names that nobody writes. */
+const RESERVED = new Set(['root']);
+
+export class PolicyStore implements Disposable {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #acls = new Map<string, Acl>();
+  readonly #observation: Disposable;
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+    const prefix = keys.policies(NAMESPACE);
+    this.#observation = store.observe((batch) => {
+      if (batch.writes.some((write) => write.key.startsWith(prefix))) this.#acls.clear();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
+    this.#acls.clear();
+  }
+
+  /** The document as it was written; undefined when there is none. `root` has no document: the empty text. */
+  get(name: string): string | undefined {
+    if (name === 'root') return '';
+    using snapshot = this.#store.snapshot();
+    const record = decodeFound<PolicyRecord>(snapshot.get(keys.policy(NAMESPACE, name)));
+    return record?.text ?? (name === 'default' ? defaultPolicy : undefined);
+  }
+
+  list(): readonly string[] {
+    using snapshot = this.#store.snapshot();
+    const prefix = keys.policies(NAMESPACE);
+    const written = [...everyKey(snapshot, prefix)].map((key) => key.slice(prefix.length));
+    return [...new Set([...written, 'default', 'root'])].sort();
+  }
+
+  /** Throws `badRequest` when the document does not parse. */
+  async put(name: string, text: string): Promise<void> {
+    if (RESERVED.has(name)) throw fail('badRequest', `cannot update "${name}" policy`);
+    parsePolicy(text);
+    await this.#store.transact((tx) => {
+      tx.put(keys.policy(NAMESPACE, name), encodeRecord({ name, text } satisfies PolicyRecord));
+    });
+  }
+
+  async delete(name: string): Promise<void> {
+    if (RESERVED.has(name) || name === 'default') throw fail('badRequest', `cannot delete "${name}" policy`);
+    await this.#store.transact((tx) => {
+      tx.delete(keys.policy(NAMESPACE, name));
+    });
+  }
+
+  /** What the policies allow together. A name without a document allows nothing. */
+  acl(names: readonly string[]): Acl {
+    const now = this.#now();
+    const id = names.join('\u0000');
+    const known = this.#acls.get(id);
+    if (known !== undefined && known.validUntil > now) return known;
+    const acl = compile(
+      names.flatMap((name) => {
+        const text = this.get(name);
+        return text === undefined ? [] : [{ name, namespace: '', rules: parsePolicy(text) }];
+      }),
+      now,
+    );
+    if (this.#acls.size >= CACHE_LIMIT) this.#acls.clear();
+    this.#acls.set(id, acl);
+    return acl;
+  }
+}

@@ -1,0 +1,151 @@
+/** Who asks for what, and whether they may: routing, the token, the policies. Decided before anything runs. */
+import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
+import type { Call, Client } from '../../framework/call.ts';
+import type { Operation, Path } from '../../framework/path.ts';
+import type { Request } from '../../framework/request.ts';
+import type { Match } from '../../framework/router.ts';
+import { coerce, type Coerced } from '../../framework/values.ts';
+import { chain } from '../../lib/chain.ts';
+import { inCidrs } from '../../lib/cidr.ts';
+import type { Routed } from '../mounts/mount-table.ts';
+import type { PolicyOperation } from '../policy/index.ts';
+import type { Services } from '../services.ts';
+import type { Token } from '../tokens/token.ts';
+
+/** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
+export interface Access {
+  readonly request: Request;
+  readonly routed: Routed | undefined;
+  readonly match: Match<unknown> | undefined;
+  readonly coerced: Coerced | undefined;
+  readonly token: Token | undefined;
+  readonly operation: PolicyOperation;
+  readonly call: Call;
+  readonly error: LockstepError | undefined;
+}
+
+const NOBODY: Client = {
+  displayName: '',
+  policies: [],
+  entity: '',
+  tokenKey: '',
+  accessor: '',
+  address: '',
+};
+
+export function clientOf(token: Token | undefined, address: string): Client {
+  if (token === undefined) return { ...NOBODY, address };
+  const { displayName, policies, entity, accessor } = token.record;
+  return { displayName, policies, entity, tokenKey: token.key, accessor, address };
+}
+
+/** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */
+function askedPath({ verb, path }: Request): string {
+  return (verb === 'list' || verb === 'scan') && !path.endsWith('/') ? `${path}/` : path;
+}
+
+export function makeCall(request: Request, routed: Routed | undefined, client: Client, now: number): Call {
+  return {
+    signal: request.signal,
+    id: request.id,
+    namespace: { id: 'root', path: '' },
+    now,
+    path: routed?.rest ?? askedPath(request),
+    mountPath: routed?.mounted.path ?? '',
+    client,
+    token: request.token,
+    body: request.body ?? {},
+    query: request.query,
+    contentType: request.contentType,
+  };
+}
+
+export function operationOf(path: Path<unknown>, request: Request): Operation<never, unknown> | undefined {
+  return path.operations[request.verb];
+}
+
+/** The token of a request, one use of it taken. Throws `missingToken` or `invalidToken`. */
+function authenticate(services: Services, request: Request): Token | Promise<Token> {
+  if (request.token === undefined || request.token === '') throw fail('missingToken');
+  const token = services.tokens.find(request.token);
+  if (token === undefined) throw fail('invalidToken');
+  const { boundCidrs, numUses } = token.record;
+  if (boundCidrs.length > 0 && !inCidrs(boundCidrs, request.address)) throw fail('permissionDenied');
+  return numUses === 0 ? token : services.tokens.use(token);
+}
+
+function coerceOrFail(match: Match<unknown>, request: Request): Coerced | LockstepError {
+  try {
+    return coerce(match, request.body ?? {}, request.query);
+  } catch (error) {
+    if (isLockstepError(error)) return error;
+    throw error;
+  }
+}
+
+/** `create` where the path can tell that the thing is new, else what was asked. */
+function aclOperation(access: Omit<Access, 'operation' | 'error'>): PolicyOperation {
+  const { request, match, coerced, routed, call } = access;
+  if (request.verb !== 'update') return request.verb;
+  const exists = match?.path.exists;
+  if (exists === undefined || coerced === undefined || routed === undefined) return 'update';
+  return exists(routed.mounted.instance, coerced.values as never, call) ? 'update' : 'create';
+}
+
+/** Never throws for what a client did: the refusal is in `error`. */
+export function grantAccess(services: Services, request: Request): Access | Promise<Access> {
+  const path = askedPath(request);
+  const routed = services.mounts.route('root', path);
+  const match = routed?.mounted.router.match(routed.rest);
+  const base = { request, routed, match } as const;
+  const refuse = (error: unknown, token?: Token): Access => {
+    if (!isLockstepError(error)) throw error;
+    const call = makeCall(request, routed, clientOf(token, request.address), services.now());
+    return { ...base, token, coerced: undefined, operation: request.verb, call, error };
+  };
+  const open = match?.path.access === 'open' && !request.help;
+  try {
+    const token = open ? undefined : authenticate(services, request);
+    return chain(token as Token | undefined | Promise<Token>, (found) => decide(services, { ...base, path }, found));
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+interface Asked {
+  readonly request: Request;
+  readonly routed: Routed | undefined;
+  readonly match: Match<unknown> | undefined;
+  /** As policies see it. */
+  readonly path: string;
+}
+
+function decide(services: Services, { request, routed, match, path }: Asked, token: Token | undefined): Access {
+  const call = makeCall(request, routed, clientOf(token, request.address), services.now());
+  const tried = match === undefined ? undefined : coerceOrFail(match, request);
+  const bad = isLockstepError(tried) ? tried : undefined;
+  const coerced = isLockstepError(tried) ? undefined : tried;
+  const found = { request, routed, match, coerced, token, call };
+  const operation = aclOperation(found);
+  const denied = token === undefined ? undefined : refusal(services, { ...found, operation, error: undefined }, path);
+  return { ...found, operation, error: denied ?? missing(found) ?? bad };
+}
+
+function refusal(services: Services, access: Access, path: string): LockstepError | undefined {
+  const { token, match, operation, request } = access;
+  if (token === undefined || request.help) return undefined;
+  const acl = services.policies.acl(token.record.policies);
+  const verdict = acl.allows(operation, path, {
+    body: { ...request.query, ...request.body },
+    wrapTtl: request.wrapTtl,
+  });
+  const sudo = match?.path.access !== 'root' || verdict.sudo;
+  return verdict.allowed && sudo ? undefined : fail('permissionDenied');
+}
+
+function missing({ routed, match, request }: Pick<Access, 'routed' | 'match' | 'request'>): LockstepError | undefined {
+  if (routed === undefined) return fail('noHandler', `no handler for route "${request.path}". route entry not found.`);
+  if (match === undefined) return fail('unsupportedPath');
+  if (!request.help && match.path.operations[request.verb] === undefined) return fail('unsupportedOperation');
+  return undefined;
+}

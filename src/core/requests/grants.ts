@@ -1,0 +1,69 @@
+/** From what a login or a creation grants to a token: policies made clean, TTLs bounded. */
+import { fail } from '../../errors.ts';
+import type { Grant } from '../../framework/reply.ts';
+import type { NewToken } from '../tokens/token-store.ts';
+import type { Services } from '../services.ts';
+import type { Access } from './access.ts';
+
+/** Lower case, without doubles, sorted, with `default` unless it is not wanted. */
+export function cleanPolicies(names: readonly string[], noDefault: boolean): readonly string[] {
+  const clean = new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''));
+  if (!noDefault && !clean.has('root')) clean.add('default');
+  return [...clean].sort();
+}
+
+export interface Bounds {
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly period: number;
+  readonly explicitMaxTtl: number;
+}
+
+/** Seconds; 0 in `max` fields means none of its own. The mount's bound always holds, but for periodic tokens. */
+export function boundTtl(asked: Bounds, mount: { readonly default: number; readonly max: number }) {
+  const limits = [asked.maxTtl, asked.explicitMaxTtl, asked.period > 0 ? 0 : mount.max].filter((limit) => limit > 0);
+  const limit = limits.length === 0 ? Infinity : Math.min(...limits);
+  const wanted = asked.period > 0 ? asked.period : asked.ttl > 0 ? asked.ttl : Math.min(mount.default, limit);
+  const ttl = Math.min(wanted, limit);
+  const warnings =
+    ttl < wanted
+      ? [
+          `TTL of "${String(wanted)}s" exceeded the effective max_ttl of "${String(limit)}s"; TTL value is capped accordingly`,
+        ]
+      : [];
+  return { ttl, warnings };
+}
+
+export interface Granted {
+  readonly created: NewToken;
+  readonly warnings: readonly string[];
+}
+
+/** Makes the token of a login. Throws `badRequest` for `root`: no auth method may give it. */
+export async function grantToken(services: Services, access: Access, grant: Grant): Promise<Granted> {
+  const { routed, call } = access;
+  if (routed === undefined) throw fail('internal');
+  const policies = cleanPolicies(grant.policies, grant.noDefaultPolicy);
+  if (policies.includes('root')) throw fail('badRequest', 'auth methods cannot create root tokens');
+  if (grant.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use token_type "service"');
+  const { record } = routed.mounted;
+  const { ttl, warnings } = boundTtl(grant, services.ttl(record.config));
+  const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
+  const created = await services.tokens.create({
+    policies,
+    path: `${call.mountPath}${call.path}`,
+    meta: grant.metadata ?? null,
+    displayName: grant.displayName === '' ? name : `${name}-${grant.displayName}`,
+    numUses: grant.numUses,
+    ttl,
+    maxTtl: grant.maxTtl,
+    explicitMaxTtl: grant.explicitMaxTtl,
+    period: grant.period,
+    renewable: grant.renewable,
+    boundCidrs: grant.boundCidrs,
+    role: '',
+    noDefaultPolicy: grant.noDefaultPolicy,
+    login: { mount: record.uuid, internal: grant.internal ?? {} },
+  });
+  return { created, warnings };
+}

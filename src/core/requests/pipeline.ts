@@ -1,0 +1,118 @@
+/** The way of every request: fresh enough, routed, authorised, recorded, served, recorded. */
+import { fail, isLockstepError, LockstepError } from '../../errors.ts';
+import type { Reply } from '../../framework/reply.ts';
+import type { Outcome, Request } from '../../framework/request.ts';
+import { pathHelp } from '../../framework/help.ts';
+import { chain } from '../../lib/chain.ts';
+import type { Services } from '../services.ts';
+import { authBlock } from '../tokens/token.ts';
+import { grantAccess, operationOf, type Access } from './access.ts';
+import { grantToken } from './grants.ts';
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+export function outcomeOf(request: Request, reply: Reply, extra: Partial<Outcome> = {}): Outcome {
+  return {
+    status: reply.status,
+    requestId: request.id,
+    reply,
+    leaseId: '',
+    leaseDuration: reply.leaseDuration ?? 0,
+    renewable: false,
+    auth: reply.auth ?? null,
+    wrapInfo: null,
+    warnings: reply.warnings === undefined || reply.warnings.length === 0 ? null : reply.warnings,
+    mountType: '',
+    headers: reply.headers ?? NO_HEADERS,
+    ...extra,
+  };
+}
+
+export function failure(request: Request, error: LockstepError): Outcome {
+  const errors = error.message === '' ? [] : [error.message];
+  return { ...outcomeOf(request, { status: error.status }), errors };
+}
+
+/** What a handler threw. Anything that is not of the catalogue is our fault: logged, and not shown. */
+export function asFailure(services: Pick<Services, 'log'>, request: Request, error: unknown): LockstepError {
+  if (isLockstepError(error)) return error;
+  const stack = error instanceof Error ? (error.stack ?? error.message) : 'a value was thrown that is no error';
+  services.log.error('request failed', { request: request.id, path: request.path, stack });
+  return fail('internal', `internal error: request ${request.id}`);
+}
+
+function withStanding(services: Services, outcome: Outcome): Outcome {
+  const headers = { ...outcome.headers, 'X-Vault-Index': services.freshness.text, ...services.standing() };
+  return { ...outcome, headers };
+}
+
+/** Serves one request on an unsealed node. Never rejects. */
+export function serve(services: Services, request: Request): Outcome | Promise<Outcome> {
+  const failed = (error: unknown): Outcome => failure(request, asFailure(services, request, error));
+  try {
+    const key = request.token === undefined ? request.address : services.tokens.keyOf(request.token);
+    const served = chain(services.freshness.reach(request.index, key), () =>
+      chain(grantAccess(services, request), (access) => recorded(services, access)),
+    );
+    if (served instanceof Promise) return served.catch(failed).then((outcome) => withStanding(services, outcome));
+    return withStanding(services, served);
+  } catch (error) {
+    return withStanding(services, failed(error));
+  }
+}
+
+/** Nothing runs before the request is on record, nothing is answered before the response is. */
+function recorded(services: Services, access: Access): Outcome | Promise<Outcome> {
+  const { request } = access;
+  return chain(services.audit.request(access), () => {
+    const settled = attempt(services, access);
+    return chain(settled, (outcome) => {
+      const ending = access.token?.record.numUses === -1 ? services.revocation.revoke(access.token.key) : undefined;
+      return chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
+    });
+  });
+
+  function attempt(all: Services, from: Access): Outcome | Promise<Outcome> {
+    const failed = (error: unknown): Outcome => failure(request, asFailure(all, request, error));
+    try {
+      if (from.error !== undefined) return failed(from.error);
+      const result = request.help ? help(from) : run(all, from);
+      return result instanceof Promise ? result.catch(failed) : result;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+}
+
+function help({ match, routed, request }: Access): Outcome {
+  if (match === undefined || routed === undefined) throw fail('notFound');
+  return outcomeOf(request, { status: 200, bare: pathHelp(match.path, routed.mounted.path) });
+}
+
+function run(services: Services, access: Access): Outcome | Promise<Outcome> {
+  const { request, match, routed, coerced, call } = access;
+  if (match === undefined || routed === undefined || coerced === undefined) throw fail('internal');
+  const operation = operationOf(match.path, request);
+  if (operation === undefined) throw fail('unsupportedOperation');
+  if (request.wrapTtl > 0) throw fail('badRequest', 'response wrapping is not offered: send no X-Vault-Wrap-TTL');
+  if (operation.writes === 'shared' && services.forward !== undefined) return services.forward(access);
+  const replied = operation.run(routed.mounted.instance, coerced.values as never, call);
+  return chain(replied, (reply) => finish(services, access, reply));
+}
+
+function finish(services: Services, access: Access, reply: Reply): Outcome | Promise<Outcome> {
+  const { request, routed, coerced } = access;
+  const mountType = routed?.mounted.record.type ?? '';
+  const unknown = coerced?.unknown ?? [];
+  const ignored =
+    unknown.length === 0 ? [] : [`Endpoint ignored these unrecognized parameters: [${unknown.join(' ')}]`];
+  const warn = (more: readonly string[]): readonly string[] | null => {
+    const all = [...(reply.warnings ?? []), ...ignored, ...more];
+    return all.length === 0 ? null : all;
+  };
+  if (reply.grant === undefined) return outcomeOf(request, reply, { mountType, warnings: warn([]) });
+  return grantToken(services, access, reply.grant).then(({ created, warnings }) => {
+    const auth = authBlock(created.token.record, created.id, services.now());
+    return outcomeOf(request, reply, { mountType, auth, warnings: warn(warnings) });
+  });
+}

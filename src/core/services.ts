@@ -1,0 +1,36 @@
+/** What an unsealed node works with. Made at unseal, dropped at seal; nothing here survives without the keys. */
+import type { KeyObject } from '../lib/crypto/hash.ts';
+import type { Outcome } from '../framework/request.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Store } from '../storage/store.ts';
+import type { AuditTrail } from './audit/trail.ts';
+import type { Freshness } from './freshness.ts';
+import type { MountChanges } from './mounts/mount-changes.ts';
+import type { MountTable } from './mounts/mount-table.ts';
+import type { MountConfig } from './mounts/mount.ts';
+import type { PolicyStore } from './policy/policy-store.ts';
+import type { Access } from './requests/access.ts';
+import type { Revocation } from './tokens/revocation.ts';
+import type { TokenStore } from './tokens/token-store.ts';
+
+export interface Services {
+  /** With plaintext values: the barrier is below. */
+  readonly store: Store;
+  readonly mounts: MountTable;
+  readonly mountChanges: MountChanges;
+  readonly tokens: TokenStore;
+  readonly revocation: Revocation;
+  readonly policies: PolicyStore;
+  readonly freshness: Freshness;
+  readonly audit: AuditTrail;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Seconds, after the system's defaults. */
+  readonly ttl: (config: MountConfig) => { readonly default: number; readonly max: number };
+  /** At a region: asks the hub to serve a request that writes shared data. */
+  readonly forward: ((access: Access) => Promise<Outcome>) | undefined;
+  /** Headers that say how this node stands, such as the age of a region's data. */
+  readonly standing: () => Readonly<Record<string, string>>;
+  /** Keys derived for other parts of the node, by purpose. */
+  readonly subkey: (purpose: string) => KeyObject;
+}

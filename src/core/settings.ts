@@ -1,0 +1,25 @@
+/** What the configuration says to the core. */
+export interface CoreSettings {
+  /** Seconds. */
+  readonly defaultLeaseTtl: number;
+  readonly maxLeaseTtl: number;
+  readonly clusterName: string;
+  /** As in the configuration: `lmdb`, `inmem`. */
+  readonly storageType: string;
+  /** This node's region; undefined at the hub. */
+  readonly region: string | undefined;
+  /** How long a request that carries an index waits for it, milliseconds. */
+  readonly indexWaitMs: number;
+}
+
+export const DEFAULT_SETTINGS: CoreSettings = {
+  defaultLeaseTtl: 2_764_800,
+  maxLeaseTtl: 2_764_800,
+  clusterName: '',
+  storageType: 'inmem',
+  region: undefined,
+  indexWaitMs: 2_000,
+};
+
+/** The version that clients of the API compare features by: one of Vault's. */
+export const API_VERSION = '1.18.0';

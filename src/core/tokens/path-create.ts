@@ -1,0 +1,177 @@
+/** `auth/token/create`, `create-orphan`, `create/:role_name`: tokens made by tokens. */
+import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
+import { field, type Values } from '../../framework/field.ts';
+import { pathsOf } from '../../framework/path.ts';
+import type { Reply } from '../../framework/reply.ts';
+import { parseCidrs } from '../../lib/cidr.ts';
+import { boundTtl, cleanPolicies } from '../requests/grants.ts';
+import type { Services } from '../services.ts';
+import { readRole, type TokenRole } from './path-roles.ts';
+import { authBlock, type Token } from './token.ts';
+import type { TokenAuth } from './token-auth.ts';
+
+const at = pathsOf<TokenAuth>();
+
+const fields = {
+  id: field.secret('The token itself; only root and sudo callers may choose it.'),
+  policies: field.list('Policies of the new token. Default: those of the caller.'),
+  meta: field.map('Shown in look-ups and audit.'),
+  no_parent: field.boolean('Make an orphan; needs root or sudo.', { default: false }),
+  no_default_policy: field.boolean('Leave the default policy out.', { default: false }),
+  renewable: field.boolean('Whether it can be renewed.', { default: true }),
+  lease: field.duration('Old name of ttl.'),
+  ttl: field.duration('How long it lives.'),
+  type: field.enum('Type of the token.', ['service', 'batch']),
+  explicit_max_ttl: field.duration('How long it may live at most, whatever is renewed.', { default: 0 }),
+  display_name: field.string('Shown in look-ups and audit.', { default: 'token' }),
+  num_uses: field.integer('How often it can be used; 0 is without limit.', { default: 0 }),
+  period: field.duration('A periodic token is renewed by this much, without end; needs root or sudo.', { default: 0 }),
+  entity_alias: field.string('Alias of an entity: needs a role that allows it.'),
+} as const;
+
+type Asked = Values<typeof fields>;
+
+interface Caller {
+  readonly token: Token;
+  /** Root, or `sudo` on the path: may choose ids, periods, orphans and any policy. */
+  readonly sudo: boolean;
+}
+
+function callerOf(services: Services, call: Call): Caller {
+  const token = services.tokens.byKey(call.client.tokenKey);
+  if (token === undefined) throw fail('invalidToken');
+  const decision = services.policies.acl(token.record.policies).allows('update', `${call.mountPath}${call.path}`);
+  return { token, sudo: decision.sudo };
+}
+
+function refuseWithoutSudo(asked: Asked, { sudo }: Caller, role: TokenRole | undefined): void {
+  if (sudo) return;
+  if (asked.id !== undefined) throw fail('badRequest', 'root or sudo privileges required to specify token id');
+  if (asked.period > 0 && role === undefined) {
+    throw fail('badRequest', 'root or sudo privileges required to create periodic token');
+  }
+  if (asked.no_parent && role === undefined) {
+    throw fail('badRequest', 'root or sudo privileges required to create orphan token');
+  }
+}
+
+/** The policies of the new token. A caller without sudo gives no more than it has; a role decides by its own lists. */
+function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined): readonly string[] {
+  const own = caller.token.record.policies;
+  if (role !== undefined) return role.policiesFor(asked.policies, own);
+  const wanted = asked.policies === undefined || asked.policies.length === 0 ? own : asked.policies;
+  const clean = cleanPolicies(wanted, asked.no_default_policy);
+  if (clean.includes('root') && !own.includes('root')) {
+    throw fail('badRequest', 'root tokens may not be created without parent token being root');
+  }
+  const more = clean.filter((name) => !own.includes(name) && name !== 'default');
+  if (!caller.sudo && more.length > 0) {
+    throw fail('badRequest', 'child policies must be subset of parent');
+  }
+  return clean;
+}
+
+function checked(asked: Asked): void {
+  if (asked.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use type "service"');
+  if (asked.num_uses < 0) throw fail('badRequest', 'number of uses cannot be negative');
+  if (asked.entity_alias !== undefined)
+    throw fail('badRequest', 'entity aliases are not offered: leave entity_alias out');
+  if (
+    asked.id !== undefined &&
+    (/^[bhs]\.|^hv[bsr]\./.test(asked.id) || asked.id.includes('.') || asked.id.length > 256)
+  ) {
+    throw fail('badRequest', 'custom token ID cannot have the form of a generated one, nor contain a dot');
+  }
+}
+
+async function create(
+  auth: TokenAuth,
+  asked: Asked,
+  call: Call,
+  form: { role?: TokenRole; orphan?: boolean },
+): Promise<Reply> {
+  const { services } = auth;
+  const { role } = form;
+  checked(asked);
+  const caller = callerOf(services, call);
+  refuseWithoutSudo(asked, caller, role);
+  const policies = policiesFor(asked, caller, role);
+  const period = role !== undefined && role.record.period > 0 ? role.record.period : asked.period;
+  const root = policies.includes('root');
+  const explicitMaxTtl = smallest(asked.explicit_max_ttl, role?.record.explicitMaxTtl ?? 0);
+  const bounds = { ttl: asked.ttl ?? asked.lease ?? 0, maxTtl: 0, period, explicitMaxTtl };
+  const unbounded = root && bounds.ttl === 0 && period === 0 && explicitMaxTtl === 0;
+  const { ttl, warnings } = unbounded ? { ttl: 0, warnings: [] } : boundTtl(bounds, services.ttl(auth.config()));
+  const orphan = form.orphan === true || asked.no_parent || role?.record.orphan === true;
+  if (role !== undefined) parseCidrs(role.record.boundCidrs);
+  const { id, token } = await services.tokens.create({
+    ...(asked.id === undefined ? {} : { id: asked.id }),
+    policies,
+    path:
+      `${call.mountPath}${call.path}`.replace(/\/$/, '') +
+      (role?.record.pathSuffix ? `/${role.record.pathSuffix}` : ''),
+    meta: asked.meta ?? null,
+    displayName:
+      asked.display_name === 'token' ? 'token' : `token-${asked.display_name.replaceAll(/[^a-zA-Z0-9-]/g, '-')}`,
+    numUses: asked.num_uses > 0 ? asked.num_uses : (role?.record.numUses ?? 0),
+    ttl,
+    maxTtl: 0,
+    explicitMaxTtl,
+    period,
+    renewable: (role?.record.renewable ?? true) && asked.renewable && ttl > 0,
+    ...(orphan ? {} : { parent: caller.token }),
+    boundCidrs: role?.record.boundCidrs ?? [],
+    role: role?.record.name ?? '',
+    noDefaultPolicy: asked.no_default_policy,
+  });
+  return { status: 200, auth: authBlock(token.record, id, services.now()), warnings };
+}
+
+const smallest = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
+
+const plain = at('create', {
+  help: 'Makes a token, a child of the calling one.',
+  fields,
+  operations: {
+    update: {
+      summary: 'Create a token',
+      writes: 'local',
+      replies: { 200: 'empty' },
+      run: (auth, values, call) => create(auth, values, call, {}),
+    },
+  },
+});
+
+const orphan = at('create-orphan', {
+  help: 'Makes a token without a parent: it outlives the caller.',
+  access: 'root',
+  fields,
+  operations: {
+    update: {
+      summary: 'Create an orphan token',
+      writes: 'local',
+      replies: { 200: 'empty' },
+      run: (auth, values, call) => create(auth, values, call, { orphan: true }),
+    },
+  },
+});
+
+const byRole = at('create/:role_name', {
+  help: 'Makes a token as a role says.',
+  fields: { ...fields, role_name: field.name('Name of the role.') },
+  operations: {
+    update: {
+      summary: 'Create a token by a role',
+      writes: 'local',
+      replies: { 200: 'empty' },
+      run: (auth, values, call) => {
+        const role = readRole(auth, values.role_name);
+        if (role === undefined) throw fail('badRequest', `unknown role ${values.role_name}`);
+        return create(auth, values, call, { role });
+      },
+    },
+  },
+});
+
+export const createPaths = [plain, orphan, byRole];

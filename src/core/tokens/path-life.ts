@@ -1,0 +1,197 @@
+/** `auth/token/renew…`, `revoke…`, `tidy`: how tokens go on and end. */
+import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
+import { field } from '../../framework/field.ts';
+import { pathsOf } from '../../framework/path.ts';
+import { reply, type Reply } from '../../framework/reply.ts';
+import { boundTtl } from '../requests/grants.ts';
+import { found, foundByAccessor } from './path-lookup.ts';
+import { authBlock, type Token, type TokenRecord } from './token.ts';
+import type { TokenAuth } from './token-auth.ts';
+
+const at = pathsOf<TokenAuth>();
+
+/** The longest that the token may live from now on, seconds, by its explicit maximum; Infinity without one. */
+function leftOf(record: TokenRecord, limit: number, now: number): number {
+  return limit === 0 ? Infinity : Math.max(0, Math.floor((record.createdAt + limit * 1000 - now) / 1000));
+}
+
+interface Terms {
+  readonly ttl: number;
+  readonly period: number;
+  readonly maxTtl: number;
+  readonly mount: { readonly default: number; readonly max: number };
+}
+
+/** A login is renewed by the terms of its role as they are today; a created token by its own. */
+function termsOf(auth: TokenAuth, { record }: Token, call: Call): Terms {
+  const { services } = auth;
+  if (record.login === undefined) {
+    return { ttl: 0, period: record.period, maxTtl: 0, mount: services.ttl(auth.config()) };
+  }
+  const mounted = services.mounts.byUuid(record.login.mount);
+  if (mounted === undefined) throw fail('badRequest', 'the auth mount of this token is gone: log in again');
+  const grant = mounted.plugin.renewLogin?.(mounted.instance, record.login.internal, call);
+  const mount = services.ttl(mounted.record.config);
+  return grant === undefined
+    ? { ttl: 0, period: record.period, maxTtl: record.maxTtl, mount }
+    : { ttl: grant.ttl, period: grant.period, maxTtl: grant.maxTtl, mount };
+}
+
+async function renew(auth: TokenAuth, token: Token, increment: number | undefined, call: Call): Promise<Reply> {
+  const { record } = token;
+  if (!record.renewable) throw fail('badRequest', 'lease is not renewable');
+  const { ttl: usual, period, maxTtl, mount } = termsOf(auth, token, call);
+  const asked = period > 0 || increment === undefined || increment === 0 ? usual : increment;
+  const { ttl: wanted, warnings } = boundTtl({ ttl: asked, period, maxTtl: 0, explicitMaxTtl: 0 }, mount);
+  const limits = [maxTtl, record.explicitMaxTtl, period > 0 ? 0 : mount.max];
+  const left = Math.min(...limits.map((limit) => leftOf(record, limit, call.now)));
+  if (left <= 0) throw fail('badRequest', 'past the max TTL, cannot renew: log in again');
+  const renewed = await auth.services.tokens.renew(token, Math.min(wanted, left));
+  return { status: 200, auth: authBlock(renewed.record, '', call.now), warnings };
+}
+
+const withToken = (answer: Reply, id: string): Reply =>
+  answer.auth === undefined ? answer : { ...answer, auth: { ...answer.auth, client_token: id } };
+
+const increment = field.duration('By how much; the limits of the token hold.');
+
+const renewToken = at('renew', {
+  help: 'Renews a token.',
+  fields: { token: field.secret('The token; the calling one if there is none.'), increment },
+  operations: {
+    update: {
+      summary: 'Renew a token',
+      writes: 'local',
+      replies: { 200: 'empty' },
+      run: async (auth, values, call) => {
+        const id = values.token ?? call.token ?? '';
+        return withToken(await renew(auth, found(auth.services.tokens.find(id)), values.increment, call), id);
+      },
+    },
+  },
+});
+
+const renewSelf = at('renew-self', {
+  help: 'Renews the calling token.',
+  fields: { token: field.secret('Ignored: the calling token is meant.'), increment },
+  operations: {
+    update: {
+      summary: 'Renew the calling token',
+      writes: 'local',
+      replies: { 200: 'empty' },
+      run: async (auth, values, call) => {
+        const token = found(auth.services.tokens.byKey(call.client.tokenKey));
+        return withToken(await renew(auth, token, values.increment, call), call.token ?? '');
+      },
+    },
+  },
+});
+
+const renewAccessor = at('renew-accessor', {
+  help: 'Renews the token of an accessor.',
+  fields: { accessor: field.required(field.string('The accessor.')), increment },
+  operations: {
+    update: {
+      summary: 'Renew a token by its accessor',
+      writes: 'local',
+      replies: { 200: 'empty' },
+      run: (auth, values, call) => renew(auth, foundByAccessor(auth, values.accessor), values.increment, call),
+    },
+  },
+});
+
+async function revoke(auth: TokenAuth, token: Token): Promise<Reply> {
+  await auth.services.revocation.revoke(token.key);
+  return reply.empty;
+}
+
+const revokeToken = at('revoke', {
+  help: 'Revokes a token and its children.',
+  fields: { token: field.required(field.secret('The token.')) },
+  operations: {
+    update: {
+      summary: 'Revoke a token',
+      writes: 'local',
+      replies: { 204: 'empty' },
+      run: (auth, { token }) => {
+        const there = auth.services.tokens.find(token);
+        return there === undefined ? reply.empty : revoke(auth, there);
+      },
+    },
+  },
+});
+
+const revokeSelf = at('revoke-self', {
+  help: 'Revokes the calling token and its children.',
+  fields: { token: field.secret('Ignored: the calling token is meant.') },
+  operations: {
+    update: {
+      summary: 'Revoke the calling token',
+      writes: 'local',
+      replies: { 204: 'empty' },
+      run: (auth, _values, call) => revoke(auth, found(auth.services.tokens.byKey(call.client.tokenKey))),
+    },
+  },
+});
+
+const revokeAccessor = at('revoke-accessor', {
+  help: 'Revokes the token of an accessor and its children.',
+  fields: { accessor: field.required(field.string('The accessor.')) },
+  operations: {
+    update: {
+      summary: 'Revoke a token by its accessor',
+      writes: 'local',
+      replies: { 204: 'empty' },
+      run: (auth, { accessor }) => revoke(auth, foundByAccessor(auth, accessor)),
+    },
+  },
+});
+
+const revokeOrphan = at('revoke-orphan', {
+  help: 'Revokes a token alone: its children become orphans.',
+  access: 'root',
+  fields: { token: field.required(field.secret('The token.')) },
+  operations: {
+    update: {
+      summary: 'Revoke a token and orphan its children',
+      writes: 'local',
+      replies: { 204: 'empty' },
+      run: async (auth, { token }) => {
+        const there = auth.services.tokens.find(token);
+        if (there === undefined) throw fail('badRequest', 'token to revoke not found');
+        await auth.services.revocation.revokeOrphan(there.key);
+        return reply.empty;
+      },
+    },
+  },
+});
+
+const tidy = at('tidy', {
+  help: 'Ends what is due at once, and finishes revocations that were cut off.',
+  access: 'root',
+  fields: {},
+  operations: {
+    update: {
+      summary: 'Tidy tokens',
+      writes: 'local',
+      replies: { 202: 'empty' },
+      run: async (auth) => {
+        await auth.services.revocation.resume();
+        while (await auth.services.revocation.expire(auth.services.now()));
+        return { status: 202, warnings: ['Tidy operation successfully completed.'] };
+      },
+    },
+  },
+});
+
+export const lifePaths = [
+  renewToken,
+  renewSelf,
+  renewAccessor,
+  revokeToken,
+  revokeSelf,
+  revokeAccessor,
+  revokeOrphan,
+  tidy,
+];

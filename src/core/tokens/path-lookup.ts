@@ -1,0 +1,99 @@
+/** `auth/token/lookup…` and `accessors`: what is known of a token. */
+import { fail } from '../../errors.ts';
+import { field } from '../../framework/field.ts';
+import { pathsOf } from '../../framework/path.ts';
+import { reply, type Reply } from '../../framework/reply.ts';
+import { describeToken, type Token } from './token.ts';
+import type { TokenAuth } from './token-auth.ts';
+
+const at = pathsOf<TokenAuth>();
+
+/** What Vault answers for a token that is not there: 403 to its holder, so that it logs in again. */
+export function found(token: Token | undefined): Token {
+  if (token === undefined) throw fail('invalidToken', 'bad token');
+  return token;
+}
+
+export function foundByAccessor(auth: TokenAuth, accessor: string): Token {
+  const token = auth.services.tokens.byAccessor(accessor);
+  if (token === undefined) throw fail('permissionDenied', 'invalid accessor');
+  return token;
+}
+
+const shown = (auth: TokenAuth, token: Token, id: string): Reply =>
+  reply.ok(describeToken(token, id, auth.services.now()));
+
+const lookup = at('lookup', {
+  help: 'What is known of a token. Without one: of the calling token.',
+  fields: { token: field.secret('The token.') },
+  operations: {
+    read: {
+      summary: 'Look a token up',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (auth, { token }, call) =>
+        token === undefined
+          ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), '')
+          : shown(auth, found(auth.services.tokens.find(token)), token),
+    },
+    update: {
+      summary: 'Look a token up',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (auth, { token }, call) =>
+        token === undefined
+          ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? '')
+          : shown(auth, found(auth.services.tokens.find(token)), token),
+    },
+  },
+});
+
+const self = at('lookup-self', {
+  help: 'What is known of the calling token.',
+  fields: { token: field.secret('Ignored: the calling token is meant.') },
+  operations: {
+    read: {
+      summary: 'Look the calling token up',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (auth, _values, call) =>
+        shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? ''),
+    },
+    update: {
+      summary: 'Look the calling token up',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (auth, _values, call) =>
+        shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? ''),
+    },
+  },
+});
+
+const byAccessor = at('lookup-accessor', {
+  help: 'What is known of the token of an accessor; never the token itself.',
+  fields: { accessor: field.required(field.string('The accessor.')) },
+  operations: {
+    update: {
+      summary: 'Look a token up by its accessor',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (auth, { accessor }) => shown(auth, foundByAccessor(auth, accessor), ''),
+    },
+  },
+});
+
+const accessors = at('accessors', {
+  help: 'Accessors of all live tokens.',
+  access: 'root',
+  fields: {},
+  operations: {
+    list: {
+      summary: 'List accessors',
+      writes: 'nothing',
+      replies: { 200: { keys: field.list('Accessors.') }, 404: 'empty' },
+      run: (auth) => reply.keys(auth.services.tokens.accessors()),
+    },
+  },
+});
+
+export const lookupPaths = [lookup, self, byAccessor, accessors];

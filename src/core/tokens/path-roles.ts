@@ -1,0 +1,208 @@
+/** `auth/token/roles`: what tokens may be made by whom, without sudo. */
+import { fail } from '../../errors.ts';
+import { field } from '../../framework/field.ts';
+import { pathsOf } from '../../framework/path.ts';
+import { reply } from '../../framework/reply.ts';
+import { parseCidrs } from '../../lib/cidr.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { cleanPolicies } from '../requests/grants.ts';
+import type { TokenAuth } from './token-auth.ts';
+
+const at = pathsOf<TokenAuth>();
+
+export interface TokenRoleRecord {
+  readonly name: string;
+  readonly allowedPolicies: readonly string[];
+  readonly disallowedPolicies: readonly string[];
+  readonly allowedPoliciesGlob: readonly string[];
+  readonly disallowedPoliciesGlob: readonly string[];
+  readonly allowedEntityAliases: readonly string[];
+  readonly orphan: boolean;
+  readonly renewable: boolean;
+  readonly pathSuffix: string;
+  readonly period: number;
+  readonly explicitMaxTtl: number;
+  readonly numUses: number;
+  readonly boundCidrs: readonly string[];
+  readonly noDefaultPolicy: boolean;
+  readonly type: string;
+}
+
+export interface TokenRole {
+  readonly record: TokenRoleRecord;
+  /** Throws `badRequest` for a policy that the role does not allow. */
+  readonly policiesFor: (asked: readonly string[] | undefined, caller: readonly string[]) => readonly string[];
+}
+
+const PREFIX = 'roles/';
+
+/** `*` at either end or in between; no other pattern. Linear in the text for each star. */
+function globMatches(glob: string, text: string): boolean {
+  const [head = '', ...parts] = glob.split('*');
+  if (parts.length === 0) return glob === text;
+  if (!text.startsWith(head)) return false;
+  const tail = parts.pop() ?? '';
+  let at = head.length;
+  for (const part of parts) {
+    const found = text.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return text.length - at >= tail.length && text.endsWith(tail);
+}
+
+const listed = (name: string, exact: readonly string[], globs: readonly string[]): boolean =>
+  exact.includes(name) || globs.some((glob) => globMatches(glob, name));
+
+function policiesFor(
+  role: TokenRoleRecord,
+  asked: readonly string[] | undefined,
+  caller: readonly string[],
+): readonly string[] {
+  const { allowedPolicies, allowedPoliciesGlob, disallowedPolicies, disallowedPoliciesGlob } = role;
+  const restricted = allowedPolicies.length + allowedPoliciesGlob.length > 0;
+  const fallback = restricted ? allowedPolicies : caller;
+  const wanted = asked === undefined || asked.length === 0 ? fallback : asked;
+  const refusesDefault = listed('default', disallowedPolicies, disallowedPoliciesGlob);
+  const clean = cleanPolicies(wanted, role.noDefaultPolicy || refusesDefault);
+  for (const name of clean) {
+    if (name === 'root' && !caller.includes('root')) {
+      throw fail('badRequest', 'root tokens may not be created without parent token being root');
+    }
+    if (listed(name, disallowedPolicies, disallowedPoliciesGlob)) {
+      throw fail('badRequest', `token policy "${name}" is disallowed by this role`);
+    }
+    const free =
+      name === 'default' || (restricted ? listed(name, allowedPolicies, allowedPoliciesGlob) : caller.includes(name));
+    // A role that only disallows lets any other policy through, as in Vault.
+    const open = !restricted && disallowedPolicies.length + disallowedPoliciesGlob.length > 0;
+    if (!free && !open)
+      throw fail('badRequest', `token policies (${clean.join(', ')}) must be subset of the role's allowed policies`);
+  }
+  return clean;
+}
+
+export function readRole(auth: TokenAuth, name: string): TokenRole | undefined {
+  const record = decodeFound<TokenRoleRecord>(auth.view.shared.get(PREFIX + name));
+  if (record === undefined) return undefined;
+  return { record, policiesFor: (asked, caller) => policiesFor(record, asked, caller) };
+}
+
+const duration = (help: string) => field.duration(help);
+const fields = {
+  role_name: field.name('Name of the role.'),
+  allowed_policies: field.list('Policies that tokens of this role may have.'),
+  disallowed_policies: field.list('Policies that they may not have.'),
+  allowed_policies_glob: field.list('The same with `*`.'),
+  disallowed_policies_glob: field.list('The same with `*`.'),
+  allowed_entity_aliases: field.list('Entity aliases that may be named.'),
+  orphan: field.boolean('Tokens have no parent.'),
+  renewable: field.boolean('Tokens can be renewed.'),
+  path_suffix: field.string('Put behind the path that tokens are made under.'),
+  token_period: duration('Tokens are periodic.'),
+  period: duration('Old name of token_period.'),
+  token_explicit_max_ttl: duration('Longest life of tokens.'),
+  explicit_max_ttl: duration('Old name of token_explicit_max_ttl.'),
+  token_num_uses: field.integer('How often tokens can be used.'),
+  token_bound_cidrs: field.list('Where tokens can be used from.'),
+  bound_cidrs: field.list('Old name of token_bound_cidrs.'),
+  token_no_default_policy: field.boolean('Leave the default policy out.'),
+  token_type: field.enum('Type of the tokens.', ['service', 'batch', 'default-service', 'default-batch', 'default']),
+} as const;
+
+function shown(record: TokenRoleRecord) {
+  return {
+    allowed_entity_aliases: record.allowedEntityAliases,
+    allowed_policies: record.allowedPolicies,
+    allowed_policies_glob: record.allowedPoliciesGlob,
+    disallowed_policies: record.disallowedPolicies,
+    disallowed_policies_glob: record.disallowedPoliciesGlob,
+    explicit_max_ttl: record.explicitMaxTtl,
+    name: record.name,
+    orphan: record.orphan,
+    path_suffix: record.pathSuffix,
+    period: record.period,
+    renewable: record.renewable,
+    token_bound_cidrs: record.boundCidrs,
+    token_explicit_max_ttl: record.explicitMaxTtl,
+    token_no_default_policy: record.noDefaultPolicy,
+    token_num_uses: record.numUses,
+    token_period: record.period,
+    token_type: record.type,
+  };
+}
+
+const role = at('roles/:role_name', {
+  help: 'One token role.',
+  fields,
+  operations: {
+    read: {
+      summary: 'Read a role',
+      writes: 'nothing',
+      replies: { 200: 'any', 404: 'empty' },
+      run: (auth, values) => {
+        const found = readRole(auth, values.role_name);
+        return found === undefined ? reply.missing : reply.ok(shown(found.record));
+      },
+    },
+    update: {
+      summary: 'Write a role',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async (auth, values) => {
+        const before = readRole(auth, values.role_name)?.record;
+        const boundCidrs = values.token_bound_cidrs ?? values.bound_cidrs ?? before?.boundCidrs ?? [];
+        parseCidrs(boundCidrs);
+        if (values.token_type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use "service"');
+        if (/\.\.|\s/.test(values.path_suffix ?? '')) throw fail('badRequest', 'path_suffix is not valid');
+        const record: TokenRoleRecord = {
+          name: values.role_name,
+          allowedPolicies: values.allowed_policies ?? before?.allowedPolicies ?? [],
+          disallowedPolicies: values.disallowed_policies ?? before?.disallowedPolicies ?? [],
+          allowedPoliciesGlob: values.allowed_policies_glob ?? before?.allowedPoliciesGlob ?? [],
+          disallowedPoliciesGlob: values.disallowed_policies_glob ?? before?.disallowedPoliciesGlob ?? [],
+          allowedEntityAliases: values.allowed_entity_aliases ?? before?.allowedEntityAliases ?? [],
+          orphan: values.orphan ?? before?.orphan ?? false,
+          renewable: values.renewable ?? before?.renewable ?? true,
+          pathSuffix: values.path_suffix ?? before?.pathSuffix ?? '',
+          period: values.token_period ?? values.period ?? before?.period ?? 0,
+          explicitMaxTtl: values.token_explicit_max_ttl ?? values.explicit_max_ttl ?? before?.explicitMaxTtl ?? 0,
+          numUses: values.token_num_uses ?? before?.numUses ?? 0,
+          boundCidrs,
+          noDefaultPolicy: values.token_no_default_policy ?? before?.noDefaultPolicy ?? false,
+          type: values.token_type ?? before?.type ?? 'default-service',
+        };
+        await auth.view.shared.transact((tx) => {
+          tx.put(PREFIX + record.name, encodeRecord(record));
+        });
+        return reply.empty;
+      },
+    },
+    delete: {
+      summary: 'Delete a role',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async (auth, values) => {
+        await auth.view.shared.transact((tx) => {
+          tx.delete(PREFIX + values.role_name);
+        });
+        return reply.empty;
+      },
+    },
+  },
+});
+
+const roles = at('roles', {
+  help: 'Names of all token roles.',
+  fields: {},
+  operations: {
+    list: {
+      summary: 'List roles',
+      writes: 'nothing',
+      replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
+      run: (auth) => reply.keys(auth.view.shared.children(PREFIX, { limit: 100_000 })),
+    },
+  },
+});
+
+export const rolePaths = [role, roles];

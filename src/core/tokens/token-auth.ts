@@ -1,0 +1,30 @@
+/** The built-in auth method `token`: its mount is the core itself, so it lies here and not with the plug-ins. */
+import { plugin, type AnyPlugin, type MountView } from '../../framework/plugin.ts';
+import type { Services } from '../services.ts';
+import { NO_CONFIG, type MountConfig } from '../mounts/mount.ts';
+import { createPaths } from './path-create.ts';
+import { lifePaths } from './path-life.ts';
+import { lookupPaths } from './path-lookup.ts';
+import { rolePaths } from './path-roles.ts';
+
+export interface TokenAuth {
+  readonly services: Services;
+  readonly view: MountView;
+  readonly config: () => MountConfig;
+}
+
+export function tokenAuth(services: () => Services): AnyPlugin {
+  return plugin<TokenAuth>({
+    type: 'token',
+    help: 'Tokens: made, looked up, renewed, revoked.',
+    open: (view) => ({
+      view,
+      get services() {
+        return services();
+      },
+      config: () => services().mounts.byUuid(view.uuid)?.record.config ?? NO_CONFIG,
+    }),
+    paths: () => [...createPaths, ...lookupPaths, ...lifePaths, ...rolePaths],
+    logicalPath: (key) => key,
+  });
+}

@@ -1,0 +1,78 @@
+/** Brings up, from an unsealed store, everything that requests are served with. */
+import type { Logger } from '../lib/log.ts';
+import type { Store } from '../storage/store.ts';
+import type { AuditTrail } from './audit/trail.ts';
+import { Freshness, type Index } from './freshness.ts';
+import { MountChanges } from './mounts/mount-changes.ts';
+import { MountTable } from './mounts/mount-table.ts';
+import type { MountConfig } from './mounts/mount.ts';
+import { PolicyStore } from './policy/policy-store.ts';
+import type { PluginRegistry } from './registry-contract.ts';
+import type { Services } from './services.ts';
+import { nodeKeys, TOKEN_KEYS } from './seed.ts';
+import type { CoreSettings } from './settings.ts';
+import { Revocation } from './tokens/revocation.ts';
+import { TokenStore } from './tokens/token-store.ts';
+
+export interface UnsealOptions {
+  readonly store: Store;
+  readonly registry: PluginRegistry;
+  readonly settings: CoreSettings;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly audit: (store: Store) => AuditTrail | Promise<AuditTrail>;
+  /** At a region: its link to the hub. */
+  readonly link?: HubLink;
+}
+
+/** What a region's link to the hub gives the request path. */
+export interface HubLink {
+  readonly forward: NonNullable<Services['forward']>;
+  readonly followed: () => Index;
+  readonly standing: Services['standing'];
+}
+
+export type Unsealed = Services & AsyncDisposable;
+
+const smallest = (a: number, b: number): number => (a === 0 ? b : Math.min(a, b));
+
+export function ttlOf(settings: CoreSettings) {
+  return (config: MountConfig): { readonly default: number; readonly max: number } => {
+    const max = config.maxLeaseTtl === 0 ? settings.maxLeaseTtl : config.maxLeaseTtl;
+    return { default: smallest(config.defaultLeaseTtl, max) || smallest(settings.defaultLeaseTtl, max), max };
+  };
+}
+
+export async function openServices(options: UnsealOptions): Promise<Unsealed> {
+  const { store, registry, settings, log, now, link } = options;
+  const ttl = ttlOf(settings);
+  const mountChanges = new MountChanges(store);
+  const subkey = nodeKeys(store);
+  const tokens = new TokenStore({ store, key: subkey(TOKEN_KEYS), now });
+  const revocation = new Revocation(store, tokens);
+  const policies = new PolicyStore(store, now);
+  const mounts = new MountTable({
+    ...{ store, registry, ttl },
+    region: settings.region ?? 'hub',
+    hub: settings.region === undefined,
+    warn: (message, details) => {
+      log.warn(message, details);
+    },
+  });
+  const freshness = new Freshness({
+    store,
+    followed: link?.followed ?? (() => ({})),
+    waitMs: settings.indexWaitMs,
+    waitersPerToken: 64,
+  });
+  const audit = await options.audit(store);
+  return {
+    ...{ store, mounts, mountChanges, tokens, revocation, policies, freshness, audit, log, now, ttl, subkey },
+    forward: link?.forward,
+    standing: link?.standing ?? (() => ({})),
+    [Symbol.asyncDispose]: () => {
+      for (const part of [freshness, mounts, policies, tokens]) part[Symbol.dispose]();
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** Each token's own drawer: nobody else reads it, and it goes with the token. */
+import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
+import { field, type JsonObject } from '../../framework/field.ts';
+import { pathsOf } from '../../framework/path.ts';
+import { plugin, type AnyPlugin, type Compartment } from '../../framework/plugin.ts';
+import { reply } from '../../framework/reply.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+
+interface Cubbyhole {
+  readonly data: Compartment;
+}
+
+const at = pathsOf<Cubbyhole>();
+
+const owned = (call: Call, path: string): string => `${call.client.tokenKey}/${path}`;
+
+const entry = at(':path...', {
+  help: 'Data of the calling token.',
+  body: 'anything',
+  fields: { path: field.name('Where it lies.') },
+  exists: (mount, { path }, call) => mount.data.get(owned(call, path)) !== undefined,
+  operations: {
+    read: {
+      summary: 'Read',
+      writes: 'nothing',
+      replies: { 200: 'any', 404: 'empty' },
+      run: (mount, { path }, call) => {
+        const found = decodeFound<JsonObject>(mount.data.get(owned(call, path)));
+        return found === undefined ? reply.missing : reply.ok(found);
+      },
+    },
+    update: {
+      summary: 'Write',
+      writes: 'local',
+      replies: { 204: 'empty' },
+      run: async (mount, { path }, call) => {
+        if (path === '' || path.endsWith('/')) throw fail('badRequest', 'a path must not end in a slash');
+        if (Object.keys(call.body).length === 0) throw fail('badRequest', 'missing data fields');
+        await mount.data.transact((tx) => {
+          tx.put(owned(call, path), encodeRecord(call.body));
+        });
+        return reply.empty;
+      },
+    },
+    delete: {
+      summary: 'Delete',
+      writes: 'local',
+      replies: { 204: 'empty' },
+      run: async (mount, { path }, call) => {
+        await mount.data.transact((tx) => {
+          tx.delete(owned(call, path));
+        });
+        return reply.empty;
+      },
+    },
+    list: {
+      summary: 'List',
+      writes: 'nothing',
+      replies: { 200: { keys: field.list('Names; folders end in a slash.') }, 404: 'empty' },
+      run: (mount, { path }, call) => reply.keys(mount.data.children(owned(call, path), { limit: 100_000 })),
+    },
+  },
+});
+
+export const cubbyhole: AnyPlugin = plugin<Cubbyhole>({
+  type: 'cubbyhole',
+  help: 'Data that belongs to one token and goes with it.',
+  open: ({ local }) => ({ data: local }),
+  paths: () => [entry],
+});

@@ -1,0 +1,22 @@
+/** KV: version 1 (one value a path) and version 2 (versions, check-and-set, metadata), by the mount's option `version`. */
+import type { Path } from '../../framework/path.ts';
+import { plugin, type AnyPlugin, type MountView } from '../../framework/plugin.ts';
+import { v1LogicalPath, v1Paths, type KvV1 } from './v1.ts';
+import { configPaths } from './v2/config.ts';
+import { dataPaths } from './v2/data.ts';
+import { metadataPaths } from './v2/metadata.ts';
+import { v2LogicalPath, type KvV2 } from './v2/records.ts';
+import { versionPaths } from './v2/versions.ts';
+
+interface Kv extends KvV1, KvV2 {}
+
+const v2Paths = [...configPaths, ...dataPaths, ...metadataPaths, ...versionPaths];
+
+export const kv: AnyPlugin = plugin<Kv>({
+  type: 'kv',
+  help: 'Names and values at paths.',
+  open: (view: MountView) => ({ view }),
+  paths: ({ options }): readonly Path<Kv>[] => (options['version'] === '2' ? v2Paths : v1Paths),
+  // The versions keep apart keys of their own, so one mapping serves both.
+  logicalPath: (key) => v1LogicalPath(key) ?? v2LogicalPath(key),
+});

@@ -1,0 +1,88 @@
+/** KV version 1: one value a path, no versions. */
+import { fail } from '../../errors.ts';
+import { field, type JsonObject } from '../../framework/field.ts';
+import { pathsOf } from '../../framework/path.ts';
+import type { MountView } from '../../framework/plugin.ts';
+import { reply } from '../../framework/reply.ts';
+import { durationSeconds } from '../../lib/duration.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { children, descendants, pageFields } from './listing.ts';
+
+export interface KvV1 {
+  readonly view: MountView;
+}
+
+const at = pathsOf<KvV1>();
+const DATA = 'v1/';
+
+/** A `ttl` (or `lease`) among the data is the client's own word on when to read again. */
+function leaseDuration(data: JsonObject, fallback: number): number {
+  const own = data['ttl'] ?? data['lease'];
+  if (own === undefined) return fallback;
+  try {
+    return durationSeconds(own, 'ttl');
+  } catch {
+    return fallback;
+  }
+}
+
+const secret = at(':path...', {
+  help: 'A secret: an object of names and values.',
+  body: 'anything',
+  fields: { path: field.name('Where the secret lies.'), ...pageFields },
+  exists: ({ view }, { path }) => view.shared.get(DATA + path) !== undefined,
+  operations: {
+    read: {
+      summary: 'Read a secret',
+      writes: 'nothing',
+      replies: { 200: 'any', 404: 'empty' },
+      run: ({ view }, { path }) => {
+        const data = decodeFound<JsonObject>(view.shared.get(DATA + path));
+        if (data === undefined) return reply.missing;
+        return { ...reply.ok(data), leaseDuration: leaseDuration(data, view.ttl().default) };
+      },
+    },
+    update: {
+      summary: 'Write a secret',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async ({ view }, { path }, call) => {
+        if (path === '' || path.endsWith('/')) throw fail('badRequest', 'path cannot be empty or end in a slash');
+        if (Object.keys(call.body).length === 0) throw fail('badRequest', 'missing data fields');
+        await view.shared.transact((tx) => {
+          tx.put(DATA + path, encodeRecord(call.body));
+        });
+        return reply.empty;
+      },
+    },
+    delete: {
+      summary: 'Delete a secret',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async ({ view }, { path }) => {
+        await view.shared.transact((tx) => {
+          tx.delete(DATA + path);
+        });
+        return reply.empty;
+      },
+    },
+    list: {
+      summary: 'List secrets',
+      writes: 'nothing',
+      replies: { 200: { keys: field.list('Names; folders end in a slash.') }, 404: 'empty' },
+      run: ({ view }, { path, after, limit }) => reply.keys(children(view.shared, DATA + path, { after, limit })),
+    },
+    scan: {
+      summary: 'List secrets at any depth',
+      writes: 'nothing',
+      replies: { 200: { keys: field.list('Paths.') }, 404: 'empty' },
+      run: ({ view }, { path, after, limit }) => reply.keys(descendants(view.shared, DATA + path, { after, limit })),
+    },
+  },
+});
+
+export const v1Paths = [secret];
+
+export function v1LogicalPath(key: string): string | undefined {
+  return key.startsWith(DATA) ? key.slice(DATA.length) : undefined;
+}

@@ -1,0 +1,227 @@
+/** `data/…`: reading, writing, patching and soft-deleting the current version; `subkeys/…`: its shape without values. */
+import { fail } from '../../../errors.ts';
+import type { Call } from '../../../framework/call.ts';
+import { field, type JsonObject } from '../../../framework/field.ts';
+import { pathsOf } from '../../../framework/path.ts';
+import { reply, type Reply } from '../../../framework/reply.ts';
+import { mergePatch } from '../../../lib/merge-patch.ts';
+import type { Transaction } from '../../../storage/store.ts';
+import {
+  appendVersion,
+  DEFAULT_MAX_VERSIONS,
+  isDeleted,
+  newMetadata,
+  readConfig,
+  readData,
+  readMetadata,
+  writeMetadata,
+  type KvV2,
+  type Metadata,
+  type Version,
+} from './records.ts';
+import { isoTime, secretPath } from './values.ts';
+
+const at = pathsOf<KvV2>();
+
+function shownVersion(metadata: Metadata, number: number, version: Version): JsonObject {
+  return {
+    created_time: version.createdTime,
+    custom_metadata: metadata.customMetadata,
+    deletion_time: version.deletionTime,
+    destroyed: version.destroyed,
+    version: number,
+  };
+}
+
+interface Found {
+  readonly metadata: Metadata;
+  readonly number: number;
+  readonly version: Version;
+  /** undefined when the version is deleted or destroyed. */
+  readonly data: JsonObject | undefined;
+}
+
+function find(mount: KvV2, path: string, wanted: number, call: Call): Found | undefined {
+  const metadata = readMetadata(mount.view.shared, path);
+  if (metadata === undefined) return undefined;
+  const number = wanted === 0 ? metadata.currentVersion : wanted;
+  const version = metadata.versions[String(number)];
+  if (version === undefined) return undefined;
+  const gone = version.destroyed || isDeleted(version, call.now);
+  return { metadata, number, version, data: gone ? undefined : readData(mount.view.shared, path, number) };
+}
+
+/** 404 with the metadata, as Vault answers for a version that is deleted or destroyed. */
+function gone({ metadata, number, version }: Found, empty: string): Reply {
+  return { status: 404, data: { [empty]: null, metadata: shownVersion(metadata, number, version) } };
+}
+
+function options(raw: JsonObject): number | undefined {
+  const { cas, ...unknown } = raw;
+  const [other] = Object.keys(unknown);
+  if (other !== undefined && other !== 'metadata_cas')
+    throw fail('badRequest', `unknown option "${other}": only cas is known`);
+  return cas === undefined || cas === null ? undefined : field.integer('').coerce(cas, 'cas');
+}
+
+/** Throws `badRequest` unless `cas` is what it must be. */
+function checkCas(cas: number | undefined, required: boolean, current: number): void {
+  if (cas === undefined) {
+    if (required) throw fail('badRequest', 'check-and-set parameter required for this call');
+    return;
+  }
+  if (cas !== current) throw fail('badRequest', 'check-and-set parameter did not match the current version');
+}
+
+interface Writing {
+  readonly path: string;
+  readonly cas: number | undefined;
+  readonly now: number;
+}
+
+function commit(tx: Transaction, before: Metadata, { path, cas, now }: Writing, data: JsonObject): Metadata {
+  const config = readConfig(tx);
+  checkCas(cas, config.casRequired || before.casRequired, before.currentVersion);
+  const lifetime = before.deleteVersionAfter === 0 ? config.deleteVersionAfter : Math.max(0, before.deleteVersionAfter);
+  const version: Version = {
+    createdTime: isoTime(now),
+    deletionTime: lifetime > 0 ? isoTime(now + lifetime * 1000) : '',
+    destroyed: false,
+  };
+  const limit = before.maxVersions || config.maxVersions || DEFAULT_MAX_VERSIONS;
+  return appendVersion(tx, path, before, { data, version, limit });
+}
+
+function written(metadata: Metadata): Reply {
+  const number = metadata.currentVersion;
+  const version = metadata.versions[String(number)];
+  if (version === undefined) throw fail('corrupt', 'the version just written is missing from its metadata');
+  return reply.ok(shownVersion(metadata, number, version));
+}
+
+const fields = {
+  path: field.name('Where the secret lies.'),
+  version: field.integer('Which version; 0 is the current one.', { default: 0 }),
+  data: field.object('Names and values.'),
+  options: field.object('`cas`: write only if the current version is this; 0: only if there is none.', { default: {} }),
+};
+
+const replyFields = {
+  created_time: field.time('When the version was written.'),
+  custom_metadata: field.map('Of the secret.'),
+  deletion_time: field.time('When it was or will be deleted; empty otherwise.'),
+  destroyed: field.boolean('Whether its data is gone for good.'),
+  version: field.integer('Number of the version.'),
+};
+
+const data = at('data/:path...', {
+  help: 'Versions of a secret.',
+  fields,
+  exists: ({ view }, { path }) => readMetadata(view.shared, path) !== undefined,
+  operations: {
+    read: {
+      summary: 'Read a version',
+      writes: 'nothing',
+      replies: {
+        200: { data: field.object('Names and values.'), metadata: field.object('Of the version.') },
+        404: 'any',
+      },
+      run: (mount, { path, version }, call) => {
+        const found = find(mount, path, version, call);
+        if (found === undefined) return reply.missing;
+        if (found.data === undefined) return gone(found, 'data');
+        return reply.ok({ data: found.data, metadata: shownVersion(found.metadata, found.number, found.version) });
+      },
+    },
+    update: {
+      summary: 'Write a new version',
+      writes: 'shared',
+      replies: { 200: replyFields },
+      run: async (mount, values, call) => {
+        const path = secretPath(values.path);
+        if (values.data === undefined) throw fail('badRequest', 'no data provided');
+        const writing = { path, cas: options(values.options), now: call.now };
+        const given = values.data;
+        const metadata = await mount.view.shared.transact((tx) =>
+          commit(tx, readMetadata(tx, path) ?? newMetadata(isoTime(call.now)), writing, given),
+        );
+        return written(metadata);
+      },
+    },
+    patch: {
+      summary: 'Merge into the current version (RFC 7396)',
+      writes: 'shared',
+      replies: { 200: replyFields, 404: 'any' },
+      run: async (mount, values, call) => {
+        const path = secretPath(values.path);
+        if (call.contentType !== 'application/merge-patch+json') {
+          throw fail('unsupportedMediaType', 'PATCH takes the content type application/merge-patch+json');
+        }
+        if (values.data === undefined) throw fail('badRequest', 'no data provided');
+        const writing = { path, cas: options(values.options), now: call.now };
+        const patch = values.data;
+        const patched = await mount.view.shared.transact((tx) => {
+          const before = readMetadata(tx, path);
+          const current = before?.versions[String(before.currentVersion)];
+          if (before === undefined || current === undefined) return undefined;
+          const old =
+            current.destroyed || isDeleted(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
+          if (old === undefined)
+            return { number: before.currentVersion, metadata: before, version: current, data: old };
+          return commit(tx, before, writing, mergePatch(old, patch));
+        });
+        if (patched === undefined) return reply.missing;
+        return 'number' in patched ? gone(patched, 'data') : written(patched);
+      },
+    },
+    delete: {
+      summary: 'Delete the current version; it can be undeleted',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async (mount, { path }, call) => {
+        await mount.view.shared.transact((tx) => {
+          const metadata = readMetadata(tx, path);
+          const number = String(metadata?.currentVersion ?? 0);
+          const version = metadata?.versions[number];
+          if (metadata === undefined || version === undefined) return;
+          if (version.destroyed || isDeleted(version, call.now)) return;
+          const deleted = { ...version, deletionTime: isoTime(call.now) };
+          writeMetadata(tx, path, { ...metadata, versions: { ...metadata.versions, [number]: deleted } });
+        });
+        return reply.empty;
+      },
+    },
+  },
+});
+
+/** The same keys without their values: null, or an object down to `depth` levels (0: all). */
+function shape(value: unknown, depth: number, level = 1): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  if (depth > 0 && level > depth) return null;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shape(inner, depth, level + 1)]));
+}
+
+const subkeys = at('subkeys/:path...', {
+  help: 'The keys of a version, without their values.',
+  fields: {
+    path: fields.path,
+    version: fields.version,
+    depth: field.integer('How many levels; 0 is all.', { default: 0 }),
+  },
+  operations: {
+    read: {
+      summary: 'Read the keys of a version',
+      writes: 'nothing',
+      replies: { 200: { subkeys: field.object('The keys.'), metadata: field.object('Of the version.') }, 404: 'any' },
+      run: (mount, { path, version, depth }, call) => {
+        const found = find(mount, path, version, call);
+        if (found === undefined) return reply.missing;
+        if (found.data === undefined) return gone(found, 'subkeys');
+        const metadata = shownVersion(found.metadata, found.number, found.version);
+        return reply.ok({ subkeys: shape(found.data, depth), metadata });
+      },
+    },
+  },
+});
+
+export const dataPaths = [data, subkeys];

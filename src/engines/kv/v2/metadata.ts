@@ -1,0 +1,218 @@
+/** `metadata/…`: what is known of a secret beside its data; lists. */
+import { fail } from '../../../errors.ts';
+import { field, type JsonObject } from '../../../framework/field.ts';
+import { pathsOf } from '../../../framework/path.ts';
+import { reply, type Reply } from '../../../framework/reply.ts';
+import { formatDuration } from '../../../lib/duration.ts';
+import { children, descendants, pageFields } from '../listing.ts';
+import {
+  metadataKey,
+  newMetadata,
+  readMetadata,
+  removeAll,
+  writeMetadata,
+  type KvV2,
+  type Metadata,
+  type Version,
+} from './records.ts';
+import { checkCustomMetadata, isoTime, secretPath } from './values.ts';
+
+const at = pathsOf<KvV2>();
+
+const shownVersion = (version: Version): JsonObject => ({
+  created_time: version.createdTime,
+  deletion_time: version.deletionTime,
+  destroyed: version.destroyed,
+});
+
+function shown(metadata: Metadata): JsonObject {
+  const versions = Object.entries(metadata.versions).map(
+    ([number, version]) => [number, shownVersion(version)] as const,
+  );
+  return {
+    cas_required: metadata.casRequired,
+    created_time: metadata.createdTime,
+    current_version: metadata.currentVersion,
+    custom_metadata: metadata.customMetadata,
+    delete_version_after: formatDuration(Math.max(0, metadata.deleteVersionAfter)),
+    max_versions: metadata.maxVersions,
+    oldest_version: metadata.oldestVersion,
+    updated_time: metadata.updatedTime,
+    versions: Object.fromEntries(versions),
+  };
+}
+
+const fields = {
+  path: field.name('Where the secret lies.'),
+  cas_required: field.boolean('Every write must carry cas.'),
+  max_versions: field.integer('How many versions are kept; 0 is as the mount says.'),
+  delete_version_after: field.duration('Versions are deleted after this time; 0 is as the mount says.'),
+  custom_metadata: field.object('The owner’s own notes: strings by name.'),
+  ...pageFields,
+};
+
+interface Given {
+  readonly cas_required: boolean | undefined;
+  readonly max_versions: number | undefined;
+  readonly delete_version_after: number | undefined;
+  readonly custom_metadata: JsonObject | undefined;
+}
+
+function strings(custom: JsonObject): Readonly<Record<string, string>> {
+  for (const [key, value] of Object.entries(custom)) {
+    if (typeof value !== 'string') throw fail('badRequest', `custom_metadata: the value of "${key}" must be a string`);
+  }
+  return checkCustomMetadata(custom as Readonly<Record<string, string>>);
+}
+
+/** A patch names what it removes by null. */
+function patchedCustom(before: Metadata['customMetadata'], patch: JsonObject): Metadata['customMetadata'] {
+  const merged = Object.entries({ ...before, ...patch }).filter(([, value]) => value !== null);
+  return strings(Object.fromEntries(merged));
+}
+
+function apply(before: Metadata, given: Given, custom: Metadata['customMetadata'], now: number): Metadata {
+  if (given.max_versions !== undefined && given.max_versions < 0)
+    throw fail('badRequest', 'max_versions cannot be negative');
+  return {
+    ...before,
+    casRequired: given.cas_required ?? before.casRequired,
+    maxVersions: given.max_versions ?? before.maxVersions,
+    deleteVersionAfter: given.delete_version_after ?? before.deleteVersionAfter,
+    customMetadata: custom,
+    updatedTime: isoTime(now),
+  };
+}
+
+const names = { keys: field.list('Names; folders end in a slash.') };
+
+const metadata = at('metadata/:path...', {
+  help: 'Settings and versions of a secret, and the names below a folder.',
+  fields,
+  exists: ({ view }, { path }) => readMetadata(view.shared, path) !== undefined,
+  operations: {
+    read: {
+      summary: 'Read the metadata of a secret',
+      writes: 'nothing',
+      replies: { 200: 'any', 404: 'empty' },
+      run: ({ view }, { path }) => {
+        const found = readMetadata(view.shared, path);
+        return found === undefined ? reply.missing : reply.ok(shown(found));
+      },
+    },
+    update: {
+      summary: 'Write the settings of a secret',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async ({ view }, values, call) => {
+        const path = secretPath(values.path);
+        await view.shared.transact((tx) => {
+          const before = readMetadata(tx, path) ?? newMetadata(isoTime(call.now));
+          const custom = values.custom_metadata === undefined ? before.customMetadata : strings(values.custom_metadata);
+          writeMetadata(tx, path, apply(before, values, custom, call.now));
+        });
+        return reply.empty;
+      },
+    },
+    patch: {
+      summary: 'Change some settings of a secret',
+      writes: 'shared',
+      replies: { 204: 'empty', 404: 'empty' },
+      run: async ({ view }, values, call): Promise<Reply> => {
+        const path = secretPath(values.path);
+        if (call.contentType !== 'application/merge-patch+json') {
+          throw fail('unsupportedMediaType', 'PATCH takes the content type application/merge-patch+json');
+        }
+        const found = await view.shared.transact((tx) => {
+          const before = readMetadata(tx, path);
+          if (before === undefined) return false;
+          const patch = values.custom_metadata;
+          const cleared = Object.hasOwn(call.body, 'custom_metadata') && patch === undefined;
+          const custom = cleared
+            ? null
+            : patch === undefined
+              ? before.customMetadata
+              : patchedCustom(before.customMetadata, patch);
+          writeMetadata(tx, path, apply(before, withResets(values, call.body), custom, call.now));
+          return true;
+        });
+        return found ? reply.empty : reply.missing;
+      },
+    },
+    delete: {
+      summary: 'Delete a secret with all its versions',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async ({ view }, { path }) => {
+        await view.shared.transact((tx) => {
+          const found = readMetadata(tx, path);
+          if (found !== undefined) removeAll(tx, path, found);
+        });
+        return reply.empty;
+      },
+    },
+    list: {
+      summary: 'List secrets',
+      writes: 'nothing',
+      replies: { 200: names, 404: 'empty' },
+      run: ({ view }, { path, after, limit }) => reply.keys(children(view.shared, folderOf(path), { after, limit })),
+    },
+    scan: {
+      summary: 'List secrets at any depth',
+      writes: 'nothing',
+      replies: { 200: names, 404: 'empty' },
+      run: ({ view }, { path, after, limit }) => reply.keys(descendants(view.shared, folderOf(path), { after, limit })),
+    },
+  },
+});
+
+const folderOf = (path: string): string => metadataKey(path === '' || path.endsWith('/') ? path : `${path}/`);
+
+/** In a patch, null gives a setting back to its default. */
+function withResets(given: Given, body: JsonObject): Given {
+  const reset = <T>(name: string, value: T | undefined, fallback: T): T | undefined =>
+    body[name] === null ? fallback : value;
+  return {
+    cas_required: reset('cas_required', given.cas_required, false),
+    max_versions: reset('max_versions', given.max_versions, 0),
+    delete_version_after: reset('delete_version_after', given.delete_version_after, 0),
+    custom_metadata: given.custom_metadata,
+  };
+}
+
+function detail(mount: KvV2, folder: string, name: string): JsonObject | undefined {
+  const found = name.endsWith('/') ? undefined : readMetadata(mount.view.shared, folder + name);
+  return found === undefined ? undefined : shown(found);
+}
+
+const detailed = at('detailed-metadata/:path...', {
+  help: 'Names below a folder, each with its metadata.',
+  fields: { path: fields.path, ...pageFields },
+  operations: {
+    list: {
+      summary: 'List secrets with their metadata',
+      writes: 'nothing',
+      replies: { 200: { ...names, key_info: field.object('Metadata by name.') }, 404: 'empty' },
+      run: (mount, { path, after, limit }) =>
+        withDetails(mount, path, children(mount.view.shared, folderOf(path), { after, limit })),
+    },
+    scan: {
+      summary: 'List secrets at any depth with their metadata',
+      writes: 'nothing',
+      replies: { 200: { ...names, key_info: field.object('Metadata by name.') }, 404: 'empty' },
+      run: (mount, { path, after, limit }) =>
+        withDetails(mount, path, descendants(mount.view.shared, folderOf(path), { after, limit })),
+    },
+  },
+});
+
+function withDetails(mount: KvV2, path: string, keys: readonly string[]): Reply {
+  const folder = path === '' || path.endsWith('/') ? path : `${path}/`;
+  const info = keys.flatMap((key) => {
+    const found = detail(mount, folder, key);
+    return found === undefined ? [] : [[key, found] as const];
+  });
+  return reply.keys(keys, { key_info: Object.fromEntries(info) });
+}
+
+export const metadataPaths = [metadata, detailed];

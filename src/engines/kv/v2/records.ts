@@ -1,0 +1,131 @@
+/** What KV version 2 stores: the mount's configuration, one metadata record a path, one data record a version. */
+import type { JsonObject } from '../../../framework/field.ts';
+import type { Compartment, MountView } from '../../../framework/plugin.ts';
+import { decodeFound, encodeRecord } from '../../../lib/record.ts';
+import type { Transaction } from '../../../storage/store.ts';
+
+/** Times are RFC 3339 text, as they are shown; empty means never. */
+export interface Version {
+  readonly createdTime: string;
+  /** When the version was deleted, or will be (`delete_version_after`). */
+  readonly deletionTime: string;
+  readonly destroyed: boolean;
+}
+
+export interface Metadata {
+  readonly versions: Readonly<Record<string, Version>>;
+  /** 0: no version was ever written. */
+  readonly currentVersion: number;
+  readonly oldestVersion: number;
+  /** 0: the mount's. */
+  readonly maxVersions: number;
+  readonly casRequired: boolean;
+  /** Seconds; 0: the mount's; negative: never, whatever the mount says. */
+  readonly deleteVersionAfter: number;
+  readonly customMetadata: Readonly<Record<string, string>> | null;
+  readonly createdTime: string;
+  readonly updatedTime: string;
+}
+
+export interface Config {
+  /** 0: the default of 10. */
+  readonly maxVersions: number;
+  readonly casRequired: boolean;
+  /** Seconds; 0: never. */
+  readonly deleteVersionAfter: number;
+}
+
+export interface KvV2 {
+  readonly view: MountView;
+}
+
+export const DEFAULT_MAX_VERSIONS = 10;
+const CONFIG = 'config';
+const METADATA = 'metadata/';
+const DATA = 'data/';
+const NO_CONFIG: Config = { maxVersions: 0, casRequired: false, deleteVersionAfter: 0 };
+
+export const metadataKey = (path: string): string => METADATA + path;
+/** The version stands before the path, so that no path is the beginning of another one's version. */
+const dataKey = (path: string, version: number): string => `${DATA}${String(version)}/${path}`;
+
+type Reads = Pick<Compartment, 'get'>;
+
+export const readConfig = (from: Reads): Config => decodeFound<Config>(from.get(CONFIG)) ?? NO_CONFIG;
+export const readMetadata = (from: Reads, path: string): Metadata | undefined =>
+  decodeFound<Metadata>(from.get(metadataKey(path)));
+export const readData = (from: Reads, path: string, version: number): JsonObject | undefined =>
+  decodeFound<JsonObject>(from.get(dataKey(path, version)));
+
+export function writeConfig(tx: Transaction, config: Config): void {
+  tx.put(CONFIG, encodeRecord(config));
+}
+
+export function writeMetadata(tx: Transaction, path: string, metadata: Metadata): void {
+  tx.put(metadataKey(path), encodeRecord(metadata));
+}
+
+export function newMetadata(now: string): Metadata {
+  return {
+    versions: {},
+    currentVersion: 0,
+    oldestVersion: 0,
+    maxVersions: 0,
+    casRequired: false,
+    deleteVersionAfter: 0,
+    customMetadata: null,
+    createdTime: now,
+    updatedTime: now,
+  };
+}
+
+/** Adds the next version, drops what exceeds the limit, and gives the new record. */
+export function appendVersion(tx: Transaction, path: string, before: Metadata, added: Added): Metadata {
+  const { data, version, limit } = added;
+  const number = before.currentVersion + 1;
+  const versions: Record<string, Version> = { ...before.versions, [String(number)]: version };
+  const kept = Object.keys(versions)
+    .map(Number)
+    .sort((a, b) => a - b);
+  for (const old of kept.slice(0, Math.max(0, kept.length - limit))) {
+    Reflect.deleteProperty(versions, String(old));
+    tx.delete(dataKey(path, old));
+  }
+  const after: Metadata = {
+    ...before,
+    versions,
+    currentVersion: number,
+    oldestVersion: Math.max(kept.length > limit ? (kept.at(-limit) ?? number) : before.oldestVersion, 0),
+    updatedTime: version.createdTime,
+  };
+  tx.put(dataKey(path, number), encodeRecord(data));
+  writeMetadata(tx, path, after);
+  return after;
+}
+
+export interface Added {
+  readonly data: JsonObject;
+  readonly version: Version;
+  /** How many versions stay. */
+  readonly limit: number;
+}
+
+export function removeVersionData(tx: Transaction, path: string, version: number): void {
+  tx.delete(dataKey(path, version));
+}
+
+export function removeAll(tx: Transaction, path: string, metadata: Metadata): void {
+  for (const version of Object.keys(metadata.versions)) tx.delete(dataKey(path, Number(version)));
+  tx.delete(metadataKey(path));
+}
+
+/** Deleted now, or by its time: the data is not shown. */
+export const isDeleted = (version: Version, now: number): boolean =>
+  version.deletionTime !== '' && Date.parse(version.deletionTime) <= now;
+
+/** The path of a secret that a key belongs to; undefined for the mount's configuration. */
+export function v2LogicalPath(key: string): string | undefined {
+  if (key.startsWith(METADATA)) return key.slice(METADATA.length);
+  if (!key.startsWith(DATA)) return undefined;
+  return key.slice(key.indexOf('/', DATA.length) + 1);
+}

@@ -1,0 +1,70 @@
+/** `delete/`, `undelete/`, `destroy/`: several versions at once. */
+import { field } from '../../../framework/field.ts';
+import type { Call } from '../../../framework/call.ts';
+import { pathsOf } from '../../../framework/path.ts';
+import { reply, type Reply } from '../../../framework/reply.ts';
+import { isDeleted, readMetadata, removeVersionData, writeMetadata, type KvV2, type Version } from './records.ts';
+import { isoTime, secretPath, versionNumbers } from './values.ts';
+
+const at = pathsOf<KvV2>();
+
+const fields = {
+  path: field.name('Where the secret lies.'),
+  versions: field.list('Numbers of the versions.'),
+};
+
+interface Change {
+  readonly mount: KvV2;
+  readonly path: string;
+  readonly versions: readonly string[] | undefined;
+  /** The version as it shall be. Asked to destroy, its data goes too. */
+  readonly to: (version: Version) => Version;
+}
+
+async function change({ mount, path, versions, to }: Change): Promise<Reply> {
+  const wanted = secretPath(path);
+  const numbers = versionNumbers(versions);
+  const found = await mount.view.shared.transact((tx) => {
+    const metadata = readMetadata(tx, wanted);
+    if (metadata === undefined) return false;
+    const changed: Record<string, Version> = { ...metadata.versions };
+    for (const number of numbers) {
+      const before = changed[String(number)];
+      if (before === undefined) continue;
+      const after = to(before);
+      changed[String(number)] = after;
+      if (after.destroyed && !before.destroyed) removeVersionData(tx, wanted, number);
+    }
+    writeMetadata(tx, wanted, { ...metadata, versions: changed });
+    return true;
+  });
+  return found ? reply.empty : reply.missing;
+}
+
+type Move = (call: Call) => (version: Version) => Version;
+
+const softDelete: Move = (call) => (version) =>
+  version.destroyed || isDeleted(version, call.now) ? version : { ...version, deletionTime: isoTime(call.now) };
+const undelete: Move = () => (version) => (version.destroyed ? version : { ...version, deletionTime: '' });
+const destroy: Move = () => (version) => ({ ...version, destroyed: true });
+
+function movePath(name: string, summary: string, move: Move) {
+  return at(`${name}/:path...`, {
+    help: `${summary} of a secret.`,
+    fields,
+    operations: {
+      update: {
+        summary,
+        writes: 'shared',
+        replies: { 204: 'empty', 404: 'empty' },
+        run: (mount, { path, versions }, call) => change({ mount, path, versions, to: move(call) }),
+      },
+    },
+  });
+}
+
+export const versionPaths = [
+  movePath('delete', 'Delete versions', softDelete),
+  movePath('undelete', 'Undelete versions', undelete),
+  movePath('destroy', 'Destroy versions for good', destroy),
+];

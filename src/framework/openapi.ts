@@ -1,0 +1,133 @@
+/** OpenAPI 3.0 from the path tables. */
+import type { Field, FieldKind, Fields, JsonObject } from './field.ts';
+import type { Operation, Path, Verb } from './path.ts';
+
+export interface DescribedMount {
+  /** With its closing slash. */
+  readonly path: string;
+  readonly type: string;
+  readonly paths: readonly Path<unknown>[];
+}
+
+const SCHEMAS: Readonly<Record<FieldKind, JsonObject>> = {
+  string: { type: 'string' },
+  secret: { type: 'string', format: 'password' },
+  integer: { type: 'integer' },
+  boolean: { type: 'boolean' },
+  duration: { type: 'string', format: 'duration' },
+  time: { type: 'string', format: 'date-time' },
+  list: { type: 'array', items: { type: 'string' } },
+  map: { type: 'object', additionalProperties: { type: 'string' } },
+  object: { type: 'object' },
+  objects: { type: 'array', items: { type: 'object' } },
+  any: {},
+  enum: { type: 'string' },
+};
+
+/** LIST and SCAN have no place in OpenAPI: they stand as GET with `list=true`. */
+const METHODS: Readonly<Record<Verb, string>> = {
+  read: 'get',
+  list: 'get',
+  scan: 'get',
+  update: 'post',
+  patch: 'patch',
+  delete: 'delete',
+};
+
+function schema(field: Field<unknown>): JsonObject {
+  return {
+    ...SCHEMAS[field.kind],
+    description: field.help,
+    ...(field.values === undefined ? {} : { enum: field.values }),
+    ...(field.fallback === undefined || field.kind === 'secret' ? {} : { default: field.fallback }),
+    ...(field.deprecated === true ? { deprecated: true } : {}),
+  };
+}
+
+const properties = (fields: Fields, names: readonly string[]): JsonObject =>
+  Object.fromEntries(names.flatMap((name) => (fields[name] === undefined ? [] : [[name, schema(fields[name])]])));
+
+function response(status: string, fields: Fields | 'empty' | 'any'): JsonObject {
+  if (fields === 'empty') return { description: status === '204' ? 'empty body' : 'no data' };
+  const data =
+    fields === 'any' ? { type: 'object' } : { type: 'object', properties: properties(fields, Object.keys(fields)) };
+  return { description: 'OK', content: { 'application/json': { schema: data } } };
+}
+
+interface Named {
+  readonly path: Path<unknown>;
+  readonly params: readonly string[];
+  readonly tag: string;
+}
+
+function operation(verb: Verb, declared: Operation<never, unknown>, { path, params, tag }: Named): JsonObject {
+  const bodyNames = Object.keys(path.fields).filter((name) => !params.includes(name));
+  const withBody = verb === 'update' || verb === 'patch';
+  const required = bodyNames.filter((name) => path.fields[name]?.required === true);
+  const body = {
+    type: 'object',
+    properties: properties(path.fields, bodyNames),
+    ...(required.length === 0 ? {} : { required }),
+  };
+  const statuses = Object.entries(declared.replies);
+  return {
+    summary: declared.summary,
+    tags: [tag],
+    ...(verb === 'list' || verb === 'scan'
+      ? { parameters: [{ name: verb, in: 'query', required: true, schema: { type: 'string', enum: ['true'] } }] }
+      : {}),
+    ...(withBody && bodyNames.length > 0
+      ? { requestBody: { required: required.length > 0, content: { 'application/json': { schema: body } } } }
+      : {}),
+    responses: Object.fromEntries(statuses.map(([status, fields]) => [status, response(status, fields)])),
+  };
+}
+
+function describe(path: Path<unknown>, tag: string): JsonObject {
+  const params = path.pattern
+    .split('/')
+    .filter((segment) => segment.startsWith(':'))
+    .map((segment) => segment.slice(1).replace('...', ''));
+  const item: Record<string, unknown> = {
+    description: path.help,
+    parameters: params.map((name) => ({
+      name,
+      in: 'path',
+      required: true,
+      description: path.fields[name]?.help ?? '',
+      schema: { type: 'string' },
+    })),
+    ...(path.access === 'open' ? { 'x-vault-unauthenticated': true } : {}),
+    ...(path.access === 'root' ? { 'x-vault-sudo': true } : {}),
+    ...(path.exists === undefined ? {} : { 'x-vault-createSupported': true }),
+  };
+  for (const [verb, declared] of Object.entries(path.operations) as [Verb, Operation<never, unknown>][]) {
+    // Where a path can be read and listed, GET stands for both.
+    item[METHODS[verb]] ??= operation(verb, declared, { path, params, tag });
+  }
+  return item;
+}
+
+/** `{name}` for `:name` and `:name...`. */
+const template = (pattern: string): string => pattern.replaceAll(/:([A-Za-z0-9_]+)(\.\.\.)?/g, '{$1}');
+
+const ACRONYM: Readonly<Record<string, string>> = { system: 'system', token: 'auth' };
+
+export function openApi(mounts: readonly DescribedMount[], version: string): JsonObject {
+  const paths: Record<string, JsonObject> = {};
+  for (const mount of mounts) {
+    const tag = ACRONYM[mount.type] ?? (mount.path.startsWith('auth/') ? 'auth' : 'secrets');
+    for (const path of mount.paths) paths[`/${mount.path}${template(path.pattern)}`] = describe(path, tag);
+  }
+  const sorted = Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return {
+    openapi: '3.0.2',
+    info: {
+      title: 'Lockstep API',
+      description: 'Every path that this server serves, below `/v1/`.',
+      version,
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    },
+    paths: sorted,
+  };
+}

@@ -1,0 +1,31 @@
+/** Sets of addresses given as CIDR blocks (RFC 4632) or single addresses. */
+import { BlockList, isIP } from 'node:net';
+import { fail } from '../errors.ts';
+
+function family(address: string): 'ipv4' | 'ipv6' | undefined {
+  const version = isIP(address);
+  return version === 0 ? undefined : version === 4 ? 'ipv4' : 'ipv6';
+}
+
+/** Throws `badRequest` naming the block that is not one. */
+export function parseCidrs(blocks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const block of blocks) {
+    const [address = '', bits, ...more] = block.split('/');
+    const kind = family(address);
+    const width = kind === 'ipv4' ? 32 : 128;
+    const prefix = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
+    if (kind === undefined || more.length > 0 || prefix < 0 || prefix > width) {
+      throw fail('badRequest', `"${block}" is not a CIDR block such as 10.0.0.0/8`);
+    }
+    list.addSubnet(address, prefix, kind);
+  }
+  return list;
+}
+
+/** Whether `address` lies in one of the blocks. An IPv4 address mapped into IPv6 counts as the IPv4 one. No blocks: no. */
+export function inCidrs(blocks: readonly string[], address: string): boolean {
+  const plain = address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+  const kind = family(plain);
+  return kind !== undefined && parseCidrs(blocks).check(plain, kind);
+}

@@ -1,0 +1,12 @@
+/** Every built-in plug-in, one line each. Adding one is a folder and a line here. */
+import type { PluginRegistry } from './core/registry-contract.ts';
+import { cubbyhole } from './engines/cubbyhole/index.ts';
+import { kv } from './engines/kv/index.ts';
+
+export const registry: PluginRegistry = {
+  engines: {
+    cubbyhole,
+    kv,
+  },
+  auth: {},
+};

@@ -1,0 +1,112 @@
+/** Mount records as the API shows them, and what a request says of one. */
+import type { Mounted } from '../core/mounts/mount-table.ts';
+import type { MountConfig, MountRecord } from '../core/mounts/mount.ts';
+import { fail } from '../errors.ts';
+import { field, type JsonObject, type Values } from '../framework/field.ts';
+
+/** Of `config` on enabling, and of `tune`. */
+export const configFields = {
+  default_lease_ttl: field.duration('Default TTL of leases and tokens of this mount.'),
+  max_lease_ttl: field.duration('Longest TTL of leases and tokens of this mount.'),
+  force_no_cache: field.boolean('Kept for old clients; has no effect.'),
+  audit_non_hmac_request_keys: field.list('Request keys that audit devices show in clear.'),
+  audit_non_hmac_response_keys: field.list('Response keys that audit devices show in clear.'),
+  listing_visibility: field.enum('Whether the mount is listed without a token.', ['unauth', 'hidden']),
+  passthrough_request_headers: field.list('Request headers that the plug-in sees.'),
+  allowed_response_headers: field.list('Response headers that the plug-in may set.'),
+  token_type: field.enum('Type of tokens of an auth mount.', [
+    'default-service',
+    'default-batch',
+    'service',
+    'batch',
+    'default',
+  ]),
+  plugin_version: field.string('Kept for old clients; has no effect.'),
+} as const;
+
+export type ConfigValues = Values<typeof configFields>;
+
+/** `values` over what was there. Throws `badRequest` when the default TTL exceeds the longest. */
+export function applyConfig(before: MountConfig, values: ConfigValues): MountConfig {
+  const given = {
+    defaultLeaseTtl: values.default_lease_ttl,
+    maxLeaseTtl: values.max_lease_ttl,
+    forceNoCache: values.force_no_cache,
+    auditNonHmacRequestKeys: values.audit_non_hmac_request_keys,
+    auditNonHmacResponseKeys: values.audit_non_hmac_response_keys,
+    listingVisibility: values.listing_visibility,
+    passthroughRequestHeaders: values.passthrough_request_headers,
+    allowedResponseHeaders: values.allowed_response_headers,
+    tokenType: values.token_type,
+  };
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const after: MountConfig = { ...before, ...set };
+  if (after.maxLeaseTtl > 0 && after.defaultLeaseTtl > after.maxLeaseTtl) {
+    throw fail('badRequest', 'default_lease_ttl must not be greater than max_lease_ttl');
+  }
+  return after;
+}
+
+/** The values of a `config` object, coerced field by field. */
+export function configValues(raw: JsonObject): ConfigValues {
+  const values: Record<string, unknown> = {};
+  for (const [name, { coerce }] of Object.entries(configFields)) values[name] = coerce(raw[name], name);
+  return values as ConfigValues;
+}
+
+function shownConfig({ table, config }: MountRecord): JsonObject {
+  return {
+    default_lease_ttl: config.defaultLeaseTtl,
+    force_no_cache: config.forceNoCache,
+    max_lease_ttl: config.maxLeaseTtl,
+    ...(config.auditNonHmacRequestKeys === undefined
+      ? {}
+      : { audit_non_hmac_request_keys: config.auditNonHmacRequestKeys }),
+    ...(config.auditNonHmacResponseKeys === undefined
+      ? {}
+      : { audit_non_hmac_response_keys: config.auditNonHmacResponseKeys }),
+    ...(config.listingVisibility === undefined ? {} : { listing_visibility: config.listingVisibility }),
+    ...(config.passthroughRequestHeaders === undefined
+      ? {}
+      : { passthrough_request_headers: config.passthroughRequestHeaders }),
+    ...(config.allowedResponseHeaders === undefined ? {} : { allowed_response_headers: config.allowedResponseHeaders }),
+    ...(table === 'auth' ? { token_type: config.tokenType ?? 'default-service' } : {}),
+  };
+}
+
+/** One entry of `sys/mounts` or `sys/auth`. */
+export function describeMount({ record }: Mounted): JsonObject {
+  return {
+    accessor: record.accessor,
+    config: shownConfig(record),
+    deprecation_status: 'supported',
+    description: record.description,
+    external_entropy_access: record.externalEntropyAccess,
+    local: record.local,
+    options: record.options,
+    plugin_version: '',
+    running_plugin_version: '',
+    running_sha256: '',
+    seal_wrap: record.sealWrap,
+    type: record.type,
+    uuid: record.uuid,
+  };
+}
+
+/** What `tune` reads: the TTLs in force. */
+export function describeTune({ record }: Mounted, ttl: { readonly default: number; readonly max: number }): JsonObject {
+  return {
+    ...shownConfig(record),
+    default_lease_ttl: ttl.default,
+    max_lease_ttl: ttl.max,
+    description: record.description,
+    ...(record.options === null ? {} : { options: record.options }),
+  };
+}
+
+/** A mount path from a request: closing slash, no more. Throws `badRequest` when there is none. */
+export function mountPath(given: string): string {
+  const path = given.endsWith('/') ? given : `${given}/`;
+  if (path === '/') throw fail('badRequest', 'a mount needs a path');
+  return path;
+}

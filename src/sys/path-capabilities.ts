@@ -1,0 +1,72 @@
+/** `sys/capabilities`, `-self`, `-accessor`: what a token may do on paths. */
+import type { Node } from '../core/node.ts';
+import type { Token } from '../core/tokens/token.ts';
+import { fail } from '../errors.ts';
+import { field } from '../framework/field.ts';
+import { pathsOf } from '../framework/path.ts';
+import { reply, type Reply } from '../framework/reply.ts';
+
+const at = pathsOf<Node>();
+
+const fields = {
+  path: field.list('Old name of `paths`.'),
+  paths: field.list('Paths to ask about.'),
+};
+
+interface Asked {
+  readonly path: readonly string[] | undefined;
+  readonly paths: readonly string[] | undefined;
+}
+
+function answer(node: Node, token: Token | undefined, asked: Asked): Reply {
+  const paths = asked.paths ?? asked.path ?? [];
+  if (paths.length === 0) throw fail('badRequest', 'paths must be supplied');
+  if (token === undefined) throw fail('badRequest', 'invalid token');
+  const acl = node.services.policies.acl(token.record.policies);
+  const data: Record<string, unknown> = {};
+  for (const path of paths) data[path] = acl.capabilities(path.startsWith('/') ? path.slice(1) : path);
+  const [only] = paths;
+  if (paths.length === 1 && only !== undefined) data['capabilities'] = data[only];
+  return { ...reply.ok(data), flat: true };
+}
+
+const self = at('capabilities-self', {
+  help: 'What the calling token may do.',
+  fields,
+  operations: {
+    update: {
+      summary: 'Capabilities of the calling token',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node, values, call) => answer(node, node.services.tokens.byKey(call.client.tokenKey), values),
+    },
+  },
+});
+
+const ofToken = at('capabilities', {
+  help: 'What a token may do.',
+  fields: { ...fields, token: field.secret('The token.') },
+  operations: {
+    update: {
+      summary: 'Capabilities of a token',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node, values) => answer(node, node.services.tokens.find(values.token ?? ''), values),
+    },
+  },
+});
+
+const ofAccessor = at('capabilities-accessor', {
+  help: 'What the token of an accessor may do.',
+  fields: { ...fields, accessor: field.string('The accessor.') },
+  operations: {
+    update: {
+      summary: 'Capabilities of the token of an accessor',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node, values) => answer(node, node.services.tokens.byAccessor(values.accessor ?? ''), values),
+    },
+  },
+});
+
+export const capabilityPaths = [self, ofToken, ofAccessor];

@@ -1,0 +1,106 @@
+/** `sys/internal/ui/…` and `sys/internal/specs/openapi`: what clients ask to find their way. */
+import type { Mounted } from '../core/mounts/mount-table.ts';
+import type { Node } from '../core/node.ts';
+import { fail } from '../errors.ts';
+import type { Call } from '../framework/call.ts';
+import { field, type JsonObject } from '../framework/field.ts';
+import { openApi } from '../framework/openapi.ts';
+import { pathsOf } from '../framework/path.ts';
+import { reply } from '../framework/reply.ts';
+import { describeMount } from './mount-description.ts';
+
+const at = pathsOf<Node>();
+
+/** Mounts on which the caller may do anything at all; without a token those that are listed to all. */
+function visible(node: Node, call: Call): readonly Mounted[] {
+  const all = node.services.mounts.all(call.namespace.id);
+  const token = call.token === undefined ? undefined : node.services.tokens.find(call.token);
+  const acl = token === undefined ? undefined : node.services.policies.acl(token.record.policies);
+  return all.filter(({ path, record }) => record.config.listingVisibility === 'unauth' || acl?.reaches(path) === true);
+}
+
+const section = (mounts: readonly Mounted[], table: 'secret' | 'auth'): JsonObject =>
+  Object.fromEntries(
+    mounts
+      .filter(({ record }) => record.table === table)
+      .map((mounted) => [mounted.record.path, describeMount(mounted)]),
+  );
+
+const mountList = at('internal/ui/mounts', {
+  help: 'Mounts that the caller can see.',
+  access: 'open',
+  fields: {},
+  operations: {
+    read: {
+      summary: 'Visible mounts',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node, _values, call) => {
+        const mounts = visible(node, call);
+        return reply.ok({ auth: section(mounts, 'auth'), secret: section(mounts, 'secret') });
+      },
+    },
+  },
+});
+
+const oneMount = at('internal/ui/mounts/:path...', {
+  help: 'The mount that a path belongs to, for callers who may do something there.',
+  fields: { path: field.name('A path of the mount, or below it.') },
+  access: 'open',
+  operations: {
+    read: {
+      summary: 'Mount of a path',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node, { path }, call) => {
+        const routed = node.services.mounts.route(call.namespace.id, path.endsWith('/') ? path : `${path}/`);
+        const known = routed !== undefined && visible(node, call).includes(routed.mounted);
+        if (!known || call.token === undefined) {
+          throw fail(
+            'permissionDenied',
+            `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/"`,
+          );
+        }
+        return reply.ok({ path: routed.mounted.path, ...describeMount(routed.mounted) });
+      },
+    },
+  },
+});
+
+const resultant = at('internal/ui/resultant-acl', {
+  help: 'Whether the calling token is a root token.',
+  fields: {},
+  operations: {
+    read: {
+      summary: 'Resultant rights',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node, _values, call) => {
+        const acl = node.services.policies.acl(call.client.policies);
+        return reply.ok({ root: acl.root, exact_paths: {}, glob_paths: {} });
+      },
+    },
+  },
+});
+
+const specs = at('internal/specs/openapi', {
+  help: 'An OpenAPI document of every path that this server serves, made from the same tables that route.',
+  fields: { generic_mount_paths: field.boolean('Write mount paths as parameters.', { default: false }) },
+  operations: {
+    read: {
+      summary: 'The OpenAPI document',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node, values, call) => {
+        const mounts = node.services.mounts.all(call.namespace.id).map(({ path, plugin, record }) => ({
+          path: values.generic_mount_paths ? `{${record.type}_mount_path}/` : path,
+          type: record.type,
+          paths: plugin.paths({ options: record.options ?? {} }),
+        }));
+        return { status: 200, bare: openApi(mounts, node.version) };
+      },
+    },
+  },
+});
+
+export const internalPaths = [mountList, oneMount, resultant, specs];

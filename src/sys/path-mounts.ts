@@ -1,0 +1,203 @@
+/** `sys/mounts` and `sys/auth`: the two mount tables, made by one table of paths. */
+import type { Mounted } from '../core/mounts/mount-table.ts';
+import { NO_CONFIG, type MountRecord, type MountTableName } from '../core/mounts/mount.ts';
+import type { Node } from '../core/node.ts';
+import { fail } from '../errors.ts';
+import type { Call } from '../framework/call.ts';
+import { field, type JsonObject } from '../framework/field.ts';
+import { pathsOf } from '../framework/path.ts';
+import { reply, type Reply } from '../framework/reply.ts';
+import {
+  applyConfig,
+  configFields,
+  configValues,
+  describeMount,
+  describeTune,
+  mountPath,
+  type ConfigValues,
+} from './mount-description.ts';
+
+const at = pathsOf<Node>();
+
+const words = {
+  secret: { area: 'mounts', thing: 'secret engine', prefix: '' },
+  auth: { area: 'auth', thing: 'auth method', prefix: 'auth/' },
+} as const;
+
+const path = field.name('Path of the mount.');
+
+function tableOf(node: Node, call: Call, table: MountTableName): readonly Mounted[] {
+  return node.services.mounts.all(call.namespace.id).filter(({ record }) => record.table === table);
+}
+
+function found(node: Node, call: Call, table: MountTableName, given: string): Mounted {
+  const mounted = node.services.mounts.at(call.namespace.id, words[table].prefix + mountPath(given));
+  if (mounted === undefined) {
+    throw fail('badRequest', `No ${words[table].thing} is mounted at "${mountPath(given)}"`);
+  }
+  return mounted;
+}
+
+interface Enabling {
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly config: JsonObject;
+  readonly options: Readonly<Record<string, string>> | undefined;
+  readonly local: boolean;
+  readonly seal_wrap: boolean;
+  readonly external_entropy_access: boolean;
+}
+
+/** `kv-v2` is Vault's short form of `kv` with `version = 2`. */
+function typeAndOptions(values: Enabling): Pick<MountRecord, 'type' | 'options'> {
+  if (values.type === 'kv-v2') return { type: 'kv', options: { ...values.options, version: '2' } };
+  if (values.type === 'kv-v1') return { type: 'kv', options: { ...values.options, version: '1' } };
+  return { type: values.type, options: values.options ?? null };
+}
+
+async function enable(node: Node, call: Call, table: MountTableName, values: Enabling): Promise<Reply> {
+  const { mountChanges } = node.services;
+  const { type, options } = typeAndOptions(values);
+  const plugins = table === 'auth' ? node.registry.auth : node.registry.engines;
+  if (!Object.hasOwn(plugins, type)) {
+    const known = Object.keys(plugins).sort().join(', ');
+    throw fail('badRequest', `plugin not found in the catalog: ${type} (this version has: ${known})`);
+  }
+  await mountChanges.enable(call.namespace.id, {
+    ...{ table, type, options },
+    path: mountPath(values.path),
+    description: values.description,
+    local: values.local,
+    sealWrap: values.seal_wrap,
+    externalEntropyAccess: values.external_entropy_access,
+    config: applyConfig(NO_CONFIG, configValues(values.config)),
+  });
+  return reply.empty;
+}
+
+async function tune(node: Node, call: Call, mounted: Mounted, values: ConfigValues & Tuned): Promise<Reply> {
+  const { record } = mounted;
+  await node.services.mountChanges.change(call.namespace.id, record.uuid, (before) => ({
+    ...before,
+    config: applyConfig(before.config, values),
+    ...(values.description === undefined ? {} : { description: values.description }),
+    ...(values.options === undefined ? {} : { options: tunedOptions(before, values.options) }),
+  }));
+  return reply.empty;
+}
+
+interface Tuned {
+  readonly description: string | undefined;
+  readonly options: Readonly<Record<string, string>> | undefined;
+}
+
+function tunedOptions(before: MountRecord, options: Readonly<Record<string, string>>): MountRecord['options'] {
+  const from = before.options?.['version'] ?? '1';
+  const to = options['version'] ?? from;
+  if (before.type === 'kv' && to !== from) {
+    throw fail('badRequest', `cannot change a kv mount from version ${from} to ${to}: mount a new one and copy`);
+  }
+  return { ...before.options, ...options };
+}
+
+function tablePaths(table: MountTableName) {
+  const { area, thing } = words[table];
+  const mountList = at(area, {
+    help: `All ${thing}s.`,
+    fields: {},
+    operations: {
+      read: {
+        summary: `List ${thing}s`,
+        writes: 'nothing',
+        replies: { 200: 'any' },
+        run: (node, _values, call) => {
+          const entries = tableOf(node, call, table).map((mounted) => [mounted.record.path, describeMount(mounted)]);
+          return { ...reply.ok(Object.fromEntries(entries) as JsonObject), flat: true };
+        },
+      },
+    },
+  });
+  return [mountList, tunePath(table), mountOne(table)];
+}
+
+function mountOne(table: MountTableName) {
+  const { area, thing } = words[table];
+  return at(`${area}/:path...`, {
+    help: `Enables, shows and disables one ${thing}.`,
+    ...(table === 'auth' ? { access: 'root' as const } : {}),
+    fields: {
+      path,
+      type: field.string(`Type of the ${thing}.`, { default: '' }),
+      description: field.string('For people.', { default: '' }),
+      config: field.object('Configuration, as in tune.', { default: {} }),
+      options: field.map('Options of the type, such as version = 2 for kv.'),
+      local: field.boolean('Contents stay in the region where they are written.', { default: false }),
+      seal_wrap: field.boolean('Kept for old clients; has no effect.', { default: false }),
+      external_entropy_access: field.boolean('Kept for old clients; has no effect.', { default: false }),
+      plugin_name: field.string('Kept for old clients; has no effect.'),
+      plugin_version: field.string('Kept for old clients; has no effect.'),
+    },
+    operations: {
+      read: {
+        summary: `Show a ${thing}`,
+        writes: 'nothing',
+        replies: { 200: 'any' },
+        run: (node, values, call) => {
+          const shown = describeMount(found(node, call, table, values.path));
+          return { ...reply.ok(shown), flat: true };
+        },
+      },
+      update: {
+        summary: `Enable a ${thing}`,
+        writes: 'shared',
+        replies: { 204: 'empty' },
+        run: (node, values, call) => enable(node, call, table, values),
+      },
+      delete: {
+        summary: `Disable a ${thing} and delete its data`,
+        writes: 'shared',
+        replies: { 204: 'empty' },
+        run: async (node, values, call) => {
+          const key = words[table].prefix + mountPath(values.path);
+          const mounted = node.services.mounts.at(call.namespace.id, key);
+          if (mounted !== undefined) await node.services.mountChanges.disable(call.namespace.id, mounted.record);
+          return reply.empty;
+        },
+      },
+    },
+  });
+}
+
+function tunePath(table: MountTableName) {
+  const { area, thing } = words[table];
+  return at(`${area}/:path.../tune`, {
+    help: `Settings of one ${thing}.`,
+    ...(table === 'auth' ? { access: 'root' as const } : {}),
+    fields: {
+      path,
+      ...configFields,
+      description: field.string('For people.'),
+      options: field.map('Options of the type.'),
+    },
+    operations: {
+      read: {
+        summary: `Read the settings of a ${thing}`,
+        writes: 'nothing',
+        replies: { 200: 'any' },
+        run: (node, values, call) => {
+          const mounted = found(node, call, table, values.path);
+          return { ...reply.ok(describeTune(mounted, node.services.ttl(mounted.record.config))), flat: true };
+        },
+      },
+      update: {
+        summary: `Change the settings of a ${thing}`,
+        writes: 'shared',
+        replies: { 204: 'empty' },
+        run: (node, values, call) => tune(node, call, found(node, call, table, values.path), values),
+      },
+    },
+  });
+}
+
+export const mountPaths = [...tablePaths('secret'), ...tablePaths('auth')];

@@ -1,0 +1,57 @@
+/** `sys/remount`: a mount moves to another path; its data stays where it is. */
+import { requestPath } from '../core/mounts/mount.ts';
+import type { Node } from '../core/node.ts';
+import { fail } from '../errors.ts';
+import { field } from '../framework/field.ts';
+import { pathsOf } from '../framework/path.ts';
+import { reply } from '../framework/reply.ts';
+import { mountPath } from './mount-description.ts';
+
+const at = pathsOf<Node>();
+
+const remount = at('remount', {
+  help: 'Moves a mount to another path.',
+  access: 'root',
+  fields: {
+    from: field.required(field.string('Where the mount is.')),
+    to: field.required(field.string('Where it shall be.')),
+  },
+  operations: {
+    update: {
+      summary: 'Move a mount',
+      writes: 'shared',
+      replies: { 200: { migration_id: field.string('For sys/remount/status.') } },
+      run: async (node, values, call) => {
+        const { mounts, mountChanges } = node.services;
+        const [from, to] = [mountPath(values.from), mountPath(values.to)];
+        const mounted = mounts.at(call.namespace.id, from);
+        if (mounted === undefined) throw fail('badRequest', `no matching mount at "${from}"`);
+        const auth = mounted.record.table === 'auth';
+        if (to.startsWith('auth/') !== auth) {
+          throw fail('badRequest', 'cannot move an auth method to a secret engine or back');
+        }
+        const path = auth ? to.slice('auth/'.length) : to;
+        await mountChanges.change(call.namespace.id, mounted.record.uuid, (before) => {
+          if (requestPath(before) !== from) throw fail('conflict', `the mount at "${from}" has moved meanwhile`);
+          return { ...before, path };
+        });
+        return reply.ok({ migration_id: call.id });
+      },
+    },
+  },
+});
+
+const remountStatus = at('remount/status/:migration_id', {
+  help: 'How far a move is. A move is one transaction here: it was done when it was answered.',
+  fields: { migration_id: field.name('From the reply of sys/remount.') },
+  operations: {
+    read: {
+      summary: 'Status of a move',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (_node, values) => reply.ok({ migration_id: values.migration_id, migration_info: { status: 'success' } }),
+    },
+  },
+});
+
+export const remountPaths = [remount, remountStatus];

@@ -1,0 +1,127 @@
+/** `sys/init`, `sys/seal-status`, `sys/unseal`, `sys/seal`: the life of the seal. */
+import { field } from '../framework/field.ts';
+import { pathsOf } from '../framework/path.ts';
+import { reply } from '../framework/reply.ts';
+import { fail } from '../errors.ts';
+import type { Node } from '../core/node.ts';
+
+const at = pathsOf<Node>();
+
+const init = at('init', {
+  help: 'Whether this node is initialised, and how it becomes so.',
+  access: 'open',
+  sealed: true,
+  fields: {
+    secret_shares: field.integer('Into how many shares the unseal key is split; 5 if not given.'),
+    secret_threshold: field.integer('How many shares unseal the node; 3 if not given.'),
+    recovery_shares: field.integer('Shares of the recovery key, with an auto-unseal seal.'),
+    recovery_threshold: field.integer('How many recovery shares authorise, with an auto-unseal seal.'),
+    stored_shares: field.integer('Kept for old clients; has no effect.'),
+    pgp_keys: field.list('PGP keys for the shares: not offered.'),
+    root_token_pgp_key: field.string('PGP key for the root token: not offered.'),
+    recovery_pgp_keys: field.list('PGP keys for the recovery shares: not offered.'),
+  },
+  operations: {
+    read: {
+      summary: 'Whether the node is initialised',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node) => ({ status: 200, bare: { initialized: node.initialized } }),
+    },
+    update: {
+      summary: 'Initialise the node',
+      writes: 'local',
+      replies: { 200: 'any' },
+      run: async (node, values) => {
+        const pgp = [values.pgp_keys, values.recovery_pgp_keys, values.root_token_pgp_key];
+        if (pgp.some((keys) => keys !== undefined && keys.length > 0)) {
+          throw fail('badRequest', 'PGP encryption of shares and root token is not offered: leave the pgp fields out');
+        }
+        const { unsealShares, recoveryShares, rootToken } = await node.initialize({
+          secretShares: values.secret_shares,
+          secretThreshold: values.secret_threshold,
+          recoveryShares: values.recovery_shares,
+          recoveryThreshold: values.recovery_threshold,
+        });
+        return {
+          status: 200,
+          bare: {
+            keys: unsealShares.hex,
+            keys_base64: unsealShares.base64,
+            ...(recoveryShares.hex.length === 0
+              ? {}
+              : { recovery_keys: recoveryShares.hex, recovery_keys_base64: recoveryShares.base64 }),
+            root_token: rootToken,
+          },
+        };
+      },
+    },
+  },
+});
+
+const sealStatus = at('seal-status', {
+  help: 'How far the node is unsealed.',
+  access: 'open',
+  sealed: true,
+  fields: {},
+  operations: {
+    read: {
+      summary: 'Seal status',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      run: (node) => ({ status: 200, bare: node.sealStatus() }),
+    },
+  },
+});
+
+/** Shares come as hex, or as base64 in any of its alphabets, as `operator init` printed them. */
+function decodeShare(text: string): Uint8Array {
+  const trimmed = text.trim();
+  const bytes = /^([0-9a-f]{2})+$/i.test(trimmed) ? Buffer.from(trimmed, 'hex') : Buffer.from(trimmed, 'base64');
+  if (bytes.length < 16 || bytes.length > 256) throw fail('badRequest', "'key' must be a valid hex or base64 string");
+  return bytes;
+}
+
+const unseal = at('unseal', {
+  help: 'Takes one share of the unseal key.',
+  access: 'open',
+  sealed: true,
+  fields: {
+    key: field.secret('One share, hex or base64.'),
+    reset: field.boolean('Forgets the shares given so far.', { default: false }),
+    migrate: field.boolean('Migration between seals: not offered.', { default: false }),
+  },
+  operations: {
+    update: {
+      summary: 'Unseal the node',
+      writes: 'local',
+      replies: { 200: 'any' },
+      run: async (node, { key, reset, migrate }) => {
+        if (migrate) throw fail('badRequest', 'migration between seals is not offered');
+        if (reset) return { status: 200, bare: await node.unseal(undefined) };
+        if (key === undefined || key === '')
+          throw fail('badRequest', "'key' must be specified in request body as JSON, or 'reset' set to true");
+        return { status: 200, bare: await node.unseal(decodeShare(key)) };
+      },
+    },
+  },
+});
+
+const seal = at('seal', {
+  help: 'Seals the node: it forgets its keys and serves nothing until it is unsealed again.',
+  access: 'root',
+  fields: {},
+  operations: {
+    update: {
+      summary: 'Seal the node',
+      writes: 'local',
+      replies: { 204: 'empty' },
+      run: async (node) => {
+        await node.seal();
+        return reply.empty;
+      },
+    },
+  },
+});
+
+export const sealPaths = [init, sealStatus, unseal, seal];

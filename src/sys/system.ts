@@ -1,0 +1,32 @@
+/** The engine `system`: every table of `sys/`. */
+import type { Node } from '../core/node.ts';
+import type { Path } from '../framework/path.ts';
+import { plugin, type AnyPlugin } from '../framework/plugin.ts';
+import { capabilityPaths } from './path-capabilities.ts';
+import { healthPaths } from './path-health.ts';
+import { internalPaths } from './path-internal.ts';
+import { keyPaths } from './path-keys.ts';
+import { mountPaths } from './path-mounts.ts';
+import { policyPaths } from './path-policy.ts';
+import { remountPaths } from './path-remount.ts';
+import { sealPaths } from './path-seal.ts';
+
+export const systemPaths: readonly Path<Node>[] = [
+  ...capabilityPaths,
+  ...healthPaths,
+  ...internalPaths,
+  ...keyPaths,
+  ...mountPaths,
+  ...policyPaths,
+  ...remountPaths,
+  ...sealPaths,
+];
+
+export function system(node: Node): AnyPlugin {
+  return plugin<Node>({
+    type: 'system',
+    help: 'Control, policies and state of this server.',
+    open: () => node,
+    paths: () => systemPaths,
+  });
+}

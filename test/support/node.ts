@@ -1,0 +1,95 @@
+/** A node in this process, over the memory store, for tests of what lies above the storage. */
+import { randomUUID } from 'node:crypto';
+import type { AuditTrail } from '../../src/core/audit/trail.ts';
+import { Node } from '../../src/core/node.ts';
+import { DEFAULT_SETTINGS, type CoreSettings } from '../../src/core/settings.ts';
+import type { JsonObject } from '../../src/framework/field.ts';
+import type { Verb } from '../../src/framework/path.ts';
+import type { Outcome, Request } from '../../src/framework/request.ts';
+import { silent } from '../../src/lib/log.ts';
+import { registry } from '../../src/registry.ts';
+import { SealLifecycle } from '../../src/seal/lifecycle.ts';
+import { shamirSeal } from '../../src/seal/shamir/seal.ts';
+import { openMemoryStore } from '../../src/storage/memory/open.ts';
+import type { Store } from '../../src/storage/store.ts';
+import { system, systemPaths } from '../../src/sys/system.ts';
+
+const SILENT_TRAIL: AuditTrail = { request: () => undefined, response: () => undefined };
+
+export interface TestNodeOptions {
+  readonly settings?: Partial<CoreSettings>;
+  readonly store?: Store;
+  readonly now?: () => number;
+}
+
+export function testNode({ settings = {}, store = openMemoryStore(), now = Date.now }: TestNodeOptions = {}): Node {
+  const lifecycle = new SealLifecycle({
+    raw: store,
+    seal: shamirSeal(),
+    about: { version: '0.0.0', buildDate: '', storageType: 'inmem' },
+    warn: () => undefined,
+    now,
+  });
+  return new Node({
+    lifecycle,
+    registry,
+    system,
+    systemPaths,
+    settings: { ...DEFAULT_SETTINGS, ...settings },
+    log: silent,
+    now,
+    audit: () => SILENT_TRAIL,
+  });
+}
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  GET: 'read',
+  POST: 'update',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  LIST: 'list',
+  SCAN: 'scan',
+};
+
+export interface Asking {
+  readonly token?: string;
+  readonly body?: JsonObject;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly index?: string;
+  readonly address?: string;
+  readonly contentType?: string;
+  readonly help?: boolean;
+}
+
+/** One request, as the server would hand it over: `ask(node, 'GET', 'sys/mounts', { token })`. */
+export async function ask(node: Node, method: string, path: string, asking: Asking = {}): Promise<Outcome> {
+  const request: Request = {
+    id: randomUUID(),
+    verb: VERBS[method] ?? 'read',
+    help: asking.help ?? false,
+    method,
+    path,
+    namespace: '',
+    token: asking.token,
+    body: asking.body,
+    contentType: asking.contentType ?? (asking.body === undefined ? '' : 'application/json'),
+    query: asking.query ?? {},
+    headers: {},
+    address: asking.address ?? '127.0.0.1',
+    port: 1,
+    wrapTtl: 0,
+    index: asking.index,
+    signal: new AbortController().signal,
+    listener: { unauthenticatedMetrics: false },
+  };
+  return node.handle(request);
+}
+
+/** A new node, initialised and unsealed, with its root token. */
+export async function runningNode(options: TestNodeOptions = {}): Promise<{ node: Node; root: string }> {
+  const node = testNode(options);
+  const { unsealShares, rootToken } = await node.initialize({ secretShares: 1, secretThreshold: 1 });
+  await node.unseal(Buffer.from(unsealShares.hex[0] ?? '', 'hex'));
+  return { node, root: rootToken };
+}
