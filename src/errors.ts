@@ -41,6 +41,7 @@ export const errors = {
   formatVersion: { status: 500, retry: 'never', text: 'written by another format version' },
   corrupt: { status: 500, retry: 'never', text: 'a stored record is damaged' },
   snapshotExpired: { status: 503, retry: 'at once', text: 'a storage snapshot was held too long' },
+  storeInUse: { status: 503, retry: 'later', text: 'the data directory is in use by another process' },
   storeClosed: { status: 503, retry: 'later', text: 'the store is closed' },
   listenFailed: { status: 500, retry: 'never', text: 'cannot listen' },
   invalidConfig: { status: 400, retry: 'never', text: 'the configuration is not valid' },

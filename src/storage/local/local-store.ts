@@ -1,9 +1,10 @@
 import { fail } from '../../errors.ts';
-import { encodeLogRecord, type LogRecord } from '../log-record.ts';
+import { encodeLogRecord } from '../log-record.ts';
+import type { LogStats, RecordStat } from '../retention.ts';
 import { SortedMap } from '../sorted-map.ts';
 import type { Batch, Committed, Epoch, Position, Snapshot, Store, Transaction, Write } from '../store.ts';
 import { Feed } from './feed.ts';
-import type { Chained, Medium, Place } from './medium.ts';
+import type { Chained, Medium, Place, StoredRecord } from './medium.ts';
 import { LocalTransaction, type Overlay } from './transaction.ts';
 import { Views, type SnapshotLimit } from './views.ts';
 
@@ -62,7 +63,7 @@ function isThenable(value: unknown): boolean {
 }
 
 /** A Store over a log of this node alone: one writer, in this process, so that work is run once and in turn. */
-export class LocalStore implements Store {
+export class LocalStore implements Store, LogStats {
   readonly log: string;
   readonly epoch: Epoch;
   readonly #medium: Medium;
@@ -159,6 +160,23 @@ export class LocalStore implements Store {
     return step;
   }
 
+  /** Flushes since it was opened; 0 in memory. */
+  get flushes(): number {
+    return this.#medium.flushes;
+  }
+
+  get logBytes(): number {
+    return this.#medium.logBytes;
+  }
+
+  *records(): Generator<RecordStat, void> {
+    for (let sequence = this.#oldest.position.sequence + 1; sequence <= this.#head.position.sequence; sequence++) {
+      this.#checkOpen();
+      const { batch, bytes } = this.#record(sequence);
+      yield { position: batch.position, time: batch.time, bytes };
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -173,8 +191,8 @@ export class LocalStore implements Store {
     return epoch === head.epoch && Number.isSafeInteger(sequence) && sequence >= 0 && sequence <= head.sequence;
   }
 
-  #record(sequence: number): LogRecord {
-    return this.#medium.record(sequence, this.#views.current.reader);
+  #record(sequence: number): StoredRecord {
+    return this.#views.current.reader.record(sequence);
   }
 
   async #commitAll(): Promise<void> {

@@ -14,14 +14,21 @@ export interface Chained {
   readonly record: Uint8Array;
 }
 
-/** The newest committed state; it stays of its moment until `close`. */
+/** A log record, and what it takes in the log. */
+export interface StoredRecord extends LogRecord {
+  readonly bytes: number;
+}
+
+/** The newest committed state, data and log; it stays of its moment until `close`. */
 export interface View extends Reader {
+  /** The record of a sequence that is committed and not compacted. Throws `corrupt` when it is missing or damaged. */
+  record(sequence: number): StoredRecord;
   close(): void;
 }
 
 /**
  * What holds the data and the log of one node. `LocalStore` makes a Store of it and is its only user: it commits one
- * group at a time, opens a view only between commits, and asks only for records that are committed and not compacted.
+ * group at a time and opens a view only between commits.
  */
 export interface Medium {
   readonly log: string;
@@ -29,11 +36,13 @@ export interface Medium {
   /** As found at opening. */
   readonly head: Place;
   readonly oldest: Place;
+  /** Bytes of all records in the log, now. */
+  readonly logBytes: number;
+  /** Flushes since it was opened; 0 where nothing is flushed. */
+  readonly flushes: number;
   open(): View;
   /** Makes data and records durable, all or nothing. Resolves once they are flushed; a rejection means "unknown". */
   commit(group: readonly Chained[]): Promise<void>;
-  /** The record of a sequence, as seen by `view`. Throws `corrupt` when it is missing or damaged. */
-  record(sequence: number, view: View): LogRecord;
   /** Drops the records up to and including `upTo`, durably; interrupted, it has dropped an older part of them. */
   compact(upTo: Place): Promise<void>;
   close(): Promise<void>;

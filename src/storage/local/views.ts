@@ -85,6 +85,9 @@ class SharedSnapshot implements Snapshot {
   }
 }
 
+/** Positions that may be held at once, however young: each takes a slot of the medium's reader table. */
+export const HELD_POSITIONS = 1_000;
+
 interface Superseded {
   readonly shared: SharedView;
   readonly commit: number;
@@ -119,9 +122,9 @@ export class Views {
     this.#commits += 1;
     old.release();
     if (this.#held.length === 0 && !old.isOpen) return;
-    this.#held = [...this.#held, { shared: old, commit: this.#commits, at: now }].filter((held) =>
-      this.#keeps(held, now),
-    );
+    const held = [...this.#held, { shared: old, commit: this.#commits, at: now }];
+    for (const { shared } of held.slice(0, -HELD_POSITIONS)) shared.end('snapshotExpired');
+    this.#held = held.slice(-HELD_POSITIONS).filter((entry) => this.#keeps(entry, now));
   }
 
   close(): void {

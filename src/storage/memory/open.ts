@@ -1,11 +1,11 @@
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { LocalStore } from '../local/local-store.ts';
-import type { Chained, Medium, Place, View } from '../local/medium.ts';
+import type { Chained, Medium, Place, StoredRecord, View } from '../local/medium.ts';
 import type { SnapshotLimit } from '../local/views.ts';
-import { NO_HASH, type LogRecord } from '../log-record.ts';
+import { NO_HASH } from '../log-record.ts';
 import { SortedMap } from '../sorted-map.ts';
-import type { Epoch, Store } from '../store.ts';
+import type { Epoch } from '../store.ts';
 
 export interface MemoryStoreOptions {
   /** Asked after each run of a transaction's work: true makes it run again, behind those that wait. */
@@ -18,10 +18,16 @@ class MemoryMedium implements Medium {
   readonly epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
   readonly head: Place = { position: { epoch: `${this.epoch.number}.${this.epoch.id}`, sequence: 0 }, hash: NO_HASH };
   readonly oldest: Place = this.head;
-  readonly #records = new Map<number, LogRecord>();
+  readonly flushes = 0;
+  readonly #records = new Map<number, StoredRecord>();
   #data = new SortedMap<Uint8Array>();
   #hash: Uint8Array = NO_HASH;
   #compacted = 0;
+  #logBytes = 0;
+
+  get logBytes(): number {
+    return this.#logBytes;
+  }
 
   open(): View {
     const data = this.#data;
@@ -30,32 +36,38 @@ class MemoryMedium implements Medium {
       *keysFrom(start, exclusive) {
         for (const [key] of data.from(start, exclusive)) yield key;
       },
+      record: (sequence) => this.#record(sequence),
       close: () => undefined,
     };
   }
 
   async commit(group: readonly Chained[]): Promise<void> {
-    for (const { batch } of group) {
+    for (const { batch, record } of group) {
       for (const { key, value } of batch.writes) {
         this.#data = value === undefined ? this.#data.delete(key) : this.#data.set(key, value);
       }
-      this.#records.set(batch.position.sequence, { batch, previousHash: this.#hash });
+      this.#records.set(batch.position.sequence, { batch, previousHash: this.#hash, bytes: record.length });
       this.#hash = batch.hash;
+      this.#logBytes += record.length;
     }
   }
 
-  record(sequence: number): LogRecord {
-    const record = this.#records.get(sequence);
-    if (record === undefined) throw fail('corrupt', `log record ${sequence} is missing`);
-    return record;
-  }
-
   async compact(upTo: Place): Promise<void> {
-    while (this.#compacted < upTo.position.sequence) this.#records.delete(++this.#compacted);
+    while (this.#compacted < upTo.position.sequence) {
+      this.#compacted += 1;
+      this.#logBytes -= this.#record(this.#compacted).bytes;
+      this.#records.delete(this.#compacted);
+    }
   }
 
   async close(): Promise<void> {
     this.#records.clear();
+  }
+
+  #record(sequence: number): StoredRecord {
+    const record = this.#records.get(sequence);
+    if (record === undefined) throw fail('corrupt', `log record ${sequence} is missing`);
+    return record;
   }
 }
 
@@ -67,6 +79,6 @@ function die(error: unknown): void {
 }
 
 /** A store that lives and dies with this process: for tests, `-dev` and `inmem`. */
-export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
+export function openMemoryStore(options: MemoryStoreOptions = {}): LocalStore {
   return new LocalStore(new MemoryMedium(), { die, ...options });
 }

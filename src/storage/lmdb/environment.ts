@@ -1,0 +1,134 @@
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { fail } from '../../errors.ts';
+import { HELD_POSITIONS } from '../local/views.ts';
+
+export const DATA_FILE = 'data.mdb';
+export const LOCK_FILE = 'lock.mdb';
+
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+const MAX_DBS = 8;
+
+export interface Environment {
+  readonly root: RootDatabase<Buffer, string>;
+  /** Values by key. */
+  readonly data: Database<Buffer, string>;
+  /** Log records by sequence, 8 bytes big-endian. */
+  readonly log: Database<Buffer, Uint8Array>;
+  /** Parts of large values and records. */
+  readonly chunks: Database<Buffer, Uint8Array>;
+  /** Format, identity, head and oldest place. */
+  readonly meta: Database<Buffer, string>;
+}
+
+/** Keys as their UTF-8 bytes, nothing else: they compare by byte, and prefixes are prefixes. */
+const utf8Keys = {
+  writeKey: (key: string, target: Buffer, start: number): number => start + target.write(key, start, 'utf8'),
+  readKey: (source: Buffer, start: number, end: number): string => source.toString('utf8', start, end),
+};
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function syncDirectory(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Makes the directory, or narrows the one that is there: only this user may enter it. Throws `invalidConfig`. */
+export function prepareDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    if ((statSync(path).mode & 0o777) !== DIRECTORY_MODE) chmodSync(path, DIRECTORY_MODE);
+  } catch (error) {
+    throw fail('invalidConfig', `the data directory ${path} cannot be made or kept to this user alone (mode 0700)`, {
+      cause: error,
+    });
+  }
+  for (const file of [DATA_FILE, LOCK_FILE]) {
+    try {
+      chmodSync(join(path, file), FILE_MODE);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+}
+
+/** Makes the names of new files durable: LMDB flushes their content alone. */
+export function syncNames(path: string): void {
+  syncDirectory(path);
+  syncDirectory(dirname(path));
+}
+
+function reason(error: unknown, path: string): Error {
+  const text = error instanceof Error ? error.message : String(error);
+  if (/VERSION_MISMATCH/.test(text)) {
+    return fail('formatVersion', `${join(path, DATA_FILE)} was written by another version of LMDB`, { cause: error });
+  }
+  if (/MDB_(INVALID|CORRUPTED|PAGE_NOTFOUND|PANIC|BAD_CHECKSUM)/.test(text)) {
+    return fail('corrupt', `${join(path, DATA_FILE)} is no LMDB file, or damaged`, { cause: error });
+  }
+  return fail('internal', `${join(path, DATA_FILE)} cannot be opened: ${text}`, { cause: error });
+}
+
+/** What lmdb-js offers on its root database without declaring it. */
+interface Undeclared {
+  readonly env: {
+    info(): { readonly lastPageNumber: number };
+    stat(): { readonly pageSize: number };
+  };
+}
+
+/** A page beyond the end of the file would end the process by SIGBUS when it is read. */
+function checkLength(root: RootDatabase<Buffer, string>, path: string): void {
+  // The declarations leave `env` out; without it, a truncated file could not be told before it is read.
+  const { env } = root as unknown as Undeclared;
+  const needed = (env.info().lastPageNumber + 1) * env.stat().pageSize;
+  const found = statSync(join(path, DATA_FILE)).size;
+  if (found < needed) {
+    throw fail('corrupt', `${join(path, DATA_FILE)} is cut: it holds ${found} of ${needed} bytes; restore a snapshot`);
+  }
+}
+
+/**
+ * Opens the LMDB environment in a directory. `overlappingSync` is off: on, a commit is shown before it is flushed, and
+ * stays shown when the flush fails. No write map: a stray pointer could write through it. Freed memory is zeroed before
+ * it reaches a page (`noMemInit` stays off). The map grows by itself.
+ */
+export function openEnvironment(path: string): Environment {
+  // `permissionsMode` is read by lmdb-js's native part, not declared in its types.
+  const options = {
+    path,
+    noSubdir: false,
+    overlappingSync: false,
+    maxDbs: MAX_DBS,
+    maxReaders: HELD_POSITIONS + 100,
+    permissionsMode: FILE_MODE,
+    eventTurnBatching: false,
+    encoding: 'binary' as const,
+    keyEncoder: utf8Keys,
+  };
+  let root: RootDatabase<Buffer, string> | undefined;
+  try {
+    root = open<Buffer, string>(options);
+    checkLength(root, path);
+    const binary = { encoding: 'binary', keyEncoder: utf8Keys } as const;
+    return {
+      root,
+      data: root.openDB<Buffer, string>('data', binary),
+      log: root.openDB<Buffer, Uint8Array>('log', { encoding: 'binary', keyEncoding: 'binary' }),
+      chunks: root.openDB<Buffer, Uint8Array>('chunks', { encoding: 'binary', keyEncoding: 'binary' }),
+      meta: root.openDB<Buffer, string>('meta', binary),
+    };
+  } catch (error) {
+    void root?.close();
+    throw error instanceof Error && error.name === 'LockstepError' ? error : reason(error, path);
+  }
+}

@@ -1,0 +1,64 @@
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { RootDatabase } from 'lmdb';
+import { fail } from '../../errors.ts';
+
+const FILE = 'holder.json';
+
+/** Directories that this process holds: LMDB's own lock tells processes apart, not stores of one process. */
+const held = new Set<string>();
+
+function described(path: string, pid: number): string {
+  try {
+    const holder: unknown = JSON.parse(readFileSync(join(path, FILE), 'utf8'));
+    if (typeof holder === 'object' && holder !== null && 'pid' in holder && holder.pid === pid) {
+      const host = 'host' in holder ? ` on ${String(holder.host)}` : '';
+      const since = 'since' in holder ? `, since ${String(holder.since)}` : '';
+      return `process ${pid}${host}${since}`;
+    }
+  } catch {
+    // Only a better name is missing.
+  }
+  return `process ${pid}`;
+}
+
+/** Process ids in LMDB's reader table, from its text: a headline, then `pid thread transaction` lines. */
+function readers(root: RootDatabase): number[] {
+  return root
+    .readerList()
+    .split('\n')
+    .map((line) => Number(/^\s*(\d+) /.exec(line)?.[1] ?? Number.NaN))
+    .filter((pid) => !Number.isNaN(pid));
+}
+
+/** Refuses a second store of this process on the same directory. The result gives it free. */
+export function claimHere(path: string): () => void {
+  const real = realpathSync(path);
+  if (held.has(real)) throw fail('storeInUse', `the data directory ${path} is in use by this very process`);
+  held.add(real);
+  return () => void held.delete(real);
+}
+
+/**
+ * Makes this process the only one on the directory, until it ends, however it ends. Each process that has an LMDB
+ * environment open holds a kernel lock on its entry in the reader table, so entries of dead processes are told apart.
+ * The caller must hold a read transaction: of two that come at once, each then sees the other, so never both stay.
+ * Throws `storeInUse`, naming the holder. Covers processes of one kernel, as LMDB does: never put it on a network disk.
+ */
+export function claimDirectory(root: RootDatabase, path: string): void {
+  root.readerCheck();
+  const other = readers(root).find((pid) => pid !== process.pid);
+  if (other !== undefined) {
+    throw fail(
+      'storeInUse',
+      `the data directory ${path} is in use by ${described(path, other)}: end it, or choose another`,
+    );
+  }
+  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+}
+
+export function releaseDirectory(path: string): void {
+  rmSync(join(path, FILE), { force: true });
+}
