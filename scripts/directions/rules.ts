@@ -40,7 +40,7 @@ const rules: readonly Rule[] = [
   { why: 'the core is below what serves it', from: ['core'], never: ['server', 'sys', 'main.ts', ...delivery] },
   { why: 'delivery reaches a server through client/ alone', from: delivery, never: [...inside, 'main.ts'] },
   { why: 'main.ts is where all begins', from: [''], except: ['main.ts'], never: ['main.ts'] },
-  { why: 'only tests import tests', from: [''], never: ['*.test.ts'] },
+  { why: 'only tests import what is made for tests', from: [''], never: ['*test*'] },
 ];
 
 /** Primitives are used where they are reviewed, and nowhere else. */
@@ -48,7 +48,7 @@ const cryptography = ['seal', 'engines', 'lib/crypto'];
 
 /** What is wrong with an import of `src/`, or undefined. `packages` are those that an installed Lockstep has. */
 export function problemOf({ from, to, typeOnly }: Import, packages: readonly string[]): string | undefined {
-  if (!from.startsWith('src/') || from.endsWith('.test.ts')) return undefined;
+  if (!from.startsWith('src/') || isTest(from)) return undefined;
   const source = from.slice('src/'.length);
   if (to.startsWith('src/')) return rules.find((rule) => breaks(rule, source, to.slice('src/'.length)))?.why;
   if (/^(node:)?crypto$/.test(to) && !typeOnly && !cryptography.some((folder) => within(source, folder))) {
@@ -75,8 +75,13 @@ function breaks(rule: Rule, source: string, target: string): boolean {
 }
 
 function within(path: string, folder: string): boolean {
-  if (folder === '*.test.ts') return path.endsWith('.test.ts');
+  if (folder === '*test*') return isTest(path);
   return folder === '' || path === folder || path.startsWith(`${folder}/`);
+}
+
+/** Tests, and what only they use: conformance suites and test doubles; none of it is in the package. */
+function isTest(path: string): boolean {
+  return /(\.test|\.testing|\.conformance|\/testing|\/conformance)\.ts$|\/(conformance|testing)\//.test(path);
 }
 
 function top(path: string): string {
