@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Handler } from '../framework/request.ts';
 import type { Serving } from './http.ts';
-import { outcomeOf, RawClient, serveOn } from './testing.ts';
+import { outcomeOf, RawClient, serveOn } from './server.testing.ts';
 
 describe('replies', () => {
   let serving: Serving;

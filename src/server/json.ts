@@ -5,7 +5,7 @@ import type { Limits } from './listener.ts';
 
 export type JsonLimits = Pick<
   Limits,
-  'maxJsonDepth' | 'maxJsonString' | 'maxJsonKeys' | 'maxJsonElements' | 'maxJsonValues'
+  'maxJsonDepth' | 'maxJsonString' | 'maxJsonKeys' | 'maxJsonElements' | 'maxJsonStrings' | 'maxJsonMemory'
 >;
 
 const QUOTE = 0x22;
@@ -15,6 +15,11 @@ const BACKSLASH = 0x5c;
 const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+
+/** Estimates of what V8 takes for an object or array, a slot in one, and a string beside its characters. */
+const containerBytes = 64;
+const elementBytes = 16;
+const stringBytes = 24;
 
 /**
  * A request body as one JSON object (RFC 8259). Limits are checked in one pass over the text, before anything is built
@@ -58,7 +63,8 @@ class Inspection {
   readonly #limits: JsonLimits;
   readonly #frames: Frame[] = [];
   #top: Frame | undefined;
-  #values = 0;
+  #strings = 0;
+  #memory = 0;
   /** The next string is a key. */
   #key = false;
 
@@ -99,7 +105,7 @@ class Inspection {
     }
     this.#top = frame;
     this.#key = keys !== undefined;
-    this.#count();
+    this.#spend(containerBytes);
   }
 
   #close(): void {
@@ -116,13 +122,13 @@ class Inspection {
     if (top.keys === undefined && top.elements > this.#limits.maxJsonElements) {
       throw malformed(`a list has more than ${String(this.#limits.maxJsonElements)} elements`);
     }
-    this.#count();
+    this.#spend(elementBytes);
   }
 
-  #count(): void {
-    this.#values++;
-    if (this.#values > this.#limits.maxJsonValues) {
-      throw malformed(`it has more than ${String(this.#limits.maxJsonValues)} values`);
+  #spend(bytes: number): void {
+    this.#memory += bytes;
+    if (this.#memory > this.#limits.maxJsonMemory) {
+      throw malformed(`it would take more than ${String(this.#limits.maxJsonMemory)} bytes of memory`);
     }
   }
 
@@ -133,6 +139,10 @@ class Inspection {
     if (end - start - 1 > this.#limits.maxJsonString) {
       throw malformed(`a string is longer than ${String(this.#limits.maxJsonString)} characters`);
     }
+    if (++this.#strings > this.#limits.maxJsonStrings) {
+      throw malformed(`it has more than ${String(this.#limits.maxJsonStrings)} keys and strings`);
+    }
+    this.#spend(stringBytes + end - start);
     if (this.#key) {
       this.#key = false;
       this.#addKey(this.#text.slice(start, end + 1));

@@ -6,12 +6,16 @@ export interface Limits {
   /** Bytes of all request headers together; beyond it 431. */
   readonly maxHeaderBytes: number;
   readonly maxHeaders: number;
-  /** Nesting, JavaScript string length, keys of one object, elements of one array, and values in all of a JSON body. */
+  /** Bytes of a token; beyond it 400. */
+  readonly maxTokenBytes: number;
+  /** Of a JSON body: nesting, UTF-16 units of one string, keys of one object, elements of one array. Beyond each 400. */
   readonly maxJsonDepth: number;
   readonly maxJsonString: number;
   readonly maxJsonKeys: number;
   readonly maxJsonElements: number;
-  readonly maxJsonValues: number;
+  /** Strings and keys in all, and the bytes of memory that it is estimated to take. */
+  readonly maxJsonStrings: number;
+  readonly maxJsonMemory: number;
   /** Milliseconds from the first byte (or the connection) to the end of the headers, and to the end of the body. */
   readonly headerTimeout: number;
   readonly readTimeout: number;
@@ -24,16 +28,18 @@ export interface Limits {
   readonly maxInFlight: number;
 }
 
-/** Vault's defaults where it has one: 32 MiB, 90 s, 10 s, 30 s, 5 min, and its JSON limits (1.20.3). */
+/** The defaults of Vault and OpenBao where they have one. A limit may be `Infinity`. */
 export const defaultLimits: Limits = Object.freeze({
   maxBody: 33_554_432,
   maxHeaderBytes: 32_768,
   maxHeaders: 200,
-  maxJsonDepth: 500,
+  maxTokenBytes: 8_192,
+  maxJsonDepth: 300,
   maxJsonString: 1_048_576,
   maxJsonKeys: 10_000,
   maxJsonElements: 10_000,
-  maxJsonValues: 500_000,
+  maxJsonStrings: 100_000,
+  maxJsonMemory: 67_108_864,
   headerTimeout: 10_000,
   readTimeout: 30_000,
   idleTimeout: 300_000,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Serving } from './http.ts';
-import { dataOf, RawClient, serveOn } from './testing.ts';
+import { dataOf, RawClient, serveOn } from './server.testing.ts';
 
 const head = (line: string, ...fields: readonly string[]): string =>
   [`${line} HTTP/1.1`, 'Host: x', ...fields, '', ''].join('\r\n');

@@ -54,7 +54,7 @@ export function readHead(incoming: Incoming, method: string, reading: Reading): 
     method,
     path,
     namespace: namespaceOf(single(headers, 'x-vault-namespace')),
-    token: tokenOf(headers),
+    token: tokenOf(headers, reading.limits.maxTokenBytes),
     contentType: method === 'PATCH' ? requireMergePatch(contentType) : contentType,
     query,
     headers,
@@ -129,14 +129,18 @@ function single(headers: IncomingHttpHeaders, name: string): string | undefined 
 }
 
 /** Vault takes the token from either header. Two different ones are refused: readers would differ on who asks. */
-function tokenOf(headers: IncomingHttpHeaders): string | undefined {
+function tokenOf(headers: IncomingHttpHeaders, longest: number): string | undefined {
   const token = single(headers, 'x-vault-token');
   const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
   if (token?.includes(',') === true) throw fail('badRequest', 'X-Vault-Token is given more than once');
   if (token !== undefined && bearer !== undefined && token !== bearer) {
     throw fail('badRequest', 'X-Vault-Token and Authorization name different tokens: send one of them');
   }
-  return token ?? bearer;
+  const given = token ?? bearer;
+  if (given !== undefined && given.length > longest) {
+    throw fail('badRequest', `the token is longer than ${String(longest)} bytes`);
+  }
+  return given;
 }
 
 function namespaceOf(header: string | undefined): string {

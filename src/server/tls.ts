@@ -1,18 +1,25 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
-import { fail } from '../errors.ts';
+import { fail, isLockstepError } from '../errors.ts';
+import { watchFiles } from './file-watch.ts';
 import type { Log, TlsSettings } from './listener.ts';
 
-type Apply = (context: SecureContextOptions) => void;
+/** What OpenSSL is given; a new one replaces all of the old. */
+export type TlsContext = SecureContextOptions & { readonly cert: Buffer; readonly key: Buffer };
+type Apply = (context: TlsContext) => void;
 
 /** A listener's certificate files, and what of them is in use. */
 export class TlsFiles {
   readonly #settings: TlsSettings;
   readonly #log: Log;
-  #context: SecureContextOptions;
+  #context: TlsContext;
   #apply: Apply | undefined;
+  #stop: (() => void) | undefined;
+  /** What was last complained about, so that it is said once. */
+  #refused = '';
+  #turn: Promise<void> = Promise.resolve();
 
-  private constructor(settings: TlsSettings, log: Log, context: SecureContextOptions) {
+  private constructor(settings: TlsSettings, log: Log, context: TlsContext) {
     this.#settings = settings;
     this.#log = log;
     this.#context = context;
@@ -20,7 +27,9 @@ export class TlsFiles {
 
   /** Throws `invalidConfig`, naming the file and what is wrong with it. */
   static async load(settings: TlsSettings, log: Log): Promise<TlsFiles> {
-    return new TlsFiles(settings, log, await readContext(settings));
+    const files = new TlsFiles(settings, log, await readContext(settings));
+    await files.#inspect();
+    return files;
   }
 
   get options(): TlsOptions {
@@ -28,41 +37,95 @@ export class TlsFiles {
     return { ...this.#context, requestCert: mode !== 'off', rejectUnauthorized: mode === 'required' };
   }
 
+  /** Calls `apply` with each new pair that fits together, until closed. */
   watch(apply: Apply): void {
+    const { certFile, keyFile, clientCaFile } = this.#settings;
     this.#apply = apply;
+    const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+    this.#stop = watchFiles(paths, () => void this.reload());
   }
 
-  async reload(): Promise<void> {
-    try {
-      this.#context = await readContext(this.#settings);
-      this.#apply?.(this.#context);
-    } catch (error) {
-      this.#log.error('the certificate was not reloaded', { reason: (error as Error).message });
-    }
+  /** Never throws: files that cannot be used are logged, and the old ones stay. */
+  reload(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#reload());
+    return this.#turn;
   }
 
   close(): void {
+    this.#stop?.();
     this.#apply = undefined;
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      const next = await readContext(this.#settings);
+      this.#refused = '';
+      if (isSame(next, this.#context)) return;
+      this.#context = next;
+      this.#apply?.(next);
+      this.#log.info('the certificate was replaced', { file: this.#settings.certFile });
+      await this.#inspect();
+    } catch (error) {
+      const reason = isLockstepError(error) ? error.message : 'it cannot be read';
+      // A pair is written file by file: the first half alone does not fit, and the second is noticed by itself.
+      if (reason !== this.#refused) this.#log.error('the certificate was not replaced, the old one stays', { reason });
+      this.#refused = reason;
+    }
+  }
+
+  /** Certificates that some clients will refuse are served, since others take them; but it is said. */
+  async #inspect(): Promise<void> {
+    // Loaded here alone: a server without TLS starts faster without it.
+    const { inspectCertificate } = await import('./certificate.ts');
+    for (const { problem, remedy } of inspectCertificate(this.#context.cert)) {
+      this.#log.error(problem, { file: this.#settings.certFile, remedy });
+    }
   }
 }
 
-async function readContext(settings: TlsSettings): Promise<SecureContextOptions> {
-  const context: SecureContextOptions = {
-    cert: await readPem(settings.certFile),
-    key: await readPem(settings.keyFile),
+function isSame(a: TlsContext, b: TlsContext): boolean {
+  const ca = ({ ca: bytes }: TlsContext): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0));
+  return a.cert.equals(b.cert) && a.key.equals(b.key) && ca(a).equals(ca(b));
+}
+
+async function readContext(settings: TlsSettings): Promise<TlsContext> {
+  const { certFile, keyFile, clientCaFile } = settings;
+  const cert = await readPem(certFile);
+  const key = await readPem(keyFile);
+  const ca = clientCaFile === undefined ? undefined : await readPem(clientCaFile);
+  tryContext({ cert }, `${certFile} is not a PEM certificate chain, leaf first`);
+  tryContext({ key }, `${keyFile} is not an unencrypted PEM private key`);
+  tryContext({ cert, key }, `${keyFile} is not the key of the first certificate in ${certFile}: give a matching pair`);
+  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+    throw fail('invalidConfig', `${clientCaFile ?? ''} holds no PEM certificate`);
+  }
+  const context: TlsContext = {
+    cert,
+    key,
     minVersion: settings.minVersion ?? 'TLSv1.2',
     maxVersion: settings.maxVersion ?? 'TLSv1.3',
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
-    ...(settings.clientCaFile === undefined ? {} : { ca: await readPem(settings.clientCaFile) }),
+    ...(ca === undefined ? {} : { ca }),
   };
-  createSecureContext(context);
+  tryContext(context, 'the TLS versions or ciphers of this listener are not known to OpenSSL');
   return context;
+}
+
+function tryContext(options: SecureContextOptions, problem: string): void {
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    // OpenSSL's reason ("bad decrypt", "no start line") quotes nothing of the file.
+    const reason = error instanceof Error ? /([^:]+)$/.exec(error.message)?.[1]?.trim() : undefined;
+    throw fail('invalidConfig', reason === undefined ? problem : `${problem} (${reason})`, { cause: error });
+  }
 }
 
 async function readPem(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw fail('invalidConfig', `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw fail('invalidConfig', `cannot read ${path} (${code}): check the path and who may read it`);
   }
 }

@@ -28,7 +28,8 @@ export const echo: Handler = {
   handle: (request) => {
     const { verb, method, path, body = null, token = null, query, namespace, address } = request;
     const raw = request.rawBody === undefined ? null : Buffer.from(request.rawBody).toString('latin1');
-    const data = { verb, method, path, body, raw, token, query, namespace, address, wrapTtl: request.wrapTtl };
+    const peer = request.peer?.subject ?? null;
+    const data = { peer, verb, method, path, body, raw, token, query, namespace, address, wrapTtl: request.wrapTtl };
     return outcomeOf(request, { reply: { status: 200, data } });
   },
 };
@@ -93,16 +94,28 @@ export class RawClient {
       const taken = this.#take();
       if (taken !== undefined) return taken;
       if (this.socket.destroyed || this.socket.readableEnded) return undefined;
-      await Promise.race([once(this.socket, 'data'), once(this.socket, 'close'), once(this.socket, 'end')]);
+      await this.#change();
     }
   }
 
   async closed(): Promise<void> {
-    if (!this.socket.destroyed) await once(this.socket, 'close');
+    while (!this.socket.closed) await this.#change();
   }
 
   end(): void {
     this.socket.destroy();
+  }
+
+  /** Not `events.once`: that one rejects on a reset. */
+  async #change(): Promise<void> {
+    const events = ['data', 'end', 'close'];
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        for (const event of events) this.socket.off(event, done);
+        resolve();
+      };
+      for (const event of events) this.socket.on(event, done);
+    });
   }
 
   #take(): RawReply | undefined {
