@@ -24,6 +24,8 @@ export async function runFile(root: string, file: string, seconds: number): Prom
   const child = spawn(process.execPath, [...options, `--test-reporter-destination=${events}`, file], {
     cwd: root,
     detached: true,
+    // Set where this runs below `node --test`, and would make the file report there.
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const { end, output } = await outlast(child, seconds);

@@ -1,7 +1,7 @@
 /** The kinds of values that configuration keys take. */
 import { isAbsolute } from 'node:path';
 import { durationMs, formatShortDuration } from '../lib/duration.ts';
-import { isBody, type Value } from '../lib/hcl/index.ts';
+import { isBody, type Value } from '../lib/hcl/ast.ts';
 import { Secret } from '../lib/secret.ts';
 import { parseAddress, parseNetwork, parseUrl, formatAddress, type Address } from './address.ts';
 import { Mismatch, type Key } from './schema.ts';
@@ -21,6 +21,7 @@ interface Maker<T> {
 interface Kind<T> {
   readonly type: string;
   readonly parse: (raw: Value) => T;
+  readonly warn?: (raw: Value) => string | undefined;
   /** How the reference shows a default. */
   readonly show?: (value: T) => string;
 }
@@ -37,6 +38,7 @@ function maker<T>(kind: Kind<T>): Maker<T> {
     fallback: options.default,
     shown: options.default === undefined ? undefined : (kind.show ?? String)(options.default),
     parse: kind.parse,
+    warn: kind.warn,
     variable: options.env,
     flag: options.flag ?? false,
   });
@@ -167,18 +169,20 @@ function toKeySource(raw: Value): KeySource {
   return { from: 'variable', variable };
 }
 
+function pick<V extends string>(values: readonly V[], raw: Value): V {
+  const found = values.find((value) => typeof raw === 'string' && value === raw.toLowerCase());
+  if (found === undefined) throw new Mismatch(choice(values));
+  return found;
+}
+
+/** `"a", "b" or "c"` */
+function choice(values: readonly string[]): string {
+  const names = values.map(quoted);
+  return names.length === 1 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+}
+
 function oneOf<const V extends string>(values: readonly V[]): Maker<V> {
-  const names = values.map((value) => `"${value}"`);
-  const type = names.length === 1 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-  return maker<V>({
-    type,
-    parse: (raw) => {
-      const found = values.find((value) => typeof raw === 'string' && value === raw.toLowerCase());
-      if (found === undefined) throw new Mismatch(type);
-      return found;
-    },
-    show: quoted,
-  });
+  return maker<V>({ type: choice(values), parse: (raw) => pick(values, raw), show: quoted });
 }
 
 /**
@@ -193,6 +197,16 @@ function limit(help: string, standard: number): Key<number> {
   };
   return maker<number>({ type: 'a limit', parse, show: showBytes })(help, { default: standard });
 }
+
+/** TLS below 1.2 is never spoken: an older minimum, as in files from long ago, is raised. */
+const outdated: ReadonlySet<Value> = new Set(['tls10', 'tls11']);
+const tlsVersions = ['tls12', 'tls13'] as const;
+const tlsMinimum = maker<(typeof tlsVersions)[number]>({
+  type: choice(tlsVersions),
+  parse: (raw) => (outdated.has(raw) ? 'tls12' : pick(tlsVersions, raw)),
+  warn: (raw) => (outdated.has(raw) ? 'raised to "tls12"' : undefined),
+  show: quoted,
+});
 
 function quoted(value: string): string {
   return `"${value}"`;
@@ -235,6 +249,8 @@ export const key = {
   owner: maker<string | number>({ type: 'a name or a numeric id', parse: toOwner }),
   command: maker<readonly string[]>({ type: 'a command', parse: toCommand }),
   keySource: maker<KeySource>({ type: 'a key', parse: toKeySource }),
+  tlsMinimum,
+  tlsMaximum: oneOf(tlsVersions),
   oneOf,
   limit,
 } as const;

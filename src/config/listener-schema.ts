@@ -14,8 +14,10 @@ export const tlsKeys = {
     default: false,
   }),
   tls_disable_client_certs: key.boolean('Do not ask clients for a certificate.', { default: false }),
-  tls_min_version: key.oneOf(['tls12', 'tls13'])('Oldest TLS version.', { default: 'tls12' }),
-  tls_max_version: key.oneOf(['tls12', 'tls13'])('Newest TLS version.', { default: 'tls13' }),
+  tls_min_version: key.tlsMinimum('Oldest TLS version; `tls10` and `tls11` are raised to `tls12`.', {
+    default: 'tls12',
+  }),
+  tls_max_version: key.tlsMaximum('Newest TLS version.', { default: 'tls13' }),
   tls_cipher_suites: key.list('Cipher suites of TLS 1.2, by their IANA names; empty leaves the choice to Node.', {
     default: [],
   }),

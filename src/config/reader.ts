@@ -1,15 +1,7 @@
 /** Reads documents by a schema. Collects every problem before it fails, so that one start shows them all. */
 import { fail } from '../errors.ts';
-import {
-  blocksOf,
-  formatPosition,
-  HclError,
-  labelled,
-  type Block,
-  type Body,
-  type Position,
-} from '../lib/hcl/index.ts';
-import type { Value } from '../lib/hcl/index.ts';
+import { blocksOf, formatPosition, HclError, labelled, type Block, type Body, type Position } from '../lib/hcl/ast.ts';
+import type { Value } from '../lib/hcl/ast.ts';
 import { didYouMean } from '../lib/suggest.ts';
 import {
   Mismatch,
@@ -111,6 +103,8 @@ export class Reader {
   }
 
   #parse(place: Position | string, name: string, key: Key<unknown>, raw: Value): unknown {
+    const warning = key.warn?.(raw);
+    if (warning !== undefined) this.warn(place, `\`${name}\` is ${warning}`);
     try {
       return key.parse(raw);
     } catch (error) {

@@ -13,6 +13,8 @@ export interface Key<T> {
   readonly shown: string | undefined;
   /** Throws Mismatch. Text from the environment and from flags comes as a string. */
   readonly parse: (raw: Value) => T;
+  /** What to warn of, though the value is taken. */
+  readonly warn: ((raw: Value) => string | undefined) | undefined;
   /** Read from `LOCKSTEP_<variable>` or else `VAULT_<variable>`, which win over files. */
   readonly variable: string | undefined;
   /** Can be given on the command line, which wins over everything. */

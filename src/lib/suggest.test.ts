@@ -11,6 +11,7 @@ test('finds what was probably meant', () => {
   assert.equal(suggest('TLS_DISABLE', keys), 'tls_disable');
   assert.equal(suggest('adress', keys), 'address');
   assert.equal(suggest('iu', keys), 'ui');
+  assert.equal(suggest('addr', ['listener', 'address_and_port']), 'address_and_port');
   assert.equal(didYouMean('api_adr', keys), ': did you mean `api_addr`?');
 });
 

@@ -1,14 +1,18 @@
 /** Longer names are not compared: the work grows with the square of the length. */
 const longestName = 64;
 
-/** The candidate that `name` was probably meant to be, or undefined when none is near. Case and `-`/`_` count little. */
+/**
+ * The candidate that `name` was probably meant to be: the nearest one, or else one that begins with it; undefined when
+ * there is none. Case and `-` for `_` do not count.
+ */
 export function suggest(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length === 0 || name.length > longestName) return undefined;
   const wanted = fold(name);
+  const names = [...candidates];
   // One slip in a short name, up to a third of a long one.
   let nearest = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   let found: string | undefined;
-  for (const candidate of candidates) {
+  for (const candidate of names) {
     if (candidate === name || Math.abs(candidate.length - name.length) >= nearest) continue;
     const distance = editDistance(wanted, fold(candidate));
     if (distance < nearest) {
@@ -16,7 +20,7 @@ export function suggest(name: string, candidates: Iterable<string>): string | un
       found = candidate;
     }
   }
-  return found;
+  return found ?? (wanted.length < 4 ? undefined : names.find((candidate) => fold(candidate).startsWith(wanted)));
 }
 
 /** `: did you mean \`tls_cert_file\`?`, or an empty string; to end a message about an unknown name with. */

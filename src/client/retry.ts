@@ -1,0 +1,31 @@
+import { ApiError } from './api-error.ts';
+import { ConnectionError } from './connection-error.ts';
+
+/** Milliseconds. A try waits a random time below `base * 2^tries`, at most `cap` ("full jitter"). */
+const base = 100;
+const cap = 5_000;
+/** A server that asks for more patience than this is reported instead of waited for. */
+const longestRetryAfter = 30_000;
+
+/** May the request be made twice? Reads may; a write may only when the server surely did nothing with it. */
+export type Replay = 'safe' | 'unsafe';
+
+/**
+ * Milliseconds to wait before the next try, or undefined when trying again cannot help or could do the work twice.
+ * `tries` counts those already made. `random` is in [0, 1).
+ */
+export function retryDelay(error: unknown, tries: number, replay: Replay, random: () => number): number | undefined {
+  if (!isRetryable(error, replay)) return undefined;
+  const jitter = random() * Math.min(cap, base * 2 ** Math.min(tries, 10));
+  const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+  if (asked === undefined) return jitter;
+  return asked > longestRetryAfter ? undefined : asked + jitter;
+}
+
+function isRetryable(error: unknown, replay: Replay): boolean {
+  if (error instanceof ConnectionError) return error.transient && (replay === 'safe' || !error.sent);
+  if (!(error instanceof ApiError)) return false;
+  // The node did nothing yet: it has not reached the index (412), or is too busy (429).
+  if (error.status === 412 || error.status === 429) return true;
+  return error.status >= 500 && error.status !== 501 && replay === 'safe';
+}

@@ -1,0 +1,40 @@
+/** What a client needs to know; made by the loader of `src/config/client.ts` or by a configuration file, then frozen. */
+
+export interface TlsSettings {
+  /** A PEM file of one or more CA certificates; replaces the built-in ones. Wins over `caPath`. */
+  readonly caCert?: string | undefined;
+  /** A folder whose files are PEM CA certificates; replaces the built-in ones. */
+  readonly caPath?: string | undefined;
+  readonly clientCert?: string | undefined;
+  readonly clientKey?: string | undefined;
+  /** The name expected in the server's certificate and sent as SNI; default: the host of the address. */
+  readonly serverName?: string | undefined;
+  readonly skipVerify?: boolean | undefined;
+}
+
+export interface ClientSettings {
+  /** `https://host:port`, `http://host:port` or `unix:///path/to/socket`. A path before `/v1` is kept. */
+  readonly address: string;
+  readonly token?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly tls?: TlsSettings | undefined;
+  /** Asks for every reply to be wrapped, with this time to live (`60s`). */
+  readonly wrapTtl?: string | undefined;
+  /** Further request headers. Names that begin with `x-vault-` are refused. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Milliseconds for a call with all its retries; default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Tries after the first; default 2. */
+  readonly maxRetries?: number | undefined;
+  /** Bytes; a longer reply is refused. Default 64 MiB. */
+  readonly maxResponseBytes?: number | undefined;
+  /** Sends the newest index seen with every request, so that a client never reads behind its own writes. Default false. */
+  readonly readYourWrites?: boolean | undefined;
+}
+
+export const clientDefaults = Object.freeze({
+  address: 'https://127.0.0.1:8200',
+  timeoutMs: 60_000,
+  maxRetries: 2,
+  maxResponseBytes: 64 * 1024 * 1024,
+});

@@ -1,0 +1,175 @@
+import {
+  Agent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { ConnectionError, explainConnection } from './connection-error.ts';
+import { clientDefaults, type ClientSettings } from './settings.ts';
+
+export interface WireRequest {
+  readonly method: string;
+  /** Path and query as sent: `/v1/secret/data/a?version=1`. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly body?: string | undefined;
+}
+
+export interface WireReply {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+type Connector = (options: RequestOptions, reply: (message: IncomingMessage) => void) => ClientRequest;
+interface Connection {
+  readonly connect: Connector;
+  readonly agent: Agent;
+}
+
+const unknownCaCodes = new Set([
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+]);
+
+/** One address: keeps its connections open and turns what goes wrong on them into `ConnectionError`s. */
+export class Transport {
+  readonly #settings: ClientSettings;
+  readonly #target: RequestOptions;
+  readonly #secure: boolean;
+  #connection: Promise<Connection> | undefined;
+
+  constructor(settings: ClientSettings) {
+    this.#settings = settings;
+    const parsed = parseAddress(settings.address);
+    this.#target = parsed.target;
+    this.#secure = parsed.secure;
+  }
+
+  /** Rejects with `ConnectionError`, or with the signal's reason. */
+  async send(request: WireRequest, signal: AbortSignal): Promise<WireReply> {
+    this.#connection ??= this.#open(false);
+    try {
+      return await this.#exchange(await this.#connection, request, signal);
+    } catch (error) {
+      const tls = this.#settings.tls ?? {};
+      const named = tls.caCert !== undefined || tls.caPath !== undefined;
+      if (named || !(error instanceof ConnectionError) || !unknownCaCodes.has(error.code)) throw error;
+    }
+    // The CAs of the machine are read only when the built-in ones do not do: it costs more than the request.
+    this.#connection = this.#open(true);
+    return this.#exchange(await this.#connection, request, signal);
+  }
+
+  /** Cuts all connections. */
+  close(): void {
+    void this.#connection?.then(({ agent }) => agent.destroy());
+    this.#connection = undefined;
+  }
+
+  async #open(systemCa: boolean): Promise<Connection> {
+    const pool = { keepAlive: true, maxFreeSockets: 16, scheduling: 'lifo' } as const;
+    if (!this.#secure) return { connect: httpRequest, agent: new Agent(pool) };
+    const [https, { tlsOptions }] = await Promise.all([import('node:https'), import('./tls.ts')]);
+    const options = tlsOptions(this.#settings.tls ?? {}, systemCa);
+    try {
+      return { connect: https.request, agent: new https.Agent({ ...pool, ...options }) };
+    } catch (error) {
+      throw explainConnection(error, this.#settings.address, false);
+    }
+  }
+
+  #exchange(connection: Connection, request: WireRequest, signal: AbortSignal): Promise<WireReply> {
+    const { promise, resolve, reject } = Promise.withResolvers<WireReply>();
+    const limit = this.#settings.maxResponseBytes ?? clientDefaults.maxResponseBytes;
+    let sent = false;
+    const refuse = (error: unknown): void => {
+      reject(signal.aborted ? signal.reason : explainConnection(error, this.#settings.address, sent));
+    };
+    let outgoing: ClientRequest;
+    try {
+      outgoing = connection.connect(
+        {
+          ...this.#target,
+          method: request.method,
+          path: request.target,
+          headers: withLength(request),
+          agent: connection.agent,
+          signal,
+        },
+        (message) => {
+          collect(message, limit, this.#settings.address).then(resolve, refuse);
+        },
+      );
+    } catch (error) {
+      refuse(error);
+      return promise;
+    }
+    outgoing.on('socket', (socket) => {
+      // Before the handshake is over nothing of the request has left; a kept connection has it behind itself.
+      if (outgoing.reusedSocket || !socket.connecting) sent = true;
+      else socket.once(this.#secure ? 'secureConnect' : 'connect', () => (sent = true));
+    });
+    outgoing.on('error', refuse);
+    outgoing.end(request.body);
+    return promise;
+  }
+}
+
+function withLength({ headers, body }: WireRequest): Record<string, string | string[]> {
+  const copy: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) copy[name] = typeof value === 'string' ? value : [...value];
+  if (body !== undefined) copy['content-length'] = String(Buffer.byteLength(body));
+  return copy;
+}
+
+async function collect(message: IncomingMessage, limit: number, address: string): Promise<WireReply> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) {
+      message.destroy();
+      throw new ConnectionError(`${address}: the answer is longer than ${limit} bytes`, {
+        code: 'TOO_LARGE',
+        transient: false,
+        sent: true,
+      });
+    }
+    chunks.push(chunk);
+  }
+  return { status: message.statusCode ?? 0, headers: message.headers, body: Buffer.concat(chunks).toString('utf8') };
+}
+
+/** Throws `ConnectionError` (code `ADDRESS`) for what is no address. */
+export function parseAddress(address: string): {
+  target: RequestOptions;
+  secure: boolean;
+  origin: string;
+  prefix: string;
+} {
+  if (address.startsWith('unix://')) {
+    const socketPath = address.slice('unix://'.length);
+    if (!socketPath.startsWith('/')) throw badAddress(address, 'a socket address is unix:///path/to/socket');
+    return { target: { socketPath, host: 'localhost' }, secure: false, origin: 'http://localhost', prefix: '' };
+  }
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined) throw badAddress(address, 'an address is like https://host:8200 or unix:///path/to/socket');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw badAddress(address, `the scheme ${url.protocol}// is not supported: use https://, http:// or unix://`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw badAddress(`${url.protocol}//${url.host}`, 'an address must not carry a user or a password');
+  }
+  const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const target = { host, ...(url.port === '' ? {} : { port: url.port }) };
+  return { target, secure, origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') };
+}
+
+function badAddress(address: string, why: string): ConnectionError {
+  return new ConnectionError(`${address}: ${why}`, { code: 'ADDRESS', transient: false, sent: false });
+}

@@ -1,0 +1,141 @@
+/** `lockstep server`: reads the configuration, serves until it is told to end. */
+import { parseArgs } from 'node:util';
+import { loadServerConfig, type ServerConfig } from '../config/server.ts';
+import { fail, isLockstepError } from '../errors.ts';
+import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
+import { compose } from './compose.ts';
+import { developmentBanner, initializeDevelopment } from './development.ts';
+import { listenerSettings } from './from-config.ts';
+import { serve, type Serving } from './http.ts';
+
+const USAGE = `Usage: lockstep server [options]
+
+  Starts a node. It serves once it is initialised and unsealed.
+
+      $ lockstep server -config=/etc/lockstep/hub.hcl
+      $ lockstep server -dev
+
+Options:
+
+  -config=<path>                  A file, or a directory of .hcl and .json files. May be given several times.
+  -dev                            In memory, initialised and unsealed; for development only.
+  -dev-root-token-id=<token>      The root token of -dev. Also VAULT_DEV_ROOT_TOKEN_ID.
+  -dev-listen-address=<address>   Where -dev listens; 127.0.0.1:8200 if not given.
+  -log-level=<level>              trace, debug, info, warn or error.
+  -log-format=<format>            standard or json.
+`;
+
+const OPTIONS = {
+  config: { type: 'string', multiple: true },
+  dev: { type: 'boolean' },
+  'dev-root-token-id': { type: 'string' },
+  'dev-listen-address': { type: 'string' },
+  'log-level': { type: 'string' },
+  'log-format': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** `-flag` is `--flag`, as Vault's commands have it. */
+const doubled = (arg: string): string => (/^-[a-z]{2}/.test(arg) ? `-${arg}` : arg);
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: argv.map(doubled), options: OPTIONS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw fail('invalidConfig', error instanceof Error ? error.message : 'the arguments are not valid');
+  }
+}
+
+function configOf(values: ReturnType<typeof parse>): ServerConfig {
+  const given = {
+    log_level: values['log-level'],
+    log_format: values['log-format'],
+    dev: values.dev ?? values['dev-root-token-id'] !== undefined,
+    dev_root_token_id: values['dev-root-token-id'],
+    dev_listen_address: values['dev-listen-address'],
+  };
+  const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const files = values.config ?? [];
+  if (files.length === 0 && !given.dev) {
+    throw fail('invalidConfig', 'Must specify at least one config path using -config, or -dev');
+  }
+  return loadServerConfig({ files, flags });
+}
+
+const TICK_MS = 1_000;
+
+/** Does what is due, about once a second, never twice at once. */
+function keepTime(tick: () => Promise<void>, log: Logger): Disposable {
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    tick()
+      .catch((error: unknown) => {
+        log.error('background work failed', { error: error instanceof Error ? error.message : 'unknown' });
+      })
+      .finally(() => {
+        busy = false;
+      });
+  }, TICK_MS);
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+    },
+  };
+}
+
+function ending(serving: Serving, log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('SIGHUP', () => {
+      void serving.reload();
+    });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        log.info('shutting down', { signal });
+        resolve();
+      });
+    }
+  });
+}
+
+async function start(config: ServerConfig, log: Logger): Promise<void> {
+  for (const warning of config.warnings) log.warn(warning);
+  await using composed = await compose(config, log);
+  const { node } = composed;
+  const serving = await serve({ handler: node, listeners: config.listener.map(listenerSettings), log });
+  const [address = ''] = serving.addresses;
+  process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);
+  await node.start(AbortSignal.timeout(60_000));
+  if (config.dev !== undefined) {
+    process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), address));
+  }
+  using _time = keepTime(() => node.tick(), log);
+  await ending(serving, log);
+  await serving.close();
+}
+
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    const values = parse(argv);
+    if (values.help === true) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    const config = configOf(values);
+    const log = createLogger({
+      level: config.log_level as LogLevel,
+      format: config.log_format === 'json' ? 'json' : 'standard',
+      write: (line) => {
+        process.stderr.write(line);
+      },
+      now: Date.now,
+    });
+    await start(config, log);
+    return 0;
+  } catch (error) {
+    if (!isLockstepError(error)) throw error;
+    process.stderr.write(`error starting the server: ${error.message}\n`);
+    return 1;
+  }
+}

@@ -1,0 +1,84 @@
+/** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
+import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
+import { Node } from '../core/node.ts';
+import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
+import type { Logger } from '../lib/log.ts';
+import { registry } from '../registry.ts';
+import { SealLifecycle } from '../seal/lifecycle.ts';
+import type { Seal } from '../seal/seal.ts';
+import type { Store } from '../storage/store.ts';
+import { system, systemPaths } from '../sys/system.ts';
+
+const BUILD_DATE = '2026-11-23T00:00:00Z';
+
+export interface Composed extends AsyncDisposable {
+  readonly node: Node;
+  readonly store: Store;
+}
+
+async function openStore(config: StorageConfig): Promise<Store> {
+  if (config.type === 'inmem') {
+    const { openMemoryStore } = await import('../storage/memory/open.ts');
+    return openMemoryStore();
+  }
+  const { openLmdbStore } = await import('../storage/lmdb/open.ts');
+  return openLmdbStore({ path: config.path });
+}
+
+const keySource = ({ key }: StaticKey): string => (key.from === 'file' ? `file://${key.path}` : key.value.expose());
+
+async function openSeal(config: SealConfig, storage: StorageConfig): Promise<Seal> {
+  if (config.type === 'shamir') {
+    const { shamirSeal } = await import('../seal/shamir/seal.ts');
+    return shamirSeal();
+  }
+  const { openStaticSeal } = await import('../seal/static/seal.ts');
+  const { current, previous } = config;
+  return openStaticSeal(
+    {
+      current_key_id: current.id,
+      current_key: keySource(current),
+      ...(previous === undefined ? {} : { previous_key_id: previous.id, previous_key: keySource(previous) }),
+    },
+    // Variables are read by the configuration already.
+    { env: () => undefined, ...(storage.type === 'lmdb' ? { dataDirectory: storage.path } : {}) },
+  );
+}
+
+function settingsOf(config: ServerConfig): CoreSettings {
+  return {
+    ...DEFAULT_SETTINGS,
+    defaultLeaseTtl: config.default_lease_ttl,
+    maxLeaseTtl: config.max_lease_ttl,
+    clusterName: config.cluster_name ?? 'lockstep',
+    storageType: config.storage.type,
+    region: config.region?.name,
+  };
+}
+
+export async function compose(config: ServerConfig, log: Logger): Promise<Composed> {
+  const seal = await openSeal(config.seal, config.storage);
+  const store = await openStore(config.storage);
+  const lifecycle = new SealLifecycle({
+    raw: store,
+    seal,
+    about: { version: API_VERSION, buildDate: BUILD_DATE, storageType: config.storage.type },
+    warn: (message) => {
+      log.warn(message);
+    },
+    now: Date.now,
+  });
+  const node = new Node({
+    ...{ lifecycle, registry, system, systemPaths, log },
+    settings: settingsOf(config),
+    now: Date.now,
+    audit: () => ({ request: () => undefined, response: () => undefined }),
+  });
+  return {
+    ...{ node, store },
+    [Symbol.asyncDispose]: async () => {
+      await node[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** From the configuration's listeners to what the HTTP server is told. */
+import type { Listener } from '../config/server.ts';
+import { groupId, userId } from '../lib/system-account.ts';
+import type { Limits, ListenerSettings, TlsSettings, TlsVersion } from './listener.ts';
+
+const seconds = (value: number): number => value * 1000;
+const TLS_VERSIONS: Readonly<Record<'tls12' | 'tls13', TlsVersion>> = { tls12: 'TLSv1.2', tls13: 'TLSv1.3' };
+
+function limits(listener: Listener): Partial<Limits> {
+  return {
+    maxBody: listener.max_request_size,
+    maxJsonDepth: listener.max_json_depth,
+    maxJsonString: listener.max_json_string_value_length,
+    maxJsonKeys: listener.max_json_object_entry_count,
+    maxJsonElements: listener.max_json_array_element_count,
+    headerTimeout: seconds(listener.http_read_header_timeout),
+    readTimeout: seconds(listener.http_read_timeout),
+    idleTimeout: seconds(listener.http_idle_timeout),
+    maxDuration: seconds(listener.max_request_duration),
+  };
+}
+
+type Tcp = Extract<Listener, { type: 'tcp' }>;
+
+function clientCert(listener: Tcp): TlsSettings['clientCert'] {
+  if (listener.tls_disable_client_certs) return 'off';
+  return listener.tls_require_and_verify_client_cert ? 'required' : 'optional';
+}
+
+function tls(listener: Tcp): TlsSettings | undefined {
+  const { tls_cert_file: certFile, tls_key_file: keyFile, tls_client_ca_file: clientCaFile } = listener;
+  if (listener.tls_disable || certFile === undefined || keyFile === undefined) return undefined;
+  const ciphers = listener.tls_cipher_suites.join(':');
+  return {
+    certFile,
+    keyFile,
+    minVersion: TLS_VERSIONS[listener.tls_min_version],
+    maxVersion: TLS_VERSIONS[listener.tls_max_version],
+    ...(ciphers === '' ? {} : { ciphers }),
+    ...(clientCaFile === undefined ? {} : { clientCaFile, clientCert: clientCert(listener) ?? 'optional' }),
+  };
+}
+
+export function listenerSettings(listener: Listener): ListenerSettings {
+  const common = {
+    limits: limits(listener),
+    unauthenticatedMetrics: listener.telemetry.unauthenticated_metrics_access,
+  };
+  if (listener.type === 'unix') {
+    const { address: path, socket_mode: mode, socket_user: user, socket_group: group } = listener;
+    return {
+      ...{ kind: 'unix', path, mode, ...common },
+      ...(user === undefined ? {} : { user: userId(user) }),
+      ...(group === undefined ? {} : { group: groupId(group) }),
+    };
+  }
+  const { host, port } = listener.address;
+  const secured = tls(listener);
+  const authorized = listener.x_forwarded_for_authorized_addrs;
+  return {
+    ...{ kind: 'tcp', host, port, ...common },
+    ...(secured === undefined ? {} : { tls: secured }),
+    ...(authorized.length === 0
+      ? {}
+      : {
+          forwardedFor: {
+            authorized,
+            hopSkips: listener.x_forwarded_for_hop_skips,
+            rejectNotPresent: listener.x_forwarded_for_reject_not_present,
+            rejectNotAuthorized: listener.x_forwarded_for_reject_not_authorized,
+          },
+        }),
+  };
+}

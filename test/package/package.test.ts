@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+const root = join(import.meta.dirname, '../..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  version: string;
+  devDependencies: Record<string, string>;
+};
+
+describe('the installed package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-package-'));
+  const installed = join(folder, 'node_modules/lockstep');
+  after(() => rmSync(folder, { recursive: true }));
+
+  before(() => {
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root, stdio: 'pipe' });
+    const [tarball = ''] = globSync('lockstep-*.tgz', { cwd: folder });
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+    const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline', '--ignore-scripts'];
+    execFileSync('npm', ['install', ...quiet, join(folder, tarball)], { cwd: folder, stdio: 'pipe' });
+  });
+
+  function lockstep(args: readonly string[], environment: NodeJS.ProcessEnv = {}): SpawnSyncReturns<string> {
+    const path = `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`;
+    const env = { HOME: folder, PATH: path, ...environment };
+    return spawnSync(join(folder, 'node_modules/.bin/lockstep'), args, { cwd: folder, encoding: 'utf8', env });
+  }
+
+  test('runs from the link that npm makes', () => {
+    const { status, stdout, stderr } = lockstep(['version']);
+    assert.deepEqual([status, stdout, stderr], [0, `Lockstep v${manifest.version}\n`, '']);
+  });
+
+  test('holds compiled code, its licence and its locked dependencies, and nothing else', () => {
+    const files = globSync('**/*', { cwd: installed }).filter((file) => !file.startsWith('node_modules'));
+    const tops = new Set(files.map((file) => file.replace(/\/.*/, '')));
+    assert.deepEqual([...tops].sort(), [
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'npm-shrinkwrap.json', 'package.json'],
+    ]);
+    const strangers = files.filter((file) => /\.ts$|\.test\.|testing|conformance/.test(file));
+    assert.deepEqual(strangers, []);
+    assert.ok(!readFileSync(join(installed, 'npm-shrinkwrap.json'), 'utf8').includes('"resolved"'));
+  });
+
+  test('brings no development dependency', () => {
+    const brought = Object.keys(manifest.devDependencies).filter((name) =>
+      existsSync(join(folder, 'node_modules', name)),
+    );
+    assert.deepEqual(brought, []);
+  });
+
+  test('loads nothing that NODE_OPTIONS names', () => {
+    const witness = join(folder, 'witness');
+    const script = join(folder, 'planted.cjs');
+    writeFileSync(script, `require('node:fs').writeFileSync(${JSON.stringify(witness)}, '')`);
+    const { status } = lockstep(['version'], { NODE_OPTIONS: `--require=${script}` });
+    assert.deepEqual([status, existsSync(witness)], [0, false]);
+  });
+
+  test('says what it needs where Node is too old', () => {
+    const bin = join(folder, 'old');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'node'), '#!/bin/sh\necho v22.9.0\n');
+    chmodSync(join(bin, 'node'), 0o755);
+    const { status, stderr } = lockstep(['version'], { PATH: `${bin}${delimiter}/usr/bin${delimiter}/bin` });
+    assert.deepEqual([status, stderr], [1, 'lockstep: needs Node 24 or later on the PATH, found: v22.9.0\n']);
+  });
+
+  test('keeps compiled code in a folder of its user alone', () => {
+    const { status } = lockstep(['version']);
+    assert.equal(status, 0);
+    assert.ok(existsSync(join(folder, '.cache/lockstep/compiled')));
+  });
+});
