@@ -1,4 +1,5 @@
 /** Every built-in plug-in, one line each. Adding one is a folder and a line here. */
+import { approle } from './auth/approle/index.ts';
 import type { PluginRegistry } from './core/registry-contract.ts';
 import { cubbyhole } from './engines/cubbyhole/index.ts';
 import { kv } from './engines/kv/index.ts';
@@ -8,5 +9,7 @@ export const registry: PluginRegistry = {
     cubbyhole,
     kv,
   },
-  auth: {},
+  auth: {
+    approle,
+  },
 };

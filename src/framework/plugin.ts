@@ -44,10 +44,11 @@ export interface Plugin<Mount> {
   /** Auth methods: may this token be renewed, and by how much. Throws when its role is gone. Absent: as first granted. */
   readonly renewLogin?: (mount: Mount, internal: JsonObject, call: Call) => Grant | undefined;
   /**
-   * The logical path below the mount that a storage key of the shared compartment belongs to, for filters and purges
+   * The logical path below the mount that a record of the shared compartment belongs to, for filters and purges
    * (`metadata/apps/eu/db` -> `apps/eu/db`). undefined: the mount's own configuration, which goes with any part of it.
+   * `value` is absent for a deletion: what cannot be told then must name nothing in its key.
    */
-  readonly logicalPath?: (key: string) => string | undefined;
+  readonly logicalPath?: (key: string, value: Uint8Array | undefined) => string | undefined;
 }
 
 /** A plug-in with its mount type erased, as the registry keeps it. */

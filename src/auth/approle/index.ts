@@ -1,0 +1,28 @@
+/** AppRole: machines log in with a role-id and a secret-id. */
+import { fail } from '../../errors.ts';
+import { plugin, type AnyPlugin } from '../../framework/plugin.ts';
+import { grantOf } from '../token-fields.ts';
+import { loginPaths } from './path-login.ts';
+import { rolePaths } from './path-role.ts';
+import { secretIdPaths } from './path-secret-id.ts';
+import { readRole, roleOfIndex, rolesPrefix, type AppRole } from './role.ts';
+
+export const approle: AnyPlugin = plugin<AppRole>({
+  type: 'approle',
+  help: 'Machines log in with a role-id and a secret-id.',
+  open: (view) => ({ view }),
+  paths: () => [...loginPaths, ...rolePaths, ...secretIdPaths],
+  renewLogin: ({ view }, internal) => {
+    const name = internal['role'];
+    const role = typeof name === 'string' ? readRole(view.shared, name) : undefined;
+    if (role === undefined) throw fail('badRequest', 'the role of this token is gone: log in again');
+    return grantOf(role.token, { displayName: '' });
+  },
+  logicalPath: (key, value) => {
+    if (key.startsWith(rolesPrefix)) return key;
+    const indexed = roleOfIndex(key, value);
+    if (indexed !== undefined) return `${rolesPrefix}${indexed}`;
+    const [, role] = /^(?:secret-id|accessor)\/([^/]+)\//.exec(key) ?? [];
+    return role === undefined ? undefined : `${rolesPrefix}${role}`;
+  },
+});

@@ -1,0 +1,86 @@
+/** `login`: a role-id and a secret-id for a token. */
+import { fail } from '../../errors.ts';
+import { field } from '../../framework/field.ts';
+import { pathsOf } from '../../framework/path.ts';
+import type { Grant, Reply } from '../../framework/reply.ts';
+import { inCidrs } from '../../lib/cidr.ts';
+import { grantOf } from '../token-fields.ts';
+import { roleByRoleId, type AppRole, type Role } from './role.ts';
+import { belongsElsewhere, consume, findSecretId, isExpired, type SecretId } from './secret-id.ts';
+
+const at = pathsOf<AppRole>();
+
+/** One answer for all that is wrong with credentials: it tells nobody which half was right. */
+const invalid = () => fail('badRequest', 'invalid role or secret ID');
+
+function checkAddress(blocks: readonly string[], address: string): void {
+  if (blocks.length > 0 && !inCidrs(blocks, address)) {
+    throw fail(
+      'badRequest',
+      `source address "${address}" unauthorized through CIDR restrictions on the role or secret ID`,
+    );
+  }
+}
+
+/** Without `bind_secret_id` the role-id alone logs in, from the addresses that the role names. */
+async function provenBy(
+  mount: AppRole,
+  role: Role,
+  secretId: string | undefined,
+  who: { address: string; now: number },
+) {
+  if (!role.bindSecretId) {
+    if (role.secretIdBoundCidrs.length === 0) throw invalid();
+    checkAddress(role.secretIdBoundCidrs, who.address);
+    return undefined;
+  }
+  if (secretId === undefined || secretId === '') throw fail('badRequest', 'missing secret_id');
+  const found = findSecretId(mount.view, role.name, secretId);
+  if (found === undefined) {
+    if (belongsElsewhere(mount.view, secretId)) {
+      throw fail('elsewhere', 'this secret_id has a use limit, so the region that issued it must take the login');
+    }
+    throw invalid();
+  }
+  if (isExpired(found.record, who.now)) throw invalid();
+  checkAddress(found.record.cidrList, who.address);
+  checkAddress(role.secretIdBoundCidrs, who.address);
+  if (!(await consume(mount, found, who.now))) throw invalid();
+  return found.record;
+}
+
+function grant(role: Role, proof: SecretId | undefined): Grant {
+  return grantOf(role.token, {
+    displayName: '',
+    metadata: { role_name: role.name, ...proof?.metadata },
+    alias: { name: role.roleId },
+    internal: { role: role.name },
+    ...(proof === undefined || proof.tokenBoundCidrs.length === 0 ? {} : { boundCidrs: proof.tokenBoundCidrs }),
+  });
+}
+
+const login = at('login', {
+  help: 'Logs in with a role-id and a secret-id.',
+  access: 'open',
+  fields: {
+    role_id: field.string('The role-id.'),
+    secret_id: field.secret('The secret-id, unless the role does without.'),
+  },
+  operations: {
+    update: {
+      summary: 'Log in',
+      writes: 'local',
+      replies: { 200: 'empty' },
+      run: async (mount, values, call): Promise<Reply> => {
+        if (values.role_id === undefined || values.role_id === '') throw fail('badRequest', 'missing role_id');
+        const role = roleByRoleId(mount.view, values.role_id);
+        if (role === undefined) throw invalid();
+        const who = { address: call.client.address, now: call.now };
+        const proof = await provenBy(mount, role, values.secret_id, who);
+        return { status: 200, grant: grant(role, proof) };
+      },
+    },
+  },
+});
+
+export const loginPaths = [login];

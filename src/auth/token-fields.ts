@@ -1,0 +1,96 @@
+/** The `token_…` parameters that every auth role has (Vault's tokenutil), and the grant that they make. */
+import { fail } from '../errors.ts';
+import { field, type JsonObject, type Values } from '../framework/field.ts';
+import type { Grant } from '../framework/reply.ts';
+import { parseCidrs } from '../lib/cidr.ts';
+
+export const tokenFields = {
+  token_bound_cidrs: field.list('Where tokens can be used from.'),
+  token_explicit_max_ttl: field.duration('Longest life of tokens, whatever is renewed.'),
+  token_max_ttl: field.duration('Longest life of tokens.'),
+  token_no_default_policy: field.boolean('Leave the default policy out.'),
+  token_num_uses: field.integer('How often a token can be used; 0 is without limit.'),
+  token_period: field.duration('Tokens are renewed by this much, without end.'),
+  token_policies: field.list('Policies of the tokens.'),
+  token_ttl: field.duration('How long tokens live.'),
+  token_type: field.enum('Type of the tokens.', ['service', 'batch', 'default', 'default-service', 'default-batch']),
+} as const;
+
+/** Durations in seconds. */
+export interface TokenSettings {
+  readonly boundCidrs: readonly string[];
+  readonly explicitMaxTtl: number;
+  readonly maxTtl: number;
+  readonly noDefaultPolicy: boolean;
+  readonly numUses: number;
+  readonly period: number;
+  readonly policies: readonly string[];
+  readonly ttl: number;
+  readonly type: string;
+}
+
+export const NO_TOKEN_SETTINGS: TokenSettings = {
+  boundCidrs: [],
+  explicitMaxTtl: 0,
+  maxTtl: 0,
+  noDefaultPolicy: false,
+  numUses: 0,
+  period: 0,
+  policies: [],
+  ttl: 0,
+  type: 'default',
+};
+
+/** `values` over what was there. Throws `badRequest`. */
+export function applyTokenFields(before: TokenSettings, values: Values<typeof tokenFields>): TokenSettings {
+  const after: TokenSettings = {
+    boundCidrs: values.token_bound_cidrs ?? before.boundCidrs,
+    explicitMaxTtl: values.token_explicit_max_ttl ?? before.explicitMaxTtl,
+    maxTtl: values.token_max_ttl ?? before.maxTtl,
+    noDefaultPolicy: values.token_no_default_policy ?? before.noDefaultPolicy,
+    numUses: values.token_num_uses ?? before.numUses,
+    period: values.token_period ?? before.period,
+    policies: values.token_policies?.map((name) => name.toLowerCase()) ?? before.policies,
+    ttl: values.token_ttl ?? before.ttl,
+    type: values.token_type ?? before.type,
+  };
+  parseCidrs(after.boundCidrs);
+  if (after.numUses < 0) throw fail('badRequest', 'token_num_uses cannot be negative');
+  if (after.maxTtl > 0 && after.ttl > after.maxTtl) {
+    throw fail('badRequest', 'token_ttl should not be greater than token_max_ttl');
+  }
+  if (after.type.endsWith('batch')) throw fail('badRequest', 'batch tokens are not offered: use token_type "service"');
+  return after;
+}
+
+export function shownTokenSettings(settings: TokenSettings): JsonObject {
+  return {
+    token_bound_cidrs: settings.boundCidrs,
+    token_explicit_max_ttl: settings.explicitMaxTtl,
+    token_max_ttl: settings.maxTtl,
+    token_no_default_policy: settings.noDefaultPolicy,
+    token_num_uses: settings.numUses,
+    token_period: settings.period,
+    token_policies: settings.policies,
+    token_ttl: settings.ttl,
+    token_type: settings.type,
+  };
+}
+
+type Login = Pick<Grant, 'displayName'> & Partial<Pick<Grant, 'metadata' | 'alias' | 'internal' | 'boundCidrs'>>;
+
+export function grantOf(settings: TokenSettings, login: Login): Grant {
+  return {
+    policies: settings.policies,
+    ttl: settings.ttl,
+    maxTtl: settings.maxTtl,
+    explicitMaxTtl: settings.explicitMaxTtl,
+    period: settings.period,
+    numUses: settings.numUses,
+    renewable: true,
+    boundCidrs: settings.boundCidrs,
+    noDefaultPolicy: settings.noDefaultPolicy,
+    type: 'service',
+    ...login,
+  };
+}
