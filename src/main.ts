@@ -7,6 +7,7 @@ export interface Command {
 }
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  server: () => import('./server/command.ts'),
   version: () => import('./cli/version.ts'),
 };
 
