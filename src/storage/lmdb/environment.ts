@@ -1,8 +1,9 @@
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { fail } from '../../errors.ts';
+import { fail, isLockstepError } from '../../errors.ts';
 import { HELD_POSITIONS } from '../local/views.ts';
+import { checkHeader } from './header.ts';
 
 export const DATA_FILE = 'data.mdb';
 export const LOCK_FILE = 'lock.mdb';
@@ -69,11 +70,8 @@ export function syncNames(path: string): void {
 
 function reason(error: unknown, path: string): Error {
   const text = error instanceof Error ? error.message : String(error);
-  if (/VERSION_MISMATCH/.test(text)) {
-    return fail('formatVersion', `${join(path, DATA_FILE)} was written by another version of LMDB`, { cause: error });
-  }
   if (/MDB_(INVALID|CORRUPTED|PAGE_NOTFOUND|PANIC|BAD_CHECKSUM)/.test(text)) {
-    return fail('corrupt', `${join(path, DATA_FILE)} is no LMDB file, or damaged`, { cause: error });
+    return fail('corrupt', `${join(path, DATA_FILE)} is damaged: restore a snapshot`, { cause: error });
   }
   return fail('internal', `${join(path, DATA_FILE)} cannot be opened: ${text}`, { cause: error });
 }
@@ -115,6 +113,7 @@ export function openEnvironment(path: string): Environment {
     encoding: 'binary' as const,
     keyEncoder: utf8Keys,
   };
+  checkHeader(join(path, DATA_FILE));
   let root: RootDatabase<Buffer, string> | undefined;
   try {
     root = open<Buffer, string>(options);
@@ -129,6 +128,6 @@ export function openEnvironment(path: string): Environment {
     };
   } catch (error) {
     void root?.close();
-    throw error instanceof Error && error.name === 'LockstepError' ? error : reason(error, path);
+    throw isLockstepError(error) ? error : reason(error, path);
   }
 }
