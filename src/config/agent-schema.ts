@@ -114,8 +114,8 @@ const persist = one(
   { file: persistKeys, kubernetes: persistKeys },
   ({ key_file, key_credential }) => {
     if (key_file !== undefined && key_credential !== undefined) return 'give `key_file` or `key_credential`, not both';
-    const named = key_credential === undefined || /^[A-Za-z0-9_.-]+$/.test(key_credential);
-    return named ? undefined : '`key_credential` is a name without slashes';
+    const simple = key_credential === undefined || /^[A-Za-z0-9_-][A-Za-z0-9_.-]*$/.test(key_credential);
+    return simple ? undefined : '`key_credential` is a name without slashes';
   },
 );
 

@@ -34,6 +34,7 @@ test('reads the variables of Vault clients and their LOCKSTEP twins', () => {
   assert.deepEqual([config.tls_skip_verify, config.timeout, config.wrap_ttl, config.no_color], [true, 5, 300, true]);
   assert.deepEqual(config.headers, { 'X-Team': 'a' });
   assert.ok(!JSON.stringify(config).includes('canary'));
+  assert.deepEqual(loadClientConfig({ env: { VAULT_HEADERS: '{}' } }).headers, {});
   assert.equal(loadClientConfig({ flags: { address: 'http://f:1', format: 'yaml' }, env }).address, 'http://f:1');
 });
 
@@ -41,8 +42,8 @@ test('names the variable or the flag that is wrong', () => {
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ VAULT_ADDR: 'example' }, /^environment variable VAULT_ADDR: `address` must be a URL/],
     [{ LOCKSTEP_MAX_RETRIES: '-1' }, /^environment variable LOCKSTEP_MAX_RETRIES: `max_retries`/],
-    [{ VAULT_HEADERS: '[1]' }, /`headers` must be a JSON object of strings/],
-    [{ VAULT_HEADERS: '{"a":1}' }, /`headers` must be a JSON object of strings/],
+    [{ VAULT_HEADERS: '[1]' }, /`headers` \(VAULT_HEADERS\) must be a JSON object of strings/],
+    [{ VAULT_HEADERS: '{"a":1}' }, /`headers` \(VAULT_HEADERS\) must be a JSON object of strings/],
     [{ VAULT_CLIENT_CERT: '/c' }, /`client_cert` and `client_key` go together/],
   ];
   for (const [env, message] of cases)

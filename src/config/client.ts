@@ -13,7 +13,7 @@ export interface ClientConfig extends Omit<Values, 'headers'> {
   readonly headers: Readonly<Record<string, string>>;
   /** Where `login` keeps the token: `~/.vault-token`. */
   readonly token_file: string;
-  /** What the library takes to be the server: the agent, if there is one. */
+  /** Where requests go: the agent if there is one, otherwise the server. */
   readonly endpoint: string;
 }
 
@@ -46,16 +46,20 @@ export function loadClientConfig({ flags = {}, env = process.env }: ClientSource
 
 function headersOf(reader: Reader, text: string | undefined): Readonly<Record<string, string>> {
   if (text === undefined) return {};
-  const headers = objectOf(text);
-  const valid = headers !== undefined && Object.values(headers).every((value) => typeof value === 'string');
-  if (!valid) reader.problem('environment variable VAULT_HEADERS', '`headers` must be a JSON object of strings');
-  return valid ? (headers as Record<string, string>) : {};
+  const entries = entriesOf(text);
+  const headers = (entries ?? []).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value] as const] : [],
+  );
+  if (headers.length !== entries?.length) {
+    reader.problem('environment', '`headers` (VAULT_HEADERS) must be a JSON object of strings');
+  }
+  return Object.fromEntries(headers);
 }
 
-function objectOf(text: string): object | undefined {
+function entriesOf(text: string): readonly (readonly [string, unknown])[] | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
   } catch {
     return undefined;
   }

@@ -19,7 +19,7 @@ function filesOf(path: string): readonly string[] {
       .map(({ name }) => name);
     if (names.length === 0) throw fail('invalidConfig', `${path} holds no .hcl or .json file`);
     // By code unit, so that the order is the same under every locale.
-    return names.sort((a, b) => (a < b ? -1 : 1)).map((name) => join(path, name));
+    return names.toSorted((a, b) => (a < b ? -1 : 1)).map((name) => join(path, name));
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -152,6 +152,18 @@ test('is a hub by its block or by a cluster address', () => {
   );
 });
 
+test('leaves open what a hub is reached by where the listener cannot say it', () => {
+  for (const address of [':9000', '0.0.0.0:9000', '[::]:9000', '127.0.0.1:0']) {
+    assert.equal(load(`${plain}hub { cluster_address = "${address}" }`).hub?.advertised, undefined, address);
+  }
+  assert.equal(load(`${plain}hub { cluster_address = "[::1]:9000" }`).hub?.advertised, 'https://[::1]:9000');
+});
+
+test('lets several listeners take free ports', () => {
+  const free = 'listener "tcp" { address = "127.0.0.1:0" tls_disable = true }\n';
+  assert.equal(load(`${free}${free}storage "inmem" {}`).listener.length, 2);
+});
+
 test('refuses what is not there, contradicts itself or would be unsafe', () => {
   refused('', /`listener` is missing[^]*`storage` is missing/);
   refused('storage "inmem" {}\nlistener "tcp" {}', /server.hcl:2:1: listener "tcp": TLS needs `tls_cert_file`/);

@@ -42,10 +42,12 @@ export interface RegionConfig {
   readonly join_token: Secret<string> | undefined;
 }
 
-/** This node is a hub: where it listens for regions, and the URL or address that join tokens carry. */
+/** This node is a hub. */
 export interface HubConfig {
+  /** Where it listens for its regions. */
   readonly cluster_address: Address;
-  readonly advertised: string;
+  /** The URL that join tokens carry; undefined where only `cluster_addr` could say it (every address, or port 0). */
+  readonly advertised: string | undefined;
 }
 
 /** `-dev`: in memory, initialised and unsealed at start. */
@@ -119,8 +121,8 @@ function withDuration(listener: GivenListener, standard: number): Listener {
 
 /** What `-dev` stands for; files come after it and win. */
 function devDocument(reader: Reader, flag: string | undefined, env: Environment): Body {
-  const address = flag ?? variable(env, 'DEV_LISTEN_ADDRESS')?.raw ?? '127.0.0.1:8200';
-  if (!/^(127\.[0-9.]+|localhost|\[::1\]):/.test(String(address))) {
+  const address = flag ?? variable(env, 'DEV_LISTEN_ADDRESS') ?? '127.0.0.1:8200';
+  if (!/^(127\.[0-9.]+|localhost|\[::1\]):/.test(address)) {
     reader.warn('-dev', 'the development server listens beyond this machine, unsealed and without TLS');
   }
   const document = { listener: { tcp: { address, tls_disable: true } }, storage: { inmem: {} } };
@@ -199,7 +201,12 @@ function hubConfig(reader: Reader, { hub, region, listener, cluster_addr }: Valu
     if (hub !== undefined) reader.problem('configuration', '`hub` needs a `cluster_address`');
     return undefined;
   }
-  return { cluster_address: address, advertised: cluster_addr ?? `https://${formatAddress(address)}` };
+  return { cluster_address: address, advertised: cluster_addr ?? reachable(address) };
+}
+
+function reachable(address: Address): string | undefined {
+  const anywhere = ['', '0.0.0.0', '::'].includes(address.host) || address.port === 0;
+  return anywhere ? undefined : `https://${formatAddress(address)}`;
 }
 
 function portAbove(address: Address | undefined): Address | undefined {
