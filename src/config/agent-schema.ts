@@ -1,7 +1,7 @@
 /** The keys of an agent configuration: Vault Agent's names, and Lockstep's `secret` blocks. */
 import { key } from './kinds.ts';
 import { checkTls, tlsKeys } from './listener-schema.ts';
-import { alias, ignored, ignoredAll, many, named, one, refused, section, settings } from './schema.ts';
+import { alias, ignored, ignoredAll, many, named, one, refused, refusedAll, section, settings } from './schema.ts';
 import { logKeys } from './server-schema.ts';
 
 const server = settings('The server to log in at.', {
@@ -61,11 +61,7 @@ const sink = many('Where the token is written after each login; can be repeated.
   file: {
     wrap_ttl: key.duration('Wrap the token for this long; absent, it is written as it is.'),
     // To ignore these would leave the token in clear where its owner asked for encryption.
-    dh_type: refused('sinks are not encrypted'),
-    dh_path: refused('sinks are not encrypted'),
-    derive_key: refused('sinks are not encrypted'),
-    aad: refused('sinks are not encrypted'),
-    aad_env_var: refused('sinks are not encrypted'),
+    ...refusedAll('sinks are not encrypted', ['dh_type', 'dh_path', 'derive_key', 'aad', 'aad_env_var']),
     config: settings('The file.', {
       path: key.path('Its path.', { required: true }),
       mode: key.mode('Its permissions.', { default: 0o640 }),

@@ -1,6 +1,6 @@
 /** The keys of `listener "tcp"` and `listener "unix"`, with Vault's and OpenBao's names. */
 import { key } from './kinds.ts';
-import { alias, ignored, ignoredAll, refused, settings } from './schema.ts';
+import { alias, ignored, ignoredAll, refused, refusedAll, settings } from './schema.ts';
 
 const MIB = 1024 * 1024;
 
@@ -61,20 +61,21 @@ const limitKeys = {
   max_token_header_size: key.limit('Bytes of a token in a header.', 8192),
   http_read_timeout: key.duration('Time for a whole request, body included.', { default: 30 }),
   http_read_header_timeout: key.duration("Time for a request's headers.", { default: 10 }),
-  http_write_timeout: key.duration('Time for writing a reply; 0 is no limit.', { default: 0 }),
+  http_write_timeout: ignored('`max_request_duration` bounds the reply too'),
   http_idle_timeout: key.duration('How long an idle connection is kept.', { default: 300 }),
 } as const;
 
 const accessKeys = {
-  disallow_metrics: key.boolean('Do not serve metrics here.', { default: false }),
-  metrics_only: key.boolean('Serve nothing but metrics here.', { default: false }),
-  redact_addresses: key.boolean('Leave addresses out of what is told without a token.', { default: false }),
-  redact_cluster_name: key.boolean('Leave the cluster name out of what is told without a token.', { default: false }),
-  redact_version: key.boolean('Leave the version out of what is told without a token.', { default: false }),
   telemetry: settings('Metrics on this listener.', {
     unauthenticated_metrics_access: key.boolean('Serve metrics without a token.', { default: false }),
   }),
   chroot_namespace: refused('a listener cannot be limited to a namespace yet, and serving all of them would be unsafe'),
+  ...refusedAll('metrics and API cannot be parted by listener yet', ['disallow_metrics', 'metrics_only']),
+  ...refusedAll('what is told without a token cannot be redacted yet', [
+    'redact_addresses',
+    'redact_cluster_name',
+    'redact_version',
+  ]),
   ...ignoredAll('there is no such endpoint', ['profiling', 'inflight_requests_logging']),
   ...ignoredAll('browsers of other origins are never admitted', [
     'cors_enabled',
@@ -91,10 +92,10 @@ const accessKeys = {
 } as const;
 
 const peerKeys = {
-  proxy_protocol_behavior: key.oneOf(['use_always', 'allow_authorized', 'deny_unauthorized'])(
-    'Take the client address from a PROXY protocol header; absent, it is not read.',
-  ),
-  proxy_protocol_authorized_addrs: key.networks('Peers whose PROXY protocol header counts.', { default: [] }),
+  ...refusedAll('the PROXY protocol is not read; use X-Forwarded-For', [
+    'proxy_protocol_behavior',
+    'proxy_protocol_authorized_addrs',
+  ]),
   x_forwarded_for_authorized_addrs: key.networks('Peers whose X-Forwarded-For header counts; none, it is not read.', {
     default: [],
   }),

@@ -166,11 +166,9 @@ export class Reader {
         this.problem(block.position, `${shownBlock(block)} is given twice (first at ${formatPosition(first)})`);
       }
       seen.set(identity, block.position);
-      const labels = member.labels.map((label, index) => [label, block.labels[index] ?? '']);
-      return this.#checked(block, member, () => ({
-        ...Object.fromEntries(labels),
-        ...this.read([block.body], member.keys),
-      }));
+      const labels: Loose = {};
+      for (const [index, label] of member.labels.entries()) labels[label] = block.labels[index];
+      return this.#checked(block, member, () => ({ ...labels, ...this.read([block.body], member.keys) }));
     });
     return member.many ? values : values[0];
   }

@@ -160,5 +160,14 @@ export function named<L extends string, S extends Keys, M extends boolean>(
 
 /** Several ignored keys with one reason. */
 export function ignoredAll<N extends string>(why: string, names: readonly N[]): { readonly [K in N]: Ignored } {
-  return Object.fromEntries(names.map((name) => [name, ignored(why)])) as { readonly [K in N]: Ignored };
+  return each(names, ignored(why));
+}
+
+/** Several refused keys with one reason. */
+export function refusedAll<N extends string>(why: string, names: readonly N[]): { readonly [K in N]: Refused } {
+  return each(names, refused(why));
+}
+
+function each<N extends string, T>(names: readonly N[], member: T): { readonly [K in N]: T } {
+  return Object.fromEntries(names.map((name) => [name, member])) as { readonly [K in N]: T };
 }

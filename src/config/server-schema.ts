@@ -76,15 +76,9 @@ const seal = one(
   },
 );
 
-const listener = many('Where the API is served; can be repeated.', { tcp: tcpKeys, unix: unixKeys }, (value) => {
-  if (value.metrics_only && value.disallow_metrics) return '`metrics_only` and `disallow_metrics` exclude each other';
-  if (value.type === 'unix') return undefined;
-  const listed = value.proxy_protocol_behavior === undefined || value.proxy_protocol_behavior === 'use_always';
-  if (!listed && value.proxy_protocol_authorized_addrs.length === 0) {
-    return '`proxy_protocol_behavior` needs `proxy_protocol_authorized_addrs`';
-  }
-  return checkTls(value);
-});
+const listener = many('Where the API is served; can be repeated.', { tcp: tcpKeys, unix: unixKeys }, (value) =>
+  value.type === 'tcp' ? checkTls(value) : undefined,
+);
 
 const audit = named('An audit device, made at start: its type and its path.', {
   labels: ['type', 'path'],
@@ -101,7 +95,7 @@ const telemetry = settings('Metrics.', {
   prometheus_retention_time: key.duration('0 turns metrics for Prometheus off; otherwise without effect.', {
     default: DAY,
   }),
-  metrics_prefix: key.text('First part of the names of metrics.', { default: 'vault' }),
+  metrics_prefix: ignored('the names of metrics are fixed'),
   disable_hostname: ignored('host names are never part of the names of metrics'),
   enable_hostname_label: ignored('the scraper adds the instance'),
   ...ignoredAll('metrics are collected by Prometheus', [
@@ -219,6 +213,7 @@ const withoutMeaning = {
     'disable_ssct_tokens',
     'detect_deadlocks',
     'imprecise_lease_role_tracking',
+    'enable_response_header_hostname',
     'enable_response_header_raft_node_id',
     'enable_post_unseal_trace',
     'post_unseal_trace_directory',
@@ -245,7 +240,6 @@ export const serverKeys = {
   default_lease_ttl: key.duration('TTL of tokens and leases that ask for none.', { default: 32 * DAY }),
   max_lease_ttl: key.duration('Longest TTL of tokens and leases.', { default: 32 * DAY }),
   default_max_request_duration: key.duration('How long a request may take.', { default: 90 }),
-  enable_response_header_hostname: key.boolean('Send X-Vault-Hostname.', { default: false }),
   unsafe_allow_api_audit_creation: key.boolean('Let the API make audit devices at any path.', { default: false }),
   allow_audit_log_prefixing: key.boolean('Let audit devices put a prefix before each line.', { default: false }),
   allow_audit_paths: key.list('Directories and files that audit devices made by the API may write to.', {

@@ -17,9 +17,6 @@ type WithDuration<L> = L extends unknown
 
 /** A listener, with the request time that holds for it, in seconds. */
 export type Listener = WithDuration<GivenListener>;
-export type TcpListener = Extract<Listener, { type: 'tcp' }>;
-export type UnixListener = Extract<Listener, { type: 'unix' }>;
-export type AuditDeviceConfig = Values['audit'][number];
 export type StorageConfig = { readonly type: 'inmem' } | { readonly type: 'lmdb'; readonly path: string };
 
 /** 32 bytes: in a file, whose permissions the seal checks, or the text itself in base64 or hex. */
