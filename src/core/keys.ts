@@ -38,6 +38,10 @@ export const keys = {
   regions: `h/${ROOT_NAMESPACE}/regions/`,
   region: (name: string) => `h/${ROOT_NAMESPACE}/regions/${name}`,
   clusterCa: `h/${ROOT_NAMESPACE}/cluster-ca`,
+  /** Answers to forwarded writes, by region and idempotency key, and when they were given. */
+  forwarded: (region: string, id: string) => `h/${ROOT_NAMESPACE}/forwarded/${region}/${id}`,
+  forwardedDues: `h/${ROOT_NAMESPACE}/forwarded-due/`,
+  forwardedDue: (at: number, key: string) => `h/${ROOT_NAMESPACE}/forwarded-due/${String(at).padStart(15, '0')}/${key}`,
   /** At a region: its place in the hub's log, and its identity at the hub. */
   hubCursor: `l/${ROOT_NAMESPACE}/hub/cursor`,
   hubIdentity: `l/${ROOT_NAMESPACE}/hub/identity`,

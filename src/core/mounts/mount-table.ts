@@ -9,6 +9,7 @@ import { decodeRecord } from '../../lib/record.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
+import { stageable } from '../requests/staged.ts';
 import { compartment } from './compartment.ts';
 import { requestPath, type MountConfig, type MountRecord } from './mount.ts';
 
@@ -42,6 +43,7 @@ const MOUNT_KEY = /^[sl]\/([^/]+)\/mounts\/([^/]+)$/;
 
 export class MountTable implements Disposable {
   readonly #options: MountTableOptions;
+  readonly #shared: Store;
   /** By namespace and request path. */
   readonly #byPath = new Map<string, Mounted>();
   readonly #byUuid = new Map<string, Mounted>();
@@ -49,6 +51,7 @@ export class MountTable implements Disposable {
 
   constructor(options: MountTableOptions) {
     this.#options = options;
+    this.#shared = stageable(options.store);
     using snapshot = options.store.snapshot();
     for (const cls of ['l', 's'] as const) this.#load(snapshot, cls);
     this.#observation = options.store.observe((batch) => {
@@ -143,7 +146,7 @@ export class MountTable implements Disposable {
       accessor: record.accessor,
       options: record.options ?? {},
       region,
-      shared: compartment({ store, prefix: keys.data('s', namespace, record.uuid), writable: hub }),
+      shared: compartment({ store: this.#shared, prefix: keys.data('s', namespace, record.uuid), writable: hub }),
       local: compartment({ store, prefix: keys.data('l', namespace, record.uuid), writable: true }),
       ttl: () => ttl(record.config),
       hmac: (text) => hmacSha256(key, text).toString('base64url'),

@@ -19,6 +19,8 @@ export interface Access {
   readonly match: Match<unknown> | undefined;
   readonly coerced: Coerced | undefined;
   readonly token: Token | undefined;
+  /** The region that forwarded it, by its certificate. */
+  readonly region: string | undefined;
   readonly operation: PolicyOperation;
   readonly call: Call;
   readonly error: LockstepError | undefined;
@@ -101,12 +103,15 @@ export function grantAccess(services: Services, request: Request): Access | Prom
   const refuse = (error: unknown, token?: Token): Access => {
     if (!isLockstepError(error)) throw error;
     const call = makeCall(request, routed, clientOf(token, request.address), services.now());
-    return { ...base, token, coerced: undefined, operation: request.verb, call, error };
+    return { ...base, token, region: undefined, coerced: undefined, operation: request.verb, call, error };
   };
   const open = match?.path.access === 'open' && !request.help;
   try {
     const token = open ? undefined : authenticate(services, request);
-    return chain(token as Token | undefined | Promise<Token>, (found) => decide(services, { ...base, path }, found));
+    return chain(token as Token | undefined | Promise<Token>, (found) => {
+      const caller = { token: found, client: clientOf(found, request.address), region: undefined };
+      return decide(services, { ...base, path }, caller);
+    });
   } catch (error) {
     return refuse(error);
   }
@@ -120,25 +125,40 @@ interface Asked {
   readonly path: string;
 }
 
-function decide(services: Services, { request, routed, match, path }: Asked, token: Token | undefined): Access {
-  const call = makeCall(request, routed, clientOf(token, request.address), services.now());
+/** Whose policies decide: a token's, or those that a region says its caller has. Neither on open paths. */
+export interface Caller {
+  readonly token: Token | undefined;
+  readonly client: Client;
+  readonly region: string | undefined;
+}
+
+/** A request that a region forwards: its word on who asks, this node's policies, and what the region may write at all. */
+export function forwardedAccess(services: Services, request: Request, caller: Caller): Access {
+  const path = askedPath(request);
+  const routed = services.mounts.route('root', path);
+  const match = routed?.mounted.router.match(routed.rest);
+  return decide(services, { request, routed, match, path }, caller);
+}
+
+function decide(services: Services, { request, routed, match, path }: Asked, caller: Caller): Access {
+  const { token, client, region } = caller;
+  const call = makeCall(request, routed, client, services.now());
   const tried = match === undefined ? undefined : coerceOrFail(match, request);
   const bad = isLockstepError(tried) ? tried : undefined;
   const coerced = isLockstepError(tried) ? undefined : tried;
-  const found = { request, routed, match, coerced, token, call };
+  const found = { request, routed, match, coerced, token, region, call };
   const operation = aclOperation(found);
-  const denied = token === undefined ? undefined : refusal(services, { ...found, operation, error: undefined }, path);
+  const known = token !== undefined || region !== undefined;
+  const denied = known ? refusal(services, { ...found, operation, error: undefined }, path) : undefined;
   return { ...found, operation, error: denied ?? missing(found) ?? bad };
 }
 
 function refusal(services: Services, access: Access, path: string): LockstepError | undefined {
-  const { token, match, operation, request } = access;
-  if (token === undefined || request.help) return undefined;
-  const acl = services.policies.acl(token.record.policies);
-  const verdict = acl.allows(operation, path, {
-    body: { ...request.query, ...request.body },
-    wrapTtl: request.wrapTtl,
-  });
+  const { match, operation, request, call } = access;
+  if (request.help) return undefined;
+  const acl = services.policies.acl(call.client.policies);
+  const details = { body: { ...request.query, ...request.body }, wrapTtl: request.wrapTtl };
+  const verdict = acl.allows(operation, path, details);
   const sudo = match?.path.access !== 'root' || verdict.sudo;
   return verdict.allowed && sudo ? undefined : fail('permissionDenied');
 }

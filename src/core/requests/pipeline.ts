@@ -89,7 +89,8 @@ function help({ match, routed, request }: Access): Outcome {
   return outcomeOf(request, { status: 200, bare: pathHelp(match.path, routed.mounted.path) });
 }
 
-function run(services: Services, access: Access): Outcome | Promise<Outcome> {
+/** The handler, on this node or, for shared writes of a region, at the hub. */
+export function run(services: Services, access: Access): Outcome | Promise<Outcome> {
   const { request, match, routed, coerced, call } = access;
   if (match === undefined || routed === undefined || coerced === undefined) throw fail('internal');
   const operation = operationOf(match.path, request);

@@ -1,0 +1,128 @@
+/**
+ * A write that a region forwards, as the hub serves it: by the hub's own policies of today, within what the region may
+ * write, once for each idempotency key.
+ */
+import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
+import type { Client } from '../../framework/call.ts';
+import type { Outcome, Request } from '../../framework/request.ts';
+import { sha256 } from '../../lib/crypto/hash.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import type { Position } from '../../storage/store.ts';
+import { keys } from '../keys.ts';
+import type { Services } from '../services.ts';
+import { forwardedAccess, type Access } from './access.ts';
+import { asFailure, failure, run } from './pipeline.ts';
+import { staged } from './staged.ts';
+
+export interface Forwarded {
+  readonly request: Request;
+  /** By the certificate of the connection, never by what the request says. */
+  readonly region: string;
+  readonly client: Client;
+  /** Chosen by the region, kept over its retries. */
+  readonly idempotencyKey: string;
+  /** Whether the region may write there: its filter and its write grant. */
+  readonly mayWrite: (path: string) => boolean;
+}
+
+export interface ForwardedOutcome {
+  readonly outcome: Outcome;
+  /** The region shows the write once it has reached this. */
+  readonly position: Position;
+}
+
+interface Done {
+  readonly hash: string;
+  readonly outcome: Outcome;
+  readonly at: number;
+}
+
+const MAX_KEY = 256;
+
+const hashOf = ({ request, region, client }: Forwarded): string =>
+  sha256(
+    JSON.stringify([region, client.policies, request.verb, request.path, request.query, request.body ?? null]),
+  ).toString('hex');
+
+const recordKey = ({ region, idempotencyKey }: Forwarded): string =>
+  keys.forwarded(region, sha256(idempotencyKey).toString('hex'));
+
+/** The answer given before under this key. Throws `conflict` when it was given to another request. */
+function doneBefore(services: Services, forwarded: Forwarded): Outcome | undefined {
+  using snapshot = services.store.snapshot();
+  const done = decodeFound<Done>(snapshot.get(recordKey(forwarded)));
+  if (done === undefined) return undefined;
+  if (done.hash !== hashOf(forwarded)) throw fail('conflict', 'this idempotency key belongs to another request');
+  return done.outcome;
+}
+
+function refusal(forwarded: Forwarded, access: Access): LockstepError | undefined {
+  const { client, idempotencyKey, mayWrite } = forwarded;
+  if (client.policies.includes('root')) return fail('hubRefused', 'a root token of a region rules that region alone');
+  if (idempotencyKey === '' || idempotencyKey.length > MAX_KEY)
+    return fail('badRequest', 'an idempotency key is needed');
+  if (access.error !== undefined) return access.error;
+  if (!mayWrite(access.request.path)) return fail('hubRefused', 'this region may not write there');
+  return access.match?.path.access === 'root' ? fail('hubRefused', 'no region may do this') : undefined;
+}
+
+/** Never rejects for what a region did. Both the try and the answer are on record before it resolves. */
+export async function serveForwarded(services: Services, forwarded: Forwarded): Promise<ForwardedOutcome> {
+  const { request, client, region } = forwarded;
+  const failed = (error: unknown): Outcome => failure(request, asFailure(services, request, error));
+  const decided = forwardedAccess(services, request, { token: undefined, client, region });
+  const refused = refusal(forwarded, decided);
+  const access = refused === undefined ? decided : { ...decided, error: refused };
+  try {
+    await services.audit.request(access);
+    const outcome = await answer(services, forwarded, access).catch(failed);
+    await services.audit.response(access, outcome);
+    return { outcome, position: services.store.position };
+  } catch (error) {
+    return { outcome: failed(error), position: services.store.position };
+  }
+}
+
+async function answer(services: Services, forwarded: Forwarded, access: Access): Promise<Outcome> {
+  if (access.error !== undefined) throw access.error;
+  const before = doneBefore(services, forwarded);
+  if (before !== undefined) return before;
+  const hash = hashOf(forwarded);
+  try {
+    return await staged(
+      services.store,
+      async () => run(services, access),
+      (tx, outcome) => {
+        if (tx.get(recordKey(forwarded)) !== undefined) throw fail('conflict');
+        const at = services.now();
+        tx.put(recordKey(forwarded), encodeRecord({ hash, outcome, at } satisfies Done));
+        tx.put(keys.forwardedDue(at, recordKey(forwarded)), new Uint8Array());
+      },
+    );
+  } catch (error) {
+    // The same request came twice at once: the other one has answered.
+    const done = isLockstepError(error, 'conflict') ? doneBefore(services, forwarded) : undefined;
+    if (done === undefined) throw error;
+    return done;
+  }
+}
+
+const KEPT_MS = 24 * 3_600_000;
+const PAGE = 500;
+
+/** Drops answers that no retry can ask for any more. True when more are due. */
+export async function forgetForwarded(services: Services): Promise<boolean> {
+  const before = services.now() - KEPT_MS;
+  using snapshot = services.store.snapshot();
+  const due = snapshot
+    .list(keys.forwardedDues, { limit: PAGE })
+    .filter((key) => Number(key.slice(keys.forwardedDues.length, keys.forwardedDues.length + 15)) < before);
+  if (due.length === 0) return false;
+  await services.store.transact((tx) => {
+    for (const key of due) {
+      tx.delete(key.slice(keys.forwardedDues.length + 16));
+      tx.delete(key);
+    }
+  });
+  return due.length === PAGE;
+}
