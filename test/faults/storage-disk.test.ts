@@ -1,0 +1,67 @@
+/** A disk whose flushes or writes begin to fail under a process that writes: it ends, and had acknowledged nothing false. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Acknowledged, checkStore } from './storage-check.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'lockstep-disk-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const library = join(root, 'disk-fault.so');
+const source = join(import.meta.dirname, 'disk-fault.c');
+const compiled =
+  process.platform === 'linux' &&
+  spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'], { stdio: 'inherit' }).status === 0;
+
+/** EX_IOERR of sysexits.h. */
+const EXIT_IO = 74;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+async function writeUntilFault(fault: string, path: string, acknowledgements: number): Promise<Outcome> {
+  const trigger = `${path}.trigger`;
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'storage-writer.ts'), path], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { LD_PRELOAD: library, DISK_FAULT: fault, DISK_FAULT_TRIGGER: trigger },
+  });
+  let output = '';
+  let errors = '';
+  let lines = 0;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    lines += text.split('\n').length - 1;
+    if (lines >= acknowledgements) writeFileSync(trigger, '');
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => void (errors += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output, errors };
+}
+
+for (const [fault, what] of [
+  ['flush', 'a flush that fails'],
+  ['write', 'a full disk'],
+  ['meta', 'a write of the commit itself that fails'],
+] as const) {
+  test(`${what} ends the process, and nothing is acknowledged from then on`, async (t) => {
+    if (!compiled) return t.skip('needs Linux and a C compiler (cc) for the failing disk');
+    const path = join(root, fault);
+    mkdirSync(path);
+    const { code, output, errors } = await writeUntilFault(fault, path, 100);
+    const [before = '', behind] = output.split('fault\n');
+    assert.equal(behind, '', `acknowledged behind the failure: ${behind}`);
+    assert.equal(code, EXIT_IO, errors);
+    assert.match(errors, /lockstep: the storage failed, the process ends/);
+    const acknowledged = new Acknowledged();
+    acknowledged.read(before);
+    assert.ok(acknowledged.lines >= 100);
+    await checkStore(path, acknowledged);
+  });
+}
