@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 
 const root = join(import.meta.dirname, '../..');
@@ -24,15 +26,40 @@ describe('the installed package', () => {
     execFileSync('npm', ['install', ...quiet, join(folder, tarball)], { cwd: folder, stdio: 'pipe' });
   });
 
+  const executable = join(folder, 'node_modules/.bin/lockstep');
+  const ours = { HOME: folder, PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` };
+
   function lockstep(args: readonly string[], environment: NodeJS.ProcessEnv = {}): SpawnSyncReturns<string> {
-    const path = `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`;
-    const env = { HOME: folder, PATH: path, ...environment };
-    return spawnSync(join(folder, 'node_modules/.bin/lockstep'), args, { cwd: folder, encoding: 'utf8', env });
+    return spawnSync(executable, args, { cwd: folder, encoding: 'utf8', env: { ...ours, ...environment } });
   }
 
   test('runs from the link that npm makes', () => {
     const { status, stdout, stderr } = lockstep(['version']);
     assert.deepEqual([status, stdout, stderr], [0, `Lockstep v${manifest.version}\n`, '']);
+  });
+
+  test('serves: what is written to a development server is read back, and it ends when told to', async (t) => {
+    const server = spawn(executable, ['server', '-dev', '-dev-listen-address=127.0.0.1:0', '-dev-root-token-id=root'], {
+      cwd: folder,
+      env: ours,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    t.after(() => server.kill('SIGKILL'));
+    let said = '';
+    let address: string | undefined;
+    server.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    for await (const text of createInterface(server.stdout)) {
+      address ??= /VAULT_ADDR='(.+)'/.exec(text)?.[1];
+      if (text.startsWith('Root Token:')) break;
+    }
+    assert.ok(address, said);
+    const url = `${address}/v1/secret/data/app`;
+    const headers = { 'x-vault-token': 'root' };
+    const written = await fetch(url, { method: 'POST', headers, body: '{"data":{"password":"p"}}' });
+    const read = (await (await fetch(url, { headers })).json()) as { data: { data: unknown } };
+    assert.deepEqual([written.status, read.data.data], [200, { password: 'p' }]);
+    server.kill('SIGTERM');
+    assert.deepEqual(await once(server, 'exit'), [0, null], said);
   });
 
   test('holds compiled code, its licence and its locked dependencies, and nothing else', () => {
