@@ -46,9 +46,9 @@ export interface Plugin<Mount> {
   /**
    * The logical path below the mount that a record of the shared compartment belongs to, for filters and purges
    * (`metadata/apps/eu/db` -> `apps/eu/db`). undefined: the mount's own configuration, which goes with any part of it.
-   * `value` is absent for a deletion: what cannot be told then must name nothing in its key.
+   * The key alone decides, since a deletion carries no value.
    */
-  readonly logicalPath?: (key: string, value: Uint8Array | undefined) => string | undefined;
+  readonly logicalPath?: (key: string) => string | undefined;
 }
 
 /** A plug-in with its mount type erased, as the registry keeps it. */

@@ -1,6 +1,8 @@
 /** A role of AppRole: who may log in by it, and what their tokens are. */
 import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
+import { decryptGcm, encryptGcm } from '../../lib/crypto/aes-gcm.ts';
+import { deriveKey, takeKey, type KeyObject } from '../../lib/crypto/hash.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { NO_TOKEN_SETTINGS, type TokenSettings } from '../token-fields.ts';
@@ -41,15 +43,24 @@ export function mustReadRole(from: Reads, name: string): Role {
   return role;
 }
 
-/** Role-ids are found by a keyed HMAC: they are half of a credential, and keys lie on disk in clear. */
+/**
+ * Role-ids are found by a keyed HMAC: they are half of a credential, and keys lie on disk in clear. The entry names its
+ * role only to who has the role-id: a region that holds other roles of the mount gets the entry, but learns no name.
+ */
 const indexKey = (view: MountView, roleId: string): string => ROLE_IDS + view.hmac(`role-id:${roleId}`);
+const entryKey = (roleId: string): KeyObject => deriveKey(takeKey(Buffer.from(roleId)), 'approle role-id index');
 
-/** The role that an entry of the index of role-ids belongs to. */
-export const roleOfIndex = (key: string, value: Uint8Array | undefined): string | undefined =>
-  key.startsWith(ROLE_IDS) ? decodeFound<string>(value) : undefined;
+const encodeEntry = (view: MountView, role: Role): Uint8Array =>
+  encryptGcm(entryKey(role.roleId), Buffer.from(role.name), Buffer.from(indexKey(view, role.roleId)));
+
+function roleNameAt(from: Reads, view: MountView, roleId: string): string | undefined {
+  const key = indexKey(view, roleId);
+  const entry = from.get(key);
+  return entry === undefined ? undefined : decryptGcm(entryKey(roleId), entry, Buffer.from(key))?.toString();
+}
 
 export function roleByRoleId(view: MountView, roleId: string): Role | undefined {
-  const name = decodeFound<string>(view.shared.get(indexKey(view, roleId)));
+  const name = roleNameAt(view.shared, view, roleId);
   const role = name === undefined ? undefined : readRole(view.shared, name);
   return role?.roleId === roleId ? role : undefined;
 }
@@ -57,10 +68,10 @@ export function roleByRoleId(view: MountView, roleId: string): Role | undefined 
 /** Throws `badRequest` when another role has the role-id. */
 export function writeRole(view: MountView, tx: Transaction, role: Role): void {
   const before = readRole(tx, role.name);
-  const owner = decodeFound<string>(tx.get(indexKey(view, role.roleId)));
+  const owner = roleNameAt(tx, view, role.roleId);
   if (owner !== undefined && owner !== role.name) throw fail('badRequest', 'role_id already in use');
   if (before !== undefined && before.roleId !== role.roleId) tx.delete(indexKey(view, before.roleId));
-  tx.put(indexKey(view, role.roleId), encodeRecord(role.name));
+  tx.put(indexKey(view, role.roleId), encodeEntry(view, role));
   tx.put(ROLES + role.name, encodeRecord(role));
 }
 
