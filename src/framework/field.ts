@@ -57,8 +57,10 @@ interface Maker<T> {
   (help: string): Field<T | undefined>;
   (help: string, options: Options<T>): Field<T>;
 }
-const maker = <T>(kind: FieldKind, given: Given<T>): Maker<T> =>
-  ((help: string, options?: Options<T>) => make(kind, help, given, options)) as Maker<T>;
+const maker =
+  <T>(kind: FieldKind, given: Given<T>): Maker<T> =>
+  (help: string, options?: Options<T>) =>
+    make(kind, help, given, options);
 
 const wrong = (name: string, expected: string): Error => fail('badRequest', `field "${name}": expected ${expected}`);
 

@@ -60,5 +60,5 @@ export function pathsOf<Mount>() {
   return <P extends string, F extends Fields & Record<Names<P>, Field<string>>>(
     pattern: P,
     declaration: Declaration<F, Values<F>, Mount>,
-  ): Path<Mount> => ({ pattern, ...declaration }) as Path<Mount>;
+  ): Path<Mount> => ({ pattern, ...declaration });
 }

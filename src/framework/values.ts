@@ -1,5 +1,5 @@
 /** From a request's body, query and path parameters to the typed values of a declaration. */
-import type { Fields, JsonObject } from './field.ts';
+import type { JsonObject } from './field.ts';
 import type { Match } from './router.ts';
 
 export interface Coerced {
@@ -17,7 +17,7 @@ export function coerce<Mount>(match: Match<Mount>, body: JsonObject, query: Json
   for (const name of Object.keys(fields)) {
     const source = has(match.params, name) ? match.params : has(body, name) ? body : query;
     const raw = has(source, name) ? source[name] : undefined;
-    values[name] = (fields as Fields)[name]?.coerce(raw, name);
+    values[name] = fields[name]?.coerce(raw, name);
   }
   const unknown = kind === 'anything' ? [] : Object.keys(body).filter((name) => !has(fields, name));
   return { values, unknown };

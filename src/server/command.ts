@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
 import { fail, isLockstepError } from '../errors.ts';
-import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
+import { createLogger, type Logger } from '../lib/log.ts';
 import { compose } from './compose.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
 import { listenerSettings } from './from-config.ts';
@@ -124,7 +124,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
     const config = configOf(values);
     const log = createLogger({
-      level: config.log_level as LogLevel,
+      level: config.log_level,
       format: config.log_format === 'json' ? 'json' : 'standard',
       write: (line) => {
         process.stderr.write(line);

@@ -63,7 +63,7 @@ export function hookMethods(server: object, socket: Socket): void {
   const original = parser[kinds.kOnExecute];
   const { onIncoming } = parser;
   if (typeof original !== 'function' || typeof onIncoming !== 'function') return;
-  const state = new HookState(server as Hookable, socket, parser);
+  const state = new HookState(server, socket, parser);
   parser[kinds.kOnMessageBegin] = () => {
     state.inHead = true;
   };

@@ -3,7 +3,6 @@ import { fail } from '../errors.ts';
 /** Letters, digits, `-`, `_`, `~`: what a path is mostly made of. The dot is looked at with care. */
 const plain = /^[\w\-~/]+(?:\.[\w\-~]+)*$/;
 /** What must not stand raw in a request target (RFC 3986 3.3): blanks, control bytes, anything not ASCII, `\`, `#`. */
-// eslint-disable-next-line no-control-regex
 const forbidden = /[\u0000-\u0020\u007f-\uffff\\#]/;
 /** As Go's unicode.IsPrint, which Vault asks: controls, formats, unassigned, and every blank but the plain one. */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;

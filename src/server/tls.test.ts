@@ -8,7 +8,7 @@ import { isLockstepError } from '../errors.ts';
 import { CertificateDirectory, issue, KeyUsageFlags, type Issued } from './certificates.testing.ts';
 import type { Serving } from './http.ts';
 import type { TlsSettings } from './listener.ts';
-import { dataOf, portOf, quiet, RawClient, serveOn } from './server.testing.ts';
+import { dataOf, portOf, RawClient, serveOn, type quiet } from './server.testing.ts';
 
 const request = (line: string): string => `${line} HTTP/1.1\r\nHost: x\r\n\r\n`;
 

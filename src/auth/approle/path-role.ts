@@ -269,7 +269,7 @@ function singlePath(single: Setting) {
   const fields = { ...roleField, ...Object.fromEntries(names.map((each) => [each, single.field])) };
   return at(`role/:role_name/${single.name}`, {
     help: `${single.field.help} Of one role.`,
-    fields: fields as typeof roleField,
+    fields,
     operations: {
       read: {
         summary: 'Read the setting',

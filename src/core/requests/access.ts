@@ -108,7 +108,7 @@ export function grantAccess(services: Services, request: Request): Access | Prom
   const open = match?.path.access === 'open' && !request.help;
   try {
     const token = open ? undefined : authenticate(services, request);
-    return chain(token as Token | undefined | Promise<Token>, (found) => {
+    return chain(token, (found) => {
       const caller = { token: found, client: clientOf(found, request.address), region: undefined };
       return decide(services, { ...base, path }, caller);
     });

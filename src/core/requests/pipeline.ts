@@ -1,5 +1,5 @@
 /** The way of every request: fresh enough, routed, authorised, recorded, served, recorded. */
-import { fail, isLockstepError, LockstepError } from '../../errors.ts';
+import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Reply } from '../../framework/reply.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { pathHelp } from '../../framework/help.ts';

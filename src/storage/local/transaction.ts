@@ -1,7 +1,7 @@
 import { fail } from '../../errors.ts';
 import { checkKey, compareKeys } from '../key.ts';
 import { listChildren, listKeys, type Reader } from '../paging.ts';
-import { SortedMap } from '../sorted-map.ts';
+import type { SortedMap } from '../sorted-map.ts';
 import type { Page, Transaction, Write } from '../store.ts';
 
 /** What lies on top of a reader: values, and deletions as `value: undefined`. */
