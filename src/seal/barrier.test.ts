@@ -203,11 +203,14 @@ test('sealing between the runs of a transaction lets nothing be written', async 
   const { raw, barrier, store } = await unsealed(t, {}, { conflict: () => conflicts-- > 0 });
   conflicts = 1;
   const { position } = raw;
+  let runs = 0;
   const writing = store.transact((tx) => {
+    runs += 1;
     tx.put(key, bytes('late'));
     barrier.seal();
   });
   await assert.rejects(writing, code('sealed'));
+  assert.equal(runs, 1);
   assert.deepEqual(raw.position, position);
 });
 

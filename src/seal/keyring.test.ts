@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { isLockstepError } from '../errors.ts';
+import { decryptGcm } from '../lib/crypto/aes-gcm.ts';
 import { Keyring, KEYRING_KEY, newKey } from './keyring.ts';
 import { decryptRecord, encryptRecord, RECORD_OVERHEAD } from './record.ts';
 
@@ -96,6 +97,14 @@ test('a record that is damaged anywhere, cut short or relabelled with another te
       failsWith(length === 0 ? 'formatVersion' : 'corrupt', key),
     );
   }
+});
+
+test('a record lies on disk as documented: other implementations of this format read it', () => {
+  const keyring = Keyring.create(0).rotated(1);
+  const record = Buffer.from(encryptRecord(keyring.active, 's/root/é', Buffer.from('value')));
+  assert.equal(record.toString('hex', 0, 5), '0100000002');
+  const associated = Buffer.concat([Buffer.from('01000000020009', 'hex'), Buffer.from('s/root/é')]);
+  assert.equal(decryptGcm(keyring.active.key, record.subarray(5), associated)?.toString(), 'value');
 });
 
 test('keys up to the limit of the store work, longer ones are refused and never cut', () => {
