@@ -2,12 +2,12 @@
  * The barrier's keys, one a term. Rotation adds a term; records under old terms stay readable. A keyring is immutable,
  * and leaves the process only encrypted by the root key.
  */
-import type { KeyObject } from 'node:crypto';
+import { generateKeySync, type KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
 import { decryptGcm, encryptGcm } from '../lib/crypto/aes-gcm.ts';
 import { takeKey } from '../lib/crypto/hash.ts';
-import { randomBytes } from '../lib/crypto/random.ts';
+import { pinned } from '../lib/crypto/pinned.ts';
 
 export const KEY_BYTES = 32;
 export const KEYRING_KEY = 'seal/keyring';
@@ -31,8 +31,9 @@ export interface Term {
   readonly encryptions: number;
 }
 
+/** A random key that was never in JavaScript's memory. */
 export function newKey(): KeyObject {
-  return takeKey(randomBytes(KEY_BYTES));
+  return generateKeySync('aes', { length: KEY_BYTES * 8 });
 }
 
 export class Keyring {
@@ -77,7 +78,7 @@ export class Keyring {
 
   /** Format version, nonce, ciphertext and tag. The clear form is wiped. */
   encrypt(root: KeyObject): Buffer {
-    const clear = Buffer.alloc(this.#terms.size * TERM_BYTES);
+    const clear = Buffer.from(pinned(this.#terms.size * TERM_BYTES).buffer);
     let at = 0;
     for (const term of this.#terms.values()) {
       clear.writeUInt32BE(term.number, at);

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
 import { equalSecret, takeKey } from '../lib/crypto/hash.ts';
+import { pinnedCopy } from '../lib/crypto/pinned.ts';
 import { uuid } from '../lib/crypto/random.ts';
 import type { Store, Transaction } from '../storage/store.ts';
 import { Barrier, type BarrierOptions, type KeyStatus } from './barrier.ts';
@@ -180,7 +181,7 @@ export class SealLifecycle {
     if (key === undefined) return false;
     try {
       if (this.#options.seal.wrapper === undefined) {
-        return decryptRoot(stored.root, takeKey(Uint8Array.from(key)), stored.configBytes) !== undefined;
+        return decryptRoot(stored.root, takeKey(pinnedCopy(key)), stored.configBytes) !== undefined;
       }
       using snapshot = this.#options.raw.snapshot();
       const proof = snapshot.get(RECOVERY_KEY);
@@ -211,7 +212,8 @@ export class SealLifecycle {
         `${CONFIG_KEY} was made by the seal "${config.type}", the configuration says "${type}": put the former back`,
       );
     }
-    return { config, configBytes, root };
+    // Copies: they are used after the snapshot has ended.
+    return { config, configBytes: Uint8Array.from(configBytes), root: Uint8Array.from(root) };
   }
 
   #collect(share: Uint8Array | undefined, config: SealConfig): void {
@@ -224,7 +226,7 @@ export class SealLifecycle {
     for (const given of this.#shares) known = equalSecret(share, given) || known;
     if (known) return;
     if (this.#shares.length === 0) this.#nonce = uuid();
-    this.#shares.push(Uint8Array.from(share));
+    this.#shares.push(pinnedCopy(share));
   }
 
   async #unsealWith({ config, configBytes, root: stored }: Stored): Promise<void> {

@@ -2,6 +2,7 @@
 import { combine, split } from 'shamir-secret-sharing';
 
 import { fail } from '../../errors.ts';
+import { pinnedCopy } from '../../lib/crypto/pinned.ts';
 import { KEY_BYTES } from '../keyring.ts';
 
 export interface Split {
@@ -27,9 +28,9 @@ export function shareBytes({ shares }: Split): number {
 
 /** `into.shares` shares of `key`. The caller wipes `key` and the shares. */
 export async function splitKey(key: Uint8Array, into: Split): Promise<readonly Uint8Array[]> {
-  if (into.shares === 1) return [Uint8Array.from(key)];
+  if (into.shares === 1) return [pinnedCopy(key)];
   // The library takes plain Uint8Arrays alone, no Buffer.
-  const plain = Uint8Array.from(key);
+  const plain = pinnedCopy(key);
   try {
     return await split(plain, into.shares, into.threshold);
   } finally {
@@ -44,10 +45,10 @@ export async function splitKey(key: Uint8Array, into: Split): Promise<readonly U
 export async function combineShares(shares: readonly Uint8Array[], from: Split): Promise<Uint8Array | undefined> {
   if (shares.length !== from.threshold || shares.some((share) => share.length !== shareBytes(from))) return undefined;
   const [only] = shares;
-  if (from.shares === 1 && only !== undefined) return Uint8Array.from(only);
+  if (from.shares === 1 && only !== undefined) return pinnedCopy(only);
   const coordinates = new Set(shares.map((share) => share[KEY_BYTES]));
   if (coordinates.size !== shares.length || coordinates.has(0)) return undefined;
-  const plain = shares.map((share) => Uint8Array.from(share));
+  const plain = shares.map(pinnedCopy);
   try {
     return await combine(plain);
   } finally {

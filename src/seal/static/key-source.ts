@@ -74,7 +74,7 @@ async function isInside(path: string, directory: string): Promise<boolean> {
 }
 
 async function keyIn(name: string, path: string, file: FileHandle): Promise<KeyObject> {
-  const buffer = Buffer.alloc(MAX_FILE_BYTES);
+  const buffer = Buffer.alloc(MAX_FILE_BYTES); // too large for V8 to move
   try {
     const { bytesRead } = await file.read(buffer, 0, MAX_FILE_BYTES, 0);
     const content = buffer.subarray(0, bytesRead);
