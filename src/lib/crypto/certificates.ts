@@ -66,6 +66,9 @@ const newSerial = (): string => {
   return bytes.toString('hex');
 };
 
+/** With the closing line end that lets PEM texts be put one after the other. */
+const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString('pem')}\n`;
+
 export async function createAuthority(commonName: string, validity: Validity): Promise<Certified> {
   const key = newPrivateKey();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -79,7 +82,7 @@ export async function createAuthority(commonName: string, validity: Validity): P
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
     ],
   });
-  return { certificate: certificate.toString('pem'), key };
+  return { certificate: pemOf(certificate), key };
 }
 
 const isAddress = (name: string): boolean => /^[\d.]+$/.test(name) || name.includes(':');
@@ -107,7 +110,7 @@ export async function issueCertificate(issuing: Issuing): Promise<string> {
       ...(alternatives.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(alternatives)]),
     ],
   });
-  return certificate.toString('pem');
+  return pemOf(certificate);
 }
 
 /** A request for the key's public half, PEM. */
@@ -137,4 +140,27 @@ export async function publicKeyOfRequest(pem: string): Promise<Uint8Array | unde
 export function fingerprint(certificate: string | Uint8Array): string {
   const { raw } = new X509Certificate(certificate);
   return sha256(raw).toString('hex');
+}
+
+export interface Pinned {
+  /** DER, as the peer showed them. */
+  readonly leaf: Uint8Array;
+  readonly root: Uint8Array;
+  /** `fingerprint` of the root. */
+  readonly pin: string;
+  /** The DNS name that the leaf must have. */
+  readonly name: string;
+}
+
+/** The root, PEM, when it is the pinned one, an authority, and issued a leaf of that name; otherwise undefined. */
+export function authorityOfPinned({ leaf, root, pin, name }: Pinned): string | undefined {
+  try {
+    const issuer = new X509Certificate(root);
+    const subject = new X509Certificate(leaf);
+    const issued =
+      subject.checkIssued(issuer) && subject.verify(issuer.publicKey) && subject.checkHost(name) !== undefined;
+    return fingerprint(root) === pin && issuer.ca && issued ? issuer.toString() : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,0 +1,186 @@
+/** The hub's regions: their rules, how they join, and which certificate each is known by. Hub-only records. */
+import { fail } from '../errors.ts';
+import { equalSecret, sha256 } from '../lib/crypto/hash.ts';
+import { decodeFound, decodeRecord, encodeRecord } from '../lib/record.ts';
+import type { Store, Transaction } from '../storage/store.ts';
+import { keys } from '../core/keys.ts';
+import type { ClusterAuthority, IssuedCertificate } from './authority.ts';
+import { covers, parseFilter, type Filter } from './filter.ts';
+import { hashJoinSecret, JOIN_TOKEN_MS, newJoinSecret } from './join-token.ts';
+
+export interface RegionRecord {
+  readonly name: string;
+  /** What the region may hold. */
+  readonly filter: Filter;
+  /** Grows with each change of the filter. */
+  readonly version: number;
+  /** What the region may write by forwarding, within its filter. */
+  readonly writes: Filter;
+  readonly createdAt: number;
+  readonly join?: { readonly hash: string; readonly expiresAt: number; readonly usedBy?: string };
+  readonly certificate?: {
+    /** SHA-256 of the public key, hex. */
+    readonly publicKey: string;
+    readonly fingerprint: string;
+    readonly generation: number;
+    readonly notAfter: number;
+  };
+  /** Set when two nodes showed the same certificate at once: nobody connects until the region is added anew. */
+  readonly blocked?: string;
+}
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export interface Enrolling {
+  readonly region: string;
+  readonly secret: string;
+  /** SubjectPublicKeyInfo, DER, of a request whose signature was checked. */
+  readonly publicKey: Uint8Array;
+}
+
+export class RegionRegistry {
+  readonly #store: Store;
+  readonly #now: () => number;
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  get(name: string): RegionRecord | undefined {
+    using snapshot = this.#store.snapshot();
+    return decodeFound<RegionRecord>(snapshot.get(keys.region(name)));
+  }
+
+  all(): readonly RegionRecord[] {
+    using snapshot = this.#store.snapshot();
+    return snapshot.list(keys.regions, { limit: 10_000 }).flatMap((key) => {
+      const found = snapshot.get(key);
+      return found === undefined ? [] : [decodeRecord<RegionRecord>(found)];
+    });
+  }
+
+  /**
+   * Adds a region, or lets a known one join anew with a new certificate; gives the secret of the join token, which is
+   * kept hashed. `paths` and `writes` stay as they are where they are not given.
+   */
+  async add(
+    name: string,
+    given: { readonly paths?: readonly string[]; readonly writes?: readonly string[] },
+  ): Promise<string> {
+    if (!NAME.test(name)) {
+      throw fail('badRequest', `"${name}" cannot name a region: up to 63 lower-case letters, digits and inner dashes`);
+    }
+    const secret = newJoinSecret();
+    const join = { hash: hashJoinSecret(secret), expiresAt: this.#now() + JOIN_TOKEN_MS };
+    await this.#change(name, (before) => {
+      const base = before ?? { name, filter: [], version: 0, writes: [], createdAt: this.#now() };
+      const { blocked: _blocked, ...rest } = withRules(base, given);
+      return { ...rest, join };
+    });
+    return secret;
+  }
+
+  /** Throws `badRequest` when there is no such region. */
+  async setRules(
+    name: string,
+    given: { readonly paths?: readonly string[]; readonly writes?: readonly string[] },
+  ): Promise<void> {
+    await this.#change(name, (before) => {
+      if (before === undefined) throw fail('badRequest', `there is no region "${name}"`);
+      return withRules(before, given);
+    });
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#store.transact((tx) => {
+      tx.delete(keys.region(name));
+    });
+  }
+
+  async block(name: string, why: string): Promise<void> {
+    await this.#change(name, (before) => {
+      if (before === undefined) throw fail('badRequest', `there is no region "${name}"`);
+      return { ...before, blocked: why };
+    });
+  }
+
+  /**
+   * Takes a join token and issues a certificate, in one transaction; again only for the same key. Throws
+   * `permissionDenied` for everything that is wrong with the token: nothing tells a stranger which regions there are.
+   */
+  async enrol(authority: ClusterAuthority, { region, secret, publicKey }: Enrolling): Promise<IssuedCertificate> {
+    const denied = (): Error =>
+      fail('permissionDenied', 'the join token is not valid: ask for a new one with `lockstep regions add`');
+    const key = sha256(publicKey).toString('hex');
+    const check = (record: RegionRecord | undefined): RegionRecord => {
+      const join = record?.join;
+      const right = equalSecret(hashJoinSecret(secret), join?.hash ?? hashJoinSecret(''));
+      if (record === undefined || join === undefined || !right || join.expiresAt <= this.#now()) throw denied();
+      if (join.usedBy !== undefined && join.usedBy !== key) throw denied();
+      return record;
+    };
+    check(this.get(region));
+    const issued = await authority.region(region, publicKey);
+    await this.#change(region, (before) => {
+      const record = check(before);
+      const { hash, expiresAt } = record.join ?? { hash: '', expiresAt: 0 };
+      return { ...certified(record, key, issued), join: { hash, expiresAt, usedBy: key } };
+    });
+    return issued;
+  }
+
+  /** A new certificate before the old one ends. The region proved itself by the old one. */
+  async renew(authority: ClusterAuthority, region: string, publicKey: Uint8Array): Promise<IssuedCertificate> {
+    const issued = await authority.region(region, publicKey);
+    await this.#change(region, (before) => {
+      if (before === undefined) throw fail('permissionDenied', 'this region was removed');
+      return certified(before, sha256(publicKey).toString('hex'), issued);
+    });
+    return issued;
+  }
+
+  /** The region that a certificate belongs to today; otherwise why not, for the audit. */
+  identify(name: string, fingerprint: string): RegionRecord | 'unknownRegion' | 'blocked' | 'otherCertificate' {
+    const record = this.get(name);
+    if (record === undefined) return 'unknownRegion';
+    if (record.blocked !== undefined) return 'blocked';
+    return record.certificate?.fingerprint === fingerprint ? record : 'otherCertificate';
+  }
+
+  async #change(name: string, change: (before: RegionRecord | undefined) => RegionRecord): Promise<void> {
+    await this.#store.transact((tx: Transaction) => {
+      const before = decodeFound<RegionRecord>(tx.get(keys.region(name)));
+      tx.put(keys.region(name), encodeRecord(change(before)));
+    });
+  }
+}
+
+function certified(
+  record: RegionRecord,
+  publicKey: string,
+  { fingerprint, notAfter }: IssuedCertificate,
+): RegionRecord {
+  const generation = (record.certificate?.generation ?? 0) + 1;
+  return { ...record, certificate: { publicKey, fingerprint, generation, notAfter } };
+}
+
+function withRules(
+  before: RegionRecord,
+  { paths, writes }: { readonly paths?: readonly string[]; readonly writes?: readonly string[] },
+): RegionRecord {
+  const filter = paths === undefined ? before.filter : parseFilter(paths);
+  const granted = writes === undefined ? before.writes : parseFilter(writes);
+  const changed = JSON.stringify(filter) !== JSON.stringify(before.filter);
+  return {
+    ...before,
+    filter,
+    writes: granted,
+    version: changed || before.version === 0 ? before.version + 1 : before.version,
+  };
+}
+
+/** Whether a region may write a logical path: within its filter, and within its grant where it has one. */
+export function mayWrite(record: RegionRecord, path: string): boolean {
+  return covers(record.filter, path) && (record.writes.length === 0 || covers(record.writes, path));
+}
