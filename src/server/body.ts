@@ -44,6 +44,18 @@ export function readBody(request: Incoming, limits: Limits): Promise<Buffer> {
     request.once('end', () => {
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
+    // Node times the bodies of HTTP/1.1 itself.
+    if (request.httpVersionMajor >= 2) {
+      const timer = setTimeout(() => {
+        reject(fail('requestTimeout'));
+      }, limits.readTimeout);
+      request.once('close', () => {
+        clearTimeout(timer);
+      });
+      request.once('end', () => {
+        clearTimeout(timer);
+      });
+    }
     const onGone = (): void => {
       reject(new Gone('the client closed the connection before its body was complete'));
     };

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Handler } from '../framework/request.ts';
-import { Exchange, type Service } from './exchange.ts';
+import { Exchange, refuseExpectation, type Service } from './exchange.ts';
 import { ForwardedFor } from './forwarded-for.ts';
 import { listenOn } from './listen.ts';
 import { addressOf, limitsOf, type Limits, type ListenerSettings, type Log } from './listener.ts';
@@ -109,17 +109,21 @@ export class Endpoint {
       };
     server.on('request', answer(false));
     server.on('checkContinue', answer(true));
+    server.on('checkExpectation', (_request, response: ServerResponse) => {
+      refuseExpectation(response);
+    });
     server.on('connect', (_request, socket) => {
       respondRaw(socket, 405);
     });
     server.on('clientError', rejectClient);
     // Clients that offer h2c, as Java's does, ask for an upgrade that nobody must grant (RFC 9110 7.8).
     Reflect.set(server, 'shouldUpgradeCallback', (request: IncomingMessage) => {
-      return upgrade !== undefined && request.headers.upgrade?.toLowerCase() === 'websocket';
+      const wanted = request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
+      return upgrade !== undefined && wanted;
     });
     if (upgrade === undefined) return;
     server.on('upgrade', (request, socket, head) => {
-      if (service.closing || methodOf(request) !== 'GET') respondRaw(socket, service.closing ? 503 : 405);
+      if (service.closing) respondRaw(socket, 503);
       else upgrade(request, socket, head);
     });
   }
@@ -154,6 +158,8 @@ function http1Options(limits: Limits): Parameters<typeof createServer>[0] & obje
     // How late a slow client is noticed.
     connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headerTimeout / 2)),
     noDelay: true,
+    // Told by us, in Vault's error format.
+    requireHostHeader: false,
   };
 }
 

@@ -209,6 +209,12 @@ export class Exchange {
   }
 }
 
+/** RFC 9110 10.1.1: any expectation but `100-continue`. */
+export function refuseExpectation(response: ServerResponse): void {
+  const { status, body, headers } = encodeErrors(417, ['the only expectation that is met here is 100-continue']);
+  response.writeHead(status, { ...headers, 'Content-Length': body?.length ?? 0, Connection: 'close' }).end(body);
+}
+
 /** Without the message: what went wrong may have quoted what it went wrong on. */
 function logFault(log: Log, request: string, error: unknown): void {
   const isError = error instanceof Error;

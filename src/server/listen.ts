@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { chmod, chown, lstat, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { fail } from '../errors.ts';
 import type { ListenerSettings, TcpListener, UnixListener } from './listener.ts';
@@ -42,6 +43,8 @@ async function listenUnix(server: Server, settings: UnixListener): Promise<void>
   const { path, mode = 0o600, user, group } = settings;
   await removeDeadSocket(path);
   try {
+    // libuv says EACCES where the directory is missing.
+    await stat(dirname(path));
     bindPrivately(server, path);
     await once(server, 'listening');
     if (user !== undefined || group !== undefined) await chown(path, user ?? -1, group ?? -1);

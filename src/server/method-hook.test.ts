@@ -118,6 +118,24 @@ describe('LIST and SCAN over HTTP/1.1', () => {
     ]);
   });
 
+  test('messages behind a refused upgrade are read where they begin', async () => {
+    const upgrade = ['Connection: Upgrade', 'Upgrade: h2c'];
+    const body = JSON.stringify({ a: 'GET /v1/inside HTTP/1.0\r\n\r\n' });
+    const post = head('POST /v1/p', ...upgrade, `Content-Length: ${String(body.length)}`) + body;
+    const answers = ['read GET a', 'update POST p', 'list LIST b', 'read GET c'];
+    const all = head('GET /v1/a', ...upgrade) + post + head('LIST /v1/b', ...upgrade) + head('GET /v1/c');
+    assert.deepEqual(await ask(all), answers);
+    const cut = all.indexOf('GET /v1/inside');
+    assert.deepEqual(await ask(all.slice(0, cut), all.slice(cut)), answers);
+    for (let at = 10; at < all.length; at += 7) assert.deepEqual(await ask(all.slice(0, at), all.slice(at)), answers);
+  });
+
+  test('a rewritten message that Node refuses by itself leaves no mark on the next one', async () => {
+    assert.deepEqual(await ask(`LIST /v1/a HTTP/1.1\r\n\r\n${head('LINK /v1/b')}`), [400, 405]);
+    const expecting = head('LIST /v1/a', 'Expect: wonders');
+    assert.deepEqual(await ask(expecting, head('LINK /v1/b')), [417]);
+  });
+
   test('what only resembles them is 400', async () => {
     for (const method of ['LISTS', 'LIS', 'SCANS', 'UNLIST', 'M-SCAN', 'OPTIONSCAN', 'list', 'LIST\t', 'XLIST', 'L']) {
       assert.deepEqual(await ask(head(`${method} /v1/a`)), [400], method);

@@ -43,16 +43,12 @@ const standIn = Buffer.from('LINK');
 const tailLength = 24;
 const empty = Buffer.alloc(0);
 
-const spoken = new WeakMap<Socket, HookedMethod>();
+const spoken = new WeakMap<object, HookedMethod>();
 
 /** The method of a request as its client sent it. A `LINK` that no hook wrote stays `LINK`. */
-export function methodOf(request: { readonly method?: string | undefined; readonly socket: Socket }): string {
+export function methodOf(request: { readonly method?: string | undefined }): string {
   const { method = '' } = request;
-  if (method !== 'LINK') return method;
-  const original = spoken.get(request.socket);
-  // The next message on this connection is never the rewritten one again.
-  spoken.delete(request.socket);
-  return original ?? method;
+  return method === 'LINK' ? (spoken.get(request) ?? method) : method;
 }
 
 /** To be called once Node has put its parser on the socket. Without a parser of the known shape nothing is changed. */
@@ -68,20 +64,24 @@ export function hookMethods(server: object, socket: Socket): void {
     state.inHead = true;
   };
   parser.onIncoming = (request, keepAlive) => {
-    state.inHead = false;
+    state.headComplete(request);
     return onIncoming(request, keepAlive);
   };
   parser[kinds.kOnExecute] = (result: number | ParseError): void => {
-    const final = typeof result === 'number' && !state.inHead ? result : state.examine(result);
+    const final = typeof result === 'number' && !state.isWatchful ? result : state.examine(result);
     // A connection that asks for an upgrade behind a rewritten message in one packet has lost its place: end it.
     if (final !== result && typeof final === 'number' && parser.incoming?.upgrade === true) socket.destroy();
     else original(final);
   };
 }
 
+/** One connection's parser, and what of its bytes may still matter. */
 class HookState {
   /** A message has begun and its headers are not complete. */
   inHead = false;
+  /** The message at hand, if it asks for an upgrade that is not granted. */
+  #refused: IncomingMessage | undefined;
+  #method: HookedMethod | undefined;
   /** The last bytes, as they were sent, of the chunks that the unfinished head lies in. */
   #tail: Buffer = empty;
   readonly #server: Hookable;
@@ -94,35 +94,72 @@ class HookState {
     this.#parser = parser;
   }
 
-  /** What the parser says in the end of the chunk that it is at: a failure at a hooked method is mended first. */
+  /** Whether a chunk that the parser took without failing must be looked at all the same. */
+  get isWatchful(): boolean {
+    return this.inHead || this.#refused !== undefined;
+  }
+
+  headComplete(request: IncomingMessage & { readonly upgrade?: boolean }): void {
+    this.inHead = false;
+    this.#refused = request.upgrade === true ? request : undefined;
+    if (this.#method !== undefined && request.method === 'LINK') spoken.set(request, this.#method);
+    this.#method = undefined;
+  }
+
+  /** What the parser says in the end of the chunk that it is at, once it has been helped over what it stumbled on. */
   examine(result: number | ParseError): number | ParseError {
     const chunk = this.#parser.getCurrentBuffer() ?? empty;
     const bytes = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
-    // The parser takes its bytes from `chunk`, which is a copy already: what is kept must not be written to.
+    // `bytes` may be written to below; what is kept is as it was sent.
     const sent = Buffer.from(bytes.subarray(-tailLength));
-    const final = typeof result === 'number' ? result : this.#recover(bytes, result);
+    const final = this.#help(bytes, this.#tail.length, result);
     this.#tail = this.inHead ? sent : empty;
     return final;
   }
 
-  #recover(sent: Buffer, first: ParseError): number | ParseError {
-    let bytes = sent;
-    let failure = first;
-    let failedAt = this.#tail.length + first.bytesParsed;
+  /** `bytes` from `base` on is what the parser was given when it said `result`. */
+  #help(bytes: Buffer, base: number, result: number | ParseError): number | ParseError {
+    let rest = bytes;
+    let start = base;
+    let last = result;
     for (;;) {
-      const word = failure.code === 'HPE_INVALID_METHOD' ? wordAt(bytes, failedAt) : undefined;
-      if (word === undefined) return failure;
-      bytes = bytes.subarray(word.start);
-      this.#restart();
-      // Half a word: have the parser wait inside its own; the next chunk makes it fail again, with the rest at hand.
-      if (word.method === undefined) return this.#parser.execute(standIn.subarray(0, 3));
-      standIn.copy(bytes);
-      spoken.set(this.#socket, word.method);
-      const result = this.#parser.execute(bytes);
-      if (typeof result === 'number') return result;
-      failure = result;
-      failedAt = result.bytesParsed;
+      const next = typeof last === 'number' ? this.#unread(rest, start + last) : this.#rewritten(rest, start, last);
+      if (next === undefined) return last;
+      if (next instanceof Error) return next;
+      rest = next;
+      start = 0;
+      last = this.#parser.execute(rest);
     }
+  }
+
+  /**
+   * Behind a message with an `Upgrade` header the parser stops; when nobody takes the upgrade, Node forgets the rest of
+   * the chunk, so that the next one would be read from the middle of a message, and keeps errors to itself until the
+   * next head. So the parser is set to its start, and reads on with the rest.
+   */
+  #unread(bytes: Buffer, taken: number): Buffer | ParseError | undefined {
+    const message = this.#refused;
+    if (message === undefined || this.#parser.incoming?.upgrade === true) return undefined;
+    if (message.complete) {
+      this.#refused = undefined;
+      this.#restart();
+      return taken < bytes.length ? bytes.subarray(taken) : undefined;
+    }
+    if (taken === bytes.length) return undefined;
+    return Object.assign(new Error('Parse Error'), { code: 'HPE_INVALID_BODY', bytesParsed: taken });
+  }
+
+  /** The bytes from the method on that the parser failed at, with the parser back at the start of a message. */
+  #rewritten(bytes: Buffer, start: number, failure: ParseError): Buffer | undefined {
+    const word = failure.code === 'HPE_INVALID_METHOD' ? wordAt(bytes, start + failure.bytesParsed) : undefined;
+    if (word === undefined) return undefined;
+    this.#restart();
+    // Half a word: have the parser wait inside its own; the next chunk makes it fail again, with the rest at hand.
+    if (word.method === undefined) return standIn.subarray(0, 3);
+    this.#method = word.method;
+    const message = bytes.subarray(word.start);
+    standIn.copy(message);
+    return message;
   }
 
   #restart(): void {

@@ -89,9 +89,22 @@ function checkHeaders(incoming: Incoming, headers: IncomingHttpHeaders, reading:
   if (incoming.rawHeaders.length > reading.limits.maxHeaders * 2) {
     throw fail('headersTooLarge', `the request has more than ${String(reading.limits.maxHeaders)} headers`);
   }
+  // RFC 9112 3.2. HTTP/2 has `:authority`.
+  if (incoming.httpVersionMajor < 2 && hosts(incoming.rawHeaders) !== 1 && incoming.httpVersion !== '1.0') {
+    throw fail('badRequest', 'the request must have one Host header');
+  }
   if (reading.requireRequestHeader && headers['x-vault-request'] !== 'true') {
     throw fail('missingRequestHeader');
   }
+}
+
+function hosts(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count;
 }
 
 function splitTarget(target: string): { path: string; query: Readonly<Record<string, string>> } {

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import type { Handler, Outcome, Request } from '../framework/request.ts';
+import { CertificateDirectory, issue } from './certificates.testing.ts';
+import type { TlsSettings } from './listener.ts';
+import { outcomeOf, portOf, RawClient, serveOn } from './server.testing.ts';
+
+const get = (path: string, ...fields: readonly string[]): string =>
+  [`GET /v1/${path} HTTP/1.1`, 'Host: x', ...fields, '', ''].join('\r\n');
+
+/** Holds requests for `held` until they are let go; answers the others at once. */
+class Gate implements Handler {
+  readonly requests: Request[] = [];
+  #waiting: (() => void)[] = [];
+  #arrived = (): void => undefined;
+
+  handle(request: Request): Outcome | Promise<Outcome> {
+    if (request.path !== 'held') return outcomeOf(request);
+    this.requests.push(request);
+    this.#arrived();
+    return new Promise((resolve) => {
+      this.#waiting.push(() => {
+        resolve(outcomeOf(request, { mountType: 'held' }));
+      });
+    });
+  }
+
+  /** Resolves once `count` requests are held. */
+  async holds(count: number): Promise<void> {
+    while (this.requests.length < count) {
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
+    }
+  }
+
+  letGo(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const aborted = async (request: Request | undefined): Promise<unknown> => {
+  assert.ok(request !== undefined);
+  const { signal } = request;
+  if (!signal.aborted) await once(signal, 'abort');
+  return signal.reason;
+};
+
+describe('closing', () => {
+  test('ends idle connections, lets what is in work end, and takes no new connection', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({}, gate);
+    const idle = await RawClient.to(serving);
+    await idle.send(get('a'));
+    await idle.reply();
+    const busy = await RawClient.to(serving);
+    await busy.send(get('held'));
+    await gate.holds(1);
+    const closed = serving.close();
+    await idle.closed();
+    const late = connect(portOf(serving), '127.0.0.1');
+    await assert.rejects(once(late, 'connect'), { code: 'ECONNREFUSED' });
+    gate.letGo();
+    const reply = await busy.reply();
+    assert.equal(reply?.status, 200);
+    assert.equal(reply.headers['connection'], 'close');
+    await busy.closed();
+    await closed;
+    await serving.close();
+  });
+
+  test('is bounded: what does not end is cut off', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({}, gate, { grace: 50 });
+    const client = await RawClient.to(serving);
+    await client.send(get('held'));
+    await gate.holds(1);
+    await serving.close();
+    assert.equal(await client.reply(), undefined);
+    assert.match(String(await aborted(gate.requests[0])), /closed the connection/);
+    gate.letGo();
+  });
+});
+
+describe('a request', () => {
+  test('that takes too long is told so, and its signal aborts', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({ limits: { maxDuration: 30 } }, gate);
+    const client = await RawClient.to(serving);
+    await client.send(get('held'));
+    const reply = await client.reply();
+    assert.equal(reply?.status, 503);
+    assert.equal(reply.headers['retry-after'], '1');
+    assert.deepEqual(JSON.parse(reply.body), { errors: ['the request took too long'] });
+    assert.match(String(await aborted(gate.requests[0])), /took too long/);
+    gate.letGo();
+    await client.send(get('a'));
+    assert.equal((await client.reply())?.status, 200, 'the late outcome is dropped, the connection goes on');
+    client.end();
+    await serving.close();
+  });
+
+  test('whose client goes away is aborted', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({}, gate);
+    const client = await RawClient.to(serving);
+    await client.send(get('held'));
+    await gate.holds(1);
+    const reason = aborted(gate.requests[0]);
+    client.end();
+    assert.match(String(await reason), /closed the connection/);
+    gate.letGo();
+    await serving.close();
+  });
+
+  test('beyond the number in work is 429, and health is answered all the same', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({ limits: { maxInFlight: 2 } }, gate);
+    const clients = await Promise.all([RawClient.to(serving), RawClient.to(serving)]);
+    for (const client of clients) await client.send(get('held'));
+    await gate.holds(2);
+    const third = await RawClient.to(serving);
+    await third.send(get('a') + get('sys/health'));
+    const refused = await third.reply();
+    assert.equal(refused?.status, 429);
+    assert.equal(refused.headers['retry-after'], '1');
+    assert.equal((await third.reply())?.status, 200);
+    gate.letGo();
+    for (const client of clients) assert.equal((await client.reply())?.status, 200);
+    await third.send(get('a'));
+    assert.equal((await third.reply())?.status, 200);
+    for (const client of [...clients, third]) client.end();
+    await serving.close();
+  });
+
+  test('behind which rubbish comes is answered first', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({}, gate);
+    const client = await RawClient.to(serving);
+    await client.send(`${get('held')}RUBBISH\r\n\r\n`);
+    await gate.holds(1);
+    gate.letGo();
+    assert.equal((await client.reply())?.status, 200);
+    assert.equal(await client.reply(), undefined);
+    await serving.close();
+  });
+});
+
+test('connections beyond the limit are dropped, and room is made by those that end', async () => {
+  const serving = await serveOn({ limits: { maxConnections: 2 } });
+  const first = await RawClient.to(serving);
+  const second = await RawClient.to(serving);
+  const third = await RawClient.to(serving);
+  await third.closed();
+  await first.send(get('a'));
+  assert.equal((await first.reply())?.status, 200);
+  first.end();
+  second.end();
+  for (;;) {
+    const next = await RawClient.to(serving);
+    await next.send(get('a'));
+    const reply = await next.reply();
+    next.end();
+    if (reply?.status === 200) break;
+  }
+  await serving.close();
+});
+
+describe('upgrades', () => {
+  const upgrade = ['Connection: Upgrade', 'Upgrade: websocket'];
+
+  test('of WebSockets go to who serves them; h2c is an ordinary request', async () => {
+    const serving = await serveOn({}, undefined, {
+      upgrade: (request, socket, head) => socket.end(`taken ${request.url ?? ''} ${String(head.length)}\r\n\r\n`),
+    });
+    const client = await RawClient.to(serving);
+    let text = '';
+    client.socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await client.send(get('sys/events/subscribe/kv', ...upgrade));
+    await client.closed();
+    assert.equal(text, 'taken /v1/sys/events/subscribe/kv 0\r\n\r\n');
+    const plain = await RawClient.to(serving);
+    await plain.send(get('a', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'));
+    assert.equal((await plain.reply())?.status, 200);
+    plain.end();
+    for (const [method, status] of [
+      ['LIST', 200],
+      ['POST', 200],
+      ['LINK', 405],
+    ] as const) {
+      const other = await RawClient.to(serving);
+      await other.send(get('a', ...upgrade).replace('GET', method));
+      assert.equal((await other.reply())?.status, status, `${method} is no upgrade`);
+      other.end();
+    }
+    const behind = await RawClient.to(serving);
+    await behind.send(get('a').replace('GET', 'LIST') + get('b', ...upgrade));
+    assert.notEqual((await behind.reply())?.status, 101);
+    await behind.closed();
+    await serving.close();
+  });
+
+  test('without one who serves them are ordinary requests', async () => {
+    const serving = await serveOn({});
+    const client = await RawClient.to(serving);
+    await client.send(get('a', ...upgrade) + get('b'));
+    assert.equal((await client.reply())?.status, 200);
+    assert.equal((await client.reply())?.status, 200);
+    await client.send('CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n');
+    assert.equal((await client.reply())?.status, 405);
+    await client.closed();
+    await serving.close();
+  });
+});
+
+describe('over HTTP/2', () => {
+  let directory: CertificateDirectory;
+  let tls: TlsSettings;
+  let ca: string;
+  before(async () => {
+    directory = await CertificateDirectory.make();
+    const authority = await issue({ name: 'authority' });
+    const issued = await issue({ name: 'server', issuer: authority });
+    ca = authority.certPem;
+    await directory.write({ 'a.crt': issued.certPem, 'a.key': issued.keyPem });
+    tls = { certFile: directory.file('a.crt'), keyFile: directory.file('a.key') };
+  });
+  after(() => directory[Symbol.asyncDispose]());
+
+  test('closing says so, lets streams end, and cuts off what does not', async () => {
+    for (const letsGo of [true, false]) {
+      const gate = new Gate();
+      const serving = await serveOn({ tls }, gate, { grace: letsGo ? 5_000 : 50 });
+      const session = connectHttp2(serving.addresses[0] ?? '', { ca });
+      session.on('error', () => undefined);
+      const stream = session.request({ ':path': '/v1/held' });
+      stream.on('error', () => undefined);
+      const status = new Promise<unknown>((resolve) => {
+        stream.once('response', (headers) => {
+          resolve(headers[':status']);
+        });
+        stream.once('close', () => {
+          resolve(undefined);
+        });
+      });
+      await gate.holds(1);
+      const goodbye = once(session, 'goaway');
+      const closed = serving.close();
+      await goodbye;
+      if (letsGo) gate.letGo();
+      stream.resume();
+      assert.equal(await status, letsGo ? 200 : undefined);
+      await closed;
+      gate.letGo();
+      session.destroy();
+    }
+  });
+
+  test('a body that does not come is 408', async () => {
+    const serving = await serveOn({ tls, limits: { readTimeout: 50, headerTimeout: 5_000 } });
+    const session = connectHttp2(serving.addresses[0] ?? '', { ca });
+    const stream = session.request({ ':method': 'POST', ':path': '/v1/a' });
+    stream.write('{');
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    assert.equal(headers[':status'], 408);
+    session.destroy();
+    await serving.close();
+  });
+});
