@@ -13,7 +13,7 @@ function refuses(text: string | Uint8Array, message: RegExp, limits: Partial<Jso
     () => parse(text, limits),
     (error) =>
       isLockstepError(error, 'malformedBody') &&
-      /^failed to parse JSON input: /.test(error.message) &&
+      error.message.startsWith('failed to parse JSON input: ') &&
       message.test(error.message),
   );
 }

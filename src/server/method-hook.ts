@@ -16,7 +16,8 @@ interface Parser {
   onIncoming: ((request: IncomingMessage, keepAlive: boolean) => unknown) | null;
   incoming: { readonly upgrade: boolean } | null;
   readonly remove: () => void;
-  readonly initialize: (type: number, resource: object, maxHeaderSize: number, lenient: number, all: unknown) => void;
+  /** Kind of message, resource of the asynchronous hooks, bytes of headers, leniency, the list of connections. */
+  readonly initialize: (...options: readonly [number, object, number, number, unknown]) => void;
   readonly execute: (bytes: Uint8Array) => number | ParseError;
   readonly getCurrentBuffer: () => Buffer | undefined;
   readonly constructor: {
@@ -56,7 +57,7 @@ export function hookMethods(server: object, socket: Socket): void {
   const { parser } = socket as Socket & { readonly parser?: Parser | null };
   if (parser === undefined || parser === null) return;
   const kinds = parser.constructor;
-  const original = parser[kinds.kOnExecute];
+  const original = parser[kinds.kOnExecute] as ((result: number | ParseError) => void) | null | undefined;
   const { onIncoming } = parser;
   if (typeof original !== 'function' || typeof onIncoming !== 'function') return;
   const state = new HookState(server, socket, parser);
