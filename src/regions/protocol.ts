@@ -45,7 +45,7 @@ export interface Hello {
   readonly instance: string;
   /** Absent before the first snapshot is complete. */
   readonly cursor: Cursor | undefined;
-  /** The version of the filter that the copy was made under; 0 before the first. */
+  /** The version of the rule that the copy was made under; 0 before the first, and while it holds less than its rule. */
   readonly filterVersion: number;
   /** The newest position of the region's own log, for status. */
   readonly local: Position;
@@ -55,7 +55,7 @@ export interface Hello {
 
 /**
  * Says that frames up to `through` are processed, which gives credit for as many bytes, and that the copy is durable at
- * `cursor`. The hash proves that the frame of that position was received; the nonce, that it came on this stream.
+ * `cursor` (absent when that did not move on this stream). The hash proves that the frame of that position was received; the nonce, that it came on this stream.
  */
 export interface Ack {
   readonly type: 'ack';
@@ -143,6 +143,7 @@ export interface Skip extends Step {
 export interface ViewChange extends Step {
   readonly type: 'viewChange';
   readonly filter: Filter;
+  /** The version of the rule that the copy now holds in full, or 0 while it holds less. */
   readonly version: number;
   readonly purge: Purge;
   readonly writes: readonly Write[];
