@@ -8,7 +8,7 @@ export interface FollowerConfig {
   readonly region: string;
   /** Random for each start of the node. */
   readonly instance: string;
-  /** Bytes of unprocessed frames that this side holds at most, give or take one frame. */
+  /** Bytes of unprocessed frames that the hub may send ahead; more than twice as many end the stream. */
   readonly window: number;
   /** Milliseconds to wait for a connection and a welcome; afterwards the hub's own interval counts. */
   readonly interval: number;

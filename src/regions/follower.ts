@@ -91,10 +91,16 @@ function refused(moment: Moment, frame: Refuse): Result {
 
 function received(moment: Moment, link: Link, frame: Received['frame']): Result {
   const { state, now } = moment;
-  const n = frame.type === 'mark' ? link.n : frame.n;
-  if (frame.type !== 'mark' && n !== link.n + 1) return wrong(moment, 'outOfOrder', `frame ${n} after ${link.n}`);
-  if (link.inboxBytes >= state.config.window) return wrong(moment, 'flooded', `frame ${n}`);
-  const bytes = frame.type === 'mark' ? 64 : bytesOf(frame);
+  if (frame.type === 'mark') {
+    // Of marks that wait together the newest says it all, so they can't pile up.
+    const before = link.inbox.at(-1)?.frame.type === 'mark' ? link.inbox.slice(0, -1) : link.inbox;
+    return [{ ...state, link: { ...link, inbox: [...before, { frame, at: now, bytes: 0 }] } }, []];
+  }
+  const { n } = frame;
+  if (n !== link.n + 1) return wrong(moment, 'outOfOrder', `frame ${n} after ${link.n}`);
+  // A hub finishes what it began (a skip and its batch), so it may go somewhat over; twice the window is no accident.
+  if (link.inboxBytes >= 2 * state.config.window) return wrong(moment, 'flooded', `frame ${n}`);
+  const bytes = bytesOf(frame);
   const inbox = [...link.inbox, { frame, at: now, bytes }];
   return [{ ...state, link: { ...link, n, inbox, inboxBytes: link.inboxBytes + bytes } }, []];
 }

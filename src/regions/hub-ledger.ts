@@ -5,7 +5,7 @@ import type { HubStream, InFlight, Ledger, Point, Result } from './hub-state.ts'
 import { MAX_FRAMES_IN_FLIGHT, sameBytes, samePosition, sizeOf } from './protocol.ts';
 import type { Ack, ConsumerAck, NumberedFrame } from './protocol.ts';
 
-/** Whether the region has room. One frame may go over the window, or a frame larger than it could never be sent. */
+/** Whether the region has room. The last frame may go over the window, or one larger than it could never be sent. */
 export function hasCredit(ledger: Ledger): boolean {
   return ledger.bytes < ledger.window && ledger.frames.length < MAX_FRAMES_IN_FLIGHT;
 }

@@ -69,10 +69,22 @@ export function pageRead(state: HubStream, page: PageResult): Result {
   if (stage.phase !== 'streaming' || stage.load === undefined || !state.reading || page.read !== state.read) {
     return [state, []];
   }
+  return then(flushNarrow({ ...state, reading: false }, stage), (idle) =>
+    idle.stage.phase === 'streaming' ? takePage(idle, idle.stage, page) : [idle, []],
+  );
+}
+
+/** What must leave goes ahead of everything else that is sent. */
+function flushNarrow(state: HubStream, stage: Streaming): Result {
+  if (stage.narrow === undefined) return [state, []];
+  return send({ ...state, stage: { ...stage, narrow: undefined } }, { type: 'narrow', purge: stage.narrow });
+}
+
+function takePage(idle: HubStream, stage: Streaming, page: PageResult): Result {
   const { load } = stage;
-  const idle = { ...state, reading: false };
+  if (load === undefined) return [idle, []];
   if (stage.view !== undefined) return pageInto(idle, stage, stage.view, page);
-  const view = openView(page.rule, state.today);
+  const view = openView(page.rule, idle.today);
   if (withholds(view)) return beginSnapshot(idle, stage);
   const at = { position: page.position, hash: page.hash };
   const started: Streaming = { ...stage, view, at, sent: at.position };
@@ -171,9 +183,7 @@ function read(state: HubStream, output: (id: number) => HubOutput): Result | und
 function advance(state: HubStream): Result | undefined {
   const { stage } = state;
   if (stage.phase !== 'streaming' || state.blocked || !hasCredit(state.ledger)) return undefined;
-  if (stage.narrow !== undefined) {
-    return send({ ...state, stage: { ...stage, narrow: undefined } }, { type: 'narrow', purge: stage.narrow });
-  }
+  if (stage.narrow !== undefined) return flushNarrow(state, stage);
   const { load, at, view } = stage;
   const prefix = load?.ranges[0];
   if (load !== undefined && prefix !== undefined) {

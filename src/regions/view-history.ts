@@ -55,6 +55,7 @@ export class ViewHistory {
 
   /**
    * Lets the history reach back to `position`, given the keys of every batch after it up to where the history starts.
+   * Only for a position that the log still reaches (`locate` says `here`): without its batches this proves nothing.
    * False when one of them is a mount's or a region's record: what was there before is then unknown.
    */
   reachBack(position: Position, keys: Iterable<string>): boolean {

@@ -92,9 +92,9 @@ export interface Walked {
 const SHARED = 's/';
 
 /** Whether a mount is today where the walk has it, or somewhere that is in view as a whole. */
-function stays(mount: Mount, today: RuleAt, held: Filter): boolean {
+function stays(mount: Mount, today: RuleAt): boolean {
   const now = today.mounts.get(mount.id)?.path;
-  return now !== undefined && (now === mount.path || contains(intersect(held, today.filter), [now]));
+  return now !== undefined && (now === mount.path || contains(today.filter, [now]));
 }
 
 function purgeOf(mount: Mount): readonly string[] {
@@ -145,7 +145,7 @@ export function withToday(view: View, today: RuleAt): { readonly view: View; rea
   const held = intersect(view.held, today.filter);
   const dropped = new Map(view.dropped);
   for (const mount of view.mounts.values()) {
-    if (dropped.has(mount.id) || stays(mount, today, held)) continue;
+    if (dropped.has(mount.id) || stays(mount, today)) continue;
     dropped.set(mount.id, overlaps(view.held, mount.path) ? 'held' : 'gone');
   }
   const narrow = contains(held, view.held) ? undefined : { prefixes: [], filter: held };
@@ -158,7 +158,7 @@ function moveOf(view: View, before: Mount | undefined, after: Mount | undefined,
   const has = view.dropped.get(id);
   const leaves = before !== undefined && has !== 'gone' && overlaps(view.held, before.path);
   if (after === undefined) return { dropped: undefined, leaves, comes: false };
-  if (!stays(after, view.today, target)) return { dropped: 'gone' as const, leaves, comes: false };
+  if (!stays(after, view.today)) return { dropped: 'gone' as const, leaves, comes: false };
   const whole = has === undefined && before !== undefined && contains(view.held, [before.path]);
   if (whole && contains(target, [after.path])) return { dropped: undefined, leaves: false, comes: false };
   return { dropped: undefined, leaves, comes: before !== undefined && overlaps(target, after.path) };

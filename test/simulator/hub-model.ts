@@ -162,6 +162,8 @@ export class HubModel {
     this.batches = [...backup.log];
     this.oldest = backup.oldest;
     this.now = backup.moment;
+    // Its rules count again from here on.
+    this.archive.push(this.now);
     if (newEpoch) {
       this.epochs += 1;
       const position = { epoch: `${this.epochs}.b`, sequence: backup.moment.position.sequence };

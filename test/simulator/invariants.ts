@@ -25,7 +25,8 @@ function equal(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
 
 /**
  * A region's copy is the hub's state at its cursor, as far as the rule there allows. A record may be missing only when a
- * later rule forbade it (the stricter rule counts), or moved its mount to where not all of it is in view.
+ * later filter forbade its path, then or now (the stricter rule counts), or its mount moved to where not all of it is in
+ * view: then only until the log has caught up.
  */
 export function checkCopy(hub: HubModel, region: string, store: RegionStore): void {
   must(store.local.get('l/root/tokens/own') === 'kept', 'local keys are left alone', () => region);
@@ -45,7 +46,12 @@ export function checkCopy(hub: HubModel, region: string, store: RegionStore): vo
   for (const key of then.state.keys()) {
     if (store.shared.has(key) || !mayHold(then, region, key)) continue;
     const later = hub.archive.slice(place);
-    const forbidden = later.some((moment) => !mayHold(moment, region, key) || movedInPart(then, moment, region, key));
+    const forbidden = later.some(
+      (moment) =>
+        !mayHold(moment, region, key) ||
+        !mayHold({ ...moment, mounts: then.mounts }, region, key) ||
+        movedInPart(then, moment, region, key),
+    );
     must(forbidden, 'state at the cursor', () => `${region} lacks ${key} at ${place}`);
   }
 }

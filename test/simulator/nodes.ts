@@ -9,7 +9,7 @@ import { hubStream } from '../../src/regions/hub-stream.ts';
 import type { HubEvent, HubInput, HubOutput, HubStream } from '../../src/regions/hub-state.ts';
 import { locate } from '../../src/regions/locate.ts';
 import type { Machine } from '../../src/lib/machine.ts';
-import type { Write } from '../../src/regions/protocol.ts';
+import type { HubFrame, Write } from '../../src/regions/protocol.ts';
 import { ViewHistory } from '../../src/regions/view-history.ts';
 import { layout } from './hub-model.ts';
 import type { HubModel } from './hub-model.ts';
@@ -20,6 +20,13 @@ import { RegionStore } from './region-store.ts';
 export const WINDOW = 700;
 const BATCHES = 4;
 const RECORDS = 3;
+
+/** What the histories reached, counted over a run: a simulator that never gets somewhere proves nothing about it. */
+export const seen = new Map<string, number>();
+
+export function saw(what: string): void {
+  seen.set(what, (seen.get(what) ?? 0) + 1);
+}
 
 export interface Clock {
   now: number;
@@ -100,6 +107,7 @@ export class Stream {
     switch (output.type) {
       case 'send':
         checkWire(hub.model, this.region.name, output.frame);
+        saw(`hub sends ${describe(output.frame)}`);
         if (!connection.cut) connection.toRegion.push(encodeFrame(output.frame));
         return;
       case 'locate':
@@ -131,8 +139,7 @@ export class Stream {
     const { model, history } = this.hub;
     if (output?.type === 'locate') {
       const place = locate(model, output.cursor);
-      const rule = place === 'here' ? history.at(output.cursor.position, this.region.name) : undefined;
-      this.feed({ type: 'located', place, rule: rule ?? this.#reachBack(output.cursor.position) });
+      this.feed({ type: 'located', place, rule: place === 'here' ? this.#ruleAt(output.cursor.position) : undefined });
     } else if (output?.type === 'readLog') {
       const batches = model.after(output.from, BATCHES);
       if (batches === undefined) this.feed({ type: 'logGone', read: output.read });
@@ -148,9 +155,11 @@ export class Stream {
     }
   }
 
-  #reachBack(position: HubModel['position']) {
+  #ruleAt(position: HubModel['position']) {
     const { model, history } = this.hub;
-    const keys = (model.after(position, Infinity) ?? []).flatMap((batch) => batch.writes.map((write) => write.key));
+    const batches = model.after(position, Infinity);
+    if (batches === undefined) return undefined;
+    const keys = batches.flatMap((batch) => batch.writes.map((write) => write.key));
     return history.reachBack(position, keys) ? history.at(position, this.region.name) : undefined;
   }
 }
@@ -256,7 +265,10 @@ export class RegionNode {
     const { now, wall, random } = this.clock;
     const result = this.machine.step(this.state, { ...event, now, wall, random: random.fraction() });
     this.state = result.state;
-    for (const output of result.outputs) this.#take(output);
+    for (const output of result.outputs) {
+      saw(`region ${output.type === 'store' ? output.run.do : output.type === 'alarm' ? output.problem : output.type}`);
+      this.#take(output);
+    }
     const held = this.state.link?.inboxBytes ?? 0;
     must(held <= WINDOW + 1_500, 'bounded buffers', () => `${this.name} holds ${held} bytes`);
   }
@@ -308,6 +320,12 @@ export class RegionNode {
       (alarm.problem === 'refused' && /^(silent|shuttingDown)/u.test(alarm.detail));
     must(expected, 'a true hub raises no alarm', () => `${this.name}: ${alarm.problem} ${alarm.detail}`);
   }
+}
+
+function describe(frame: HubFrame): string {
+  if (frame.type === 'snapshotStart') return `snapshot of ${frame.scope}`;
+  if (frame.type === 'welcome') return `welcome ${frame.snapshot ?? 'resume'}`;
+  return frame.type === 'refuse' ? `refuse ${frame.reason}` : frame.type;
 }
 
 /** Hands the oldest frame of a direction over. */
