@@ -1,5 +1,6 @@
 /** Histories: drawn from a seed, run, and when one breaks a rule, made as short as it can be while it still does. */
 
+import { seen } from './nodes.ts';
 import { pick, Random } from './random.ts';
 import { WEIGHTS, World } from './world.ts';
 import type { Action, Kind } from './world.ts';
@@ -64,4 +65,9 @@ export function playMany(first: number, count: number): string | undefined {
     return [`seed ${seed} fails after step ${failure?.step} of ${short.length}: ${error}`, ...lines].join('\n');
   }
   return undefined;
+}
+
+/** How often the histories of this process came by each frame, command and alarm. */
+export function coverage(): ReadonlyMap<string, number> {
+  return seen;
 }

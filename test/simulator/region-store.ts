@@ -24,8 +24,11 @@ export class RegionStore {
   copy: Copy = { cursor: undefined, filter: [], version: 0 };
   staged: { readonly layer: Layer; readonly purges: Purge[] } = { layer: new Map(), purges: [] };
   age = 0;
+  /** Counts the commands, so that what did not change is not compared again. */
+  revision = 0;
 
   run(command: StorageCommand): void {
+    this.revision += 1;
     switch (command.do) {
       case 'apply':
         for (const change of command.changes) {

@@ -47,6 +47,7 @@ export class World {
   waits: Waiting[] = [];
   dupToHub = false;
   counter = 0;
+  readonly #checked = new Map<string, number>();
 
   constructor(seed: number) {
     this.clock = { now: 0, wall: 1_790_000_000_000, random: new Random(seed) };
@@ -73,8 +74,15 @@ export class World {
     this.stopped.clear();
     for (const [region, until] of stopped) this.stopped.set(region, until);
     steps[action.kind](this, action);
-    for (const region of this.regions) checkCopy(this.model, region.name, region.store);
+    this.#checkCopies();
     this.checkWaits();
+  }
+
+  #checkCopies(): void {
+    for (const { name, store } of this.regions) {
+      if (this.#checked.get(name) !== store.revision) checkCopy(this.model, name, store);
+      this.#checked.set(name, store.revision);
+    }
   }
 
   region(by: number): RegionNode {
@@ -290,8 +298,8 @@ export class World {
     for (const region of this.regions) {
       if (region.pending !== undefined) busy = true;
       this.store(region, 'stored');
-      checkCopy(this.model, region.name, region.store);
     }
+    this.#checkCopies();
     return busy;
   }
 }

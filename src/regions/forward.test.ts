@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decide, forgettable, forward } from './forward.ts';
+import type { ForwardConfig, ForwardEvent, ForwardRecord, ForwardResult } from './forward.ts';
+
+const config: ForwardConfig = { patience: 10_000, attempt: 1_000, show: 500 };
+const at = (sequence: number) => ({ epoch: '1.a', sequence });
+
+function driven() {
+  const machine = forward(config);
+  let state = machine.initial;
+  const sent: number[] = [];
+  let result: ForwardResult | undefined;
+  return {
+    sent,
+    get result() {
+      return result;
+    },
+    feed(now: number, event: ForwardEvent, random = 0.5) {
+      const step = machine.step(state, { ...event, now, random });
+      state = step.state;
+      for (const output of step.outputs) {
+        if (output.type === 'send') sent.push(output.attempt);
+        else {
+          assert.equal(result, undefined, 'answered twice');
+          result = output.result;
+        }
+      }
+    },
+  };
+}
+
+test('a hub that cannot be reached is answered at once', () => {
+  const one = driven();
+  one.feed(0, { type: 'start' });
+  one.feed(1, { type: 'failed', attempt: 1, reached: false });
+  assert.equal(one.result, 'hubUnreachable');
+});
+
+test('a lost reply is asked for again, under the same key, and never called unreachable', () => {
+  const one = driven();
+  one.feed(0, { type: 'start' });
+  one.feed(5, { type: 'failed', attempt: 1, reached: true });
+  one.feed(2_000, { type: 'tick' });
+  one.feed(2_001, { type: 'failed', attempt: 2, reached: false });
+  assert.equal(one.result, undefined);
+  one.feed(4_000, { type: 'tick' });
+  assert.deepEqual(one.sent, [1, 2, 3]);
+  one.feed(10_000, { type: 'tick' });
+  assert.equal(one.result, 'unknown');
+});
+
+test('a reply waits until the region shows it, a bounded time', () => {
+  for (const [shows, expected] of [
+    [7, 'shown'],
+    [6, 'committed'],
+  ] as const) {
+    const one = driven();
+    one.feed(0, { type: 'start' });
+    one.feed(1, { type: 'replied', position: at(7) });
+    one.feed(2, { type: 'shows', position: at(shows) });
+    one.feed(400, { type: 'tick' });
+    assert.equal(one.result, shows === 7 ? 'shown' : undefined);
+    one.feed(501, { type: 'tick' });
+    assert.equal(one.result, expected);
+  }
+});
+
+test('the hub runs a key once, replays it, and refuses it for another request', () => {
+  const record: ForwardRecord = { request: 'r', position: at(3), reply: new Uint8Array(), at: 0 };
+  assert.equal(decide(undefined, 'r'), 'run');
+  assert.equal(decide(record, 'r'), 'replay');
+  assert.equal(decide(record, 'q'), 'otherRequest');
+  assert.equal(forgettable(record, config.patience, config), false);
+  assert.equal(forgettable(record, 3 * config.patience, config), true);
+});
+
+test('whatever is lost, late or repeated: written at most once, answered once and truly', () => {
+  const event = fc.record({
+    what: fc.constantFrom('arrive', 'reply', 'fail', 'refuse', 'show', 'wait'),
+    pick: fc.nat(5),
+    time: fc.nat(1_500),
+  });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+      const one = driven();
+      let now = 0;
+      let record: ForwardRecord | undefined;
+      let runs = 0;
+      let shown = 0;
+      let replies = 0;
+      const arrived = new Set<number>();
+      one.feed(0, { type: 'start' });
+      for (const { what, pick, time } of events) {
+        now += time;
+        const attempt = one.sent[pick % one.sent.length] ?? 1;
+        if (what === 'arrive') {
+          arrived.add(attempt);
+          if (decide(record, 'r') === 'run') {
+            runs += 1;
+            record = { request: 'r', position: at(9), reply: new Uint8Array(), at: now };
+          }
+          replies += 1;
+        } else if (what === 'reply' && replies > 0) one.feed(now, { type: 'replied', position: at(9) });
+        else if (what === 'fail') one.feed(now, { type: 'failed', attempt, reached: true });
+        else if (what === 'refuse' && !arrived.has(attempt)) one.feed(now, { type: 'failed', attempt, reached: false });
+        else if (what === 'show')
+          one.feed(now, { type: 'shows', position: at((shown = record === undefined ? 8 : 9)) });
+        one.feed(now, { type: 'tick' });
+        if (one.result === 'hubUnreachable') break;
+      }
+      for (let more = 0; more < 40; more += 1) one.feed((now += 500), { type: 'tick' });
+      assert.ok(runs <= 1);
+      assert.notEqual(one.result, undefined);
+      if (one.result === 'hubUnreachable') assert.equal(runs, 0);
+      if (one.result === 'shown') assert.ok(runs === 1 && shown === 9);
+      if (one.result === 'committed') assert.equal(runs, 1);
+    }),
+    { numRuns: 2_000 },
+  );
+});
