@@ -15,8 +15,7 @@ import {
 import { sha256 } from './hash.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const provider = webcrypto as unknown as Crypto;
-x509.cryptoProvider.set(provider);
+x509.cryptoProvider.set(webcrypto);
 
 /** PEM texts; the key is PKCS #8. */
 export interface Certified {
@@ -53,8 +52,8 @@ export function publicKeyOf(key: string): Uint8Array {
 async function signingKeys(key: string): Promise<CryptoKeyPair> {
   const pkcs8 = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
   const [privateKey, publicKey] = await Promise.all([
-    provider.subtle.importKey('pkcs8', new Uint8Array(pkcs8), ALGORITHM, false, ['sign']),
-    provider.subtle.importKey('spki', new Uint8Array(publicKeyOf(key)), ALGORITHM, true, ['verify']),
+    webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), ALGORITHM, false, ['sign']),
+    webcrypto.subtle.importKey('spki', new Uint8Array(publicKeyOf(key)), ALGORITHM, true, ['verify']),
   ]);
   return { privateKey, publicKey };
 }
@@ -101,7 +100,7 @@ export async function issueCertificate(issuing: Issuing): Promise<string> {
     notBefore,
     notAfter,
     signingAlgorithm: ALGORITHM,
-    publicKey: await provider.subtle.importKey('spki', new Uint8Array(publicKey), ALGORITHM, true, ['verify']),
+    publicKey: await webcrypto.subtle.importKey('spki', new Uint8Array(publicKey), ALGORITHM, true, ['verify']),
     signingKey: privateKey,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
