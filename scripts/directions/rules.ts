@@ -81,7 +81,7 @@ function within(path: string, folder: string): boolean {
 
 /** Tests, and what only they use: conformance suites and test doubles; none of it is in the package. */
 function isTest(path: string): boolean {
-  return /(\.test|\.testing|\.fixture|\.conformance|\/testing|\/conformance)\.ts$|\/(conformance|testing)\//.test(path);
+  return /[./](test|testing|fixture|conformance)\.ts$|\/(testing|conformance)\//.test(path);
 }
 
 function top(path: string): string {
