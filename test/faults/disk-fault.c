@@ -1,76 +1,138 @@
 /*
- * A disk that fails: preloaded into a process, it makes writes to or flushes of `data.mdb` fail from the moment on that
- * the file $DISK_FAULT_TRIGGER exists. $DISK_FAULT is `flush` (fsync, fdatasync: EIO), `write` (ENOSPC) or `meta` (EIO for
- * writes through descriptors that flush each write). The first failure is told on standard output as a line `fault`.
+ * A disk that fails: preloaded into a process, it harms writes to and flushes of `data.mdb` from the moment on that the
+ * file $DISK_FAULT_TRIGGER exists. $DISK_FAULT is
+ *   flush  fsync and fdatasync fail with EIO
+ *   write  writes fail with ENOSPC
+ *   meta   writes through descriptors that flush each write fail with EIO
+ *   power  at the next flush, all or some of what was written since the last one is lost, and the process is killed
+ * The first failure is told on standard output as a line `fault`.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+/* What a write that is not flushed yet has replaced. */
+struct unflushed {
+  struct unflushed *older;
+  off_t at, file_size;
+  size_t size, held;
+  char bytes[];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct unflushed *newest = NULL;
 static int told = 0;
 
 static int is_data(int fd) {
   char link[64], path[4096];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return 0;
+  if (length < 9) return 0;
   path[length] = 0;
-  return length >= 9 && strcmp(path + length - 9, "/data.mdb") == 0;
+  return strcmp(path + length - 9, "/data.mdb") == 0;
+}
+
+static int is_kind(const char *kind) {
+  const char *fault = getenv("DISK_FAULT");
+  return fault && strcmp(fault, kind) == 0;
 }
 
 static int fails(const char *kind, int fd) {
-  const char *fault = getenv("DISK_FAULT"), *trigger = getenv("DISK_FAULT_TRIGGER");
-  if (!fault || !trigger || strcmp(fault, kind) != 0 || access(trigger, F_OK) != 0 || !is_data(fd)) return 0;
+  const char *trigger = getenv("DISK_FAULT_TRIGGER");
+  if (!is_kind(kind) || !trigger || access(trigger, F_OK) != 0 || !is_data(fd)) return 0;
   if (!__atomic_exchange_n(&told, 1, __ATOMIC_SEQ_CST)) (void)!write(1, "fault\n", 6);
   return 1;
 }
 
+static int flushes_itself(int fd) { return (fcntl(fd, F_GETFL) & O_DSYNC) != 0; }
+
 static int write_fails(int fd) {
-  if (fails("write", fd)) {
-    errno = ENOSPC;
-    return 1;
-  }
-  if ((fcntl(fd, F_GETFL) & O_DSYNC) && fails("meta", fd)) {
-    errno = EIO;
-    return 1;
-  }
+  if (fails("write", fd)) return errno = ENOSPC, 1;
+  if (flushes_itself(fd) && fails("meta", fd)) return errno = EIO, 1;
   return 0;
 }
 
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-
-int fsync(int fd) {
-  if (fails("flush", fd)) { errno = EIO; return -1; }
-  return NEXT(fsync)(fd);
+static void remember(int fd, size_t size, off_t at) {
+  struct stat before;
+  if (!is_kind("power") || flushes_itself(fd) || !is_data(fd) || fstat(fd, &before) != 0) return;
+  struct unflushed *one = malloc(sizeof *one + size);
+  if (!one) abort();
+  ssize_t held = pread(fd, one->bytes, size, at);
+  *one = (struct unflushed){newest, at, before.st_size, size, held < 0 ? 0 : (size_t)held};
+  newest = one;
 }
 
-int fdatasync(int fd) {
-  if (fails("flush", fd)) { errno = EIO; return -1; }
-  return NEXT(fdatasync)(fd);
+static void forget(void) {
+  while (newest) {
+    struct unflushed *one = newest;
+    newest = one->older;
+    free(one);
+  }
 }
 
-ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
-  return write_fails(fd) ? -1 : NEXT(pwrite)(fd, bytes, count, at);
+/* Undoes unflushed writes, newest first: all, or every second one, by the number of them. Never returns. */
+static void lose_power(int fd) {
+  int count = 0, number = 0;
+  for (struct unflushed *one = newest; one; one = one->older) count++;
+  for (struct unflushed *one = newest; one; one = one->older, number++) {
+    if (count % 2 && number % 2) continue;
+    (void)!NEXT(pwrite)(fd, one->bytes, one->held, one->at);
+    if (count % 2 == 0 && one->file_size < one->at + (off_t)one->size) (void)!ftruncate(fd, one->file_size);
+  }
+  kill(getpid(), SIGKILL);
+  for (;;) pause();
 }
 
-ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
-  return write_fails(fd) ? -1 : NEXT(pwrite64)(fd, bytes, count, at);
+static int flush(int fd, int (*next)(int)) {
+  if (fails("flush", fd)) return errno = EIO, -1;
+  pthread_mutex_lock(&lock);
+  if (newest && fails("power", fd)) lose_power(fd);
+  int result = next(fd);
+  if (result == 0 && is_data(fd)) forget();
+  pthread_mutex_unlock(&lock);
+  return result;
 }
 
+int fsync(int fd) { return flush(fd, NEXT(fsync)); }
+int fdatasync(int fd) { return flush(fd, NEXT(fdatasync)); }
+
+static size_t total(const struct iovec *parts, int count) {
+  size_t size = 0;
+  for (int part = 0; part < count; part++) size += parts[part].iov_len;
+  return size;
+}
+
+#define WRITE(size, at, call)      \
+  if (write_fails(fd)) return -1;  \
+  pthread_mutex_lock(&lock);       \
+  remember(fd, size, at);          \
+  ssize_t result = call;           \
+  pthread_mutex_unlock(&lock);     \
+  return result;
+
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
+  WRITE(size, at, NEXT(pwrite)(fd, bytes, size, at))
+}
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
+  WRITE(size, at, NEXT(pwrite64)(fd, bytes, size, at))
+}
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) {
-  return write_fails(fd) ? -1 : NEXT(pwritev)(fd, parts, count, at);
+  WRITE(total(parts, count), at, NEXT(pwritev)(fd, parts, count, at))
 }
-
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) {
-  return write_fails(fd) ? -1 : NEXT(pwritev64)(fd, parts, count, at);
+  WRITE(total(parts, count), at, NEXT(pwritev64)(fd, parts, count, at))
 }
-
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-  return write_fails(fd) ? -1 : NEXT(writev)(fd, parts, count);
+  WRITE(total(parts, count), lseek(fd, 0, SEEK_CUR), NEXT(writev)(fd, parts, count))
 }

@@ -1,4 +1,7 @@
-/** A disk whose flushes or writes begin to fail under a process that writes: it ends, and had acknowledged nothing false. */
+/**
+ * A disk whose flushes or writes begin to fail, or that loses what was not flushed, under a process that writes: the
+ * process ends, and had acknowledged nothing that is not there.
+ */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,6 +25,7 @@ const EXIT_IO = 74;
 
 interface Outcome {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly output: string;
   readonly errors: string;
 }
@@ -39,10 +43,13 @@ async function writeUntilFault(fault: string, path: string, acknowledgements: nu
     output += text;
     lines += text.split('\n').length - 1;
     if (lines >= acknowledgements) writeFileSync(trigger, '');
+    // It never met the fault: nothing is flushed any more.
+    if (lines >= acknowledgements + 20_000) child.kill('SIGKILL');
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (errors += text));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output, errors };
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  rmSync(trigger);
+  return { code, signal, output, errors };
 }
 
 for (const [fault, what] of [
@@ -65,3 +72,18 @@ for (const [fault, what] of [
     await checkStore(path, acknowledged);
   });
 }
+
+test('a power cut that loses what was not flushed loses nothing acknowledged', async (t) => {
+  if (!compiled) return t.skip('needs Linux and a C compiler (cc) for the failing disk');
+  const path = join(root, 'power');
+  mkdirSync(path);
+  const acknowledged = new Acknowledged();
+  for (const acknowledgements of [1, 20, 100, 33, 250, 8]) {
+    const { signal, output, errors } = await writeUntilFault('power', path, acknowledgements);
+    assert.equal(signal, 'SIGKILL', errors);
+    const [before = '', behind] = output.split('fault\n');
+    assert.equal(behind, '', `acknowledged behind the power cut: ${behind}`);
+    acknowledged.read(before);
+    await checkStore(path, acknowledged);
+  }
+});
