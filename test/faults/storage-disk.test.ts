@@ -20,11 +20,7 @@ const compiled =
   process.platform === 'linux' &&
   spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'], { stdio: 'inherit' }).status === 0;
 
-/** EX_IOERR of sysexits.h. */
-const EXIT_IO = 74;
-
 interface Outcome {
-  readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly output: string;
   readonly errors: string;
@@ -47,9 +43,9 @@ async function writeUntilFault(fault: string, path: string, acknowledgements: nu
     if (lines >= acknowledgements + 20_000) child.kill('SIGKILL');
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (errors += text));
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  const [, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   rmSync(trigger);
-  return { code, signal, output, errors };
+  return { signal, output, errors };
 }
 
 for (const [fault, what] of [
@@ -61,11 +57,12 @@ for (const [fault, what] of [
     if (!compiled) return t.skip('needs Linux and a C compiler (cc) for the failing disk');
     const path = join(root, fault);
     mkdirSync(path);
-    const { code, output, errors } = await writeUntilFault(fault, path, 100);
+    const { signal, output, errors } = await writeUntilFault(fault, path, 100);
     const [before = '', behind] = output.split('fault\n');
     assert.equal(behind, '', `acknowledged behind the failure: ${behind}`);
-    assert.equal(code, EXIT_IO, errors);
-    assert.match(errors, /lockstep: the storage failed, the process ends/);
+    // lmdb-js overruns a buffer when it words a write error: the C library can be first to end the process.
+    assert.ok(signal === 'SIGKILL' || (fault === 'write' && signal === 'SIGABRT'), `${signal}: ${errors}`);
+    if (signal === 'SIGKILL') assert.match(errors, /lockstep: the storage failed, the process ends/);
     const acknowledged = new Acknowledged();
     acknowledged.read(before);
     assert.ok(acknowledged.lines >= 100);

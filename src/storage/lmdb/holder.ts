@@ -23,8 +23,10 @@ function described(path: string, pid: number): string {
   return `process ${pid}`;
 }
 
+export type ReadTransaction = ReturnType<RootDatabase<Buffer, string>['useReadTransaction']>;
+
 /** Process ids in LMDB's reader table, from its text: a headline, then `pid thread transaction` lines. */
-function readers(root: RootDatabase): number[] {
+function readers(root: RootDatabase<Buffer, string>): number[] {
   return root
     .readerList()
     .split('\n')
@@ -40,23 +42,42 @@ export function claimHere(path: string): () => void {
   return () => void held.delete(real);
 }
 
+function inUse(path: string, pid: number): Error {
+  return fail(
+    'storeInUse',
+    `the data directory ${path} is in use by ${described(path, pid)}: end it, or choose another`,
+  );
+}
+
 /**
- * Makes this process the only one on the directory, until it ends, however it ends. Each process that has an LMDB
- * environment open holds a kernel lock on its entry in the reader table, so entries of dead processes are told apart.
- * The caller must hold a read transaction: of two that come at once, each then sees the other, so never both stay.
- * Throws `storeInUse`, naming the holder. Covers processes of one kernel, as LMDB does: never put it on a network disk.
+ * Makes this process the only one on the directory, until it ends, however it ends. Each process with an LMDB environment
+ * open holds a kernel lock on its entry in the reader table, so entries of dead processes are told apart; who opens it
+ * alone finds the table empty. Of two that come at once each sees the other's reader, so never both stay. Returns the
+ * reader that marks this process, to be kept until another one does. Throws `storeInUse`, naming the holder. Covers
+ * processes of one kernel, in different containers too, as LMDB does: never put it on a network disk.
  */
-export function claimDirectory(root: RootDatabase, path: string): void {
+export function claimDirectory(root: RootDatabase<Buffer, string>, path: string): ReadTransaction {
   root.readerCheck();
+  const [before] = readers(root);
+  // It can have this process's id, in another container or in another thread.
+  if (before !== undefined) throw inUse(path, before);
+  let reader: ReadTransaction;
+  try {
+    reader = root.useReadTransaction();
+  } catch (error) {
+    // lmdb-js tries for 10 s: a process of the same id in another container, that came at the same moment, has the lock.
+    throw fail('storeInUse', `the data directory ${path} is in use by a process of another container`, {
+      cause: error,
+    });
+  }
   const other = readers(root).find((pid) => pid !== process.pid);
   if (other !== undefined) {
-    throw fail(
-      'storeInUse',
-      `the data directory ${path} is in use by ${described(path, other)}: end it, or choose another`,
-    );
+    reader.done();
+    throw inUse(path, other);
   }
   const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  return reader;
 }
 
 export function releaseDirectory(path: string): void {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { failpoint } from '../../lib/failpoint.ts';
 import { fail } from '../../errors.ts';
 import { compareKeys, fits } from '../key.ts';
@@ -6,7 +7,10 @@ import { decodeLogRecord } from '../log-record.ts';
 import { MAX_KEY_BYTES, type Epoch, type Position } from '../store.ts';
 import { discard, lengthOf, load, partsId, store, type Parts } from './chunked.ts';
 import type { Environment } from './environment.ts';
+import type { ReadTransaction } from './holder.ts';
 import { encodeMeta, placeOf, placeRecord, type Meta } from './meta.ts';
+
+const CAUSE_MILLISECONDS = 1_000;
 
 export function logKey(sequence: number): Buffer {
   const key = Buffer.alloc(8);
@@ -21,8 +25,6 @@ function cut(text: string): string {
   while (!fits(text.slice(0, end)) || !text.slice(0, end).isWellFormed()) end -= 1;
   return text.slice(0, end);
 }
-
-type ReadTransaction = ReturnType<Environment['root']['useReadTransaction']>;
 
 /**
  * `getBinary` takes a transaction like `get`, which the declarations leave out. Inside of a write transaction lmdb-js
@@ -86,13 +88,14 @@ class LmdbView implements View {
   }
 }
 
-/** lmdb-js rejects with a promise of the cause, which must not be left alone. */
+/** lmdb-js rejects with a promise of the cause, which must not be left alone; it comes at once, or else is not waited for. */
 async function causeOf(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
-  return Promise.resolve(error.commitError).then(
+  const cause = Promise.resolve(error.commitError).then(
     () => error,
-    (cause: unknown) => cause,
+    (found: unknown) => found,
   );
+  return Promise.race([cause, setTimeout(CAUSE_MILLISECONDS, error, { ref: false })]);
 }
 
 /** Data and log of one node in an LMDB environment: each commit one durable LMDB transaction. */

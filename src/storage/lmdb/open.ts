@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { LocalStore } from '../local/local-store.ts';
@@ -22,14 +23,17 @@ export interface LmdbStoreOptions {
 /** Records at the end of the log that are checked when it is opened; the others when they are read. */
 const TAIL = 64;
 
-/** EX_IOERR of sysexits.h. */
-const EXIT_IO = 74;
-
-/** After a failed flush nobody knows what is on disk: only a new start, which reads it, can tell. */
+/**
+ * After a failed flush nobody knows what is on disk: only a new start, which reads it, can tell. Killed rather than left
+ * by `exit`: lmdb-js 3.5 overruns a buffer when it words a write error, so nothing more may run on this heap.
+ */
 function endProcess(error: unknown): void {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  process.stderr.write(`lockstep: the storage failed, the process ends: ${String(cause)}\n`);
-  process.exit(EXIT_IO);
+  try {
+    writeSync(process.stderr.fd, `lockstep: the storage failed, the process ends: ${String(cause)}\n`);
+  } finally {
+    process.kill(process.pid, 'SIGKILL');
+  }
 }
 
 function firstMeta(): Meta {
@@ -126,8 +130,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LocalSto
   try {
     environment = openEnvironment(path);
     // Held until the store has a view of its own: other processes know this one by its readers.
-    const reader = environment.root.useReadTransaction();
-    claimDirectory(environment.root, path);
+    const reader = claimDirectory(environment.root, path);
     const meta = readMeta(environment, path);
     const medium = new LmdbMedium(environment, meta, () => {
       releaseDirectory(path);
