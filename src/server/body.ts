@@ -45,7 +45,7 @@ export function readBody(request: Incoming, limits: Limits): Promise<Buffer> {
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     // Node times the bodies of HTTP/1.1 itself.
-    if (request.httpVersionMajor >= 2) {
+    if (request.httpVersionMajor >= 2 && limits.readTimeout > 0) {
       const timer = setTimeout(() => {
         reject(fail('requestTimeout'));
       }, limits.readTimeout);

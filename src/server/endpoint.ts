@@ -3,6 +3,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } f
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { fail, isLockstepError } from '../errors.ts';
 import type { Handler } from '../framework/request.ts';
 import { Exchange, refuseExpectation, type Service } from './exchange.ts';
 import { ForwardedFor } from './forwarded-for.ts';
@@ -10,10 +11,14 @@ import { listenOn } from './listen.ts';
 import { addressOf, limitsOf, type Limits, type ListenerSettings, type Log } from './listener.ts';
 import { hookMethods, methodOf } from './method-hook.ts';
 import { respondRaw, rejectClient } from './raw-reply.ts';
+import { readHead, type Head } from './request.ts';
 import { TlsFiles } from './tls.ts';
 
-/** Takes a connection over for another protocol, such as the events WebSocket. Must answer or destroy the socket. */
-export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+/**
+ * Takes a connection over for another protocol, such as the events WebSocket. Must answer or destroy the socket. `parsed`
+ * is the same request read by the rules of all requests: canonical path, token, namespace, address.
+ */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, parsed: Head) => void;
 
 export interface EndpointOptions {
   readonly settings: ListenerSettings;
@@ -123,8 +128,13 @@ export class Endpoint {
     });
     if (upgrade === undefined) return;
     server.on('upgrade', (request, socket, head) => {
-      if (service.closing) respondRaw(socket, 503);
-      else upgrade(request, socket, head);
+      try {
+        if (service.closing) throw fail('shuttingDown');
+        upgrade(request, socket, head, readHead(request, methodOf(request), service.reading));
+      } catch (error) {
+        const { status, message } = isLockstepError(error) ? error : fail('internal');
+        respondRaw(socket, status, message === '' ? undefined : message);
+      }
     });
   }
 
@@ -149,14 +159,15 @@ export class Endpoint {
 }
 
 function http1Options(limits: Limits): Parameters<typeof createServer>[0] & object {
-  const requestTimeout = Math.max(limits.readTimeout, limits.headerTimeout);
+  const { headerTimeout, readTimeout } = limits;
   return {
     maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headerTimeout,
-    requestTimeout,
+    headersTimeout: headerTimeout,
+    // Node refuses one that is shorter than the time for the headers.
+    requestTimeout: readTimeout === 0 ? 0 : Math.max(readTimeout, headerTimeout),
     keepAliveTimeout: limits.idleTimeout,
     // How late a slow client is noticed.
-    connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headerTimeout / 2)),
+    connectionsCheckingInterval: headerTimeout === 0 ? 1_000 : Math.min(1_000, Math.ceil(headerTimeout / 2)),
     noDelay: true,
     // Told by us, in Vault's error format.
     requireHostHeader: false,
@@ -168,7 +179,8 @@ function secureServer(limits: Limits, tls: TlsFiles): Http2SecureServer {
     ...http1Options(limits),
     ...tls.options,
     allowHTTP1: true,
-    handshakeTimeout: limits.headerTimeout,
+    // Zero would end every handshake at once.
+    handshakeTimeout: limits.headerTimeout === 0 ? 120_000 : limits.headerTimeout,
     settings: { maxConcurrentStreams: 128, maxHeaderListSize: limits.maxHeaderBytes, enablePush: false },
   });
 }

@@ -93,11 +93,8 @@ export class Exchange {
   async #await(request: Request, pending: Promise<Outcome>): Promise<void> {
     const service = this.#service;
     service.inFlight++;
-    const timer = setTimeout(() => {
-      const timeout = fail('timeout');
-      this.#end(timeout);
-      this.#refuse(timeout);
-    }, service.reading.limits.maxDuration);
+    const { maxDuration } = service.reading.limits;
+    const timer = maxDuration === 0 ? undefined : setTimeout(this.#timeOut, maxDuration);
     try {
       this.#send(request, await pending);
     } catch (error) {
@@ -107,6 +104,12 @@ export class Exchange {
       service.inFlight--;
     }
   }
+
+  readonly #timeOut = (): void => {
+    const timeout = fail('timeout');
+    this.#end(timeout);
+    this.#refuse(timeout);
+  };
 
   readonly #signal = (): AbortSignal => {
     if (this.#abort !== undefined) return this.#abort.signal;

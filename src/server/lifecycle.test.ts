@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 import { CertificateDirectory, issue } from './certificates.testing.ts';
-import type { TlsSettings } from './listener.ts';
+import { limitsOf, type TlsSettings } from './listener.ts';
 import { outcomeOf, portOf, RawClient, serveOn } from './server.testing.ts';
 
 const get = (path: string, ...fields: readonly string[]): string =>
@@ -169,19 +169,54 @@ test('connections beyond the limit are dropped, and room is made by those that e
   await serving.close();
 });
 
+test('limits that are infinite, or longer than timers hold, are none', async () => {
+  const limits = {
+    headerTimeout: Infinity,
+    readTimeout: Infinity,
+    idleTimeout: Infinity,
+    maxDuration: Infinity,
+    maxBody: Infinity,
+    maxJsonMemory: Infinity,
+  };
+  const { headerTimeout, readTimeout, idleTimeout, maxDuration, maxBody } = limitsOf({
+    kind: 'unix',
+    path: '',
+    limits,
+  });
+  assert.deepEqual(
+    { headerTimeout, readTimeout, idleTimeout, maxDuration },
+    { headerTimeout: 0, readTimeout: 0, idleTimeout: 0, maxDuration: 0 },
+  );
+  assert.ok(maxBody < 2 ** 29);
+  assert.ok(limitsOf({ kind: 'unix', path: '', limits: { maxDuration: 1e12 } }).maxDuration < 2 ** 31);
+  for (const some of [limits, { ...limits, headerTimeout: 1e12, readTimeout: 1e12, maxDuration: 1e12 }]) {
+    const gate = new Gate();
+    const serving = await serveOn({ limits: some }, gate);
+    const client = await RawClient.to(serving);
+    await client.send('POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n{"a":1}');
+    assert.equal((await client.reply())?.status, 200);
+    await client.send(get('held'));
+    await gate.holds(1);
+    gate.letGo();
+    assert.equal((await client.reply())?.status, 200);
+    client.end();
+    await serving.close();
+  }
+});
+
 describe('upgrades', () => {
   const upgrade = ['Connection: Upgrade', 'Upgrade: websocket'];
 
   test('of WebSockets go to who serves them; h2c is an ordinary request', async () => {
     const serving = await serveOn({}, undefined, {
-      upgrade: (request, socket, head) => socket.end(`taken ${request.url ?? ''} ${String(head.length)}\r\n\r\n`),
+      upgrade: (_request, socket, head, { path }) => socket.end(`taken ${path} ${String(head.length)}\r\n\r\n`),
     });
     const client = await RawClient.to(serving);
     let text = '';
     client.socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
     await client.send(get('sys/events/subscribe/kv', ...upgrade));
     await client.closed();
-    assert.equal(text, 'taken /v1/sys/events/subscribe/kv 0\r\n\r\n');
+    assert.equal(text, 'taken sys/events/subscribe/kv 0\r\n\r\n');
     const plain = await RawClient.to(serving);
     await plain.send(get('a', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'));
     assert.equal((await plain.reply())?.status, 200);
@@ -196,6 +231,9 @@ describe('upgrades', () => {
       assert.equal((await other.reply())?.status, status, `${method} is no upgrade`);
       other.end();
     }
+    const crooked = await RawClient.to(serving);
+    await crooked.send(get('sys/../a', ...upgrade));
+    assert.equal((await crooked.reply())?.status, 400);
     const behind = await RawClient.to(serving);
     await behind.send(get('a').replace('GET', 'LIST') + get('b', ...upgrade));
     assert.notEqual((await behind.reply())?.status, 101);

@@ -16,7 +16,7 @@ export interface Limits {
   /** Strings and keys in all, and the bytes of memory that it is estimated to take. */
   readonly maxJsonStrings: number;
   readonly maxJsonMemory: number;
-  /** Milliseconds from the first byte (or the connection) to the end of the headers, and to the end of the body. */
+  /** Milliseconds; 0 or `Infinity` is none. From the first byte (or the connection) to the end of the headers, and to the end of the body. */
   readonly headerTimeout: number;
   readonly readTimeout: number;
   /** Milliseconds that a connection may stay open between requests. */
@@ -28,7 +28,7 @@ export interface Limits {
   readonly maxInFlight: number;
 }
 
-/** The defaults of Vault and OpenBao where they have one. A limit may be `Infinity`. */
+/** The defaults of Vault and OpenBao where they have one. A limit may be `Infinity`, which is none. */
 export const defaultLimits: Limits = Object.freeze({
   maxBody: 33_554_432,
   maxHeaderBytes: 32_768,
@@ -106,8 +106,22 @@ export interface UnixListener extends AnyListener {
 
 export type ListenerSettings = TcpListener | UnixListener;
 
+/** A JavaScript string holds no more (V8: 2^29 - 24 characters). */
+const longestBody = 2 ** 29 - 24;
+/** Node's timers hold 31 bits of milliseconds; beyond, they would fire at once. 0 is none. */
+const timer = (ms: number): number => (Number.isFinite(ms) ? Math.min(ms, 2 ** 31 - 1) : 0);
+
+/** The defaults with what is set. Time-outs that are `Infinity` come out as 0, which is none to Node. */
 export function limitsOf(settings: ListenerSettings): Limits {
-  return { ...defaultLimits, ...settings.limits };
+  const limits = { ...defaultLimits, ...settings.limits };
+  return {
+    ...limits,
+    maxBody: Math.min(limits.maxBody, longestBody),
+    headerTimeout: timer(limits.headerTimeout),
+    readTimeout: timer(limits.readTimeout),
+    idleTimeout: timer(limits.idleTimeout),
+    maxDuration: timer(limits.maxDuration),
+  };
 }
 
 /** `https://127.0.0.1:8200`, `unix:///run/lockstep.sock`: for logs and for who asks where a listener is. */

@@ -93,6 +93,11 @@ function checkHeaders(incoming: Incoming, headers: IncomingHttpHeaders, reading:
   if (incoming.httpVersionMajor < 2 && hosts(incoming.rawHeaders) !== 1 && incoming.httpVersion !== '1.0') {
     throw fail('badRequest', 'the request must have one Host header');
   }
+  // The parser would fail only behind the head, when a request without a body has been answered (RFC 9112 6.1).
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    throw fail('badRequest', 'the only Transfer-Encoding that is understood is chunked');
+  }
   if (reading.requireRequestHeader && headers['x-vault-request'] !== 'true') {
     throw fail('missingRequestHeader');
   }
