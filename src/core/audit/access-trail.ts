@@ -1,0 +1,156 @@
+/** Tells the broker what the pipeline knows of a request. */
+import type { JsonObject } from '../../framework/field.ts';
+import type { Outcome } from '../../framework/request.ts';
+import { requestPath } from '../mounts/mount.ts';
+import type { Access } from '../requests/access.ts';
+import type { Token } from '../tokens/token.ts';
+import type { AuditBroker } from './broker.ts';
+import type { AuditedAuth, AuditedCall, AuditedHeader, AuditedMount, AuditedResponse } from './entry.ts';
+import type { AuditTrail } from './trail.ts';
+
+/** Lower-case header names to whether their values are hashed: `sys/config/auditing/request-headers`. */
+export type AuditedHeaders = ReadonlyMap<string, { readonly hmac: boolean }>;
+
+const noHeaders: AuditedHeaders = new Map();
+const nobody: AuditedAuth = {
+  displayName: '',
+  policies: [],
+  tokenPolicies: [],
+  entityId: '',
+  tokenType: 'default',
+  tokenTtl: 0,
+  issuedAt: 0,
+};
+
+/** `headers` is asked for each request. */
+export function brokerTrail(broker: AuditBroker, headers: () => AuditedHeaders = () => noHeaders): AuditTrail {
+  const calls = new WeakMap<Access, AuditedCall>();
+  const callOf = (access: Access): AuditedCall => {
+    const known = calls.get(access);
+    if (known !== undefined) return known;
+    const made = auditedCall(access, headers());
+    calls.set(access, made);
+    return made;
+  };
+  return {
+    request: (access) => (broker.enabled ? broker.request(callOf(access)) : undefined),
+    response: (access, outcome) =>
+      broker.enabled ? broker.response(callOf(access), auditedResponse(outcome)) : undefined,
+  };
+}
+
+function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
+  const { request, token, operation, error, routed, call } = access;
+  const data = dataOf(access);
+  return {
+    auth: token === undefined ? nobody : authOf(token, request.token, error?.code !== 'permissionDenied'),
+    request: {
+      id: request.id,
+      operation: request.help ? 'help' : operation,
+      mount: routed === undefined ? undefined : mountOf(routed.mounted.record),
+      clientToken: request.token,
+      clientTokenAccessor: token?.record.accessor,
+      namespace: call.namespace,
+      path: request.path,
+      ...(data === undefined ? {} : { data }),
+      remoteAddress: request.address,
+      remotePort: request.port,
+      wrapTtl: request.wrapTtl,
+      headers: headersOf(access, headers),
+      ...(request.peer === undefined ? {} : { clientCertificateSerial: request.peer.serial }),
+    },
+    error: error?.message,
+  };
+}
+
+function authOf(token: Token, id: string | undefined, allowed: boolean): AuditedAuth {
+  const { record } = token;
+  return {
+    clientToken: id,
+    accessor: record.accessor,
+    displayName: record.displayName,
+    policies: record.policies,
+    tokenPolicies: record.policies,
+    ...(record.noDefaultPolicy ? { noDefaultPolicy: true } : {}),
+    policyResults: { allowed, grantingPolicies: [] },
+    metadata: record.meta,
+    ...(record.numUses > 0 ? { remainingUses: record.numUses } : {}),
+    entityId: record.entity,
+    tokenType: record.type,
+    tokenTtl: record.creationTtl,
+    issuedAt: record.createdAt,
+    identity: record,
+  };
+}
+
+/** The body's fields, with those of the query below them, as the handler gets them. */
+function dataOf({ request }: Access): JsonObject | undefined {
+  const query = Object.keys(request.query).length > 0 ? request.query : undefined;
+  const raw = request.rawBody === undefined ? undefined : { http_raw_body: request.rawBody };
+  if (query === undefined && raw === undefined) return request.body;
+  return { ...query, ...request.body, ...raw };
+}
+
+function mountOf(record: NonNullable<Access['routed']>['mounted']['record']): AuditedMount {
+  return {
+    point: requestPath(record),
+    type: record.type,
+    accessor: record.accessor,
+    class: record.table,
+    clearRequestKeys: record.config.auditNonHmacRequestKeys ?? [],
+    clearResponseKeys: record.config.auditNonHmacResponseKeys ?? [],
+  };
+}
+
+function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record<string, AuditedHeader>> {
+  const shown: [string, AuditedHeader][] = [];
+  for (const [name, { hmac }] of chosen) {
+    const value = request.headers[name];
+    if (value !== undefined) shown.push([name, { values: typeof value === 'string' ? [value] : value, hmac }]);
+  }
+  return Object.fromEntries(shown);
+}
+
+function auditedResponse(outcome: Outcome): AuditedResponse {
+  const { reply, errors, auth, leaseId, warnings } = outcome;
+  const data = reply === undefined ? undefined : replyData(reply);
+  return {
+    ...(auth === null ? {} : { auth: madeAuth(auth) }),
+    ...(leaseId === '' ? {} : { leaseId }),
+    ...(data === undefined ? {} : { data }),
+    warnings,
+    // Vault gives a refusal as data too, and there it is hashed.
+    ...(errors === undefined || errors.length === 0
+      ? {}
+      : { error: errors.join('; '), data: { error: errors.join('; ') } }),
+  };
+}
+
+function replyData({ data, bare, raw, status }: NonNullable<Outcome['reply']>): unknown {
+  if (raw === undefined) return data ?? bare;
+  return { http_content_type: raw.contentType, http_raw_body: raw.body, http_status_code: status };
+}
+
+/** From the `auth` block that the client gets. */
+function madeAuth(auth: JsonObject): AuditedAuth {
+  const text = (name: string): string => (typeof auth[name] === 'string' ? auth[name] : '');
+  const count = (name: string): number => (typeof auth[name] === 'number' ? auth[name] : 0);
+  const texts = (name: string): readonly string[] => (Array.isArray(auth[name]) ? auth[name].map(String) : []);
+  return {
+    clientToken: text('client_token'),
+    accessor: text('accessor'),
+    displayName: '',
+    policies: texts('policies'),
+    tokenPolicies: texts('token_policies'),
+    metadata: isTexts(auth['metadata']) ? auth['metadata'] : null,
+    numUses: count('num_uses'),
+    entityId: text('entity_id'),
+    tokenType: text('token_type'),
+    tokenTtl: count('lease_duration'),
+    issuedAt: 0,
+  };
+}
+
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  return typeof value === 'object' && value !== null && Object.values(value).every((item) => typeof item === 'string');
+}

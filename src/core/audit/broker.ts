@@ -1,0 +1,220 @@
+/**
+ * Puts every request on record with every device. A request goes on once one device has it; where none can, it is
+ * refused. Without any device nothing is recorded and nothing is refused, as in Vault.
+ */
+import { fail } from '../../errors.ts';
+import type { AuditDevice } from './device.ts';
+import type { AuditedCall, AuditedResponse } from './entry.ts';
+import { Formatter } from './format.ts';
+import type { Hasher } from './hasher.ts';
+import type { FormatOptions } from './options.ts';
+
+export interface AuditSink {
+  /** Where `sys/audit` shows it, with its closing slash: `file/`. */
+  readonly path: string;
+  readonly device: AuditDevice;
+  readonly format: FormatOptions;
+  readonly hasher: Hasher;
+}
+
+/** One try of one device, for metrics (`vault.audit.{DEVICE}.log_request` and the like). */
+export interface AuditEvent {
+  readonly device: string;
+  readonly entry: 'request' | 'response';
+  readonly failed: boolean;
+  readonly milliseconds: number;
+}
+
+export interface BrokerOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds that never go back; the difference of two is a duration. */
+  readonly monotonic: () => number;
+  readonly report: (event: AuditEvent) => void;
+  readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface DeviceCounts {
+  readonly recorded: number;
+  readonly failed: number;
+}
+
+interface Enabled {
+  readonly sink: AuditSink;
+  readonly formatter: Formatter;
+  recorded: number;
+  failed: number;
+  /** The last try failed: the log is told of changes, not of each failure. */
+  failing: boolean;
+}
+
+export class AuditBroker implements AsyncDisposable {
+  readonly #options: BrokerOptions;
+  #devices: readonly Enabled[] = [];
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+  }
+
+  get enabled(): boolean {
+    return this.#devices.length > 0;
+  }
+
+  /**
+   * Starts a device, after a first entry unless its options say `skip_test`. Throws `badRequest` for a path in use and
+   * for a device that cannot record; the device is then disposed of.
+   */
+  async enable(sink: AuditSink): Promise<void> {
+    const taken = (): boolean => this.#devices.some(({ sink: { path } }) => path === sink.path);
+    const enabled = {
+      sink,
+      formatter: new Formatter(sink.format, sink.hasher),
+      recorded: 0,
+      failed: 0,
+      failing: false,
+    };
+    try {
+      if (taken()) throw fail('badRequest', `path already in use: an audit device is enabled at ${sink.path}`);
+      if (!sink.format.skipTest) await sink.device.record(enabled.formatter.request(testCall, this.#options.now()));
+      if (taken()) throw fail('badRequest', `path already in use: an audit device is enabled at ${sink.path}`);
+    } catch (error) {
+      await sink.device[Symbol.asyncDispose]();
+      const reason = error instanceof Error ? error.message : 'it cannot record';
+      throw fail('badRequest', `audit device ${sink.path} is not enabled: ${reason}`, { cause: error });
+    }
+    this.#devices = [...this.#devices, enabled];
+  }
+
+  /** What the device still holds is written first. False when there is none at that path. */
+  async disable(path: string): Promise<boolean> {
+    const found = this.#devices.find(({ sink }) => sink.path === path);
+    if (found === undefined) return false;
+    this.#devices = this.#devices.filter((device) => device !== found);
+    await found.sink.device[Symbol.asyncDispose]();
+    return true;
+  }
+
+  /** On SIGHUP. A device that cannot open its file anew goes on with the old one, and the log is told. */
+  async reopen(): Promise<void> {
+    await Promise.all(
+      this.#devices.map(async ({ sink }) => {
+        try {
+          await sink.device.reopen();
+        } catch (error) {
+          this.#options.warn('audit device not reopened', { device: sink.path, reason: messageOf(error) });
+        }
+      }),
+    );
+  }
+
+  /** Before the handler runs. Rejects with `auditFailed`. */
+  request(call: AuditedCall): undefined | Promise<void> {
+    return this.#record('request', ({ formatter }) => formatter.request(call, this.#options.now()));
+  }
+
+  /** Before the reply is sent. Rejects with `auditFailed`. */
+  response(call: AuditedCall, response: AuditedResponse): undefined | Promise<void> {
+    return this.#record('response', ({ formatter }) => formatter.response(call, response, this.#options.now()));
+  }
+
+  /** `sys/audit-hash`. Throws `badRequest` when there is no such device. */
+  hash(path: string, input: string): string {
+    const found = this.#devices.find(({ sink }) => sink.path === path);
+    if (found === undefined) throw fail('badRequest', `unknown audit backend: no device at ${path}`);
+    return found.sink.hasher.hash(input);
+  }
+
+  counts(): ReadonlyMap<string, DeviceCounts> {
+    return new Map(this.#devices.map(({ sink, recorded, failed }) => [sink.path, { recorded, failed }]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const devices = this.#devices;
+    this.#devices = [];
+    await Promise.all(devices.map(({ sink }) => sink.device[Symbol.asyncDispose]()));
+  }
+
+  #record(entry: AuditEvent['entry'], line: (device: Enabled) => Uint8Array): undefined | Promise<void> {
+    if (this.#devices.length === 0) return undefined;
+    const tries = this.#devices.map((device) => ({ device, done: this.#try(device, entry, line) }));
+    return settled(tries.map(({ device, done }) => ({ durable: device.sink.device.durable, done })));
+  }
+
+  async #try(device: Enabled, entry: AuditEvent['entry'], line: (device: Enabled) => Uint8Array): Promise<void> {
+    const start = this.#options.monotonic();
+    try {
+      await device.sink.device.record(line(device));
+      device.recorded += 1;
+      this.#done(device, entry, start, undefined);
+    } catch (error) {
+      device.failed += 1;
+      this.#done(device, entry, start, error);
+      throw error;
+    }
+  }
+
+  #done(device: Enabled, entry: AuditEvent['entry'], start: number, error: unknown): void {
+    const { path } = device.sink;
+    const failed = error !== undefined;
+    this.#options.report({ device: path, entry, failed, milliseconds: this.#options.monotonic() - start });
+    if (failed === device.failing) return;
+    device.failing = failed;
+    if (failed) this.#options.warn('audit device fails', { device: path, reason: messageOf(error) });
+    else this.#options.warn('audit device records again', { device: path });
+  }
+}
+
+interface Try {
+  readonly durable: boolean;
+  readonly done: Promise<void>;
+}
+
+/**
+ * One success is enough, and a stalled device holds nobody up; but where a device was asked to flush each entry, its
+ * word counts first.
+ */
+async function settled(tries: readonly Try[]): Promise<void> {
+  const durable = tries.filter((one) => one.durable).map((one) => one.done);
+  const others = tries.filter((one) => !one.durable).map((one) => one.done);
+  for (const done of others) done.catch(ignore);
+  if (await anyOf(durable)) return;
+  if (await anyOf(others)) return;
+  throw fail('auditFailed');
+}
+
+async function anyOf(tries: readonly Promise<void>[]): Promise<boolean> {
+  try {
+    await Promise.any(tries);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown error';
+}
+
+function ignore(): void {}
+
+/** As Vault's first entry of a device. */
+const testCall: AuditedCall = {
+  auth: {
+    displayName: '',
+    policies: [],
+    tokenPolicies: [],
+    entityId: '',
+    tokenType: 'default',
+    tokenTtl: 0,
+    issuedAt: 0,
+  },
+  request: {
+    id: '',
+    operation: 'update',
+    namespace: { id: 'root', path: '' },
+    path: 'sys/audit/test',
+    remoteAddress: '',
+    remotePort: 0,
+    wrapTtl: 0,
+  },
+};

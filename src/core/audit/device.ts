@@ -1,0 +1,13 @@
+/** What an audit device is: it takes finished lines, in order, and says when each is on record. */
+export interface AuditDevice extends AsyncDisposable {
+  readonly type: string;
+  /** True when `record` resolves only once the line is flushed to its disk. */
+  readonly durable: boolean;
+  /**
+   * Resolves once the line, which ends in a newline, is recorded; rejects when it cannot be. Lines are recorded in the
+   * order of the calls. After disposal every call rejects.
+   */
+  readonly record: (line: Uint8Array) => Promise<void>;
+  /** Opens its target anew, so that a rotated file is let go. Rejects, and goes on with the old one, when it cannot. */
+  readonly reopen: () => Promise<void>;
+}

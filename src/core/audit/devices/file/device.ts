@@ -1,0 +1,42 @@
+/** The `file` device: a file, standard output, or nowhere. */
+import type { Writable } from 'node:stream';
+import { fail } from '../../../../errors.ts';
+import type { AuditDevice } from '../../device.ts';
+import { openLogFile } from './log-file.ts';
+import type { FileOptions } from './options.ts';
+
+export interface FileContext {
+  readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
+  readonly stdout: Writable;
+}
+
+/** Throws `badRequest` naming the path when it cannot be opened. */
+export function openFileDevice(options: FileOptions, context: FileContext): Promise<AuditDevice> {
+  if (options.path === 'discard') return Promise.resolve(streamDevice(undefined));
+  if (options.path === 'stdout') return Promise.resolve(streamDevice(context.stdout));
+  return openLogFile({ path: options.path, mode: options.mode, sync: options.sync, warn: context.warn });
+}
+
+/** A stream keeps the order itself; without one, lines are thrown away. The stream is not ours to close. */
+function streamDevice(stream: Writable | undefined): AuditDevice {
+  let closed = false;
+  return {
+    type: 'file',
+    durable: false,
+    record: (line) => {
+      if (closed) return Promise.reject(fail('auditFailed', 'the audit device is closed'));
+      if (stream === undefined) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        stream.write(line, (error) => {
+          if (error === null || error === undefined) resolve();
+          else reject(fail('auditFailed', 'standard output takes no audit entries', { cause: error }));
+        });
+      });
+    },
+    reopen: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => {
+      closed = true;
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,187 @@
+/**
+ * An append-only log. What is recorded within one turn of the event loop, or while a write is under way, goes into one
+ * write, and everyone waits for that write. A line that a failed write cut off is ended by a newline before the next
+ * one, so no two lines ever run together.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { fail } from '../../../../errors.ts';
+import { join, outcomeOf, type Waiting } from './batch.ts';
+import { openTarget } from './target.ts';
+import type { AuditDevice } from '../../device.ts';
+
+/** Bytes that may wait: beyond them the disk has stalled, and requests are refused rather than piled up. */
+export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** One write, so that a burst does not make everyone wait for one huge write. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+const FLUSH_MS = 1_000;
+
+export interface LogFileOptions {
+  readonly path: string;
+  readonly mode: number | undefined;
+  readonly sync: boolean;
+  /** Told of a flush in the background that failed. */
+  readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+/** Throws `badRequest` when the file cannot be opened. */
+export async function openLogFile(options: LogFileOptions): Promise<AuditDevice> {
+  const { handle, torn } = await openTarget(options.path, options.mode);
+  return new LogFile(options, handle, torn);
+}
+
+class LogFile implements AuditDevice {
+  readonly type = 'file';
+  readonly durable: boolean;
+  readonly #options: LogFileOptions;
+  #handle: FileHandle;
+  #torn: boolean;
+  #queue: Waiting[] = [];
+  #waitingBytes = 0;
+  /** The loop that empties the queue; undefined while there is nothing to do. */
+  #writing: Promise<void> | undefined;
+  /** Work on the handle that is no write (flush, reopen, close): one after the other, between writes. */
+  #between: Promise<void> = Promise.resolve();
+  #flushTimer: NodeJS.Timeout | undefined;
+  /** What the last flush in the background met: the next record is told. */
+  #flushError: Error | undefined;
+  #closed = false;
+
+  constructor(options: LogFileOptions, handle: FileHandle, torn: boolean) {
+    this.#options = options;
+    this.durable = options.sync;
+    this.#handle = handle;
+    this.#torn = torn;
+  }
+
+  record(line: Uint8Array): Promise<void> {
+    if (this.#closed) return Promise.reject(fail('auditFailed', 'the audit device is closed'));
+    if (this.#flushError !== undefined) {
+      const error = this.#flushError;
+      this.#flushError = undefined;
+      return Promise.reject(error);
+    }
+    if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) {
+      return Promise.reject(
+        fail('auditFailed', `the audit log ${this.#options.path} does not take writes fast enough`),
+      );
+    }
+    this.#waitingBytes += line.length;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ line, resolve, reject });
+      this.#writing ??= this.#write();
+    });
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#closed) throw fail('auditFailed', 'the audit device is closed');
+    await this.#alone(async () => {
+      const { handle, torn } = await openTarget(this.#options.path, this.#options.mode);
+      const old = this.#handle;
+      this.#handle = handle;
+      this.#torn = torn;
+      await old.datasync().catch(ignore);
+      await old.close().catch(ignore);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#flushTimer);
+    await this.#writing;
+    await this.#alone(async () => {
+      await this.#handle.datasync().catch(ignore);
+      await this.#handle.close();
+    });
+  }
+
+  /** Runs while no write is under way, and holds up those that come meanwhile. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#between.then(work);
+    this.#between = done.then(ignore, ignore);
+    return done;
+  }
+
+  async #write(): Promise<void> {
+    // The rest of this turn's requests join the batch.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    // oxlint-disable-next-line no-await-in-loop -- one write at a time keeps the order
+    while (this.#queue.length > 0) await this.#alone(() => this.#writeBatch(this.#take()));
+    this.#writing = undefined;
+    this.#flushSoon();
+  }
+
+  #take(): readonly Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { line } of this.#queue) {
+      if (count > 0 && bytes + line.length > MAX_BATCH_BYTES) break;
+      bytes += line.length;
+      count += 1;
+    }
+    this.#waitingBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  /** Never rejects: each waiting record is told its own outcome. */
+  async #writeBatch(batch: readonly Waiting[]): Promise<void> {
+    const bytes = join(batch, this.#torn);
+    const { written, error } = await this.#writeAll(bytes);
+    const { complete, torn } = outcomeOf(batch, this.#torn, written);
+    this.#torn = torn;
+    const flushError = this.#options.sync && complete > 0 ? await this.#datasync() : undefined;
+    for (const [at, { resolve, reject }] of batch.entries()) {
+      const failure = at < complete ? flushError : error;
+      if (failure === undefined) resolve();
+      else reject(failure);
+    }
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<{ readonly written: number; readonly error: Error | undefined }> {
+    let written = 0;
+    try {
+      while (written < bytes.length) {
+        // oxlint-disable-next-line no-await-in-loop -- a write may take only a part
+        const { bytesWritten } = await this.#handle.write(bytes, written, bytes.length - written);
+        if (bytesWritten === 0) throw new Error('nothing was written');
+        written += bytesWritten;
+      }
+      return { written, error: undefined };
+    } catch (error) {
+      return { written, error: this.#failure('written to', error) };
+    }
+  }
+
+  async #datasync(): Promise<Error | undefined> {
+    try {
+      await this.#handle.datasync();
+      return undefined;
+    } catch (error) {
+      // Character devices have nothing to flush.
+      return codeOf(error) === 'EINVAL' ? undefined : this.#failure('flushed', error);
+    }
+  }
+
+  #flushSoon(): void {
+    if (this.#options.sync || this.#closed || this.#flushTimer !== undefined) return;
+    this.#flushTimer = setTimeout(() => {
+      this.#flushTimer = undefined;
+      void this.#alone(async () => {
+        if (this.#closed) return;
+        this.#flushError = await this.#datasync();
+        if (this.#flushError !== undefined) this.#options.warn('audit log flush failed', { path: this.#options.path });
+      });
+    }, FLUSH_MS);
+    this.#flushTimer.unref();
+  }
+
+  #failure(verb: string, cause: unknown): Error {
+    return fail('auditFailed', `the audit log ${this.#options.path} cannot be ${verb}: ${codeOf(cause)}`, { cause });
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}
+
+function ignore(): void {}

@@ -1,0 +1,92 @@
+/** What is put on record of a request: the input of `Formatter`. Values are plain; the formatter hides them. */
+
+/** Who asked. */
+export interface AuditedAuth {
+  readonly clientToken?: string | undefined;
+  readonly accessor?: string | undefined;
+  readonly displayName: string;
+  readonly policies: readonly string[];
+  readonly tokenPolicies: readonly string[];
+  readonly identityPolicies?: readonly string[];
+  readonly noDefaultPolicy?: boolean;
+  /** The verdict of the policies; absent before they were asked. */
+  readonly policyResults?: { readonly allowed: boolean; readonly grantingPolicies: readonly string[] };
+  readonly metadata?: Readonly<Record<string, string>> | null;
+  readonly numUses?: number;
+  readonly remainingUses?: number;
+  readonly entityId: string;
+  /** `service`, `batch`; `default` when there is no token. */
+  readonly tokenType: string;
+  /** Seconds. */
+  readonly tokenTtl: number;
+  /** Milliseconds since the epoch; 0 when there is no token. */
+  readonly issuedAt: number;
+  /** Stands for the token across requests, so that its HMACs are made once; it is held weakly. */
+  readonly identity?: object | undefined;
+}
+
+export interface AuditedMount {
+  readonly point: string;
+  readonly type: string;
+  readonly accessor: string;
+  readonly class: 'secret' | 'auth';
+  /** `audit_non_hmac_request_keys` and `…response_keys` of its tuning. */
+  readonly clearRequestKeys: readonly string[];
+  readonly clearResponseKeys: readonly string[];
+}
+
+/** One header, as `sys/config/auditing/request-headers` chose it. */
+export interface AuditedHeader {
+  readonly values: readonly string[];
+  readonly hmac: boolean;
+}
+
+export interface AuditedRequest {
+  readonly id: string;
+  /** `create`, `read`, `update`, `patch`, `delete`, `list`, `scan`, `help`. */
+  readonly operation: string;
+  readonly mount?: AuditedMount | undefined;
+  readonly clientToken?: string | undefined;
+  readonly clientTokenAccessor?: string | undefined;
+  readonly namespace: { readonly id: string; readonly path: string };
+  readonly path: string;
+  readonly data?: unknown;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Seconds; 0 when the reply is not to be wrapped. */
+  readonly wrapTtl: number;
+  readonly headers?: Readonly<Record<string, AuditedHeader>>;
+  readonly clientCertificateSerial?: string;
+}
+
+/** One request as both of its entries tell it. The same object is given for both: what was formatted once is kept. */
+export interface AuditedCall {
+  readonly auth: AuditedAuth;
+  readonly request: AuditedRequest;
+  /** Why it was refused before anything ran; a message of the catalogue, never a secret. */
+  readonly error?: string | undefined;
+  /** The region that sent it on, where it came by forwarding. */
+  readonly forwardedFrom?: string;
+}
+
+export interface AuditedWrap {
+  /** Seconds. */
+  readonly ttl: number;
+  readonly token: string;
+  readonly accessor: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly creationPath: string;
+  readonly wrappedAccessor?: string;
+}
+
+export interface AuditedResponse {
+  /** The token that was made. */
+  readonly auth?: AuditedAuth | undefined;
+  readonly leaseId?: string;
+  readonly data?: unknown;
+  readonly warnings?: readonly string[] | null;
+  readonly redirect?: string;
+  readonly wrap?: AuditedWrap;
+  readonly error?: string | undefined;
+}
