@@ -20,9 +20,11 @@ export interface TestNodeOptions {
   readonly settings?: Partial<CoreSettings>;
   readonly store?: Store;
   readonly now?: () => number;
+  readonly audit?: AuditTrail;
 }
 
-export function testNode({ settings = {}, store = openMemoryStore(), now = Date.now }: TestNodeOptions = {}): Node {
+export function testNode(options: TestNodeOptions = {}): Node {
+  const { settings = {}, store = openMemoryStore(), now = Date.now, audit = SILENT_TRAIL } = options;
   const lifecycle = new SealLifecycle({
     raw: store,
     seal: shamirSeal(),
@@ -38,7 +40,7 @@ export function testNode({ settings = {}, store = openMemoryStore(), now = Date.
     settings: { ...DEFAULT_SETTINGS, ...settings },
     log: silent,
     now,
-    audit: () => SILENT_TRAIL,
+    audit: () => audit,
   });
 }
 

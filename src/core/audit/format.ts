@@ -1,5 +1,5 @@
 /** Vault's JSON audit entries (field names and order of its audit formatter), one line each, for one device. */
-import { Hasher } from './hasher.ts';
+import type { Hasher } from './hasher.ts';
 import type { AuditedAuth, AuditedCall, AuditedMount, AuditedRequest, AuditedResponse, AuditedWrap } from './entry.ts';
 import { plainJson, redacted } from './redact.ts';
 import type { FormatOptions } from './options.ts';

@@ -31,9 +31,7 @@ class Walk {
     if (typeof value === 'bigint') return String(value);
     if (typeof value !== 'object' || value === null) return JSON.stringify(value);
     if (value instanceof Uint8Array) return this.#string(Buffer.from(value).toString('base64'), key);
-    if ('toJSON' in value && typeof value.toJSON === 'function' && depth < limits.depth) {
-      return this.text(value.toJSON(), key, depth + 1);
-    }
+    if (describesItself(value) && depth < limits.depth) return this.text(value.toJSON(), key, depth + 1);
     return Array.isArray(value) ? this.#list(value, key, depth) : this.#object(value, depth);
   }
 
@@ -66,6 +64,10 @@ class Walk {
   #whole(value: object): string {
     return this.#redaction.hash(plainJson(value) ?? '');
   }
+}
+
+function describesItself(value: object): value is { readonly toJSON: () => unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
 /** JSON without hashing, for `log_raw`. */

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import { fail } from '../../../../errors.ts';
 import type { AuditDevice } from '../../device.ts';
-import { openLogFile } from './log-file.ts';
+import { MAX_WAITING_BYTES, openLogFile } from './log-file.ts';
 import type { FileOptions } from './options.ts';
 
 export interface FileContext {
@@ -26,6 +26,9 @@ function streamDevice(stream: Writable | undefined): AuditDevice {
     record: (line) => {
       if (closed) return Promise.reject(fail('auditFailed', 'the audit device is closed'));
       if (stream === undefined) return Promise.resolve();
+      if (stream.writableLength > MAX_WAITING_BYTES) {
+        return Promise.reject(fail('auditFailed', 'standard output does not take writes fast enough'));
+      }
       return new Promise((resolve, reject) => {
         stream.write(line, (error) => {
           if (error === null || error === undefined) resolve();

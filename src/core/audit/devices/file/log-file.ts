@@ -105,7 +105,6 @@ class LogFile implements AuditDevice {
   async #write(): Promise<void> {
     // The rest of this turn's requests join the batch.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    // oxlint-disable-next-line no-await-in-loop -- one write at a time keeps the order
     while (this.#queue.length > 0) await this.#alone(() => this.#writeBatch(this.#take()));
     this.#writing = undefined;
     this.#flushSoon();
@@ -141,7 +140,6 @@ class LogFile implements AuditDevice {
     let written = 0;
     try {
       while (written < bytes.length) {
-        // oxlint-disable-next-line no-await-in-loop -- a write may take only a part
         const { bytesWritten } = await this.#handle.write(bytes, written, bytes.length - written);
         if (bytesWritten === 0) throw new Error('nothing was written');
         written += bytesWritten;

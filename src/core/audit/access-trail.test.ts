@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { PassThrough } from 'node:stream';
+
+import { ask, runningNode } from '../../../test/support/node.ts';
+import type { Node } from '../node.ts';
+import { takeKey } from '../../lib/crypto/hash.ts';
+import { brokerTrail } from './access-trail.ts';
+import { AuditBroker } from './broker.ts';
+import { openFileDevice } from './devices/file/device.ts';
+import { parseFileOptions } from './devices/file/options.ts';
+import { Hasher } from './hasher.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+interface Entry {
+  readonly type: string;
+  readonly error?: string;
+  readonly auth: Fields;
+  readonly request: Fields;
+  readonly response: Fields;
+}
+
+async function audited(file: string, options: Readonly<Record<string, string>> = {}) {
+  const broker = new AuditBroker({
+    now: Date.now,
+    monotonic: () => 0,
+    report: () => undefined,
+    warn: () => undefined,
+  });
+  const parsed = parseFileOptions(
+    { file_path: file, skip_test: 'true', ...options },
+    { paths: 'any', prefixing: false },
+  );
+  const device = await openFileDevice(parsed, { warn: () => undefined, stdout: new PassThrough() });
+  const hasher = new Hasher(takeKey(Buffer.alloc(32, 1)));
+  await broker.enable({ path: 'file/', device, format: parsed.format, hasher });
+  return { broker, hasher, ...(await runningNode({ audit: brokerTrail(broker) })) };
+}
+
+function entriesOf(text: string): { readonly requests: readonly Entry[]; readonly responses: readonly Entry[] } {
+  const entries = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Entry);
+  const of = (type: string): readonly Entry[] => entries.filter((entry) => entry.type === type);
+  assert.deepEqual(
+    entries,
+    of('request').flatMap((entry, at) => [entry, of('response')[at]]),
+  );
+  return { requests: of('request'), responses: of('response') };
+}
+
+const none: Entry = { type: '', auth: {}, request: {}, response: {} };
+const body = { password: 'SECRET-CANARY', note: { deep: ['DEEP-CANARY'] } };
+
+/** Six requests; gives the token that one of them makes. */
+async function drive(node: Node, root: string): Promise<{ readonly token: string; readonly accessor: string }> {
+  assert.equal((await ask(node, 'POST', 'cubbyhole/a', { token: root, body })).status, 204);
+  assert.deepEqual((await ask(node, 'GET', 'cubbyhole/a', { token: root })).reply?.data, body);
+  const made = await ask(node, 'POST', 'auth/token/create', { token: root, body: { policies: ['x'], ttl: '1h' } });
+  const auth = made.auth ?? {};
+  const [token, accessor] = [String(auth['client_token']), String(auth['accessor'])];
+  assert.equal((await ask(node, 'GET', 'sys/mounts', { token })).status, 403);
+  assert.equal((await ask(node, 'GET', 'sys/mounts', { token: 'hvs.UNKNOWN-CANARY' })).status, 403);
+  assert.equal((await ask(node, 'GET', 'no/such/path', { token: root, query: { q: 'QUERY-CANARY' } })).status, 404);
+  return { token, accessor };
+}
+
+test('requests of a node leave both entries, who asked for what, and no secret', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-trail-'));
+  const file = join(folder, 'audit.log');
+  const { broker, hasher, node, root } = await audited(file);
+  await using _broker = broker;
+  await using _node = node;
+  const { token, accessor } = await drive(node, root);
+
+  const text = readFileSync(file, 'utf8');
+  rmSync(folder, { recursive: true });
+  assert.doesNotMatch(text, /CANARY/);
+  for (const secret of [root, token, accessor]) assert.equal(text.includes(secret), false);
+  const { requests, responses } = entriesOf(text);
+  assert.deepEqual(
+    responses.map(({ request, error }) => [request['operation'], request['path'], error === undefined]),
+    [
+      ['create', 'cubbyhole/a', true],
+      ['read', 'cubbyhole/a', true],
+      ['update', 'auth/token/create', true],
+      ['read', 'sys/mounts', false],
+      ['read', 'sys/mounts', false],
+      ['read', 'no/such/path', false],
+    ],
+  );
+  const hidden = { password: hasher.hash('SECRET-CANARY'), note: { deep: [hasher.hash('DEEP-CANARY')] } };
+  const [write = none, , , denied = none, stranger = none] = requests;
+  assert.equal(write.auth['client_token'], hasher.hash(root));
+  assert.deepEqual(write.auth['policies'], ['root']);
+  assert.deepEqual([write.request['data'], write.request['mount_type']], [hidden, 'cubbyhole']);
+  assert.deepEqual([denied.auth['policy_results'], denied.error], [{ allowed: false }, 'permission denied']);
+  assert.deepEqual(stranger.auth, { token_type: 'default' });
+  assert.equal(stranger.request['client_token'], hasher.hash('hvs.UNKNOWN-CANARY'));
+  const [, read, creation, refusal] = responses.map(({ response }) => response);
+  assert.deepEqual(read?.['data'], hidden);
+  const made = (creation?.['auth'] ?? {}) as Fields;
+  assert.equal(made['client_token'], hasher.hash(token));
+  assert.deepEqual(refusal?.['data'], { error: hasher.hash('permission denied') });
+});
+
+test('where nothing can be recorded nothing runs', async () => {
+  const { broker, node, root } = await audited('/dev/full');
+  await using _broker = broker;
+  await using _node = node;
+  const refused = await ask(node, 'POST', 'cubbyhole/a', { token: root, body: { x: 'y' } });
+  assert.equal(refused.status, 500);
+  assert.deepEqual(refused.errors, ['no audit device could record the request']);
+  await broker.disable('file/');
+  assert.equal((await ask(node, 'GET', 'cubbyhole/a', { token: root })).status, 404);
+});
