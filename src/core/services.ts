@@ -12,6 +12,7 @@ import type { PolicyStore } from './policy/policy-store.ts';
 import type { Access } from './requests/access.ts';
 import type { Revocation } from './tokens/revocation.ts';
 import type { TokenStore } from './tokens/token-store.ts';
+import type { Wrapping } from './wrapping/wrapping.ts';
 
 export interface Services {
   /** With plaintext values: the barrier is below. */
@@ -20,6 +21,7 @@ export interface Services {
   readonly mountChanges: MountChanges;
   readonly tokens: TokenStore;
   readonly revocation: Revocation;
+  readonly wrapping: Wrapping;
   readonly policies: PolicyStore;
   readonly freshness: Freshness;
   readonly audit: AuditTrail;

@@ -13,6 +13,7 @@ import { nodeKeys, TOKEN_KEYS } from './seed.ts';
 import type { CoreSettings } from './settings.ts';
 import { Revocation } from './tokens/revocation.ts';
 import { TokenStore } from './tokens/token-store.ts';
+import { Wrapping } from './wrapping/wrapping.ts';
 
 export interface UnsealOptions {
   readonly store: Store;
@@ -50,6 +51,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   const subkey = nodeKeys(store);
   const tokens = new TokenStore({ store, key: subkey(TOKEN_KEYS), now });
   const revocation = new Revocation(store, tokens);
+  const wrapping = new Wrapping({ store, tokens, revocation, now });
   const policies = new PolicyStore(store, now);
   const mounts = new MountTable({
     ...{ store, registry, ttl },
@@ -67,7 +69,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   });
   const audit = await options.audit(store);
   return {
-    ...{ store, mounts, mountChanges, tokens, revocation, policies, freshness, audit, log, now, ttl, subkey },
+    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, audit, log, now, ttl, subkey },
     forward: link?.forward,
     standing: link?.standing ?? (() => ({})),
     [Symbol.asyncDispose]: () => {

@@ -30,6 +30,8 @@ export interface Call {
   /** The body as parsed; an empty object when there was none. */
   readonly body: JsonObject;
   readonly query: Readonly<Record<string, string>>;
+  /** `X-Vault-Wrap-TTL`, seconds; 0 when the reply is not to be wrapped. */
+  readonly wrapTtl: number;
   /** Of the request: the lower-case media type, without parameters; empty when there was no body. */
   readonly contentType: string;
 }

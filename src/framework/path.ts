@@ -26,6 +26,8 @@ export interface Declaration<F extends Fields, V, Mount> {
   readonly description?: string;
   /** Absent: a token and its policies decide. `root`: also needs `sudo`. `open`: no token is asked for. */
   readonly access?: 'open' | 'root';
+  /** What a caller is told, with 400, whose token is missing, used up or over. Absent: Vault's usual 403. */
+  readonly badToken?: string;
   /** Served while the node is sealed or not initialised (`sys/health`, `sys/unseal` …). */
   readonly sealed?: true;
   readonly fields: F;

@@ -29,6 +29,8 @@ export interface Reply {
   readonly grant?: Grant;
   /** A finished `auth` block: only the core's own paths make one. */
   readonly auth?: JsonObject;
+  /** A finished `wrap_info` block: only the core's own paths make one. */
+  readonly wrapInfo?: JsonObject;
   /** Seconds shown as `lease_duration` where there is no lease (KV v1). */
   readonly leaseDuration?: number;
   readonly warnings?: readonly string[];

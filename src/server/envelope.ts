@@ -1,5 +1,5 @@
 /** Vault's reply formats: the envelope, bare objects, raw bytes and errors. One serialisation a reply. */
-import type { JsonObject } from '../framework/field.ts';
+import { envelope } from '../framework/envelope.ts';
 import type { Outcome } from '../framework/request.ts';
 
 export interface Encoded {
@@ -10,17 +10,6 @@ export interface Encoded {
 }
 
 const json = 'application/json';
-const envelopeKeys: ReadonlySet<string> = new Set([
-  'request_id',
-  'lease_id',
-  'renewable',
-  'lease_duration',
-  'data',
-  'wrap_info',
-  'warnings',
-  'auth',
-  'mount_type',
-]);
 /** Seconds. What is refused for lack of room or of a seal is worth another try soon. */
 const retryAfter = '1';
 
@@ -50,30 +39,6 @@ export function encodeErrors(
 /** A 404 that carries data (a deleted version of a KV v2 secret) or warnings is an envelope; any other is an error. */
 function isBare({ reply, warnings, auth, wrapInfo }: Outcome): boolean {
   return reply?.data === undefined && warnings === null && auth === null && wrapInfo === null;
-}
-
-/** In the order in which Vault writes its keys; Go's encoder ends with a line feed. */
-function envelope(outcome: Outcome): string {
-  const data = outcome.reply?.data;
-  const body = JSON.stringify({
-    request_id: outcome.requestId,
-    lease_id: outcome.leaseId,
-    renewable: outcome.renewable,
-    lease_duration: outcome.leaseDuration,
-    data: data ?? null,
-    wrap_info: outcome.wrapInfo,
-    warnings: outcome.warnings,
-    auth: outcome.auth,
-    mount_type: outcome.mountType,
-  });
-  if (outcome.reply?.flat !== true || data === undefined) return `${body}\n`;
-  const lifted = JSON.stringify(liftable(data));
-  return lifted === '{}' ? `${body}\n` : `${lifted.slice(0, -1)},${body.slice(1)}\n`;
-}
-
-/** Keys that the envelope has itself stay under `data` alone, so that no key stands twice. */
-function liftable(data: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(data).filter(([key]) => !envelopeKeys.has(key)));
 }
 
 function withBody(

@@ -49,10 +49,11 @@ interface Enabling {
   readonly external_entropy_access: boolean;
 }
 
-/** `kv-v2` is Vault's short form of `kv` with `version = 2`. */
+/** `kv-v2` is Vault's short form of `kv` with `version = 2`, `generic` its first name of version 1. */
 function typeAndOptions(values: Enabling): Pick<MountRecord, 'type' | 'options'> {
   if (values.type === 'kv-v2') return { type: 'kv', options: { ...values.options, version: '2' } };
-  if (values.type === 'kv-v1') return { type: 'kv', options: { ...values.options, version: '1' } };
+  if (values.type === 'kv-v1' || values.type === 'generic')
+    return { type: 'kv', options: { ...values.options, version: '1' } };
   return { type: values.type, options: values.options ?? null };
 }
 

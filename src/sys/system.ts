@@ -10,6 +10,7 @@ import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policy.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
+import { wrappingPaths } from './path-wrapping.ts';
 
 export const systemPaths: readonly Path<Node>[] = [
   ...capabilityPaths,
@@ -20,6 +21,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...policyPaths,
   ...remountPaths,
   ...sealPaths,
+  ...wrappingPaths,
 ];
 
 export function system(node: Node): AnyPlugin {

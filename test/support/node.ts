@@ -62,6 +62,8 @@ export interface Asking {
   readonly address?: string;
   readonly contentType?: string;
   readonly help?: boolean;
+  /** Seconds. */
+  readonly wrapTtl?: number;
 }
 
 /** One request, as the server would hand it over: `ask(node, 'GET', 'sys/mounts', { token })`. */
@@ -80,7 +82,7 @@ export async function ask(node: Node, method: string, path: string, asking: Aski
     headers: {},
     address: asking.address ?? '127.0.0.1',
     port: 1,
-    wrapTtl: 0,
+    wrapTtl: asking.wrapTtl ?? 0,
     index: asking.index,
     signal: new AbortController().signal,
     listener: { unauthenticatedMetrics: false },

@@ -5,6 +5,7 @@ import type { Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import { everyKey } from '../tokens/token-store.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
+import { WRAPPING_POLICY, wrappingPolicy } from './wrapping-policy.ts';
 
 interface PolicyRecord {
   readonly name: string;
@@ -14,7 +15,7 @@ interface PolicyRecord {
 const NAMESPACE = ROOT_NAMESPACE;
 const CACHE_LIMIT = 2_000;
 /** Names that nobody writes. */
-const RESERVED = new Set(['root']);
+const RESERVED = new Set(['root', WRAPPING_POLICY]);
 
 export class PolicyStore implements Disposable {
   readonly #store: Store;
@@ -39,6 +40,7 @@ export class PolicyStore implements Disposable {
   /** The document as it was written; undefined when there is none. `root` has no document: the empty text. */
   get(name: string): string | undefined {
     if (name === 'root') return '';
+    if (name === WRAPPING_POLICY) return wrappingPolicy;
     using snapshot = this.#store.snapshot();
     const record = decodeFound<PolicyRecord>(snapshot.get(keys.policy(NAMESPACE, name)));
     return record?.text ?? (name === 'default' ? defaultPolicy : undefined);

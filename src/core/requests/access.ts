@@ -5,7 +5,6 @@ import type { Operation, Path } from '../../framework/path.ts';
 import type { Request } from '../../framework/request.ts';
 import type { Match } from '../../framework/router.ts';
 import { coerce, type Coerced } from '../../framework/values.ts';
-import { chain } from '../../lib/chain.ts';
 import { inCidrs } from '../../lib/cidr.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import type { PolicyOperation } from '../policy/index.ts';
@@ -58,6 +57,7 @@ export function makeCall(request: Request, routed: Routed | undefined, client: C
     token: request.token,
     body: request.body ?? {},
     query: request.query,
+    wrapTtl: request.wrapTtl,
     contentType: request.contentType,
   };
 }
@@ -106,15 +106,25 @@ export function grantAccess(services: Services, request: Request): Access | Prom
     return { ...base, token, region: undefined, coerced: undefined, operation: request.verb, call, error };
   };
   const open = match?.path.access === 'open' && !request.help;
+  const refuseToken = (error: unknown): Access => {
+    const said = match?.path.badToken;
+    return refuse(said === undefined || !isLockstepError(error) ? error : fail('badRequest', said));
+  };
+  const granted = (token: Token | undefined): Access => {
+    const client = clientOf(token, request.address);
+    try {
+      return decide(services, { ...base, path }, { token, client, region: undefined });
+    } catch (error) {
+      return refuse(error, token);
+    }
+  };
+  let token: Token | undefined | Promise<Token>;
   try {
-    const token = open ? undefined : authenticate(services, request);
-    return chain(token, (found) => {
-      const caller = { token: found, client: clientOf(found, request.address), region: undefined };
-      return decide(services, { ...base, path }, caller);
-    });
+    token = open ? undefined : authenticate(services, request);
   } catch (error) {
-    return refuse(error);
+    return refuseToken(error);
   }
+  return token instanceof Promise ? token.then(granted, refuseToken) : granted(token);
 }
 
 interface Asked {

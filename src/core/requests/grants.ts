@@ -1,13 +1,15 @@
 /** From what a login or a creation grants to a token: policies made clean, TTLs bounded. */
 import { fail } from '../../errors.ts';
 import type { Grant } from '../../framework/reply.ts';
+import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
 import type { NewToken } from '../tokens/token-store.ts';
 import type { Services } from '../services.ts';
 import type { Access } from './access.ts';
 
-/** Lower case, without doubles, sorted, with `default` unless it is not wanted. */
+/** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
 export function cleanPolicies(names: readonly string[], noDefault: boolean): readonly string[] {
   const clean = new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''));
+  if (clean.has(WRAPPING_POLICY)) throw fail('badRequest', `cannot assign policy "${WRAPPING_POLICY}"`);
   if (!noDefault && !clean.has('root')) clean.add('default');
   return [...clean].sort();
 }

@@ -8,6 +8,7 @@ import type { Services } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, operationOf, type Access } from './access.ts';
 import { grantToken } from './grants.ts';
+import { wrapped } from '../wrapping/wrapped.ts';
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -20,7 +21,7 @@ export function outcomeOf(request: Request, reply: Reply, extra: Partial<Outcome
     leaseDuration: reply.leaseDuration ?? 0,
     renewable: false,
     auth: reply.auth ?? null,
-    wrapInfo: null,
+    wrapInfo: reply.wrapInfo ?? null,
     warnings: reply.warnings === undefined || reply.warnings.length === 0 ? null : reply.warnings,
     mountType: '',
     headers: reply.headers ?? NO_HEADERS,
@@ -76,7 +77,7 @@ function recorded(services: Services, access: Access): Outcome | Promise<Outcome
     const failed = (error: unknown): Outcome => failure(request, asFailure(all, request, error));
     try {
       if (from.error !== undefined) return failed(from.error);
-      const result = request.help ? help(from) : run(all, from);
+      const result = request.help ? help(from) : chain(run(all, from), (outcome) => wrapped(all, request, outcome));
       return result instanceof Promise ? result.catch(failed) : result;
     } catch (error) {
       return failed(error);
@@ -95,7 +96,6 @@ export function run(services: Services, access: Access): Outcome | Promise<Outco
   if (match === undefined || routed === undefined || coerced === undefined) throw fail('internal');
   const operation = operationOf(match.path, request);
   if (operation === undefined) throw fail('unsupportedOperation');
-  if (request.wrapTtl > 0) throw fail('badRequest', 'response wrapping is not offered: send no X-Vault-Wrap-TTL');
   if (operation.writes === 'shared' && services.forward !== undefined) return services.forward(access);
   const replied = operation.run(routed.mounted.instance, coerced.values as never, call);
   return chain(replied, (reply) => finish(services, access, reply));
@@ -113,7 +113,7 @@ function finish(services: Services, access: Access, reply: Reply): Outcome | Pro
   };
   if (reply.grant === undefined) return outcomeOf(request, reply, { mountType, warnings: warn([]) });
   return grantToken(services, access, reply.grant).then(({ created, warnings }) => {
-    const auth = authBlock(created.token.record, created.id, services.now());
+    const auth = authBlock(created.token.record, created.id);
     return outcomeOf(request, reply, { mountType, auth, warnings: warn(warnings) });
   });
 }

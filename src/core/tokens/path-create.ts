@@ -125,7 +125,7 @@ async function create(
     role: role?.record.name ?? '',
     noDefaultPolicy: asked.no_default_policy,
   });
-  return { status: 200, auth: authBlock(token.record, id, services.now()), warnings };
+  return { status: 200, auth: authBlock(token.record, id), warnings };
 }
 
 const smallest = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));

@@ -48,7 +48,7 @@ async function renew(auth: TokenAuth, token: Token, increment: number | undefine
   const left = Math.min(...limits.map((limit) => leftOf(record, limit, call.now)));
   if (left <= 0) throw fail('badRequest', 'past the max TTL, cannot renew: log in again');
   const renewed = await auth.services.tokens.renew(token, Math.min(wanted, left));
-  return { status: 200, auth: authBlock(renewed.record, '', call.now), warnings };
+  return { status: 200, auth: authBlock(renewed.record, ''), warnings };
 }
 
 const withToken = (answer: Reply, id: string): Reply =>

@@ -16,7 +16,7 @@ export function found(token: Token | undefined): Token {
 
 export function foundByAccessor(auth: TokenAuth, accessor: string): Token {
   const token = auth.services.tokens.byAccessor(accessor);
-  if (token === undefined) throw fail('permissionDenied', 'invalid accessor');
+  if (token === undefined) throw fail('badRequest', 'invalid accessor');
   return token;
 }
 

@@ -154,10 +154,14 @@ export class TokenStore implements Disposable {
     return found.sort();
   }
 
-  /** Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
-  async create(spec: TokenSpec): Promise<NewToken> {
+  /** With what `also` writes. Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
+  async create(spec: TokenSpec, also?: (tx: Transaction, key: string) => void): Promise<NewToken> {
     const id = spec.id ?? newTokenId();
-    const { value } = await this.#store.transact((tx) => insertToken(tx, this.#key, { ...spec, id }, this.#now()));
+    const { value } = await this.#store.transact((tx) => {
+      const made = insertToken(tx, this.#key, { ...spec, id }, this.#now());
+      also?.(tx, made.token.key);
+      return made;
+    });
     return value;
   }
 

@@ -45,7 +45,11 @@ export const newTokenId = (): string => `hvs.${randomBase62(24)}`;
 export const newAccessor = (): string => randomBase62(24);
 
 export const secondsLeft = (record: TokenRecord, now: number): number =>
-  record.expiresAt === 0 ? 0 : Math.max(0, Math.floor((record.expiresAt - now) / 1000));
+  record.expiresAt === 0 ? 0 : Math.max(0, Math.round((record.expiresAt - now) / 1000));
+
+/** Seconds that the creation or the last renewal gave. */
+const grantedSeconds = ({ expiresAt, lastRenewal, createdAt }: TokenRecord): number =>
+  expiresAt === 0 ? 0 : Math.round((expiresAt - (lastRenewal ?? createdAt)) / 1000);
 
 const rfc3339 = (ms: number): string => new Date(ms).toISOString();
 
@@ -80,14 +84,14 @@ export function describeToken(token: Token, id: string, now: number): JsonObject
 }
 
 /** The `auth` block of a login, a creation or a renewal. */
-export function authBlock(record: TokenRecord, clientToken: string, now: number): JsonObject {
+export function authBlock(record: TokenRecord, clientToken: string): JsonObject {
   return {
     client_token: clientToken,
     accessor: record.accessor,
     policies: record.policies,
     token_policies: record.policies,
     metadata: record.meta,
-    lease_duration: secondsLeft(record, now),
+    lease_duration: grantedSeconds(record),
     renewable: record.renewable,
     entity_id: record.entity,
     token_type: record.type,

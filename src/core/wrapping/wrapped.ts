@@ -1,0 +1,31 @@
+/** Puts a reply aside where the caller asked for that, and answers with the token that holds it. */
+import { envelope } from '../../framework/envelope.ts';
+import type { Outcome, Request } from '../../framework/request.ts';
+import type { Services } from '../services.ts';
+
+/**
+ * What is wrapped is what has an envelope and is no error: data, warnings, tokens. `sys/health` and its like answer
+ * without one, as does a reply that is wrapped already.
+ */
+function wrappable({ status, errors, reply, wrapInfo }: Outcome): boolean {
+  const enveloped = reply?.bare === undefined && reply?.raw === undefined;
+  return errors === undefined && wrapInfo === null && enveloped && status >= 200 && status < 300 && status !== 204;
+}
+
+/** Vault's reply: nothing but `wrap_info`, without the request's id. */
+function standIn(outcome: Outcome, wrapInfo: Outcome['wrapInfo']): Outcome {
+  const { headers } = outcome;
+  const empty = { requestId: '', leaseId: '', leaseDuration: 0, renewable: false, auth: null, mountType: '' };
+  return { status: 200, ...empty, warnings: null, wrapInfo, headers };
+}
+
+export function wrapped(services: Services, request: Request, outcome: Outcome): Outcome | Promise<Outcome> {
+  if (outcome.wrapInfo !== null) return standIn(outcome, outcome.wrapInfo);
+  if (request.wrapTtl === 0 || !wrappable(outcome)) return outcome;
+  const accessor = outcome.auth?.['accessor'];
+  const content = {
+    ...{ body: envelope(outcome), path: request.path, ttl: request.wrapTtl },
+    ...(typeof accessor === 'string' ? { wrappedAccessor: accessor } : {}),
+  };
+  return services.wrapping.wrap(content).then((wrapInfo) => standIn(outcome, wrapInfo));
+}
