@@ -68,7 +68,11 @@ export interface Asking {
 
 /** One request, as the server would hand it over: `ask(node, 'GET', 'sys/mounts', { token })`. */
 export async function ask(node: Node, method: string, path: string, asking: Asking = {}): Promise<Outcome> {
-  const request: Request = {
+  return node.handle(requestOf(method, path, asking));
+}
+
+export function requestOf(method: string, path: string, asking: Asking = {}): Request {
+  return {
     id: randomUUID(),
     verb: VERBS[method] ?? 'read',
     help: asking.help ?? false,
@@ -87,7 +91,6 @@ export async function ask(node: Node, method: string, path: string, asking: Aski
     signal: new AbortController().signal,
     listener: { unauthenticatedMetrics: false },
   };
-  return node.handle(request);
 }
 
 /** A new node, initialised and unsealed, with its root token. */

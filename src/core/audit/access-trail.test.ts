@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PassThrough } from 'node:stream';
 
-import { ask, runningNode } from '../../../test/support/node.ts';
+import { ask, requestOf, runningNode } from '../../../test/support/node.ts';
 import type { Node } from '../node.ts';
 import { takeKey } from '../../lib/crypto/hash.ts';
+import { serveForwarded, type ForwardedOutcome } from '../requests/forwarded.ts';
 import { brokerTrail } from './access-trail.ts';
 import { AuditBroker } from './broker.ts';
 import { openFileDevice } from './devices/file/device.ts';
@@ -106,6 +107,41 @@ test('requests of a node leave both entries, who asked for what, and no secret',
   const made = (creation?.['auth'] ?? {}) as Fields;
   assert.equal(made['client_token'], hasher.hash(token));
   assert.deepEqual(refusal?.['data'], { error: hasher.hash('permission denied') });
+});
+
+test('what a region forwards is on record with its name and whom it asks for, refusals too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-trail-'));
+  const file = join(folder, 'audit.log');
+  const { broker, node } = await audited(file);
+  await using _broker = broker;
+  await using _node = node;
+  const forward = (policies: readonly string[]): Promise<ForwardedOutcome> =>
+    serveForwarded(node.services, {
+      request: requestOf('POST', 'sys/policies/acl/x', { body: { policy: '' } }),
+      region: 'eu',
+      client: { displayName: 'web', policies, entity: '', tokenKey: '', accessor: 'KEYED', address: '10.0.0.9' },
+      idempotencyKey: 'k',
+      mayWrite: () => true,
+    });
+  assert.equal((await forward(['root'])).outcome.status, 403);
+  assert.equal((await forward(['default'])).outcome.status, 403);
+  node.services.audit.event?.({ region: 'eu', address: '10.0.0.9', what: 'clone', detail: 'two at once' });
+  await broker.disable('file/');
+
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  rmSync(folder, { recursive: true });
+  const entries = lines.map((line) => JSON.parse(line) as Entry & { forwarded_from?: string; alarm?: Fields });
+  assert.deepEqual(
+    entries.map(({ type }) => type),
+    ['request', 'response', 'request', 'response', 'alarm'],
+  );
+  const [asRoot] = entries;
+  assert.equal(asRoot?.forwarded_from, 'eu');
+  assert.deepEqual(asRoot.auth['policies'], ['root']);
+  assert.equal(asRoot.auth['display_name'], 'web');
+  assert.deepEqual(asRoot.auth['policy_results'], { allowed: false });
+  const alarm = { region: 'eu', remote_address: '10.0.0.9', what: 'clone', detail: 'two at once' };
+  assert.deepEqual(entries.at(-1)?.alarm, alarm);
 });
 
 test('where nothing can be recorded nothing runs', async () => {

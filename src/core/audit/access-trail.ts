@@ -33,17 +33,25 @@ export function brokerTrail(broker: AuditBroker, headers: () => AuditedHeaders =
     return made;
   };
   return {
+    event: ({ region, address, what, detail }) => {
+      // The broker tells the log when no device can record it.
+      const alarm = { region: bounded(region), remoteAddress: address, what, detail: bounded(detail) };
+      broker.alarm(alarm)?.catch(() => undefined);
+    },
     request: (access) => (broker.enabled ? broker.request(callOf(access)) : undefined),
     response: (access, outcome) =>
       broker.enabled ? broker.response(callOf(access), auditedResponse(outcome)) : undefined,
   };
 }
 
+/** Whoever raises an alarm may have chosen its words. */
+const bounded = (text: string): string => text.slice(0, 1_024);
+
 function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
-  const { request, token, operation, error, routed, call } = access;
+  const { request, token, operation, error, routed, call, region } = access;
   const data = dataOf(access);
   return {
-    auth: token === undefined ? nobody : authOf(token, request.token, error?.code !== 'permissionDenied'),
+    auth: token === undefined ? strangerOf(access) : authOf(token, request.token, isAllowed(access)),
     request: {
       id: request.id,
       operation: request.help ? 'help' : operation,
@@ -60,6 +68,20 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
       ...(request.peer === undefined ? {} : { clientCertificateSerial: request.peer.serial }),
     },
     error: error?.message,
+    ...(region === undefined ? {} : { forwardedFrom: region }),
+  };
+}
+
+const isAllowed = ({ error }: Access): boolean => error?.code !== 'permissionDenied' && error?.code !== 'hubRefused';
+
+/** Who has no token here: nobody, or whom a region says it asks for. */
+function strangerOf(access: Access): AuditedAuth {
+  if (access.region === undefined) return nobody;
+  const { displayName, policies, entity, accessor } = access.call.client;
+  return {
+    ...nobody,
+    ...{ displayName, policies, accessor, entityId: entity },
+    policyResults: { allowed: isAllowed(access), grantingPolicies: [] },
   };
 }
 

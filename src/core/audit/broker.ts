@@ -4,7 +4,7 @@
  */
 import { fail } from '../../errors.ts';
 import type { AuditDevice } from './device.ts';
-import type { AuditedCall, AuditedResponse } from './entry.ts';
+import type { AuditedAlarm, AuditedCall, AuditedResponse } from './entry.ts';
 import { Formatter } from './format.ts';
 import type { Hasher } from './hasher.ts';
 import type { FormatOptions } from './options.ts';
@@ -20,7 +20,7 @@ export interface AuditSink {
 /** One try of one device, for metrics (`vault.audit.{DEVICE}.log_request` and the like). */
 export interface AuditEvent {
   readonly device: string;
-  readonly entry: 'request' | 'response';
+  readonly entry: 'request' | 'response' | 'alarm';
   readonly failed: boolean;
   readonly milliseconds: number;
 }
@@ -115,6 +115,11 @@ export class AuditBroker implements AsyncDisposable {
   /** Before the reply is sent. Rejects with `auditFailed`. */
   response(call: AuditedCall, response: AuditedResponse): undefined | Promise<void> {
     return this.#record('response', ({ formatter }) => formatter.response(call, response, this.#options.now()));
+  }
+
+  /** What is no part of a request. Rejects with `auditFailed`. */
+  alarm(alarm: AuditedAlarm): undefined | Promise<void> {
+    return this.#record('alarm', ({ formatter }) => formatter.alarm(alarm, this.#options.now()));
   }
 
   /** `sys/audit-hash`. Throws `badRequest` when there is no such device. */

@@ -69,6 +69,16 @@ export interface AuditedCall {
   readonly forwardedFrom?: string;
 }
 
+/** What no request stands for, such as what a hostile region tried. Nothing in it is hidden: no secret may stand there. */
+export interface AuditedAlarm {
+  /** By its certificate, or as it called itself where it had none. */
+  readonly region: string;
+  readonly remoteAddress: string;
+  /** A constant, such as `clone`. */
+  readonly what: string;
+  readonly detail: string;
+}
+
 export interface AuditedWrap {
   /** Seconds. */
   readonly ttl: number;

@@ -1,6 +1,14 @@
 /** Vault's JSON audit entries (field names and order of its audit formatter), one line each, for one device. */
 import type { Hasher } from './hasher.ts';
-import type { AuditedAuth, AuditedCall, AuditedMount, AuditedRequest, AuditedResponse, AuditedWrap } from './entry.ts';
+import type {
+  AuditedAlarm,
+  AuditedAuth,
+  AuditedCall,
+  AuditedMount,
+  AuditedRequest,
+  AuditedResponse,
+  AuditedWrap,
+} from './entry.ts';
 import { plainJson, redacted } from './redact.ts';
 import type { FormatOptions } from './options.ts';
 
@@ -47,6 +55,17 @@ export class Formatter {
       ...text('error', response.error ?? call.error),
       ...(call.forwardedFrom === undefined ? [] : ['"forwarded":true']),
     ]);
+  }
+
+  /** Not of Vault's: it has no such thing. */
+  alarm(alarm: AuditedAlarm, time: number): Uint8Array {
+    const members = [
+      ...text('region', alarm.region),
+      ...text('remote_address', alarm.remoteAddress),
+      ...text('what', alarm.what),
+      ...text('detail', alarm.detail),
+    ];
+    return this.#line([...head('alarm', time), `"alarm":${object(members)}`]);
   }
 
   #line(members: readonly string[]): Uint8Array {
@@ -165,7 +184,7 @@ export class Formatter {
 
 const moment = (time: number): string => new Date(time).toISOString();
 
-function head(type: 'request' | 'response', time: number): readonly string[] {
+function head(type: 'request' | 'response' | 'alarm', time: number): readonly string[] {
   return [`"time":"${moment(time)}"`, `"type":"${type}"`];
 }
 
