@@ -1,0 +1,78 @@
+/** hvac's own integration tests, from its source distribution and unchanged; each of them is a test here. */
+import assert from 'node:assert/strict';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { test } from 'node:test';
+import { API_VERSION } from '../../src/core/settings.ts';
+import { leftOut, modules } from './hvac-left-out.ts';
+import { pythonSource, pythonWith, withoutPython } from './support/cache.ts';
+import { run } from './support/run.ts';
+import { executable } from './support/server.ts';
+
+const VERSION = '2.4.0';
+const needs = ['packaging==26.0', 'parameterized==0.9.0', 'pyhcl==0.4.5', 'pytest==9.0.2', 'requests==2.32.5'];
+
+interface PytestOutcome {
+  readonly name: string;
+  readonly outcome: 'passed' | 'failed' | 'skipped' | 'deselected';
+  readonly detail: string | null;
+}
+
+/**
+ * The suite starts servers through an executable `vault`, and asks it for its version to know which replies to expect:
+ * what the API says of itself, in the words of Vault's command line.
+ */
+function vaultOnPath(folder: string): string {
+  mkdirSync(folder);
+  const script = `#!/bin/sh\n[ "$1" != -version ] || { echo 'Vault v${API_VERSION}'; exit; }\nexec '${executable}' "$@"\n`;
+  writeFileSync(join(folder, 'vault'), script);
+  chmodSync(join(folder, 'vault'), 0o755);
+  return folder;
+}
+
+async function runSuite(folder: string): Promise<readonly PytestOutcome[]> {
+  const source = await pythonSource('hvac', VERSION);
+  const python = await pythonWith(`hvac-${VERSION}-python`, needs);
+  const copy = join(folder, 'hvac');
+  cpSync(source, copy, { recursive: true });
+  const outcomes = join(folder, 'outcomes.jsonl');
+  const env = {
+    ...process.env,
+    PATH: [vaultOnPath(join(folder, 'bin')), process.env['PATH']].join(delimiter),
+    PYTHONPATH: join(import.meta.dirname, 'support'),
+    PYTHONDONTWRITEBYTECODE: '1',
+    OUTCOMES: outcomes,
+  };
+  const deselected = Object.keys(leftOut).map((id) => `--deselect=${id}`);
+  const options = ['-p', 'pytest_outcomes', '-p', 'no:cacheprovider', '-o', 'addopts=', '-q', '--tb=short'];
+  const args = ['-m', 'pytest', ...options, ...deselected, ...modules];
+  const { code, stdout, stderr } = await run(join(python, 'python'), args, { cwd: copy, env });
+  // 1: some test failed, which is reported below.
+  if (code !== 0 && code !== 1) throw new Error(`pytest ended with ${String(code)}:\n${stdout}${stderr}`);
+  const lines = readFileSync(outcomes, 'utf8').trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as PytestOutcome);
+}
+
+const reasonOf = (name: string): string | undefined => Object.entries(leftOut).find(([id]) => name.startsWith(id))?.[1];
+
+test('hvac', { skip: (await withoutPython()) ?? false }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-hvac-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const outcomes = await runSuite(folder);
+  for (const { name, outcome, detail } of outcomes) {
+    const short = name.replace('tests/integration_tests/', '');
+    const skip = outcome === 'deselected' ? reasonOf(name) : outcome === 'skipped' ? (detail ?? '') : false;
+    await t.test(short, { skip }, () => {
+      assert.equal(outcome, 'passed', detail ?? '');
+    });
+  }
+  await t.test('what is left out is there', () => {
+    const names = outcomes.filter(({ outcome }) => outcome === 'deselected').map(({ name }) => name);
+    const stale = Object.keys(leftOut).filter((id) => !names.some((name) => name.startsWith(id)));
+    assert.deepEqual(stale, []);
+  });
+  await t.test('most of it is run', () => {
+    assert.ok(outcomes.filter(({ outcome }) => outcome === 'passed').length >= 200);
+  });
+});
