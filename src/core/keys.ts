@@ -43,7 +43,9 @@ export const keys = {
   forwardedDues: `h/${ROOT_NAMESPACE}/forwarded-due/`,
   forwardedDue: (at: number, key: string) => `h/${ROOT_NAMESPACE}/forwarded-due/${String(at).padStart(15, '0')}/${key}`,
   /** At a region: its place in the hub's log, and its identity at the hub. */
-  hubCursor: `l/${ROOT_NAMESPACE}/hub/cursor`,
+  hubCopy: `l/${ROOT_NAMESPACE}/hub/copy`,
+  hubStage: `l/${ROOT_NAMESPACE}/hub/stage/`,
+  hubAge: `l/${ROOT_NAMESPACE}/hub/age`,
   hubIdentity: `l/${ROOT_NAMESPACE}/hub/identity`,
   consumers: `l/${ROOT_NAMESPACE}/consumers/`,
   consumer: (id: string) => `l/${ROOT_NAMESPACE}/consumers/${id}`,

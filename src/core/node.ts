@@ -17,14 +17,16 @@ import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { Store } from '../storage/store.ts';
 import type { AuditTrail } from './audit/trail.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
+import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import type { PluginRegistry } from './registry-contract.ts';
+import { forgetForwarded } from './requests/forwarded.ts';
 import { asFailure, failure, outcomeOf, serve } from './requests/pipeline.ts';
 import { makeCall, clientOf } from './requests/access.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
-import { openServices, type HubLink, type Unsealed } from './unsealed.ts';
+import { openServices, type Unsealed } from './unsealed.ts';
 
 export interface NodeOptions {
   readonly lifecycle: SealLifecycle;
@@ -36,7 +38,8 @@ export interface NodeOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly audit: (store: Store) => AuditTrail | Promise<AuditTrail>;
-  readonly link?: (store: Store) => Promise<HubLink & AsyncDisposable>;
+  /** Opens this node's side of the cluster: a region's link, a hub's listener. */
+  readonly cluster?: OpenCluster;
 }
 
 export interface NewKeys {
@@ -51,7 +54,7 @@ export class Node implements Handler, AsyncDisposable {
   readonly #options: NodeOptions;
   readonly #whileSealed: Router<Node>;
   #services: Unsealed | undefined;
-  #link: AsyncDisposable | undefined;
+  #cluster: Cluster | undefined;
 
   constructor(options: NodeOptions) {
     const { registry } = options;
@@ -161,27 +164,39 @@ export class Node implements Handler, AsyncDisposable {
     const services = this.#services;
     if (services === undefined) return;
     while (await services.revocation.expire(services.now()));
+    while (await forgetForwarded(services));
+  }
+
+  /** The regions of this hub. Throws `badRequest` on a node that is none. */
+  get hub(): RegionHub {
+    const hub = this.#cluster?.hub;
+    if (hub === undefined) {
+      throw fail('badRequest', 'this node is not a hub: give it a `hub` block, or `cluster_address` on a listener');
+    }
+    return hub;
+  }
+
+  /** At a region. */
+  get link(): HubLink | undefined {
+    return this.#cluster?.link;
   }
 
   async #open(): Promise<void> {
     const { registry } = this;
-    const { settings, log, now, audit, lifecycle } = this.#options;
-    const store = lifecycle.store;
-    const link = await this.#options.link?.(store);
-    this.#link = link;
-    this.#services = await openServices({
-      ...{ store, registry, settings, log, now, audit },
-      ...(link === undefined ? {} : { link }),
-    });
-    await this.#services.revocation.resume();
-    await this.#services.mountChanges.resumeRemovals(ROOT_NAMESPACE);
+    const { settings, log, now, audit, lifecycle, cluster } = this.#options;
+    const { store } = lifecycle;
+    const opened = await openServices({ ...{ store, registry, settings, log, now, audit }, link: () => this.link });
+    this.#cluster = await cluster?.(() => opened);
+    await opened.revocation.resume();
+    if (settings.region === undefined) await opened.mountChanges.resumeRemovals(ROOT_NAMESPACE);
+    this.#services = opened;
   }
 
   async #close(): Promise<void> {
     const services = this.#services;
     this.#services = undefined;
-    await this.#link?.[Symbol.asyncDispose]();
-    this.#link = undefined;
+    await this.#cluster?.[Symbol.asyncDispose]();
+    this.#cluster = undefined;
     await services?.[Symbol.asyncDispose]();
   }
 

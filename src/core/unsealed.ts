@@ -1,13 +1,17 @@
 /** Brings up, from an unsealed store, everything that requests are served with. */
+import { fail } from '../errors.ts';
+import type { Outcome } from '../framework/request.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
 import type { AuditTrail } from './audit/trail.ts';
-import { Freshness, type Index } from './freshness.ts';
+import type { HubLink } from './cluster.ts';
+import { Freshness } from './freshness.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
+import type { Access } from './requests/access.ts';
 import type { Services } from './services.ts';
 import { nodeKeys, TOKEN_KEYS } from './seed.ts';
 import type { CoreSettings } from './settings.ts';
@@ -22,15 +26,8 @@ export interface UnsealOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly audit: (store: Store) => AuditTrail | Promise<AuditTrail>;
-  /** At a region: its link to the hub. */
-  readonly link?: HubLink;
-}
-
-/** What a region's link to the hub gives the request path. */
-export interface HubLink {
-  readonly forward: NonNullable<Services['forward']>;
-  readonly followed: () => Index;
-  readonly standing: Services['standing'];
+  /** At a region: its link to the hub, once it is open. */
+  readonly link: () => HubLink | undefined;
 }
 
 export type Unsealed = Services & AsyncDisposable;
@@ -42,6 +39,11 @@ export function ttlOf(settings: CoreSettings) {
     const max = config.maxLeaseTtl === 0 ? settings.maxLeaseTtl : config.maxLeaseTtl;
     return { default: smallest(config.defaultLeaseTtl, max) || smallest(settings.defaultLeaseTtl, max), max };
   };
+}
+
+function forwardBy(link: HubLink | undefined, access: Access): Promise<Outcome> {
+  if (link === undefined) throw fail('hubUnreachable');
+  return link.forward(access);
 }
 
 export async function openServices(options: UnsealOptions): Promise<Unsealed> {
@@ -63,15 +65,15 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   });
   const freshness = new Freshness({
     store,
-    followed: link?.followed ?? (() => ({})),
+    followed: () => link()?.followed() ?? {},
     waitMs: settings.indexWaitMs,
     waitersPerToken: 64,
   });
   const audit = await options.audit(store);
   return {
     ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, audit, log, now, ttl, subkey },
-    forward: link?.forward,
-    standing: link?.standing ?? (() => ({})),
+    forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
+    standing: () => link()?.standing() ?? {},
     [Symbol.asyncDispose]: () => {
       for (const part of [freshness, mounts, policies, tokens]) part[Symbol.dispose]();
       return Promise.resolve();

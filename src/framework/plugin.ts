@@ -49,6 +49,11 @@ export interface Plugin<Mount> {
    * The key alone decides, since a deletion carries no value.
    */
   readonly logicalPath?: (key: string) => string | undefined;
+  /**
+   * The logical path that a request below the mount is about, as `logicalPath` has it (`data/apps/eu/db` -> `apps/eu/db`).
+   * undefined, or absent: nothing that a region may write by forwarding.
+   */
+  readonly requestPath?: (rest: string, options: Readonly<Record<string, string>>) => string | undefined;
 }
 
 /** A plug-in with its mount type erased, as the registry keeps it. */

@@ -5,7 +5,7 @@ import { v1LogicalPath, v1Paths, type KvV1 } from './v1.ts';
 import { configPaths } from './v2/config.ts';
 import { dataPaths } from './v2/data.ts';
 import { metadataPaths } from './v2/metadata.ts';
-import { v2LogicalPath, type KvV2 } from './v2/records.ts';
+import { v2LogicalPath, v2RequestPath, type KvV2 } from './v2/records.ts';
 import { versionPaths } from './v2/versions.ts';
 
 interface Kv extends KvV1, KvV2 {}
@@ -18,5 +18,6 @@ export const kv: AnyPlugin = plugin<Kv>({
   open: (view: MountView) => ({ view }),
   paths: ({ options }): readonly Path<Kv>[] => (options['version'] === '2' ? v2Paths : v1Paths),
   // The versions keep apart keys of their own, so one mapping serves both.
+  requestPath: (rest, options) => (options['version'] === '2' ? v2RequestPath(rest) : rest),
   logicalPath: (key) => v1LogicalPath(key) ?? v2LogicalPath(key),
 });

@@ -129,3 +129,7 @@ export function v2LogicalPath(key: string): string | undefined {
   if (!key.startsWith(DATA)) return undefined;
   return key.slice(key.indexOf('/', DATA.length) + 1);
 }
+
+/** The path of the secret that a request is about; undefined for the mount's configuration. */
+export const v2RequestPath = (rest: string): string | undefined =>
+  /^(?:data|metadata|delete|undelete|destroy|subkeys)\/(.+)$/s.exec(rest)?.[1];

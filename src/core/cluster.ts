@@ -1,0 +1,50 @@
+/** What the core asks of the regions' side of a node, without knowing it: `regions/` provides both. */
+import type { JsonObject } from '../framework/field.ts';
+import type { Outcome } from '../framework/request.ts';
+import type { Position } from '../storage/store.ts';
+import type { Index } from './freshness.ts';
+import type { Access } from './requests/access.ts';
+import type { Services } from './services.ts';
+
+/** At a region: its link to the hub. */
+export interface HubLink {
+  readonly forward: (access: Access) => Promise<Outcome>;
+  /** The hub's log and where this node's copy stands in it. */
+  readonly followed: () => Index;
+  /** Headers that say how old the copy is. */
+  readonly standing: () => Readonly<Record<string, string>>;
+  readonly status: () => JsonObject;
+  /** A consumer of this region has everything up to this index of the hub's log in place. */
+  readonly vouch: (consumer: string, position: Position, digest: Uint8Array) => void;
+}
+
+export interface RegionRules {
+  readonly paths?: readonly string[];
+  readonly writes?: readonly string[];
+}
+
+export interface WaitRequest {
+  /** A position of the hub's log; absent: the newest. */
+  readonly position: Position | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** At the hub: its regions. */
+export interface RegionHub {
+  /** The join token. */
+  readonly add: (name: string, rules: RegionRules) => Promise<string>;
+  readonly setRules: (name: string, rules: RegionRules) => Promise<void>;
+  /** Cuts it off at once. */
+  readonly remove: (name: string) => Promise<void>;
+  readonly list: () => readonly string[];
+  readonly describe: (name: string) => JsonObject | undefined;
+  readonly wait: (request: WaitRequest) => Promise<JsonObject>;
+}
+
+/** Made when a node opens; `services` answers once it serves. */
+export interface Cluster extends AsyncDisposable {
+  readonly link?: HubLink;
+  readonly hub?: RegionHub;
+}
+export type OpenCluster = (services: () => Services) => Promise<Cluster>;

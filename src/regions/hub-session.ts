@@ -1,0 +1,193 @@
+/** The shell of one region's stream at the hub: sockets and storage around `hub-stream.ts`, no decisions. */
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Batch, Position, Store } from '../storage/store.ts';
+import { decodeRegionFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_REGION_FRAME } from './codec.ts';
+import { hubStream } from './hub-stream.ts';
+import type { AuditEvent, HubEvent, HubInput, HubOutput, HubStream, HubStreamConfig } from './hub-state.ts';
+import { locate } from './locate.ts';
+import type { RefuseReason } from './protocol.ts';
+import type { ViewHistory } from './view-history.ts';
+import type { Machine } from '../lib/machine.ts';
+
+export interface HubSessionEvents {
+  readonly greeted: (instance: string, local: Position) => void;
+  readonly acknowledged: (position: Position) => void;
+  readonly consumer: (consumer: string, position: Position, digest: Uint8Array) => void;
+  readonly audit: (event: AuditEvent, detail: string) => void;
+  readonly closed: (reason: RefuseReason | 'ended') => void;
+}
+
+export interface HubSessionOptions {
+  readonly store: Store;
+  readonly stream: ServerHttp2Stream;
+  readonly history: ViewHistory;
+  readonly config: HubStreamConfig;
+  readonly events: HubSessionEvents;
+}
+
+const TICK_MS = 500;
+
+export class HubSession {
+  readonly #options: HubSessionOptions;
+  readonly #machine: Machine<HubStream, HubInput, HubOutput>;
+  readonly #abort = new AbortController();
+  readonly #splitter = new FrameSplitter(MAX_REGION_FRAME);
+  readonly #inputs: HubEvent[] = [];
+  readonly #ticks: NodeJS.Timeout;
+  #state: HubStream;
+  #stepping = false;
+  #over = false;
+
+  constructor(options: HubSessionOptions) {
+    this.#options = options;
+    const { store, history, config, stream } = options;
+    const start = { today: history.today(config.region), tip: store.position, now: performance.now() };
+    this.#machine = hubStream(config, start);
+    this.#state = this.#machine.initial;
+    stream.on('data', (chunk: Buffer) => {
+      this.#received(chunk);
+    });
+    stream.on('drain', () => {
+      this.feed({ type: 'drained' });
+    });
+    stream.once('close', () => {
+      this.feed({ type: 'ended' });
+    });
+    this.#ticks = setInterval(() => {
+      this.feed({ type: 'tick' });
+    }, TICK_MS);
+  }
+
+  get region(): string {
+    return this.#options.config.region;
+  }
+
+  stop(reason: RefuseReason): void {
+    this.feed({ type: 'stop', reason });
+  }
+
+  /** Inputs are taken one at a time; what an output brings about is taken after it. */
+  feed(event: HubEvent): void {
+    this.#inputs.push(event);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        const input = { ...next, now: performance.now(), wall: Date.now() };
+        const { state, outputs } = this.#machine.step(this.#state, input);
+        this.#state = state;
+        for (const output of outputs) this.#do(output);
+      }
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  #received(chunk: Buffer): void {
+    try {
+      for (const frame of this.#splitter.push(chunk)) this.feed({ type: 'frame', frame: decodeRegionFrame(frame) });
+    } catch (error) {
+      this.feed({ type: 'badFrame', problem: error instanceof Error ? error.message : 'unreadable' });
+    }
+  }
+
+  #do(output: HubOutput): void {
+    const { events, stream } = this.#options;
+    switch (output.type) {
+      case 'send':
+        if (!stream.writable) return;
+        if (!stream.write(lengthPrefixed(encodeFrame(output.frame)))) this.feed({ type: 'blocked' });
+        return;
+      case 'locate':
+        void this.#locate(output);
+        return;
+      case 'readLog':
+        void this.#readLog(output.read, output.from);
+        return;
+      case 'readPage':
+        this.#readPage(output);
+        return;
+      case 'greeted':
+        events.greeted(output.instance, output.local);
+        return;
+      case 'acknowledged':
+        events.acknowledged(output.position);
+        return;
+      case 'consumer':
+        events.consumer(output.consumer, output.position, output.digest);
+        return;
+      case 'audit':
+        events.audit(output.event, output.detail);
+        return;
+      case 'close':
+        this.#close(output.reason);
+    }
+  }
+
+  #close(reason: RefuseReason | 'ended'): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearInterval(this.#ticks);
+    this.#abort.abort();
+    const { stream, events } = this.#options;
+    if (stream.writable) stream.end();
+    stream.resume();
+    events.closed(reason);
+  }
+
+  async #locate({ cursor }: Extract<HubOutput, { type: 'locate' }>): Promise<void> {
+    const { store, history } = this.#options;
+    const place = locate(store, cursor);
+    if (place === 'here' && history.at(cursor.position, this.region) === undefined) {
+      const keys: string[] = [];
+      const batches = await this.#batches(cursor.position, Infinity, Infinity).catch(() => undefined);
+      for (const { writes } of batches ?? []) for (const { key } of writes) keys.push(key);
+      if (batches !== undefined) history.reachBack(cursor.position, keys);
+    }
+    this.feed({ type: 'located', place, rule: history.at(cursor.position, this.region) });
+  }
+
+  async #readLog(read: number, from: Position): Promise<void> {
+    const { store, config } = this.#options;
+    try {
+      const batches = await this.#batches(from, config.batches, config.bytes);
+      this.feed({ type: 'log', read, batches, tip: store.position });
+    } catch {
+      this.feed({ type: 'logGone', read });
+    }
+  }
+
+  /** What the log holds now after `from`, within the limits. */
+  async #batches(from: Position, most: number, bytes: number): Promise<readonly Batch[]> {
+    const { store } = this.#options;
+    const tip = store.position;
+    const found: Batch[] = [];
+    if (from.epoch === tip.epoch && from.sequence >= tip.sequence) return found;
+    let size = 0;
+    for await (const batch of store.changes(from, this.#abort.signal)) {
+      found.push(batch);
+      for (const { key, value } of batch.writes) if (key.startsWith('s/')) size += key.length + (value?.length ?? 0);
+      if (batch.position.sequence >= tip.sequence || found.length >= most || size >= bytes) break;
+    }
+    return found;
+  }
+
+  #readPage({ read, prefix, after }: Extract<HubOutput, { type: 'readPage' }>): void {
+    const { store, history, config } = this.#options;
+    using snapshot = store.snapshot();
+    const limit = config.records;
+    const names = snapshot.list(prefix, { limit: limit + 1, ...(after === undefined ? {} : { after }) });
+    const records: { readonly key: string; readonly value: Uint8Array | undefined }[] = [];
+    let size = 0;
+    for (const key of names.slice(0, limit)) {
+      const value = snapshot.get(key);
+      records.push({ key, value });
+      size += key.length + (value?.length ?? 0);
+      if (size >= config.bytes) break;
+    }
+    const { position } = snapshot;
+    const hash = store.hashAt(position) ?? store.hash;
+    const rule = history.at(position, this.region) ?? history.today(this.region);
+    this.feed({ type: 'page', page: { read, position, hash, rule, records, more: records.length < names.length } });
+  }
+}

@@ -1,0 +1,250 @@
+/** The hub's side of the cluster: its listener, a session for each region, what has arrived where. */
+import type { ServerHttp2Stream } from 'node:http2';
+import { keys } from '../core/keys.ts';
+import type { Cluster, RegionHub, RegionRules, WaitRequest } from '../core/cluster.ts';
+import type { PluginRegistry } from '../core/registry-contract.ts';
+import { serveForwarded } from '../core/requests/forwarded.ts';
+import type { Services } from '../core/services.ts';
+import type { Address } from '../config/address.ts';
+import { fail } from '../errors.ts';
+import type { JsonObject } from '../framework/field.ts';
+import { randomBytes } from '../lib/crypto/random.ts';
+import type { Position, Snapshot } from '../storage/store.ts';
+import { ClusterAuthority } from './authority.ts';
+import { ClusterServer, type Alarm, type Peer } from './cluster-server.ts';
+import { Convergence } from './convergence-service.ts';
+import { decodeForward, type ForwardReply } from './forward-wire.ts';
+import { HubSession } from './hub-session.ts';
+import { encodeJoinToken } from './join-token.ts';
+import { createLayout } from './layout.ts';
+import type { Write } from './protocol.ts';
+import { mayWrite, RegionRegistry } from './registry.ts';
+import { ViewHistory } from './view-history.ts';
+import type { Layout } from './view.ts';
+
+export interface HubOptions {
+  readonly services: () => Services;
+  readonly registry: PluginRegistry;
+  readonly listen: Address;
+  /** Where regions reach the listener, for join tokens; the listener's own address if undefined. */
+  readonly advertised: string | undefined;
+}
+
+/** Milliseconds between marks. */
+const INTERVAL_MS = 1_000;
+const LIMITS = { batches: 256, records: 512, bytes: 1_048_576 } as const;
+
+interface Connected {
+  readonly session: HubSession;
+  instance: string | undefined;
+  readonly address: string;
+}
+
+function* recordsBelow(snapshot: Snapshot, prefix: string): Generator<Write> {
+  for (const key of snapshot.list(prefix, { limit: 100_000 })) yield { key, value: snapshot.get(key) };
+}
+
+export class Hub implements RegionHub {
+  readonly #options: HubOptions;
+  readonly #regions: RegionRegistry;
+  readonly #layout: Layout;
+  readonly #history: ViewHistory;
+  readonly #convergence: Convergence;
+  readonly #connected = new Map<string, Set<Connected>>();
+  readonly #observation: Disposable;
+  #authority!: ClusterAuthority;
+  #server!: ClusterServer;
+
+  private constructor(options: HubOptions) {
+    this.#options = options;
+    const { store, now } = this.#services;
+    this.#layout = createLayout(options.registry);
+    this.#regions = new RegionRegistry(store, now);
+    {
+      using snapshot = store.snapshot();
+      const records = [...recordsBelow(snapshot, keys.mounts('s', 'root')), ...recordsBelow(snapshot, keys.regions)];
+      this.#history = new ViewHistory(snapshot.position, records, this.#layout);
+    }
+    this.#convergence = new Convergence({ regions: () => this.#regions.all().map(({ name }) => name), now });
+    this.#observation = store.observe(({ position, writes }) => {
+      const changed = this.#history.observe(position, writes);
+      queueMicrotask(() => {
+        this.#tell(changed, position);
+      });
+    });
+  }
+
+  static async open(options: HubOptions): Promise<Cluster> {
+    const hub = new Hub(options);
+    const { store, now, log } = options.services();
+    hub.#authority = await ClusterAuthority.open(store, now);
+    hub.#server = await ClusterServer.open({
+      listen: options.listen,
+      authority: hub.#authority,
+      registry: hub.#regions,
+      log: log.named('regions'),
+      stream: (peer, stream) => {
+        hub.#greet(peer, stream);
+      },
+      forward: (peer, body) => hub.#forward(peer, body),
+      alarm: hub.#alarm,
+    });
+    return {
+      hub,
+      [Symbol.asyncDispose]: () => hub.#close(),
+    };
+  }
+
+  get #services(): Services {
+    return this.#options.services();
+  }
+
+  async #close(): Promise<void> {
+    this.#observation[Symbol.dispose]();
+    for (const { session } of this.#sessions()) session.stop('shuttingDown');
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  *#sessions(): Generator<Connected> {
+    for (const each of this.#connected.values()) yield* each;
+  }
+
+  /** A rule that changed goes before the position that it came with. */
+  #tell(changed: boolean, tip: Position): void {
+    for (const { session } of this.#sessions()) {
+      if (changed) session.feed({ type: 'today', rule: this.#history.today(session.region) });
+      session.feed({ type: 'tip', tip });
+    }
+  }
+
+  readonly #alarm: Alarm = ({ region, address, what, detail }) => {
+    this.#services.log
+      .named('regions')
+      .warn('a region did what a true one does not', { region, address, what, detail });
+    this.#services.audit.event({ region, address, what, detail });
+  };
+
+  #greet(peer: Peer, stream: ServerHttp2Stream): void {
+    const { store } = this.#services;
+    const { name } = peer.region;
+    const own = this.#connected.get(name) ?? new Set<Connected>();
+    this.#connected.set(name, own);
+    const session = new HubSession({
+      ...{ store, stream, history: this.#history },
+      config: {
+        ...{ region: name, log: store.log, epoch: store.position.epoch, layout: this.#layout, ...LIMITS },
+        nonce: randomBytes(16).toString('hex'),
+        interval: INTERVAL_MS,
+      },
+      events: {
+        greeted: (instance) => {
+          connected.instance = instance;
+          this.#checkClone(name, connected);
+          this.#convergence.regionOpened(name);
+        },
+        acknowledged: (position) => {
+          this.#convergence.regionAcknowledged(name, position);
+        },
+        consumer: (consumer, position) => {
+          this.#convergence.consumerAcknowledged(name, consumer, position);
+        },
+        audit: (what, detail) => {
+          this.#alarm({ region: name, address: peer.address, what, detail });
+        },
+        closed: () => {
+          own.delete(connected);
+          if (own.size === 0) this.#convergence.regionOffline(name);
+        },
+      },
+    });
+    const connected: Connected = { session, instance: undefined, address: peer.address };
+    own.add(connected);
+  }
+
+  /** Two nodes at once under one certificate: nobody can tell which is true, so both stop (design rule 20). */
+  #checkClone(name: string, newcomer: Connected): void {
+    const others = [...(this.#connected.get(name) ?? [])].filter(
+      (each) => each !== newcomer && each.instance !== undefined,
+    );
+    const clone = others.some(({ instance }) => instance !== newcomer.instance);
+    for (const { session } of others) session.stop(clone ? 'clone' : 'shuttingDown');
+    if (!clone) return;
+    newcomer.session.stop('clone');
+    const detail = 'two nodes showed its certificate at once: both are blocked until the region is added anew';
+    this.#alarm({ region: name, address: newcomer.address, what: 'clone', detail });
+    void this.#regions.block(name, detail);
+    this.#server.disconnect(name);
+  }
+
+  async #forward(peer: Peer, body: Uint8Array): Promise<ForwardReply> {
+    const services = this.#services;
+    const decoded = decodeForward(body, peer.address, AbortSignal.timeout(60_000));
+    const { outcome, position } = await serveForwarded(services, {
+      ...decoded,
+      region: peer.region.name,
+      mayWrite: (path) => {
+        const logical = this.#logicalRequest(path);
+        return logical !== undefined && mayWrite(peer.region, logical);
+      },
+    });
+    return { outcome, log: services.store.log, position };
+  }
+
+  /** What a request is about, in the terms of filters; undefined: nothing that a region may write. */
+  #logicalRequest(path: string): string | undefined {
+    const routed = this.#services.mounts.route('root', path);
+    if (routed === undefined) return undefined;
+    const { plugin, record, path: mountPath } = routed.mounted;
+    const below = plugin.requestPath?.(routed.rest, record.options ?? {});
+    return below === undefined ? undefined : mountPath + below;
+  }
+
+  async add(name: string, rules: RegionRules): Promise<string> {
+    const secret = await this.#regions.add(name, rules);
+    const hub = this.#options.advertised ?? this.#server.address;
+    return encodeJoinToken({ region: name, hub, pin: this.#authority.pin, secret });
+  }
+
+  setRules(name: string, rules: RegionRules): Promise<void> {
+    return this.#regions.setRules(name, rules);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#regions.remove(name);
+    for (const { session } of this.#connected.get(name) ?? []) session.stop('removed');
+    this.#server.disconnect(name);
+  }
+
+  list(): readonly string[] {
+    return this.#regions.all().map(({ name }) => name);
+  }
+
+  describe(name: string): JsonObject | undefined {
+    const record = this.#regions.get(name);
+    if (record === undefined) return undefined;
+    const { position } = this.#services.store;
+    const standing = this.#convergence.standingOf(name);
+    const at = standing?.acknowledged?.sequence;
+    return {
+      name,
+      paths: record.filter,
+      writes: record.writes,
+      enrolled: record.certificate !== undefined,
+      certificate_expires:
+        record.certificate === undefined ? null : new Date(record.certificate.notAfter).toISOString(),
+      blocked: record.blocked ?? null,
+      connected: (this.#connected.get(name)?.size ?? 0) > 0,
+      index: at ?? null,
+      hub_index: position.sequence,
+      lag: at === undefined ? null : position.sequence - at,
+    };
+  }
+
+  wait({ position, timeoutMs, signal }: WaitRequest): Promise<JsonObject> {
+    const newest = this.#services.store.position;
+    if (position !== undefined && (position.epoch !== newest.epoch || position.sequence > newest.sequence)) {
+      throw fail('badRequest', 'this hub has not reached that index');
+    }
+    return this.#convergence.wait(position ?? newest, timeoutMs, signal);
+  }
+}

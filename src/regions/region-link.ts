@@ -1,0 +1,336 @@
+/** A region's side of the cluster: it joins, follows the hub by `follower.ts`, and forwards what it may not write itself. */
+import { readFile } from 'node:fs/promises';
+import type { ClientHttp2Stream } from 'node:http2';
+import type { RegionConfig } from '../config/server.ts';
+import type { Cluster, HubLink } from '../core/cluster.ts';
+import type { Index } from '../core/freshness.ts';
+import { keys } from '../core/keys.ts';
+import type { PluginRegistry } from '../core/registry-contract.ts';
+import type { Access } from '../core/requests/access.ts';
+import { fail, isLockstepError } from '../errors.ts';
+import type { JsonObject } from '../framework/field.ts';
+import type { Outcome } from '../framework/request.ts';
+import { randomBytes } from '../lib/crypto/random.ts';
+import type { Logger } from '../lib/log.ts';
+import { decodeFound, encodeRecord } from '../lib/record.ts';
+import type { Position, Store } from '../storage/store.ts';
+import { enrol, HubConnection, type Identity } from './cluster-client.ts';
+import { decodeHubFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_HUB_FRAME } from './codec.ts';
+import { CopyStore } from './copy-store.ts';
+import { follower } from './follower.ts';
+import { ageOf, type Follower, type FollowerEvent, type FollowerInput, type FollowerOutput } from './follower-state.ts';
+import { Forwarder } from './forwarder.ts';
+import { decodeJoinToken } from './join-token.ts';
+import { createLayout } from './layout.ts';
+import type { Cursor, RegionFrame } from './protocol.ts';
+import type { Machine } from '../lib/machine.ts';
+
+export interface RegionLinkOptions {
+  readonly store: Store;
+  readonly registry: PluginRegistry;
+  readonly config: RegionConfig;
+  readonly log: Logger;
+}
+
+const TICK_MS = 250;
+const WINDOW = 4_194_304;
+const INTERVAL_MS = 1_000;
+/** A certificate is renewed when a third of its life is left. */
+const RENEW_BEFORE_MS = 10 * 86_400_000;
+
+interface Open {
+  readonly number: number;
+  readonly hub: HubConnection;
+  readonly stream: ClientHttp2Stream;
+}
+
+interface StoredAge {
+  readonly age: number;
+  readonly at: number;
+}
+
+export class RegionLink implements HubLink {
+  readonly #options: RegionLinkOptions;
+  readonly #copy: CopyStore;
+  readonly #machine: Machine<Follower, FollowerInput, FollowerOutput>;
+  readonly #forwarder: Forwarder;
+  readonly #inputs: FollowerEvent[] = [];
+  #ticks: NodeJS.Timeout | undefined;
+  #state: Follower;
+  #stepping = false;
+  #cursor: Cursor | undefined;
+  #open: Open | undefined;
+  #over = false;
+  #identity: Identity | undefined;
+
+  private constructor(options: RegionLinkOptions) {
+    this.#options = options;
+    this.#copy = new CopyStore(options.store, createLayout(options.registry));
+    this.#machine = follower({
+      region: options.config.name,
+      instance: randomBytes(16).toString('hex'),
+      window: WINDOW,
+      interval: INTERVAL_MS,
+    });
+    this.#state = this.#machine.initial;
+    this.#forwarder = new Forwarder({
+      connection: () => this.#open?.hub,
+      shows: () => this.#cursor?.position,
+    });
+  }
+
+  /** Serves what it holds at once; the hub is sought in the background. */
+  static open(options: RegionLinkOptions): Promise<Cluster> {
+    const link = new RegionLink(options);
+    link.#start();
+    return Promise.resolve({ link, [Symbol.asyncDispose]: () => link.#close() });
+  }
+
+  readonly forward = (access: Access): Promise<Outcome> => this.#forwarder.forward(access);
+
+  readonly followed = (): Index => {
+    const cursor = this.#cursor;
+    return cursor === undefined ? {} : { [cursor.log]: cursor.position };
+  };
+
+  readonly standing = (): Readonly<Record<string, string>> => ({
+    'X-Lockstep-Age': String(Math.floor(this.#age / 1000)),
+  });
+
+  readonly status = (): JsonObject => ({
+    name: this.#options.config.name,
+    connected: this.#state.link?.stage === 'following',
+    index: this.#cursor?.position.sequence ?? null,
+    age: Math.floor(this.#age / 1000),
+  });
+
+  readonly vouch = (consumer: string, position: Position, digest: Uint8Array): void => {
+    const { link } = this.#state;
+    if (link === undefined || this.#open?.number !== link.connection) return;
+    this.#send({ type: 'consumerAck', nonce: link.nonce, consumer, position, digest });
+  };
+
+  get #age(): number {
+    return ageOf(this.#state, performance.now());
+  }
+
+  #start(): void {
+    const stored = this.#storedAge();
+    this.#cursor = this.#copy.read().cursor;
+    this.#feed({ type: 'start', copy: this.#copy.read(), age: stored });
+    this.#ticks = setInterval(() => {
+      this.#feed({ type: 'tick' });
+      this.#forwarder.tick();
+    }, TICK_MS);
+    this.#feed({ type: 'tick' });
+  }
+
+  async #close(): Promise<void> {
+    this.#over = true;
+    clearInterval(this.#ticks);
+    this.#feed({ type: 'stop' });
+    this.#open?.hub[Symbol.dispose]();
+    this.#open = undefined;
+    await Promise.resolve();
+  }
+
+  /** Time goes on while the node is off, by the wall clock, never backwards. */
+  #storedAge(): number {
+    using snapshot = this.#options.store.snapshot();
+    const found = decodeFound<StoredAge>(snapshot.get(keys.hubAge));
+    return found === undefined ? 0 : found.age + Math.max(0, Date.now() - found.at);
+  }
+
+  #feed(event: FollowerEvent): void {
+    this.#inputs.push(event);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        const random = randomBytes(4).readUInt32BE() / 2 ** 32;
+        const input = { ...next, now: performance.now(), wall: Date.now(), random };
+        const { state, outputs } = this.#machine.step(this.#state, input);
+        this.#state = state;
+        for (const output of outputs) this.#do(output);
+      }
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  #do(output: FollowerOutput): void {
+    const { log } = this.#options;
+    switch (output.type) {
+      case 'connect':
+        void this.#connect(output.connection);
+        return;
+      case 'send':
+        if (this.#open?.number === output.connection) this.#send(output.frame);
+        return;
+      case 'disconnect':
+        if (this.#open?.number === output.connection) this.#drop();
+        return;
+      case 'store':
+        void this.#store(output);
+        return;
+      case 'recover':
+        this.#cursor = this.#copy.read().cursor;
+        this.#feed({ type: 'start', copy: this.#copy.read(), age: this.#age });
+        return;
+      case 'shows':
+        this.#cursor = output.cursor;
+        this.#forwarder.shown();
+        return;
+      case 'quarantine':
+        log.error('the hub’s history is not the one that was copied', { reason: output.reason });
+        return;
+      case 'alarm':
+        log.warn('the stream from the hub ended', { problem: output.problem, detail: output.detail });
+        return;
+      case 'persistAge':
+        void this.#persistAge(output.age);
+    }
+  }
+
+  async #persistAge(age: number): Promise<void> {
+    const record: StoredAge = { age, at: Date.now() };
+    await this.#options.store
+      .transact((tx) => {
+        tx.put(keys.hubAge, encodeRecord(record));
+      })
+      .catch(() => undefined);
+  }
+
+  async #store({ command, run }: Extract<FollowerOutput, { type: 'store' }>): Promise<void> {
+    try {
+      await this.#copy.run(run);
+      this.#feed({ type: 'stored', command });
+    } catch (error) {
+      this.#options.log.error('the copy could not be changed', { error: error instanceof Error ? error.message : '' });
+      this.#feed({ type: 'storeFailed', command });
+    }
+  }
+
+  #send(frame: RegionFrame): void {
+    const stream = this.#open?.stream;
+    if (stream?.writable === true) stream.write(lengthPrefixed(encodeFrame(frame)));
+  }
+
+  #drop(): void {
+    this.#open?.stream.destroy();
+    this.#open?.hub[Symbol.dispose]();
+    this.#open = undefined;
+  }
+
+  async #connect(number: number): Promise<void> {
+    const { config, store, log } = this.#options;
+    try {
+      const identity = await this.#identityOrJoin();
+      const hub = await HubConnection.open(config.hub, identity);
+      if (this.#over) {
+        hub[Symbol.dispose]();
+        return;
+      }
+      this.#drop();
+      const stream = hub.stream();
+      this.#open = { number, hub, stream };
+      this.#listen(number, stream);
+      await responded(stream);
+      this.#feed({ type: 'connected', connection: number, local: store.position });
+      await this.#renewWhenDue(hub, identity);
+    } catch (error) {
+      const known = isLockstepError(error) ? error.message : 'the hub cannot be reached';
+      log.warn('not connected to the hub', { reason: known });
+      this.#feed({ type: 'ended', connection: number });
+    }
+  }
+
+  #listen(number: number, stream: ClientHttp2Stream): void {
+    const splitter = new FrameSplitter(MAX_HUB_FRAME);
+    stream.on('error', () => undefined);
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        for (const frame of splitter.push(chunk)) {
+          this.#feed({ type: 'frame', connection: number, frame: decodeHubFrame(frame) });
+        }
+      } catch (error) {
+        const problem = error instanceof Error ? error.message : 'unreadable';
+        this.#feed({ type: 'badFrame', connection: number, problem });
+      }
+    });
+    stream.once('close', () => {
+      this.#feed({ type: 'ended', connection: number });
+    });
+  }
+
+  /** The stored identity; without one the join token is used, with a key that is kept before it is shown. */
+  async #identityOrJoin(): Promise<Identity> {
+    if (this.#identity !== undefined) return this.#identity;
+    const { store, config } = this.#options;
+    const read = (): Partial<Identity> | undefined => {
+      using snapshot = store.snapshot();
+      return decodeFound<Partial<Identity>>(snapshot.get(keys.hubIdentity));
+    };
+    const known = read();
+    if (known?.certificate !== undefined) {
+      this.#identity = known as Identity;
+      return this.#identity;
+    }
+    const token = decodeJoinToken(await joinToken(config));
+    if (token.region !== config.name) {
+      throw fail('invalidConfig', `the join token is for the region "${token.region}", this node is "${config.name}"`);
+    }
+    const { newPrivateKey } = await import('../lib/crypto/certificates.ts');
+    const key = known?.key ?? newPrivateKey();
+    await this.#keep({ region: config.name, key });
+    const identity = await enrol(config.hub, token, key);
+    await this.#keep(identity);
+    this.#options.log.info('joined the hub', { region: config.name });
+    return identity;
+  }
+
+  async #keep(identity: Partial<Identity>): Promise<void> {
+    await this.#options.store.transact((tx) => {
+      tx.put(keys.hubIdentity, encodeRecord(identity));
+    });
+    if (identity.certificate !== undefined) this.#identity = identity as Identity;
+  }
+
+  async #renewWhenDue(hub: HubConnection, identity: Identity): Promise<void> {
+    if (identity.notAfter - Date.now() > RENEW_BEFORE_MS) return;
+    await this.#keep(await hub.renew());
+    this.#options.log.info('renewed the certificate of this region');
+  }
+}
+
+async function joinToken({ join_token: token, join_token_file: file }: RegionConfig): Promise<string> {
+  if (token !== undefined) return token.expose();
+  if (file === undefined) {
+    throw fail(
+      'invalidConfig',
+      'this region has not joined: give it a join token in join_token_file or LOCKSTEP_JOIN_TOKEN',
+    );
+  }
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    throw fail('invalidConfig', `the join token cannot be read from ${file}`);
+  }
+}
+
+function responded(stream: ClientHttp2Stream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refused = (): void => {
+      reject(fail('hubUnreachable'));
+    };
+    stream.once('close', refused);
+    stream.once('response', (headers) => {
+      stream.removeListener('close', refused);
+      if (headers[':status'] === 200) resolve();
+      else
+        reject(
+          fail('hubRefused', `the hub refused this region (${String(headers[':status'])}): was it removed or blocked?`),
+        );
+    });
+  });
+}
