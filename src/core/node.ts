@@ -123,7 +123,7 @@ export class Node implements Handler, AsyncDisposable {
 
   sealStatus(): JsonObject {
     const status = { ...this.#options.lifecycle.status(), sealed: this.sealed };
-    return this.sealed ? status : { ...status, ...this.#cluster };
+    return this.sealed ? status : { ...status, ...this.#clusterFacts };
   }
 
   health(): JsonObject {
@@ -138,14 +138,14 @@ export class Node implements Handler, AsyncDisposable {
       server_time_utc: Math.floor(now() / 1000),
       version: API_VERSION,
       enterprise: false,
-      ...(this.sealed ? {} : this.#cluster),
+      ...(this.sealed ? {} : this.#clusterFacts),
       echo_duration_ms: 0,
       clock_skew_ms: 0,
       replication_primary_canary_age_ms: 0,
     };
   }
 
-  get #cluster(): JsonObject {
+  get #clusterFacts(): JsonObject {
     const log = this.#services?.store.log ?? '';
     const id = log.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
     return { cluster_name: this.#options.settings.clusterName, cluster_id: id };

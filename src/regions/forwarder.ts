@@ -15,7 +15,7 @@ export interface ForwarderOptions {
   readonly shows: () => Position | undefined;
 }
 
-const CONFIG = { patience: 30_000, attempt: 10_000, show: 5_000 } as const;
+const CONFIG = { patience: 5_000, attempt: 10_000, show: 5_000 } as const;
 
 export class Forwarder {
   readonly #options: ForwarderOptions;

@@ -121,7 +121,7 @@ export class Hub implements RegionHub {
     this.#services.log
       .named('regions')
       .warn('a region did what a true one does not', { region, address, what, detail });
-    this.#services.audit.event({ region, address, what, detail });
+    this.#services.audit.event?.({ region, address, what, detail });
   };
 
   #greet(peer: Peer, stream: ServerHttp2Stream): void {

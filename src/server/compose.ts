@@ -1,5 +1,6 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
 import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
+import type { OpenCluster } from '../core/cluster.ts';
 import { Node } from '../core/node.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
 import type { Logger } from '../lib/log.ts';
@@ -56,6 +57,22 @@ function settingsOf(config: ServerConfig): CoreSettings {
   };
 }
 
+/** Opened with the node: only then are there keys to prove it by. */
+function clusterOf(config: ServerConfig, log: Logger): OpenCluster | undefined {
+  const { region, hub } = config;
+  if (region !== undefined) {
+    return async (services) => {
+      const { RegionLink } = await import('../regions/region-link.ts');
+      return RegionLink.open({ store: services().store, registry, config: region, log: log.named('hub') });
+    };
+  }
+  if (hub === undefined) return undefined;
+  return async (services) => {
+    const { Hub } = await import('../regions/hub.ts');
+    return Hub.open({ services, registry, listen: hub.cluster_address, advertised: hub.advertised });
+  };
+}
+
 export async function compose(config: ServerConfig, log: Logger): Promise<Composed> {
   const seal = await openSeal(config.seal, config.storage);
   const store = await openStore(config.storage);
@@ -68,10 +85,12 @@ export async function compose(config: ServerConfig, log: Logger): Promise<Compos
     },
     now: Date.now,
   });
+  const cluster = clusterOf(config, log);
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log },
     settings: settingsOf(config),
     now: Date.now,
+    ...(cluster === undefined ? {} : { cluster }),
     audit: () => ({ request: () => undefined, response: () => undefined }),
   });
   return {

@@ -8,8 +8,10 @@ import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
 import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policy.ts';
+import { regionPaths } from './path-regions.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
+import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 
 export const systemPaths: readonly Path<Node>[] = [
@@ -19,8 +21,10 @@ export const systemPaths: readonly Path<Node>[] = [
   ...keyPaths,
   ...mountPaths,
   ...policyPaths,
+  ...regionPaths,
   ...remountPaths,
   ...sealPaths,
+  ...waitPaths,
   ...wrappingPaths,
 ];
 

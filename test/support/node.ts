@@ -1,12 +1,14 @@
 /** A node in this process, over the memory store, for tests of what lies above the storage. */
 import { randomUUID } from 'node:crypto';
 import type { AuditTrail } from '../../src/core/audit/trail.ts';
+import type { Cluster } from '../../src/core/cluster.ts';
 import { Node } from '../../src/core/node.ts';
+import type { Services } from '../../src/core/services.ts';
 import { DEFAULT_SETTINGS, type CoreSettings } from '../../src/core/settings.ts';
 import type { JsonObject } from '../../src/framework/field.ts';
 import type { Verb } from '../../src/framework/path.ts';
 import type { Outcome, Request } from '../../src/framework/request.ts';
-import { silent } from '../../src/lib/log.ts';
+import { silent, type Logger } from '../../src/lib/log.ts';
 import { registry } from '../../src/registry.ts';
 import { SealLifecycle } from '../../src/seal/lifecycle.ts';
 import { shamirSeal } from '../../src/seal/shamir/seal.ts';
@@ -21,10 +23,12 @@ export interface TestNodeOptions {
   readonly store?: Store;
   readonly now?: () => number;
   readonly audit?: AuditTrail;
+  readonly cluster?: (services: () => Services) => Promise<Cluster>;
+  readonly log?: Logger;
 }
 
 export function testNode(options: TestNodeOptions = {}): Node {
-  const { settings = {}, store = openMemoryStore(), now = Date.now, audit = SILENT_TRAIL } = options;
+  const { settings = {}, store = openMemoryStore(), now = Date.now, audit = SILENT_TRAIL, log = silent } = options;
   const lifecycle = new SealLifecycle({
     raw: store,
     seal: shamirSeal(),
@@ -38,7 +42,8 @@ export function testNode(options: TestNodeOptions = {}): Node {
     system,
     systemPaths,
     settings: { ...DEFAULT_SETTINGS, ...settings },
-    log: silent,
+    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
+    log,
     now,
     audit: () => audit,
   });

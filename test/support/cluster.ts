@@ -1,0 +1,52 @@
+/** A hub and its regions in this process, over real TLS connections on loopback. */
+import { Hub } from '../../src/regions/hub.ts';
+import { RegionLink } from '../../src/regions/region-link.ts';
+import { decodeJoinToken } from '../../src/regions/join-token.ts';
+import { registry } from '../../src/registry.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { createLogger, silent } from '../../src/lib/log.ts';
+import { openMemoryStore } from '../../src/storage/memory/open.ts';
+import type { Node } from '../../src/core/node.ts';
+import type { Store } from '../../src/storage/store.ts';
+import { ask, runningNode } from './node.ts';
+
+export interface TestHub {
+  readonly node: Node;
+  readonly root: string;
+  readonly store: Store;
+}
+
+const log =
+  process.env['LOCKSTEP_TEST_LOG'] === '1'
+    ? createLogger({ level: 'trace', format: 'standard', write: (line) => process.stderr.write(line), now: Date.now })
+    : silent;
+
+export async function testHub(port = 0): Promise<TestHub> {
+  const store = openMemoryStore();
+  const { node, root } = await runningNode({
+    store,
+    log,
+    cluster: (services) => Hub.open({ services, registry, listen: { host: '127.0.0.1', port }, advertised: undefined }),
+  });
+  return { node, root, store };
+}
+
+export interface TestRegion extends TestHub {
+  readonly name: string;
+}
+
+/** Adds the region at the hub and starts it. */
+export async function testRegion(hub: TestHub, name: string, paths: readonly string[]): Promise<TestRegion> {
+  const added = await ask(hub.node, 'POST', `sys/regions/${name}`, { token: hub.root, body: { paths } });
+  const text = String(added.reply?.data?.['join_token']);
+  const [host = '', port = ''] = decodeJoinToken(text).hub.split(':');
+  const config = { name, hub: { host, port: Number(port) }, join_token_file: undefined, join_token: new Secret(text) };
+  const store = openMemoryStore();
+  const { node, root } = await runningNode({
+    store,
+    log,
+    settings: { region: name },
+    cluster: (services) => RegionLink.open({ store: services().store, registry, config, log }),
+  });
+  return { name, node, root, store };
+}
