@@ -157,22 +157,11 @@ function mark(turn: Turn, received: Received, position: Position): Result {
 function takeOne(turn: Turn, received: Received): Result {
   const { frame } = received;
   const { load } = turn.link;
-  switch (frame.type) {
-    case 'batch':
-    case 'skip':
-    case 'viewChange':
-      return load === undefined ? applySteps(turn) : stageStep(turn, load, frame);
-    case 'narrow':
-      return narrow(turn, frame);
-    case 'snapshotStart':
-      return startLoad(turn, frame);
-    case 'snapshotPage':
-      return page(turn, frame);
-    case 'snapshotEnd':
-      return endLoad(turn, frame);
-    case 'mark':
-      return mark(turn, received, frame.position);
-  }
+  if (isStep(frame)) return load === undefined ? applySteps(turn) : stageStep(turn, load, frame);
+  if (frame.type === 'narrow') return narrow(turn, frame);
+  if (frame.type === 'snapshotStart') return startLoad(turn, frame);
+  if (frame.type === 'snapshotPage') return page(turn, frame);
+  return frame.type === 'snapshotEnd' ? endLoad(turn, frame) : mark(turn, received, frame.position);
 }
 
 /** Takes frames from the inbox until one needs the store, or none is left. */

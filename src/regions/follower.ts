@@ -25,8 +25,10 @@ import type {
   Copy,
   Follower,
   FollowerConfig,
+  FollowerEvent,
   FollowerInput,
   FollowerOutput,
+  FollowerProblem,
   Link,
   Received,
   Result,
@@ -62,25 +64,37 @@ function connected(state: Follower, link: Link, local: Position, now: number): R
   ];
 }
 
+function isProven({ proven }: Follower, { log, epoch }: Welcome): boolean {
+  return proven?.log === log && proven.epoch === epoch;
+}
+
+/** What is wrong with a welcome, given the copy that the hello told of; undefined when nothing is. */
+function welcomeProblem(
+  state: Follower,
+  welcome: Welcome,
+  same: boolean,
+): readonly [FollowerProblem, string] | undefined {
+  const { log, epoch, snapshot } = welcome;
+  if (welcome.protocol !== PROTOCOL) return ['protocolVersion', `the hub speaks ${welcome.protocol}`];
+  if (!same && !isProven(state, welcome)) return ['historyUnproven', `the hub follows epoch ${epoch} of log ${log}`];
+  const first = state.copy?.cursor === undefined;
+  const resumable = same || snapshot !== undefined;
+  if (first === (snapshot === 'first') && resumable) return undefined;
+  return ['unexpectedFrame', `welcome with snapshot ${snapshot ?? 'none'}`];
+}
+
 /** No frame raises an epoch: another history than the copy's must have been proven beforehand. */
 function welcomed(moment: Moment, link: Link, welcome: Welcome): Result {
   const { state } = moment;
   const cursor = state.copy?.cursor;
-  if (welcome.protocol !== PROTOCOL) return wrong(moment, 'protocolVersion', `the hub speaks ${welcome.protocol}`);
   const { log, epoch, nonce, interval, snapshot } = welcome;
   const same = cursor === undefined || (cursor.log === log && cursor.position.epoch === epoch);
-  if (!same && (state.proven?.log !== log || state.proven.epoch !== epoch)) {
-    return wrong(moment, 'historyUnproven', `the hub follows epoch ${epoch} of log ${log}`);
-  }
-  const expected =
-    cursor === undefined ? snapshot === 'first' : snapshot !== 'first' && (same || snapshot !== undefined);
-  if (!expected) {
-    return wrong(moment, 'unexpectedFrame', `welcome with snapshot ${snapshot ?? 'none'}`);
-  }
-  const reload = cursor !== undefined && (!same || snapshot === 'ahead' || snapshot === 'fork');
+  const problem = welcomeProblem(state, welcome, same);
+  if (problem !== undefined) return wrong(moment, ...problem);
+  const reload = !same || snapshot === 'ahead' || snapshot === 'fork';
   const next: Link = { ...link, stage: 'following', nonce, log, epoch, interval, reload };
-  const reason = snapshot ?? 'none';
-  return [{ ...state, link: next }, reload ? [{ type: 'quarantine', cursor, reason }] : []];
+  if (!reload || cursor === undefined) return [{ ...state, link: next }, []];
+  return [{ ...state, link: next }, [{ type: 'quarantine', cursor, reason: snapshot ?? 'none' }]];
 }
 
 function refused(moment: Moment, frame: Refuse): Result {
@@ -146,44 +160,49 @@ function tick(moment: Moment, wall: number): Result {
   return [next, outputs];
 }
 
-function onLink(state: Follower, input: FollowerInput): Result {
+/** Inputs of a connection that was given up are late: they say nothing any more. */
+function onLink(
+  state: Follower,
+  input: FollowerInput & { readonly connection: number },
+  act: (moment: Moment, link: Link) => Result,
+): Result {
   const { link } = state;
-  if (link === undefined || !('connection' in input) || input.connection !== link.connection) return [state, []];
-  const moment = { state, now: input.now, random: input.random };
-  switch (input.type) {
-    case 'connected':
-      return link.stage === 'connecting' ? connected(state, link, input.local, input.now) : [state, []];
-    case 'frame':
-      return heard(moment, link, input.frame);
-    case 'badFrame':
-      return wrong(moment, 'malformedFrame', input.problem);
-    case 'ended':
-      return hangUp(state, input.now, input.random);
-  }
+  if (link?.connection !== input.connection) return [state, []];
+  return act({ state, now: input.now, random: input.random }, link);
 }
 
+function storeFailed(state: Follower, input: FollowerInput & { readonly command: number }): Result {
+  if (input.command !== state.running?.command) return [state, []];
+  const [gone, outputs] = hangUp({ ...state, running: undefined }, input.now, input.random);
+  return [{ ...gone, copy: undefined }, [...outputs, { type: 'recover' }]];
+}
+
+type Handlers = {
+  readonly [T in FollowerEvent['type']]: (state: Follower, input: Extract<FollowerInput, { type: T }>) => Result;
+};
+
+const handlers: Handlers = {
+  start: (state, input) => (state.stopped ? [state, []] : start(state, input.copy, input.age, input.now)),
+  connected: (state, input) =>
+    onLink(state, input, (moment, link) =>
+      link.stage === 'connecting' ? connected(state, link, input.local, moment.now) : [state, []],
+    ),
+  frame: (state, input) => onLink(state, input, (moment, link) => heard(moment, link, input.frame)),
+  badFrame: (state, input) => onLink(state, input, (moment) => wrong(moment, 'malformedFrame', input.problem)),
+  ended: (state, input) => onLink(state, input, (moment) => hangUp(state, moment.now, moment.random)),
+  stored: (state, input) => (input.command === state.running?.command ? stored(state) : [state, []]),
+  storeFailed,
+  historyProven: (state, { log, epoch, now }) => [{ ...state, proven: { log, epoch }, retryAt: now }, []],
+  tick: (state, input) => tick({ state, now: input.now, random: input.random }, input.wall),
+  stop: (state, input) => {
+    const [gone, outputs] = hangUp(state, input.now, input.random);
+    return [{ ...gone, stopped: true }, outputs];
+  },
+};
+
 function handle(state: Follower, input: FollowerInput): Result {
-  switch (input.type) {
-    case 'start':
-      return state.stopped ? [state, []] : start(state, input.copy, input.age, input.now);
-    case 'stored':
-      return input.command === state.running?.command ? stored(state) : [state, []];
-    case 'storeFailed': {
-      if (input.command !== state.running?.command) return [state, []];
-      const [gone, outputs] = hangUp({ ...state, running: undefined }, input.now, input.random);
-      return [{ ...gone, copy: undefined }, [...outputs, { type: 'recover' }]];
-    }
-    case 'historyProven':
-      return [{ ...state, proven: { log: input.log, epoch: input.epoch }, retryAt: input.now }, []];
-    case 'tick':
-      return tick({ state, now: input.now, random: input.random }, input.wall);
-    case 'stop': {
-      const [gone, outputs] = hangUp(state, input.now, input.random);
-      return [{ ...gone, stopped: true }, outputs];
-    }
-    default:
-      return onLink(state, input);
-  }
+  const handler = handlers[input.type] as (state: Follower, input: FollowerInput) => Result;
+  return handler(state, input);
 }
 
 /** One acknowledgement for all that was processed since the last: credit, and the cursor where it moved. */

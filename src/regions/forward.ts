@@ -92,30 +92,37 @@ function tick(config: ForwardConfig, state: Forward, input: ForwardInput): Resul
   return now >= step.attemptEnds ? lost(state, step, true, input) : [state, []];
 }
 
-function handle(config: ForwardConfig, state: Forward, input: ForwardInput): Result {
+function start(config: ForwardConfig, state: Forward, now: number): Result {
+  if (state.step.stage !== 'idle') return [state, []];
+  const ends = now + config.patience;
+  const asking = { stage: 'asking', attempt: 0, attemptEnds: 0, retryAt: undefined, reached: false, ends } as const;
+  return send(config, state, asking, now);
+}
+
+/** The reply of any attempt counts: they all carry the same key. */
+function replied(config: ForwardConfig, state: Forward, position: Position, now: number): Result {
+  if (state.step.stage !== 'asking') return [state, []];
+  if (reaches(state.shows, position)) return end(state, 'shown');
+  return [{ ...state, step: { stage: 'showing', position, ends: now + config.show } }, []];
+}
+
+function failed(state: Forward, input: ForwardInput & { readonly attempt: number; readonly reached: boolean }): Result {
   const { step } = state;
-  switch (input.type) {
-    case 'start': {
-      if (step.stage !== 'idle') return [state, []];
-      const ends = input.now + config.patience;
-      const asking = { stage: 'asking', attempt: 0, attemptEnds: 0, retryAt: undefined, reached: false, ends } as const;
-      return send(config, state, asking, input.now);
-    }
-    case 'replied':
-      // The reply of any attempt counts: they all carry the same key.
-      if (step.stage !== 'asking') return [state, []];
-      if (reaches(state.shows, input.position)) return end(state, 'shown');
-      return [{ ...state, step: { stage: 'showing', position: input.position, ends: input.now + config.show } }, []];
-    case 'failed':
-      if (step.stage !== 'asking' || input.attempt !== step.attempt || step.retryAt !== undefined) return [state, []];
-      return lost(state, step, input.reached, input);
-    case 'shows': {
-      const next = { ...state, shows: input.position };
-      return step.stage === 'showing' && reaches(input.position, step.position) ? end(next, 'shown') : [next, []];
-    }
-    case 'tick':
-      return tick(config, state, input);
-  }
+  if (step.stage !== 'asking' || input.attempt !== step.attempt || step.retryAt !== undefined) return [state, []];
+  return lost(state, step, input.reached, input);
+}
+
+function shows(state: Forward, position: Position): Result {
+  const { step } = state;
+  const next = { ...state, shows: position };
+  return step.stage === 'showing' && reaches(position, step.position) ? end(next, 'shown') : [next, []];
+}
+
+function handle(config: ForwardConfig, state: Forward, input: ForwardInput): Result {
+  if (input.type === 'start') return start(config, state, input.now);
+  if (input.type === 'replied') return replied(config, state, input.position, input.now);
+  if (input.type === 'failed') return failed(state, input);
+  return input.type === 'shows' ? shows(state, input.position) : tick(config, state, input);
 }
 
 export function forward(config: ForwardConfig): Machine<Forward, ForwardInput, ForwardOutput> {

@@ -31,18 +31,12 @@ import type { RegionFrame } from './protocol.ts';
 import type { RuleAt } from './view.ts';
 
 function frame(state: HubStream, received: RegionFrame): Result {
-  switch (received.type) {
-    case 'hello':
-      return state.stage.phase === 'awaiting' ? greet(state, received) : unexpected(state, received.type);
-    case 'ack':
-      return state.stage.phase === 'streaming' ? acknowledge(state, received) : unexpected(state, received.type);
-    case 'consumerAck':
-      return state.stage.phase === 'streaming'
-        ? consumerAcknowledged(state, received)
-        : unexpected(state, received.type);
-    case 'heartbeat':
-      return state.stage.phase === 'awaiting' ? unexpected(state, received.type) : [state, []];
-  }
+  const { phase } = state.stage;
+  if (received.type === 'hello' && phase === 'awaiting') return greet(state, received);
+  if (received.type === 'heartbeat' && phase !== 'awaiting') return [state, []];
+  if (received.type === 'ack' && phase === 'streaming') return acknowledge(state, received);
+  if (received.type === 'consumerAck' && phase === 'streaming') return consumerAcknowledged(state, received);
+  return unexpected(state, received.type);
 }
 
 function unexpected(state: HubStream, type: string): Result {
@@ -61,34 +55,29 @@ function tick(state: HubStream, now: number, wall: number): Result {
   return [next, [{ type: 'send', frame: { type: 'heartbeat', time: wall } }]];
 }
 
+type Handlers = {
+  readonly [T in HubEvent['type']]: (state: HubStream, input: Extract<HubInput, { type: T }>) => Result;
+};
+
+const handlers: Handlers = {
+  frame: (state, input) => frame({ ...state, heardAt: input.now }, input.frame),
+  badFrame: (state, input) => refuseWithAudit(state, 'badFrame', 'malformedFrame', input.problem),
+  located: (state, input) => located(state, input.place, input.rule),
+  log: (state, input) => logRead(state, input),
+  logGone: (state, input) => logGone(state, input.read),
+  page: (state, input) => pageRead(state, input.page),
+  tip: (state, input) => [{ ...state, tip: input.tip }, []],
+  today: (state, input) => toldToday(state, input.rule),
+  tick: (state, input) => tick(state, input.now, input.wall),
+  blocked: (state) => [{ ...state, blocked: true }, []],
+  drained: (state) => [{ ...state, blocked: false }, []],
+  stop: (state, input) => close(state, input.reason, `the hub ended the stream: ${input.reason}`),
+  ended: (state) => [{ ...state, stage: { phase: 'closed' } }, [{ type: 'close', reason: 'ended' }]],
+};
+
 function handle(state: HubStream, input: HubInput): Result {
-  switch (input.type) {
-    case 'frame':
-      return frame({ ...state, heardAt: input.now }, input.frame);
-    case 'badFrame':
-      return refuseWithAudit(state, 'badFrame', 'malformedFrame', input.problem);
-    case 'located':
-      return located(state, input.place, input.rule);
-    case 'log':
-      return logRead(state, input);
-    case 'logGone':
-      return logGone(state, input.read);
-    case 'page':
-      return pageRead(state, input.page);
-    case 'tip':
-      return [{ ...state, tip: input.tip }, []];
-    case 'today':
-      return toldToday(state, input.rule);
-    case 'tick':
-      return tick(state, input.now, input.wall);
-    case 'blocked':
-    case 'drained':
-      return [{ ...state, blocked: input.type === 'blocked' }, []];
-    case 'stop':
-      return close(state, input.reason, `the hub ended the stream: ${input.reason}`);
-    case 'ended':
-      return [{ ...state, stage: { phase: 'closed' } }, [{ type: 'close', reason: 'ended' }]];
-  }
+  const handler = handlers[input.type] as (state: HubStream, input: HubInput) => Result;
+  return handler(state, input);
 }
 
 function logRead(state: HubStream, input: Extract<HubEvent, { type: 'log' }>): Result {

@@ -179,24 +179,36 @@ function read(state: HubStream, output: (id: number) => HubOutput): Result | und
   return [{ ...state, read: id, reading: true }, [output(id)]];
 }
 
+/** A load's next step: its pages, then its end once the log is far enough; undefined when the log comes first. */
+function advanceLoad(state: HubStream, stage: Streaming, load: Load): Result | 'waits' | undefined {
+  const [prefix] = load.ranges;
+  if (prefix !== undefined) {
+    return read(state, (id) => ({ type: 'readPage', read: id, prefix, after: load.after })) ?? 'waits';
+  }
+  return stage.at.position.sequence >= load.until ? endLoad(state, stage, load) : undefined;
+}
+
+/** The log's next step: what was fetched, then what there is more of. */
+function advanceLog(state: HubStream, stage: Streaming, view: View): Result | undefined {
+  if (stage.fetched.length > 0) return walkBatch(state, stage, view);
+  const { position } = stage.at;
+  if (position.sequence < Math.max(state.tip.sequence, stage.load?.until ?? 0)) {
+    return read(state, (id) => ({ type: 'readLog', read: id, from: position }));
+  }
+  return stage.skip === undefined ? undefined : flushSkip(state, stage);
+}
+
 /** The one next thing to do; undefined when it waits for an input. */
 function advance(state: HubStream): Result | undefined {
   const { stage } = state;
   if (stage.phase !== 'streaming' || state.blocked || !hasCredit(state.ledger)) return undefined;
   if (stage.narrow !== undefined) return flushNarrow(state, stage);
-  const { load, at, view } = stage;
-  const prefix = load?.ranges[0];
-  if (load !== undefined && prefix !== undefined) {
-    return read(state, (id) => ({ type: 'readPage', read: id, prefix, after: load.after }));
-  }
+  const { load, markAt, view } = stage;
+  const loading = load === undefined ? undefined : advanceLoad(state, stage, load);
+  if (loading !== undefined) return loading === 'waits' ? undefined : loading;
   if (view === undefined) return undefined;
-  if (load !== undefined && at.position.sequence >= load.until) return endLoad(state, stage, load);
-  if (load === undefined && at.position.sequence >= (stage.markAt?.sequence ?? Infinity)) return mark(state, stage);
-  if (stage.fetched.length > 0) return walkBatch(state, stage, view);
-  if (at.position.sequence < Math.max(state.tip.sequence, load?.until ?? 0)) {
-    return read(state, (id) => ({ type: 'readLog', read: id, from: at.position }));
-  }
-  return stage.skip === undefined ? undefined : flushSkip(state, stage);
+  const marks = load === undefined && markAt !== undefined && stage.at.position.sequence >= markAt.sequence;
+  return marks ? mark(state, stage) : advanceLog(state, stage, view);
 }
 
 /** The stream has reached what was the tip at the last tick: the region then lacked nothing. */

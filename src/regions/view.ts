@@ -152,42 +152,68 @@ export function withToday(view: View, today: RuleAt): { readonly view: View; rea
   return { view: { ...view, held, dropped, today }, narrow };
 }
 
-/** One mount's way over a batch: whether what the region holds of it must go, and whether it comes in as a whole. */
-function moveOf(view: View, before: Mount | undefined, after: Mount | undefined, target: Filter) {
-  const id = before?.id ?? after?.id ?? '';
-  const has = view.dropped.get(id);
-  const leaves = before !== undefined && has !== 'gone' && overlaps(view.held, before.path);
-  if (after === undefined) return { dropped: undefined, leaves, comes: false };
-  if (!stays(after, view.today)) return { dropped: 'gone' as const, leaves, comes: false };
-  const whole = has === undefined && before !== undefined && contains(view.held, [before.path]);
-  if (whole && contains(target, [after.path])) return { dropped: undefined, leaves: false, comes: false };
-  return { dropped: undefined, leaves, comes: before !== undefined && overlaps(target, after.path) };
+interface Move {
+  readonly dropped: 'gone' | undefined;
+  /** What the region holds of the mount must go. */
+  readonly leaves: boolean;
+  /** The mount comes in as a whole. */
+  readonly comes: boolean;
 }
 
-/** The mounts after a batch, and what its changes to them mean for what the region holds. */
-function walkMounts(view: View, writes: readonly Write[], target: Filter, layout: Layout) {
+interface Moved {
+  readonly id: string;
+  readonly before: Mount | undefined;
+  readonly after: Mount | undefined;
+  readonly move: Move;
+}
+
+/** A mount that is new brings its record, and its data with later writes. */
+function madeAt(view: View, after: Mount): Move {
+  return { dropped: stays(after, view.today) ? undefined : 'gone', leaves: false, comes: false };
+}
+
+function movedTo(view: View, before: Mount, after: Mount | undefined, target: Filter): Move {
+  const has = view.dropped.get(before.id);
+  const leaves = has !== 'gone' && overlaps(view.held, before.path);
+  if (after === undefined) return { dropped: undefined, leaves, comes: false };
+  if (!stays(after, view.today)) return { dropped: 'gone', leaves, comes: false };
+  const whole = has === undefined && contains(view.held, [before.path]) && contains(target, [after.path]);
+  return { dropped: undefined, leaves: leaves && !whole, comes: !whole && overlaps(target, after.path) };
+}
+
+/** What a batch makes of each mount whose path it changes. */
+function movesIn(view: View, writes: readonly Write[], target: Filter, layout: Layout) {
   const last = new Map<string, Write>();
   for (const write of writes) {
     const id = layout.mountRecord(write.key);
     if (id !== undefined) last.set(id, write);
   }
-  const mounts = new Map(last.size === 0 ? [] : view.mounts);
-  const dropped = new Map(view.dropped);
-  const prefixes: string[] = [];
-  const entering: Mount[] = [];
-  for (const [id, write] of last) {
-    const before = mounts.get(id);
+  return [...last].flatMap(([id, write]): readonly Moved[] => {
+    const before = view.mounts.get(id);
     const after = write.value === undefined ? undefined : layout.readMount(write);
-    if (before?.path === after?.path) continue;
-    const move = moveOf(view, before, after, target);
-    if (move.leaves && before !== undefined) prefixes.push(...purgeOf(before));
-    if (move.comes && after !== undefined) entering.push(after);
-    if (move.dropped === undefined) dropped.delete(id);
-    else dropped.set(id, move.dropped);
-    if (after === undefined) mounts.delete(id);
-    else mounts.set(id, after);
+    if (before === undefined) return after === undefined ? [] : [{ id, before, after, move: madeAt(view, after) }];
+    return before.path === after?.path ? [] : [{ id, before, after, move: movedTo(view, before, after, target) }];
+  });
+}
+
+function set<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}
+
+/** The mounts after a batch, and what its changes to them mean for what the region holds. */
+function walkMounts(view: View, writes: readonly Write[], target: Filter, layout: Layout) {
+  const moves = movesIn(view, writes, target, layout);
+  if (moves.length === 0) return { mounts: view.mounts, dropped: view.dropped, prefixes: [], entering: [] };
+  const mounts = new Map(view.mounts);
+  const dropped = new Map(view.dropped);
+  for (const { id, after, move } of moves) {
+    set(mounts, id, after);
+    set(dropped, id, move.dropped);
   }
-  return { mounts: last.size === 0 ? view.mounts : mounts, dropped, prefixes, entering };
+  const prefixes = moves.flatMap(({ before, move }) => (before && move.leaves ? purgeOf(before) : []));
+  const entering = moves.flatMap(({ after, move }) => (after && move.comes ? [after] : []));
+  return { mounts, dropped, prefixes, entering };
 }
 
 /** What the region holds of these mounts goes, and is remembered as gone. */
@@ -237,6 +263,17 @@ export function walk(view: View, writes: readonly Write[], region: string, layou
     const narrow = { prefixes: late.prefixes, filter: undefined };
     return { ...nothing, view: { ...view, dropped: late.dropped }, narrow };
   }
+  return arriveAt(view, arrived, moved, { writes, layout, ruled: rule !== undefined });
+}
+
+/** The view changes, or the batch is only data: what to purge, what to send, what must be loaded. */
+function arriveAt(
+  view: View,
+  arrived: View,
+  moved: ReturnType<typeof walkMounts>,
+  batch: { readonly writes: readonly Write[]; readonly layout: Layout; readonly ruled: boolean },
+): Walked {
+  const { held } = arrived;
   const widened = !contains(view.held, held);
   const gone = letGo(arrived, widened ? arrived.dropped.keys() : []);
   const next: View = { ...arrived, dropped: gone.dropped };
@@ -245,13 +282,9 @@ export function walk(view: View, writes: readonly Write[], region: string, layou
   const ranges = widened ? [SHARED] : moved.entering.flatMap(purgeOf);
   const mounts = new Set(moved.entering.map((mount) => mount.id));
   const entering = ranges.length === 0 ? undefined : { before: view.held, mounts, ranges };
-  const changed = rule !== undefined || prefixes.length > 0 || entering !== undefined;
-  return {
-    ...nothing,
-    view: next,
-    writes: writes.filter((write) => visible(next, write.key, layout)),
-    change: changed || versionOf(next) !== versionOf(view) ? { purge, entering } : undefined,
-  };
+  const changed = batch.ruled || prefixes.length > 0 || entering !== undefined || versionOf(next) !== versionOf(view);
+  const writes = batch.writes.filter((write) => visible(next, write.key, batch.layout));
+  return { view: next, writes, change: changed ? { purge, entering } : undefined, narrow: undefined, removed: false };
 }
 
 /** Whether a purge takes this key, judged by the mounts that the region had when the purge came. */

@@ -67,6 +67,15 @@ export function playMany(first: number, count: number): string | undefined {
   return undefined;
 }
 
+/** The first of these histories that fails, as it was drawn. */
+export function firstFailure(first: number, count: number): Failure | undefined {
+  for (let seed = first; seed < first + count; seed += 1) {
+    const failure = play(seed, draw(seed));
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
 /** How often the histories of this process came by each frame, command and alarm. */
 export function coverage(): ReadonlyMap<string, number> {
   return seen;

@@ -235,6 +235,7 @@ export class RegionNode {
   /** Set by the world: whether this region may be told things twice. */
   duplicated = false;
   unproven = false;
+  readonly proofs = new Set<string>();
   reloads = 0;
 
   constructor(name: string, clock: Clock) {
@@ -274,43 +275,31 @@ export class RegionNode {
   }
 
   #take(output: FollowerOutput): void {
-    switch (output.type) {
-      case 'connect':
-        this.dials.push(output.connection);
-        return;
-      case 'send':
-        if (this.connection?.number === output.connection && !this.connection.cut) {
-          this.connection.toHub.push(encodeFrame(output.frame));
-        }
-        return;
-      case 'disconnect':
-        if (this.connection?.number === output.connection) {
-          this.connection.cut = true;
-          this.connection.regionTold = true;
-          this.connection = undefined;
-        }
-        return;
-      case 'store':
-        must(this.pending === undefined, 'one storage command at a time', () => this.name);
-        this.pending = output;
-        return;
-      case 'recover':
-        this.recovering = true;
-        return;
-      case 'quarantine':
-        this.reloads += 1;
-        return;
-      case 'persistAge':
-        this.store.age = output.age;
-        return;
-      case 'alarm':
-        this.#alarm(output);
-        return;
-      case 'shows': {
-        const shown = this.store.copy.cursor?.position.sequence;
-        must(shown === output.cursor.position.sequence, 'shown is applied', () => `${this.name} ${shown}`);
-      }
+    if (output.type === 'connect') this.dials.push(output.connection);
+    else if (output.type === 'send') this.#send(output);
+    else if (output.type === 'disconnect') this.#disconnect(output.connection);
+    else if (output.type === 'recover') this.recovering = true;
+    else if (output.type === 'quarantine') this.reloads += 1;
+    else if (output.type === 'persistAge') this.store.age = output.age;
+    else if (output.type === 'alarm') this.#alarm(output);
+    else if (output.type === 'store') {
+      must(this.pending === undefined, 'one storage command at a time', () => this.name);
+      this.pending = output;
+    } else {
+      const shown = this.store.copy.cursor?.position.sequence;
+      must(shown === output.cursor.position.sequence, 'shown is applied', () => `${this.name} ${shown}`);
     }
+  }
+
+  #send({ connection, frame }: Extract<FollowerOutput, { type: 'send' }>): void {
+    if (this.connection?.number === connection && !this.connection.cut) this.connection.toHub.push(encodeFrame(frame));
+  }
+
+  #disconnect(connection: number): void {
+    if (this.connection?.number !== connection) return;
+    this.connection.cut = true;
+    this.connection.regionTold = true;
+    this.connection = undefined;
   }
 
   #alarm(alarm: Extract<FollowerOutput, { type: 'alarm' }>): void {

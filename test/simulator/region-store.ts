@@ -1,6 +1,6 @@
 /** A region's durable store as the follower's commands see it: each command is one transaction. */
 
-import type { Copy, StorageCommand } from '../../src/regions/follower-state.ts';
+import type { Change, Copy, StorageCommand } from '../../src/regions/follower-state.ts';
 import type { Purge, Write } from '../../src/regions/protocol.ts';
 import { purged } from '../../src/regions/view.ts';
 import type { Mount } from '../../src/regions/view.ts';
@@ -29,33 +29,35 @@ export class RegionStore {
 
   run(command: StorageCommand): void {
     this.revision += 1;
-    switch (command.do) {
-      case 'apply':
-        for (const change of command.changes) {
-          if (change.purge !== undefined) this.#purge(change.purge);
-          for (const write of change.writes) this.#write(write);
-        }
-        this.copy = command.copy;
-        return;
-      case 'narrow':
-        this.#purgeStaged(command.purge);
-        this.#purge(command.purge);
-        this.copy = command.copy;
-        return;
-      case 'stageDrop':
-        this.staged = { layer: new Map(), purges: [] };
-        return;
-      case 'stage':
-        if (command.change.purge !== undefined) this.#purgeStaged(command.change.purge);
-        for (const write of command.change.writes) this.staged.layer.set(write.key, write.value);
-        return;
-      case 'stageCommit':
-        if (command.scope === 'everything') this.shared = new Map();
-        else for (const purge of this.staged.purges) this.#purge(purge);
-        for (const [key, value] of this.staged.layer) this.#write({ key, value });
-        this.staged = { layer: new Map(), purges: [] };
-        this.copy = command.copy;
+    if (command.do === 'apply') this.#apply(command.changes);
+    else if (command.do === 'narrow') this.#narrow(command.purge);
+    else if (command.do === 'stage') this.#stage(command.change);
+    else this.#endStaging(command.do === 'stageCommit' ? command.scope : undefined);
+    if ('copy' in command) this.copy = command.copy;
+  }
+
+  #apply(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.purge !== undefined) this.#purge(change.purge);
+      for (const write of change.writes) this.#write(write);
     }
+  }
+
+  #narrow(purge: Purge): void {
+    this.#purgeStaged(purge);
+    this.#purge(purge);
+  }
+
+  #stage(change: Change): void {
+    if (change.purge !== undefined) this.#purgeStaged(change.purge);
+    for (const write of change.writes) this.staged.layer.set(write.key, write.value);
+  }
+
+  #endStaging(commit: 'everything' | 'entering' | undefined): void {
+    if (commit === 'everything') this.shared = new Map();
+    if (commit === 'entering') for (const purge of this.staged.purges) this.#purge(purge);
+    if (commit !== undefined) for (const [key, value] of this.staged.layer) this.#write({ key, value });
+    this.staged = { layer: new Map(), purges: [] };
   }
 
   #write(write: Write): void {

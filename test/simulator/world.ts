@@ -2,13 +2,13 @@
 
 import { answer, startWait } from '../../src/regions/convergence.ts';
 import type { Wait } from '../../src/regions/convergence.ts';
-import { parseFilter } from '../../src/regions/filter.ts';
 import type { Write } from '../../src/regions/protocol.ts';
-import { bytesOf, HubModel, REGIONS } from './hub-model.ts';
+import { HubModel, REGIONS } from './hub-model.ts';
 import { checkConverged, checkCopy, must } from './invariants.ts';
 import { Connection, deliver, handOver, HubNode, RegionNode } from './nodes.ts';
 import type { Clock } from './nodes.ts';
 import { pick, Random } from './random.ts';
+import { FILTERS, MOUNT_PATHS, MOUNTS, Work } from './work.ts';
 
 /** One step: what, and three numbers that choose among what is possible then. A step that is impossible does nothing. */
 export interface Action {
@@ -17,20 +17,6 @@ export interface Action {
   readonly b: number;
   readonly c: number;
 }
-
-const MOUNT_PATHS = ['secret/', 'kv/', 'apps/', 'secret-eu/'];
-const MOUNTS = ['m1', 'm2', 'm3'];
-const NAMES = ['eu/db', 'eu/api/key', 'us/db', 'europe', 'all'];
-const POLICIES = ['eu-app', 'us-app'];
-const FILTERS = [
-  ['secret/eu/', 'sys/policies/acl/eu-*'],
-  ['secret/', 'kv/'],
-  ['*'],
-  [],
-  ['apps/us/', 'secret/eu'],
-  ['kv', 'sys/policies/acl/'],
-  ['secret*'],
-].map((entries) => parseFilter(entries));
 
 interface Waiting {
   readonly wait: Wait;
@@ -46,7 +32,7 @@ export class World {
   hub: HubNode | undefined;
   waits: Waiting[] = [];
   dupToHub = false;
-  counter = 0;
+  readonly work = new Work();
   readonly #checked = new Map<string, number>();
 
   constructor(seed: number) {
@@ -59,7 +45,7 @@ export class World {
     for (const region of this.regions) region.start();
     // Most histories begin where the regions follow: what comes after the first snapshot is the larger part.
     if (seed % 4 !== 0) {
-      this.model.commit(this.writes(12, seed), 0);
+      this.model.commit(this.work.writes(12, seed), 0);
       this.#settle();
     }
   }
@@ -153,6 +139,12 @@ export class World {
       this.model.placeOf(after.hash) === this.model.placeOf(before.hash);
     must(!back || same || region.reloads > 0, 'the cursor goes back by a reload alone', () => region.name);
     if (back && !same) region.reloads = 0;
+    const { epoch } = after.position;
+    must(
+      epoch === before.position.epoch || region.proofs.has(epoch),
+      'an epoch needs proof',
+      () => `${region.name} ${epoch}`,
+    );
   }
 
   recover(region: RegionNode): void {
@@ -193,6 +185,7 @@ export class World {
   }
 
   prove(region: RegionNode): void {
+    region.proofs.add(this.model.position.epoch);
     region.feed({ type: 'historyProven', log: this.model.log, epoch: this.model.position.epoch });
   }
 
@@ -206,26 +199,6 @@ export class World {
     });
   }
 
-  writes(count: number, seed: number): readonly Write[] {
-    const random = new Random(seed);
-    return Array.from({ length: count }, () => {
-      this.counter += 1;
-      const key = this.#key(random);
-      const gone = random.word() % 5 === 0;
-      const size = random.word() % 16 === 0 ? 300 : 1;
-      return { key, value: gone ? undefined : bytesOf(`v${this.counter}`.padEnd(size, '.')) };
-    });
-  }
-
-  #key(random: Random): string {
-    const kind = random.word() % 10;
-    if (kind === 0) return `h/root/tokens/${random.word() % 3}`;
-    if (kind === 1) return `l/root/counters/${random.word() % 3}`;
-    if (kind === 2) return `s/root/policies/${pick(POLICIES, random.word())}`;
-    if (kind === 3) return `s/root/undeclared/${random.word() % 2}`;
-    return `s/root/data/${pick(MOUNTS, random.word())}/${pick(NAMES, random.word())}`;
-  }
-
   mount(action: Action): void {
     const id = pick(MOUNTS, action.a) ?? '';
     const path = pick(MOUNT_PATHS, action.b) ?? '';
@@ -233,11 +206,14 @@ export class World {
     const taken = [...this.model.now.mounts.values()].some((mount) => mount.path === path && mount.id !== id);
     // The id of a removed mount is not used again: it comes back under a new one, with nothing stored.
     if (at === undefined) return;
-    this.counter += 1;
+    this.work.counter += 1;
     if (action.c % 12 === 0) this.hub?.commit([{ key: at.record, value: undefined }]);
-    else if (action.c % 12 < 4) this.hub?.commit([this.model.mountRecord(id, at.path, this.counter)]);
+    else if (action.c % 12 < 4) this.hub?.commit([this.model.mountRecord(id, at.path, this.work.counter)]);
     else if (!taken)
-      this.hub?.commit([...this.writes(action.c % 3, action.c), this.model.mountRecord(id, path, this.counter)]);
+      this.hub?.commit([
+        ...this.work.writes(action.c % 3, action.c),
+        this.model.mountRecord(id, path, this.work.counter),
+      ]);
   }
 
   /** Faults end; everything that can happen happens, in order, until it is quiet. */
@@ -274,7 +250,7 @@ export class World {
 
   #round(round: number): void {
     for (const region of this.regions) {
-      if (round % 10 === 0) this.prove(region);
+      if (round % 10 === 2 && region.unproven) this.prove(region);
       this.recover(region);
       while (region.dials.length > 0) this.dial(region, true);
     }
@@ -313,7 +289,7 @@ function withConnection(world: World, by: number, run: (connection: Connection) 
 }
 
 const steps = {
-  write: (world, { a, b }) => world.hub?.commit(world.writes(1 + (a % 3), b)),
+  write: (world, { a, b }) => world.hub?.commit(world.work.writes(1 + (a % 3), b)),
   mount: (world, action) => world.mount(action),
   filter: (world, { a, b }) => {
     const filter = pick(FILTERS, b) ?? [];
@@ -393,8 +369,8 @@ export const WEIGHTS: Readonly<Record<Kind, number>> = {
   stop: 4,
   block: 8,
   duplicate: 3,
-  save: 4,
-  restore: 2,
+  save: 8,
+  restore: 5,
   prove: 4,
   wait: 6,
 };
