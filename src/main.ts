@@ -6,18 +6,19 @@ export interface Command {
   readonly run: (argv: readonly string[]) => Promise<number>;
 }
 
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
+/** Programs of their own; every other name is a command of the API's client. */
+const programs: Readonly<Record<string, () => Promise<Command>>> = {
   server: () => import('./server/command.ts'),
-  version: () => import('./cli/version.ts'),
 };
 
 enableCompileCache();
-const [name, ...argv] = process.argv.slice(2);
-const load = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+const argv = process.argv.slice(2);
+const [name = ''] = argv;
+const load = Object.hasOwn(programs, name) ? programs[name] : undefined;
 if (load === undefined) {
-  const { usage } = await import('./cli/usage.ts');
-  process.exitCode = usage(name, Object.keys(commands));
+  const { run } = await import('./cli/main.ts');
+  process.exitCode = await run(argv);
 } else {
   const { run } = await load();
-  process.exitCode = await run(argv);
+  process.exitCode = await run(argv.slice(1));
 }

@@ -1,6 +1,11 @@
-import { version } from '../lib/version.ts';
+import { version as own } from '../lib/version.ts';
+import { command } from './command.ts';
 
-export function run(): Promise<number> {
-  process.stdout.write(`Lockstep v${version}\n`);
-  return Promise.resolve(0);
-}
+export const version = command({
+  summary: 'Print the version of this program',
+  local: true,
+  run: async ({ out }) => {
+    out.print(`Lockstep v${own}`);
+    return Promise.resolve(0);
+  },
+});

@@ -1,29 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectionError } from './connection-error.ts';
 import type { Envelope } from './envelope.ts';
 import { IndexFrontier } from './frontier.ts';
 import { header, readEnvelope, readMissing, throwIfRefused, unusable } from './reply.ts';
-import { retryDelay, type Replay } from './retry.ts';
+import { withRetries } from './retry.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
 import { parseAddress, Transport, type WireReply, type WireRequest } from './transport.ts';
+import { wireRequest, type Call, type CallOptions, type Method } from './wire.ts';
 
-export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE' | 'HEAD';
-export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
-
-export interface CallOptions {
-  readonly query?: Query | undefined;
-  readonly wrapTtl?: string | undefined;
-  /** Another token than the client's; an empty string sends none. */
-  readonly token?: string | undefined;
-  /** The node must show this index before it answers. */
-  readonly index?: string | undefined;
-  /** Whether the call may be made twice; default: reads may, writes may not. */
-  readonly replay?: Replay | undefined;
-  /** Milliseconds, over the settings'. */
-  readonly timeoutMs?: number | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type { CallOptions, Method, Query } from './wire.ts';
 
 /** A reply below 400, its body not yet read. */
 export interface ApiReply extends WireReply {
@@ -45,14 +29,6 @@ export interface ClientHooks {
   readonly random?: () => number;
 }
 
-interface Call {
-  readonly method: Method;
-  readonly path: string;
-  readonly body?: unknown;
-  /** A 404 is an answer, not an error. */
-  readonly mayMiss?: boolean;
-}
-
 /**
  * A client of the Vault HTTP API. Paths are API paths without `/v1/` (`secret/data/app`), in clear: they are escaped
  * here. Calls reject with `ApiError` (the server said no), `ConnectionError` (no answer of the API) or the reason of an
@@ -64,14 +40,11 @@ export class Client {
   readonly #hooks: ClientHooks;
   readonly #frontier: IndexFrontier;
   readonly #origin: string;
-  readonly #prefix: string;
 
   constructor(settings: ClientSettings, hooks: ClientHooks = {}, shared?: Client) {
     this.settings = Object.freeze({ ...settings });
     this.#hooks = hooks;
-    const { origin, prefix } = parseAddress(settings.address);
-    this.#origin = origin;
-    this.#prefix = prefix;
+    this.#origin = parseAddress(settings.address).origin;
     this.#transport = shared === undefined ? new Transport(settings) : shared.#transport;
     this.#frontier = shared === undefined ? new IndexFrontier() : shared.#frontier;
     checkHeaders(settings.headers);
@@ -137,7 +110,8 @@ export class Client {
 
   async #call(call: Call, options: CallOptions): Promise<ApiReply> {
     const carried = options.index === undefined ? this.#carried() : [options.index];
-    const wire = this.#wire(call, options, carried);
+    const wire = wireRequest(this.settings, call, options, carried);
+
     const url = `${this.#origin}${wire.target}`;
     this.#hooks.intercept?.({ method: call.method, url, path: call.path, request: wire });
     const attempt = async (signal: AbortSignal): Promise<WireReply> => {
@@ -151,53 +125,27 @@ export class Client {
     return { ...reply, index };
   }
 
-  #wire({ method, path, body }: Call, options: CallOptions, carried: readonly string[]): WireRequest {
-    const { settings } = this;
-    const token = options.token ?? settings.token ?? '';
-    const wrapTtl = options.wrapTtl ?? settings.wrapTtl ?? '';
-    const headers: Record<string, string | readonly string[]> = {
-      ...settings.headers,
-      accept: 'application/json',
-      'x-vault-request': 'true',
-      ...(token === '' ? {} : { 'x-vault-token': token }),
-      ...(settings.namespace === undefined || settings.namespace === ''
-        ? {}
-        : { 'x-vault-namespace': settings.namespace }),
-      ...(wrapTtl === '' ? {} : { 'x-vault-wrap-ttl': wrapTtl }),
-      ...(carried.length === 0 ? {} : { 'x-vault-index': carried }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...options.headers,
-    };
-    const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    return { method, target: `${this.#prefix}/v1/${escapePath(path)}${queryOf(options.query)}`, headers, body: text };
-  }
-
-  /** Tries, with jittered pauses, until an answer that is final or until time is up. */
+  /** Tries until an answer is final or time is up. */
   async #persist(
     attempt: (signal: AbortSignal) => Promise<WireReply>,
     method: Method,
     options: CallOptions,
   ): Promise<WireReply> {
-    const replay = options.replay ?? (method === 'GET' || method === 'HEAD' ? 'safe' : 'unsafe');
-    const random = this.#hooks.random ?? Math.random;
-    const timeoutMs = options.timeoutMs ?? this.settings.timeoutMs ?? clientDefaults.timeoutMs;
-    const deadline = AbortSignal.timeout(timeoutMs);
+    const { timeoutMs = clientDefaults.timeoutMs, maxRetries = clientDefaults.maxRetries } = this.settings;
+    const limit = options.timeoutMs ?? timeoutMs;
+    const deadline = AbortSignal.timeout(limit);
     const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
-    const retries = this.settings.maxRetries ?? clientDefaults.maxRetries;
+    const reads = method === 'GET' || method === 'HEAD';
     try {
-      for (let tries = 0; ; tries += 1) {
-        try {
-          signal.throwIfAborted();
-          return await attempt(signal);
-        } catch (error) {
-          const delay = tries < retries ? retryDelay(error, tries, replay, random) : undefined;
-          if (delay === undefined) throw error;
-          await sleep(delay, undefined, { signal });
-        }
-      }
+      return await withRetries(attempt, {
+        replay: options.replay ?? (reads ? 'safe' : 'unsafe'),
+        retries: maxRetries,
+        random: this.#hooks.random ?? Math.random,
+        signal,
+      });
     } catch (error) {
-      if (options.signal?.aborted === true) throw options.signal.reason;
-      throw deadline.aborted ? tooSlow(this.settings.address, timeoutMs, error) : error;
+      options.signal?.throwIfAborted();
+      throw deadline.aborted ? tooSlow(this.settings.address, limit, error) : error;
     }
   }
 
@@ -218,21 +166,6 @@ export class Client {
       other.close();
     }
   }
-}
-
-/** Each segment is escaped, the slashes stay; one leading slash is dropped. */
-export function escapePath(path: string): string {
-  return path.replace(/^\/+/, '').split('/').map(encodeURIComponent).join('/');
-}
-
-function queryOf(query: Query | undefined): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query ?? {})) {
-    for (const item of value === undefined ? [] : typeof value === 'string' ? [value] : value)
-      search.append(name, item);
-  }
-  const text = search.toString();
-  return text === '' ? '' : `?${text}`;
 }
 
 function checkHeaders(headers: ClientSettings['headers']): void {

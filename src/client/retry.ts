@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from './api-error.ts';
 import { ConnectionError } from './connection-error.ts';
 
@@ -20,6 +21,31 @@ export function retryDelay(error: unknown, tries: number, replay: Replay, random
   const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
   if (asked === undefined) return jitter;
   return asked > longestRetryAfter ? undefined : asked + jitter;
+}
+
+export interface Persistence {
+  readonly replay: Replay;
+  /** Tries after the first. */
+  readonly retries: number;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Tries, with jittered pauses, until an answer that is final. */
+export async function withRetries<T>(
+  attempt: (signal: AbortSignal) => Promise<T>,
+  { replay, retries, random, signal }: Persistence,
+): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      signal.throwIfAborted();
+      return await attempt(signal);
+    } catch (error) {
+      const delay = tries < retries ? retryDelay(error, tries, replay, random) : undefined;
+      if (delay === undefined) throw error;
+      await sleep(delay, undefined, { signal });
+    }
+  }
 }
 
 function isRetryable(error: unknown, replay: Replay): boolean {

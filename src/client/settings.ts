@@ -3,6 +3,8 @@
 export interface TlsSettings {
   /** A PEM file of one or more CA certificates; replaces the built-in ones. Wins over `caPath`. */
   readonly caCert?: string | undefined;
+  /** The PEM text itself; wins over both others. */
+  readonly caCertText?: string | undefined;
   /** A folder whose files are PEM CA certificates; replaces the built-in ones. */
   readonly caPath?: string | undefined;
   readonly clientCert?: string | undefined;

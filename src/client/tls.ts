@@ -6,8 +6,8 @@ import { ConnectionError } from './connection-error.ts';
 import type { TlsSettings } from './settings.ts';
 
 /** Whether the caller named the CAs to trust; if not, the built-in ones count. */
-export function namesCa(settings: TlsSettings): boolean {
-  return settings.caCert !== undefined || settings.caPath !== undefined;
+function namesCa(settings: TlsSettings): boolean {
+  return settings.caCert !== undefined || settings.caPath !== undefined || settings.caCertText !== undefined;
 }
 
 /** `systemCa` adds the CAs of this machine to the built-in ones; reading them takes some 70 ms. */
@@ -28,6 +28,7 @@ function trustedHere(): string[] {
 }
 
 function namedCa(settings: TlsSettings): string[] {
+  if (settings.caCertText !== undefined) return [settings.caCertText];
   if (settings.caCert !== undefined) return [read(settings.caCert, 'CA certificate')];
   const folder = settings.caPath ?? '';
   const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => !entry.isDirectory());

@@ -56,7 +56,7 @@ export class Transport {
       return await this.#exchange(await this.#connection, request, signal);
     } catch (error) {
       const tls = this.#settings.tls ?? {};
-      const named = tls.caCert !== undefined || tls.caPath !== undefined;
+      const named = (tls.caCert ?? tls.caPath ?? tls.caCertText) !== undefined;
       if (named || !(error instanceof ConnectionError) || !unknownCaCodes.has(error.code)) throw error;
     }
     // The CAs of the machine are read only when the built-in ones do not do: it costs more than the request.

@@ -33,6 +33,11 @@ export function parseUrl(text: string): string {
   return text.endsWith('/') ? text.slice(0, -1) : text;
 }
 
+/** What a client calls: a URL, or `unix:///path` of a socket. Throws Mismatch. */
+export function parseEndpoint(text: string): string {
+  return /^unix:\/\/\/./.test(text) ? text : parseUrl(text);
+}
+
 /** One address or network in CIDR form, as it was given. Throws Mismatch. */
 export function parseNetwork(text: string): string {
   const [address = '', bits, ...rest] = text.split('/');

@@ -2,8 +2,15 @@
 import { key } from './kinds.ts';
 
 export const clientKeys = {
-  address: key.url("The server's URL.", { default: 'https://127.0.0.1:8200', env: 'ADDR', flag: true }),
-  agent_address: key.url('URL of an agent; it goes before `address`.', { env: 'AGENT_ADDR', flag: true }),
+  address: key.endpoint("The server's URL, or unix:///path.", {
+    default: 'https://127.0.0.1:8200',
+    env: 'ADDR',
+    flag: true,
+  }),
+  agent_address: key.endpoint('URL of an agent, or unix:///path; it goes before `address`.', {
+    env: 'AGENT_ADDR',
+    flag: true,
+  }),
   token: key.secret('The token. Absent, it is read from `token_file`.', { env: 'TOKEN' }),
   ca_cert: key.path('CA certificates in PEM.', { env: 'CACERT', flag: true }),
   ca_cert_bytes: key.text('CA certificates in PEM, the text itself; goes before `ca_cert`.', { env: 'CACERT_BYTES' }),

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import { durationMs, formatShortDuration } from '../lib/duration.ts';
 import { isBody, type Value } from '../lib/hcl/ast.ts';
 import { Secret } from '../lib/secret.ts';
-import { parseAddress, parseNetwork, parseUrl, formatAddress, type Address } from './address.ts';
+import { parseAddress, parseEndpoint, parseNetwork, parseUrl, formatAddress, type Address } from './address.ts';
 import { Mismatch, type Key } from './schema.ts';
 
 export interface Options {
@@ -236,6 +236,7 @@ export const key = {
     show: (value) => quoted(formatAddress(value)),
   }),
   url: maker<string>({ type: 'a URL', parse: (raw) => parseUrl(toText(raw, 'a URL')), show: quoted }),
+  endpoint: maker<string>({ type: 'a URL', parse: (raw) => parseEndpoint(toText(raw, 'a URL')), show: quoted }),
   networks: maker<readonly string[]>({
     type: 'a list of addresses and networks',
     parse: (raw) => toList(raw).map(parseNetwork),

@@ -1,0 +1,110 @@
+/** How each auth method logs in from the command line: what it takes, and which request it makes. */
+import type { Context } from './context.ts';
+import { CommandError } from './errors.ts';
+
+export type Config = Readonly<Record<string, string>>;
+
+interface Parameter {
+  readonly help: string;
+  /** Asked for on the terminal where it is not given. */
+  readonly ask?: string;
+  /** Without it the request cannot be made. */
+  readonly needed?: boolean;
+}
+
+export interface LoginMethod {
+  readonly summary: string;
+  readonly parameters: Readonly<Record<string, Parameter>>;
+  /** Below the mount. */
+  readonly path: (config: Config) => string;
+  readonly body: (config: Config) => Readonly<Record<string, string>>;
+  readonly example: string;
+}
+
+function pick(...names: readonly string[]): LoginMethod['body'] {
+  return (config) => Object.fromEntries(names.flatMap((name) => (name in config ? [[name, config[name] ?? '']] : [])));
+}
+
+function withPassword(summary: string, method: string): LoginMethod {
+  return {
+    summary,
+    parameters: {
+      username: { help: 'The user.', needed: true },
+      password: { help: 'The password; asked for where it is not given.', ask: 'Password (will be hidden): ' },
+    },
+    path: ({ username = '' }) => `login/${username}`,
+    body: pick('password'),
+    example: `login -method=${method} username=ada`,
+  };
+}
+
+const tokenOfWorkload = { help: 'The signed token; jwt=@file takes it from a file.', needed: true };
+
+export const loginMethods: Readonly<Record<string, LoginMethod>> = {
+  token: {
+    summary: 'Takes a token as it is and shows what it may do. This is the method where none is named.',
+    parameters: {
+      token: { help: 'The token; asked for where it is not given.' },
+      lookup: { help: 'false: store the token without asking the server about it.' },
+    },
+    path: () => 'lookup-self',
+    body: () => ({}),
+    example: 'login',
+  },
+  approle: {
+    summary: 'Logs a program in with the identifier of a role and a secret id.',
+    parameters: {
+      role_id: { help: 'The identifier of the role.', needed: true },
+      secret_id: { help: 'The secret id; secret_id=@file takes it from a file, secret_id=- from standard input.' },
+    },
+    path: () => 'login',
+    body: pick('role_id', 'secret_id'),
+    example: 'login -method=approle role_id=3c3d6a1e secret_id=@secret-id',
+  },
+  userpass: withPassword('Logs in with a user name and a password that the server keeps.', 'userpass'),
+  ldap: withPassword('Logs in with a user name and a password that an LDAP directory checks.', 'ldap'),
+  jwt: {
+    summary: 'Logs in with a signed token of an identity provider.',
+    parameters: { jwt: tokenOfWorkload, role: { help: 'The role; default: that of the mount.' } },
+    path: () => 'login',
+    body: pick('role', 'jwt'),
+    example: 'login -method=jwt role=ci jwt=@token',
+  },
+  kubernetes: {
+    summary: 'Logs a pod in with the token of its service account.',
+    parameters: { jwt: tokenOfWorkload, role: { help: 'The role.', needed: true } },
+    path: () => 'login',
+    body: pick('role', 'jwt'),
+    example: 'login -method=kubernetes role=web jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token',
+  },
+  cert: {
+    summary: 'Logs in with the client certificate of the connection: -client-cert and -client-key.',
+    parameters: { name: { help: 'The role; default: whichever the certificate fits.' } },
+    path: () => 'login',
+    body: pick('name'),
+    example: 'login -method=cert -client-cert=cert.pem -client-key=key.pem',
+  },
+};
+
+/** Checks what was given and asks for what can be asked for. */
+export async function completeConfig(context: Context, type: string, given: Config): Promise<Config> {
+  const parameters = loginMethods[type]?.parameters ?? {};
+  const config: Record<string, string> = { ...given };
+  for (const [name, { ask, needed }] of Object.entries(parameters)) {
+    if (config[name] !== undefined) continue;
+    if (ask !== undefined)
+      config[name] = await context.askHidden(ask, `Give ${name}=- and the value on standard input`);
+    else if (needed === true) throw new CommandError(`'${name}' must be specified: see 'lockstep auth help ${type}'`);
+  }
+  return config;
+}
+
+export function methodHelp(type: string, { summary, parameters, example }: LoginMethod): string {
+  const rows = Object.entries(parameters).map(([name, { help }]) => `  ${name}=<string>\n      ${help}`);
+  return [
+    `Usage: lockstep login -method=${type} [CONFIG K=V...]`,
+    `  ${summary}`,
+    `      $ lockstep ${example}`,
+    `Configuration:\n\n${rows.join('\n\n')}`,
+  ].join('\n\n');
+}

@@ -1,0 +1,31 @@
+/** Every verb, one line each. A verb's file is loaded when it is the one that runs. */
+import type { Node } from './command.ts';
+
+export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
+  read: async () => (await import('./data.ts')).read,
+  write: async () => (await import('./data.ts')).write,
+  delete: async () => (await import('./data.ts')).remove,
+  list: async () => (await import('./data.ts')).list,
+  login: async () => (await import('./login.ts')).login,
+  status: async () => (await import('./status.ts')).status,
+  unwrap: async () => (await import('./data.ts')).unwrap,
+  wait: async () => (await import('./wait.ts')).wait,
+  audit: async () => (await import('./audit.ts')).audit,
+  auth: async () => (await import('./auth.ts')).auth,
+  completion: async () => (await import('./completion.ts')).completion,
+  kv: async () => (await import('./kv.ts')).kv,
+  lease: async () => (await import('./lease.ts')).lease,
+  operator: async () => (await import('./operator.ts')).operator,
+  'path-help': async () => (await import('./data.ts')).pathHelp,
+  policy: async () => (await import('./policy.ts')).policy,
+  regions: async () => (await import('./regions.ts')).regions,
+  secrets: async () => (await import('./secrets.ts')).secrets,
+  token: async () => (await import('./token.ts')).token,
+  version: async () => (await import('./version.ts')).version,
+};
+
+/** Subcommands with a program of their own, which `src/main.ts` starts. */
+export const programs: Readonly<Record<string, string>> = {
+  server: 'Start a node: a hub or a region',
+  agent: 'Start an agent, which brings secrets to files',
+};

@@ -1,0 +1,68 @@
+import type { Replay } from './retry.ts';
+import type { ClientSettings } from './settings.ts';
+import { parseAddress, type WireRequest } from './transport.ts';
+
+export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE' | 'HEAD';
+export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export interface CallOptions {
+  readonly query?: Query | undefined;
+  readonly wrapTtl?: string | undefined;
+  /** Another token than the client's; an empty string sends none. */
+  readonly token?: string | undefined;
+  /** The node must show this index before it answers. */
+  readonly index?: string | undefined;
+  /** Whether the call may be made twice; default: reads may, writes may not. */
+  readonly replay?: Replay | undefined;
+  /** Milliseconds, over the settings'. */
+  readonly timeoutMs?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Call {
+  readonly method: Method;
+  readonly path: string;
+  readonly body?: unknown;
+  /** A 404 is an answer, not an error. */
+  readonly mayMiss?: boolean;
+}
+
+type Headers = Record<string, string | readonly string[]>;
+
+/** A call as it goes over the wire. `carried`: the indexes that the answering node must show. */
+export function wireRequest(
+  settings: ClientSettings,
+  { method, path, body }: Call,
+  options: CallOptions,
+  carried: readonly string[],
+): WireRequest {
+  const target = `${parseAddress(settings.address).prefix}/v1/${escapePath(path)}${queryOf(options.query)}`;
+  const headers: Headers = { ...settings.headers, accept: 'application/json', 'x-vault-request': 'true' };
+  const set = (name: string, value: string | undefined): void => {
+    if (value !== undefined && value !== '') headers[name] = value;
+  };
+  set('x-vault-token', options.token ?? settings.token);
+  set('x-vault-namespace', settings.namespace);
+  set('x-vault-wrap-ttl', options.wrapTtl ?? settings.wrapTtl);
+  if (carried.length > 0) headers['x-vault-index'] = carried;
+  if (body === undefined) return { method, target, headers: { ...headers, ...options.headers } };
+  headers['content-type'] = 'application/json';
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return { method, target, headers: { ...headers, ...options.headers }, body: text };
+}
+
+/** Each segment is escaped, the slashes stay; one leading slash is dropped. */
+export function escapePath(path: string): string {
+  return path.replace(/^\/+/, '').split('/').map(encodeURIComponent).join('/');
+}
+
+function queryOf(query: Query | undefined): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    for (const item of value === undefined ? [] : typeof value === 'string' ? [value] : value)
+      search.append(name, item);
+  }
+  const text = search.toString();
+  return text === '' ? '' : `?${text}`;
+}
