@@ -138,25 +138,21 @@ interface Word {
 
 function* wordsOf(argv: readonly string[], flags: Flags): Generator<Word> {
   const names = flagNames(flags);
-  for (let at = 0; at < argv.length; at += 1) {
-    const word = argv[at] ?? '';
-    if (word === '--') {
-      yield* argv.slice(at + 1).map((text) => ({ text }));
-      return;
-    }
+  const rest = argv[Symbol.iterator]();
+  for (const word of rest) {
+    if (word === '--') break;
     const said = readFlag(word);
     if (said === undefined) {
       yield { text: word };
       continue;
     }
-    const flag = said.name === 'h' ? 'help' : (names.get(said.name) ?? said.name);
-    if (flag !== 'help' && !names.has(said.name)) throw new UsageError(unknownFlag(said.name, names));
-    const apart = said.text === undefined && flags[flag]?.value !== undefined;
-    if (apart) at += 1;
-    const text = apart ? argv[at] : (said.text ?? 'true');
+    const flag = names.get(said.name);
+    if (flag === undefined) throw new UsageError(unknownFlag(said.name, names));
+    const text = said.text ?? (flags[flag]?.value === undefined ? 'true' : rest.next().value);
     if (text === undefined) throw new UsageError(`flag needs an argument: -${said.name}`);
     yield { flag, text };
   }
+  for (const text of rest) yield { text };
 }
 
 /** `-name`, `--name`, each with `=text` or without; undefined for an argument, as `-` is one. */
@@ -167,7 +163,10 @@ function readFlag(word: string): { readonly name: string; readonly text: string 
 
 /** Every spelling of every flag, aliases included, and the flag that it means. */
 export function flagNames(flags: Flags): ReadonlyMap<string, string> {
-  const names = new Map<string, string>();
+  const names = new Map([
+    ['h', 'help'],
+    ['help', 'help'],
+  ]);
   for (const [name, { aliases }] of Object.entries(flags)) for (const one of [name, ...aliases]) names.set(one, name);
   return names;
 }

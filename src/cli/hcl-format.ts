@@ -55,7 +55,8 @@ class Layout {
   readonly #tokens: readonly Token[];
   readonly #lines: Line[] = [];
   #depth = 0;
-  #lists = 0;
+  /** The lists that are open, each on one line or on several. */
+  readonly #lists: ('inline' | 'tall')[] = [];
   #parts: string[] = [];
   #name: number | undefined;
   #blanks = 0;
@@ -75,7 +76,7 @@ class Layout {
   #take(token: Token, at: number): void {
     switch (token.kind) {
       case 'newline':
-        if (this.#lists > 0) return;
+        if (this.#lists.at(-1) === 'inline') return;
         if (this.#parts.length > 0) this.#flush();
         else this.#blanks += 1;
         return;
@@ -96,19 +97,17 @@ class Layout {
         this.#add(token.text);
         return;
       case 'equals':
-        if (this.#lists === 0) this.#name = this.#parts.join(' ').length;
+        if (this.#lists.length === 0) this.#name = this.#parts.join(' ').length;
         this.#add('=');
         return;
       case 'list':
-        this.#lists += 1;
-        this.#add(token.text);
+        this.#openList(at);
         return;
       case 'unlist':
-        this.#lists -= 1;
-        this.#glue(token.text, /,$/);
+        this.#closeList();
         return;
       case 'comma':
-        if (this.#lists > 0) this.#glue(token.text);
+        if (this.#lists.length > 0) this.#glue(token.text);
         return;
       case 'comment':
         this.#comment(token.text);
@@ -118,12 +117,35 @@ class Layout {
     }
   }
 
+  /** A list that begins a line of its own in the source keeps a line an item. */
+  #openList(at: number): void {
+    const tall = this.#tokens[at + 1]?.kind === 'newline' && this.#next(at) !== 'unlist';
+    this.#add('[');
+    this.#lists.push(tall ? 'tall' : 'inline');
+    if (!tall) return;
+    this.#end();
+    this.#depth += 1;
+  }
+
+  #closeList(): void {
+    if (this.#lists.pop() !== 'tall') {
+      this.#glue(']', /,$/);
+      return;
+    }
+    this.#flush();
+    const last = this.#lines.pop();
+    if (last !== undefined) this.#lines.push({ ...last, text: last.text.replace(/([^,])( \/\/.*| #.*)?$/, '$1,$2') });
+    this.#blanks = 0;
+    this.#depth -= 1;
+    this.#add(']');
+  }
+
   /** A block's items may stand on one line in the source; each gets its own. */
   #word(text: string, at: number): void {
     const before = this.#before(at);
     const ended = before === 'close' || before === 'unlist' || before === 'word';
-    const starts = this.#lists === 0 && ended && this.#isName(at) && this.#name !== undefined;
-    if (starts || (before === 'close' && this.#lists === 0)) this.#flush();
+    const starts = this.#lists.length === 0 && ended && this.#isName(at) && this.#name !== undefined;
+    if (starts || (before === 'close' && this.#lists.length === 0)) this.#flush();
     this.#add(text);
   }
 
@@ -133,7 +155,7 @@ class Layout {
   }
 
   #comment(text: string): void {
-    if (this.#lists > 0 && !text.startsWith('/*')) {
+    if (this.#lists.at(-1) === 'inline' && !text.startsWith('/*')) {
       // Within a list it would swallow what follows on the joined line.
       this.#add(`/* ${text.replace(/^(#|\/\/)\s*/, '').replaceAll('*/', '* /')} */`);
       return;
@@ -160,9 +182,13 @@ class Layout {
 
   #flush(): void {
     if (this.#parts.length === 0) return;
-    if (this.#blanks > 0 && this.#lines.length > 0) this.#lines.push({ depth: 0, text: '' });
+    const text = this.#parts.join(' ');
+    const last = this.#lines.at(-1)?.text;
+    if (last !== undefined && !opens(last) && (this.#blanks > 0 || stands(last, text))) {
+      this.#lines.push({ depth: 0, text: '' });
+    }
     const name = this.#name === undefined ? {} : { name: this.#name };
-    this.#lines.push({ depth: this.#depth, text: this.#parts.join(' '), ...name });
+    this.#lines.push({ depth: this.#depth, text, ...name });
     this.#parts = [];
     this.#name = undefined;
     this.#blanks = 0;
@@ -179,6 +205,16 @@ class Layout {
     }
     return undefined;
   }
+}
+
+function opens(line: string): boolean {
+  return /[{[]$/.test(line);
+}
+
+/** What spans lines stands apart from its neighbours, except from a comment on it. */
+function stands(last: string, next: string): boolean {
+  if (/^[}\]]/.test(next)) return false;
+  return /^[}\]]/.test(last) || (opens(next) && !/^(#|\/\/)/.test(last) && !last.endsWith('*/'));
 }
 
 /** Equal signs of neighbouring attributes stand below each other. */
