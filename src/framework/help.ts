@@ -21,6 +21,14 @@ function operationLines(path: Path<unknown>): readonly string[] {
   });
 }
 
+/** The body of a help reply for a whole mount: its paths. */
+export function mountHelp(help: string, paths: readonly Path<unknown>[], mountPath: string): JsonObject {
+  const sorted = paths.toSorted((a, b) => (a.pattern < b.pattern ? -1 : 1));
+  const lines = sorted.flatMap((path) => [`    ${path.pattern}`, `        ${path.help}`, '']);
+  const text = [`Mounted at:     ${mountPath}`, '', help, '', '## PATHS', '', ...lines].join('\n');
+  return { help: text, see_also: null, openapi: null };
+}
+
 /** The body of a help reply, in Vault's shape. */
 export function pathHelp(path: Path<unknown>, mountPath: string): JsonObject {
   const fields = fieldLines(path);

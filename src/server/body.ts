@@ -73,7 +73,7 @@ export function parseBody(bytes: Buffer, contentType: string, limits: Limits): B
   if (contentType === 'application/x-www-form-urlencoded' && !looksLikeJson(bytes)) {
     return { body: parseForm(bytes, limits), rawBody: bytes };
   }
-  if (isBlank(bytes)) return none;
+  if (isNothing(bytes)) return none;
   return { body: parseJsonObject(bytes, limits) };
 }
 
@@ -82,8 +82,13 @@ function looksLikeJson(bytes: Buffer): boolean {
   return start.startsWith('{') || start.startsWith('[');
 }
 
-function isBlank(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
+/** Blank, or `null`, which clients in Go send where they have no data. */
+function isNothing(bytes: Buffer): boolean {
+  const isInk = (byte: number): boolean => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09;
+  const start = bytes.findIndex(isInk);
+  if (start === -1) return true;
+  const end = bytes.findLastIndex(isInk) + 1;
+  return end - start === 4 && bytes.toString('latin1', start, end) === 'null';
 }
 
 /** A name given several times is a list. */

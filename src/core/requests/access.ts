@@ -175,6 +175,7 @@ function refusal(services: Services, access: Access, path: string): LockstepErro
 
 function missing({ routed, match, request }: Pick<Access, 'routed' | 'match' | 'request'>): LockstepError | undefined {
   if (routed === undefined) return fail('noHandler', `no handler for route "${request.path}". route entry not found.`);
+  if (request.help && routed.rest === '') return undefined;
   if (match === undefined) return fail('unsupportedPath');
   if (!request.help && match.path.operations[request.verb] === undefined) return fail('unsupportedOperation');
   return undefined;

@@ -2,7 +2,7 @@
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Reply } from '../../framework/reply.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
-import { pathHelp } from '../../framework/help.ts';
+import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
 import type { Services } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
@@ -86,8 +86,13 @@ function recorded(services: Services, access: Access): Outcome | Promise<Outcome
 }
 
 function help({ match, routed, request }: Access): Outcome {
-  if (match === undefined || routed === undefined) throw fail('notFound');
-  return outcomeOf(request, { status: 200, bare: pathHelp(match.path, routed.mounted.path) });
+  if (routed === undefined) throw fail('notFound');
+  const { mounted, rest } = routed;
+  if (rest !== '' && match !== undefined) {
+    return outcomeOf(request, { status: 200, bare: pathHelp(match.path, mounted.path) });
+  }
+  const paths = mounted.plugin.paths({ options: mounted.record.options ?? {} });
+  return outcomeOf(request, { status: 200, bare: mountHelp(mounted.plugin.help, paths, mounted.path) });
 }
 
 /** The handler, on this node or, for shared writes of a region, at the hub. */

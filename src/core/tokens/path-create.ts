@@ -24,13 +24,19 @@ const fields = {
   ttl: field.duration('How long it lives.'),
   type: field.enum('Type of the token.', ['service', 'batch']),
   explicit_max_ttl: field.duration('How long it may live at most, whatever is renewed.', { default: 0 }),
-  display_name: field.string('Shown in look-ups and audit.', { default: 'token' }),
+  display_name: field.string('Shown in look-ups and audit, after `token-`.', { default: '' }),
   num_uses: field.integer('How often it can be used; 0 is without limit.', { default: 0 }),
   period: field.duration('A periodic token is renewed by this much, without end; needs root or sudo.', { default: 0 }),
   entity_alias: field.string('Alias of an entity: needs a role that allows it.'),
 } as const;
 
 type Asked = Values<typeof fields>;
+
+const displayName = (wanted: string): string =>
+  ['token', wanted.replaceAll(/[^a-zA-Z0-9-]/g, '-').replace(/-+$/, '')].filter((part) => part !== '').join('-');
+
+/** Clients in Go send the empty string for what they were not given. */
+const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 
 interface Caller {
   readonly token: Token;
@@ -47,7 +53,7 @@ function callerOf(services: Services, call: Call): Caller {
 
 function refuseWithoutSudo(asked: Asked, { sudo }: Caller, role: TokenRole | undefined): void {
   if (sudo) return;
-  if (asked.id !== undefined) throw fail('badRequest', 'root or sudo privileges required to specify token id');
+  if (given(asked.id) !== undefined) throw fail('badRequest', 'root or sudo privileges required to specify token id');
   if (asked.period > 0 && role === undefined) {
     throw fail('badRequest', 'root or sudo privileges required to create periodic token');
   }
@@ -75,12 +81,10 @@ function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined):
 function checked(asked: Asked): void {
   if (asked.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use type "service"');
   if (asked.num_uses < 0) throw fail('badRequest', 'number of uses cannot be negative');
-  if (asked.entity_alias !== undefined)
+  if (given(asked.entity_alias) !== undefined)
     throw fail('badRequest', 'entity aliases are not offered: leave entity_alias out');
-  if (
-    asked.id !== undefined &&
-    (/^[bhs]\.|^hv[bsr]\./.test(asked.id) || asked.id.includes('.') || asked.id.length > 256)
-  ) {
+  const id = given(asked.id);
+  if (id !== undefined && (/^[bhs]\.|^hv[bsr]\./.test(id) || id.includes('.') || id.length > 256)) {
     throw fail('badRequest', 'custom token ID cannot have the form of a generated one, nor contain a dot');
   }
 }
@@ -106,14 +110,13 @@ async function create(
   const orphan = form.orphan === true || asked.no_parent || role?.record.orphan === true;
   if (role !== undefined) parseCidrs(role.record.boundCidrs);
   const { id, token } = await services.tokens.create({
-    ...(asked.id === undefined ? {} : { id: asked.id }),
+    ...(asked.id === undefined || asked.id === '' ? {} : { id: asked.id }),
     policies,
     path:
       `${call.mountPath}${call.path}`.replace(/\/$/, '') +
       (role?.record.pathSuffix ? `/${role.record.pathSuffix}` : ''),
     meta: asked.meta ?? null,
-    displayName:
-      asked.display_name === 'token' ? 'token' : `token-${asked.display_name.replaceAll(/[^a-zA-Z0-9-]/g, '-')}`,
+    displayName: displayName(asked.display_name),
     numUses: asked.num_uses > 0 ? asked.num_uses : (role?.record.numUses ?? 0),
     ttl,
     maxTtl: 0,

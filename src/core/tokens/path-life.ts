@@ -27,7 +27,7 @@ interface Terms {
 function termsOf(auth: TokenAuth, { record }: Token, call: Call): Terms {
   const { services } = auth;
   if (record.login === undefined) {
-    return { ttl: 0, period: record.period, maxTtl: 0, mount: services.ttl(auth.config()) };
+    return { ttl: record.creationTtl, period: record.period, maxTtl: 0, mount: services.ttl(auth.config()) };
   }
   const mounted = services.mounts.byUuid(record.login.mount);
   if (mounted === undefined) throw fail('badRequest', 'the auth mount of this token is gone: log in again');

