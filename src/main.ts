@@ -9,6 +9,7 @@ export interface Command {
 /** Programs of their own; every other name is a command of the API's client. */
 const programs: Readonly<Record<string, () => Promise<Command>>> = {
   server: () => import('./server/command.ts'),
+  up: () => import('./cli/up/command.ts'),
 };
 
 enableCompileCache();

@@ -1,0 +1,116 @@
+/** `lockstep up`: a hub, two regions and an agent in each, on this machine, to look at and to try. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isLockstepError } from '../../errors.ts';
+import { check } from './check.ts';
+import { Fleet } from './fleet.ts';
+import { rootTokenFile, secretFile } from './layout.ts';
+import { statusTable } from './status-table.ts';
+
+const USAGE = `Usage: lockstep up [options]
+
+  Starts a hub, the regions eu and us (us behind a link of 80 ms) and an agent in each, on free ports of this machine,
+  and shows how far they are. Ctrl-C ends all and removes their files.
+
+      $ lockstep up
+      $ lockstep up -check
+
+Options:
+
+  -check   Plays the main job on fifty secrets, kills the hub and brings it back, prints what it found and measured, and
+           exits with 0, or with 1 and what was not so.
+  -keep    Leaves the files in place at the end.
+`;
+
+const write = (text: string): void => {
+  process.stdout.write(text);
+};
+
+function nextSteps(fleet: Fleet): string {
+  const token = rootTokenFile(fleet.places, 'hub');
+  const file = secretFile(fleet.places, 'eu', 'eu/checkout/database');
+  const lockstep = 'bin/lockstep';
+  return `
+Try in another shell:
+
+  export VAULT_ADDR=${fleet.address('hub')} VAULT_TOKEN=$(cat ${token})
+  ${lockstep} kv put -mount=secret eu/checkout/database value=s3cret
+  ${lockstep} wait -latest
+  cat ${file}
+
+`;
+}
+
+async function watch(fleet: Fleet): Promise<void> {
+  write(nextSteps(fleet));
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  });
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  const live = process.stdout.isTTY;
+  for (let lines = 0; !over;) {
+    const table = await statusTable(fleet);
+    write(`${live && lines > 0 ? `\u001b[${String(lines)}A\u001b[J` : ''}${table}\n`);
+    lines = table.split('\n').length;
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, live ? 1_000 : 10_000))]);
+  }
+}
+
+/** Ctrl-C in the middle of a check ends it as an error does: nothing is left running. */
+function interrupted(): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        reject(new Error(`ended by ${signal}`));
+      });
+    }
+  });
+}
+
+async function start(root: string, checking: boolean): Promise<void> {
+  const say = (line: string): void => {
+    write(`${line}\n`);
+  };
+  await using fleet = new Fleet(root, say);
+  if (checking) {
+    const job = async (): Promise<void> => {
+      await fleet.start();
+      await check({ fleet, say });
+    };
+    await Promise.race([job(), interrupted()]);
+    return;
+  }
+  await fleet.start();
+  await watch(fleet);
+}
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const flags = new Set(argv.map((arg) => arg.replace(/^-+/, '')));
+  if (flags.has('h') || flags.has('help')) {
+    write(USAGE);
+    return 0;
+  }
+  const unknown = [...flags].find((flag) => flag !== 'check' && flag !== 'keep');
+  if (unknown !== undefined) {
+    process.stderr.write(`unknown option "${unknown}"\n\n${USAGE}`);
+    return 2;
+  }
+  const root = await mkdtemp(join(tmpdir(), 'lockstep-up-'));
+  let kept = flags.has('keep');
+  try {
+    await start(root, flags.has('check'));
+    if (flags.has('check')) write('all is so\n');
+    return 0;
+  } catch (error) {
+    kept = true;
+    const text = isLockstepError(error) || error instanceof Error ? error.message : 'unknown';
+    process.stderr.write(`${text}\nlogs and files are left in ${root}\n`);
+    return 1;
+  } finally {
+    if (!kept) await rm(root, { recursive: true, force: true });
+  }
+}
