@@ -93,7 +93,7 @@ function authOf(token: Token, id: string | undefined, allowed: boolean): Audited
     displayName: record.displayName,
     policies: record.policies,
     tokenPolicies: record.policies,
-    ...(record.noDefaultPolicy ? { noDefaultPolicy: true } : {}),
+    ...(record.noDefaultPolicy && !record.policies.includes('root') ? { noDefaultPolicy: true } : {}),
     policyResults: { allowed, grantingPolicies: [] },
     metadata: record.meta,
     ...(record.numUses > 0 ? { remainingUses: record.numUses } : {}),

@@ -3,6 +3,7 @@
  * refused. Without any device nothing is recorded and nothing is refused, as in Vault.
  */
 import { fail } from '../../errors.ts';
+import { uuid } from '../../lib/crypto/random.ts';
 import type { AuditDevice } from './device.ts';
 import type { AuditedAlarm, AuditedCall, AuditedResponse } from './entry.ts';
 import { Formatter } from './format.ts';
@@ -75,7 +76,7 @@ export class AuditBroker implements AsyncDisposable {
     };
     try {
       if (taken()) throw fail('badRequest', `path already in use: an audit device is enabled at ${sink.path}`);
-      if (!sink.format.skipTest) await sink.device.record(enabled.formatter.request(testCall, this.#options.now()));
+      if (!sink.format.skipTest) await sink.device.record(enabled.formatter.request(testCall(), this.#options.now()));
       if (taken()) throw fail('badRequest', `path already in use: an audit device is enabled at ${sink.path}`);
     } catch (error) {
       await sink.device[Symbol.asyncDispose]();
@@ -203,23 +204,25 @@ function messageOf(error: unknown): string {
 function ignore(): void {}
 
 /** As Vault's first entry of a device. */
-const testCall: AuditedCall = {
-  auth: {
-    displayName: '',
-    policies: [],
-    tokenPolicies: [],
-    entityId: '',
-    tokenType: 'default',
-    tokenTtl: 0,
-    issuedAt: 0,
-  },
-  request: {
-    id: '',
-    operation: 'update',
-    namespace: { id: 'root', path: '' },
-    path: 'sys/audit/test',
-    remoteAddress: '',
-    remotePort: 0,
-    wrapTtl: 0,
-  },
-};
+function testCall(): AuditedCall {
+  return {
+    auth: {
+      displayName: '',
+      policies: [],
+      tokenPolicies: [],
+      entityId: '',
+      tokenType: 'default',
+      tokenTtl: 0,
+      issuedAt: 0,
+    },
+    request: {
+      id: uuid(),
+      operation: 'update',
+      namespace: { id: 'root', path: '' },
+      path: 'sys/audit/test',
+      remoteAddress: '',
+      remotePort: 0,
+      wrapTtl: 0,
+    },
+  };
+}

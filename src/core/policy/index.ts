@@ -1,9 +1,8 @@
 /** Policies: `parsePolicy(document)`, `compile(policies, now)`, `acl.allows(operation, path, details)`. Pure. */
 export { compile } from './acl.ts';
 export type { Acl, Decision } from './acl.ts';
-export { capabilities } from './capability.ts';
 export type { Capability } from './capability.ts';
 export type { Details, PolicyOperation } from './constraints.ts';
 export { defaultPolicy } from './default-policy.ts';
-export { MAX_POLICY_BYTES, parsePolicy } from './parse.ts';
+export { parsePolicy } from './parse.ts';
 export type { Policy, Rule } from './rule.ts';

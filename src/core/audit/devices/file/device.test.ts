@@ -40,6 +40,10 @@ function open(path: string, options: Readonly<Record<string, string>> = {}): Pro
   return openFileDevice(parsed, { warn: () => undefined, stdout: new PassThrough() });
 }
 
+function run(command: string, ...args: readonly string[]): void {
+  execFileSync(command, args, { stdio: 'ignore' });
+}
+
 const refuses = (code: ErrorCode, message: RegExp) => (error: unknown) =>
   isLockstepError(error, code) && message.test(error.message);
 
@@ -164,14 +168,14 @@ test(
     const disk = join(root, 'disk');
     mkdirSync(disk);
     try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', disk], { stdio: 'ignore' });
+      run('mount', '-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', disk);
     } catch {
       return context.skip('no small disk can be mounted here');
     }
     try {
       await fillAndRecover(disk);
     } finally {
-      execFileSync('umount', [disk]);
+      run('umount', disk);
     }
   },
 );
@@ -243,7 +247,7 @@ test('a place where others could swap the file is refused', async () => {
   await assert.rejects(open(folder), refuses('badRequest', /cannot open the audit log .*EISDIR/));
   await assert.rejects(open(join(target, 'a.log')), refuses('badRequest', /ENOTDIR|is no directory/));
   const pipe = newPath();
-  execFileSync('mkfifo', [pipe]);
+  run('mkfifo', pipe);
   await assert.rejects(open(pipe), refuses('badRequest', /is no file/));
 });
 
