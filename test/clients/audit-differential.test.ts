@@ -11,6 +11,7 @@ import { AuditBroker } from '../../src/core/audit/broker.ts';
 import { openFileDevice } from '../../src/core/audit/devices/file/device.ts';
 import { parseFileOptions } from '../../src/core/audit/devices/file/options.ts';
 import { Hasher } from '../../src/core/audit/hasher.ts';
+import type { Node } from '../../src/core/node.ts';
 import { takeKey } from '../../src/lib/crypto/hash.ts';
 import { ask, runningNode } from '../support/node.ts';
 import { openbao, startOpenBao } from './openbao.ts';
@@ -79,7 +80,10 @@ async function ours(): Promise<string> {
   const options = parseFileOptions({ file_path: file }, { paths: 'any', prefixing: false });
   const device = await openFileDevice(options, { stdout: new PassThrough(), ...quiet });
   await broker.enable({ path: 'file/', device, format: options.format, hasher: new Hasher(takeKey(Buffer.alloc(32))) });
-  const { node, root } = await runningNode({ audit: brokerTrail(broker) });
+  const running: { node?: Node } = {};
+  const trail = brokerTrail(broker, undefined, (id) => running.node?.services.tokens.find(id));
+  const { node, root } = await runningNode({ audit: trail });
+  running.node = node;
   await using _ = node;
   await drive(async (method, path, { body, token = root } = {}) => {
     await ask(node, method, path, { token, ...(body === undefined ? {} : { body }) });

@@ -38,7 +38,11 @@ async function audited(file: string, options: Readonly<Record<string, string>> =
   const device = await openFileDevice(parsed, { warn: () => undefined, stdout: new PassThrough() });
   const hasher = new Hasher(takeKey(Buffer.alloc(32, 1)));
   await broker.enable({ path: 'file/', device, format: parsed.format, hasher });
-  return { broker, hasher, ...(await runningNode({ audit: brokerTrail(broker) })) };
+  const running: { node?: Node } = {};
+  const trail = brokerTrail(broker, undefined, (id) => running.node?.services.tokens.find(id));
+  const made = await runningNode({ audit: trail });
+  running.node = made.node;
+  return { broker, hasher, ...made };
 }
 
 function entriesOf(text: string): { readonly requests: readonly Entry[]; readonly responses: readonly Entry[] } {
@@ -142,6 +146,33 @@ test('what a region forwards is on record with its name and whom it asks for, re
   assert.deepEqual(asRoot.auth['policy_results'], { allowed: false });
   const alarm = { region: 'eu', remote_address: '10.0.0.9', what: 'clone', detail: 'two at once' };
   assert.deepEqual(entries.at(-1)?.alarm, alarm);
+});
+
+test('a login is told by name, and a wrapped reply by its wrapping alone', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-trail-'));
+  const file = join(folder, 'audit.log');
+  const { broker, hasher, node, root } = await audited(file);
+  await using _broker = broker;
+  await using _node = node;
+  await ask(node, 'POST', 'cubbyhole/a', { token: root, body });
+  const wrapped = await ask(node, 'GET', 'cubbyhole/a', { token: root, wrapTtl: 60 });
+  const info = wrapped.wrapInfo ?? {};
+  await ask(node, 'POST', 'auth/token/create', { token: root, body: { display_name: 'robot', ttl: '1h' } });
+  const text = readFileSync(file, 'utf8');
+  rmSync(folder, { recursive: true });
+  assert.doesNotMatch(text, /CANARY/);
+  const [, read, creation] = entriesOf(text).responses.map(({ response }) => response);
+  assert.equal(text.includes(String(info['token'])), false);
+  assert.deepEqual(read?.['wrap_info'], {
+    ttl: 60,
+    token: hasher.hash(String(info['token'])),
+    accessor: hasher.hash(String(info['accessor'])),
+    creation_time: info['creation_time'],
+    creation_path: 'cubbyhole/a',
+  });
+  assert.equal(read['data'], undefined);
+  const made = (creation?.['auth'] ?? {}) as Fields;
+  assert.equal(made['display_name'], 'token-robot');
 });
 
 test('where nothing can be recorded nothing runs', async () => {

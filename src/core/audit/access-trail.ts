@@ -5,7 +5,7 @@ import { requestPath } from '../mounts/mount.ts';
 import type { Access } from '../requests/access.ts';
 import type { Token } from '../tokens/token.ts';
 import type { AuditBroker } from './broker.ts';
-import type { AuditedAuth, AuditedCall, AuditedHeader, AuditedMount, AuditedResponse } from './entry.ts';
+import type { AuditedAuth, AuditedCall, AuditedHeader, AuditedMount, AuditedResponse, AuditedWrap } from './entry.ts';
 import type { AuditTrail } from './trail.ts';
 
 /** Lower-case header names to whether their values are hashed: `sys/config/auditing/request-headers`. */
@@ -22,8 +22,15 @@ const nobody: AuditedAuth = {
   issuedAt: 0,
 };
 
-/** `headers` is asked for each request. */
-export function brokerTrail(broker: AuditBroker, headers: () => AuditedHeaders = () => noHeaders): AuditTrail {
+/** Finds a token by itself, to name whom a login made; undefined when it is gone. */
+export type FindToken = (id: string) => Token | undefined;
+
+/** `headers` is asked for each request, `find` for each reply with a new token. */
+export function brokerTrail(
+  broker: AuditBroker,
+  headers: () => AuditedHeaders = () => noHeaders,
+  find: FindToken = () => undefined,
+): AuditTrail {
   const calls = new WeakMap<Access, AuditedCall>();
   const callOf = (access: Access): AuditedCall => {
     const known = calls.get(access);
@@ -40,7 +47,7 @@ export function brokerTrail(broker: AuditBroker, headers: () => AuditedHeaders =
     },
     request: (access) => (broker.enabled ? broker.request(callOf(access)) : undefined),
     response: (access, outcome) =>
-      broker.enabled ? broker.response(callOf(access), auditedResponse(outcome)) : undefined,
+      broker.enabled ? broker.response(callOf(access), auditedResponse(outcome, find)) : undefined,
   };
 }
 
@@ -133,14 +140,15 @@ function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record
   return Object.fromEntries(shown);
 }
 
-function auditedResponse(outcome: Outcome): AuditedResponse {
-  const { reply, errors, auth, leaseId, warnings } = outcome;
+function auditedResponse(outcome: Outcome, find: FindToken): AuditedResponse {
+  const { reply, errors, auth, leaseId, warnings, wrapInfo } = outcome;
   const data = reply === undefined ? undefined : replyData(reply);
   return {
-    ...(auth === null ? {} : { auth: madeAuth(auth) }),
+    ...(auth === null ? {} : { auth: madeAuth(auth, find) }),
     ...(leaseId === '' ? {} : { leaseId }),
     ...(data === undefined ? {} : { data }),
     warnings,
+    ...(wrapInfo === null ? {} : { wrap: madeWrap(wrapInfo) }),
     // Vault gives a refusal as data too, and there it is hashed.
     ...(errors === undefined || errors.length === 0
       ? {}
@@ -154,23 +162,50 @@ function replyData({ data, bare, raw, status }: NonNullable<Outcome['reply']>): 
 }
 
 /** From the `auth` block that the client gets. */
-function madeAuth(auth: JsonObject): AuditedAuth {
-  const text = (name: string): string => (typeof auth[name] === 'string' ? auth[name] : '');
-  const count = (name: string): number => (typeof auth[name] === 'number' ? auth[name] : 0);
-  const texts = (name: string): readonly string[] => (Array.isArray(auth[name]) ? auth[name].map(String) : []);
+function madeAuth(auth: JsonObject, find: FindToken): AuditedAuth {
+  const clientToken = textOf(auth, 'client_token');
+  const found = clientToken === '' ? undefined : find(clientToken)?.record;
   return {
-    clientToken: text('client_token'),
-    accessor: text('accessor'),
-    displayName: '',
-    policies: texts('policies'),
-    tokenPolicies: texts('token_policies'),
+    clientToken,
+    accessor: textOf(auth, 'accessor'),
+    displayName: found?.displayName ?? '',
+    policies: textsOf(auth, 'policies'),
+    tokenPolicies: textsOf(auth, 'token_policies'),
     metadata: isTexts(auth['metadata']) ? auth['metadata'] : null,
-    numUses: count('num_uses'),
-    entityId: text('entity_id'),
-    tokenType: text('token_type'),
-    tokenTtl: count('lease_duration'),
+    numUses: countOf(auth, 'num_uses'),
+    entityId: textOf(auth, 'entity_id'),
+    tokenType: textOf(auth, 'token_type'),
+    tokenTtl: countOf(auth, 'lease_duration'),
     issuedAt: 0,
+    identity: found,
   };
+}
+
+/** From the `wrap_info` block that the client gets. */
+function madeWrap(info: JsonObject): AuditedWrap {
+  return {
+    ttl: countOf(info, 'ttl'),
+    token: textOf(info, 'token'),
+    accessor: textOf(info, 'accessor'),
+    createdAt: textOf(info, 'creation_time'),
+    creationPath: textOf(info, 'creation_path'),
+    wrappedAccessor: textOf(info, 'wrapped_accessor'),
+  };
+}
+
+function textOf(block: JsonObject, name: string): string {
+  const value = block[name];
+  return typeof value === 'string' ? value : '';
+}
+
+function countOf(block: JsonObject, name: string): number {
+  const value = block[name];
+  return typeof value === 'number' ? value : 0;
+}
+
+function textsOf(block: JsonObject, name: string): readonly string[] {
+  const value = block[name];
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function isTexts(value: unknown): value is Readonly<Record<string, string>> {

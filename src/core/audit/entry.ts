@@ -84,8 +84,8 @@ export interface AuditedWrap {
   readonly ttl: number;
   readonly token: string;
   readonly accessor: string;
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number;
+  /** RFC 3339, as the client gets it. */
+  readonly createdAt: string;
   readonly creationPath: string;
   readonly wrappedAccessor?: string;
 }

@@ -83,7 +83,7 @@ const response: AuditedResponse = {
     ttl: 60,
     token: 'hvs.WRAP-CANARY',
     accessor: 'WRAP-ACCESSOR',
-    createdAt: time,
+    createdAt: '2030-01-31T12:00:00.250Z',
     creationPath: 'secret/data/a',
     wrappedAccessor: 'WRAPPED-ACCESSOR',
   },

@@ -146,7 +146,7 @@ export class Formatter {
       ...count('ttl', wrap.ttl),
       ...text('token', this.#secret(wrap.token)),
       ...text('accessor', this.#accessor(wrap.accessor)),
-      ...text('creation_time', moment(wrap.createdAt)),
+      ...text('creation_time', wrap.createdAt),
       ...text('creation_path', wrap.creationPath),
       ...text('wrapped_accessor', this.#accessor(wrap.wrappedAccessor ?? '')),
     ]);
