@@ -189,8 +189,10 @@ async function settled(tries: readonly Try[]): Promise<void> {
 }
 
 async function anyOf(tries: readonly Promise<void>[]): Promise<boolean> {
+  const [only, ...more] = tries;
+  if (only === undefined) return false;
   try {
-    await Promise.any(tries);
+    await (more.length === 0 ? only : Promise.any(tries));
     return true;
   } catch {
     return false;

@@ -18,8 +18,6 @@ interface Fragments {
   readonly request: string;
 }
 
-const encoder = new TextEncoder();
-
 export class Formatter {
   readonly #options: FormatOptions;
   readonly #hasher: Hasher;
@@ -69,7 +67,7 @@ export class Formatter {
   }
 
   #line(members: readonly string[]): Uint8Array {
-    return encoder.encode(`${this.#options.prefix}{${members.join(',')}}\n`);
+    return Buffer.from(`${this.#options.prefix}{${members.join(',')}}\n`);
   }
 
   #fragmentsOf(call: AuditedCall): Fragments {

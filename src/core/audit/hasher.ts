@@ -1,5 +1,5 @@
 /** The keyed hash of one device: what `sys/audit-hash` answers, and what stands in its log for a secret. */
-import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
+import { hmacSha256Hex, type KeyObject } from '../../lib/crypto/hash.ts';
 import type { AuditedAuth } from './entry.ts';
 
 interface TokenHashes {
@@ -9,6 +9,8 @@ interface TokenHashes {
 
 export class Hasher {
   readonly #key: KeyObject;
+  /** Of the empty text: every reply of a KV version has one. */
+  #empty: string | undefined;
   /** By the token's own object, which the token cache lets go: nothing here keeps a token in memory. */
   readonly #tokens = new WeakMap<object, TokenHashes>();
 
@@ -19,7 +21,8 @@ export class Hasher {
 
   /** `hmac-sha256:` and 64 hexadecimal digits. */
   hash(text: string): string {
-    return `hmac-sha256:${hmacSha256(this.#key, text).toString('hex')}`;
+    if (text === '') return (this.#empty ??= this.#hmac(''));
+    return this.#hmac(text);
   }
 
   /** The hashes of a token and its accessor, made once for each `identity`; '' where there is none. */
@@ -31,6 +34,10 @@ export class Hasher {
     const made = { clientToken: this.#optional(clientToken), accessor: this.#optional(accessor) };
     if (kept !== undefined) this.#tokens.set(kept, made);
     return made;
+  }
+
+  #hmac(text: string): string {
+    return `hmac-sha256:${hmacSha256Hex(this.#key, text)}`;
   }
 
   #optional(text: string | undefined): string {

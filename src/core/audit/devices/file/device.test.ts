@@ -139,6 +139,20 @@ test('a rotated file is let go once the device is opened anew, and no entry is l
   assert.ok(statSync(path).size > 0);
 });
 
+test('a torn line of the old file is no matter in the new one, and the other way round', async () => {
+  const path = newPath();
+  writeFileSync(path, '{"cut');
+  await using device = await open(path);
+  renameSync(path, `${path}.1`);
+  await device.reopen();
+  await device.record(line('{"n":1}'));
+  assert.equal(readFileSync(path, 'utf8'), '{"n":1}\n');
+  renameSync(`${path}.1`, path);
+  await device.reopen();
+  await device.record(line('{"n":2}'));
+  assert.equal(readFileSync(path, 'utf8'), '{"cut\n{"n":2}\n');
+});
+
 test('where the new file cannot be opened, the old one goes on', async () => {
   const folder = join(root, 'gone');
   mkdirSync(folder);
