@@ -133,6 +133,11 @@ const mutations: readonly Mutation[] = [
     found: /what wait says is so/u,
   },
   {
+    breaks: 'the hub says that nothing is lacking before the region has it',
+    edits: [['hub-walk.ts', 'stage.at.position.sequence >= markAt.sequence', 'stage.at.position.sequence >= 0']],
+    found: /a mark is true/u,
+  },
+  {
     breaks: 'a region whose stream was refused never comes back',
     edits: [['follower-state.ts', 'retryAt: now + retryDelay(attempt, random)', 'retryAt: Infinity']],
     found: /everything converges/u,

@@ -60,6 +60,7 @@ export class Stream {
   readonly #machine: Machine<HubStream, HubInput, HubOutput>;
   state: HubStream;
   reads: HubOutput[] = [];
+  #markedTip = 0;
 
   constructor(hub: HubNode, connection: Connection) {
     this.hub = hub;
@@ -88,11 +89,19 @@ export class Stream {
   }
 
   feed(event: HubEvent): void {
-    const { clock } = this.hub;
+    const { clock, model } = this.hub;
+    const marking = markOf(this.state) !== undefined;
     const result = this.#machine.step(this.state, { ...event, now: clock.now, wall: clock.wall });
     this.state = result.state;
+    if (event.type === 'tick' && !marking) this.#markedTip = model.position.sequence;
     for (const output of result.outputs) this.#take(output);
     this.#checkBounds();
+  }
+
+  /** A mark says that whoever stands there lacked nothing when the hub decided to send one. */
+  #checkMark(frame: HubFrame): void {
+    if (frame.type !== 'mark') return;
+    must(frame.position.sequence >= this.#markedTip, 'a mark is true', () => `${frame.position.sequence}`);
   }
 
   #checkBounds(): void {
@@ -108,6 +117,7 @@ export class Stream {
       case 'send':
         checkWire(hub.model, this.region.name, output.frame);
         saw(`hub sends ${describe(output.frame)}`);
+        this.#checkMark(output.frame);
         if (!connection.cut) connection.toRegion.push(encodeFrame(output.frame));
         return;
       case 'locate':
@@ -303,12 +313,17 @@ export class RegionNode {
   }
 
   #alarm(alarm: Extract<FollowerOutput, { type: 'alarm' }>): void {
+    const twice = this.duplicated && ['outOfOrder', 'unexpectedFrame', 'refused'].includes(alarm.problem);
     const expected =
-      this.duplicated ||
+      twice ||
       (alarm.problem === 'historyUnproven' && this.unproven) ||
       (alarm.problem === 'refused' && /^(silent|shuttingDown)/u.test(alarm.detail));
     must(expected, 'a true hub raises no alarm', () => `${this.name}: ${alarm.problem} ${alarm.detail}`);
   }
+}
+
+function markOf(state: HubStream) {
+  return state.stage.phase === 'streaming' ? state.stage.markAt : undefined;
 }
 
 function describe(frame: HubFrame): string {
