@@ -14,7 +14,7 @@ import { Hasher } from '../../src/core/audit/hasher.ts';
 import type { Node } from '../../src/core/node.ts';
 import { takeKey } from '../../src/lib/crypto/hash.ts';
 import { ask, runningNode } from '../support/node.ts';
-import { openbao, startOpenBao } from './openbao.ts';
+import { openbao, startOpenBao } from './support/openbao.ts';
 
 /** Fields of OpenBao that a node of ours does not have: plug-in versions, and ids for counting clients. */
 const notOurs = new Set(['client_id', 'mount_running_version', 'mount_running_plugin_version']);

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 
 import { compile, parsePolicy, type Acl } from '../../src/core/policy/index.ts';
-import { openbao, startOpenBao, type OpenBao } from './openbao.ts';
+import { openbao, startOpenBao, type OpenBao } from './support/openbao.ts';
 
 const segment = fc.constantFrom('a', 'b', 'ab', 'abc', '+', '+');
 const rulePath = fc

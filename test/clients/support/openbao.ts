@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const version = '2.7.2';
-const cache = join(import.meta.dirname, '../../.cache/openbao', version);
+const cache = join(import.meta.dirname, '../../../.cache/openbao', version);
 
 /** The path of `bao`; undefined where it is neither in the cache nor to be had. */
 export function openbao(): string | undefined {
