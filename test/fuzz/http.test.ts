@@ -77,10 +77,11 @@ async function play(client: RawClient, parts: readonly Buffer[]): Promise<string
   return text;
 }
 
-test('bytes of any kind, cut anywhere, are answered or the connection ends, and each reply is whole', async () => {
+test('bytes of any kind, cut anywhere, are answered or the connection ends, and each reply is whole', async (t) => {
   const serving = await serveOn({ limits: { maxBody: 1_000, headerTimeout: 500, readTimeout: 500 } }, undefined, {
     upgrade: (_request, socket) => socket.destroy(),
   });
+  t.after(() => serving.close());
   const calm = await RawClient.to(serving);
   const run = fc.asyncProperty(bytes, cuts, async (all, at) => {
     const text = await play(await RawClient.to(serving), pieces(all, at));
@@ -91,11 +92,11 @@ test('bytes of any kind, cut anywhere, are answered or the connection ends, and 
   });
   await fc.assert(run, { numRuns: 20_000, interruptAfterTimeLimit });
   calm.end();
-  await serving.close();
 });
 
-test('how messages are cut into packets changes nothing', async () => {
+test('how messages are cut into packets changes nothing', async (t) => {
   const serving = await serveOn({ limits: { maxBody: 1_000 } });
+  t.after(() => serving.close());
   const ids = /"request_id":"[^"]*"|Date: [^\r]*|request [0-9a-f-]{36}/g;
   const run = fc.asyncProperty(bytes, cuts, async (all, at) => {
     const whole = await play(await RawClient.to(serving), [all]);
@@ -110,7 +111,6 @@ test('how messages are cut into packets changes nothing', async () => {
     assert.deepEqual(served(long).slice(0, served(short).length), served(short));
   });
   await fc.assert(run, { numRuns: 10_000, interruptAfterTimeLimit });
-  await serving.close();
 });
 
 test('the JSON limiter lets through what JSON.parse takes, and only that', () => {
