@@ -4,21 +4,22 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { fail, isLockstepError } from '../errors.ts';
-import type { Handler } from '../framework/request.ts';
+import type { Handler, Request } from '../framework/request.ts';
+import { Gone } from './body.ts';
 import { Exchange, refuseExpectation, type Service } from './exchange.ts';
 import { ForwardedFor } from './forwarded-for.ts';
 import { listenOn } from './listen.ts';
 import { addressOf, limitsOf, type Limits, type ListenerSettings, type Log } from './listener.ts';
 import { hookMethods, methodOf } from './method-hook.ts';
 import { respondRaw, rejectClient } from './raw-reply.ts';
-import { readHead, type Head } from './request.ts';
+import { readRequest } from './request.ts';
 import { TlsFiles } from './tls.ts';
 
 /**
  * Takes a connection over for another protocol, such as the events WebSocket. Must answer or destroy the socket. `parsed`
  * is the same request read by the rules of all requests: canonical path, token, namespace, address.
  */
-export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, parsed: Head) => void;
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, parsed: Request) => void;
 
 export interface EndpointOptions {
   readonly settings: ListenerSettings;
@@ -46,11 +47,11 @@ export class Endpoint {
     this.#service = {
       handler,
       log,
-      tls: tls !== undefined,
       inFlight: 0,
       closing: false,
       reading: {
         limits,
+        tls: tls !== undefined,
         forwardedFor: settings.forwardedFor === undefined ? undefined : new ForwardedFor(settings.forwardedFor),
         unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
         requireRequestHeader: settings.requireRequestHeader ?? false,
@@ -130,7 +131,12 @@ export class Endpoint {
     server.on('upgrade', (request, socket, head) => {
       try {
         if (service.closing) throw fail('shuttingDown');
-        upgrade(request, socket, head, readHead(request, methodOf(request), service.reading));
+        upgrade(
+          request,
+          socket,
+          head,
+          readRequest(request, 'GET', service.reading, () => untilClosed(socket)),
+        );
       } catch (error) {
         const { status, message } = isLockstepError(error) ? error : fail('internal');
         respondRaw(socket, status, message === '' ? undefined : message);
@@ -156,6 +162,16 @@ export class Endpoint {
       });
     });
   }
+}
+
+function untilClosed(socket: Duplex): AbortSignal {
+  const controller = new AbortController();
+  const abort = (): void => {
+    controller.abort(new Gone('the client closed the connection'));
+  };
+  if (socket.destroyed) abort();
+  else socket.once('close', abort);
+  return controller.signal;
 }
 
 function http1Options(limits: Limits): Parameters<typeof createServer>[0] & object {

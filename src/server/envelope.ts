@@ -4,7 +4,8 @@ import type { Outcome } from '../framework/request.ts';
 
 export interface Encoded {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Made anew for each reply: the connection's own are added to it. */
+  readonly headers: Record<string, string>;
   /** Absent: no body, and no `Content-Length` (204). */
   readonly body: string | Uint8Array | undefined;
 }
@@ -15,7 +16,9 @@ const retryAfter = '1';
 
 export function encodeOutcome(outcome: Outcome): Encoded {
   const { reply } = outcome;
-  const headers = { ...reply?.headers, ...outcome.headers };
+  const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
+  if (reply?.headers !== undefined) Object.assign(headers, reply.headers);
+  Object.assign(headers, outcome.headers);
   if (outcome.errors !== undefined) return encodeErrors(outcome.status, outcome.errors, headers);
   if (reply?.raw !== undefined) {
     return withBody(outcome.status, reply.raw.body, reply.raw.contentType, headers);
@@ -29,11 +32,10 @@ export function encodeOutcome(outcome: Outcome): Encoded {
 export function encodeErrors(
   status: number,
   errors: readonly string[],
-  headers: Readonly<Record<string, string>> = {},
+  headers: Record<string, string> = { 'Cache-Control': 'no-store' },
 ): Encoded {
-  const retryable = (status === 429 || status === 503) && headers['Retry-After'] === undefined;
-  const all = retryable ? { ...headers, 'Retry-After': retryAfter } : headers;
-  return withBody(status, `${JSON.stringify({ errors })}\n`, json, all);
+  if (status === 429 || status === 503) headers['Retry-After'] ??= retryAfter;
+  return withBody(status, `${JSON.stringify({ errors })}\n`, json, headers);
 }
 
 /** A 404 that carries data (a deleted version of a KV v2 secret) or warnings is an envelope; any other is an error. */
@@ -45,7 +47,8 @@ function withBody(
   status: number,
   body: string | Uint8Array,
   contentType: string,
-  headers: Readonly<Record<string, string>>,
+  headers: Record<string, string>,
 ): Encoded {
-  return { status, headers: { 'Content-Type': contentType, ...headers }, body };
+  headers['Content-Type'] ??= contentType;
+  return { status, headers, body };
 }

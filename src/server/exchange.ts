@@ -3,10 +3,10 @@ import type { Http2ServerResponse } from 'node:http2';
 import { errors, fail, isLockstepError } from '../errors.ts';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 
-import { Gone, parseBody, readBody, type Body, type Incoming } from './body.ts';
+import { Gone, parseBody, readBody, type Incoming } from './body.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
-import { allowedMethods, readHead, withBody, type Head, type Reading } from './request.ts';
+import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
 
 export type Outgoing = ServerResponse | Http2ServerResponse;
 
@@ -15,7 +15,6 @@ export interface Service {
   readonly handler: Handler;
   readonly log: Log;
   readonly reading: Reading;
-  readonly tls: boolean;
   /** Requests whose handler has not settled. */
   inFlight: number;
   /** No more requests are taken on the connections that are left. */
@@ -23,7 +22,6 @@ export interface Service {
 }
 
 const withBodies: ReadonlySet<string> = new Set(['update', 'patch']);
-const noBody: Body = Object.freeze({ body: undefined });
 /** Bytes of a body that nobody asked for, such as a GET's, which are read over so that the connection can go on. */
 const ignoredBody = 65_536;
 /** Milliseconds for which a refused body is read over, so that the client sees the refusal and not a reset. */
@@ -47,31 +45,34 @@ export class Exchange {
   /** `expectsContinue`: the client holds its body back until it is told to go on (RFC 9110 10.1.1). */
   start(method: string, expectsContinue: boolean): void {
     this.#expectsContinue = expectsContinue;
-    let head: Head;
+    let request: Arrival;
     try {
-      head = readHead(this.#incoming, method, this.#service.reading);
-      this.#checkLoad(head);
+      request = readRequest(this.#incoming, method, this.#service.reading, () => this.#signal());
+      this.#checkLoad(request);
     } catch (error) {
       this.#refuse(error);
       return;
     }
-    if (withBodies.has(head.verb)) void this.#receive(head);
-    else this.#serve(withBody(head, noBody, this.#signal));
+    if (withBodies.has(request.verb)) void this.#receive(request);
+    else this.#serve(request);
   }
 
   /** Health is answered under any load, or an overloaded node would be restarted for it. */
-  #checkLoad(head: Head): void {
+  #checkLoad({ path }: Request): void {
     const { inFlight, reading } = this.#service;
-    if (inFlight >= reading.limits.maxInFlight && head.path !== 'sys/health') throw fail('tooManyRequests');
+    if (inFlight >= reading.limits.maxInFlight && path !== 'sys/health') throw fail('tooManyRequests');
   }
 
-  async #receive(head: Head): Promise<void> {
+  async #receive(request: Arrival): Promise<void> {
     try {
       const { limits } = this.#service.reading;
       const declared = Number(this.#incoming.headers['content-length'] ?? 0);
       if (this.#expectsContinue && declared <= limits.maxBody) this.#outgoing.writeContinue();
       const bytes = await readBody(this.#incoming, limits);
-      this.#serve(withBody(head, parseBody(bytes, head.contentType, limits), this.#signal));
+      const { body, rawBody } = parseBody(bytes, request.contentType, limits);
+      request.body = body;
+      if (rawBody !== undefined) request.rawBody = rawBody;
+      this.#serve(request);
     } catch (error) {
       this.#refuse(error);
     }
@@ -94,7 +95,7 @@ export class Exchange {
     const service = this.#service;
     service.inFlight++;
     const { maxDuration } = service.reading.limits;
-    const timer = maxDuration === 0 ? undefined : setTimeout(this.#timeOut, maxDuration);
+    const timer = maxDuration === 0 ? undefined : setTimeout(() => this.#timeOut(), maxDuration);
     try {
       this.#send(request, await pending);
     } catch (error) {
@@ -105,13 +106,13 @@ export class Exchange {
     }
   }
 
-  readonly #timeOut = (): void => {
+  #timeOut(): void {
     const timeout = fail('timeout');
     this.#end(timeout);
     this.#refuse(timeout);
-  };
+  }
 
-  readonly #signal = (): AbortSignal => {
+  #signal(): AbortSignal {
     if (this.#abort !== undefined) return this.#abort.signal;
     this.#abort = new AbortController();
     if (this.#aborted !== undefined) this.#abort.abort(this.#aborted);
@@ -122,7 +123,7 @@ export class Exchange {
       });
     }
     return this.#abort.signal;
-  };
+  }
 
   #end(reason: Error): void {
     this.#aborted ??= reason;
@@ -152,9 +153,8 @@ export class Exchange {
     const { status, message } = isLockstepError(error)
       ? error
       : { status: errors.internal.status, message: errors.internal.text };
-    const headers: Record<string, string> = {};
-    if (status === 405) headers['Allow'] = allowedMethods;
-    const encoded = encodeErrors(status, message === '' ? [] : [message], headers);
+    const encoded = encodeErrors(status, message === '' ? [] : [message]);
+    if (status === 405) encoded.headers['Allow'] = allowedMethods;
     if (status === 413) this.#writeAndDrain(encoded);
     else this.#write(encoded);
   }
@@ -197,8 +197,8 @@ export class Exchange {
   }
 
   #headers({ headers, body }: Encoded): OutgoingHttpHeaders {
-    const all: OutgoingHttpHeaders = { 'Cache-Control': 'no-store', ...headers };
-    if (this.#service.tls) all['Strict-Transport-Security'] = 'max-age=31536000; includeSubDomains';
+    const all: OutgoingHttpHeaders = headers;
+    if (this.#service.reading.tls) all['Strict-Transport-Security'] = 'max-age=31536000; includeSubDomains';
     if (body !== undefined) all['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     return all;
   }

@@ -191,10 +191,14 @@ function isToken(byte: number | undefined): boolean {
   return byte !== undefined && /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte));
 }
 
+const lists = new WeakMap<object, symbol>();
+
 /** Node's list of connections, which enforces the time-outs: without it the rest of this connection would have none. */
 function connectionsOf(server: Hookable): unknown {
-  const symbol = Object.getOwnPropertySymbols(server).find(
-    ({ description }) => description === 'http.server.connections',
-  );
-  return symbol === undefined ? undefined : Reflect.get(server, symbol);
+  const symbol =
+    lists.get(server) ??
+    Object.getOwnPropertySymbols(server).find(({ description }) => description === 'http.server.connections');
+  if (symbol === undefined) return undefined;
+  lists.set(server, symbol);
+  return Reflect.get(server, symbol);
 }

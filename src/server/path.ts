@@ -45,10 +45,12 @@ export function checkSegments(path: string, name: string): void {
   });
 }
 
+const noQuery: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
+
 /** The last value of each name; `+` is a blank. Names and values that are not valid UTF-8 are refused with 400. */
 export function parseQuery(raw: string): Readonly<Record<string, string>> {
+  if (raw === '') return noQuery;
   const query = Object.create(null) as Record<string, string>;
-  if (raw === '') return query;
   for (const pair of raw.split('&')) {
     if (pair === '') continue;
     const at = pair.indexOf('=');

@@ -2,11 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { TLSSocket } from 'node:tls';
 import { fail } from '../errors.ts';
+import type { JsonObject } from '../framework/field.ts';
 import type { Verb } from '../framework/path.ts';
 import type { Request } from '../framework/request.ts';
 import { uuid } from '../lib/crypto/random.ts';
 import { durationSeconds } from '../lib/duration.ts';
-import type { Body, Incoming } from './body.ts';
+import type { Incoming } from './body.ts';
 import type { ForwardedFor } from './forwarded-for.ts';
 import type { Limits } from './listener.ts';
 import { canonicalPath, checkSegments, parseQuery } from './path.ts';
@@ -14,6 +15,7 @@ import { canonicalPath, checkSegments, parseQuery } from './path.ts';
 /** What of a listener bears on how its requests are read. */
 export interface Reading {
   readonly limits: Limits;
+  readonly tls: boolean;
   readonly forwardedFor: ForwardedFor | undefined;
   readonly unauthenticatedMetrics: boolean;
   readonly requireRequestHeader: boolean;
@@ -21,8 +23,12 @@ export interface Reading {
   readonly unixPath: string | undefined;
 }
 
-/** Everything of a request but its body, checked. */
-export type Head = Omit<Request, 'body' | 'rawBody' | 'signal'>;
+/** A checked request, whose body is put in once it has been read. */
+export interface Arrival extends Request {
+  body: JsonObject | undefined;
+  rawBody?: Uint8Array;
+  peer?: NonNullable<Request['peer']>;
+}
 
 const verbs: Readonly<Record<string, Verb>> = {
   GET: 'read',
@@ -40,14 +46,17 @@ export const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, LIST, SCAN';
 const headPaths = new Set(['sys/health']);
 const mergePatch = 'application/merge-patch+json';
 
-/** Throws the catalogue's errors; nothing that was sent is repeated in them but method and content type. */
-export function readHead(incoming: Incoming, method: string, reading: Reading): Head {
+/**
+ * Everything of a request but its body. Throws the catalogue's errors; nothing that was sent is repeated in them but the
+ * names of things. `signal` costs something, so it is made when somebody asks for it.
+ */
+export function readRequest(incoming: Incoming, method: string, reading: Reading, signal: () => AbortSignal): Arrival {
   const headers = plainHeaders(incoming);
   checkHeaders(incoming, headers, reading);
   const { path, query } = splitTarget(incoming.url ?? '');
   const contentType = mediaType(headers['content-type']);
-  const peer = reading.unixPath === undefined ? peerOf(incoming) : undefined;
-  return {
+  // Written out, not spread: this runs for every request.
+  const request: Arrival = {
     id: uuid(),
     verb: verbOf(method, path, query),
     help: isTrue(query['help'], 'help'),
@@ -55,28 +64,22 @@ export function readHead(incoming: Incoming, method: string, reading: Reading): 
     path,
     namespace: namespaceOf(single(headers, 'x-vault-namespace')),
     token: tokenOf(headers, reading.limits.maxTokenBytes),
+    body: undefined,
     contentType: method === 'PATCH' ? requireMergePatch(contentType) : contentType,
     query,
     headers,
     address: addressOf(incoming, headers, reading),
     port: incoming.socket.remotePort ?? 0,
-    ...(peer === undefined ? {} : { peer }),
-    wrapTtl: durationSeconds(single(headers, 'x-vault-wrap-ttl') ?? 0, 'X-Vault-Wrap-TTL'),
+    wrapTtl: wrapTtlOf(single(headers, 'x-vault-wrap-ttl')),
     index: single(headers, 'x-vault-index'),
     listener: reading,
-  };
-}
-
-/** The request as the core sees it. `signal` costs something, so it is made when somebody asks for it. */
-export function withBody(head: Head, { body, rawBody }: Body, signal: () => AbortSignal): Request {
-  return {
-    ...head,
-    body,
-    ...(rawBody === undefined ? {} : { rawBody }),
     get signal(): AbortSignal {
       return signal();
     },
   };
+  const peer = reading.tls ? peerOf(incoming) : undefined;
+  if (peer !== undefined) request.peer = peer;
+  return request;
 }
 
 /** HTTP/2's pseudo headers are no headers. */
@@ -149,7 +152,8 @@ function single(headers: IncomingHttpHeaders, name: string): string | undefined 
 /** Vault takes the token from either header. Two different ones are refused: readers would differ on who asks. */
 function tokenOf(headers: IncomingHttpHeaders, longest: number): string | undefined {
   const token = single(headers, 'x-vault-token');
-  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  const { authorization } = headers;
+  const bearer = authorization === undefined ? undefined : /^bearer +(\S+) *$/i.exec(authorization)?.[1];
   if (token?.includes(',') === true) throw fail('badRequest', 'X-Vault-Token is given more than once');
   if (token !== undefined && bearer !== undefined && token !== bearer) {
     throw fail('badRequest', 'X-Vault-Token and Authorization name different tokens: send one of them');
@@ -168,8 +172,13 @@ function namespaceOf(header: string | undefined): string {
   return path;
 }
 
+function wrapTtlOf(header: string | undefined): number {
+  return header === undefined ? 0 : durationSeconds(header, 'X-Vault-Wrap-TTL');
+}
+
 function mediaType(header: string | undefined): string {
-  return (header ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (header === undefined) return '';
+  return header.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 function requireMergePatch(contentType: string): string {
