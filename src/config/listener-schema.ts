@@ -53,7 +53,7 @@ const limitKeys = {
   max_request_size: key.limit('Bytes of a request body; 0 is the default, a negative number is no limit.', 32 * MIB),
   max_request_duration: key.duration('How long a request may take; by default `default_max_request_duration`.'),
   max_request_json_memory: key.limit('Bytes of memory that a JSON body may need.', 32 * MIB + 512 * 1024),
-  max_request_json_strings: key.limit('Keys and strings in a JSON body.', 1000),
+  max_request_json_strings: key.limit('Keys and strings in a JSON body.', 100_000),
   max_json_depth: key.limit('Depth of a JSON body.', 300),
   max_json_string_value_length: key.limit('Bytes of one string in a JSON body.', MIB),
   max_json_object_entry_count: key.limit('Keys of one object in a JSON body.', 10_000),
@@ -70,7 +70,8 @@ const accessKeys = {
     unauthenticated_metrics_access: key.boolean('Serve metrics without a token.', { default: false }),
   }),
   chroot_namespace: refused('a listener cannot be limited to a namespace yet, and serving all of them would be unsafe'),
-  ...refusedAll('metrics and API cannot be parted by listener yet', ['disallow_metrics', 'metrics_only']),
+  disallow_metrics: key.boolean('Do not serve metrics here.', { default: false }),
+  metrics_only: key.boolean('Serve nothing but metrics here.', { default: false }),
   ...refusedAll('what is told without a token cannot be redacted yet', [
     'redact_addresses',
     'redact_cluster_name',

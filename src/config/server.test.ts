@@ -173,7 +173,7 @@ test('refuses what is not there, contradicts itself or would be unsafe', () => {
     ['listener "tcp" { tls_min_version = "tls13" tls_max_version = "tls12" }', /is above/],
     ['listener "tcp" { tls_max_version = "tls11" }', /`tls_max_version` must be "tls12" or "tls13"/],
     ['listener "tcp" { tls_disable_client_certs = 1 tls_require_and_verify_client_cert = 1 }', /exclude each other/],
-    ['listener "tcp" { tls_disable = 1 metrics_only = true }', /`metrics_only` is not offered/],
+    ['listener "tcp" { tls_disable = 1 redact_version = true }', /`redact_version` is not offered/],
     ['listener "unix" { address = "/s" redact_version = true }', /`redact_version` is not offered/],
     ['listener "tcp" { proxy_protocol_behavior = "use_always" }', /`proxy_protocol_behavior` is not offered/],
     ['listener "tcp" { chroot_namespace = "a" }', /`chroot_namespace` is not offered/],

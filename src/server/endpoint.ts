@@ -54,6 +54,7 @@ export class Endpoint {
         tls: tls !== undefined,
         forwardedFor: settings.forwardedFor === undefined ? undefined : new ForwardedFor(settings.forwardedFor),
         unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
+        metrics: settings.metrics ?? 'too',
         requireRequestHeader: settings.requireRequestHeader ?? false,
         unixPath: settings.kind === 'unix' ? settings.path : undefined,
       },

@@ -13,6 +13,9 @@ function limits(listener: Listener): Partial<Limits> {
     maxJsonString: listener.max_json_string_value_length,
     maxJsonKeys: listener.max_json_object_entry_count,
     maxJsonElements: listener.max_json_array_element_count,
+    maxJsonStrings: listener.max_request_json_strings,
+    maxJsonMemory: listener.max_request_json_memory,
+    maxTokenBytes: listener.max_token_header_size,
     headerTimeout: seconds(listener.http_read_header_timeout),
     readTimeout: seconds(listener.http_read_timeout),
     idleTimeout: seconds(listener.http_idle_timeout),
@@ -41,10 +44,16 @@ function tls(listener: Tcp): TlsSettings | undefined {
   };
 }
 
+function metrics(listener: Listener): NonNullable<ListenerSettings['metrics']> {
+  if (listener.metrics_only) return 'only';
+  return listener.disallow_metrics ? 'never' : 'too';
+}
+
 export function listenerSettings(listener: Listener): ListenerSettings {
   const common = {
     limits: limits(listener),
     unauthenticatedMetrics: listener.telemetry.unauthenticated_metrics_access,
+    metrics: metrics(listener),
   };
   if (listener.type === 'unix') {
     const { address: path, socket_mode: mode, socket_user: user, socket_group: group } = listener;

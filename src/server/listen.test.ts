@@ -49,6 +49,19 @@ test('several listeners serve one handler, each with its own settings', async ()
   await serving.close();
 });
 
+test('a listener serves metrics beside all else, alone, or never', async () => {
+  const tcp = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+  const kinds = ['too', 'only', 'never'] as const;
+  const listeners = kinds.map((metrics) => ({ ...tcp, metrics }));
+  const serving = await serve({ handler: echo, listeners, log: quiet });
+  const expected = { '/v1/sys/metrics': [200, 200, 404], '/metrics': [200, 200, 404], '/v1/a': [200, 404, 200] };
+  for (const [path, statuses] of Object.entries(expected)) {
+    const got = await Promise.all(serving.addresses.map(async (address) => (await fetch(address + path)).status));
+    assert.deepEqual(got, statuses, path);
+  }
+  await serving.close();
+});
+
 describe('a Unix socket', () => {
   let directory: string;
   let path: string;

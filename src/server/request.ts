@@ -18,6 +18,7 @@ export interface Reading {
   readonly tls: boolean;
   readonly forwardedFor: ForwardedFor | undefined;
   readonly unauthenticatedMetrics: boolean;
+  readonly metrics: 'too' | 'only' | 'never';
   readonly requireRequestHeader: boolean;
   /** The socket's path, which stands for the address of those who connect to it. */
   readonly unixPath: string | undefined;
@@ -44,6 +45,7 @@ const verbs: Readonly<Record<string, Verb>> = {
 export const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, LIST, SCAN';
 /** Load balancers ask with HEAD; everywhere else Vault answers 405. */
 const headPaths = new Set(['sys/health']);
+const metricsPath = 'sys/metrics';
 const mergePatch = 'application/merge-patch+json';
 
 /**
@@ -54,6 +56,7 @@ export function readRequest(incoming: Incoming, method: string, reading: Reading
   const headers = plainHeaders(incoming);
   checkHeaders(incoming, headers, reading);
   const { path, query } = splitTarget(incoming.url ?? '');
+  if (reading.metrics !== 'too' && (path === metricsPath) !== (reading.metrics === 'only')) throw fail('notFound');
   const contentType = mediaType(headers['content-type']);
   // Written out, not spread: this runs for every request.
   const request: Arrival = {
@@ -123,7 +126,7 @@ function splitTarget(target: string): { path: string; query: Readonly<Record<str
   const query = parseQuery(at < 0 ? '' : origin.slice(at + 1));
   if (raw.startsWith('/v1/')) return { path: canonicalPath(raw.slice(4)), query };
   // Where Prometheus looks unless told otherwise.
-  if (raw === '/metrics') return { path: 'sys/metrics', query: { ...query, format: 'prometheus' } };
+  if (raw === '/metrics') return { path: metricsPath, query: { ...query, format: 'prometheus' } };
   throw fail('notFound');
 }
 
