@@ -148,7 +148,7 @@ describe('bodies', () => {
     ['blank', ' \r\n', 200],
     ['a list', '[1]', 400],
     ['a string', '"x"', 400],
-    ['null', 'null', 400],
+    ['null, as the Go client sends an empty one', 'null', 200],
     ['cut off', '{"a":', 400],
     ['something behind it', '{"a":1} x', 400],
     ['deep', `{"a":${'['.repeat(5_000)}`, 400],
