@@ -38,6 +38,8 @@ export class Endpoint {
   readonly #tls: TlsFiles | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  #droppedAt = Number.NEGATIVE_INFINITY;
+  #unhooked = false;
 
   private constructor(options: EndpointOptions, tls: TlsFiles | undefined) {
     const { settings, handler, log } = options;
@@ -145,15 +147,32 @@ export class Endpoint {
     });
   }
 
+  #hook(socket: Socket): void {
+    if (this.#unhooked || hookMethods(this.#server, socket)) return;
+    this.#unhooked = true;
+    this.#service.log.error(
+      'this Node has another HTTP parser: LIST and SCAN over HTTP/1.1 are refused, use ?list=true',
+    );
+  }
+
   #track(limits: Limits): void {
     const server = this.#server;
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
-      if (this.#tls === undefined) hookMethods(server, socket);
+      if (this.#tls === undefined) this.#hook(socket);
     });
     server.on('secureConnection', (socket: TLSSocket) => {
-      hookMethods(server, socket);
+      if (socket.alpnProtocol !== 'h2') this.#hook(socket);
+    });
+    server.on('drop', () => {
+      const now = Date.now();
+      if (now - this.#droppedAt < dropNotice) return;
+      this.#droppedAt = now;
+      this.#service.log.warn('connections are refused: the listener has as many as it may', {
+        address: this.address,
+        limit: limits.maxConnections,
+      });
     });
     (server as Http2SecureServer).on('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session);
@@ -164,6 +183,9 @@ export class Endpoint {
     });
   }
 }
+
+/** Milliseconds between two complaints about refused connections. */
+const dropNotice = 60_000;
 
 function untilClosed(socket: Duplex): AbortSignal {
   const controller = new AbortController();

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 import { CertificateDirectory, issue } from './certificates.testing.ts';
 import { limitsOf, type TlsSettings } from './listener.ts';
-import { outcomeOf, portOf, RawClient, serveOn } from './server.testing.ts';
+import { outcomeOf, portOf, quiet, RawClient, serveOn } from './server.testing.ts';
 
 const get = (path: string, ...fields: readonly string[]): string =>
   [`GET /v1/${path} HTTP/1.1`, 'Host: x', ...fields, '', ''].join('\r\n');
@@ -150,11 +150,15 @@ describe('a request', () => {
 });
 
 test('connections beyond the limit are dropped, and room is made by those that end', async () => {
-  const serving = await serveOn({ limits: { maxConnections: 2 } });
+  const warnings: string[] = [];
+  const log = { ...quiet, warn: (message: string) => warnings.push(message) };
+  const serving = await serveOn({ limits: { maxConnections: 2 } }, undefined, { log });
   const first = await RawClient.to(serving);
   const second = await RawClient.to(serving);
   const third = await RawClient.to(serving);
   await third.closed();
+  await (await RawClient.to(serving)).closed();
+  assert.deepEqual(warnings, ['connections are refused: the listener has as many as it may']);
   await first.send(get('a'));
   assert.equal((await first.reply())?.status, 200);
   first.end();

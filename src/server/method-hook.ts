@@ -52,14 +52,14 @@ export function methodOf(request: { readonly method?: string | undefined }): str
   return method === 'LINK' ? (spoken.get(request) ?? method) : method;
 }
 
-/** To be called once Node has put its parser on the socket. Without a parser of the known shape nothing is changed. */
-export function hookMethods(server: object, socket: Socket): void {
+/** To be called once Node has put its parser on the socket. False: it is not of the known shape, nothing was changed. */
+export function hookMethods(server: object, socket: Socket): boolean {
   const { parser } = socket as Socket & { readonly parser?: Parser | null };
-  if (parser === undefined || parser === null) return;
+  if (parser === undefined || parser === null) return false;
   const kinds = parser.constructor;
   const original = parser[kinds.kOnExecute] as ((result: number | ParseError) => void) | null | undefined;
   const { onIncoming } = parser;
-  if (typeof original !== 'function' || typeof onIncoming !== 'function') return;
+  if (typeof original !== 'function' || typeof onIncoming !== 'function') return false;
   const state = new HookState(server, socket, parser);
   parser[kinds.kOnMessageBegin] = () => {
     state.inHead = true;
@@ -74,6 +74,7 @@ export function hookMethods(server: object, socket: Socket): void {
     if (final !== result && typeof final === 'number' && parser.incoming?.upgrade === true) socket.destroy();
     else original(final);
   };
+  return true;
 }
 
 /** One connection's parser, and what of its bytes may still matter. */
