@@ -135,11 +135,12 @@ function __lockstep_at
         string match -q -- '-*' $word; and break
         set -a said $word
     end
-    test (count $said) -ge (count $argv); or return 1
-    if test (count $argv) -gt 0
-        test "$said[1..(count $argv)]" = "$argv"; or return 1
+    set -l deep (count $argv)
+    test (count $said) -ge $deep; or return 1
+    if test $deep -gt 0
+        test "$said[1..$deep]" = "$argv"; or return 1
     end
-    test (count $said) -eq (count $argv); or not contains -- "$argv" $__lockstep_groups
+    test (count $said) -eq $deep; or not contains -- "$argv" $__lockstep_groups
 end
 set -g __lockstep_groups ${tree
     .filter(({ children }) => children.length > 0)

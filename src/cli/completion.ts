@@ -16,17 +16,10 @@ function completionFor(shell: Shell): Command {
     local: true,
     examples: [{ note: 'Install it:', line: install[shell] }],
     run: async (context) => {
-      context.out.print((await completionScript(shell)).trimEnd());
+      const scripts = await import('./completion-scripts.ts');
+      context.out.print(scripts[shell](await context.commands()).trimEnd());
     },
   });
-}
-
-export async function completionScript(shell: Shell): Promise<string> {
-  const [{ commandTree }, scripts] = await Promise.all([
-    import('./command-tree.ts'),
-    import('./completion-scripts.ts'),
-  ]);
-  return scripts[shell](await commandTree());
 }
 
 export const completion = group({

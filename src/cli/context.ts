@@ -1,5 +1,6 @@
 import type { ClientSettings } from '../client/settings.ts';
 import { Client, type Intercepted } from '../client/client.ts';
+import type { Branch } from './command-tree.ts';
 import type { ClientConfig } from '../config/client.ts';
 import { Described } from './described.ts';
 import { CommandError } from './errors.ts';
@@ -14,6 +15,8 @@ export interface ContextOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly wrapTtl: string | undefined;
   readonly interactive: boolean;
+  /** The table of commands, for what is made from it. */
+  readonly commands: () => Promise<readonly Branch[]>;
   /** Puts the request into words where it was asked for instead of made. */
   readonly describe: ((request: Intercepted) => string) | undefined;
 }
@@ -56,6 +59,10 @@ export class Context {
       throw new CommandError('"-" can be given once only: standard input is read to its end');
     this.#stdin = readAll(this.terminal.stdin);
     return this.#stdin;
+  }
+
+  commands(): Promise<readonly Branch[]> {
+    return this.#options.commands();
   }
 
   get interactive(): boolean {

@@ -35,6 +35,7 @@ export function makeContext(command: Command, { values }: Parsed, terminal: Term
     output,
     headers: headers ?? {},
     wrapTtl: optional(values['wrap-ttl']),
+    commands: async () => (await import('./command-tree.ts')).commandTree(),
     interactive: values['non-interactive'] !== true,
     describe: describe ?? (values['output-policy'] === true ? asPolicy : undefined),
   });

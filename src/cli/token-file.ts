@@ -33,10 +33,6 @@ export function writeToken(path: string, token: string): void {
   }
 }
 
-export function removeToken(path: string): void {
-  rmSync(path, { force: true });
-}
-
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }

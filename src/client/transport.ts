@@ -51,9 +51,8 @@ export class Transport {
 
   /** Rejects with `ConnectionError`, or with the signal's reason. */
   async send(request: WireRequest, signal: AbortSignal): Promise<WireReply> {
-    this.#connection ??= this.#open(false);
     try {
-      return await this.#exchange(await this.#connection, request, signal);
+      return await this.#exchange(await this.#connected(), request, signal);
     } catch (error) {
       const tls = this.#settings.tls ?? {};
       const named = (tls.caCert ?? tls.caPath ?? tls.caCertText) !== undefined;
@@ -64,10 +63,26 @@ export class Transport {
     return this.#exchange(await this.#connection, request, signal);
   }
 
-  /** Cuts all connections. */
+  async #connected(): Promise<Connection> {
+    const connection = (this.#connection ??= this.#open(false));
+    try {
+      return await connection;
+    } catch (error) {
+      // A certificate file that is missing now may be there next time.
+      if (this.#connection === connection) this.#connection = undefined;
+      throw error;
+    }
+  }
+
+  /** Cuts all connections. The next request opens new ones and reads the certificate files again. */
   close(): void {
-    void this.#connection?.then(({ agent }) => agent.destroy());
+    const connection = this.#connection;
     this.#connection = undefined;
+    // One that could not be opened has told its caller.
+    connection?.then(
+      ({ agent }) => agent.destroy(),
+      () => undefined,
+    );
   }
 
   async #open(systemCa: boolean): Promise<Connection> {
