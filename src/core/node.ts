@@ -14,8 +14,7 @@ import type { Logger } from '../lib/log.ts';
 import type { KeyStatus } from '../seal/barrier.ts';
 import type { InitOptions, Shares } from '../seal/initialise.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
-import type { Store } from '../storage/store.ts';
-import type { AuditTrail } from './audit/trail.ts';
+import type { OpenAudit } from './audit/auditing.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import type { PluginRegistry } from './registry-contract.ts';
@@ -37,7 +36,7 @@ export interface NodeOptions {
   readonly settings: CoreSettings;
   readonly log: Logger;
   readonly now: () => number;
-  readonly audit: (store: Store) => AuditTrail | Promise<AuditTrail>;
+  readonly audit: OpenAudit;
   /** Opens this node's side of the cluster: a region's link, a hub's listener. */
   readonly cluster?: OpenCluster;
 }
@@ -55,6 +54,7 @@ export class Node implements Handler, AsyncDisposable {
   readonly #whileSealed: Router<Node>;
   #services: Unsealed | undefined;
   #cluster: Cluster | undefined;
+  #opening: Promise<void> | undefined;
 
   constructor(options: NodeOptions) {
     const { registry } = options;
@@ -95,7 +95,7 @@ export class Node implements Handler, AsyncDisposable {
   async initialize(options: InitOptions): Promise<NewKeys> {
     const { lifecycle, now } = this.#options;
     const made = await lifecycle.init(options, (tx) => seed(tx, now()));
-    if (!lifecycle.barrier.sealed) await this.#open();
+    if (!lifecycle.barrier.sealed) await this.#openLater();
     return {
       unsealShares: made.unsealShares.expose(),
       recoveryShares: made.recoveryShares.expose(),
@@ -181,15 +181,49 @@ export class Node implements Handler, AsyncDisposable {
     return this.#cluster?.link;
   }
 
-  async #open(): Promise<void> {
+  /** Right after init: the keys that were made are shown whatever happens, since nothing brings them back. */
+  async #openLater(): Promise<void> {
+    try {
+      await this.#open();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      this.#options.log.error('initialised, but sealed again', { reason });
+    }
+  }
+
+  /** On SIGHUP: lets rotated audit files go. */
+  async reload(): Promise<void> {
+    await this.#services?.auditDevices.reopen();
+  }
+
+  /** Seals again what cannot be served. */
+  #open(): Promise<void> {
+    this.#opening ??= this.#openOnce()
+      .catch(async (error: unknown) => {
+        await this.#close();
+        this.#options.lifecycle.seal();
+        throw error;
+      })
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    return this.#opening;
+  }
+
+  async #openOnce(): Promise<void> {
     const { registry } = this;
     const { settings, log, now, audit, lifecycle, cluster } = this.#options;
     const { store } = lifecycle;
     const opened = await openServices({ ...{ store, registry, settings, log, now, audit }, link: () => this.link });
-    this.#cluster = await cluster?.(() => opened);
-    await opened.revocation.resume();
-    if (settings.region === undefined) await opened.mountChanges.resumeRemovals(ROOT_NAMESPACE);
-    this.#services = opened;
+    try {
+      this.#cluster = await cluster?.(() => opened);
+      await opened.revocation.resume();
+      if (settings.region === undefined) await opened.mountChanges.resumeRemovals(ROOT_NAMESPACE);
+      this.#services = opened;
+    } catch (error) {
+      await opened[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   async #close(): Promise<void> {

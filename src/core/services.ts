@@ -3,6 +3,7 @@ import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { Outcome } from '../framework/request.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
+import type { AuditTable } from './audit/audit-table.ts';
 import type { AuditTrail } from './audit/trail.ts';
 import type { Freshness } from './freshness.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
@@ -25,6 +26,7 @@ export interface Services {
   readonly policies: PolicyStore;
   readonly freshness: Freshness;
   readonly audit: AuditTrail;
+  readonly auditDevices: AuditTable;
   readonly log: Logger;
   readonly now: () => number;
   /** Seconds, after the system's defaults. */

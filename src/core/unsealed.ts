@@ -3,7 +3,7 @@ import { fail } from '../errors.ts';
 import type { Outcome } from '../framework/request.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
-import type { AuditTrail } from './audit/trail.ts';
+import type { OpenAudit } from './audit/auditing.ts';
 import type { HubLink } from './cluster.ts';
 import { Freshness } from './freshness.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
@@ -25,7 +25,7 @@ export interface UnsealOptions {
   readonly settings: CoreSettings;
   readonly log: Logger;
   readonly now: () => number;
-  readonly audit: (store: Store) => AuditTrail | Promise<AuditTrail>;
+  readonly audit: OpenAudit;
   /** At a region: its link to the hub, once it is open. */
   readonly link: () => HubLink | undefined;
 }
@@ -46,8 +46,11 @@ function forwardBy(link: HubLink | undefined, access: Access): Promise<Outcome> 
   return link.forward(access);
 }
 
+/** Throws `auditFailed` when there are audit devices and none can record. */
 export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   const { store, registry, settings, log, now, link } = options;
+  // First, since it can fail: nothing else is to be taken back then.
+  const auditing = await options.audit(store, (id) => tokens.find(id));
   const ttl = ttlOf(settings);
   const mountChanges = new MountChanges(store);
   const subkey = nodeKeys(store);
@@ -69,14 +72,15 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     waitMs: settings.indexWaitMs,
     waitersPerToken: 64,
   });
-  const audit = await options.audit(store);
   return {
-    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, audit, log, now, ttl, subkey },
+    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, log, now, ttl, subkey },
+    audit: auditing.trail,
+    auditDevices: auditing.devices,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     standing: () => link()?.standing() ?? {},
-    [Symbol.asyncDispose]: () => {
+    [Symbol.asyncDispose]: async () => {
       for (const part of [freshness, mounts, policies, tokens]) part[Symbol.dispose]();
-      return Promise.resolve();
+      await auditing[Symbol.asyncDispose]();
     },
   };
 }

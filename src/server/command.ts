@@ -1,6 +1,7 @@
 /** `lockstep server`: reads the configuration, serves until it is told to end. */
 import { parseArgs } from 'node:util';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
+import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { compose } from './compose.ts';
@@ -85,10 +86,12 @@ function keepTime(tick: () => Promise<void>, log: Logger): Disposable {
   };
 }
 
-function ending(serving: Serving, log: Logger): Promise<void> {
+function ending(node: Node, serving: Serving, log: Logger): Promise<void> {
   return new Promise((resolve) => {
     process.on('SIGHUP', () => {
-      void serving.reload();
+      void Promise.all([serving.reload(), node.reload()]).then(() => {
+        log.info('read certificates and opened files anew', { signal: 'SIGHUP' });
+      });
     });
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {
@@ -111,7 +114,7 @@ async function start(config: ServerConfig, log: Logger): Promise<void> {
     process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), address));
   }
   using _time = keepTime(() => node.tick(), log);
-  await ending(serving, log);
+  await ending(node, serving, log);
   await serving.close();
 }
 

@@ -1,5 +1,6 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
 import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
+import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
 import { Node } from '../core/node.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
@@ -57,6 +58,29 @@ function settingsOf(config: ServerConfig): CoreSettings {
   };
 }
 
+/** Devices made through the API write only where the configuration allows it (design rule 35); `-dev` allows it all. */
+function auditSettings(config: ServerConfig): AuditSettings {
+  const prefixing = config.allow_audit_log_prefixing;
+  const anywhere = config.unsafe_allow_api_audit_creation || config.dev !== undefined;
+  return {
+    declared: config.audit,
+    allowed: { paths: anywhere ? 'any' : config.allow_audit_paths, prefixing },
+    prefixing,
+  };
+}
+
+function auditOf(config: ServerConfig, log: Logger): OpenAudit {
+  return (store, find) =>
+    openAuditing(store, {
+      find,
+      settings: auditSettings(config),
+      now: Date.now,
+      stdout: process.stdout,
+      report: () => undefined,
+      warn: log.named('audit').warn,
+    });
+}
+
 /** Opened with the node: only then are there keys to prove it by. */
 function clusterOf(config: ServerConfig, log: Logger): OpenCluster | undefined {
   const { region, hub } = config;
@@ -91,7 +115,7 @@ export async function compose(config: ServerConfig, log: Logger): Promise<Compos
     settings: settingsOf(config),
     now: Date.now,
     ...(cluster === undefined ? {} : { cluster }),
-    audit: () => ({ request: () => undefined, response: () => undefined }),
+    audit: auditOf(config, log),
   });
   return {
     ...{ node, store },

@@ -2,6 +2,7 @@
 import type { Node } from '../core/node.ts';
 import type { Path } from '../framework/path.ts';
 import { plugin, type AnyPlugin } from '../framework/plugin.ts';
+import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { healthPaths } from './path-health.ts';
 import { internalPaths } from './path-internal.ts';
@@ -15,6 +16,7 @@ import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 
 export const systemPaths: readonly Path<Node>[] = [
+  ...auditPaths,
   ...capabilityPaths,
   ...healthPaths,
   ...internalPaths,

@@ -1,5 +1,6 @@
 /** A node in this process, over the memory store, for tests of what lies above the storage. */
 import { randomUUID } from 'node:crypto';
+import { openAuditing, type AuditSettings, type OpenAudit } from '../../src/core/audit/auditing.ts';
 import type { AuditTrail } from '../../src/core/audit/trail.ts';
 import type { Cluster } from '../../src/core/cluster.ts';
 import { Node } from '../../src/core/node.ts';
@@ -16,19 +17,33 @@ import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { system, systemPaths } from '../../src/sys/system.ts';
 
-const SILENT_TRAIL: AuditTrail = { request: () => undefined, response: () => undefined };
+/** No devices; those that are made through the API may lie anywhere. */
+const AUDIT: AuditSettings = { declared: [], allowed: { paths: 'any', prefixing: true }, prefixing: true };
 
 export interface TestNodeOptions {
   readonly settings?: Partial<CoreSettings>;
   readonly store?: Store;
   readonly now?: () => number;
-  readonly audit?: AuditTrail;
+  readonly audit?: Partial<AuditSettings>;
+  /** Instead of the devices. */
+  readonly trail?: AuditTrail;
   readonly cluster?: (services: () => Services) => Promise<Cluster>;
   readonly log?: Logger;
 }
 
+function auditOf({ audit = {}, trail, now = Date.now }: TestNodeOptions): OpenAudit {
+  return async (store, find) => {
+    const auditing = await openAuditing(store, {
+      ...{ now, settings: { ...AUDIT, ...audit }, stdout: process.stdout, find },
+      report: () => undefined,
+      warn: () => undefined,
+    });
+    return trail === undefined ? auditing : { ...auditing, trail };
+  };
+}
+
 export function testNode(options: TestNodeOptions = {}): Node {
-  const { settings = {}, store = openMemoryStore(), now = Date.now, audit = SILENT_TRAIL, log = silent } = options;
+  const { settings = {}, store = openMemoryStore(), now = Date.now, log = silent } = options;
   const lifecycle = new SealLifecycle({
     raw: store,
     seal: shamirSeal(),
@@ -45,7 +60,7 @@ export function testNode(options: TestNodeOptions = {}): Node {
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
     log,
     now,
-    audit: () => audit,
+    audit: auditOf(options),
   });
 }
 

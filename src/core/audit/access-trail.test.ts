@@ -40,7 +40,7 @@ async function audited(file: string, options: Readonly<Record<string, string>> =
   await broker.enable({ path: 'file/', device, format: parsed.format, hasher });
   const running: { node?: Node } = {};
   const trail = brokerTrail(broker, undefined, (id) => running.node?.services.tokens.find(id));
-  const made = await runningNode({ audit: trail });
+  const made = await runningNode({ trail });
   running.node = made.node;
   return { broker, hasher, ...made };
 }

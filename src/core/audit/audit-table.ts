@@ -1,0 +1,218 @@
+/**
+ * The audit devices of this node: those that its configuration declares, and those made through the API, which are kept
+ * with the node's own records. Each has a key of its own, behind the barrier.
+ */
+import type { Writable } from 'node:stream';
+import { fail } from '../../errors.ts';
+import { takeKey } from '../../lib/crypto/hash.ts';
+import { randomBytes } from '../../lib/crypto/random.ts';
+import { decodeRecord, encodeRecord } from '../../lib/record.ts';
+import type { Store, Transaction } from '../../storage/store.ts';
+import { keys } from '../keys.ts';
+import { everyKey } from '../tokens/token-store.ts';
+import type { AuditBroker, AuditSink } from './broker.ts';
+import { openFileDevice } from './devices/file/device.ts';
+import { parseFileOptions, type FilePermissions } from './devices/file/options.ts';
+import { Hasher } from './hasher.ts';
+import type { RawOptions } from './options.ts';
+
+/** A device as it was asked for. */
+export interface DeviceSpec {
+  readonly type: string;
+  readonly description: string;
+  readonly local: boolean;
+  readonly options: RawOptions;
+}
+
+export interface DeclaredDevice extends DeviceSpec {
+  readonly path: string;
+}
+
+export interface KnownDevice extends DeviceSpec {
+  /** With its closing slash. */
+  readonly path: string;
+  /** By the configuration: the API cannot take it away. */
+  readonly declared: boolean;
+}
+
+export interface AuditTableOptions {
+  /** With plaintext values. */
+  readonly store: Store;
+  readonly broker: AuditBroker;
+  readonly declared: readonly DeclaredDevice[];
+  /** What a device made through the API may do. */
+  readonly allowed: FilePermissions;
+  /** Whether the configuration's devices may have a prefix. */
+  readonly prefixing: boolean;
+  readonly stdout: Writable;
+  readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+const KEY_BYTES = 32;
+const MAX_PATH = 256;
+
+export class AuditTable {
+  readonly #options: AuditTableOptions;
+  readonly #devices = new Map<string, KnownDevice>();
+  /** Those of the table that could not be started; `reopen` tries again. */
+  readonly #idle = new Set<string>();
+  /** One change at a time. */
+  #changing: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: AuditTableOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts every device of the configuration and of the table. One that fails is logged and tried again by `reopen`;
+   * throws `auditFailed` when there are devices and none can record, since then nothing could be served.
+   */
+  static async open(options: AuditTableOptions): Promise<AuditTable> {
+    const table = new AuditTable(options);
+    const stored = readStored(options.store);
+    for (const { path, ...spec } of options.declared) table.#know({ ...spec, path: devicePath(path), declared: true });
+    for (const device of stored) {
+      if (table.#devices.has(device.path))
+        options.warn('audit device hidden by a declared one', { device: device.path });
+      else table.#know(device);
+    }
+    const reasons = await table.#startIdle();
+    if (table.#devices.size > 0 && table.#idle.size === table.#devices.size) {
+      throw fail('auditFailed', `no audit device can record, so nothing may be served: ${reasons.join('; ')}`);
+    }
+    return table;
+  }
+
+  list(): readonly KnownDevice[] {
+    return [...this.#devices.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** Throws `badRequest` and `permissionDenied` that name the option and the remedy; then nothing has changed. */
+  enable(path: string, spec: DeviceSpec): Promise<void> {
+    return this.#alone(async () => {
+      const device = { ...spec, path: devicePath(path), declared: false };
+      if (this.#devices.has(device.path)) throw fail('badRequest', `path already in use: ${device.path}`);
+      const { store, broker } = this.#options;
+      await this.#start(device);
+      try {
+        await store.transact((tx) => {
+          tx.put(keys.audit(device.path), encodeRecord(spec));
+        });
+      } catch (error) {
+        await broker.disable(device.path);
+        throw error;
+      }
+      this.#devices.set(device.path, device);
+    });
+  }
+
+  /** Its key goes with it, so that a new device of that path has other hashes. Absent is no error, as in Vault. */
+  disable(path: string): Promise<void> {
+    return this.#alone(async () => {
+      const device = this.#devices.get(devicePath(path));
+      if (device === undefined) return;
+      if (device.declared) {
+        throw fail('badRequest', `audit device ${device.path} is declared by the configuration: remove it there`);
+      }
+      const { store, broker } = this.#options;
+      await store.transact((tx) => {
+        tx.delete(keys.audit(device.path));
+        tx.delete(saltOf(device.path));
+      });
+      this.#devices.delete(device.path);
+      this.#idle.delete(device.path);
+      await broker.disable(device.path);
+    });
+  }
+
+  /** `sys/audit-hash`. Throws `badRequest` when there is no such device. */
+  hash(path: string, input: string): string {
+    return this.#options.broker.hash(devicePath(path), input);
+  }
+
+  /** Lets rotated files go, and starts what could not be started before. Never rejects for a device. */
+  reopen(): Promise<void> {
+    return this.#alone(async () => {
+      await this.#options.broker.reopen();
+      await this.#startIdle();
+    });
+  }
+
+  #know(device: KnownDevice): void {
+    this.#devices.set(device.path, device);
+    this.#idle.add(device.path);
+  }
+
+  /** Why some are still idle. */
+  async #startIdle(): Promise<readonly string[]> {
+    const reasons: string[] = [];
+    for (const path of [...this.#idle]) {
+      const device = this.#devices.get(path);
+      if (device === undefined) continue;
+      try {
+        await this.#start(device);
+        this.#idle.delete(path);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : 'it cannot record';
+        reasons.push(`${path}: ${reason}`);
+        this.#options.warn('audit device not started', { device: path, reason });
+      }
+    }
+    return reasons;
+  }
+
+  async #start(device: KnownDevice): Promise<void> {
+    const { broker } = this.#options;
+    await broker.enable(await this.#sinkOf(device));
+  }
+
+  async #sinkOf({ path, type, options, declared }: KnownDevice): Promise<AuditSink> {
+    if (type !== 'file') throw fail('badRequest', `unknown backend type: "${type}" (this version has: file)`);
+    const { allowed, prefixing, warn, stdout } = this.#options;
+    const parsed = parseFileOptions(options, declared ? { paths: 'any', prefixing } : allowed);
+    const hasher = await this.#hasher(path);
+    return { path, device: await openFileDevice(parsed, { warn, stdout }), format: parsed.format, hasher };
+  }
+
+  async #hasher(path: string): Promise<Hasher> {
+    const { value } = await this.#options.store.transact((tx) => keyOf(tx, path));
+    return new Hasher(takeKey(value));
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(work);
+    this.#changing = done.then(ignore, ignore);
+    return done;
+  }
+}
+
+const saltOf = (path: string): string => keys.salt(`audit/${path}`);
+
+/** A copy of the device's key, made when it is asked for first. */
+function keyOf(tx: Transaction, path: string): Uint8Array {
+  const found = tx.get(saltOf(path));
+  if (found !== undefined) return Buffer.from(found);
+  const made = randomBytes(KEY_BYTES);
+  tx.put(saltOf(path), Buffer.from(made));
+  return made;
+}
+
+function readStored(store: Store): readonly KnownDevice[] {
+  using snapshot = store.snapshot();
+  return [...everyKey(snapshot, keys.audits)].flatMap((key) => {
+    const record = snapshot.get(key);
+    if (record === undefined) return [];
+    return [{ ...decodeRecord<DeviceSpec>(record), path: key.slice(keys.audits.length), declared: false }];
+  });
+}
+
+/** `file/` from `file`, `/file/` and the like. */
+function devicePath(given: string): string {
+  const path = given.replaceAll(/^\/+|\/+$/g, '');
+  if (path === '' || path.length > MAX_PATH) {
+    throw fail('badRequest', `an audit device needs a path of 1 to ${String(MAX_PATH)} characters, such as "file"`);
+  }
+  return `${path}/`;
+}
+
+function ignore(): void {}

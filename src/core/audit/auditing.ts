@@ -1,0 +1,48 @@
+/** The audit of a node, put together: devices, what they record, and what the request path calls. */
+import type { Writable } from 'node:stream';
+import type { Store } from '../../storage/store.ts';
+import { brokerTrail, type FindToken } from './access-trail.ts';
+import { AuditTable, type DeclaredDevice } from './audit-table.ts';
+import { AuditBroker, type BrokerOptions } from './broker.ts';
+import type { FilePermissions } from './devices/file/options.ts';
+import type { AuditTrail } from './trail.ts';
+
+/** What the configuration says about the audit. */
+export interface AuditSettings {
+  readonly declared: readonly DeclaredDevice[];
+  /** What a device made through the API may do. */
+  readonly allowed: FilePermissions;
+  /** Whether the configuration's own devices may have a prefix. */
+  readonly prefixing: boolean;
+}
+
+export interface Auditing extends AsyncDisposable {
+  readonly trail: AuditTrail;
+  readonly devices: AuditTable;
+}
+
+/** `find`: a token by itself, once there are any. */
+export type OpenAudit = (store: Store, find: FindToken) => Promise<Auditing>;
+
+export interface AuditingOptions extends Omit<BrokerOptions, 'monotonic'> {
+  readonly settings: AuditSettings;
+  readonly stdout: Writable;
+  readonly find: FindToken;
+}
+
+/** Throws `auditFailed` when there are devices and none can record. */
+export async function openAuditing(store: Store, options: AuditingOptions): Promise<Auditing> {
+  const { settings, stdout, warn, now, report } = options;
+  const broker = new AuditBroker({ now, report, warn, monotonic: () => performance.now() });
+  try {
+    const devices = await AuditTable.open({ store, broker, ...settings, stdout, warn });
+    return {
+      trail: brokerTrail(broker, undefined, options.find),
+      devices,
+      [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await broker[Symbol.asyncDispose]();
+    throw error;
+  }
+}
