@@ -3,6 +3,7 @@ import { fail } from '../errors.ts';
 import { field, type JsonObject, type Values } from '../framework/field.ts';
 import type { Grant } from '../framework/reply.ts';
 import { parseCidrs } from '../lib/cidr.ts';
+import { defined } from '../lib/defined.ts';
 
 export const tokenFields = {
   token_bound_cidrs: field.list('Where tokens can be used from.'),
@@ -43,17 +44,18 @@ export const NO_TOKEN_SETTINGS: TokenSettings = {
 
 /** `values` over what was there. Throws `badRequest`. */
 export function applyTokenFields(before: TokenSettings, values: Values<typeof tokenFields>): TokenSettings {
-  const after: TokenSettings = {
-    boundCidrs: values.token_bound_cidrs ?? before.boundCidrs,
-    explicitMaxTtl: values.token_explicit_max_ttl ?? before.explicitMaxTtl,
-    maxTtl: values.token_max_ttl ?? before.maxTtl,
-    noDefaultPolicy: values.token_no_default_policy ?? before.noDefaultPolicy,
-    numUses: values.token_num_uses ?? before.numUses,
-    period: values.token_period ?? before.period,
-    policies: values.token_policies?.map((name) => name.toLowerCase()) ?? before.policies,
-    ttl: values.token_ttl ?? before.ttl,
-    type: values.token_type ?? before.type,
-  };
+  const given = defined({
+    boundCidrs: values.token_bound_cidrs,
+    explicitMaxTtl: values.token_explicit_max_ttl,
+    maxTtl: values.token_max_ttl,
+    noDefaultPolicy: values.token_no_default_policy,
+    numUses: values.token_num_uses,
+    period: values.token_period,
+    policies: values.token_policies?.map((name) => name.toLowerCase()),
+    ttl: values.token_ttl,
+    type: values.token_type,
+  });
+  const after: TokenSettings = { ...before, ...given };
   parseCidrs(after.boundCidrs);
   if (after.numUses < 0) throw fail('badRequest', 'token_num_uses cannot be negative');
   if (after.maxTtl > 0 && after.ttl > after.maxTtl) {

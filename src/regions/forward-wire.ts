@@ -68,7 +68,7 @@ function canonical(path: string): string {
 function strings(value: unknown, name: string): readonly string[] {
   const right = Array.isArray(value) && value.length <= MAX_POLICIES && value.every((item) => typeof item === 'string');
   if (!right) throw fail('badRequest', `forwarded request: ${name}`);
-  return value as readonly string[];
+  return value;
 }
 
 /** Throws `badRequest` or `malformedBody`. */

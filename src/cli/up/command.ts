@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isLockstepError } from '../../errors.ts';
 import { check } from './check.ts';
 import { Fleet } from './fleet.ts';
@@ -44,19 +45,18 @@ Try in another shell:
 
 async function watch(fleet: Fleet): Promise<void> {
   write(nextSteps(fleet));
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
-  });
-  let over = false;
-  void ended.then(() => {
-    over = true;
-  });
+  const over = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      over.abort();
+    });
+  }
   const live = process.stdout.isTTY;
-  for (let lines = 0; !over;) {
+  for (let lines = 0; !over.signal.aborted;) {
     const table = await statusTable(fleet);
     write(`${live && lines > 0 ? `\u001b[${String(lines)}A\u001b[J` : ''}${table}\n`);
     lines = table.split('\n').length;
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, live ? 1_000 : 10_000))]);
+    await sleep(live ? 1_000 : 10_000, undefined, { signal: over.signal }).catch(() => undefined);
   }
 }
 

@@ -14,7 +14,7 @@ const row = (cells: readonly string[]): string =>
     .trimEnd();
 
 const shown = (value: unknown): string =>
-  value === null || value === undefined ? '-' : String(value as string | number);
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '-';
 
 async function regionRow(fleet: Fleet, region: RegionName): Promise<string> {
   const described = await fleet

@@ -58,7 +58,7 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
   const { request, token, operation, error, routed, call, region } = access;
   const data = dataOf(access);
   return {
-    auth: token === undefined ? strangerOf(access) : authOf(token, request.token, isAllowed(access)),
+    auth: token === undefined ? strangerOf(access) : authOf(token, request.token, resultsOf(access)),
     request: {
       id: request.id,
       operation: request.help ? 'help' : operation,
@@ -81,6 +81,13 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
 
 const isAllowed = ({ error }: Access): boolean => error?.code !== 'permissionDenied' && error?.code !== 'hubRefused';
 
+type PolicyResults = NonNullable<AuditedAuth['policyResults']>;
+
+function resultsOf(access: Access): PolicyResults {
+  const allowed = isAllowed(access);
+  return { allowed, grantingPolicies: allowed ? access.grantedBy : [] };
+}
+
 /** Who has no token here: nobody, or whom a region says it asks for. */
 function strangerOf(access: Access): AuditedAuth {
   if (access.region === undefined) return nobody;
@@ -88,11 +95,11 @@ function strangerOf(access: Access): AuditedAuth {
   return {
     ...nobody,
     ...{ displayName, policies, accessor, entityId: entity },
-    policyResults: { allowed: isAllowed(access), grantingPolicies: [] },
+    policyResults: resultsOf(access),
   };
 }
 
-function authOf(token: Token, id: string | undefined, allowed: boolean): AuditedAuth {
+function authOf(token: Token, id: string | undefined, policyResults: PolicyResults): AuditedAuth {
   const { record } = token;
   return {
     clientToken: id,
@@ -101,7 +108,7 @@ function authOf(token: Token, id: string | undefined, allowed: boolean): Audited
     policies: record.policies,
     tokenPolicies: record.policies,
     ...(record.noDefaultPolicy && !record.policies.includes('root') ? { noDefaultPolicy: true } : {}),
-    policyResults: { allowed, grantingPolicies: [] },
+    policyResults,
     metadata: record.meta,
     ...(record.numUses > 0 ? { remainingUses: record.numUses } : {}),
     entityId: record.entity,

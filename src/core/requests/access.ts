@@ -7,7 +7,7 @@ import type { Match } from '../../framework/router.ts';
 import { coerce, type Coerced } from '../../framework/values.ts';
 import { inCidrs } from '../../lib/cidr.ts';
 import type { Routed } from '../mounts/mount-table.ts';
-import type { PolicyOperation } from '../policy/index.ts';
+import type { Decision, PolicyOperation } from '../policy/index.ts';
 import type { Services } from '../services.ts';
 import type { Token } from '../tokens/token.ts';
 
@@ -21,6 +21,8 @@ export interface Access {
   /** The region that forwarded it, by its certificate. */
   readonly region: string | undefined;
   readonly operation: PolicyOperation;
+  /** The policies that allow it. */
+  readonly grantedBy: readonly string[];
   readonly call: Call;
   readonly error: LockstepError | undefined;
 }
@@ -86,7 +88,7 @@ function coerceOrFail(match: Match<unknown>, request: Request): Coerced | Lockst
 }
 
 /** `create` where the path can tell that the thing is new, else what was asked. */
-function aclOperation(access: Omit<Access, 'operation' | 'error'>): PolicyOperation {
+function aclOperation(access: Omit<Access, 'operation' | 'error' | 'grantedBy'>): PolicyOperation {
   const { request, match, coerced, routed, call } = access;
   if (request.verb !== 'update') return request.verb;
   const exists = match?.path.exists;
@@ -103,7 +105,16 @@ export function grantAccess(services: Services, request: Request): Access | Prom
   const refuse = (error: unknown, token?: Token): Access => {
     if (!isLockstepError(error)) throw error;
     const call = makeCall(request, routed, clientOf(token, request.address), services.now());
-    return { ...base, token, region: undefined, coerced: undefined, operation: request.verb, call, error };
+    return {
+      ...base,
+      token,
+      region: undefined,
+      coerced: undefined,
+      operation: request.verb,
+      grantedBy: [],
+      call,
+      error,
+    };
   };
   const open = match?.path.access === 'open' && !request.help;
   const refuseToken = (error: unknown): Access => {
@@ -159,18 +170,27 @@ function decide(services: Services, { request, routed, match, path }: Asked, cal
   const found = { request, routed, match, coerced, token, region, call };
   const operation = aclOperation(found);
   const known = token !== undefined || region !== undefined;
-  const denied = known ? refusal(services, { ...found, operation, error: undefined }, path) : undefined;
-  return { ...found, operation, error: denied ?? missing(found) ?? bad };
+  const { allowed, by, limit } = known ? judge(services, { ...found, operation }, path) : OPEN;
+  const error = allowed ? (missing(found) ?? bad) : fail('permissionDenied');
+  return { ...found, coerced: limited(coerced, limit), operation, grantedBy: by, error };
 }
 
-function refusal(services: Services, access: Access, path: string): LockstepError | undefined {
+/** A rule's `pagination_limit` takes the place of the page size that was asked for. */
+function limited(coerced: Coerced | undefined, limit: number | undefined): Coerced | undefined {
+  if (coerced === undefined || limit === undefined) return coerced;
+  return { ...coerced, values: { ...coerced.values, limit } };
+}
+
+/** Open paths, and the help of any. */
+const OPEN: Decision = { allowed: true, sudo: false, root: false, by: [] };
+
+function judge(services: Services, access: Omit<Access, 'error' | 'grantedBy'>, path: string): Decision {
   const { match, operation, request, call } = access;
-  if (request.help) return undefined;
+  if (request.help) return OPEN;
   const acl = services.policies.acl(call.client.policies);
   const details = { body: { ...request.query, ...request.body }, wrapTtl: request.wrapTtl };
   const verdict = acl.allows(operation, path, details);
-  const sudo = match?.path.access !== 'root' || verdict.sudo;
-  return verdict.allowed && sudo ? undefined : fail('permissionDenied');
+  return match?.path.access === 'root' && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }
 
 function missing({ routed, match, request }: Pick<Access, 'routed' | 'match' | 'request'>): LockstepError | undefined {

@@ -54,7 +54,7 @@ function callerOf(services: Services, call: Call): Caller {
 function refuseWithoutSudo(asked: Asked, { sudo }: Caller, role: TokenRole | undefined): void {
   if (sudo) return;
   if (given(asked.id) !== undefined) throw fail('badRequest', 'root or sudo privileges required to specify token id');
-  if (asked.period > 0 && role === undefined) {
+  if (asked.period > 0) {
     throw fail('badRequest', 'root or sudo privileges required to create periodic token');
   }
   if (asked.no_parent && role === undefined) {
@@ -89,46 +89,70 @@ function checked(asked: Asked): void {
   }
 }
 
-async function create(
-  auth: TokenAuth,
-  asked: Asked,
-  call: Call,
-  form: { role?: TokenRole; orphan?: boolean },
-): Promise<Reply> {
+/** What a role adds: a role that says nothing, where there is none. */
+const NO_ROLE = {
+  period: 0,
+  explicitMaxTtl: 0,
+  orphan: false,
+  pathSuffix: '',
+  numUses: 0,
+  renewable: true,
+  boundCidrs: [],
+  name: '',
+} as const;
+type Terms = Pick<TokenRole['record'], keyof typeof NO_ROLE>;
+
+interface Form {
+  readonly role?: TokenRole;
+  readonly orphan?: boolean;
+}
+
+/** With a role the role alone says whether the token is an orphan. */
+function isOrphan(asked: Asked, form: Form, terms: Terms): boolean {
+  return form.orphan === true || (form.role === undefined ? asked.no_parent : terms.orphan);
+}
+
+/** A root token lives for ever unless it is told not to. */
+function lifeOf(auth: TokenAuth, asked: Asked, terms: Terms, root: boolean) {
+  const period = terms.period > 0 ? terms.period : asked.period;
+  const explicitMaxTtl = smallest(asked.explicit_max_ttl, terms.explicitMaxTtl);
+  const bounds = { ttl: asked.ttl ?? asked.lease ?? 0, maxTtl: 0, period, explicitMaxTtl };
+  const unbounded = root && bounds.ttl + period + explicitMaxTtl === 0;
+  const { ttl, warnings } = unbounded ? { ttl: 0, warnings: [] } : boundTtl(bounds, auth.services.ttl(auth.config()));
+  return { ttl, period, explicitMaxTtl, warnings };
+}
+
+async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Promise<Reply> {
   const { services } = auth;
-  const { role } = form;
+  const terms: Terms = form.role?.record ?? NO_ROLE;
   checked(asked);
   const caller = callerOf(services, call);
-  refuseWithoutSudo(asked, caller, role);
-  const policies = policiesFor(asked, caller, role);
-  const period = role !== undefined && role.record.period > 0 ? role.record.period : asked.period;
-  const root = policies.includes('root');
-  const explicitMaxTtl = smallest(asked.explicit_max_ttl, role?.record.explicitMaxTtl ?? 0);
-  const bounds = { ttl: asked.ttl ?? asked.lease ?? 0, maxTtl: 0, period, explicitMaxTtl };
-  const unbounded = root && bounds.ttl === 0 && period === 0 && explicitMaxTtl === 0;
-  const { ttl, warnings } = unbounded ? { ttl: 0, warnings: [] } : boundTtl(bounds, services.ttl(auth.config()));
-  const orphan = form.orphan === true || asked.no_parent || role?.record.orphan === true;
-  if (role !== undefined) parseCidrs(role.record.boundCidrs);
+  refuseWithoutSudo(asked, caller, form.role);
+  const policies = policiesFor(asked, caller, form.role);
+  const { ttl, period, explicitMaxTtl, warnings } = lifeOf(auth, asked, terms, policies.includes('root'));
+  parseCidrs(terms.boundCidrs);
+  const chosen = given(asked.id);
   const { id, token } = await services.tokens.create({
-    ...(asked.id === undefined || asked.id === '' ? {} : { id: asked.id }),
+    ...(chosen === undefined ? {} : { id: chosen }),
     policies,
-    path:
-      `${call.mountPath}${call.path}`.replace(/\/$/, '') +
-      (role?.record.pathSuffix ? `/${role.record.pathSuffix}` : ''),
+    path: pathOf(call, terms),
     meta: asked.meta ?? null,
     displayName: displayName(asked.display_name),
-    numUses: asked.num_uses > 0 ? asked.num_uses : (role?.record.numUses ?? 0),
-    ttl,
-    maxTtl: 0,
-    explicitMaxTtl,
-    period,
-    renewable: (role?.record.renewable ?? true) && asked.renewable && ttl > 0,
-    ...(orphan ? {} : { parent: caller.token }),
-    boundCidrs: role?.record.boundCidrs ?? [],
-    role: role?.record.name ?? '',
+    numUses: asked.num_uses > 0 ? asked.num_uses : terms.numUses,
+    ...{ ttl, maxTtl: 0, explicitMaxTtl, period },
+    renewable: terms.renewable && asked.renewable && ttl > 0,
+    ...(isOrphan(asked, form, terms) ? {} : { parent: caller.token }),
+    boundCidrs: terms.boundCidrs,
+    role: terms.name,
     noDefaultPolicy: asked.no_default_policy,
   });
   return { status: 200, auth: authBlock(token.record, id), warnings };
+}
+
+/** The path that a token is made under; a role may add to it. */
+function pathOf({ mountPath, path }: Call, { pathSuffix }: Terms): string {
+  const made = `${mountPath}${path}`.replace(/\/$/, '');
+  return pathSuffix === '' ? made : `${made}/${pathSuffix}`;
 }
 
 const smallest = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));

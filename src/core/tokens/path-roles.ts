@@ -1,9 +1,10 @@
 /** `auth/token/roles`: what tokens may be made by whom, without sudo. */
 import { fail } from '../../errors.ts';
-import { field } from '../../framework/field.ts';
+import { field, type Values } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
+import { defined } from '../../lib/defined.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { cleanPolicies } from '../requests/grants.ts';
 import type { TokenAuth } from './token-auth.ts';
@@ -54,6 +55,21 @@ function globMatches(glob: string, text: string): boolean {
 const listed = (name: string, exact: readonly string[], globs: readonly string[]): boolean =>
   exact.includes(name) || globs.some((glob) => globMatches(glob, name));
 
+interface Allowing {
+  readonly role: TokenRoleRecord;
+  readonly caller: readonly string[];
+  readonly restricted: boolean;
+}
+
+/** Whether a policy is within the role's lists; without lists, within the caller's own. */
+function allows({ role, caller, restricted }: Allowing, name: string): boolean {
+  if (name === 'default') return true;
+  if (restricted) return listed(name, role.allowedPolicies, role.allowedPoliciesGlob);
+  // A role that only disallows lets any other policy through, as in Vault.
+  const open = role.disallowedPolicies.length + role.disallowedPoliciesGlob.length > 0;
+  return open || caller.includes(name);
+}
+
 function policiesFor(
   role: TokenRoleRecord,
   asked: readonly string[] | undefined,
@@ -61,8 +77,7 @@ function policiesFor(
 ): readonly string[] {
   const { allowedPolicies, allowedPoliciesGlob, disallowedPolicies, disallowedPoliciesGlob } = role;
   const restricted = allowedPolicies.length + allowedPoliciesGlob.length > 0;
-  const fallback = restricted ? allowedPolicies : caller;
-  const wanted = asked === undefined || asked.length === 0 ? fallback : asked;
+  const wanted = asked === undefined || asked.length === 0 ? (restricted ? allowedPolicies : caller) : asked;
   const refusesDefault = listed('default', disallowedPolicies, disallowedPoliciesGlob);
   const clean = cleanPolicies(wanted, role.noDefaultPolicy || refusesDefault);
   for (const name of clean) {
@@ -72,12 +87,9 @@ function policiesFor(
     if (listed(name, disallowedPolicies, disallowedPoliciesGlob)) {
       throw fail('badRequest', `token policy "${name}" is disallowed by this role`);
     }
-    const free =
-      name === 'default' || (restricted ? listed(name, allowedPolicies, allowedPoliciesGlob) : caller.includes(name));
-    // A role that only disallows lets any other policy through, as in Vault.
-    const open = !restricted && disallowedPolicies.length + disallowedPoliciesGlob.length > 0;
-    if (!free && !open)
+    if (!allows({ role, caller, restricted }, name)) {
       throw fail('badRequest', `token policies (${clean.join(', ')}) must be subset of the role's allowed policies`);
+    }
   }
   return clean;
 }
@@ -132,6 +144,49 @@ function shown(record: TokenRoleRecord) {
   };
 }
 
+const NEW_ROLE: Omit<TokenRoleRecord, 'name'> = {
+  allowedPolicies: [],
+  disallowedPolicies: [],
+  allowedPoliciesGlob: [],
+  disallowedPoliciesGlob: [],
+  allowedEntityAliases: [],
+  orphan: false,
+  renewable: true,
+  pathSuffix: '',
+  period: 0,
+  explicitMaxTtl: 0,
+  numUses: 0,
+  boundCidrs: [],
+  noDefaultPolicy: false,
+  type: 'default-service',
+};
+
+function withFields(before: TokenRoleRecord, values: Values<typeof fields>): TokenRoleRecord {
+  const after: TokenRoleRecord = {
+    ...before,
+    ...defined({
+      allowedPolicies: values.allowed_policies,
+      disallowedPolicies: values.disallowed_policies,
+      allowedPoliciesGlob: values.allowed_policies_glob,
+      disallowedPoliciesGlob: values.disallowed_policies_glob,
+      allowedEntityAliases: values.allowed_entity_aliases,
+      orphan: values.orphan,
+      renewable: values.renewable,
+      pathSuffix: values.path_suffix,
+      period: values.token_period ?? values.period,
+      explicitMaxTtl: values.token_explicit_max_ttl ?? values.explicit_max_ttl,
+      numUses: values.token_num_uses,
+      boundCidrs: values.token_bound_cidrs ?? values.bound_cidrs,
+      noDefaultPolicy: values.token_no_default_policy,
+      type: values.token_type,
+    }),
+  };
+  parseCidrs(after.boundCidrs);
+  if (after.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use "service"');
+  if (/\.\.|\s/.test(after.pathSuffix)) throw fail('badRequest', 'path_suffix is not valid');
+  return after;
+}
+
 const role = at('roles/:role_name', {
   help: 'One token role.',
   fields,
@@ -150,28 +205,8 @@ const role = at('roles/:role_name', {
       writes: 'shared',
       replies: { 204: 'empty' },
       run: async (auth, values) => {
-        const before = readRole(auth, values.role_name)?.record;
-        const boundCidrs = values.token_bound_cidrs ?? values.bound_cidrs ?? before?.boundCidrs ?? [];
-        parseCidrs(boundCidrs);
-        if (values.token_type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use "service"');
-        if (/\.\.|\s/.test(values.path_suffix ?? '')) throw fail('badRequest', 'path_suffix is not valid');
-        const record: TokenRoleRecord = {
-          name: values.role_name,
-          allowedPolicies: values.allowed_policies ?? before?.allowedPolicies ?? [],
-          disallowedPolicies: values.disallowed_policies ?? before?.disallowedPolicies ?? [],
-          allowedPoliciesGlob: values.allowed_policies_glob ?? before?.allowedPoliciesGlob ?? [],
-          disallowedPoliciesGlob: values.disallowed_policies_glob ?? before?.disallowedPoliciesGlob ?? [],
-          allowedEntityAliases: values.allowed_entity_aliases ?? before?.allowedEntityAliases ?? [],
-          orphan: values.orphan ?? before?.orphan ?? false,
-          renewable: values.renewable ?? before?.renewable ?? true,
-          pathSuffix: values.path_suffix ?? before?.pathSuffix ?? '',
-          period: values.token_period ?? values.period ?? before?.period ?? 0,
-          explicitMaxTtl: values.token_explicit_max_ttl ?? values.explicit_max_ttl ?? before?.explicitMaxTtl ?? 0,
-          numUses: values.token_num_uses ?? before?.numUses ?? 0,
-          boundCidrs,
-          noDefaultPolicy: values.token_no_default_policy ?? before?.noDefaultPolicy ?? false,
-          type: values.token_type ?? before?.type ?? 'default-service',
-        };
+        const before = readRole(auth, values.role_name)?.record ?? { ...NEW_ROLE, name: values.role_name };
+        const record = withFields(before, values);
         await auth.view.shared.transact((tx) => {
           tx.put(PREFIX + record.name, encodeRecord(record));
         });
