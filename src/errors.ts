@@ -44,6 +44,10 @@ export const errors = {
   storeInUse: { status: 503, retry: 'later', text: 'the data directory is in use by another process' },
   storeClosed: { status: 503, retry: 'later', text: 'the store is closed' },
   listenFailed: { status: 500, retry: 'never', text: 'cannot listen' },
+  unsafeDirectory: { status: 500, retry: 'never', text: 'others could change what is written there' },
+  cannotRender: { status: 500, retry: 'never', text: 'the secret does not fit its file' },
+  unsafeKey: { status: 500, retry: 'never', text: 'the key is not kept apart from what it protects' },
+  noCredentials: { status: 400, retry: 'later', text: 'there is nothing to log in with' },
   invalidConfig: { status: 400, retry: 'never', text: 'the configuration is not valid' },
 } as const satisfies Readonly<Record<string, { status: number; retry: Retry; text: string }>>;
 

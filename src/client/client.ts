@@ -63,6 +63,11 @@ export class Client {
     return this.#frontier.current;
   }
 
+  /** An index learnt elsewhere, as from a change that was pushed: with `readYourWrites`, no answer is older. */
+  observe(index: string): void {
+    this.#frontier.replace([], index);
+  }
+
   /** Undefined when nothing is there. */
   read(path: string, options: CallOptions = {}): Promise<Envelope | undefined> {
     return this.#readable(path, options);

@@ -64,7 +64,7 @@ const sink = many('Where the token is written after each login; can be repeated.
     ...refusedAll('sinks are not encrypted', ['dh_type', 'dh_path', 'derive_key', 'aad', 'aad_env_var']),
     config: settings('The file.', {
       path: key.path('Its path.', { required: true }),
-      mode: key.mode('Its permissions.', { default: 0o640 }),
+      mode: key.mode('Its permissions.', { default: 0o600 }),
       owner: key.owner('Its owner.'),
       uid: alias('owner'),
       group: key.owner('Its group.'),
@@ -87,6 +87,7 @@ const secret = named('A secret that is kept in a file.', {
     perms: alias('mode'),
     user: key.owner('Its owner.'),
     group: key.owner('Its group.'),
+    remove_after: key.duration('Remove the file this long after its secret was deleted; absent, the file is kept.'),
     command: key.command('Run after the file has changed: a list, or text for the shell.'),
     command_timeout: key.duration('How long the command may take.', { default: 30 }),
   },
@@ -98,7 +99,9 @@ const secret = named('A secret that is kept in a file.', {
 
 const persistKeys = {
   path: key.path('Directory of the cache.', { required: true }),
-  key_file: key.path('File with a key of at least 32 bytes, on a volume in memory.'),
+  key_file: key.path(
+    'File with a key of at least 32 bytes, on a volume in memory; by default the key is derived from a secret-id that stays in its file.',
+  ),
   key_credential: key.text('Name of a systemd credential with the key, instead of `key_file`.'),
   stale_max: key.duration('How old a cached secret may be.', { default: 86_400 }),
   exit_on_err: key.boolean('End when the cache cannot be read.', { default: false }),
@@ -156,6 +159,10 @@ export const agentKeys = {
   }),
   listener,
   consumer: key.text('Name under which the agent acknowledges what it has put in place; by default the host name.'),
+  poll_interval: key.duration('How often secrets are read again, though changes are pushed.', { default: 300 }),
+  failpoints: key.text('For tests: moments at which the process ends itself, as `agent.before-rename=kill@2`.', {
+    env: 'FAILPOINTS',
+  }),
   exit_after_auth: key.boolean('End once every sink and every secret is in place.', {
     default: false,
     flag: true,

@@ -78,7 +78,7 @@ test('reads an agent with everything that operators set', () => {
   assert.equal(config.method.config.remove_secret_id_file_after_reading, false);
   assert.deepEqual(config.sink, [
     { type: 'file', wrap_ttl: undefined, config: { path: '/run/token', mode: 0o600, owner: 'app', group: 7 } },
-    { type: 'file', wrap_ttl: 300, config: { path: '/run/wrapped', mode: 0o640, owner: undefined, group: undefined } },
+    { type: 'file', wrap_ttl: 300, config: { path: '/run/wrapped', mode: 0o600, owner: undefined, group: undefined } },
   ]);
   assert.deepEqual(
     config.secret.map(({ name, format, mode, command }) => [name, format, mode, command]),
@@ -92,6 +92,7 @@ test('reads an agent with everything that operators set', () => {
     stale_max: 3600,
     exit_on_err: false,
     key_file: '/run/credentials/agent-key',
+    derive_key: false,
   });
   assert.deepEqual(config.warnings, []);
   assert.ok(Object.isFrozen(config.secret[0]));
@@ -147,5 +148,26 @@ test('refuses what it would have to leave out, and what cannot work', () => {
 test('keeps a cache without a key off, aloud', () => {
   const config = load(`${method}${sink}}\ncache { persist = { type = "kubernetes" path = "/c" } }`);
   assert.equal(config.cache?.key_file, undefined);
+  assert.equal(config.cache?.derive_key, false);
   assert.match(config.warnings.join(), /the cache is off/);
+});
+
+test('derives the key of the cache from a secret-id that stays, and from no other', () => {
+  const cached = (keys: string): AgentConfig =>
+    load(`auto_auth {
+      method "approle" { config { role_id_file_path = "/r", ${keys} } }
+      ${sink}
+    }
+    cache { persist "file" { path = "/c" } }`);
+  const stays = cached('secret_id_file_path = "/s", remove_secret_id_file_after_reading = false');
+  assert.deepEqual([stays.cache?.derive_key, stays.warnings], [true, []]);
+  for (const keys of [
+    'secret_id_file_path = "/s"',
+    'remove_secret_id_file_after_reading = false',
+    'secret_id_file_path = "/s", remove_secret_id_file_after_reading = false, secret_id_response_wrapping_path = "auth/approle/role/a/secret-id"',
+  ]) {
+    const config = cached(keys);
+    assert.equal(config.cache?.derive_key, false, keys);
+    assert.match(config.warnings.join(), /the cache is off/);
+  }
 });

@@ -20,10 +20,12 @@ export type AgentServer = Values['vault'];
 /** A secret that is kept in a file; `format` is filled in. */
 export type SecretFile = Omit<Values['secret'][number], 'format'> & { readonly format: 'value' | 'json' | 'env' };
 
-/** The encrypted cache. Without a `key_file` there is no key: the agent keeps it off and says so. */
+/** The encrypted cache. With neither `key_file` nor `derive_key` there is no key: the agent keeps it off and says so. */
 export interface CacheConfig {
   readonly path: string;
   readonly key_file: string | undefined;
+  /** The key is derived from the secret-id, which stays in its file. */
+  readonly derive_key: boolean;
   /** Seconds. */
   readonly stale_max: number;
   readonly exit_on_err: boolean;
@@ -75,7 +77,7 @@ export function agentConfig(bodies: readonly Body[], flags: AgentFlags, env: Env
     server,
     sink,
     secret: values.secret.map(withFormat),
-    cache: cacheConfig(reader, cache, env),
+    cache: cacheConfig(reader, { cache, method }, env),
     warnings: reader.warnings,
   };
   reader.finish();
@@ -100,7 +102,19 @@ function judgeDestinations(reader: Reader, sinks: readonly SinkConfig[], secrets
   }
 }
 
-function cacheConfig(reader: Reader, cache: Values['cache'], env: Environment): CacheConfig | undefined {
+/** Whether the secret-id is still there after a restart. */
+function isDurable(method: AuthMethodConfig): boolean {
+  if (method.type !== 'approle') return false;
+  const { secret_id_file_path, remove_secret_id_file_after_reading, secret_id_response_wrapping_path } = method.config;
+  const kept = secret_id_file_path !== undefined && !remove_secret_id_file_after_reading;
+  return kept && secret_id_response_wrapping_path === undefined;
+}
+
+function cacheConfig(
+  reader: Reader,
+  { cache, method }: { readonly cache: Values['cache']; readonly method: AuthMethodConfig },
+  env: Environment,
+): CacheConfig | undefined {
   const persist = cache?.persist;
   if (persist === undefined) return undefined;
   const { path, stale_max, exit_on_err, key_credential } = persist;
@@ -113,8 +127,12 @@ function cacheConfig(reader: Reader, cache: Values['cache'], env: Environment): 
   }
   const credential = key_credential === undefined ? undefined : join(directory ?? '', key_credential);
   const key_file = persist.key_file ?? credential;
-  if (key_file === undefined) {
-    reader.warn('configuration', 'the cache is off: without `key_file` or `key_credential` it has no key');
+  const derive_key = key_file === undefined && isDurable(method);
+  if (key_file === undefined && !derive_key) {
+    reader.warn(
+      'configuration',
+      'the cache is off: it has no key. Give `key_file` or `key_credential`, or a secret-id that stays in its file',
+    );
   }
-  return { path, stale_max, exit_on_err, key_file };
+  return { path, stale_max, exit_on_err, key_file, derive_key };
 }

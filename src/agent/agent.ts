@@ -1,0 +1,213 @@
+/** Puts the agent's parts together, from a configuration to its end. */
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { Client } from '../client/client.ts';
+import type { ClientSettings } from '../client/settings.ts';
+import type { AgentConfig } from '../config/agent.ts';
+import type { Logger } from '../lib/log.ts';
+import { systemStamps } from './age.ts';
+import { Authentication, type SignedIn } from './auth.ts';
+import { systemClock } from './clock.ts';
+import { CommandRunner } from './command-runner.ts';
+import { credentialsOf, type Credentials } from './credentials.ts';
+import { watchCredentials } from './credential-watch.ts';
+import { explain } from './explain.ts';
+import { SecretFiles } from './files.ts';
+import { Follower } from './follow.ts';
+import { HealthListeners, type Health } from './health.ts';
+import { LastKnown } from './last-known.ts';
+import { Metrics } from './metrics.ts';
+import { place, removeFile } from './place.ts';
+import { Sinks } from './sink.ts';
+
+/** Milliseconds after which the cache is asked, though the server may still answer. */
+const impatience = 2_000;
+/** Milliseconds for one read with all its retries. */
+const readTimeout = 15_000;
+const defaultStaleMax = 86_400;
+
+export function clientSettings({ server }: AgentConfig): ClientSettings {
+  const { num_retries: retries } = server.retry;
+  return {
+    address: server.address,
+    namespace: server.namespace,
+    timeoutMs: readTimeout,
+    maxRetries: retries < 0 ? 0 : Math.min(retries === 0 ? 12 : retries, 4),
+    readYourWrites: true,
+    tls: {
+      caCert: server.ca_cert,
+      caPath: server.ca_path,
+      clientCert: server.client_cert,
+      clientKey: server.client_key,
+      serverName: server.tls_server_name,
+      skipVerify: server.tls_skip_verify,
+    },
+  };
+}
+
+export class Agent {
+  readonly #config: AgentConfig;
+  readonly #log: Logger;
+  readonly #ending = new AbortController();
+  readonly #metrics = new Metrics();
+  readonly #credentials: Credentials;
+  readonly #client: Client;
+  readonly #auth: Authentication;
+  readonly #sinks: Sinks;
+  readonly #files: SecretFiles;
+  readonly #lastKnown: LastKnown;
+  readonly #follower: Follower;
+  #health: HealthListeners | undefined;
+  #exitCode = 0;
+
+  constructor(config: AgentConfig, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    const metrics = this.#metrics;
+    const stamps = systemStamps();
+    const settings = clientSettings(config);
+    this.#client = new Client({ ...settings, maxRetries: 0, readYourWrites: false });
+    this.#credentials = credentialsOf(config.method, log.named('auth'));
+    this.#auth = new Authentication({
+      ...{ client: this.#client, credentials: this.#credentials, method: config.method },
+      ...{ clock: systemClock, log: log.named('auth'), metrics },
+    });
+    this.#sinks = new Sinks({ sinks: config.sink, client: this.#client, log: log.named('sink'), metrics });
+    this.#files = new SecretFiles({
+      ...{ secrets: config.secret, stamps, metrics, log: log.named('files') },
+      commands: new CommandRunner(log.named('command'), metrics),
+      staleMax: config.cache?.stale_max ?? defaultStaleMax,
+      changed: () => {
+        this.#look();
+      },
+    });
+    const { cache } = config;
+    this.#lastKnown = new LastKnown({
+      ...{ config: cache, credentials: this.#credentials, files: this.#files, stamps, log: log.named('cache') },
+    });
+    this.#follower = new Follower({
+      ...{ connect: () => new Client(settings), auth: this.#auth, files: this.#files },
+      ...{ consumer: config.consumer ?? hostname(), pollInterval: config.poll_interval },
+      ...{ clock: systemClock, log: log.named('follow'), metrics },
+      synced: () => this.#synced(),
+    });
+  }
+
+  /** Runs until `stop`, or until all is done with `exit_after_auth`. Gives the exit code. */
+  async run(): Promise<number> {
+    const { pid_file, listener } = this.#config;
+    const pages = { health: () => this.#report(), metrics: () => this.#figures() };
+    this.#health = await HealthListeners.open(listener, pages, this.#log.named('health'));
+    try {
+      if (pid_file !== undefined) await this.#writePid(pid_file);
+      await this.#files.prepare();
+      await this.#lastKnown.open();
+      await this.#serve();
+    } finally {
+      this.#auth.stop();
+      this.#client.close();
+      await this.#health.close();
+      if (pid_file !== undefined) await this.#removePid(pid_file);
+    }
+    return this.#exitCode;
+  }
+
+  stop(): void {
+    this.#ending.abort();
+  }
+
+  /** Looks for new credentials and certificates. */
+  async reload(): Promise<void> {
+    await this.#auth.lookForCredentials();
+    await this.#health?.reload();
+  }
+
+  async #serve(): Promise<void> {
+    const { signal } = this.#ending;
+    this.#auth.on('signedIn', (session) => {
+      this.#guard(this.#lastKnown.open());
+      this.#guard(this.#fillSinks(session));
+      this.#follower.nudge();
+    });
+    this.#auth.on('failed', () => {
+      this.#guard(this.#lastKnown.restore());
+      if (this.#config.method.exit_on_err) this.#end(1);
+    });
+    const cancel = systemClock.after(impatience, () => {
+      if (this.#auth.current === undefined) this.#guard(this.#lastKnown.restore());
+    });
+    using _watch = watchCredentials(this.#credentials.files, () => {
+      this.#guard(this.#auth.lookForCredentials());
+    });
+    this.#auth.start();
+    try {
+      await this.#follower.run(signal);
+      if (!signal.aborted) await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Everything was read, well or not. */
+  async #synced(): Promise<void> {
+    const session = this.#auth.current;
+    if (session !== undefined) this.#guard(this.#fillSinks(session));
+    await this.#lastKnown.restore();
+    await this.#lastKnown.confirm();
+    this.#look();
+  }
+
+  async #fillSinks(session: SignedIn): Promise<void> {
+    await this.#sinks.write(session);
+    this.#look();
+  }
+
+  #look(): void {
+    if (!this.#config.exit_after_auth || this.#ending.signal.aborted) return;
+    const done = this.#files.report().every(({ inPlace }) => inPlace);
+    if (!done || this.#sinks.lacking(this.#auth.current).length > 0) return;
+    this.#log.info('everything is in place');
+    this.#end(0);
+  }
+
+  #end(code: number): void {
+    this.#exitCode = code;
+    this.stop();
+  }
+
+  /** Work whose failure ends the agent. */
+  #guard(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      if (this.#ending.signal.aborted) return;
+      this.#log.error('ending', { error: explain(error) });
+      this.#end(1);
+    });
+  }
+
+  #report(): Health {
+    const unhealthy = this.#files.report().filter(({ healthy }) => !healthy);
+    const files = unhealthy.map(({ name, condition, inPlace }) => {
+      return { name, condition: inPlace && condition !== 'failed' ? `stale (${condition})` : condition };
+    });
+    const sinks = this.#sinks.lacking(this.#auth.current).map((name) => ({ name, condition: 'no token' }));
+    return { missing: [...files, ...sinks] };
+  }
+
+  #figures(): string {
+    for (const { name, healthy, age } of this.#files.report()) {
+      this.#metrics.set('secret_in_place', healthy ? 1 : 0, { secret: name });
+      if (age !== undefined) this.#metrics.set('secret_age_seconds', Math.round(age * 1000) / 1000, { secret: name });
+    }
+    return this.#metrics.text();
+  }
+
+  async #writePid(path: string): Promise<void> {
+    await place(Buffer.from(`${process.pid}\n`), { path: resolve(path), mode: 0o644 });
+  }
+
+  async #removePid(path: string): Promise<void> {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    if (text.trim() === String(process.pid)) await removeFile(resolve(path)).catch(() => false);
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * Keeps the files in step with the server: reads everything once, then what is pushed, and everything again now and then.
+ * What is in place is acknowledged, by an index that came on the stream.
+ */
+import { ApiError } from '../client/api-error.ts';
+import type { Client } from '../client/client.ts';
+import { ConnectionError } from '../client/connection-error.ts';
+import { Subscription, type Frame, type Proofs } from '../client/subscription.ts';
+import { fullJitter, type Backoff } from '../lib/backoff.ts';
+import { failpoint } from '../lib/failpoint.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Authentication, SignedIn } from './auth.ts';
+import { pause, type Clock } from './clock.ts';
+import { explain } from './explain.ts';
+import type { SecretFiles } from './files.ts';
+import type { Metrics } from './metrics.ts';
+import { pushedPaths, subscriptionPaths } from './pushed.ts';
+import { readSecret, type Answer } from './source.ts';
+
+export interface FollowerOptions {
+  /** Makes a client that remembers the indexes it has seen. */
+  readonly connect: () => Client;
+  readonly auth: Authentication;
+  readonly files: SecretFiles;
+  readonly consumer: string;
+  /** Seconds. */
+  readonly pollInterval: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Called after everything was read, well or not. */
+  readonly synced: () => Promise<void>;
+}
+
+const reconnect: Backoff = { base: 200, cap: 30_000 };
+const retry: Backoff = { base: 500, cap: 30_000 };
+/** Milliseconds. */
+const lasting = 10_000;
+/** Reads at once. */
+const width = 8;
+/** So often in a row the server may be behind what we have seen, before we believe that its history was replaced. */
+const mostBehind = 5;
+
+export class Follower {
+  readonly #options: FollowerOptions;
+  #client: Client;
+  /** Everything up to it is in place; what comes after it is asked for. */
+  #applied: string | undefined;
+  /** Paths whose last reading is not in place. */
+  readonly #unsettled = new Set<string>();
+  #behind = 0;
+  /** What awaits acknowledgement on the stream, until all that came before is in place. */
+  #open: { readonly stream: Subscription; index: string; changed: Set<string> } | undefined;
+  #nudge = new AbortController();
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+    this.#client = options.connect();
+  }
+
+  /** Runs until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      const session = await this.#options.auth.signedIn(signal);
+      // The index is taken before anything is read: what changes from now on is pushed.
+      const pushed = await this.#pushed(session, signal);
+      this.#applied = pushed.index;
+      await this.#readAll(signal);
+      await Promise.all([this.#poll(signal), this.#stream(signal)]);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#client.close();
+    }
+  }
+
+  /** Looks again at what is not in place, at once. */
+  nudge(): void {
+    this.#nudge.abort();
+    this.#nudge = new AbortController();
+  }
+
+  #pushed(session: SignedIn, signal: AbortSignal) {
+    const { files, log } = this.#options;
+    return pushedPaths(this.#client.with({ token: session.token.expose() }), { paths: files.paths, log, signal });
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const { clock, pollInterval, auth } = this.#options;
+    const interval = (): number => clock.now() + pollInterval * 1000 * (0.9 + 0.2 * clock.random());
+    let due = interval();
+    let tries = 0;
+    while (!signal.aborted) {
+      tries = this.#unsettled.size === 0 ? 0 : tries + 1;
+      const soon = tries === 0 ? Number.POSITIVE_INFINITY : fullJitter(retry, tries, clock.random());
+      await pause(clock, Math.min(Math.max(0, due - clock.now()), soon), signal, this.#nudge.signal);
+      await auth.signedIn(signal);
+      if (clock.now() >= due) {
+        await this.#readAll(signal);
+        due = interval();
+      } else {
+        await this.#read([...this.#unsettled], signal);
+        this.#acknowledge();
+      }
+    }
+  }
+
+  async #readAll(signal: AbortSignal): Promise<void> {
+    await this.#read(this.#options.files.paths, signal);
+    this.#acknowledge();
+    await this.#options.synced();
+  }
+
+  async #read(paths: readonly string[], signal: AbortSignal): Promise<void> {
+    const waiting = [...paths];
+    const work = async (): Promise<void> => {
+      for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) await this.#readOne(path, signal);
+    };
+    await Promise.all(Array.from({ length: width }, work));
+    if (this.#behind >= mostBehind) this.#forgetIndexes('the server stays behind what it has shown before');
+  }
+
+  async #readOne(path: string, signal: AbortSignal): Promise<void> {
+    const settled = await this.#options.files.refresh(path, async () => {
+      const answer = await this.#ask(path, signal);
+      if (answer.kind === 'unreachable' && answer.behind) this.#behind += 1;
+      else if (answer.kind !== 'unreachable') this.#behind = 0;
+      return answer;
+    });
+    if (settled) this.#unsettled.delete(path);
+    else this.#unsettled.add(path);
+  }
+
+  async #ask(path: string, signal: AbortSignal): Promise<Answer> {
+    const session = await this.#options.auth.signedIn(signal);
+    const answer = await readSecret(this.#client.with({ token: session.token.expose() }), path, signal);
+    if (answer.kind !== 'denied') return answer;
+    const token = await this.#options.auth.doubt(session);
+    if (token === 'valid') return answer;
+    return { kind: 'unreachable', why: 'the token is not accepted', behind: false };
+  }
+
+  /** Another history: what was seen of the old one means nothing in it. */
+  #forgetIndexes(why: string): void {
+    this.#options.log.warn('starting anew from what the server has now', { why });
+    this.#client.close();
+    this.#client = this.#options.connect();
+    this.#behind = 0;
+    this.#applied = undefined;
+  }
+
+  async #stream(signal: AbortSignal): Promise<void> {
+    const { auth, clock, log, metrics, pollInterval } = this.#options;
+    let tries = 0;
+    while (!signal.aborted) {
+      const session = await auth.signedIn(signal);
+      let wait: 'short' | 'long' = 'short';
+      try {
+        tries += 1;
+        const begun = clock.now();
+        wait = await this.#once(session, signal);
+        // One that ends soon after its beginning may do so for ever: then the pauses grow.
+        if (clock.now() - begun >= lasting) tries = 0;
+      } catch (error) {
+        signal.throwIfAborted();
+        wait = await this.#refused(error, session);
+        log.warn('changes are not pushed', { error: explain(error) });
+      } finally {
+        metrics.set('stream_connected', 0);
+        this.#open = undefined;
+      }
+      const ms = wait === 'long' ? pollInterval * 1000 : fullJitter(reconnect, tries, clock.random());
+      await pause(clock, ms, signal);
+    }
+  }
+
+  /** How soon to try again after the stream could not be opened. */
+  async #refused(error: unknown, session: SignedIn): Promise<'short' | 'long'> {
+    if (error instanceof ConnectionError) return error.code === 'UNSUPPORTED' ? 'long' : 'short';
+    if (!(error instanceof ApiError)) return 'short';
+    if (error.status === 401 || error.status === 403) {
+      return (await this.#options.auth.doubt(session)) === 'valid' ? 'long' : 'short';
+    }
+    return [400, 404, 405, 501].includes(error.status) ? 'long' : 'short';
+  }
+
+  /** One stream from its beginning to its end. */
+  async #once(session: SignedIn, signal: AbortSignal): Promise<'short' | 'long'> {
+    const { consumer, files, log, metrics } = this.#options;
+    const pushed = await this.#pushed(session, signal);
+    if (pushed.paths.length === 0) return 'long';
+    const index = this.#applied;
+    const settings = { ...this.#client.settings, token: session.token.expose() };
+    const paths = subscriptionPaths(pushed.paths);
+    const stream = await Subscription.open(settings, { paths, index, consumer }, signal);
+    try {
+      metrics.set('stream_connected', 1);
+      log.info('changes are pushed', { paths: pushed.paths.length, resumed: stream.welcome.resumed });
+      const resumed = stream.welcome.resumed && index !== undefined;
+      if (!resumed) {
+        if (index !== undefined) this.#forgetIndexes('the history does not reach back');
+        this.#client.observe(stream.welcome.index);
+        await this.#readAll(signal);
+      }
+      // Everything is proved once on each stream.
+      const from = resumed ? index : stream.welcome.index;
+      this.#open = { stream, index: from, changed: new Set(files.paths) };
+      this.#acknowledge();
+      return await this.#drain(stream, session, signal);
+    } finally {
+      stream.close();
+    }
+  }
+
+  async #drain(stream: Subscription, session: SignedIn, signal: AbortSignal): Promise<'short' | 'long'> {
+    for (;;) {
+      const frames = await stream.take();
+      signal.throwIfAborted();
+      if (frames.length === 0) return 'short';
+      await this.#applyFrames(frames, signal);
+      const closing = frames.find((frame) => frame.kind === 'closing');
+      if (closing !== undefined) return this.#closed(closing, session);
+    }
+  }
+
+  async #applyFrames(frames: readonly Frame[], signal: AbortSignal): Promise<void> {
+    const { metrics, clock, files } = this.#options;
+    const begun = clock.now();
+    const events = frames.filter((frame) => frame.kind === 'event');
+    const known = new Set(files.paths);
+    const changed = new Set(events.map(({ path }) => path).filter((path) => known.has(path)));
+    const last = frames.findLast((frame) => frame.kind !== 'closing');
+    if (last === undefined) return;
+    if (changed.size > 0) {
+      // The reads carry the newest index that was pushed: no node may answer with something older.
+      this.#client.observe(last.index);
+      await this.#read([...changed], signal);
+      metrics.add('events_total', {}, events.length);
+      metrics.add('apply_seconds_sum', {}, ((clock.now() - begun) / 1000) * changed.size);
+      metrics.add('apply_seconds_count', {}, changed.size);
+    }
+    if (this.#open !== undefined) {
+      this.#open.index = last.index;
+      for (const path of changed) this.#open.changed.add(path);
+    }
+    this.#acknowledge(true);
+  }
+
+  /** Acknowledges the newest index of the stream, if everything up to it is in place. */
+  #acknowledge(fresh: boolean = false): void {
+    const open = this.#open;
+    if (open === undefined || this.#unsettled.size > 0 || (!fresh && open.index === this.#applied)) return;
+    failpoint('agent.before-acknowledge');
+    open.stream.acknowledge(open.index, this.#proofs(open.stream, open.changed));
+    open.changed = new Set();
+    this.#applied = open.index;
+    this.#options.metrics.add('acknowledgements_total');
+  }
+
+  #proofs(stream: Subscription, paths: Iterable<string>): Proofs {
+    const entries = [...paths].flatMap((path) => {
+      const held = this.#options.files.inPlace(path);
+      const digest = held && stream.digest(held.canonical.expose());
+      return held === undefined || digest === undefined ? [] : [[path, { version: held.version, digest }] as const];
+    });
+    return Object.fromEntries(entries);
+  }
+
+  async #closed({ reason, resume }: Frame & { kind: 'closing' }, session: SignedIn): Promise<'short' | 'long'> {
+    const { log, auth } = this.#options;
+    log.warn('the server ended the stream of changes', { reason });
+    this.#applied ??= resume;
+    if (reason === 'revoked') await auth.doubt(session);
+    // What we hold differs from what the server has: nothing of ours can be believed.
+    if (reason === 'badAck') this.#applied = undefined;
+    return reason === 'invalid' ? 'long' : 'short';
+  }
+}

@@ -1,0 +1,64 @@
+/** Which paths' changes are pushed to us. */
+import type { Client } from '../client/client.ts';
+import type { Logger } from '../lib/log.ts';
+import { explain } from './explain.ts';
+
+export interface Pushed {
+  readonly paths: readonly string[];
+  /** What the node showed before anything was read; undefined where it could not be asked. */
+  readonly index: string | undefined;
+}
+
+interface Question {
+  readonly paths: readonly string[];
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The paths that the token may subscribe to. The server leaves out events of any other silently, so that to acknowledge
+ * those would be a lie. Without an answer there are none: the paths are polled.
+ */
+export async function pushedPaths(client: Client, { paths, log, signal }: Question): Promise<Pushed> {
+  if (paths.length === 0) return { paths: [], index: undefined };
+  try {
+    const options = { replay: 'safe', signal } as const;
+    const reply = await client.request('POST', 'sys/capabilities-self', { paths }, options);
+    const body = JSON.parse(reply.body) as { readonly data?: Readonly<Record<string, unknown>> };
+    const allowed = paths.filter((path) => maySubscribe(body.data?.[path]));
+    if (allowed.length < paths.length) {
+      const lacking = paths.filter((path) => !allowed.includes(path));
+      log.warn('no capability "subscribe": changes are noticed by polling only', { paths: lacking });
+    }
+    return { paths: allowed, index: reply.index };
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn('cannot ask for capabilities', { error: explain(error) });
+    return { paths: [], index: undefined };
+  }
+}
+
+function maySubscribe(capabilities: unknown): boolean {
+  if (!Array.isArray(capabilities)) return false;
+  return capabilities.includes('root') || (capabilities.includes('subscribe') && capabilities.includes('read'));
+}
+
+/** The server takes this many. */
+const mostPaths = 256;
+
+/** Too many paths are folded into the folders that hold them. */
+export function subscriptionPaths(paths: readonly string[]): readonly string[] {
+  let folded = [...paths];
+  let depth = Math.max(...paths.map((path) => path.split('/').length)) - 1;
+  while (folded.length > mostPaths && depth > 0) {
+    const kept = depth;
+    folded = [...new Set(folded.map((path) => fold(path, kept)))];
+    depth -= 1;
+  }
+  return folded;
+}
+
+function fold(path: string, depth: number): string {
+  const parts = path.split('/');
+  return parts.length <= depth ? path : `${parts.slice(0, depth).join('/')}/*`;
+}
