@@ -1,10 +1,4 @@
-import {
-  Agent,
-  request as httpRequest,
-  type ClientRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
 
@@ -21,6 +15,10 @@ export interface WireReply {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
+
+// An `import` of node:http also evaluates its lazy re-exports of undici (WebSocket and others), which takes 35 ms of a
+// command's 100; this does not.
+const http = process.getBuiltinModule('node:http');
 
 type Connector = (options: RequestOptions, reply: (message: IncomingMessage) => void) => ClientRequest;
 interface Connection {
@@ -87,8 +85,9 @@ export class Transport {
 
   async #open(systemCa: boolean): Promise<Connection> {
     const pool = { keepAlive: true, maxFreeSockets: 16, scheduling: 'lifo' } as const;
-    if (!this.#secure) return { connect: httpRequest, agent: new Agent(pool) };
-    const [https, { tlsOptions }] = await Promise.all([import('node:https'), import('./tls.ts')]);
+    if (!this.#secure) return { connect: http.request, agent: new http.Agent(pool) };
+    const { tlsOptions } = await import('./tls.ts');
+    const https = process.getBuiltinModule('node:https');
     const options = tlsOptions(this.#settings.tls ?? {}, systemCa);
     try {
       return { connect: https.request, agent: new https.Agent({ ...pool, ...options }) };
