@@ -60,6 +60,8 @@ export interface ServerConfig extends Omit<Values, 'listener' | 'storage' | 'sea
   readonly region: RegionConfig | undefined;
   readonly hub: HubConfig | undefined;
   readonly dev: DevConfig | undefined;
+  /** For tests: where the process kills itself, from LOCKSTEP_FAILPOINTS. */
+  readonly failpoints: string;
   /** What was accepted without effect and why, a line each, with its place. */
   readonly warnings: readonly string[];
 }
@@ -106,6 +108,7 @@ export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: E
     region: values.region && { ...values.region, join_token: secretVariable(env, 'JOIN_TOKEN') },
     hub: hubConfig(reader, values),
     dev: dev === true ? { root_token_id: devToken(token, env) } : undefined,
+    failpoints: env['LOCKSTEP_FAILPOINTS'] ?? '',
     warnings: reader.warnings,
   };
   reader.finish();

@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address } from '../config/address.ts';
 import { fail, isLockstepError } from '../errors.ts';
+import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ClusterAuthority } from './authority.ts';
 import type { RegionRecord, RegionRegistry } from './registry.ts';
@@ -176,6 +177,7 @@ export class ClusterServer implements AsyncDisposable {
     if (publicKey === undefined) throw fail('badRequest', 'the signing request is not valid');
     try {
       const { certificate, notAfter } = await registry.enrol(authority, { region, secret, publicKey });
+      failpoint('hub.after-enrolment');
       return { certificate, authority: authority.certificate, notAfter };
     } catch (error) {
       if (isLockstepError(error, 'permissionDenied')) {

@@ -3,6 +3,7 @@
  * region's own store, behind its own barrier, with the copy's state in it.
  */
 import { keys } from '../core/keys.ts';
+import { failpoint } from '../lib/failpoint.ts';
 import { decodeFound, encodeRecord } from '../lib/record.ts';
 import type { Snapshot, Store, Transaction } from '../storage/store.ts';
 import type { Change, Copy, StorageCommand } from './follower-state.ts';
@@ -24,6 +25,15 @@ interface StoredCopy extends Omit<Copy, 'cursor'> {
     readonly hash: string;
   } | null;
 }
+
+/** Of commands, in failpoints. */
+const NAMES: Readonly<Record<StorageCommand['do'], string>> = {
+  apply: 'apply',
+  narrow: 'narrow',
+  stageDrop: 'stage-drop',
+  stage: 'stage',
+  stageCommit: 'stage-commit',
+};
 
 type Reads = Pick<Snapshot, 'get' | 'list'>;
 
@@ -56,9 +66,11 @@ export class CopyStore {
 
   /** Resolves when it is durable. */
   async run(command: StorageCommand): Promise<void> {
+    failpoint(`region.before-${NAMES[command.do]}`);
     await this.#store.transact((tx) => {
       this.#do(tx, command);
     });
+    failpoint(`region.after-${NAMES[command.do]}`);
   }
 
   #do(tx: Transaction, command: StorageCommand): void {

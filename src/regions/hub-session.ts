@@ -1,5 +1,6 @@
 /** The shell of one region's stream at the hub: sockets and storage around `hub-stream.ts`, no decisions. */
 import type { ServerHttp2Stream } from 'node:http2';
+import { failpoint } from '../lib/failpoint.ts';
 import type { Batch, Position, Store } from '../storage/store.ts';
 import { decodeRegionFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_REGION_FRAME } from './codec.ts';
 import { hubStream } from './hub-stream.ts';
@@ -96,7 +97,9 @@ export class HubSession {
     switch (output.type) {
       case 'send':
         if (!stream.writable) return;
+        failpoint('hub.before-send');
         if (!stream.write(lengthPrefixed(encodeFrame(output.frame)))) this.feed({ type: 'blocked' });
+        failpoint('hub.after-send');
         return;
       case 'locate':
         void this.#locate(output);

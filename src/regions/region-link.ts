@@ -11,6 +11,7 @@ import { fail, isLockstepError } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Outcome } from '../framework/request.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
+import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
 import { decodeFound, encodeRecord } from '../lib/record.ts';
 import type { Position, Store } from '../storage/store.ts';
@@ -283,8 +284,11 @@ export class RegionLink implements HubLink {
     const { newPrivateKey } = await import('../lib/crypto/certificates.ts');
     const key = known?.key ?? newPrivateKey();
     await this.#keep({ region: config.name, key });
+    failpoint('region.after-key-kept');
     const identity = await enrol(config.hub, token, key);
+    failpoint('region.after-certificate-received');
     await this.#keep(identity);
+    failpoint('region.after-certificate-kept');
     this.#options.log.info('joined the hub', { region: config.name });
     return identity;
   }

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
 import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
+import { armFailpoints } from '../lib/failpoint.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { compose } from './compose.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
@@ -113,7 +114,10 @@ async function start(config: ServerConfig, log: Logger): Promise<void> {
   if (config.dev !== undefined) {
     process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), address));
   }
-  using _time = keepTime(() => node.tick(), log);
+  using _time = keepTime(async () => {
+    await node.tick();
+    await composed.retain();
+  }, log);
   await ending(node, serving, log);
   await serving.close();
 }
@@ -126,6 +130,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       return 0;
     }
     const config = configOf(values);
+    armFailpoints(config.failpoints);
     const log = createLogger({
       level: config.log_level,
       format: config.log_format === 'json' ? 'json' : 'standard',

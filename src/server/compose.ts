@@ -8,6 +8,8 @@ import type { Logger } from '../lib/log.ts';
 import { registry } from '../registry.ts';
 import { SealLifecycle } from '../seal/lifecycle.ts';
 import type { Seal } from '../seal/seal.ts';
+import type { LocalStore } from '../storage/local/local-store.ts';
+import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
 import { system, systemPaths } from '../sys/system.ts';
 
@@ -16,9 +18,11 @@ const BUILD_DATE = '2026-11-23T00:00:00Z';
 export interface Composed extends AsyncDisposable {
   readonly node: Node;
   readonly store: Store;
+  /** Drops what the log need not hold any longer: called about once a second. */
+  readonly retain: () => Promise<void>;
 }
 
-async function openStore(config: StorageConfig): Promise<Store> {
+async function openStore(config: StorageConfig): Promise<LocalStore> {
   if (config.type === 'inmem') {
     const { openMemoryStore } = await import('../storage/memory/open.ts');
     return openMemoryStore();
@@ -119,6 +123,9 @@ export async function compose(config: ServerConfig, log: Logger): Promise<Compos
   });
   return {
     ...{ node, store },
+    retain: async () => {
+      await retain(store, { milliseconds: config.log_retention * 1_000, bytes: config.log_retention_bytes });
+    },
     [Symbol.asyncDispose]: async () => {
       await node[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();

@@ -6,6 +6,7 @@ import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Client } from '../../framework/call.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
+import { failpoint } from '../../lib/failpoint.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Position } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
@@ -89,7 +90,7 @@ async function answer(services: Services, forwarded: Forwarded, access: Access):
   if (before !== undefined) return before;
   const hash = hashOf(forwarded);
   try {
-    return await staged(
+    const outcome = await staged(
       services.store,
       async () => run(services, access),
       (tx, outcome) => {
@@ -97,8 +98,11 @@ async function answer(services: Services, forwarded: Forwarded, access: Access):
         const at = services.now();
         tx.put(recordKey(forwarded), encodeRecord({ hash, outcome, at } satisfies Done));
         tx.put(keys.forwardedDue(at, recordKey(forwarded)), new Uint8Array());
+        failpoint('hub.before-forwarded-commit');
       },
     );
+    failpoint('hub.after-forwarded-commit');
+    return outcome;
   } catch (error) {
     // The same request came twice at once: the other one has answered.
     const done = isLockstepError(error, 'conflict') ? doneBefore(services, forwarded) : undefined;
