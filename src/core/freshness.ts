@@ -17,6 +17,7 @@ export interface FreshnessOptions {
 }
 
 const MAX_TEXT = 1_024;
+const MAX_INDEXES = 16;
 
 export function encodeIndex(index: Index): string {
   const flat = Object.entries(index).map(([log, { epoch, sequence }]) => [log, epoch, sequence]);
@@ -40,6 +41,14 @@ export function decodeIndex(text: string): Index | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Several, as a client sends what it saw on calls in parallel: in headers of one name, or with commas between them. */
+function decodeIndexes(text: string): readonly Index[] | undefined {
+  const parts = text.split(',', MAX_INDEXES + 1);
+  if (parts.length > MAX_INDEXES) return undefined;
+  const found = parts.map((part) => decodeIndex(part.trim()));
+  return found.every((index) => index !== undefined) ? found : undefined;
 }
 
 export class Freshness implements Disposable {
@@ -81,20 +90,22 @@ export class Freshness implements Disposable {
    */
   reach(asked: string | undefined, tokenKey: string): undefined | Promise<void> {
     if (asked === undefined || asked === '') return undefined;
-    const wanted = decodeIndex(asked);
+    const wanted = decodeIndexes(asked);
     if (wanted === undefined) throw fail('badRequest', 'X-Vault-Index is not an index of this service');
     return this.#missing(wanted) ? this.#wait(wanted, tokenKey) : undefined;
   }
 
-  #missing(wanted: Index): boolean {
+  #missing(wanted: readonly Index[]): boolean {
     const shown = this.index;
-    return Object.entries(wanted).some(([log, { epoch, sequence }]) => {
-      const here = shown[log];
-      return here !== undefined && (here.epoch !== epoch || here.sequence < sequence);
-    });
+    return wanted.some((each) =>
+      Object.entries(each).some(([log, { epoch, sequence }]) => {
+        const here = shown[log];
+        return here !== undefined && (here.epoch !== epoch || here.sequence < sequence);
+      }),
+    );
   }
 
-  async #wait(wanted: Index, tokenKey: string): Promise<void> {
+  async #wait(wanted: readonly Index[], tokenKey: string): Promise<void> {
     const count = this.#perToken.get(tokenKey) ?? 0;
     if (count >= this.#options.waitersPerToken) throw fail('behindIndex');
     this.#perToken.set(tokenKey, count + 1);
