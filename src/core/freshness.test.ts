@@ -48,7 +48,7 @@ test('a wait ends with 412, at once when a token has too many, and for another h
   const waiting = [slow.freshness.reach(slow.ahead(1), 't'), slow.freshness.reach(slow.ahead(1), 't')];
   await assert.rejects(async () => slow.freshness.reach(slow.ahead(1), 't'), { code: 'behindIndex' });
   await write(slow.store);
-  await Promise.all(waiting);
+  await Promise.all(waiting.map((each) => Promise.resolve(each)));
 });
 
 test('an index of another log is not waited for, and garbage is refused', () => {
