@@ -5,6 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
 import type { AuditTable } from './audit/audit-table.ts';
 import type { AuditTrail } from './audit/trail.ts';
+import type { Subscriptions } from './events/subscriptions.ts';
 import type { Freshness } from './freshness.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
@@ -25,6 +26,7 @@ export interface Services {
   readonly wrapping: Wrapping;
   readonly policies: PolicyStore;
   readonly freshness: Freshness;
+  readonly subscriptions: Subscriptions;
   readonly audit: AuditTrail;
   readonly auditDevices: AuditTable;
   readonly log: Logger;

@@ -1,3 +1,5 @@
+import type { SubscriptionLimits } from './events/limits.ts';
+
 /** What the configuration says to the core. */
 export interface CoreSettings {
   /** Seconds. */
@@ -10,6 +12,7 @@ export interface CoreSettings {
   readonly region: string | undefined;
   /** How long a request that carries an index waits for it, milliseconds. */
   readonly indexWaitMs: number;
+  readonly subscriptions: Partial<SubscriptionLimits>;
 }
 
 export const DEFAULT_SETTINGS: CoreSettings = {
@@ -19,6 +22,7 @@ export const DEFAULT_SETTINGS: CoreSettings = {
   storageType: 'inmem',
   region: undefined,
   indexWaitMs: 2_000,
+  subscriptions: {},
 };
 
 /** The version that clients of the API compare features by: one of Vault's. */

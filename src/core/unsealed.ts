@@ -5,6 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import type { HubLink } from './cluster.ts';
+import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
@@ -72,14 +73,17 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     waitMs: settings.indexWaitMs,
     waitersPerToken: 64,
   });
+  const limits = settings.subscriptions;
+  const subscriptions = new Subscriptions({ store, mounts, policies, tokens, log: log.named('events'), now, limits });
   return {
     ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, log, now, ttl, subkey },
+    subscriptions,
     audit: auditing.trail,
     auditDevices: auditing.devices,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     standing: () => link()?.standing() ?? {},
     [Symbol.asyncDispose]: async () => {
-      for (const part of [freshness, mounts, policies, tokens]) part[Symbol.dispose]();
+      for (const part of [subscriptions, freshness, mounts, policies, tokens]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
     },
   };

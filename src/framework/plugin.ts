@@ -1,5 +1,5 @@
 /** The contract of a plug-in: a secret engine or an auth method is its paths, and what it must do in time. */
-import type { Snapshot, Transaction } from '../storage/store.ts';
+import type { Snapshot, Transaction, Write } from '../storage/store.ts';
 import type { Call } from './call.ts';
 import type { JsonObject } from './field.ts';
 import type { Path } from './path.ts';
@@ -34,6 +34,22 @@ export interface MountView {
   readonly hmac: (text: string) => string;
 }
 
+/** One change of a mount's data, as subscribers are told of it: never the data itself. Paths are below the mount. */
+export interface DataChange {
+  /** Vault's event type: `kv-v2/data-write`. */
+  readonly type: string;
+  /** `metadata`: the data reads as before. */
+  readonly operation: 'write' | 'delete' | 'destroy' | 'metadata';
+  /** The request path under which the data is read: `data/apps/eu/db`. Policies and subscribers name it. */
+  readonly dataPath: string;
+  /** The request path that the change was made by: `delete/apps/eu/db`. */
+  readonly path: string;
+  /** The version that was changed, where there are versions. */
+  readonly version?: number;
+  readonly currentVersion?: number;
+  readonly oldestVersion?: number;
+}
+
 export interface Plugin<Mount> {
   readonly type: string;
   readonly help: string;
@@ -49,6 +65,16 @@ export interface Plugin<Mount> {
    * The key alone decides, since a deletion carries no value.
    */
   readonly logicalPath?: (key: string) => string | undefined;
+  /**
+   * What the writes of one batch to the shared compartment (keys below the mount) changed. Pure: the writes alone decide,
+   * so that a region tells the same as the hub. At most one change for each data path. Absent: no events.
+   */
+  readonly changes?: (writes: readonly Write[]) => readonly DataChange[];
+  /**
+   * The data that a read of the data path answers (a version, or the newest one), to check what a subscriber says that it
+   * has. undefined: there is none, or it can no longer be told.
+   */
+  readonly dataAt?: (mount: Mount, dataPath: string, version: number | undefined) => JsonObject | undefined;
   /**
    * The logical path that a request below the mount is about, as `logicalPath` has it (`data/apps/eu/db` -> `apps/eu/db`).
    * undefined, or absent: nothing that a region may write by forwarding.

@@ -6,9 +6,11 @@ import { fail, isLockstepError } from '../errors.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { compose } from './compose.ts';
+import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve, type Serving } from './http.ts';
+import type { EventsEndpoint } from './websocket.ts';
 
 const USAGE = `Usage: lockstep server [options]
 
@@ -103,11 +105,29 @@ function ending(node: Node, serving: Serving, log: Logger): Promise<void> {
   });
 }
 
+/** Loaded when the first subscriber comes: a start must not wait for it. */
+function lazyEvents(node: Node): { readonly upgrade: Upgrade; readonly close: () => Promise<void> } {
+  let loading: Promise<EventsEndpoint> | undefined;
+  return {
+    upgrade: (request, socket, head, parsed) => {
+      loading ??= import('./websocket.ts').then(({ eventsEndpoint }) => eventsEndpoint({ node }));
+      void loading.then(({ upgrade }) => upgrade(request, socket, head, parsed));
+    },
+    close: async () => (await loading)?.close('shutdown'),
+  };
+}
+
 async function start(config: ServerConfig, log: Logger): Promise<void> {
   for (const warning of config.warnings) log.warn(warning);
   await using composed = await compose(config, log);
   const { node } = composed;
-  const serving = await serve({ handler: node, listeners: config.listener.map(listenerSettings), log });
+  const events = lazyEvents(node);
+  const serving = await serve({
+    handler: node,
+    listeners: config.listener.map(listenerSettings),
+    log,
+    upgrade: events.upgrade,
+  });
   const [address = ''] = serving.addresses;
   process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);
   await node.start(AbortSignal.timeout(60_000));
@@ -119,6 +139,7 @@ async function start(config: ServerConfig, log: Logger): Promise<void> {
     await composed.retain();
   }, log);
   await ending(node, serving, log);
+  await events.close();
   await serving.close();
 }
 

@@ -69,7 +69,7 @@ export function operationOf(path: Path<unknown>, request: Request): Operation<ne
 }
 
 /** The token of a request, one use of it taken. Throws `missingToken` or `invalidToken`. */
-function authenticate(services: Services, request: Request): Token | Promise<Token> {
+export function authenticate(services: Services, request: Request): Token | Promise<Token> {
   if (request.token === undefined || request.token === '') throw fail('missingToken');
   const token = services.tokens.find(request.token);
   if (token === undefined) throw fail('invalidToken');

@@ -1,7 +1,8 @@
 /** KV: version 1 (one value a path) and version 2 (versions, check-and-set, metadata), by the mount's option `version`. */
 import type { Path } from '../../framework/path.ts';
 import { plugin, type AnyPlugin, type MountView } from '../../framework/plugin.ts';
-import { v1LogicalPath, v1Paths, type KvV1 } from './v1.ts';
+import { v1Changes, v1DataAt, v1LogicalPath, v1Paths, type KvV1 } from './v1.ts';
+import { v2Changes, v2DataAt } from './v2/changes.ts';
 import { configPaths } from './v2/config.ts';
 import { dataPaths } from './v2/data.ts';
 import { metadataPaths } from './v2/metadata.ts';
@@ -20,4 +21,7 @@ export const kv: AnyPlugin = plugin<Kv>({
   // The versions keep apart keys of their own, so one mapping serves both.
   requestPath: (rest, options) => (options['version'] === '2' ? v2RequestPath(rest) : rest),
   logicalPath: (key) => v1LogicalPath(key) ?? v2LogicalPath(key),
+  changes: (writes) => [...v1Changes(writes), ...v2Changes(writes)],
+  dataAt: (mount, dataPath, version) =>
+    (mount.view.options['version'] === '2' ? v2DataAt : v1DataAt)(mount, dataPath, version),
 });

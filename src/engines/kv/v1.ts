@@ -2,10 +2,11 @@
 import { fail } from '../../errors.ts';
 import { field, type JsonObject } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
-import type { MountView } from '../../framework/plugin.ts';
+import type { DataChange, MountView } from '../../framework/plugin.ts';
 import { reply } from '../../framework/reply.ts';
 import { durationSeconds } from '../../lib/duration.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import type { Write } from '../../storage/store.ts';
 import { children, descendants, pageFields } from './listing.ts';
 
 export interface KvV1 {
@@ -82,6 +83,21 @@ const secret = at(':path...', {
 });
 
 export const v1Paths = [secret];
+
+/** There are no versions: without one it is the data of now, and of any version nothing can be told. */
+export function v1DataAt({ view }: KvV1, dataPath: string, version: number | undefined): JsonObject | undefined {
+  return version === undefined ? decodeFound<JsonObject>(view.shared.get(DATA + dataPath)) : undefined;
+}
+
+/** `kv-v1/write` and `kv-v1/delete`. */
+export function v1Changes(writes: readonly Write[]): readonly DataChange[] {
+  return writes.flatMap(({ key, value }) => {
+    const path = v1LogicalPath(key);
+    if (path === undefined) return [];
+    const operation = value === undefined ? 'delete' : 'write';
+    return [{ type: `kv-v1/${operation}`, operation, path, dataPath: path }];
+  });
+}
 
 export function v1LogicalPath(key: string): string | undefined {
   return key.startsWith(DATA) ? key.slice(DATA.length) : undefined;

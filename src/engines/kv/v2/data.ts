@@ -77,9 +77,10 @@ interface Writing {
   readonly path: string;
   readonly cas: number | undefined;
   readonly now: number;
+  readonly change: 'data-write' | 'data-patch';
 }
 
-function commit(tx: Transaction, before: Metadata, { path, cas, now }: Writing, data: JsonObject): Metadata {
+function commit(tx: Transaction, before: Metadata, { path, cas, now, change }: Writing, data: JsonObject): Metadata {
   const config = readConfig(tx);
   checkCas(cas, config.casRequired || before.casRequired, before.currentVersion);
   const lifetime = before.deleteVersionAfter === 0 ? config.deleteVersionAfter : Math.max(0, before.deleteVersionAfter);
@@ -89,7 +90,7 @@ function commit(tx: Transaction, before: Metadata, { path, cas, now }: Writing, 
     destroyed: false,
   };
   const limit = before.maxVersions || config.maxVersions || DEFAULT_MAX_VERSIONS;
-  return appendVersion(tx, path, before, { data, version, limit });
+  return appendVersion(tx, path, before, { data, version, limit, change });
 }
 
 function written(metadata: Metadata): Reply {
@@ -140,7 +141,7 @@ const data = at('data/:path...', {
       run: async (mount, values, call) => {
         const path = secretPath(values.path);
         if (values.data === undefined) throw fail('badRequest', 'no data provided');
-        const writing = { path, cas: options(values.options), now: call.now };
+        const writing = { path, cas: options(values.options), now: call.now, change: 'data-write' } as const;
         const given = values.data;
         const metadata = await mount.view.shared.transact((tx) =>
           commit(tx, readMetadata(tx, path) ?? newMetadata(isoTime(call.now)), writing, given),
@@ -158,7 +159,7 @@ const data = at('data/:path...', {
           throw fail('unsupportedMediaType', 'PATCH takes the content type application/merge-patch+json');
         }
         if (values.data === undefined) throw fail('badRequest', 'no data provided');
-        const writing = { path, cas: options(values.options), now: call.now };
+        const writing = { path, cas: options(values.options), now: call.now, change: 'data-patch' } as const;
         const patch = values.data;
         const patched = await mount.view.shared.transact((tx) => {
           const before = readMetadata(tx, path);
@@ -186,7 +187,11 @@ const data = at('data/:path...', {
           if (metadata === undefined || version === undefined) return;
           if (version.destroyed || isDeleted(version, call.now)) return;
           const deleted = { ...version, deletionTime: isoTime(call.now) };
-          writeMetadata(tx, path, { ...metadata, versions: { ...metadata.versions, [number]: deleted } });
+          writeMetadata(tx, {
+            path,
+            metadata: { ...metadata, versions: { ...metadata.versions, [number]: deleted } },
+            change: { type: 'data-delete', versions: [Number(number)] },
+          });
         });
         return reply.empty;
       },

@@ -109,7 +109,8 @@ const metadata = at('metadata/:path...', {
         await view.shared.transact((tx) => {
           const before = readMetadata(tx, path) ?? newMetadata(isoTime(call.now));
           const custom = values.custom_metadata === undefined ? before.customMetadata : strings(values.custom_metadata);
-          writeMetadata(tx, path, apply(before, values, custom, call.now));
+          const metadata = apply(before, values, custom, call.now);
+          writeMetadata(tx, { path, metadata, change: { type: 'metadata-write' } });
         });
         return reply.empty;
       },
@@ -133,7 +134,8 @@ const metadata = at('metadata/:path...', {
             : patch === undefined
               ? before.customMetadata
               : patchedCustom(before.customMetadata, patch);
-          writeMetadata(tx, path, apply(before, withResets(values, call.body), custom, call.now));
+          const metadata = apply(before, withResets(values, call.body), custom, call.now);
+          writeMetadata(tx, { path, metadata, change: { type: 'metadata-patch' } });
           return true;
         });
         return found ? reply.empty : reply.missing;

@@ -12,6 +12,21 @@ export interface Version {
   readonly destroyed: boolean;
 }
 
+/** What was done to a secret last: events tell it from the record, on every node that gets it. */
+export interface LastChange {
+  readonly type:
+    | 'data-write'
+    | 'data-patch'
+    | 'data-delete'
+    | 'delete'
+    | 'undelete'
+    | 'destroy'
+    | 'metadata-write'
+    | 'metadata-patch';
+  /** Which versions it was done to. */
+  readonly versions?: readonly number[];
+}
+
 export interface Metadata {
   readonly versions: Readonly<Record<string, Version>>;
   /** 0: no version was ever written. */
@@ -25,6 +40,7 @@ export interface Metadata {
   readonly customMetadata: Readonly<Record<string, string>> | null;
   readonly createdTime: string;
   readonly updatedTime: string;
+  readonly lastChange?: LastChange;
 }
 
 export interface Config {
@@ -61,8 +77,14 @@ export function writeConfig(tx: Transaction, config: Config): void {
   tx.put(CONFIG, encodeRecord(config));
 }
 
-export function writeMetadata(tx: Transaction, path: string, metadata: Metadata): void {
-  tx.put(metadataKey(path), encodeRecord(metadata));
+interface Written {
+  readonly path: string;
+  readonly metadata: Metadata;
+  readonly change: LastChange;
+}
+
+export function writeMetadata(tx: Transaction, { path, metadata, change }: Written): void {
+  tx.put(metadataKey(path), encodeRecord({ ...metadata, lastChange: change } satisfies Metadata));
 }
 
 export function newMetadata(now: string): Metadata {
@@ -99,7 +121,7 @@ export function appendVersion(tx: Transaction, path: string, before: Metadata, a
     updatedTime: version.createdTime,
   };
   tx.put(dataKey(path, number), encodeRecord(data));
-  writeMetadata(tx, path, after);
+  writeMetadata(tx, { path, metadata: after, change: { type: added.change, versions: [number] } });
   return after;
 }
 
@@ -108,6 +130,7 @@ export interface Added {
   readonly version: Version;
   /** How many versions stay. */
   readonly limit: number;
+  readonly change: 'data-write' | 'data-patch';
 }
 
 export function removeVersionData(tx: Transaction, path: string, version: number): void {
@@ -122,6 +145,10 @@ export function removeAll(tx: Transaction, path: string, metadata: Metadata): vo
 /** Deleted now, or by its time: the data is not shown. */
 export const isDeleted = (version: Version, now: number): boolean =>
   version.deletionTime !== '' && Date.parse(version.deletionTime) <= now;
+
+/** The path of the secret that a key is the metadata record of. */
+export const metadataPath = (key: string): string | undefined =>
+  key.startsWith(METADATA) ? key.slice(METADATA.length) : undefined;
 
 /** The path of a secret that a key belongs to; undefined for the mount's configuration. */
 export function v2LogicalPath(key: string): string | undefined {

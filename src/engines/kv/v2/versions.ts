@@ -17,11 +17,12 @@ interface Change {
   readonly mount: KvV2;
   readonly path: string;
   readonly versions: readonly string[] | undefined;
+  readonly type: 'delete' | 'undelete' | 'destroy';
   /** The version as it shall be. Asked to destroy, its data goes too. */
   readonly to: (version: Version) => Version;
 }
 
-async function change({ mount, path, versions, to }: Change): Promise<Reply> {
+async function change({ mount, path, versions, type, to }: Change): Promise<Reply> {
   const wanted = secretPath(path);
   const numbers = versionNumbers(versions);
   const found = await mount.view.shared.transact((tx) => {
@@ -35,7 +36,11 @@ async function change({ mount, path, versions, to }: Change): Promise<Reply> {
       changed[String(number)] = after;
       if (after.destroyed && !before.destroyed) removeVersionData(tx, wanted, number);
     }
-    writeMetadata(tx, wanted, { ...metadata, versions: changed });
+    writeMetadata(tx, {
+      path: wanted,
+      metadata: { ...metadata, versions: changed },
+      change: { type, versions: numbers },
+    });
     return true;
   });
   return found ? reply.empty : reply.missing;
@@ -48,7 +53,7 @@ const softDelete: Move = (call) => (version) =>
 const undelete: Move = () => (version) => (version.destroyed ? version : { ...version, deletionTime: '' });
 const destroy: Move = () => (version) => ({ ...version, destroyed: true });
 
-function movePath(name: string, summary: string, move: Move) {
+function movePath(name: Change['type'], summary: string, move: Move) {
   return at(`${name}/:path...`, {
     help: `${summary} of a secret.`,
     fields,
@@ -57,7 +62,7 @@ function movePath(name: string, summary: string, move: Move) {
         summary,
         writes: 'shared',
         replies: { 204: 'empty', 404: 'empty' },
-        run: (mount, { path, versions }, call) => change({ mount, path, versions, to: move(call) }),
+        run: (mount, { path, versions }, call) => change({ mount, path, versions, type: name, to: move(call) }),
       },
     },
   });

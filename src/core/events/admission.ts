@@ -1,0 +1,65 @@
+/** Whether a request to subscribe is granted: recorded like any other request, before and after. */
+import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
+import type { Outcome, Request } from '../../framework/request.ts';
+import { authenticate, clientOf, makeCall, type Access } from '../requests/access.ts';
+import { asFailure, failure, outcomeOf } from '../requests/pipeline.ts';
+import type { Services } from '../services.ts';
+import type { Token } from '../tokens/token.ts';
+import type { Wants } from './subscription.ts';
+
+export interface Admission {
+  /** 101 when it is granted. */
+  readonly outcome: Outcome;
+  readonly token: Token | undefined;
+}
+
+/** What else must hold: throws to refuse. */
+export type Check = (token: Token) => void;
+
+function assertGranted(services: Services, request: Request, wants: Wants, token: Token): void {
+  if (wants.dialect === 'vault') {
+    const acl = services.policies.acl(token.record.policies);
+    if (!acl.allows('read', request.path).allowed) throw fail('permissionDenied');
+  }
+  services.subscriptions.check(wants, token);
+}
+
+async function accessOf(services: Services, request: Request, wants: Wants, check: Check): Promise<Access> {
+  const routed = services.mounts.route('root', request.path);
+  const base = {
+    request,
+    routed,
+    match: undefined,
+    coerced: undefined,
+    region: undefined,
+    operation: 'subscribe',
+  } as const;
+  const made = (token: Token | undefined, error: LockstepError | undefined): Access => {
+    const call = makeCall(request, routed, clientOf(token, request.address), services.now());
+    return { ...base, token, call, error };
+  };
+  let token: Token | undefined;
+  try {
+    token = await authenticate(services, request);
+    assertGranted(services, request, wants, token);
+    check(token);
+    return made(token, undefined);
+  } catch (error) {
+    if (!isLockstepError(error)) throw error;
+    return made(token, error);
+  }
+}
+
+/** Never rejects: what goes wrong is in the outcome. */
+export async function admit(services: Services, request: Request, wants: Wants, check: Check): Promise<Admission> {
+  try {
+    const access = await accessOf(services, request, wants, check);
+    await services.audit.request(access);
+    const outcome = access.error === undefined ? outcomeOf(request, { status: 101 }) : failure(request, access.error);
+    if (access.token?.record.numUses === -1) await services.revocation.revoke(access.token.key);
+    await services.audit.response(access, outcome);
+    return { outcome, token: access.error === undefined ? access.token : undefined };
+  } catch (error) {
+    return { outcome: failure(request, asFailure(services, request, error)), token: undefined };
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What a batch of the log means to subscribers. Derived from the writes alone, so a region tells of a change as the hub
+ * does, whoever made it, and a resumed subscriber is told what a connected one was.
+ */
+import type { DataChange } from '../../framework/plugin.ts';
+import { decodeRecord } from '../../lib/record.ts';
+import type { Batch, Position, Store, Write } from '../../storage/store.ts';
+import type { Index } from '../freshness.ts';
+import { keys } from '../keys.ts';
+import { requestPath, type MountRecord } from '../mounts/mount.ts';
+import type { MountTable } from '../mounts/mount-table.ts';
+
+export interface MountedChange {
+  readonly mount: string;
+  readonly change: DataChange;
+}
+
+export interface Entry {
+  readonly position: Position;
+  readonly index: Index;
+  /** Wall-clock milliseconds of the commit. */
+  readonly time: number;
+  readonly changes: readonly MountedChange[];
+  /** A mount left its path, or a record could not be read: what was told of before this entry cannot be told now. */
+  readonly barrier: boolean;
+}
+
+const DATA = /^s\/[^/]+\/data\/([^/]+)\/(.*)$/s;
+const MOUNT = /^s\/[^/]+\/mounts\/([^/]+)$/;
+
+interface Cursor {
+  readonly cursor: { readonly log: string; readonly position: Position } | null;
+}
+
+function byMount(writes: readonly Write[]): ReadonlyMap<string, readonly Write[]> {
+  const found = new Map<string, Write[]>();
+  for (const write of writes) {
+    if (!write.key.startsWith('s/')) continue;
+    const [, mount, key] = DATA.exec(write.key) ?? [];
+    if (mount === undefined || key === undefined) continue;
+    // The value stays a getter: it is decrypted only if the plug-in looks at it.
+    const below: Write = {
+      key,
+      get value() {
+        return write.value;
+      },
+    };
+    const known = found.get(mount);
+    if (known === undefined) found.set(mount, [below]);
+    else known.push(below);
+  }
+  return found;
+}
+
+/** Whether a mount may have left the path that it had before; `path` is the one that it has now. */
+export type Leaves = (uuid: string, path: string | undefined) => boolean;
+
+function leaves(write: Write, context: Context): boolean {
+  const uuid = write.key.startsWith('s/') ? MOUNT.exec(write.key)?.[1] : undefined;
+  if (uuid === undefined) return false;
+  const path = write.value === undefined ? undefined : requestPath(decodeRecord<MountRecord>(write.value));
+  return context.leaves(uuid, path);
+}
+
+export interface Context {
+  /** The name of this node's log. */
+  readonly log: string;
+  readonly mounts: MountTable;
+  readonly leaves: Leaves;
+}
+
+/** At a region: where the hub's log stands for the copy, by the record that each of its batches writes. */
+function hubIndex(record: Uint8Array | undefined): Index | undefined {
+  if (record === undefined) return undefined;
+  const { cursor } = decodeRecord<Cursor>(record);
+  return cursor === null ? {} : { [cursor.log]: cursor.position };
+}
+
+/** The index that reads of the store show now. */
+export function shownIndex(store: Store): Index {
+  using snapshot = store.snapshot();
+  return { [store.log]: snapshot.position, ...hubIndex(snapshot.get(keys.hubCopy)) };
+}
+
+/** `hub` is the hub's part of the index before the batch. Throws what reading a damaged record throws. */
+function read(batch: Batch, hub: Index, context: Context): Entry {
+  const { position, time, writes } = batch;
+  const { log, mounts } = context;
+  const changes = [...byMount(writes)].flatMap(([mount, below]) =>
+    (mounts.byUuid(mount)?.plugin.changes?.(below) ?? []).map((change): MountedChange => ({ mount, change })),
+  );
+  const barrier = writes.some((write) => leaves(write, context));
+  const copy = writes.find(({ key }) => key === keys.hubCopy);
+  return { position, time, changes, barrier, index: { [log]: position, ...(hubIndex(copy?.value) ?? hub) } };
+}
+
+/** Never throws: of a batch that cannot be read nothing is told, and nobody resumes across it. */
+export function entryOf(batch: Batch, before: Index, context: Context): Entry {
+  const { log } = context;
+  const { [log]: _own, ...hub } = before;
+  try {
+    return read(batch, hub, context);
+  } catch {
+    const { position, time } = batch;
+    return { position, time, changes: [], barrier: true, index: { [log]: position, ...hub } };
+  }
+}

@@ -1,0 +1,57 @@
+/** What a subscriber may know, by today's policies and as long as its token lives. */
+import type { JsonObject } from '../../framework/field.ts';
+import { ROOT_NAMESPACE } from '../keys.ts';
+import type { MountTable } from '../mounts/mount-table.ts';
+import type { Acl } from '../policy/index.ts';
+import type { PolicyStore } from '../policy/policy-store.ts';
+import type { TokenStore } from '../tokens/token-store.ts';
+import { textOf, type Pattern } from './patterns.ts';
+import type { Wants } from './subscription.ts';
+
+export interface RightsOptions {
+  readonly mounts: MountTable;
+  readonly policies: PolicyStore;
+  readonly tokens: TokenStore;
+}
+
+export class Rights {
+  readonly #options: RightsOptions;
+
+  constructor(options: RightsOptions) {
+    this.#options = options;
+  }
+
+  #acl(tokenKey: string): Acl | undefined {
+    const { tokens, policies } = this.#options;
+    const token = tokens.byKey(tokenKey);
+    return token === undefined ? undefined : policies.acl(token.record.policies);
+  }
+
+  /** `subscribe` and `read` on the path under which the data is read. */
+  permits(tokenKey: string, path: string, eventType?: string): boolean {
+    const acl = this.#acl(tokenKey);
+    if (acl === undefined) return false;
+    return acl.allows('subscribe', path, { eventType }).allowed && acl.allows('read', path).allowed;
+  }
+
+  /** A path that is named must be allowed; of a prefix something must be in reach, and each event is decided by itself. */
+  mayWatch({ dialect, patterns }: Wants, tokenKey: string): boolean {
+    const acl = this.#acl(tokenKey);
+    if (acl === undefined) return false;
+    return acl.root || dialect === 'vault' || patterns.every((pattern) => mayName(acl, pattern));
+  }
+
+  /** What a read of the path answers; undefined where that cannot be told. */
+  dataAt(path: string, version: number | undefined): JsonObject | undefined {
+    const routed = this.#options.mounts.route(ROOT_NAMESPACE, path);
+    if (routed === undefined) return undefined;
+    const { plugin, instance } = routed.mounted;
+    return plugin.dataAt?.(instance, routed.rest, version);
+  }
+}
+
+export function mayName(acl: Acl, pattern: Pattern): boolean {
+  const text = textOf(pattern);
+  if (pattern.prefix && acl.reaches(pattern.path)) return true;
+  return acl.allows('subscribe', text).allowed && acl.allows('read', text).allowed;
+}

@@ -1,0 +1,386 @@
+/**
+ * Who is told of changes. One reader follows the log for all subscribers; each is checked against today's policies before
+ * each event, and ended with its token in the batch that ends that.
+ */
+import { fail } from '../../errors.ts';
+import { randomBytes } from '../../lib/crypto/random.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Batch, Position, Store } from '../../storage/store.ts';
+import { decodeIndex } from '../freshness.ts';
+import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import type { MountTable } from '../mounts/mount-table.ts';
+import type { PolicyStore } from '../policy/policy-store.ts';
+import type { Token } from '../tokens/token.ts';
+import type { TokenStore } from '../tokens/token-store.ts';
+import { ConsumerStream, type Acknowledged, type AckRefusal } from './consumer-stream.ts';
+import { shownIndex, type Entry, type Leaves } from './entry.ts';
+import { frames, parseClientFrame, type ClosingReason } from './frames.ts';
+import { History } from './history.ts';
+import { DEFAULT_LIMITS, type SubscriptionLimits } from './limits.ts';
+import { covers, meets } from './patterns.ts';
+import { Rights } from './rights.ts';
+import { Roster } from './roster.ts';
+import { Subscription, type Carrier, type Told, type Wants } from './subscription.ts';
+
+export interface SubscriptionsOptions {
+  readonly store: Store;
+  readonly mounts: MountTable;
+  readonly policies: PolicyStore;
+  readonly tokens: TokenStore;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly limits?: Partial<SubscriptionLimits>;
+}
+
+/** What becomes of a consumer's stream. */
+export interface ConsumerEvents {
+  readonly acknowledged: (acknowledged: Acknowledged, digests: string) => void;
+  readonly refused: (why: AckRefusal) => void;
+  readonly ended: () => void;
+}
+
+export interface Opening {
+  readonly wants: Wants;
+  readonly token: Token;
+  /** To resume after. */
+  readonly index: string | undefined;
+  readonly consumer: ConsumerEvents | undefined;
+}
+
+/** What the server tells of a connection. */
+export interface Opened {
+  readonly received: (text: string) => void;
+  /** Something that is no text frame within the bounds. */
+  readonly invalid: () => void;
+  readonly closed: () => void;
+}
+
+const SLICE = 256;
+
+export class Subscriptions implements Disposable {
+  readonly #options: SubscriptionsOptions;
+  readonly #limits: SubscriptionLimits;
+  readonly #history: History;
+  readonly #rights: Rights;
+  readonly #roster = new Roster();
+  readonly #mountPaths = new Map<string, string>();
+  readonly #observation: Disposable;
+  readonly #over = new AbortController();
+  #queue: Batch[] = [];
+  #left: string[] = [];
+  #scheduled: 'no' | 'soon' | 'now' = 'no';
+  #recheck = false;
+  #ticks: NodeJS.Timeout | undefined;
+  #closing: ClosingReason = 'sealed';
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+    this.#rights = new Rights(options);
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const { store, mounts } = options;
+    const { kept: most, reach } = this.#limits;
+    this.#history = new History({ store, mounts, most, reach, tip: shownIndex(store) });
+    for (const { record, path } of mounts.all(ROOT_NAMESPACE)) this.#mountPaths.set(record.uuid, path);
+    this.#observation = store.observe((batch) => {
+      this.#observe(batch);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
+    this.close(this.#closing);
+    this.#over.abort();
+    clearInterval(this.#ticks);
+  }
+
+  get size(): number {
+    return this.#roster.size;
+  }
+
+  /** Ends all streams; what ends later ends for the same reason. */
+  close(reason: ClosingReason): void {
+    this.#closing = reason;
+    for (const each of this.#roster.all()) this.#end(each, reason);
+  }
+
+  /** Throws `tooManyRequests`, or `permissionDenied` when a path that is named is not the token's to watch. */
+  check(wants: Wants, token: Token): void {
+    const own = this.#roster.ofToken(token.key).length;
+    if (this.#roster.size >= this.#limits.most || own >= this.#limits.perToken) {
+      throw fail('tooManyRequests', 'too many subscriptions: close some, or subscribe to several paths at once');
+    }
+    if (!this.#rights.mayWatch(wants, token.key)) throw fail('permissionDenied');
+  }
+
+  /** `check` comes first. The subscriber is welcomed once its history is at hand. */
+  open({ wants, token, index, consumer }: Opening, carrier: Carrier): Opened {
+    const nonce = randomBytes(16).toString('hex');
+    const subscription: Subscription = new Subscription(
+      {
+        ...{ wants, carrier, tokenKey: token.key, now: this.#options.now },
+        consumer: consumer === undefined ? undefined : this.#consumerStream(nonce, wants, token.key),
+        permits: ({ path, change }) => this.#rights.permits(token.key, path, change.type),
+        drained: () => {
+          this.#advance(subscription);
+        },
+      },
+      this.#history.tip,
+    );
+    this.#add(subscription, consumer);
+    this.#join(subscription, nonce, index).catch((error: unknown) => {
+      const { log } = this.#options;
+      log.error('a subscription failed', { error: error instanceof Error ? error.message : 'unknown' });
+      this.#end(subscription, 'shutdown');
+    });
+    return {
+      received: (text) => {
+        this.#received(subscription, text);
+      },
+      invalid: () => {
+        this.#end(subscription, 'invalid');
+      },
+      closed: () => {
+        this.#drop(subscription);
+        subscription.lost();
+      },
+    };
+  }
+
+  #add(subscription: Subscription, consumer: ConsumerEvents | undefined): void {
+    this.#roster.add(subscription, consumer);
+    this.#ticks ??= setInterval(() => {
+      this.#tick();
+    }, this.#limits.markEvery).unref();
+  }
+
+  #drop(subscription: Subscription): void {
+    const consumer = this.#roster.consumerOf(subscription);
+    if (!this.#roster.delete(subscription)) return;
+    if (this.#roster.size === 0) {
+      clearInterval(this.#ticks);
+      this.#ticks = undefined;
+    }
+    consumer?.ended();
+  }
+
+  #end(subscription: Subscription, reason: ClosingReason): void {
+    subscription.end(reason);
+    this.#drop(subscription);
+  }
+
+  #consumerStream(nonce: string, { patterns }: Wants, tokenKey: string): ConsumerStream {
+    return new ConsumerStream({
+      nonce,
+      log: this.#options.store.log,
+      covers: (path) => patterns.some((own) => covers(own, path)) && this.#rights.permits(tokenKey, path),
+      dataAt: (path, version) => this.#rights.dataAt(path, version),
+    });
+  }
+
+  // ---- what happens
+
+  /** Within the publication: nothing is read from the store here, which still shows what was before. */
+  #observe(batch: Batch): void {
+    this.#queue.push(batch);
+    const tokens = keys.tokens(ROOT_NAMESPACE);
+    const policies = keys.policies(ROOT_NAMESPACE);
+    for (const { key, value } of this.#roster.size === 0 ? [] : batch.writes) {
+      if (key.startsWith(policies) || key.startsWith(keys.mounts('s', ROOT_NAMESPACE))) this.#recheck = true;
+      if (!key.startsWith(tokens) || value !== undefined) continue;
+      for (const each of this.#roster.ofToken(key.slice(tokens.length))) this.#end(each, 'revoked');
+    }
+    this.#schedule();
+  }
+
+  /** What narrows rights is told before the reply to it; the rest when the loop turns, many batches at once. */
+  #schedule(): void {
+    const run = (): void => {
+      if (this.#scheduled !== 'no') this.#pump();
+    };
+    if (this.#recheck && this.#scheduled !== 'now') {
+      this.#scheduled = 'now';
+      queueMicrotask(run);
+    } else if (this.#scheduled === 'no') {
+      this.#scheduled = 'soon';
+      setImmediate(run);
+    }
+  }
+
+  #pump(): void {
+    this.#scheduled = 'no';
+    if (this.#over.signal.aborted) return;
+    const batches = this.#queue;
+    this.#queue = [];
+    if (this.#recheck) this.#reconsider();
+    const touched = new Set<Subscription>();
+    for (const batch of batches) this.#publish(this.#history.append(batch, this.#leaves), touched);
+    const { tip } = this.#history;
+    const text = frames.mark(tip.index);
+    for (const each of this.#roster.all()) {
+      if (each.stage !== 'live') continue;
+      each.told = tip;
+      if (touched.has(each)) each.mark(text);
+    }
+  }
+
+  readonly #leaves: Leaves = (uuid, path) => {
+    const before = this.#mountPaths.get(uuid);
+    if (path === undefined) this.#mountPaths.delete(uuid);
+    else this.#mountPaths.set(uuid, path);
+    if (before === undefined || before === path) return false;
+    this.#left.push(before);
+    return true;
+  };
+
+  #reconsider(): void {
+    this.#recheck = false;
+    for (const each of this.#roster.all()) {
+      if (!this.#rights.mayWatch(each.wants, each.tokenKey)) this.#end(each, 'revoked');
+    }
+  }
+
+  #publish(entry: Entry, touched: Set<Subscription>): void {
+    const found = new Map<Subscription, Told[]>();
+    for (const told of this.#toldBy(entry)) {
+      for (const who of this.#roster.wanting(told.path)) {
+        if (who.stage !== 'live') continue;
+        const known = found.get(who);
+        if (known === undefined) found.set(who, [told]);
+        else known.push(told);
+      }
+    }
+    for (const [who, events] of found) {
+      if (who.full) {
+        who.fallBehind();
+        continue;
+      }
+      if (!who.tell(events)) this.#end(who, 'slow');
+      who.told = entry;
+      touched.add(who);
+    }
+    for (const path of this.#left.splice(0)) this.#tellOfMount(path, entry, touched);
+  }
+
+  #tellOfMount(path: string, entry: Entry, touched: Set<Subscription>): void {
+    for (const who of this.#roster.all()) {
+      const concerned = who.stage === 'live' && who.wants.patterns.some((pattern) => meets(pattern, path));
+      if (!concerned || who.wants.dialect === 'vault') continue;
+      who.send(frames.mount(entry.index, path));
+      touched.add(who);
+    }
+  }
+
+  /** As the mounts stand now; what lies in a mount that is gone is nobody's to know. */
+  *#toldBy(entry: Entry): Generator<Told> {
+    const { position, index, time } = entry;
+    for (const { mount, change } of entry.changes) {
+      const mounted = this.#options.mounts.byUuid(mount);
+      if (mounted === undefined) continue;
+      const path = mounted.path + change.dataPath;
+      let frame: string | undefined;
+      yield {
+        ...{ mounted, change, path, index, position, time },
+        frame: () => (frame ??= frames.event(index, path, change)),
+      };
+    }
+  }
+
+  // ---- from history to the present
+
+  async #join(subscription: Subscription, nonce: string, asked: string | undefined): Promise<void> {
+    const { store } = this.#options;
+    const from = asked === undefined ? undefined : decodeIndex(asked)?.[store.log];
+    const reached = from !== undefined && (await this.#history.reach(from, this.#over.signal));
+    if (subscription.stage === 'over') return;
+    const resumed = reached && this.#history.since(from, Infinity) !== undefined;
+    const at = resumed ? { position: from, index: { [store.log]: from } } : this.#history.tip;
+    subscription.told = at;
+    if (subscription.wants.dialect === 'lockstep') {
+      const { heartbeat } = this.#limits;
+      subscription.send(frames.welcome({ nonce, heartbeat, resumed, index: at.index }));
+    }
+    subscription.stage = 'behind';
+    this.#advance(subscription);
+  }
+
+  /** Tells the next stretch of history, until the socket is full or the present is reached. */
+  #advance(subscription: Subscription): void {
+    while (subscription.stage === 'behind') {
+      const entries = this.#history.since(subscription.told.position, SLICE);
+      if (entries === undefined) {
+        this.#end(subscription, 'slow');
+        return;
+      }
+      const last = entries.at(-1);
+      if (last === undefined) {
+        subscription.told = this.#history.tip;
+        subscription.catchUp();
+        subscription.mark();
+        return;
+      }
+      if (!subscription.tell(this.#newest(subscription, entries))) {
+        this.#end(subscription, 'slow');
+        return;
+      }
+      subscription.told = last;
+      if (!subscription.full) continue;
+      subscription.fallBehind();
+      return;
+    }
+  }
+
+  /** Of each path the newest event, in order. */
+  #newest(subscription: Subscription, entries: readonly Entry[]): readonly Told[] {
+    const found = new Map<string, Told>();
+    for (const entry of entries) {
+      for (const told of this.#toldBy(entry)) {
+        if (!subscription.wantsPath(told.path)) continue;
+        const key = subscription.wants.dialect === 'vault' ? `${told.path}\n${told.change.type}` : told.path;
+        found.delete(key);
+        found.set(key, told);
+      }
+    }
+    return [...found.values()];
+  }
+
+  // ---- time
+
+  #tick(): void {
+    const now = this.#options.now();
+    const { stall, heartbeat, markEvery } = this.#limits;
+    // Marks to many subscribers are spread out: a mark costs a packet.
+    const pause = Math.max(markEvery, this.#roster.size / 20);
+    const text = frames.mark(this.#history.tip.index);
+    for (const each of this.#roster.all()) {
+      if (each.stage === 'behind' && now - (each.behindSince ?? now) > stall) this.#end(each, 'slow');
+      if (each.stage !== 'live') continue;
+      const since = now - each.sentAt;
+      const moved = samePlace(each.marked, each.told.position) ? since > heartbeat * 1000 : since >= pause;
+      if (!moved) continue;
+      if (each.full) each.fallBehind();
+      else each.mark(text);
+    }
+  }
+
+  #received(subscription: Subscription, text: string): void {
+    if (subscription.stage === 'over') return;
+    const ack = parseClientFrame(text);
+    const { consumer } = subscription;
+    const events = this.#roster.consumerOf(subscription);
+    if (ack === undefined || consumer === undefined || events === undefined) {
+      this.#end(subscription, 'invalid');
+      return;
+    }
+    const result = consumer.acknowledge(ack);
+    if (typeof result === 'string') {
+      events.refused(result);
+      this.#end(subscription, 'badAck');
+      return;
+    }
+    events.acknowledged(result, JSON.stringify([...ack.files]));
+  }
+}
+
+function samePlace(a: Position | undefined, b: Position): boolean {
+  return a !== undefined && a.sequence === b.sequence && a.epoch === b.epoch;
+}

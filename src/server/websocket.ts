@@ -1,0 +1,159 @@
+/** The events WebSocket: sockets around `core/events/`, no decisions on who is told what. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { admit } from '../core/events/admission.ts';
+import { MAX_CLIENT_FRAME, PROTOCOL, type ClosingReason } from '../core/events/frames.ts';
+import type { Carrier } from '../core/events/subscription.ts';
+import type { Node } from '../core/node.ts';
+import { fail, isLockstepError } from '../errors.ts';
+import type { Request } from '../framework/request.ts';
+import type { Upgrade } from './endpoint.ts';
+import { respondRaw } from './raw-reply.ts';
+import type { Head } from './request.ts';
+import { readAsked, ROOT, type Asked } from './subscribe-request.ts';
+
+export interface EventsEndpoint {
+  readonly upgrade: Upgrade;
+  /** Ends all streams: call it before the listeners close. */
+  readonly close: (reason: ClosingReason) => void;
+}
+
+export interface EventsOptions {
+  readonly node: Pick<Node, 'services' | 'sealed'>;
+  /** Milliseconds between pings; who does not answer one until the next is gone. */
+  readonly pingEvery?: number;
+}
+
+/** Milliseconds for which a subscriber may take its last frames. */
+const LINGER = 2_000;
+
+interface Asking {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly parsed: Head;
+}
+
+export function eventsEndpoint({ node, pingEvery = 15_000 }: EventsOptions): EventsEndpoint {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: true,
+    maxPayload: MAX_CLIENT_FRAME,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
+  });
+  let ended = false;
+  const pings = keepAlive(server, pingEvery);
+  return {
+    upgrade: (request, socket, head, parsed) => {
+      // Between here and the WebSocket nobody else listens for the end of the connection.
+      const dropped = (): void => void socket.destroy();
+      socket.on('error', dropped);
+      answer(node, server, { request, socket, head, parsed })
+        .catch((error: unknown) => {
+          refuse(socket, error);
+        })
+        .finally(() => {
+          socket.removeListener('error', dropped);
+        });
+    },
+    close: (reason) => {
+      if (ended) return;
+      ended = true;
+      clearInterval(pings);
+      if (!node.sealed) node.services.subscriptions.close(reason);
+      for (const each of server.clients) each.close(1001, reason);
+    },
+  };
+}
+
+function refuse(socket: Duplex, error: unknown): void {
+  const { status, message } = isLockstepError(error) ? error : fail('internal');
+  respondRaw(socket, status, message === '' ? undefined : message);
+}
+
+async function answer(node: EventsOptions['node'], server: WebSocketServer, asking: Asking): Promise<void> {
+  const { request, socket, head, parsed } = asking;
+  const { services } = node;
+  if (!parsed.path.startsWith(ROOT)) throw fail('unsupportedPath');
+  // A browser would send what its user's cookies or proxies allow from any site: none has business here.
+  if (parsed.headers['origin'] !== undefined) throw fail('permissionDenied', 'browsers are not served here');
+  const asked = readAsked(parsed, request.url ?? '');
+  const { outcome, token } = await admit(services, recorded(parsed, asked), asked.wants, () => undefined);
+  if (token === undefined) {
+    respondRaw(socket, outcome.status, outcome.errors?.join('; '));
+    return;
+  }
+  if (socket.destroyed) return;
+  server.handleUpgrade(request, socket, head, (websocket) => {
+    const { subscriptions } = services;
+    const { wants, index } = asked;
+    const opened = subscriptions.open({ wants, token, index, consumer: undefined }, carrierOf(websocket));
+    listen(websocket, opened);
+  });
+}
+
+/** The request as the audit log has it: with all paths, where the query's last one would stand alone. */
+function recorded(head: Head, { wants, consumer }: Asked): Request {
+  const path = wants.patterns.map(({ path, prefix }) => (prefix ? `${path}*` : path));
+  const body =
+    wants.dialect === 'vault' ? undefined : { path, ...(consumer === undefined ? {} : { consumer: consumer.id }) };
+  return { ...head, body, signal: new AbortController().signal };
+}
+
+interface Receiver {
+  readonly received: (text: string) => void;
+  readonly invalid: () => void;
+  readonly closed: () => void;
+}
+
+function listen(websocket: WebSocket, { received, invalid, closed }: Receiver): void {
+  websocket.on('message', (data: RawData, isBinary: boolean) => {
+    if (isBinary || !Buffer.isBuffer(data)) invalid();
+    else received(data.toString('utf8'));
+  });
+  // What is too long or malformed by RFC 6455: `ws` closes the connection itself.
+  websocket.on('error', () => undefined);
+  websocket.once('close', closed);
+}
+
+function carrierOf(websocket: WebSocket): Carrier {
+  const waiting: (() => void)[] = [];
+  const written = (): void => {
+    if (waiting.length === 0 || websocket.bufferedAmount > 0) return;
+    for (const call of waiting.splice(0)) setImmediate(call);
+  };
+  return {
+    send: (text) => {
+      websocket.send(text, written);
+    },
+    buffered: () => websocket.bufferedAmount,
+    whenDrained: (call) => {
+      waiting.push(call);
+      if (websocket.bufferedAmount === 0) written();
+    },
+    close: (code, reason) => {
+      websocket.close(code, reason);
+      setTimeout(() => {
+        websocket.terminate();
+      }, LINGER).unref();
+    },
+  };
+}
+
+/** A connection that is cut off in the network says nothing: one that does not answer a ping is ended. */
+function keepAlive(server: WebSocketServer, every: number): NodeJS.Timeout {
+  const silent = new WeakSet<WebSocket>();
+  return setInterval(() => {
+    for (const each of server.clients) {
+      if (silent.has(each)) {
+        each.terminate();
+        continue;
+      }
+      silent.add(each);
+      each.once('pong', () => silent.delete(each));
+      each.ping();
+    }
+  }, every).unref();
+}
