@@ -4,8 +4,8 @@ import { patternOf } from '../core/events/patterns.ts';
 import { PROTOCOL } from '../core/events/frames.ts';
 import type { Wants } from '../core/events/subscription.ts';
 import { durationSeconds } from '../lib/duration.ts';
+import type { Request } from '../framework/request.ts';
 import { checkSegments, decodeForm } from './path.ts';
-import type { Head } from './request.ts';
 
 export interface Consumer {
   readonly id: string;
@@ -74,7 +74,7 @@ function assertKnown(query: readonly (readonly [string, string])[], known: Reado
 }
 
 /** Throws `badRequest` or, for another path, `unsupportedPath`. */
-export function readAsked(head: Head, url: string): Asked {
+export function readAsked(head: Request, url: string): Asked {
   const types = head.path.startsWith(ROOT) ? head.path.slice(ROOT.length) : '';
   if (types === '') throw fail('unsupportedPath');
   if (types.length > MAX_TYPE) throw fail('badRequest', 'the event type is too long');

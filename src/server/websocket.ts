@@ -10,7 +10,6 @@ import { fail, isLockstepError } from '../errors.ts';
 import type { Request } from '../framework/request.ts';
 import type { Upgrade } from './endpoint.ts';
 import { respondRaw } from './raw-reply.ts';
-import type { Head } from './request.ts';
 import { readAsked, ROOT, type Asked } from './subscribe-request.ts';
 
 export interface EventsEndpoint {
@@ -32,7 +31,7 @@ interface Asking {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
-  readonly parsed: Head;
+  readonly parsed: Request;
 }
 
 export function eventsEndpoint({ node, pingEvery = 15_000 }: EventsOptions): EventsEndpoint {
@@ -95,11 +94,11 @@ async function answer(node: EventsOptions['node'], server: WebSocketServer, aski
 }
 
 /** The request as the audit log has it: with all paths, where the query's last one would stand alone. */
-function recorded(head: Head, { wants, consumer }: Asked): Request {
+function recorded(head: Request, { wants, consumer }: Asked): Request {
   const path = wants.patterns.map(({ path, prefix }) => (prefix ? `${path}*` : path));
   const body =
     wants.dialect === 'vault' ? undefined : { path, ...(consumer === undefined ? {} : { consumer: consumer.id }) };
-  return { ...head, body, signal: new AbortController().signal };
+  return { ...head, body };
 }
 
 interface Receiver {

@@ -33,6 +33,7 @@ async function accessOf(services: Services, request: Request, wants: Wants, chec
     coerced: undefined,
     region: undefined,
     operation: 'subscribe',
+    grantedBy: [],
   } as const;
   const made = (token: Token | undefined, error: LockstepError | undefined): Access => {
     const call = makeCall(request, routed, clientOf(token, request.address), services.now());

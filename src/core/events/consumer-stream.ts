@@ -25,19 +25,22 @@ export interface ConsumerStreamOptions {
 export type AckRefusal = AckProblem | 'index' | 'path' | 'digest';
 
 export interface Acknowledged {
-  /** As this node sent it: nothing of the client's index counts but which one it is. */
-  readonly index: Index;
+  /** As this node sent it: nothing of the client's index counts but which one it is. Absent: not further than before. */
+  readonly index: Index | undefined;
   /** Files whose digest was recomputed and is right. */
   readonly verified: number;
 }
 
-/** Beyond so many unacknowledged indexes no marks are sent, and beyond so many the consumer is too slow. */
+/** Unacknowledged marks beyond which no more are sent, and unacknowledged events beyond which the consumer is too slow. */
 const MARKS = 256;
-const MOST = 2_048;
+const EVENTS = 65_536;
 
 export class ConsumerStream {
   readonly #options: ConsumerStreamOptions;
-  readonly #indexes = new Map<number, Index>();
+  /** By the sequence of a mark, its index as it was sent. */
+  readonly #marks = new Map<number, Index>();
+  /** Sequences of events since the last acknowledged mark. */
+  #events = new Set<number>();
   #state: SentOn;
 
   constructor(options: ConsumerStreamOptions) {
@@ -46,33 +49,47 @@ export class ConsumerStream {
   }
 
   /** False: too many are unacknowledged. */
-  sent({ position, index }: Sent): boolean {
-    if (this.#indexes.has(position.sequence)) return true;
-    const next = sent(this.#state, position, MOST);
-    if (next === undefined) return false;
-    this.#state = next;
-    this.#indexes.set(position.sequence, index);
-    return true;
+  told({ position }: Sent): boolean {
+    this.#events.add(position.sequence);
+    return this.#events.size <= EVENTS;
   }
 
   /** False: leave the mark out, there is enough to acknowledge. */
-  marked(at: Sent): boolean {
-    return this.#state.pending.length < MARKS && this.sent(at);
+  marked({ position, index }: Sent): boolean {
+    if (this.#marks.has(position.sequence)) return true;
+    const next = sent(this.#state, position, MARKS);
+    if (next === undefined) return false;
+    this.#state = next;
+    this.#marks.set(position.sequence, index);
+    return true;
   }
 
   acknowledge(ack: Ack): Acknowledged | AckRefusal {
-    const { log } = this.#options;
-    const position = decodeIndex(ack.index)?.[log];
+    const position = decodeIndex(ack.index)?.[this.#options.log];
     if (position === undefined) return 'index';
-    const next = acknowledgeOn(this.#state, { nonce: ack.nonce, position });
-    if (typeof next === 'string') return next;
+    if (ack.nonce !== this.#state.nonce) return 'nonce';
     const verified = this.#verify(ack);
     if (typeof verified === 'string') return verified;
-    const index = this.#indexes.get(position.sequence);
-    if (index === undefined) return 'neverSent';
+    const meant = this.#events.has(position.sequence) ? this.#markBefore(position) : position;
+    if (meant === undefined) return { index: undefined, verified };
+    const next = acknowledgeOn(this.#state, { nonce: ack.nonce, position: meant });
+    if (typeof next === 'string') return next;
     this.#state = next;
-    for (const sequence of this.#indexes.keys()) if (sequence < position.sequence) this.#indexes.delete(sequence);
-    return { index, verified };
+    return { index: this.#forget(meant), verified };
+  }
+
+  /**
+   * An event alone does not say that everything before it was sent: of several changes of one path the last is told. So
+   * its index stands for the last mark up to it. undefined: that is acknowledged already.
+   */
+  #markBefore({ epoch, sequence }: Position): Position | undefined {
+    return this.#state.pending.findLast((mark) => mark.epoch === epoch && mark.sequence <= sequence);
+  }
+
+  #forget(acknowledged: Position): Index | undefined {
+    for (const sequence of this.#marks.keys()) if (sequence < acknowledged.sequence) this.#marks.delete(sequence);
+    this.#events = new Set([...this.#events].filter((sequence) => sequence > acknowledged.sequence));
+    return this.#marks.get(acknowledged.sequence);
   }
 
   #verify({ nonce, files }: Ack): number | AckRefusal {

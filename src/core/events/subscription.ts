@@ -111,7 +111,7 @@ export class Subscription {
     const { dialect, types } = this.wants;
     for (const event of events) {
       if (!typeMatches(types, event.change.type) || !this.#options.permits(event)) continue;
-      if (this.consumer?.sent(event) === false) return false;
+      if (this.consumer?.told(event) === false) return false;
       this.send(dialect === 'vault' ? cloudEvent(event, types) : event.frame());
     }
     return true;

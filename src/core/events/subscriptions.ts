@@ -297,6 +297,7 @@ export class Subscriptions implements Disposable {
     subscription.told = at;
     if (subscription.wants.dialect === 'lockstep') {
       const { heartbeat } = this.#limits;
+      subscription.consumer?.marked(at);
       subscription.send(frames.welcome({ nonce, heartbeat, resumed, index: at.index }));
     }
     subscription.stage = 'behind';
