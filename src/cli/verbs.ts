@@ -28,4 +28,5 @@ export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
 export const programs: Readonly<Record<string, string>> = {
   server: 'Start a node: a hub or a region',
   agent: 'Start an agent, which brings secrets to files',
+  up: 'Start a hub, two regions and their agents on this machine, to try',
 };
