@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { commandTree } from './command-tree.ts';
-import * as scripts from './completion-scripts.ts';
+import { bash as bashScript, fish as fishScript, zsh as zshScript } from './completion-scripts.ts';
 
+const scripts = { bash: bashScript, fish: fishScript, zsh: zshScript };
 const folder = mkdtempSync(join(tmpdir(), 'lockstep-completion-'));
 const file = (shell: keyof typeof scripts): string => join(folder, `lockstep.${shell}`);
 

@@ -94,12 +94,13 @@ export const unwrap = command({
   },
 });
 
-/** The wrapping token is itself the one that may unwrap, so it is sent as the token where there is no other. */
+/** Without a token of one's own the wrapping token goes in its place, not beside itself: it can be used only once. */
 export function unwrapWith(client: Client, token: string | undefined): Promise<Envelope | undefined> {
   const own = client.settings.token ?? '';
   const given = token?.trim();
-  const body = given === undefined || given === own ? undefined : { token: given };
-  return client.write('sys/wrapping/unwrap', body, own === '' && given !== undefined ? { token: given } : {});
+  if (given === undefined || given === own) return client.write('sys/wrapping/unwrap');
+  if (own === '') return client.write('sys/wrapping/unwrap', undefined, { token: given });
+  return client.write('sys/wrapping/unwrap', { token: given });
 }
 
 export const pathHelp = command({

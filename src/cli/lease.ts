@@ -1,6 +1,6 @@
 import { command, group } from './command.ts';
 import type { Context } from './context.ts';
-import { showFound } from './data.ts';
+import { cleanPath, showFound } from './data.ts';
 import { during } from './errors.ts';
 import { flag, UsageError } from './flags.ts';
 import { defined, seconds } from './token.ts';
@@ -59,8 +59,8 @@ function revokeOne(context: Context, id: string, sync: boolean): Promise<unknown
 }
 
 function revokeBelow(context: Context, prefix: string, how: { force: boolean; sync: boolean }): Promise<unknown> {
-  if (how.force) return context.client.write(`sys/leases/revoke-force/${prefix}`);
-  return context.client.write(`sys/leases/revoke-prefix/${prefix}`, { sync: how.sync });
+  if (how.force) return context.client.write(`sys/leases/revoke-force/${cleanPath(prefix)}`);
+  return context.client.write(`sys/leases/revoke-prefix/${cleanPath(prefix)}`, { sync: how.sync });
 }
 
 export const lease = group({

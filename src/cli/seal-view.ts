@@ -43,8 +43,9 @@ export function sealView(seal: Data, leader: Data = {}): SealView {
   return { rows: [...sealRows(seal), ...haRows(seal, leader)], json };
 }
 
-/** Go leaves out what is empty. */
+/** Go leaves out what is empty; the year 1 is its empty time. */
 function isTold(value: unknown): boolean {
+  if (typeof value === 'string' && value.startsWith('0001-01-01T')) return false;
   return value !== undefined && value !== false && value !== '' && value !== 0 && value !== null;
 }
 

@@ -1,7 +1,7 @@
 import type { Envelope } from '../client/envelope.ts';
 import { command, group } from './command.ts';
 import type { Context } from './context.ts';
-import { showFound } from './data.ts';
+import { cleanPath, showFound } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag, UsageError } from './flags.ts';
 
@@ -132,7 +132,7 @@ function revocationOf(
   if (given === undefined) return ['auth/token/revoke-self', undefined];
   if (accessor && mode !== undefined) throw new UsageError('-accessor and -mode cannot go together');
   if (accessor) return ['auth/token/revoke-accessor', { accessor: given }];
-  if (mode === 'path') return [`sys/leases/revoke-prefix/${given}`, undefined];
+  if (mode === 'path') return [`sys/leases/revoke-prefix/${cleanPath(given)}`, undefined];
   return [mode === 'orphan' ? 'auth/token/revoke-orphan' : 'auth/token/revoke', { token: given }];
 }
 

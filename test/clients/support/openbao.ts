@@ -32,6 +32,8 @@ export function openbao(): string | undefined {
 }
 
 export interface OpenBao extends AsyncDisposable {
+  /** `http://127.0.0.1:…`. */
+  readonly address: string;
   /** One request, as root unless told otherwise: the status and the parsed body. */
   readonly ask: (
     method: string,
@@ -71,6 +73,7 @@ export async function startOpenBao(binary: string): Promise<OpenBao> {
   });
   await ready;
   return {
+    address: `http://127.0.0.1:${port}`,
     auditLog,
     ask: async (method, path, body, token = 'root') => {
       const response = await fetch(`http://127.0.0.1:${port}/v1/${path}`, {

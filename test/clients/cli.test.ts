@@ -1,0 +1,134 @@
+/**
+ * Our command line beside OpenBao's: the same commands, each against a fresh server, must print the same bytes and end
+ * with the same code. The server is ours; LOCKSTEP_TEST_SERVER=bao takes OpenBao's, which tells whose fault a difference is.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { normalise, parseScript, script } from './support/cli-script.ts';
+import { openbao, startOpenBao } from './support/openbao.ts';
+import { run, type Ran } from './support/run.ts';
+import { devServer, executable, newServer, type TestServer } from './support/server.ts';
+
+const ofBao = process.env['LOCKSTEP_TEST_SERVER'] === 'bao';
+const binary = openbao();
+
+async function startServer(): Promise<TestServer> {
+  if (!ofBao) return devServer();
+  assert.ok(binary !== undefined, 'bao is neither in the cache nor to be had');
+  return startOpenBao(binary);
+}
+
+type Cli = (args: readonly string[], input?: string) => Promise<Ran>;
+
+/** A command line with a home of its own; the root token comes from the environment. */
+function commandLine(program: string, address: string, token = 'root'): Cli & { readonly home: string } {
+  const home = mkdtempSync(join(tmpdir(), 'lockstep-home-'));
+  const names = {
+    VAULT_ADDR: address,
+    BAO_ADDR: address,
+    ...(token === '' ? {} : { VAULT_TOKEN: token, BAO_TOKEN: token }),
+  };
+  const env = { PATH: process.env['PATH'], HOME: home, ...names };
+  const cli = (args: readonly string[], input = ''): Promise<Ran> => run(program, args, { env, input });
+  return Object.assign(cli, { home });
+}
+
+/** Where ours says more or less than OpenBao's on purpose: by command, with the reason. */
+const differences: Readonly<Record<string, string>> = {
+  'status -field=nope': 'a missing field is an error',
+};
+const noCommitDate = 'our server has a build date and no commit date, as Vault; bao shows only the latter';
+const differencesOnOurs: Readonly<Record<string, string>> = {
+  status: noCommitDate,
+  'status -format=json': noCommitDate,
+  'status -format=yaml': noCommitDate,
+};
+
+const noBao = binary === undefined ? 'bao is neither in the cache nor to be had' : false;
+
+test('prints what OpenBao prints', { skip: noBao }, async (suite) => {
+  await using own = await startServer();
+  await using other = await startServer();
+  const lockstep = commandLine(executable, own.address);
+  const bao = commandLine(binary ?? '', other.address);
+  for (const { args, input } of parseScript(script)) {
+    const name = args.join(' ');
+    const reason = differences[name] ?? (ofBao ? undefined : differencesOnOurs[name]);
+    await suite.test(name, { skip: reason ?? false }, async () => {
+      const [ours, theirs] = await Promise.all([lockstep(args, input), bao(args, input)]);
+      assert.equal(normalise(ours.stdout), normalise(theirs.stdout), ours.stderr);
+      assert.equal(ours.code, theirs.code, `${ours.stderr}\n${theirs.stderr}`);
+    });
+  }
+});
+
+test('logs in by AppRole and by token, and keeps the token to itself', async () => {
+  await using server = await startServer();
+  const root = commandLine(executable, server.address);
+  await root(['auth', 'enable', 'approle']);
+  await root(['write', 'auth/approle/role/web', 'token_policies=default']);
+  const roleId = (await root(['read', '-field=role_id', 'auth/approle/role/web/role-id'])).stdout;
+  const secretId = (await root(['write', '-f', '-field=secret_id', 'auth/approle/role/web/secret-id'])).stdout;
+  assert.match(roleId, /^[0-9a-f-]{36}$/);
+
+  const web = commandLine(executable, server.address, '');
+  const file = join(web.home, 'secret-id');
+  writeFileSync(file, `${secretId}\n`);
+  const login = ['login', '-method=approle', `role_id=${roleId}`, `secret_id=@${file}`];
+  const shown = await web(login);
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.ok(!shown.stdout.includes(secretId));
+  const token = join(web.home, '.vault-token');
+  assert.equal(statSync(token).mode & 0o777, 0o600);
+  const stored = readFileSync(token, 'utf8');
+  assert.equal((await web(['token', 'lookup', '-field=id'])).stdout, stored);
+  assert.equal((await web([...login, '-token-only'])).code, 0);
+  assert.equal(readFileSync(token, 'utf8'), stored, '-token-only stores nothing');
+
+  const again = commandLine(executable, server.address, '');
+  assert.equal((await again(['login', '-no-print', '-'], `${stored}\n`)).stdout, '');
+  assert.equal(readFileSync(join(again.home, '.vault-token'), 'utf8'), stored);
+  assert.equal((await again(['login', 'method=x'])).code, 1);
+  assert.equal((await again(['login'])).code, 1, 'nobody is there to ask');
+});
+
+test('wraps and unwraps a secret', async () => {
+  await using server = await startServer();
+  const cli = commandLine(executable, server.address);
+  await cli(['kv', 'put', 'secret/a', 'k=v']);
+  const wrapping = (await cli(['kv', 'get', '-wrap-ttl=60s', '-format=json', 'secret/a'])).stdout;
+  const { wrap_info: info } = JSON.parse(wrapping) as { wrap_info: { token: string } };
+  const stranger = commandLine(executable, server.address, '');
+  const unwrapped = await stranger(['unwrap', '-format=json', info.token]);
+  assert.equal(unwrapped.code, 0, unwrapped.stderr);
+  assert.equal((JSON.parse(unwrapped.stdout) as { data: { data: { k: string } } }).data.data.k, 'v');
+  assert.equal((await stranger(['unwrap', info.token])).code, 2);
+});
+
+test(
+  'initialises, unseals from standard input and seals',
+  { skip: ofBao ? 'needs a new server of ours' : false },
+  async () => {
+    await using server = await newServer();
+    const cli = commandLine(executable, server.address, '');
+    assert.equal((await cli(['operator', 'init', '-status'])).code, 2);
+    assert.equal((await cli(['status'])).code, 2);
+    const made = await cli(['operator', 'init', '-key-shares=3', '-key-threshold=2', '-format=json']);
+    assert.equal(made.code, 0, made.stderr);
+    const keys = JSON.parse(made.stdout) as { unseal_keys_b64: string[]; root_token: string };
+    assert.equal((await cli(['operator', 'init', '-status'])).code, 0);
+    const [first = '', second = ''] = keys.unseal_keys_b64;
+    assert.match((await cli(['operator', 'unseal', '-'], `${first}\n`)).stdout, /Unseal Progress +1\/2/);
+    assert.match((await cli(['operator', 'unseal', '-reset'])).stdout, /Unseal Progress +0\/2/);
+    await cli(['operator', 'unseal', '-'], first);
+    assert.match((await cli(['operator', 'unseal', second])).stdout, /Sealed +false/);
+    assert.equal((await cli(['operator', 'unseal'])).code, 1, 'nobody is there to ask');
+    assert.equal((await cli(['status'])).code, 0);
+    const root = commandLine(executable, server.address, keys.root_token);
+    assert.equal((await root(['operator', 'seal'])).stdout, 'Success! Vault is sealed.\n');
+    assert.equal((await cli(['status'])).code, 2);
+  },
+);
