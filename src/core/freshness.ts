@@ -66,6 +66,11 @@ export class Freshness implements Disposable {
     });
   }
 
+  /** Requests that wait for an index. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
     this.#wake();

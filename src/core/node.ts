@@ -17,10 +17,14 @@ import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
+import { Census } from './metrics/census.ts';
+import { MeteredStore } from './metrics/metered-store.ts';
+import { nodeGauges } from './metrics/node-gauges.ts';
+import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { forgetForwarded } from './requests/forwarded.ts';
 import { asFailure, failure, outcomeOf, serve } from './requests/pipeline.ts';
-import { makeCall, clientOf } from './requests/access.ts';
+import { clientOf, isOpen, makeCall } from './requests/access.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
@@ -39,6 +43,8 @@ export interface NodeOptions {
   readonly audit: OpenAudit;
   /** Opens this node's side of the cluster: a region's link, a hub's listener. */
   readonly cluster?: OpenCluster;
+  /** Made here if not given. */
+  readonly metrics?: NodeMetrics;
 }
 
 export interface NewKeys {
@@ -50,15 +56,19 @@ export interface NewKeys {
 export class Node implements Handler, AsyncDisposable {
   readonly registry: PluginRegistry;
   readonly version = API_VERSION;
+  readonly metrics: NodeMetrics;
   readonly #options: NodeOptions;
+  readonly #census = new Census();
   readonly #whileSealed: Router<Node>;
   #services: Unsealed | undefined;
   #cluster: Cluster | undefined;
   #opening: Promise<void> | undefined;
 
   constructor(options: NodeOptions) {
-    const { registry } = options;
+    const { registry, metrics = new NodeMetrics() } = options;
     this.#options = options;
+    this.metrics = metrics;
+    nodeGauges(metrics.all, this, this.#census);
     this.registry = {
       engines: { ...registry.engines, system: options.system(this) },
       auth: { ...registry.auth, token: tokenAuth(() => this.services) },
@@ -163,8 +173,21 @@ export class Node implements Handler, AsyncDisposable {
   async tick(): Promise<void> {
     const services = this.#services;
     if (services === undefined) return;
+    this.#census.take(services.store, performance.now()).catch((error: unknown) => {
+      // Sealed in the middle of it.
+      if (!isLockstepError(error)) this.#options.log.warn('tokens not counted');
+    });
     while (await services.revocation.expire(services.now()));
     while (await forgetForwarded(services));
+  }
+
+  /** Whether metrics are offered in the form of Prometheus. */
+  get prometheus(): boolean {
+    return this.#options.settings.prometheus;
+  }
+
+  get isHub(): boolean {
+    return this.#cluster?.hub !== undefined;
   }
 
   /** The regions of this hub. Throws `badRequest` on a node that is none. */
@@ -213,8 +236,12 @@ export class Node implements Handler, AsyncDisposable {
   async #openOnce(): Promise<void> {
     const { registry } = this;
     const { settings, log, now, audit, lifecycle, cluster } = this.#options;
-    const { store } = lifecycle;
-    const opened = await openServices({ ...{ store, registry, settings, log, now, audit }, link: () => this.link });
+    const { metrics } = this;
+    const store = new MeteredStore(lifecycle.store, metrics.barrier);
+    const opened = await openServices({
+      ...{ store, registry, settings, log, now, audit, metrics },
+      link: () => this.link,
+    });
     try {
       this.#cluster = await cluster?.(() => opened);
       await opened.revocation.resume();
@@ -248,6 +275,7 @@ export class Node implements Handler, AsyncDisposable {
       if (match === undefined) throw fail('sealed');
       const operation = match.path.operations[request.verb];
       if (operation === undefined) throw fail('unsupportedOperation');
+      if (match.path.access === 'metrics' && !isOpen(match.path, request)) throw fail('sealed');
       const { values } = coerce(match, request.body ?? {}, request.query);
       const call = makeCall(request, undefined, clientOf(undefined, request.address), now());
       const outcome = chain(operation.run(this, values as never, call), (reply) => outcomeOf(request, reply));

@@ -7,6 +7,7 @@ import type { AuditTable } from './audit/audit-table.ts';
 import type { AuditTrail } from './audit/trail.ts';
 import type { Subscriptions } from './events/subscriptions.ts';
 import type { Freshness } from './freshness.ts';
+import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
@@ -29,6 +30,7 @@ export interface Services {
   readonly subscriptions: Subscriptions;
   readonly audit: AuditTrail;
   readonly auditDevices: AuditTable;
+  readonly metrics: NodeMetrics;
   readonly log: Logger;
   readonly now: () => number;
   /** Seconds, after the system's defaults. */

@@ -13,6 +13,8 @@ export interface CoreSettings {
   /** How long a request that carries an index waits for it, milliseconds. */
   readonly indexWaitMs: number;
   readonly subscriptions: Partial<SubscriptionLimits>;
+  /** Whether metrics are offered in the form of Prometheus. */
+  readonly prometheus: boolean;
 }
 
 export const DEFAULT_SETTINGS: CoreSettings = {
@@ -23,6 +25,7 @@ export const DEFAULT_SETTINGS: CoreSettings = {
   region: undefined,
   indexWaitMs: 2_000,
   subscriptions: {},
+  prometheus: true,
 };
 
 /** The version that clients of the API compare features by: one of Vault's. */

@@ -7,6 +7,7 @@ import type { OpenAudit } from './audit/auditing.ts';
 import type { HubLink } from './cluster.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
+import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
@@ -27,6 +28,7 @@ export interface UnsealOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly audit: OpenAudit;
+  readonly metrics: NodeMetrics;
   /** At a region: its link to the hub, once it is open. */
   readonly link: () => HubLink | undefined;
 }
@@ -49,13 +51,13 @@ function forwardBy(link: HubLink | undefined, access: Access): Promise<Outcome> 
 
 /** Throws `auditFailed` when there are audit devices and none can record. */
 export async function openServices(options: UnsealOptions): Promise<Unsealed> {
-  const { store, registry, settings, log, now, link } = options;
+  const { store, registry, settings, log, now, link, metrics } = options;
   // First, since it can fail: nothing else is to be taken back then.
   const auditing = await options.audit(store, (id) => tokens.find(id));
   const ttl = ttlOf(settings);
   const mountChanges = new MountChanges(store);
   const subkey = nodeKeys(store);
-  const tokens = new TokenStore({ store, key: subkey(TOKEN_KEYS), now });
+  const tokens = new TokenStore({ store, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
   const revocation = new Revocation(store, tokens);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
   const policies = new PolicyStore(store, now);
@@ -76,8 +78,8 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   const limits = settings.subscriptions;
   const subscriptions = new Subscriptions({ store, mounts, policies, tokens, log: log.named('events'), now, limits });
   return {
-    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, log, now, ttl, subkey },
-    subscriptions,
+    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, metrics, subscriptions },
+    ...{ log, now, ttl, subkey },
     audit: auditing.trail,
     auditDevices: auditing.devices,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),

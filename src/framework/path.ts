@@ -24,8 +24,11 @@ export interface Declaration<F extends Fields, V, Mount> {
   readonly help: string;
   /** Longer text for path-help. */
   readonly description?: string;
-  /** Absent: a token and its policies decide. `root`: also needs `sudo`. `open`: no token is asked for. */
-  readonly access?: 'open' | 'root';
+  /**
+   * Absent: a token and its policies decide. `root`: also needs `sudo`. `open`: no token is asked for. `metrics`: none is
+   * asked for on listeners that serve metrics without one.
+   */
+  readonly access?: 'open' | 'root' | 'metrics';
   /** What a caller is told, with 400, whose token is missing, used up or over. Absent: Vault's usual 403. */
   readonly badToken?: string;
   /** Served while the node is sealed or not initialised (`sys/health`, `sys/unseal` …). */

@@ -89,12 +89,16 @@ function keepTime(tick: () => Promise<void>, log: Logger): Disposable {
   };
 }
 
+/** Neither rejects for a file that cannot be used: it is logged, and the old one stays. */
+async function reload(node: Node, serving: Serving, log: Logger): Promise<void> {
+  await Promise.all([serving.reload(), node.reload()]);
+  log.info('read certificates and opened files anew', { signal: 'SIGHUP' });
+}
+
 function ending(node: Node, serving: Serving, log: Logger): Promise<void> {
   return new Promise((resolve) => {
     process.on('SIGHUP', () => {
-      void Promise.all([serving.reload(), node.reload()]).then(() => {
-        log.info('read certificates and opened files anew', { signal: 'SIGHUP' });
-      });
+      void reload(node, serving, log);
     });
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {

@@ -2,6 +2,8 @@
 import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
+import { NodeMetrics } from '../core/metrics/node-metrics.ts';
+import { runtimeGauges } from '../core/metrics/runtime-gauges.ts';
 import { Node } from '../core/node.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
 import type { Logger } from '../lib/log.ts';
@@ -59,6 +61,7 @@ function settingsOf(config: ServerConfig): CoreSettings {
     clusterName: config.cluster_name ?? 'lockstep',
     storageType: config.storage.type,
     region: config.region?.name,
+    prometheus: config.telemetry.prometheus_retention_time > 0,
   };
 }
 
@@ -73,14 +76,14 @@ function auditSettings(config: ServerConfig): AuditSettings {
   };
 }
 
-function auditOf(config: ServerConfig, log: Logger): OpenAudit {
+function auditOf(config: ServerConfig, metrics: NodeMetrics, log: Logger): OpenAudit {
   return (store, find) =>
     openAuditing(store, {
       find,
       settings: auditSettings(config),
       now: Date.now,
       stdout: process.stdout,
-      report: () => undefined,
+      metrics,
       warn: log.named('audit').warn,
     });
 }
@@ -113,13 +116,16 @@ export async function compose(config: ServerConfig, log: Logger): Promise<Compos
     },
     now: Date.now,
   });
+  const metrics = new NodeMetrics();
+  const runtime = runtimeGauges(metrics.all);
+  metrics.all.gauge('lockstep.store.log_bytes', 'Bytes of the log.', () => store.logBytes);
   const cluster = clusterOf(config, log);
   const node = new Node({
-    ...{ lifecycle, registry, system, systemPaths, log },
+    ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
     now: Date.now,
     ...(cluster === undefined ? {} : { cluster }),
-    audit: auditOf(config, log),
+    audit: auditOf(config, metrics, log),
   });
   return {
     ...{ node, store },
@@ -127,6 +133,7 @@ export async function compose(config: ServerConfig, log: Logger): Promise<Compos
       await retain(store, { milliseconds: config.log_retention * 1_000, bytes: config.log_retention_bytes });
     },
     [Symbol.asyncDispose]: async () => {
+      runtime[Symbol.dispose]();
       await node[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     },

@@ -8,6 +8,7 @@ import { eventPaths } from './path-events.ts';
 import { healthPaths } from './path-health.ts';
 import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
+import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policy.ts';
 import { regionPaths } from './path-regions.ts';
@@ -23,6 +24,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...healthPaths,
   ...internalPaths,
   ...keyPaths,
+  ...metricsPaths,
   ...mountPaths,
   ...policyPaths,
   ...regionPaths,

@@ -82,7 +82,7 @@ async function ours(): Promise<string> {
   await broker.enable({ path: 'file/', device, format: options.format, hasher: new Hasher(takeKey(Buffer.alloc(32))) });
   const running: { node?: Node } = {};
   const trail = brokerTrail(broker, undefined, (id) => running.node?.services.tokens.find(id));
-  const { node, root } = await runningNode({ trail: trail });
+  const { node, root } = await runningNode({ trail });
   running.node = node;
   await using _ = node;
   await drive(async (method, path, { body, token = root } = {}) => {

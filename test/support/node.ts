@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../../src/core/audit/auditing.ts';
 import type { AuditTrail } from '../../src/core/audit/trail.ts';
 import type { Cluster } from '../../src/core/cluster.ts';
+import { NodeMetrics } from '../../src/core/metrics/node-metrics.ts';
 import { Node } from '../../src/core/node.ts';
 import type { Services } from '../../src/core/services.ts';
 import { DEFAULT_SETTINGS, type CoreSettings } from '../../src/core/settings.ts';
@@ -31,11 +32,11 @@ export interface TestNodeOptions {
   readonly log?: Logger;
 }
 
-function auditOf({ audit = {}, trail, now = Date.now }: TestNodeOptions): OpenAudit {
+function auditOf({ audit = {}, trail, now = Date.now }: TestNodeOptions, metrics: NodeMetrics): OpenAudit {
   return async (store, find) => {
     const auditing = await openAuditing(store, {
       ...{ now, settings: { ...AUDIT, ...audit }, stdout: process.stdout, find },
-      report: () => undefined,
+      metrics,
       warn: () => undefined,
     });
     return trail === undefined ? auditing : { ...auditing, trail };
@@ -44,6 +45,7 @@ function auditOf({ audit = {}, trail, now = Date.now }: TestNodeOptions): OpenAu
 
 export function testNode(options: TestNodeOptions = {}): Node {
   const { settings = {}, store = openMemoryStore(), now = Date.now, log = silent } = options;
+  const metrics = new NodeMetrics();
   const lifecycle = new SealLifecycle({
     raw: store,
     seal: shamirSeal(),
@@ -60,7 +62,8 @@ export function testNode(options: TestNodeOptions = {}): Node {
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
     log,
     now,
-    audit: auditOf(options),
+    metrics,
+    audit: auditOf(options, metrics),
   });
 }
 

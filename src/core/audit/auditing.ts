@@ -1,6 +1,7 @@
 /** The audit of a node, put together: devices, what they record, and what the request path calls. */
 import type { Writable } from 'node:stream';
 import type { Store } from '../../storage/store.ts';
+import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import { brokerTrail, type FindToken } from './access-trail.ts';
 import { AuditTable, type DeclaredDevice } from './audit-table.ts';
 import { AuditBroker, type BrokerOptions } from './broker.ts';
@@ -24,7 +25,8 @@ export interface Auditing extends AsyncDisposable {
 /** `find`: a token by itself, once there are any. */
 export type OpenAudit = (store: Store, find: FindToken) => Promise<Auditing>;
 
-export interface AuditingOptions extends Omit<BrokerOptions, 'monotonic'> {
+export interface AuditingOptions extends Pick<BrokerOptions, 'now' | 'warn'> {
+  readonly metrics: NodeMetrics;
   readonly settings: AuditSettings;
   readonly stdout: Writable;
   readonly find: FindToken;
@@ -32,12 +34,20 @@ export interface AuditingOptions extends Omit<BrokerOptions, 'monotonic'> {
 
 /** Throws `auditFailed` when there are devices and none can record. */
 export async function openAuditing(store: Store, options: AuditingOptions): Promise<Auditing> {
-  const { settings, stdout, warn, now, report } = options;
-  const broker = new AuditBroker({ now, report, warn, monotonic: () => performance.now() });
+  const { settings, stdout, now, warn, find, metrics } = options;
+  const broker = new AuditBroker({
+    ...{ now, warn, monotonic: () => performance.now() },
+    report: (event) => {
+      metrics.audit(event);
+    },
+    settled: (event) => {
+      metrics.audit({ device: '', ...event });
+    },
+  });
   try {
     const devices = await AuditTable.open({ store, broker, ...settings, stdout, warn });
     return {
-      trail: brokerTrail(broker, undefined, options.find),
+      trail: brokerTrail(broker, undefined, find),
       devices,
       [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
     };

@@ -32,6 +32,8 @@ export interface BrokerOptions {
   /** Milliseconds that never go back; the difference of two is a duration. */
   readonly monotonic: () => number;
   readonly report: (event: AuditEvent) => void;
+  /** Told of each entry once: failed when no device has it. */
+  readonly settled?: (event: Omit<AuditEvent, 'device'>) => void;
   readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -143,7 +145,22 @@ export class AuditBroker implements AsyncDisposable {
   #record(entry: AuditEvent['entry'], line: (device: Enabled) => Uint8Array): undefined | Promise<void> {
     if (this.#devices.length === 0) return undefined;
     const tries = this.#devices.map((device) => ({ device, done: this.#try(device, entry, line) }));
-    return settled(tries.map(({ device, done }) => ({ durable: device.sink.device.durable, done })));
+    return this.#together(
+      entry,
+      tries.map(({ device, done }) => ({ durable: device.sink.device.durable, done })),
+    );
+  }
+
+  async #together(entry: AuditEvent['entry'], tries: readonly Try[]): Promise<void> {
+    const { monotonic, settled: told } = this.#options;
+    const start = monotonic();
+    try {
+      await settled(tries);
+      told?.({ entry, failed: false, milliseconds: monotonic() - start });
+    } catch (error) {
+      told?.({ entry, failed: true, milliseconds: monotonic() - start });
+      throw error;
+    }
   }
 
   async #try(device: Enabled, entry: AuditEvent['entry'], line: (device: Enabled) => Uint8Array): Promise<void> {

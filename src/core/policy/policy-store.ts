@@ -37,6 +37,11 @@ export class PolicyStore implements Disposable {
     this.#acls.clear();
   }
 
+  /** Compiled sets of policies in memory. */
+  get cached(): number {
+    return this.#acls.size;
+  }
+
   /** The document as it was written; undefined when there is none. `root` has no document: the empty text. */
   get(name: string): string | undefined {
     if (name === 'root') return '';

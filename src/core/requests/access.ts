@@ -96,6 +96,15 @@ function aclOperation(access: Omit<Access, 'operation' | 'error' | 'grantedBy'>)
   return exists(routed.mounted.instance, coerced.values as never, call) ? 'update' : 'create';
 }
 
+/** Whether no token is asked for. */
+export function isOpen(
+  path: { readonly access?: Path<unknown>['access'] } | undefined,
+  { help, listener }: Request,
+): boolean {
+  if (path?.access === 'metrics') return listener.unauthenticatedMetrics && !help;
+  return path?.access === 'open' && !help;
+}
+
 /** Never throws for what a client did: the refusal is in `error`. */
 export function grantAccess(services: Services, request: Request): Access | Promise<Access> {
   const path = askedPath(request);
@@ -116,7 +125,7 @@ export function grantAccess(services: Services, request: Request): Access | Prom
       error,
     };
   };
-  const open = match?.path.access === 'open' && !request.help;
+  const open = isOpen(match?.path, request);
   const refuseToken = (error: unknown): Access => {
     const said = match?.path.badToken;
     return refuse(said === undefined || !isLockstepError(error) ? error : fail('badRequest', said));

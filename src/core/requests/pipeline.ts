@@ -6,7 +6,7 @@ import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
 import type { Services } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
-import { grantAccess, operationOf, type Access } from './access.ts';
+import { grantAccess, isOpen, operationOf, type Access } from './access.ts';
 import { grantToken } from './grants.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
 
@@ -49,22 +49,30 @@ function withStanding(services: Services, outcome: Outcome): Outcome {
 
 /** Serves one request on an unsealed node. Never rejects. */
 export function serve(services: Services, request: Request): Outcome | Promise<Outcome> {
+  const { metrics } = services;
+  const start = metrics.begin();
+  let open = false;
   const failed = (error: unknown): Outcome => failure(request, asFailure(services, request, error));
+  const ended = (outcome: Outcome): Outcome => {
+    metrics.end(start, open);
+    return withStanding(services, outcome);
+  };
   try {
     const key = request.token === undefined ? request.address : services.tokens.keyOf(request.token);
     const served = chain(services.freshness.reach(request.index, key), () =>
-      chain(grantAccess(services, request), (access) => recorded(services, access)),
+      chain(grantAccess(services, request), (access) => {
+        open = isOpen(access.match?.path, request);
+        return open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access);
+      }),
     );
-    if (served instanceof Promise) return served.catch(failed).then((outcome) => withStanding(services, outcome));
-    return withStanding(services, served);
+    return served instanceof Promise ? served.catch(failed).then(ended) : ended(served);
   } catch (error) {
-    return withStanding(services, failed(error));
+    return ended(failed(error));
   }
 }
 
 /** Nothing runs before the request is on record, nothing is answered before the response is. */
 function recorded(services: Services, access: Access): Outcome | Promise<Outcome> {
-  const { request } = access;
   return chain(services.audit.request(access), () => {
     const settled = attempt(services, access);
     return chain(settled, (outcome) => {
@@ -72,16 +80,27 @@ function recorded(services: Services, access: Access): Outcome | Promise<Outcome
       return chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
     });
   });
+}
 
-  function attempt(all: Services, from: Access): Outcome | Promise<Outcome> {
-    const failed = (error: unknown): Outcome => failure(request, asFailure(all, request, error));
-    try {
-      if (from.error !== undefined) return failed(from.error);
-      const result = request.help ? help(from) : chain(run(all, from), (outcome) => wrapped(all, request, outcome));
-      return result instanceof Promise ? result.catch(failed) : result;
-    } catch (error) {
-      return failed(error);
-    }
+/**
+ * Health, seal status and the like, which a sealed node tells anybody too: not recorded, as in Vault, so that a load
+ * balancer neither fills the audit log nor is refused when that is full.
+ */
+function tellsOnlyState({ match, request }: Access): boolean {
+  return match?.path.sealed === true && operationOf(match.path, request)?.writes === 'nothing';
+}
+
+function attempt(services: Services, access: Access): Outcome | Promise<Outcome> {
+  const { request } = access;
+  const failed = (error: unknown): Outcome => failure(request, asFailure(services, request, error));
+  try {
+    if (access.error !== undefined) return failed(access.error);
+    const result = request.help
+      ? help(access)
+      : chain(run(services, access), (outcome) => wrapped(services, request, outcome));
+    return result instanceof Promise ? result.catch(failed) : result;
+  } catch (error) {
+    return failed(error);
   }
 }
 
@@ -102,8 +121,13 @@ export function run(services: Services, access: Access): Outcome | Promise<Outco
   const operation = operationOf(match.path, request);
   if (operation === undefined) throw fail('unsupportedOperation');
   if (operation.writes === 'shared' && services.forward !== undefined) return services.forward(access);
+  const timing = services.metrics.route(routed.mounted, access.operation);
+  const start = performance.now();
   const replied = operation.run(routed.mounted.instance, coerced.values as never, call);
-  return chain(replied, (reply) => finish(services, access, reply));
+  return chain(replied, (reply) => {
+    timing.record(start, performance.now());
+    return finish(services, access, reply);
+  });
 }
 
 function finish(services: Services, access: Access, reply: Reply): Outcome | Promise<Outcome> {

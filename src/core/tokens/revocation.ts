@@ -22,10 +22,12 @@ export class Revocation {
 
   /** The token and every token made with it, at any depth. Gone when this resolves. */
   async revoke(key: string): Promise<void> {
+    const start = performance.now();
     await this.#store.transact((tx) => {
       this.#end(tx, key);
     });
     await this.#finish(key);
+    this.#tokens.meter.revoke.record(start, performance.now());
   }
 
   /** The token alone: its children become orphans. */

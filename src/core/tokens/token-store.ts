@@ -4,6 +4,7 @@ import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Batch, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import type { TokenMeter } from '../metrics/node-metrics.ts';
 import { newAccessor, newTokenId, type Token, type TokenRecord } from './token.ts';
 
 /** What a new token is made of; the store adds times, key and accessor. Durations in seconds, 0 for none. */
@@ -36,6 +37,8 @@ export interface TokenStoreOptions {
   readonly store: Store;
   readonly key: KeyObject;
   readonly now: () => number;
+  /** Where times are recorded. */
+  readonly meter: TokenMeter;
 }
 
 const CACHE_LIMIT = 20_000;
@@ -86,14 +89,16 @@ export class TokenStore implements Disposable {
   readonly #store: Store;
   readonly #key: KeyObject;
   readonly #now: () => number;
+  readonly meter: TokenMeter;
   /** Records by storage key, dropped by the change batches. */
   readonly #cache = new Map<string, TokenRecord>();
   readonly #observation: Disposable;
 
-  constructor({ store, key, now }: TokenStoreOptions) {
+  constructor({ store, key, now, meter }: TokenStoreOptions) {
     this.#store = store;
     this.#key = key;
     this.#now = now;
+    this.meter = meter;
     this.#observation = store.observe((batch) => {
       this.#follow(batch);
     });
@@ -121,7 +126,10 @@ export class TokenStore implements Disposable {
 
   /** undefined: unknown, revoked or expired. */
   find(id: string): Token | undefined {
-    return this.byKey(this.keyOf(id));
+    const start = performance.now();
+    const found = this.byKey(this.keyOf(id));
+    this.meter.lookup.record(start, performance.now());
+    return found;
   }
 
   byKey(key: string): Token | undefined {
@@ -143,6 +151,11 @@ export class TokenStore implements Disposable {
     return found === undefined ? undefined : this.byKey(decodeRecord<string>(found));
   }
 
+  /** Records in memory. */
+  get cached(): number {
+    return this.#cache.size;
+  }
+
   /** Accessors of live tokens. */
   accessors(): readonly string[] {
     using snapshot = this.#store.snapshot();
@@ -156,12 +169,14 @@ export class TokenStore implements Disposable {
 
   /** With what `also` writes. Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
   async create(spec: TokenSpec, also?: (tx: Transaction, key: string) => void): Promise<NewToken> {
+    const start = performance.now();
     const id = spec.id ?? newTokenId();
     const { value } = await this.#store.transact((tx) => {
       const made = insertToken(tx, this.#key, { ...spec, id }, this.#now());
       also?.(tx, made.token.key);
       return made;
     });
+    this.meter.create.record(start, performance.now());
     return value;
   }
 

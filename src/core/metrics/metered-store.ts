@@ -1,0 +1,121 @@
+/** A store that measures what is asked of it. */
+import type { Batch, Committed, Epoch, Page, Position, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import type { BarrierMeter } from './node-metrics.ts';
+
+type Reads = Pick<Snapshot, 'get' | 'list' | 'children'>;
+
+class MeteredReads<R extends Reads> implements Reads {
+  protected readonly inner: R;
+  protected readonly meter: BarrierMeter;
+
+  constructor(inner: R, meter: BarrierMeter) {
+    this.inner = inner;
+    this.meter = meter;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const start = performance.now();
+    const value = this.inner.get(key);
+    this.meter.get.record(start, performance.now());
+    return value;
+  }
+
+  list(prefix: string, page: Page): readonly string[] {
+    const start = performance.now();
+    const found = this.inner.list(prefix, page);
+    this.meter.list.record(start, performance.now());
+    return found;
+  }
+
+  children(prefix: string, page: Page): readonly string[] {
+    const start = performance.now();
+    const found = this.inner.children(prefix, page);
+    this.meter.list.record(start, performance.now());
+    return found;
+  }
+}
+
+class MeteredSnapshot extends MeteredReads<Snapshot> implements Snapshot {
+  get position(): Position {
+    return this.inner.position;
+  }
+
+  [Symbol.dispose](): void {
+    this.inner[Symbol.dispose]();
+  }
+}
+
+class MeteredTransaction extends MeteredReads<Transaction> implements Transaction {
+  put(key: string, value: Uint8Array): void {
+    const start = performance.now();
+    this.inner.put(key, value);
+    this.meter.put.record(start, performance.now());
+  }
+
+  delete(key: string): void {
+    const start = performance.now();
+    this.inner.delete(key);
+    this.meter.delete.record(start, performance.now());
+  }
+}
+
+export class MeteredStore implements Store {
+  readonly #inner: Store;
+  readonly #meter: BarrierMeter;
+
+  constructor(inner: Store, meter: BarrierMeter) {
+    this.#inner = inner;
+    this.#meter = meter;
+  }
+
+  get log(): string {
+    return this.#inner.log;
+  }
+
+  get epoch(): Epoch {
+    return this.#inner.epoch;
+  }
+
+  get position(): Position {
+    return this.#inner.position;
+  }
+
+  get hash(): Uint8Array {
+    return this.#inner.hash;
+  }
+
+  get oldest(): Position {
+    return this.#inner.oldest;
+  }
+
+  snapshot(): Snapshot {
+    return new MeteredSnapshot(this.#inner.snapshot(), this.#meter);
+  }
+
+  async transact<T>(work: (tx: Transaction) => T): Promise<Committed<T>> {
+    const start = performance.now();
+    const committed = await this.#inner.transact((tx) => work(new MeteredTransaction(tx, this.#meter)));
+    this.#meter.commit.record(start, performance.now());
+    return committed;
+  }
+
+  observe(apply: (batch: Batch) => void): Disposable {
+    return this.#inner.observe(apply);
+  }
+
+  changes(from: Position, signal: AbortSignal): AsyncIterable<Batch> {
+    return this.#inner.changes(from, signal);
+  }
+
+  hashAt(position: Position): Uint8Array | undefined {
+    return this.#inner.hashAt(position);
+  }
+
+  compact(upTo: Position): Promise<void> {
+    return this.#inner.compact(upTo);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inner[Symbol.asyncDispose]();
+  }
+}

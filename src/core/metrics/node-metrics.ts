@@ -1,0 +1,100 @@
+/** What a node counts and measures on the way of its requests, under Vault's names where Vault has the thing. */
+import { Metrics, type Counter } from '../../lib/metrics/metrics.ts';
+import type { Timing } from '../../lib/metrics/timing.ts';
+import type { AuditEvent } from '../audit/broker.ts';
+import type { Mounted } from '../mounts/mount-table.ts';
+
+export interface BarrierMeter {
+  readonly get: Timing;
+  readonly list: Timing;
+  readonly put: Timing;
+  readonly delete: Timing;
+  readonly commit: Timing;
+}
+
+export interface TokenMeter {
+  readonly lookup: Timing;
+  readonly create: Timing;
+  readonly revoke: Timing;
+}
+
+interface AuditMeter {
+  readonly done: Timing;
+  readonly failed: Counter;
+}
+
+export class NodeMetrics {
+  readonly all = new Metrics();
+  readonly barrier: BarrierMeter;
+  readonly tokens: TokenMeter;
+  readonly #requests: Timing;
+  readonly #logins: Timing;
+  readonly #routes = new WeakMap<Mounted, Map<string, Timing>>();
+  readonly #audit = new Map<string, AuditMeter>();
+  #inFlight = 0;
+
+  constructor() {
+    const { all } = this;
+    const timed = (name: string, help: string): Timing => all.timing(`vault.${name}`, `${help}, milliseconds.`);
+    this.#requests = timed('core.handle_request', 'Requests');
+    this.#logins = timed('core.handle_login_request', 'Requests on paths that need no token, such as logins');
+    this.tokens = {
+      lookup: timed('token.lookup', 'Finding a token'),
+      create: timed('token.create', 'Making a token'),
+      revoke: timed('token.revoke', 'Revoking a token with its children'),
+    };
+    this.barrier = {
+      get: timed('barrier.get', 'Reading and decrypting a record'),
+      list: timed('barrier.list', 'Listing keys'),
+      put: timed('barrier.put', 'Encrypting a record into a transaction'),
+      delete: timed('barrier.delete', 'Deleting a record in a transaction'),
+      commit: all.timing('lockstep.store.commit', 'Transactions, until they are on disk and shown, milliseconds.'),
+    };
+    all.gauge('vault.core.in_flight_requests', 'Requests that are being served.', () => this.#inFlight);
+  }
+
+  begin(): number {
+    this.#inFlight += 1;
+    return performance.now();
+  }
+
+  /** `start`: what `begin` gave. */
+  end(start: number, login: boolean): void {
+    this.#inFlight -= 1;
+    (login ? this.#logins : this.#requests).record(start, performance.now());
+  }
+
+  /** The time of handlers, by operation and mount. */
+  route(mounted: Mounted, operation: string): Timing {
+    let known = this.#routes.get(mounted);
+    if (known === undefined) this.#routes.set(mounted, (known = new Map<string, Timing>()));
+    let timing = known.get(operation);
+    if (timing === undefined) {
+      const name = `vault.route.${operation}.${mounted.path.replaceAll('/', '-')}`;
+      timing = this.all.timing(name, 'Handlers of one mount, milliseconds.');
+      known.set(operation, timing);
+    }
+    return timing;
+  }
+
+  audit({ device, entry, failed, milliseconds }: AuditEvent): void {
+    const meter = this.#auditMeter(device, entry);
+    if (failed) meter.failed.add();
+    const end = performance.now();
+    meter.done.record(end - milliseconds, end);
+  }
+
+  #auditMeter(device: string, entry: AuditEvent['entry']): AuditMeter {
+    const key = `${entry} ${device}`;
+    const known = this.#audit.get(key);
+    if (known !== undefined) return known;
+    const of = device === '' ? 'audit' : `audit.${device.replace(/\/$/, '')}`;
+    const whose = device === '' ? 'All devices together' : 'One device';
+    const meter = {
+      done: this.all.timing(`vault.${of}.log_${entry}`, `${whose}: entries, milliseconds.`),
+      failed: this.all.counter(`vault.${of}.log_${entry}_failure`, `${whose}: entries that could not be recorded.`),
+    };
+    this.#audit.set(key, meter);
+    return meter;
+  }
+}
