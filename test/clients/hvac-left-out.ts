@@ -9,10 +9,8 @@ const rekey = 'changing the shares of the unseal key (sys/rekey) is not offered 
 const generateRoot = 'sys/generate-root is not offered yet';
 const github = 'enables the auth method github, which is not offered';
 const leases = 'makes its leases with the PKI engine, which is not offered yet';
-const audit = 'sys/audit is not offered yet';
 
 export const leftOut: Readonly<Record<string, string>> = {
-  [`${system}/test_audit.py`]: audit,
   [`${system}/test_auth.py::TestAuth::test_auth_backend_manipulation`]: github,
   [`${system}/test_key.py::TestKey::test_get_backed_up_keys`]: rekey,
   [`${system}/test_key.py::TestKey::test_rekey_multi`]: rekey,
@@ -29,7 +27,6 @@ export const leftOut: Readonly<Record<string, string>> = {
     'compares the words of an older HTTP library of the client: the request is never sent',
   [`${suite}/v1/test_integration.py::IntegrationTest::test_write_with_response`]:
     'the transit engine is not offered yet',
-  [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_audit`]: audit,
   [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_auth_backend_manipulation`]: github,
   [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_get_backed_up_keys`]: rekey,
   [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_read_lease`]: leases,

@@ -19,14 +19,25 @@ interface PytestOutcome {
   readonly detail: string | null;
 }
 
+/** Where the suite lets its audit devices write: audit devices of the API may not write wherever they like. */
+const auditLog = '/tmp/vault.audit.log';
+
 /**
  * The suite starts servers through an executable `vault`, and asks it for its version to know which replies to expect:
- * what the API says of itself, in the words of Vault's command line.
+ * what the API says of itself, in the words of Vault's command line. Its configuration is completed by what Vault does
+ * not ask for.
  */
 function vaultOnPath(folder: string): string {
   mkdirSync(folder);
-  const script = `#!/bin/sh\n[ "$1" != -version ] || { echo 'Vault v${API_VERSION}'; exit; }\nexec '${executable}' "$@"\n`;
-  writeFileSync(join(folder, 'vault'), script);
+  const more = join(folder, 'more.json');
+  writeFileSync(more, JSON.stringify({ allow_audit_paths: [auditLog] }));
+  const lines = [
+    '#!/bin/sh',
+    `[ "$1" != -version ] || { echo 'Vault v${API_VERSION}'; exit; }`,
+    `[ "$1" != server ] || set -- "$@" '-config=${more}'`,
+    `exec '${executable}' "$@"`,
+  ];
+  writeFileSync(join(folder, 'vault'), `${lines.join('\n')}\n`);
   chmodSync(join(folder, 'vault'), 0o755);
   return folder;
 }
@@ -58,7 +69,10 @@ const reasonOf = (name: string): string | undefined => Object.entries(leftOut).f
 
 test('hvac', { skip: (await withoutPython()) ?? false }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-hvac-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+    rmSync(auditLog, { force: true });
+  });
   const outcomes = await runSuite(folder);
   for (const { name, outcome, detail } of outcomes) {
     const short = name.replace('tests/integration_tests/', '');
