@@ -69,7 +69,8 @@ function operation(verb: Verb, declared: Operation<never, unknown>, { path, para
     properties: properties(path.fields, bodyNames),
     ...(required.length === 0 ? {} : { required }),
   };
-  const statuses = Object.entries(declared.replies);
+  const { replies, otherReplies } = declared;
+  const statuses = Object.entries(otherReplies === undefined ? replies : { ...replies, default: otherReplies });
   return {
     summary: declared.summary,
     tags: [tag],

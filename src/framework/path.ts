@@ -17,6 +17,8 @@ export interface Operation<V, Mount> {
   readonly writes: Writes;
   /** Status to the fields of `data`; every reply is checked against this in tests. 'any': the data is the caller's own. */
   readonly replies: Readonly<Record<number, Fields | 'empty' | 'any'>>;
+  /** Of every other status, where the caller chooses it (`sys/health`). */
+  readonly otherReplies?: Fields | 'empty' | 'any';
   readonly run: (mount: Mount, values: V, call: Call) => Reply | Promise<Reply>;
 }
 

@@ -30,6 +30,7 @@ const health = at('health', {
       summary: 'Health of this node',
       writes: 'nothing',
       replies: { 200: 'any', 429: 'any', 472: 'any', 473: 'any', 501: 'any', 503: 'any' },
+      otherReplies: 'any',
       run: (node, values): Reply => {
         const codes = { active: values.activecode, sealed: values.sealedcode, uninit: values.uninitcode };
         const wanted = statusCode(node, codes);

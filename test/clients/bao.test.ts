@@ -1,6 +1,6 @@
 /** The command line of OpenBao, as its users type it. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -13,6 +13,17 @@ const skip = (await withoutPython()) ?? false;
 interface Secret {
   readonly data: Record<string, unknown>;
 }
+async function auditDevices(root: Bao, file: string): Promise<void> {
+  await root.ok('audit', 'enable', '-description=All', 'file', `file_path=${file}`);
+  assert.ok('file/' in (await root.json<object>('audit', 'list')));
+  await root.ok('write', 'cubbyhole/audited', 'x=canary-4711');
+  assert.match(await root.fails('audit', 'enable', '-path=other', 'file', 'file_path=/elsewhere'), /allow_audit_paths/);
+  await root.ok('audit', 'disable', 'file');
+  const entries = readFileSync(file, 'utf8');
+  assert.match(entries, /"path":"cubbyhole\/audited"/);
+  assert.doesNotMatch(entries, /canary-4711/);
+}
+
 interface Login {
   readonly auth: { readonly client_token: string; readonly accessor: string; readonly lease_duration: number };
 }
@@ -35,6 +46,7 @@ test('bao initialises, unseals, rotates and seals a new server', { skip }, async
   const root = nobody.as(made.root_token);
   assert.match(await root.ok('operator', 'key-status'), /Key Term +1/);
   assert.match(await root.ok('operator', 'rotate'), /Key Term +2/);
+  await auditDevices(root, join(server.folder, 'audit.log'));
   await root.ok('write', 'cubbyhole/kept', 'x=y');
   assert.match(await root.ok('operator', 'seal'), /sealed/);
   assert.match(await root.fails('read', 'cubbyhole/kept'), /sealed/);

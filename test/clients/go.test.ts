@@ -10,7 +10,13 @@ const skip = (await has('go', ['version'])) ? false : 'there is no Go';
 test('the Go client', { skip }, async (t) => {
   await using server = await devServer();
   await using fresh = await newServer();
-  const env = { ...process.env, VAULT_ADDR: server.address, VAULT_TOKEN: 'root', NEW_ADDR: fresh.address };
+  const env = {
+    ...process.env,
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: 'root',
+    NEW_ADDR: fresh.address,
+    AUDIT_LOG: join(fresh.folder, 'audit.log'),
+  };
   const args = ['test', '-mod=readonly', '-count=1', '-v', './...'];
   const { code, stdout, stderr } = await run('go', args, { cwd: join(import.meta.dirname, 'go'), env });
   const all = `${stdout}${stderr}`;

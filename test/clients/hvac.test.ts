@@ -8,7 +8,7 @@ import { API_VERSION } from '../../src/core/settings.ts';
 import { leftOut, modules } from './hvac-left-out.ts';
 import { pythonSource, pythonWith, withoutPython } from './support/cache.ts';
 import { run } from './support/run.ts';
-import { executable } from './support/server.ts';
+import { assertNoProblems, watchedServer } from './support/server.ts';
 
 const VERSION = '2.4.0';
 const needs = ['packaging==26.0', 'parameterized==0.9.0', 'pyhcl==0.4.5', 'pytest==9.0.2', 'requests==2.32.5'];
@@ -27,7 +27,7 @@ const auditLog = '/tmp/vault.audit.log';
  * what the API says of itself, in the words of Vault's command line. Its configuration is completed by what Vault does
  * not ask for.
  */
-function vaultOnPath(folder: string): string {
+function vaultOnPath(folder: string, command: readonly string[]): string {
   mkdirSync(folder);
   const more = join(folder, 'more.json');
   writeFileSync(more, JSON.stringify({ allow_audit_paths: [auditLog] }));
@@ -35,7 +35,7 @@ function vaultOnPath(folder: string): string {
     '#!/bin/sh',
     `[ "$1" != -version ] || { echo 'Vault v${API_VERSION}'; exit; }`,
     `[ "$1" != server ] || set -- "$@" '-config=${more}'`,
-    `exec '${executable}' "$@"`,
+    `exec ${command.map((word) => `'${word}'`).join(' ')} "$@"`,
   ];
   writeFileSync(join(folder, 'vault'), `${lines.join('\n')}\n`);
   chmodSync(join(folder, 'vault'), 0o755);
@@ -48,9 +48,10 @@ async function runSuite(folder: string): Promise<readonly PytestOutcome[]> {
   const copy = join(folder, 'hvac');
   cpSync(source, copy, { recursive: true });
   const outcomes = join(folder, 'outcomes.jsonl');
+  const server = watchedServer(join(folder, 'reply-problems'));
   const env = {
-    ...process.env,
-    PATH: [vaultOnPath(join(folder, 'bin')), process.env['PATH']].join(delimiter),
+    ...server.env,
+    PATH: [vaultOnPath(join(folder, 'bin'), server.command), process.env['PATH']].join(delimiter),
     PYTHONPATH: join(import.meta.dirname, 'support'),
     PYTHONDONTWRITEBYTECODE: '1',
     OUTCOMES: outcomes,
@@ -81,6 +82,9 @@ test('hvac', { skip: (await withoutPython()) ?? false }, async (t) => {
       assert.equal(outcome, 'passed', detail ?? '');
     });
   }
+  await t.test('every reply was as its path declares it', () => {
+    assertNoProblems(join(folder, 'reply-problems'));
+  });
   await t.test('what is left out is there', () => {
     const names = outcomes.filter(({ outcome }) => outcome === 'deselected').map(({ name }) => name);
     const stale = Object.keys(leftOut).filter((id) => !names.some((name) => name.startsWith(id)));

@@ -17,6 +17,11 @@ import { shamirSeal } from '../../src/seal/shamir/seal.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { system, systemPaths } from '../../src/sys/system.ts';
+import { watchReplies } from './checked-replies.ts';
+
+watchReplies((problem) => {
+  throw new Error(`a reply is not as its path declares it: ${problem}`);
+});
 
 /** No devices; those that are made through the API may lie anywhere. */
 const AUDIT: AuditSettings = { declared: [], allowed: { paths: 'any', prefixing: true }, prefixing: true };

@@ -1,5 +1,5 @@
 // Package clients drives a server by the official Go client. VAULT_ADDR is a development server with VAULT_TOKEN as its
-// root token; NEW_ADDR is a server that nobody has initialised.
+// root token; NEW_ADDR is a server that nobody has initialised, whose audit devices may write to AUDIT_LOG.
 package clients
 
 import (
@@ -105,6 +105,11 @@ func TestInitUnsealSeal(t *testing.T) {
 	equal(t, must[*vault.KeyStatus](t)(sys.KeyStatus()).Term, 1)
 	check(t, sys.Rotate())
 	equal(t, must[*vault.KeyStatus](t)(sys.KeyStatus()).Term, 2)
+	device := &vault.EnableAuditOptions{Type: "file", Options: map[string]string{"file_path": os.Getenv("AUDIT_LOG")}}
+	check(t, sys.EnableAuditWithOptions("go", device))
+	equal(t, must[map[string]*vault.Audit](t)(sys.ListAudit())["go/"].Type, "file")
+	equal(t, strings.HasPrefix(must[string](t)(sys.AuditHash("go", "x")), "hmac-sha256:"), true)
+	check(t, sys.DisableAudit("go"))
 	leader := must[*vault.LeaderResponse](t)(sys.Leader())
 	equal(t, leader.HAEnabled, false)
 	check(t, sys.Seal())

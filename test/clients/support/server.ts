@@ -1,47 +1,62 @@
-/** Servers of this checkout, as processes: what foreign clients talk to. */
+/** Servers of this checkout, as processes: what foreign clients talk to. Each of their replies is checked. */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const executable = join(import.meta.dirname, '../../../bin/lockstep');
+const root = join(import.meta.dirname, '../../..');
 
 export interface TestServer extends AsyncDisposable {
   /** `http://127.0.0.1:…`. */
   readonly address: string;
+  /** Its audit devices may write here; gone with the server. */
+  readonly folder: string;
 }
 
 /** A development server: unsealed, with the root token `root` and KV v2 at `secret/`. */
 export function devServer(): Promise<TestServer> {
   const args = ['server', '-dev', '-dev-listen-address=127.0.0.1:0', '-dev-root-token-id=root'];
-  return start(args, /^Root Token:/);
+  return start(() => args, /^Root Token:/);
 }
 
 /** A server as it is on its first day: not initialised, in memory. */
-export async function newServer(): Promise<TestServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-clients-'));
-  const config = {
-    storage: { inmem: {} },
-    listener: [{ tcp: { address: '127.0.0.1:0', tls_disable: true } }],
-    log_level: 'info',
-  };
-  const file = join(folder, 'server.json');
-  writeFileSync(file, JSON.stringify(config));
-  const server = await start(['server', `-config=${file}`], /^==> Lockstep server started/);
+export function newServer(): Promise<TestServer> {
+  return start((folder) => {
+    const config = {
+      storage: { inmem: {} },
+      listener: [{ tcp: { address: '127.0.0.1:0', tls_disable: true } }],
+      allow_audit_paths: [folder],
+    };
+    const file = join(folder, 'server.json');
+    writeFileSync(file, JSON.stringify(config));
+    return ['server', `-config=${file}`];
+  }, /^==> Lockstep server started/);
+}
+
+/** The command that starts a server whose replies are checked; what is wrong with them goes to the file `problems`. */
+export function watchedServer(problems: string): { command: readonly string[]; env: NodeJS.ProcessEnv } {
+  const watch = join(root, 'test/support/watching-server.ts');
   return {
-    address: server.address,
-    [Symbol.asyncDispose]: async () => {
-      await server[Symbol.asyncDispose]();
-      rmSync(folder, { recursive: true });
-    },
+    command: [process.execPath, '--disable-sigusr1', `--import=${watch}`, join(root, 'src/main.ts')],
+    env: { ...process.env, NODE_OPTIONS: undefined, LOCKSTEP_REPLY_PROBLEMS: problems },
   };
 }
 
+export function assertNoProblems(problems: string): void {
+  const found = existsSync(problems) ? readFileSync(problems, 'utf8') : '';
+  assert.equal(found, '', 'replies are not as their paths declare them');
+}
+
 /** Resolves once the server says the line that it says last, and where it listens. */
-async function start(args: readonly string[], ready: RegExp): Promise<TestServer> {
-  const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function start(argsIn: (folder: string) => readonly string[], ready: RegExp): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-clients-'));
+  const problems = join(folder, 'reply-problems');
+  const { command, env } = watchedServer(problems);
+  const [node = '', ...options] = command;
+  const child = spawn(node, [...options, ...argsIn(folder)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   const said: string[] = [];
   const address = Promise.withResolvers<string>();
@@ -56,14 +71,18 @@ async function start(args: readonly string[], ready: RegExp): Promise<TestServer
   const failed = exited.then(() => {
     throw new Error(`the server ended:\n${said.join('\n')}`);
   });
-  const both = Promise.all([address.promise, started.promise]);
-  const [at] = await Promise.race([both, failed]);
+  const [at] = await Promise.race([Promise.all([address.promise, started.promise]), failed]);
   failed.catch(() => undefined);
   return {
-    address: at,
+    ...{ address: at, folder },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGTERM');
       await exited;
+      try {
+        assertNoProblems(problems);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     },
   };
 }

@@ -23,7 +23,7 @@ const config = at('config', {
         200: {
           max_versions: field.integer('How many versions are kept.'),
           cas_required: field.boolean('Whether every write must carry cas.'),
-          delete_version_after: field.duration('When versions are deleted.'),
+          delete_version_after: field.string('When versions are deleted, such as `24h0m0s`.'),
         },
       },
       run: ({ view }) => {

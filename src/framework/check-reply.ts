@@ -1,0 +1,64 @@
+/** Whether a reply is what its path declares; tests ask it of every reply that they see. */
+import type { Field, FieldKind, Fields, JsonObject } from './field.ts';
+import type { Operation } from './path.ts';
+import type { Outcome } from './request.ts';
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isListOf =
+  (holds: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.every(holds);
+
+/** Vault shows what is not set as null where it is no plain value. */
+const orNull =
+  (holds: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    value === null || holds(value);
+
+const KINDS: Readonly<Record<FieldKind, (value: unknown) => boolean>> = {
+  string: isText,
+  secret: isText,
+  enum: isText,
+  // Empty where the moment has not come.
+  time: orNull((value) => isText(value) && (value === '' || !Number.isNaN(Date.parse(String(value))))),
+  integer: Number.isSafeInteger,
+  duration: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  boolean: (value) => typeof value === 'boolean',
+  list: orNull(isListOf(isText)),
+  map: orNull((value) => isObject(value) && Object.values(value as object).every(isText)),
+  object: orNull(isObject),
+  objects: orNull(isListOf(isObject)),
+  any: () => true,
+};
+
+function problemOfData(data: JsonObject, fields: Fields): string | undefined {
+  for (const [name, value] of Object.entries(data)) {
+    const declared: Field<unknown> | undefined = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (declared === undefined) return `"${name}" is not declared`;
+    if (!KINDS[declared.kind](value)) return `"${name}" is no ${declared.kind}`;
+    if (declared.values !== undefined && !declared.values.includes(String(value)))
+      return `"${name}" is none of its values`;
+  }
+  const missing = Object.keys(fields).find((name) => fields[name]?.required === true && !Object.hasOwn(data, name));
+  return missing === undefined ? undefined : `"${missing}" is missing`;
+}
+
+export type Declared = Pick<Operation<never, never>, 'replies' | 'otherReplies'>;
+
+/** What is wrong, naming status and key but no value; undefined when nothing is. Errors of the catalogue may come anywhere. */
+export function problemOfReply({ replies, otherReplies }: Declared, outcome: Outcome): string | undefined {
+  const { status, reply, errors } = outcome;
+  if (errors !== undefined || outcome.wrapInfo !== null) return undefined;
+  const declared = replies[status] ?? otherReplies;
+  if (declared === undefined) return `status ${String(status)} is not declared`;
+  if (declared === 'any') return undefined;
+  const content = reply?.data ?? reply?.bare;
+  if (declared === 'empty') {
+    return content === undefined && reply?.raw === undefined
+      ? undefined
+      : `status ${String(status)} is to have no data`;
+  }
+  if (content === undefined) return `status ${String(status)} is to have data`;
+  return problemOfData(content, declared);
+}
