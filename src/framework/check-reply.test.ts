@@ -34,9 +34,9 @@ test('a reply as declared has no problem; nor has an error', () => {
 
 test('what is not declared is named', () => {
   const problems: readonly (readonly [Outcome, RegExp])[] = [
-    [outcome(201, {}), /status 201/],
-    [outcome(204, { x: 1 }), /no data/],
-    [outcome(200), /to have data/],
+    [outcome(201, {}), /201: the status is not declared/],
+    [outcome(204, { x: 1 }), /204: there is data/],
+    [outcome(200), /200: there is no data/],
     [outcome(200, { name: 'a', more: 1 }), /"more" is not declared/],
     [outcome(200, { name: 'a', toString: 1 }), /"toString" is not declared/],
     [outcome(200, { name: 1 }), /"name" is no string/],

@@ -46,19 +46,18 @@ function problemOfData(data: JsonObject, fields: Fields): string | undefined {
 
 export type Declared = Pick<Operation<never, never>, 'replies' | 'otherReplies'>;
 
-/** What is wrong, naming status and key but no value; undefined when nothing is. Errors of the catalogue may come anywhere. */
-export function problemOfReply({ replies, otherReplies }: Declared, outcome: Outcome): string | undefined {
-  const { status, reply, errors } = outcome;
-  if (errors !== undefined || outcome.wrapInfo !== null) return undefined;
-  const declared = replies[status] ?? otherReplies;
-  if (declared === undefined) return `status ${String(status)} is not declared`;
+function problemOfContent(declared: Fields | 'empty' | 'any', reply: Outcome['reply']): string | undefined {
   if (declared === 'any') return undefined;
   const content = reply?.data ?? reply?.bare;
-  if (declared === 'empty') {
-    return content === undefined && reply?.raw === undefined
-      ? undefined
-      : `status ${String(status)} is to have no data`;
-  }
-  if (content === undefined) return `status ${String(status)} is to have data`;
-  return problemOfData(content, declared);
+  if (declared !== 'empty') return content === undefined ? 'there is no data' : problemOfData(content, declared);
+  return content === undefined && reply?.raw === undefined ? undefined : 'there is data where none is declared';
+}
+
+/** What is wrong, naming status and key but no value; undefined when nothing is. The catalogue's errors may come anywhere. */
+export function problemOfReply({ replies, otherReplies }: Declared, outcome: Outcome): string | undefined {
+  const { status, reply, errors, wrapInfo } = outcome;
+  if (errors !== undefined || wrapInfo !== null) return undefined;
+  const declared = replies[status] ?? otherReplies;
+  const problem = declared === undefined ? 'the status is not declared' : problemOfContent(declared, reply);
+  return problem === undefined ? undefined : `${String(status)}: ${problem}`;
 }

@@ -16,9 +16,11 @@ function operationOf(node: Node, { verb, path }: Request): Declared | undefined 
   return routed?.mounted.router.match(routed.rest)?.path.operations[verb];
 }
 
+type Handle = (this: Node, request: Request) => Outcome | Promise<Outcome>;
+
 /** From now on every node of this process tells `report` of replies that are not as declared. */
 export function watchReplies(report: (problem: string) => void): void {
-  const handle = Node.prototype.handle;
+  const handle = Object.getOwnPropertyDescriptor(Node.prototype, 'handle')?.value as Handle;
   Node.prototype.handle = function checked(this: Node, request: Request): Outcome | Promise<Outcome> {
     const operation = request.help ? undefined : operationOf(this, request);
     return chain(handle.call(this, request), (outcome) => {

@@ -9,21 +9,27 @@ import { createInterface } from 'node:readline';
 
 const root = join(import.meta.dirname, '../../..');
 
+/** The executable of this checkout. */
+export const executable = join(root, 'bin/lockstep');
+
 export interface TestServer extends AsyncDisposable {
   /** `http://127.0.0.1:…`. */
   readonly address: string;
+}
+
+export interface OwnServer extends TestServer {
   /** Its audit devices may write here; gone with the server. */
   readonly folder: string;
 }
 
 /** A development server: unsealed, with the root token `root` and KV v2 at `secret/`. */
-export function devServer(): Promise<TestServer> {
+export function devServer(): Promise<OwnServer> {
   const args = ['server', '-dev', '-dev-listen-address=127.0.0.1:0', '-dev-root-token-id=root'];
   return start(() => args, /^Root Token:/);
 }
 
 /** A server as it is on its first day: not initialised, in memory. */
-export function newServer(): Promise<TestServer> {
+export function newServer(): Promise<OwnServer> {
   return start((folder) => {
     const config = {
       storage: { inmem: {} },
@@ -51,7 +57,7 @@ export function assertNoProblems(problems: string): void {
 }
 
 /** Resolves once the server says the line that it says last, and where it listens. */
-async function start(argsIn: (folder: string) => readonly string[], ready: RegExp): Promise<TestServer> {
+async function start(argsIn: (folder: string) => readonly string[], ready: RegExp): Promise<OwnServer> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-clients-'));
   const problems = join(folder, 'reply-problems');
   const { command, env } = watchedServer(problems);
