@@ -13,6 +13,8 @@ export interface HubLink {
   readonly followed: () => Index;
   /** Headers that say how old the copy is. */
   readonly standing: () => Readonly<Record<string, string>>;
+  /** Milliseconds since the last word of the hub. */
+  readonly age: () => number;
   readonly status: () => JsonObject;
   /** A consumer of this region has everything up to this index of the hub's log in place. */
   readonly vouch: (consumer: string, position: Position, digest: Uint8Array) => void;

@@ -13,6 +13,7 @@ import type { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
 import type { Access } from './requests/access.ts';
+import type { StalenessLimits } from './requests/staleness.ts';
 import type { Revocation } from './tokens/revocation.ts';
 import type { TokenStore } from './tokens/token-store.ts';
 import type { Wrapping } from './wrapping/wrapping.ts';
@@ -39,6 +40,9 @@ export interface Services {
   readonly forward: ((access: Access) => Promise<Outcome>) | undefined;
   /** Headers that say how this node stands, such as the age of a region's data. */
   readonly standing: () => Readonly<Record<string, string>>;
+  /** At a region: milliseconds since the last word of the hub. */
+  readonly age: () => number | undefined;
+  readonly staleness: StalenessLimits;
   /** Keys derived for other parts of the node, by purpose. */
   readonly subkey: (purpose: string) => KeyObject;
 }

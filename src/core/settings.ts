@@ -1,4 +1,5 @@
 import type { SubscriptionLimits } from './events/limits.ts';
+import type { StalenessLimits } from './requests/staleness.ts';
 
 /** What the configuration says to the core. */
 export interface CoreSettings {
@@ -13,6 +14,8 @@ export interface CoreSettings {
   /** How long a request that carries an index waits for it, milliseconds. */
   readonly indexWaitMs: number;
   readonly subscriptions: Partial<SubscriptionLimits>;
+  /** At a region. */
+  readonly staleness: StalenessLimits;
   /** Whether metrics are offered in the form of Prometheus. */
   readonly prometheus: boolean;
 }
@@ -25,6 +28,7 @@ export const DEFAULT_SETTINGS: CoreSettings = {
   region: undefined,
   indexWaitMs: 2_000,
   subscriptions: {},
+  staleness: { budget: 86_400, logins: 43_200 },
   prometheus: true,
 };
 

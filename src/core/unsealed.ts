@@ -83,6 +83,8 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     audit: auditing.trail,
     auditDevices: auditing.devices,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
+    age: () => link()?.age(),
+    staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.asyncDispose]: async () => {
       for (const part of [subscriptions, freshness, mounts, policies, tokens]) part[Symbol.dispose]();

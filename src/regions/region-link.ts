@@ -98,6 +98,8 @@ export class RegionLink implements HubLink {
     'X-Lockstep-Age': String(Math.floor(this.#age / 1000)),
   });
 
+  readonly age = (): number => this.#age;
+
   readonly status = (): JsonObject => ({
     name: this.#options.config.name,
     connected: this.#state.link?.stage === 'following',

@@ -61,6 +61,7 @@ function settingsOf(config: ServerConfig): CoreSettings {
     clusterName: config.cluster_name ?? 'lockstep',
     storageType: config.storage.type,
     region: config.region?.name,
+    staleness: { budget: config.staleness_budget, logins: config.offline_login_max },
     prometheus: config.telemetry.prometheus_retention_time > 0,
   };
 }

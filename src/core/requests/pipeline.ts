@@ -8,6 +8,7 @@ import type { Services } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, isOpen, operationOf, type Access } from './access.ts';
 import { grantToken } from './grants.ts';
+import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
@@ -121,6 +122,7 @@ export function run(services: Services, access: Access): Outcome | Promise<Outco
   const operation = operationOf(match.path, request);
   if (operation === undefined) throw fail('unsupportedOperation');
   if (operation.writes === 'shared' && services.forward !== undefined) return services.forward(access);
+  checkAge(services, access);
   const timing = services.metrics.route(routed.mounted, access.operation);
   const start = performance.now();
   const replied = operation.run(routed.mounted.instance, coerced.values as never, call);
