@@ -63,6 +63,11 @@ export class HubSession {
     return this.#options.config.region;
   }
 
+  /** When a frame of the region came last, in `performance.now()`. */
+  get heardAt(): number {
+    return this.#state.heardAt;
+  }
+
   stop(reason: RefuseReason): void {
     this.feed({ type: 'stop', reason });
   }

@@ -32,6 +32,9 @@ export interface HubOptions {
 
 /** Milliseconds between marks. */
 const INTERVAL_MS = 1_000;
+/** What is still on its way when a node has gone does not count as a word of it. */
+const TWIN_GRACE_MS = 1_000;
+const TWIN_LOOK_MS = 200;
 const LIMITS = { batches: 256, records: 512, bytes: 1_048_576 } as const;
 
 interface Connected {
@@ -161,17 +164,32 @@ export class Hub implements RegionHub {
     own.add(connected);
   }
 
-  /** Two nodes at once under one certificate: nobody can tell which is true, so both stop (design rule 20). */
+  /**
+   * Two nodes at once under one certificate: nobody can tell which is true, so both stop (design rule 20). A connection
+   * whose node is gone may look alive for a while, so the older one is a clone only if it is heard after the newer came.
+   */
   #checkClone(name: string, newcomer: Connected): void {
-    const others = [...(this.#connected.get(name) ?? [])].filter(
-      (each) => each !== newcomer && each.instance !== undefined,
-    );
-    const clone = others.some(({ instance }) => instance !== newcomer.instance);
-    for (const { session } of others) session.stop(clone ? 'clone' : 'shuttingDown');
-    if (!clone) return;
-    newcomer.session.stop('clone');
+    for (const other of this.#connected.get(name) ?? []) {
+      if (other === newcomer || other.instance === undefined) continue;
+      if (other.instance === newcomer.instance) other.session.stop('shuttingDown');
+      else this.#watchTwins(name, other, newcomer);
+    }
+  }
+
+  #watchTwins(name: string, older: Connected, newer: Connected): void {
+    const since = performance.now() + TWIN_GRACE_MS;
+    const watching = setInterval(() => {
+      const both = this.#connected.get(name);
+      if (both?.has(older) === true && both.has(newer) && older.session.heardAt <= since) return;
+      clearInterval(watching);
+      if (both?.has(older) === true && both.has(newer)) this.#blockTwins(name, [older, newer]);
+    }, TWIN_LOOK_MS).unref();
+  }
+
+  #blockTwins(name: string, twins: readonly Connected[]): void {
     const detail = 'two nodes showed its certificate at once: both are blocked until the region is added anew';
-    this.#alarm({ region: name, address: newcomer.address, what: 'clone', detail });
+    for (const { session } of twins) session.stop('clone');
+    this.#alarm({ region: name, address: twins.map(({ address }) => address).join(', '), what: 'clone', detail });
     void this.#regions.block(name, detail);
     this.#server.disconnect(name);
   }

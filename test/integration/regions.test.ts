@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '../../src/framework/request.ts';
-import { testHub, testRegion, type TestHub } from '../support/cluster.ts';
+import { cloneOf, testHub, testRegion, type TestHub } from '../support/cluster.ts';
 import { ask } from '../support/node.ts';
 
 const index = (outcome: Outcome): string => outcome.headers['X-Vault-Index'] ?? '';
@@ -110,4 +110,24 @@ test('a wait names who has not, and nobody is no success', async () => {
   const { reply } = await ask(hub.node, 'POST', 'sys/wait', { token: hub.root, body });
   assert.equal(reply?.data?.['state'], 'missing');
   assert.deepEqual(reply?.data?.['missing'], [{ kind: 'region', name: 'eu', why: 'never acknowledged' }]);
+});
+
+test('a cloned certificate blocks both nodes until the region is added anew', async () => {
+  const hub = await mounted();
+  await using _hub = hub.node;
+  const eu = await testRegion(hub, 'eu', ['secret/eu/']);
+  await using _eu = eu.node;
+  assert.equal((await converged(hub))['state'], 'done');
+  const clone = await cloneOf(eu);
+  await using _clone = clone;
+  for (let blocked: unknown = null; blocked === null;) {
+    blocked = (await ask(hub.node, 'GET', 'sys/regions/eu', { token: hub.root })).reply?.data?.['blocked'];
+    await new Promise(setImmediate);
+  }
+  const { reply } = await ask(hub.node, 'GET', 'sys/regions/eu', { token: hub.root });
+  assert.match(String(reply?.data?.['blocked']), /two nodes/);
+  await eu.node[Symbol.asyncDispose]();
+  const again = await testRegion(hub, 'eu', ['secret/eu/']);
+  await using _again = again.node;
+  assert.equal((await converged(hub))['state'], 'done', 'adding it anew lets it in');
 });

@@ -1,4 +1,6 @@
 /** A hub and its regions in this process, over real TLS connections on loopback. */
+import type { RegionConfig } from '../../src/config/server.ts';
+import { keys } from '../../src/core/keys.ts';
 import { Hub } from '../../src/regions/hub.ts';
 import { RegionLink } from '../../src/regions/region-link.ts';
 import { decodeJoinToken } from '../../src/regions/join-token.ts';
@@ -33,6 +35,9 @@ export async function testHub(port = 0): Promise<TestHub> {
 
 export interface TestRegion extends TestHub {
   readonly name: string;
+  readonly config: RegionConfig;
+  /** Its store behind the barrier. */
+  readonly behind: Store;
 }
 
 /** Adds the region at the hub and starts it. */
@@ -42,11 +47,33 @@ export async function testRegion(hub: TestHub, name: string, paths: readonly str
   const [host = '', port = ''] = decodeJoinToken(text).hub.split(':');
   const config = { name, hub: { host, port: Number(port) }, join_token_file: undefined, join_token: new Secret(text) };
   const store = openMemoryStore();
+  const identity: { from?: Store } = {};
   const { node, root } = await runningNode({
     store,
     log,
     settings: { region: name },
-    cluster: (services) => RegionLink.open({ store: services().store, registry, config, log }),
+    cluster: (services) => {
+      identity.from = services().store;
+      return RegionLink.open({ store: services().store, registry, config, log });
+    },
   });
-  return { name, node, root, store };
+  return { name, node, root, store, config, behind: identity.from ?? store };
+}
+
+/** A second node with everything that the region's node has: its key and certificate too. */
+export async function cloneOf({ config, behind, name }: TestRegion): Promise<Node> {
+  const { node } = await runningNode({
+    log,
+    settings: { region: name },
+    cluster: async (services) => {
+      const { store } = services();
+      using snapshot = behind.snapshot();
+      const stolen = snapshot.get(keys.hubIdentity);
+      await store.transact((tx) => {
+        if (stolen !== undefined) tx.put(keys.hubIdentity, stolen);
+      });
+      return RegionLink.open({ store, registry, config, log });
+    },
+  });
+  return node;
 }
