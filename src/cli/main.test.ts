@@ -134,34 +134,50 @@ test('the token file is private from the start and replaced whole', () => {
   assert.equal(readFileSync(other, 'utf8'), 'untouched');
 });
 
-const waiting = (missing: unknown, index = 'i1'): Answer => json(200, { data: { reached: false, index, missing } });
-const reached = json(200, { data: { reached: true, index: 'i1', missing: [] } });
+const eu = { kind: 'region', name: 'eu' };
+const web = { kind: 'consumer', name: 'web', region: 'us' };
+const late = { kind: 'consumer', name: 'late', region: 'us' };
 
-test('wait asks again for the index of its first answer and names who is missing', async () => {
-  const late = [
-    { kind: 'region', name: 'eu' },
-    { kind: 'consumer', name: 'web', region: 'us', reason: 'offline' },
-  ];
-  await using server = await misbehave(waiting(late), waiting(late), waiting(['agent a']), reached);
+function answered(state: string, acknowledged: unknown[], missing: unknown[], released: unknown[] = []): Answer {
+  return json(200, { data: { state, index: 7, acknowledged, missing, released } });
+}
+
+test('wait fixes index and members by its first answer, and names who is missing as it changes', async () => {
+  const offline = { ...web, why: 'offline' };
+  await using server = await misbehave(
+    answered('missing', [], [eu, offline]),
+    answered('missing', [], [eu, offline]),
+    answered('missing', [eu], [offline, late]),
+    answered('missing', [eu, web], [late]),
+  );
   const ran = await lockstep(['wait', `-address=${server.address}`, '-latest']);
   assert.deepEqual(ran, {
     code: 0,
-    stdout: 'Success! Everyone has acknowledged.\n',
-    stderr: 'Waiting for region eu, consumer web in us (offline)\nWaiting for agent a\n',
+    stdout: 'Success! All 2 have acknowledged.\n',
+    stderr: 'Waiting for region eu, consumer web in us\nWaiting for consumer web in us\n',
   });
-  const [first, ...later] = server.seen.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
-  assert.equal(first?.['latest'], true);
-  assert.deepEqual(
-    later.map(({ index }) => index),
-    ['i1', 'i1', 'i1'],
-  );
+  const bodies = server.seen.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
+  assert.deepEqual(bodies[0], { latest: true, timeout: '0s' });
+  assert.deepEqual(new Set(bodies.slice(1).map(({ index }) => index)), new Set(['7']));
 });
 
-test('wait ends with 1 and the names when time is up', async () => {
-  await using server = await misbehave(waiting([{ kind: 'region', name: 'eu' }]));
-  const ran = await lockstep(['wait', `-address=${server.address}`, '-index=i1', '-timeout=0']);
+test('who vanishes during a wait is reported and is no acknowledgement', async () => {
+  await using server = await misbehave(answered('missing', [], [web]), answered('nobody', [], []));
+  const ran = await lockstep(['wait', `-address=${server.address}`, '-index=i']);
   assert.equal(ran.code, 1);
-  assert.equal(ran.stdout, 'Not everywhere within 0s. Missing:\n  region eu\n');
+  assert.match(ran.stdout, /^Nobody is there.*\nNo longer counted:\n {2}consumer web in us: deregistered\n$/);
+});
+
+test('wait ends with 1 and the names when time is up, and when there is nobody', async () => {
+  const behind = { ...eu, why: 'behind', at: 3 };
+  await using server = await misbehave(answered('missing', [], [behind]), answered('nobody', [], []));
+  const at = `-address=${server.address}`;
+  const ran = await lockstep(['wait', at, '-index=i', '-timeout=0']);
+  assert.equal(ran.code, 1);
+  assert.equal(ran.stdout, 'Not everywhere within 0s. Missing:\n  region eu: behind, at index 3\n');
+  const none = await lockstep(['wait', at, '-latest', '-format=json']);
+  assert.equal(none.code, 1);
+  assert.equal((JSON.parse(none.stdout) as { state: string }).state, 'nobody');
 });
 
 test('a join token is alone on standard output', async () => {

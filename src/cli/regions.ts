@@ -1,6 +1,7 @@
 /** The hub's regions. */
 import { isObject } from '../client/json.ts';
 import { command, group } from './command.ts';
+import type { Context } from './context.ts';
 import { cleanPath } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag } from './flags.ts';
@@ -17,7 +18,10 @@ const add = command({
     'region in a file (join_token_file) or the environment, never as an argument. Without -path the region receives ' +
     'nothing until it is given paths.',
   args: region,
-  flags: { path: flag.list('A path prefix that the region may hold.', { value: 'prefix' }) },
+  flags: {
+    path: flag.list('What the region may hold: `secret/eu/` a subtree, `secret/x` a path.', { value: 'prefix' }),
+    write: flag.list('What it may write of that; default: all.', { value: 'prefix' }),
+  },
   output: 'field',
   examples: [
     { note: 'Register eu, which may hold two trees:', line: 'regions add -path=secret/eu/ -path=secret/common/ eu' },
@@ -25,7 +29,8 @@ const add = command({
   ],
   run: async (context, { values, args: [name = ''] }) => {
     const path = `sys/regions/${cleanPath(name)}`;
-    const reply = await during(`Error adding the region ${name}`, context.client.write(path, { paths: values.path }));
+    const body = { paths: values.path, ...(values.write.length === 0 ? {} : { writes: values.write }) };
+    const reply = await during(`Error adding the region ${name}`, context.client.write(path, body));
     if (reply === undefined) throw new CommandError(`Error adding the region ${name}: no join token came`, exit.server);
     const token = reply.data?.['join_token'];
     if (!context.out.isTable || typeof token !== 'string') {
@@ -42,22 +47,26 @@ const list = command({
   summary: 'List the regions',
   output: 'format',
   examples: [{ note: 'List them:', line: 'regions list' }],
-  run: async (context) => {
-    const found = await during('Error listing regions', context.client.list('sys/regions'));
-    const keys = found?.data?.['keys'];
-    const names = Array.isArray(keys) ? keys.map(toText) : [];
-    const info = found?.data?.['key_info'];
-    if (names.length === 0 && context.out.format === 'table')
-      throw new CommandError('There are no regions, or this server is no hub.', exit.server);
-    const details = isObject(info) ? info : undefined;
-    await context.out.value(details ?? names, () => regionsTable(names, details));
-  },
+  run: showAll,
 });
 
-/** One column for each detail that the server gives of any region. */
+async function showAll(context: Context): Promise<void> {
+  const found = await during('Error listing regions', context.client.list('sys/regions'));
+  const keys = found?.data?.['keys'];
+  const names = Array.isArray(keys) ? keys.map(toText) : [];
+  if (names.length === 0 && context.out.format === 'table') {
+    throw new CommandError('There are no regions, or this server is no hub.', exit.server);
+  }
+  const info = found?.data?.['key_info'];
+  const details = isObject(info) ? info : undefined;
+  await context.out.value(details ?? names, () => regionsTable(names, details));
+}
+
+const shownFields = ['connected', 'index', 'lag', 'enrolled', 'blocked', 'paths', 'writes'];
+
 function regionsTable(names: readonly string[], info: Readonly<Record<string, unknown>> | undefined): string {
   const details = names.map((name) => (isObject(info?.[name]) ? info[name] : {}));
-  const fields = [...new Set(details.flatMap((detail) => Object.keys(detail)))].sort();
+  const fields = shownFields.filter((field) => details.some((detail) => field in detail));
   const rows = names.map((name, at) => [name, ...fields.map((field) => toText(details[at]?.[field] ?? ''))]);
   return headedTable(['Region', ...fields.map(titleOf)], rows);
 }
@@ -82,17 +91,18 @@ const remove = command({
 
 const status = command({
   summary: 'Show a region: its state, index, lag and paths',
+  description: 'Without a name: on a region how it stands to its hub, on the hub all regions.',
   args: { usage: '[NAME]', least: 0, most: 1 },
-  output: 'field',
+  output: 'format',
   examples: [{ note: 'Show one:', line: 'regions status eu' }],
   run: async (context, { args: [name] }) => {
     const path = name === undefined ? 'sys/regions' : `sys/regions/${cleanPath(name)}`;
     const found = await during('Error reading regions', context.client.read(path));
-    if (found === undefined || found.data === null)
-      throw new CommandError(`There is no region at ${path}`, exit.server);
-    const { data } = found;
-    if (context.out.isTable) context.out.print(keyValueTable(dataRows(data)));
-    else await context.out.envelope(found);
+    const data = found?.data ?? undefined;
+    if (data === undefined && name === undefined) return showAll(context);
+    if (data === undefined)
+      throw new CommandError(`There is no region "${name}", or this server is no hub.`, exit.server);
+    await context.out.value(data, () => keyValueTable(dataRows(data)));
   },
 });
 

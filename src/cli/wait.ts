@@ -10,19 +10,20 @@ import { during, exit } from './errors.ts';
 import { flag, UsageError } from './flags.ts';
 import { toText } from './go-format.ts';
 import type { Data } from './pairs.ts';
+import { lackText, memberText, Roster, type WaitAnswer } from './wait-roster.ts';
 
 /** Seconds of one question; the server answers earlier when all are there. */
 const slice = 5;
 const defaultTimeout = 60;
 const pauseMs = 100;
-
 const usageCode = 2;
 
 export const wait = command({
   summary: 'Wait until a change has arrived everywhere',
   description:
-    'Everywhere is every region and every registered consumer. Who is missing is named on standard error as it changes. ' +
-    'The exit code is 0 when all have acknowledged, 1 when not within -timeout or on an error, 2 for a wrong command line.',
+    'Everywhere is every region and every registered consumer, as they are when the wait starts; nobody at all is no ' +
+    'success. Who is missing is named on standard error as it changes. The exit code is 0 when all have acknowledged, 1 ' +
+    'when not within -timeout or on an error, 2 for a wrong command line.',
   flags: {
     index: flag.text('The index to wait for, as a reply gave it in X-Vault-Index.', { value: 'index' }),
     latest: flag.boolean('Wait for the newest index of the hub, as of now.'),
@@ -40,56 +41,50 @@ export const wait = command({
     }
     const timeout = values.timeout ?? defaultTimeout;
     if (timeout < 0) throw new UsageError('invalid value for flag -timeout: it must not be negative');
-    const state = await waitFor(context, values.index, timeout);
-    const reached = state['reached'] === true;
-    const missing = missingOf(state);
-    await context.out.value(state, () =>
-      reached ? 'Success! Everyone has acknowledged.' : lateNote(missing, timeout),
-    );
-    return reached ? exit.ok : exit.local;
+    const answer = await waitFor(context, values.index, timeout);
+    await context.out.value(structOf(answer), () => conclusion(answer, timeout));
+    return answer.state === 'done' ? exit.ok : exit.local;
   },
 });
 
-async function waitFor(context: Context, index: string | undefined, timeout: number): Promise<Data> {
+async function waitFor(context: Context, index: string | undefined, timeout: number): Promise<WaitAnswer> {
   const end = performance.now() + timeout * 1000;
-  let target = index;
+  const roster = new Roster();
+  let which: Data = index === undefined ? { latest: true } : { index };
+  // The first question fixes the index and who counts; it is not held open, so that they are named at once.
+  let seconds = 0;
   let told = '';
   for (;;) {
-    const left = Math.max(0, (end - performance.now()) / 1000);
-    const seconds = Math.min(slice, Math.ceil(left));
-    const which = target === undefined ? { latest: true } : { index: target };
-    const state = await ask(context, { ...which, timeout: `${seconds}s` }, seconds);
-    if (state['reached'] === true || left <= slice) return state;
-    // The first answer fixes the index: "latest" is that of the start.
-    if (typeof state['index'] === 'string') target = state['index'];
-    const missing = missingOf(state).join(', ');
-    if (missing !== told) context.out.note(`Waiting for ${missing === '' ? 'an acknowledgement' : missing}`);
+    const answer = roster.judge(await ask(context, which, seconds));
+    const left = (end - performance.now()) / 1000;
+    if (answer.state !== 'missing' || left <= 0) return answer;
+    which = index === undefined ? { index: toText(answer.index) } : which;
+    const missing = answer.missing.map(memberText).join(', ');
+    if (missing !== told) context.out.note(`Waiting for ${missing}`);
     told = missing;
+    seconds = Math.min(slice, Math.ceil(left));
     // A server that does not hold the question open must not be asked in a circle.
     await sleep(pauseMs);
   }
 }
 
-async function ask(context: Context, body: Data, seconds: number): Promise<Data> {
+async function ask(context: Context, which: Data, seconds: number): Promise<Data> {
   const timeoutMs = (seconds + context.config.timeout) * 1000;
-  const work = context.client.write('sys/wait', body, { replay: 'safe', timeoutMs });
-  return (await during('Error waiting', work, exit.local))?.data ?? {};
+  const work = context.client.write('sys/wait', { ...which, timeout: `${seconds}s` }, { replay: 'safe', timeoutMs });
+  const data = (await during('Error waiting', work, exit.local))?.data;
+  return isObject(data) ? data : {};
 }
 
-/** `missing` holds names, or objects with a name, a kind and a region. */
-function missingOf(state: Data): readonly string[] {
-  const missing = state['missing'];
-  if (!Array.isArray(missing)) return [];
-  return missing.map((one: unknown) => {
-    if (!isObject(one)) return toText(one);
-    const { kind, name = one['id'], region, reason } = one;
-    const words = [kind, name].filter((word) => word !== undefined).map(toText);
-    const place = region === undefined ? '' : ` in ${toText(region)}`;
-    return `${words.join(' ')}${place}${reason === undefined ? '' : ` (${toText(reason)})`}`;
-  });
+function structOf({ state, index, acknowledged, missing, released }: WaitAnswer): ReadonlyMap<string, unknown> {
+  return new Map<string, unknown>(Object.entries({ state, index, acknowledged, missing, released }));
 }
 
-function lateNote(missing: readonly string[], timeout: number): string {
-  const names = missing.length === 0 ? ['the server named nobody'] : missing;
-  return `Not everywhere within ${timeout}s. Missing:\n${names.map((name) => `  ${name}`).join('\n')}`;
+function conclusion({ state, acknowledged, missing, released }: WaitAnswer, timeout: number): string {
+  const gone = released.map((member) => `  ${lackText(member)}`);
+  const left = gone.length === 0 ? [] : ['No longer counted:', ...gone];
+  const counted = acknowledged.length;
+  if (state === 'done') return [`Success! All ${counted} have acknowledged.`, ...left].join('\n');
+  if (state === 'nobody') return ['Nobody is there to acknowledge it: no region, no consumer.', ...left].join('\n');
+  const names = missing.map((member) => `  ${lackText(member)}`);
+  return [`Not everywhere within ${timeout}s. Missing:`, ...names, ...left].join('\n');
 }
