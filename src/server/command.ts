@@ -10,6 +10,8 @@ import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve, type Serving } from './http.ts';
+import { openLogOutput, type LogOutput } from './log-output.ts';
+import { writePidFile } from './pid-file.ts';
 import type { EventsEndpoint } from './websocket.ts';
 
 const USAGE = `Usage: lockstep server [options]
@@ -27,6 +29,7 @@ Options:
   -dev-listen-address=<address>   Where -dev listens; 127.0.0.1:8200 if not given.
   -log-level=<level>              trace, debug, info, warn or error.
   -log-format=<format>            standard or json.
+  -log-file=<path>                A file to log to besides standard error. SIGHUP opens it anew.
 `;
 
 const OPTIONS = {
@@ -36,6 +39,7 @@ const OPTIONS = {
   'dev-listen-address': { type: 'string' },
   'log-level': { type: 'string' },
   'log-format': { type: 'string' },
+  'log-file': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -54,6 +58,7 @@ function configOf(values: ReturnType<typeof parse>): ServerConfig {
   const given = {
     log_level: values['log-level'],
     log_format: values['log-format'],
+    log_file: values['log-file'],
     dev: values.dev ?? values['dev-root-token-id'] !== undefined,
     dev_root_token_id: values['dev-root-token-id'],
     dev_listen_address: values['dev-listen-address'],
@@ -90,16 +95,15 @@ function keepTime(tick: () => Promise<void>, log: Logger): Disposable {
 }
 
 /** Neither rejects for a file that cannot be used: it is logged, and the old one stays. */
-async function reload(node: Node, serving: Serving, log: Logger): Promise<void> {
+async function reload(node: Node, serving: Serving, { log, output }: Logging): Promise<void> {
+  output.reopen();
   await Promise.all([serving.reload(), node.reload()]);
   log.info('read certificates and opened files anew', { signal: 'SIGHUP' });
 }
 
-function ending(node: Node, serving: Serving, log: Logger): Promise<void> {
+/** Resolves when the process is told to end; told twice, it ends at once. */
+function ending(log: Logger): Promise<void> {
   return new Promise((resolve) => {
-    process.on('SIGHUP', () => {
-      void reload(node, serving, log);
-    });
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {
         log.info('shutting down', { signal });
@@ -107,6 +111,11 @@ function ending(node: Node, serving: Serving, log: Logger): Promise<void> {
       });
     }
   });
+}
+
+interface Logging {
+  readonly log: Logger;
+  readonly output: LogOutput;
 }
 
 /** Loaded when the first subscriber comes: a start must not wait for it. */
@@ -121,7 +130,9 @@ function lazyEvents(node: Node): { readonly upgrade: Upgrade; readonly close: ()
   };
 }
 
-async function start(config: ServerConfig, log: Logger): Promise<void> {
+async function start(config: ServerConfig, logging: Logging): Promise<void> {
+  const { log } = logging;
+  const ended = ending(log);
   for (const warning of config.warnings) log.warn(warning);
   await using composed = await compose(config, log);
   const { node } = composed;
@@ -131,6 +142,16 @@ async function start(config: ServerConfig, log: Logger): Promise<void> {
     listeners: config.listener.map(listenerSettings),
     log,
     upgrade: events.upgrade,
+  });
+  await using _closing = {
+    [Symbol.asyncDispose]: async () => {
+      await events.close();
+      await serving.close();
+    },
+  };
+  using _pid = writePidFile(config.pid_file);
+  process.on('SIGHUP', () => {
+    void reload(node, serving, logging);
   });
   const [address = ''] = serving.addresses;
   process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);
@@ -142,9 +163,7 @@ async function start(config: ServerConfig, log: Logger): Promise<void> {
     await node.tick();
     await composed.retain();
   }, log);
-  await ending(node, serving, log);
-  await events.close();
-  await serving.close();
+  await ended;
 }
 
 export async function run(argv: readonly string[]): Promise<number> {
@@ -156,15 +175,17 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
     const config = configOf(values);
     armFailpoints(config.failpoints);
+    const output = openLogOutput(config.log_file, (line) => {
+      process.stderr.write(line);
+    });
+    await using _output = { [Symbol.asyncDispose]: output.close };
     const log = createLogger({
       level: config.log_level,
       format: config.log_format === 'json' ? 'json' : 'standard',
-      write: (line) => {
-        process.stderr.write(line);
-      },
+      write: output.write,
       now: Date.now,
     });
-    await start(config, log);
+    await start(config, { log, output });
     return 0;
   } catch (error) {
     if (!isLockstepError(error)) throw error;
