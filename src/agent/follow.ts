@@ -41,6 +41,16 @@ const width = 8;
 /** So often in a row the server may be behind what we have seen, before we believe that its history was replaced. */
 const mostBehind = 5;
 
+interface OpenStream {
+  readonly stream: Subscription;
+  /** The paths that it tells of; of others nothing may be acknowledged. */
+  readonly pushed: ReadonlySet<string>;
+  /** The newest index that came in an event or a mark: only such a one can be acknowledged. */
+  index: string | undefined;
+  /** What is not proved on this stream yet. */
+  unproved: Set<string>;
+}
+
 export class Follower {
   readonly #options: FollowerOptions;
   #client: Client;
@@ -50,7 +60,7 @@ export class Follower {
   readonly #unsettled = new Set<string>();
   #behind = 0;
   /** What awaits acknowledgement on the stream, until all that came before is in place. */
-  #open: { readonly stream: Subscription; index: string; changed: Set<string> } | undefined;
+  #open: OpenStream | undefined;
   #nudge = new AbortController();
 
   constructor(options: FollowerOptions) {
@@ -63,8 +73,8 @@ export class Follower {
     try {
       const session = await this.#options.auth.signedIn(signal);
       // The index is taken before anything is read: what changes from now on is pushed.
-      const pushed = await this.#pushed(session, signal);
-      this.#applied = pushed.index;
+      const pushed = await this.#pushed(session, signal).catch(() => undefined);
+      this.#applied = pushed?.index;
       await this.#readAll(signal);
       await Promise.all([this.#poll(signal), this.#stream(signal)]);
     } catch (error) {
@@ -127,8 +137,12 @@ export class Follower {
       else if (answer.kind !== 'unreachable') this.#behind = 0;
       return answer;
     });
-    if (settled) this.#unsettled.delete(path);
-    else this.#unsettled.add(path);
+    if (settled) {
+      this.#unsettled.delete(path);
+    } else if (!this.#unsettled.has(path)) {
+      this.#unsettled.add(path);
+      this.nudge();
+    }
   }
 
   async #ask(path: string, signal: AbortSignal): Promise<Answer> {
@@ -186,7 +200,7 @@ export class Follower {
 
   /** One stream from its beginning to its end. */
   async #once(session: SignedIn, signal: AbortSignal): Promise<'short' | 'long'> {
-    const { consumer, files, log, metrics } = this.#options;
+    const { consumer, log, metrics } = this.#options;
     const pushed = await this.#pushed(session, signal);
     if (pushed.paths.length === 0) return 'long';
     const index = this.#applied;
@@ -202,10 +216,9 @@ export class Follower {
         this.#client.observe(stream.welcome.index);
         await this.#readAll(signal);
       }
+      const own = new Set(pushed.paths);
       // Everything is proved once on each stream.
-      const from = resumed ? index : stream.welcome.index;
-      this.#open = { stream, index: from, changed: new Set(files.paths) };
-      this.#acknowledge();
+      this.#open = { stream, pushed: own, index: undefined, unproved: new Set(own) };
       return await this.#drain(stream, session, signal);
     } finally {
       stream.close();
@@ -227,8 +240,7 @@ export class Follower {
     const { metrics, clock, files } = this.#options;
     const begun = clock.now();
     const events = frames.filter((frame) => frame.kind === 'event');
-    const known = new Set(files.paths);
-    const changed = new Set(events.map(({ path }) => path).filter((path) => known.has(path)));
+    const changed = new Set(events.flatMap(({ path }) => files.paths.filter((own) => covers(path, own))));
     const last = frames.findLast((frame) => frame.kind !== 'closing');
     if (last === undefined) return;
     if (changed.size > 0) {
@@ -239,31 +251,25 @@ export class Follower {
       metrics.add('apply_seconds_sum', {}, ((clock.now() - begun) / 1000) * changed.size);
       metrics.add('apply_seconds_count', {}, changed.size);
     }
-    if (this.#open !== undefined) {
-      this.#open.index = last.index;
-      for (const path of changed) this.#open.changed.add(path);
+    const open = this.#open;
+    if (open !== undefined) {
+      open.index = last.index;
+      for (const path of changed) if (open.pushed.has(path)) open.unproved.add(path);
     }
-    this.#acknowledge(true);
+    this.#acknowledge();
   }
 
   /** Acknowledges the newest index of the stream, if everything up to it is in place. */
-  #acknowledge(fresh: boolean = false): void {
+  #acknowledge(): void {
     const open = this.#open;
-    if (open === undefined || this.#unsettled.size > 0 || (!fresh && open.index === this.#applied)) return;
+    if (open?.index === undefined || this.#unsettled.size > 0) return;
+    if (open.index === this.#applied && open.unproved.size === 0) return;
     failpoint('agent.before-acknowledge');
-    open.stream.acknowledge(open.index, this.#proofs(open.stream, open.changed));
-    open.changed = new Set();
+    const { proofs, left } = provable(open.stream, open.unproved, this.#options.files);
+    open.stream.acknowledge(open.index, proofs);
+    open.unproved = left;
     this.#applied = open.index;
     this.#options.metrics.add('acknowledgements_total');
-  }
-
-  #proofs(stream: Subscription, paths: Iterable<string>): Proofs {
-    const entries = [...paths].flatMap((path) => {
-      const held = this.#options.files.inPlace(path);
-      const digest = held && stream.digest(held.canonical.expose());
-      return held === undefined || digest === undefined ? [] : [[path, { version: held.version, digest }] as const];
-    });
-    return Object.fromEntries(entries);
   }
 
   async #closed({ reason, resume }: Frame & { kind: 'closing' }, session: SignedIn): Promise<'short' | 'long'> {
@@ -275,4 +281,33 @@ export class Follower {
     if (reason === 'badAck') this.#applied = undefined;
     return reason === 'invalid' ? 'long' : 'short';
   }
+}
+
+/** Whether an event speaks of the path: by its name, or as part of a mount that changed. */
+function covers(told: string, path: string): boolean {
+  return told.endsWith('*') ? path.startsWith(told.slice(0, -1)) : told === path;
+}
+
+/** Bytes of proofs in one acknowledgement; the server takes 256 KiB. */
+const mostProved = 128 * 1024;
+const perProof = 128;
+
+/** The proofs of what is in place, and the paths that must wait for the next acknowledgement. */
+function provable(
+  stream: Subscription,
+  paths: ReadonlySet<string>,
+  files: SecretFiles,
+): { readonly proofs: Proofs; readonly left: Set<string> } {
+  const proofs: Record<string, Proofs[string]> = {};
+  const left = new Set(paths);
+  let size = 0;
+  for (const path of paths) {
+    size += perProof + 2 * path.length;
+    if (size > mostProved) break;
+    left.delete(path);
+    const held = files.inPlace(path);
+    if (held === undefined) continue;
+    proofs[path] = { version: held.version, digest: stream.digest(held.canonical.expose()) };
+  }
+  return { proofs, left };
 }

@@ -1,4 +1,5 @@
 /** Which paths' changes are pushed to us. */
+import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import type { Logger } from '../lib/log.ts';
 import { explain } from './explain.ts';
@@ -17,7 +18,8 @@ interface Question {
 
 /**
  * The paths that the token may subscribe to. The server leaves out events of any other silently, so that to acknowledge
- * those would be a lie. Without an answer there are none: the paths are polled.
+ * those would be a lie. Where it may not ask there are none: the paths are polled. Rejects as `Client` does when the
+ * server cannot be asked now.
  */
 export async function pushedPaths(client: Client, { paths, log, signal }: Question): Promise<Pushed> {
   if (paths.length === 0) return { paths: [], index: undefined };
@@ -32,7 +34,7 @@ export async function pushedPaths(client: Client, { paths, log, signal }: Questi
     }
     return { paths: allowed, index: reply.index };
   } catch (error) {
-    signal.throwIfAborted();
+    if (!(error instanceof ApiError) || error.status >= 500 || error.status === 429) throw error;
     log.warn('cannot ask for capabilities', { error: explain(error) });
     return { paths: [], index: undefined };
   }
