@@ -193,10 +193,13 @@ export class Node implements Handler, AsyncDisposable {
   /** The regions of this hub. Throws `badRequest` on a node that is none. */
   get hub(): RegionHub {
     const hub = this.#cluster?.hub;
-    if (hub === undefined) {
-      throw fail('badRequest', 'this node is not a hub: give it a `hub` block, or `cluster_address` on a listener');
-    }
-    return hub;
+    if (hub !== undefined) return hub;
+    const { region } = this.#options.settings;
+    const remedy =
+      region === undefined
+        ? 'give it a `hub` block, or `cluster_address` on a listener'
+        : `it is the region "${region}": ask its hub`;
+    throw fail('badRequest', `this node is not a hub: ${remedy}`);
   }
 
   /** At a region. */
