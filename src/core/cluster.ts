@@ -6,6 +6,15 @@ import type { Index } from './freshness.ts';
 import type { Access } from './requests/access.ts';
 import type { Services } from './services.ts';
 
+/** Who counts the consumers of a node: the hub those of its own, a region's link tells the hub of the region's. */
+export interface ConsumerReports {
+  /** `expires`: milliseconds since the epoch from which on nobody waits for it; undefined while it is connected. */
+  readonly registered: (consumer: string, expires: number | undefined) => void;
+  readonly deregistered: (consumer: string) => void;
+  /** It has everything up to this position of the hub's log in place. */
+  readonly acknowledged: (consumer: string, position: Position, digest: Uint8Array) => void;
+}
+
 /** At a region: its link to the hub. */
 export interface HubLink {
   readonly forward: (access: Access) => Promise<Outcome>;
@@ -16,8 +25,7 @@ export interface HubLink {
   /** Milliseconds since the last word of the hub. */
   readonly age: () => number;
   readonly status: () => JsonObject;
-  /** A consumer of this region has everything up to this index of the hub's log in place. */
-  readonly vouch: (consumer: string, position: Position, digest: Uint8Array) => void;
+  readonly consumers: ConsumerReports;
 }
 
 export interface RegionRules {
@@ -42,6 +50,7 @@ export interface RegionHub {
   readonly list: () => readonly string[];
   readonly describe: (name: string) => JsonObject | undefined;
   readonly wait: (request: WaitRequest) => Promise<JsonObject>;
+  readonly consumers: ConsumerReports;
 }
 
 /** Made when a node opens; `services` answers once it serves. */

@@ -247,6 +247,7 @@ export class Node implements Handler, AsyncDisposable {
     });
     try {
       this.#cluster = await cluster?.(() => opened);
+      opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
       await opened.revocation.resume();
       if (settings.region === undefined) await opened.mountChanges.resumeRemovals(ROOT_NAMESPACE);
       this.#services = opened;

@@ -5,6 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
 import type { AuditTable } from './audit/audit-table.ts';
 import type { AuditTrail } from './audit/trail.ts';
+import type { Consumers } from './consumers/consumers.ts';
 import type { Subscriptions } from './events/subscriptions.ts';
 import type { Freshness } from './freshness.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
@@ -29,6 +30,7 @@ export interface Services {
   readonly policies: PolicyStore;
   readonly freshness: Freshness;
   readonly subscriptions: Subscriptions;
+  readonly consumers: Consumers;
   readonly audit: AuditTrail;
   readonly auditDevices: AuditTable;
   readonly metrics: NodeMetrics;

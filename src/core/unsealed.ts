@@ -5,6 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import type { HubLink } from './cluster.ts';
+import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
@@ -77,9 +78,17 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   });
   const limits = settings.subscriptions;
   const subscriptions = new Subscriptions({ store, mounts, policies, tokens, log: log.named('events'), now, limits });
+  const { region } = settings;
+  const consumers = new Consumers({
+    ...{ store, now, region, key: subkey('consumers'), log: log.named('consumers') },
+    alarm: ({ consumer, address, why }) => {
+      const detail = `consumer "${consumer}": ${why}`;
+      auditing.trail.event?.({ region: region ?? 'hub', address, what: 'consumerAckRefused', detail });
+    },
+  });
   return {
-    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, metrics, subscriptions },
-    ...{ log, now, ttl, subkey },
+    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, metrics },
+    ...{ subscriptions, consumers, log, now, ttl, subkey },
     audit: auditing.trail,
     auditDevices: auditing.devices,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
@@ -87,7 +96,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.asyncDispose]: async () => {
-      for (const part of [subscriptions, freshness, mounts, policies, tokens]) part[Symbol.dispose]();
+      for (const part of [subscriptions, consumers, freshness, mounts, policies, tokens]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
     },
   };

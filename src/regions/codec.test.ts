@@ -45,6 +45,14 @@ const regionFrames: readonly RegionFrame[] = [
   { type: 'ack', nonce: 'x', through: 12, cursor: { position: at(5), hash } },
   { type: 'ack', nonce: 'x', through: 0, cursor: undefined },
   { type: 'consumerAck', nonce: 'x', consumer: 'agent/1', position: at(5), digest: hash },
+  { type: 'roster', nonce: 'x', part: 'begin', entries: [] },
+  {
+    ...{ type: 'roster', nonce: 'x', part: 'change' },
+    entries: [
+      { consumer: 'agent/1', gone: false, expires: 1_800_000_000_000 },
+      { consumer: 'agent/2', gone: true, expires: undefined },
+    ],
+  },
   { type: 'heartbeat', time: 0 },
 ];
 const hubFrames: readonly HubFrame[] = [

@@ -6,8 +6,9 @@
 
 import { MAX_KEY_BYTES, type Position } from '../storage/store.ts';
 import { MAX_ENTRY_LENGTH, MAX_FILTER_ENTRIES } from './filter.ts';
+import { MAX_ROSTER_ENTRIES } from './protocol.ts';
 import type * as protocol from './protocol.ts';
-import { bytes, fixed, integer, list, oneOf, optional, Reader, record, text, WireError, Writer } from './wire.ts';
+import { bytes, fixed, flag, integer, list, oneOf, optional, Reader, record, text, WireError, Writer } from './wire.ts';
 import type { Kind } from './wire.ts';
 
 /** The longest frame that a hub sends, in bytes after the length: the largest batch. */
@@ -49,6 +50,7 @@ const tags = {
   ack: 2,
   consumerAck: 3,
   heartbeat: 4,
+  roster: 5,
   welcome: 16,
   refuse: 17,
   batch: 18,
@@ -86,6 +88,14 @@ const regionBodies: Bodies<protocol.RegionFrame> = {
     consumer: text(512),
     position,
     digest: bytes(64),
+  }),
+  roster: record<Omit<protocol.Roster, 'type'>>({
+    nonce: name,
+    part: oneOf(['begin', 'more', 'end', 'change']),
+    entries: list(
+      record<protocol.RosterEntry>({ consumer: name, gone: flag, expires: optional(integer) }),
+      MAX_ROSTER_ENTRIES,
+    ),
   }),
   heartbeat,
 };

@@ -1,7 +1,9 @@
 /** Who has what, as it is acknowledged, and who waits for it: the shell of `convergence.ts`. */
 import type { JsonObject } from '../framework/field.ts';
+import type { ConsumerReports } from '../core/cluster.ts';
 import type { Position } from '../storage/store.ts';
 import { answer, memberKey, stand, startWait } from './convergence.ts';
+import { MAX_CONSUMERS, type Roster, type RosterEntry } from './protocol.ts';
 import type { Answer, Lack, Member, Standing, StandingEvent, Standings, Wait } from './convergence.ts';
 
 export interface ConvergenceOptions {
@@ -16,9 +18,17 @@ const WHY: Readonly<Record<Lack['why'], string>> = {
   neverAcknowledged: 'never acknowledged',
 };
 
+/** Where the hub's own consumers are; no region has this name. */
+const OWN = 'hub';
+
 export class Convergence {
   readonly #options: ConvergenceOptions;
-  readonly #consumers = new Map<string, Member>();
+  readonly #consumers = new Map<string, Map<string, Member>>();
+  /** A roster that is being told. */
+  readonly #telling = new Map<string, RosterEntry[]>();
+  /** Regions that have told their roster on the stream that is open, and acknowledgements of those that have not. */
+  readonly #rostered = new Set<string>();
+  readonly #early = new Map<string, Position>();
   readonly #waiting = new Set<() => void>();
   #standings: Standings = new Map();
 
@@ -27,22 +37,88 @@ export class Convergence {
   }
 
   regionOpened(name: string): void {
+    this.#rostered.delete(name);
+    this.#early.delete(name);
+    this.#telling.delete(name);
     this.#note('region', name, { type: 'opened' });
   }
 
   regionAcknowledged(name: string, position: Position): void {
-    this.#note('region', name, { type: 'acknowledged', position });
+    // Its consumers come first: with the region alone a wait would end without them.
+    if (this.#rostered.has(name)) this.#note('region', name, { type: 'acknowledged', position });
+    else this.#early.set(name, position);
   }
 
   regionOffline(name: string): void {
     this.#note('region', name, { type: 'offline' });
+    for (const consumer of this.#consumers.get(name)?.values() ?? []) {
+      this.#note('consumer', consumer.name, { type: 'offline' });
+    }
   }
 
-  /** A region vouches for its consumers; two regions may have consumers of one name. */
+  /** A region vouches for its consumers; of one that is not registered there nothing is noted. */
   consumerAcknowledged(region: string, consumer: string, position: Position): void {
+    const member = this.#consumers.get(region)?.get(consumer);
+    if (member !== undefined) this.#note('consumer', member.name, { type: 'acknowledged', position });
+  }
+
+  /** What a region says of its consumers. False: there are too many. */
+  roster(region: string, part: Roster['part'], entries: readonly RosterEntry[]): boolean {
+    if (part === 'change') return entries.every((entry) => this.#register(region, entry));
+    const told = part === 'begin' ? [] : (this.#telling.get(region) ?? []);
+    if (told.length + entries.length > MAX_CONSUMERS) return false;
+    told.push(...entries);
+    this.#telling.set(region, told);
+    if (part !== 'end') return true;
+    this.#telling.delete(region);
+    this.#consumers.delete(region);
+    for (const entry of told) this.#register(region, entry);
+    this.#rostered.add(region);
+    const early = this.#early.get(region);
+    if (early !== undefined) this.#note('region', region, { type: 'acknowledged', position: early });
+    return true;
+  }
+
+  #register(region: string, { consumer, gone, expires }: RosterEntry): boolean {
+    const own = this.#consumers.get(region) ?? new Map<string, Member>();
+    this.#consumers.set(region, own);
+    // Two regions may have consumers of one name.
     const name = `${region}/${consumer}`;
-    this.#consumers.set(name, { kind: 'consumer', name, region, expires: undefined });
-    this.#note('consumer', name, { type: 'acknowledged', position });
+    if (gone) {
+      own.delete(consumer);
+      this.#wake();
+      return true;
+    }
+    if (own.size >= MAX_CONSUMERS && !own.has(consumer)) return false;
+    own.set(consumer, { kind: 'consumer', name, region, expires });
+    this.#note('consumer', name, { type: expires === undefined ? 'opened' : 'offline' });
+    return true;
+  }
+
+  /** For the hub's own consumers. */
+  readonly own: ConsumerReports = {
+    registered: (consumer, expires) => {
+      this.#register(OWN, { consumer, gone: false, expires });
+    },
+    deregistered: (consumer) => {
+      this.#register(OWN, { consumer, gone: true, expires: undefined });
+    },
+    acknowledged: (consumer, position) => {
+      this.consumerAcknowledged(OWN, consumer, position);
+    },
+  };
+
+  /** How the consumers of a region stand. */
+  consumersOf(region: string): readonly JsonObject[] {
+    return [...(this.#consumers.get(region)?.values() ?? [])].map((member) => {
+      const standing = this.#standings.get(memberKey(member));
+      return {
+        name: shownName(member),
+        connected: standing?.connected ?? false,
+        index: standing?.acknowledged?.sequence ?? null,
+        expires: member.expires === undefined ? null : new Date(member.expires).toISOString(),
+      };
+    });
   }
 
   standingOf(region: string): Standing | undefined {
@@ -51,6 +127,10 @@ export class Convergence {
 
   #note(kind: Member['kind'], name: string, event: StandingEvent): void {
     this.#standings = stand(this.#standings, memberKey({ kind, name }), event, this.#options.now());
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const wake of [...this.#waiting]) wake();
   }
 
@@ -58,14 +138,25 @@ export class Convergence {
     const regions = this.#options.regions().map((name): Member => ({
       ...{ kind: 'region', name, region: undefined, expires: undefined },
     }));
-    return [...regions, ...this.#consumers.values()];
+    const consumers = [OWN, ...regions.map(({ name }) => name)].flatMap((region) => this.#membersOf(region));
+    return [...regions, ...consumers];
+  }
+
+  #membersOf(region: string): readonly Member[] {
+    return [...(this.#consumers.get(region)?.values() ?? [])];
   }
 
   /** Answers when everyone has it, or when the time is over, with who has not. */
   async wait(index: Position, timeoutMs: number, signal: AbortSignal): Promise<JsonObject> {
-    const wait = startWait(index, this.#roster());
+    let wait = startWait(index, this.#roster());
+    // Of a region that has not told its roster since this hub started, the consumers are in the set once it does.
+    const untold = new Set(this.#options.regions().filter((name) => !this.#consumers.has(name)));
     const over = AbortSignal.any([AbortSignal.timeout(timeoutMs), signal]);
     for (;;) {
+      for (const region of [...untold].filter((name) => this.#rostered.has(name))) {
+        untold.delete(region);
+        wait = { ...wait, members: [...wait.members, ...this.#membersOf(region)] };
+      }
       const now = this.#ask(wait);
       if (now.state !== 'missing' || over.aborted) return this.#shown(wait, now);
       await this.#next(over);
@@ -89,10 +180,10 @@ export class Convergence {
   }
 
   #shown(wait: Wait, { state, acknowledged, missing, released }: Answer): JsonObject {
-    const named = ({ kind, name, region }: Member): JsonObject => ({
-      kind,
-      name,
-      ...(region === undefined ? {} : { region }),
+    const named = (member: Member): JsonObject => ({
+      kind: member.kind,
+      name: shownName(member),
+      ...(member.region === undefined ? {} : { region: member.region }),
     });
     return {
       state,
@@ -103,6 +194,9 @@ export class Convergence {
     };
   }
 }
+
+/** Without the region, which makes it unique here. */
+const shownName = ({ name, region }: Member): string => (region === undefined ? name : name.slice(region.length + 1));
 
 function detailOf(lack: Lack): JsonObject {
   const at = 'at' in lack ? lack.at?.sequence : undefined;

@@ -3,7 +3,7 @@
 import { refuseWithAudit } from './hub-state.ts';
 import type { HubStream, InFlight, Ledger, Point, Result } from './hub-state.ts';
 import { MAX_FRAMES_IN_FLIGHT, sameBytes, samePosition, sizeOf } from './protocol.ts';
-import type { Ack, ConsumerAck, NumberedFrame } from './protocol.ts';
+import type { Ack, ConsumerAck, NumberedFrame, Roster } from './protocol.ts';
 
 /** Whether the region has room. The last frame may go over the window, or one larger than it could never be sent. */
 export function hasCredit(ledger: Ledger): boolean {
@@ -70,4 +70,12 @@ export function consumerAcknowledged(state: HubStream, ack: ConsumerAck): Result
   }
   const { consumer, position, digest } = ack;
   return [state, [{ type: 'consumer', consumer, position, digest }]];
+}
+
+/** Who the region's consumers are, on its own word: it can only make a wait longer, or leave out what it is to vouch for. */
+export function toldRoster(state: HubStream, { nonce, part, entries }: Roster): Result {
+  if (nonce !== state.config.nonce) {
+    return refuseWithAudit(state, 'badAck', 'ackNonce', 'the nonce is not of this stream');
+  }
+  return [state, [{ type: 'roster', part, entries }]];
 }

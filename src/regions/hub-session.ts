@@ -6,7 +6,7 @@ import { decodeRegionFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_REGI
 import { hubStream } from './hub-stream.ts';
 import type { AuditEvent, HubEvent, HubInput, HubOutput, HubStream, HubStreamConfig } from './hub-state.ts';
 import { locate } from './locate.ts';
-import type { RefuseReason } from './protocol.ts';
+import type { RefuseReason, Roster, RosterEntry } from './protocol.ts';
 import type { ViewHistory } from './view-history.ts';
 import type { Machine } from '../lib/machine.ts';
 
@@ -14,6 +14,7 @@ export interface HubSessionEvents {
   readonly greeted: (instance: string, local: Position) => void;
   readonly acknowledged: (position: Position) => void;
   readonly consumer: (consumer: string, position: Position, digest: Uint8Array) => void;
+  readonly roster: (part: Roster['part'], entries: readonly RosterEntry[]) => void;
   readonly audit: (event: AuditEvent, detail: string) => void;
   readonly closed: (reason: RefuseReason | 'ended') => void;
 }
@@ -123,6 +124,9 @@ export class HubSession {
         return;
       case 'consumer':
         events.consumer(output.consumer, output.position, output.digest);
+        return;
+      case 'roster':
+        events.roster(output.part, output.entries);
         return;
       case 'audit':
         events.audit(output.event, output.detail);

@@ -1,7 +1,7 @@
 /** What the hub's side of a stream remembers, takes in and gives out. The machine is `hub-stream.ts`. */
 
 import type { Batch, Position } from '../storage/store.ts';
-import type { Cursor, HubFrame, Purge, RefuseReason, RegionFrame, Write } from './protocol.ts';
+import type { Cursor, HubFrame, Purge, RefuseReason, RegionFrame, Roster, RosterEntry, Write } from './protocol.ts';
 import type { Entering, Layout, RuleAt, View } from './view.ts';
 
 export interface HubStreamConfig {
@@ -58,7 +58,8 @@ export type AuditEvent =
   | 'ackBeyondSent'
   | 'ackHash'
   | 'ackBackwards'
-  | 'consumerAckBeyondRegion';
+  | 'consumerAckBeyondRegion'
+  | 'rosterFlooded';
 
 export type HubOutput =
   | { readonly type: 'send'; readonly frame: HubFrame }
@@ -68,6 +69,7 @@ export type HubOutput =
   | { readonly type: 'greeted'; readonly instance: string; readonly local: Position }
   | { readonly type: 'acknowledged'; readonly position: Position }
   | { readonly type: 'consumer'; readonly consumer: string; readonly position: Position; readonly digest: Uint8Array }
+  | { readonly type: 'roster'; readonly part: Roster['part']; readonly entries: readonly RosterEntry[] }
   | { readonly type: 'audit'; readonly event: AuditEvent; readonly detail: string }
   | { readonly type: 'close'; readonly reason: RefuseReason | 'ended' };
 

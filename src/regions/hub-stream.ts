@@ -11,6 +11,7 @@
  * - `readPage`: in one short read transaction, the records below `prefix` after `after`, at most `records` and about
  *   `bytes`; feed `page` with the position and hash that the transaction shows and the rule at that position.
  * - `acknowledged`: the region's copy is durable there: tell convergence. `consumer`: a consumer's acknowledgement.
+ * - `roster`: who the region's consumers are: tell convergence, in order.
  * - `audit`: write it to the hub's audit log; each is a try that a true region does not make.
  * - `close`: flush what was sent, then end the connection.
  *
@@ -23,7 +24,7 @@
 import type { Machine } from '../lib/machine.ts';
 import type { Position } from '../storage/store.ts';
 import { greet, located } from './hub-greeting.ts';
-import { acknowledge, consumerAcknowledged } from './hub-ledger.ts';
+import { acknowledge, consumerAcknowledged, toldRoster } from './hub-ledger.ts';
 import { close, refuseWithAudit, SILENT_INTERVALS } from './hub-state.ts';
 import type { HubEvent, HubInput, HubOutput, HubStream, HubStreamConfig, Result } from './hub-state.ts';
 import { logGone, pageRead, pump, toldToday } from './hub-walk.ts';
@@ -36,6 +37,7 @@ function frame(state: HubStream, received: RegionFrame): Result {
   if (received.type === 'heartbeat' && phase !== 'awaiting') return [state, []];
   if (received.type === 'ack' && phase === 'streaming') return acknowledge(state, received);
   if (received.type === 'consumerAck' && phase === 'streaming') return consumerAcknowledged(state, received);
+  if (received.type === 'roster' && phase === 'streaming') return toldRoster(state, received);
   return unexpected(state, received.type);
 }
 

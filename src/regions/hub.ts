@@ -1,7 +1,7 @@
 /** The hub's side of the cluster: its listener, a session for each region, what has arrived where. */
 import type { ServerHttp2Stream } from 'node:http2';
 import { keys } from '../core/keys.ts';
-import type { Cluster, RegionHub, RegionRules, WaitRequest } from '../core/cluster.ts';
+import type { Cluster, ConsumerReports, RegionHub, RegionRules, WaitRequest } from '../core/cluster.ts';
 import type { PluginRegistry } from '../core/registry-contract.ts';
 import { serveForwarded } from '../core/requests/forwarded.ts';
 import type { Services } from '../core/services.ts';
@@ -151,6 +151,11 @@ export class Hub implements RegionHub {
         consumer: (consumer, position) => {
           this.#convergence.consumerAcknowledged(name, consumer, position);
         },
+        roster: (part, entries) => {
+          if (this.#convergence.roster(name, part, entries)) return;
+          this.#alarm({ region: name, address: peer.address, what: 'rosterFlooded', detail: 'too many consumers' });
+          session.stop('badFrame');
+        },
         audit: (what, detail) => {
           this.#alarm({ region: name, address: peer.address, what, detail });
         },
@@ -233,6 +238,10 @@ export class Hub implements RegionHub {
     this.#server.disconnect(name);
   }
 
+  get consumers(): ConsumerReports {
+    return this.#convergence.own;
+  }
+
   list(): readonly string[] {
     return this.#regions.all().map(({ name }) => name);
   }
@@ -255,6 +264,7 @@ export class Hub implements RegionHub {
       index: at ?? null,
       hub_index: position.sequence,
       lag: at === undefined ? null : position.sequence - at,
+      consumers: this.#convergence.consumersOf(name),
     };
   }
 

@@ -74,6 +74,30 @@ export interface ConsumerAck {
   readonly digest: Uint8Array;
 }
 
+/** One consumer that is registered at the region. */
+export interface RosterEntry {
+  readonly consumer: string;
+  /** Deregistered: nobody waits for it any more. */
+  readonly gone: boolean;
+  /** Wall-clock milliseconds; absent while it is connected. */
+  readonly expires: number | undefined;
+}
+
+/**
+ * Who is registered at the region: all of them after the welcome (`begin`, `more` …, `end`), then what changes. A wait
+ * counts them from the end on, and the region itself not before.
+ */
+export interface Roster {
+  readonly type: 'roster';
+  readonly nonce: string;
+  readonly part: 'begin' | 'more' | 'end' | 'change';
+  readonly entries: readonly RosterEntry[];
+}
+
+/** The most entries of one frame, and the most consumers that a hub counts for a region. */
+export const MAX_ROSTER_ENTRIES = 64;
+export const MAX_CONSUMERS = 20_000;
+
 /** Says only "alive". Either side sends it when it said nothing else for an interval. */
 export interface Heartbeat {
   readonly type: 'heartbeat';
@@ -196,7 +220,7 @@ export interface Mark {
   readonly time: number;
 }
 
-export type RegionFrame = Hello | Ack | ConsumerAck | Heartbeat;
+export type RegionFrame = Hello | Ack | ConsumerAck | Roster | Heartbeat;
 export type StepFrame = BatchFrame | Skip | ViewChange;
 export type NumberedFrame = StepFrame | Narrow | SnapshotStart | SnapshotPage | SnapshotEnd;
 export type HubFrame = Welcome | Refuse | NumberedFrame | Mark | Heartbeat;

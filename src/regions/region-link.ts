@@ -14,7 +14,7 @@ import { randomBytes } from '../lib/crypto/random.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
 import { decodeFound, encodeRecord } from '../lib/record.ts';
-import type { Position, Store } from '../storage/store.ts';
+import type { Store } from '../storage/store.ts';
 import { enrol, HubConnection, type Identity } from './cluster-client.ts';
 import { decodeHubFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_HUB_FRAME } from './codec.ts';
 import { CopyStore } from './copy-store.ts';
@@ -23,7 +23,8 @@ import { ageOf, type Follower, type FollowerEvent, type FollowerInput, type Foll
 import { Forwarder } from './forwarder.ts';
 import { decodeJoinToken } from './join-token.ts';
 import { createLayout } from './layout.ts';
-import type { Cursor, RegionFrame } from './protocol.ts';
+import type { Cursor, HubFrame, RegionFrame } from './protocol.ts';
+import { Vouching } from './vouching.ts';
 import type { Machine } from '../lib/machine.ts';
 
 export interface RegionLinkOptions {
@@ -55,6 +56,7 @@ export class RegionLink implements HubLink {
   readonly #copy: CopyStore;
   readonly #machine: Machine<Follower, FollowerInput, FollowerOutput>;
   readonly #forwarder: Forwarder;
+  readonly consumers: Vouching;
   readonly #inputs: FollowerEvent[] = [];
   #ticks: NodeJS.Timeout | undefined;
   #state: Follower;
@@ -74,6 +76,9 @@ export class RegionLink implements HubLink {
       interval: INTERVAL_MS,
     });
     this.#state = this.#machine.initial;
+    this.consumers = new Vouching((frame) => {
+      this.#send(frame);
+    });
     this.#forwarder = new Forwarder({
       connection: () => this.#open?.hub,
       shows: () => this.#cursor?.position,
@@ -106,12 +111,6 @@ export class RegionLink implements HubLink {
     index: this.#cursor?.position.sequence ?? null,
     age: Math.floor(this.#age / 1000),
   });
-
-  readonly vouch = (consumer: string, position: Position, digest: Uint8Array): void => {
-    const { link } = this.#state;
-    if (link === undefined || this.#open?.number !== link.connection) return;
-    this.#send({ type: 'consumerAck', nonce: link.nonce, consumer, position, digest });
-  };
 
   get #age(): number {
     return ageOf(this.#state, performance.now());
@@ -168,7 +167,7 @@ export class RegionLink implements HubLink {
         void this.#connect(output.connection);
         return;
       case 'send':
-        if (this.#open?.number === output.connection) this.#send(output.frame);
+        if (this.#open?.number === output.connection) this.#sendOut(output.frame);
         return;
       case 'disconnect':
         if (this.#open?.number === output.connection) this.#drop();
@@ -214,12 +213,18 @@ export class RegionLink implements HubLink {
     }
   }
 
+  #sendOut(frame: RegionFrame): void {
+    this.#send(frame);
+    if (frame.type === 'ack' && frame.cursor !== undefined) this.consumers.showed(frame.cursor.position);
+  }
+
   #send(frame: RegionFrame): void {
     const stream = this.#open?.stream;
     if (stream?.writable === true) stream.write(lengthPrefixed(encodeFrame(frame)));
   }
 
   #drop(): void {
+    this.consumers.ended();
     this.#open?.stream.destroy();
     this.#open?.hub[Symbol.dispose]();
     this.#open = undefined;
@@ -248,13 +253,20 @@ export class RegionLink implements HubLink {
     }
   }
 
+  #received(number: number, frame: HubFrame): void {
+    this.#feed({ type: 'frame', connection: number, frame });
+    const { link } = this.#state;
+    if (frame.type !== 'welcome' || link?.connection !== number || link.stage !== 'following') return;
+    this.consumers.welcomed(link.nonce, frame.snapshot === undefined ? this.#cursor?.position : undefined);
+  }
+
   #listen(number: number, stream: ClientHttp2Stream): void {
     const splitter = new FrameSplitter(MAX_HUB_FRAME);
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => {
       try {
         for (const frame of splitter.push(chunk)) {
-          this.#feed({ type: 'frame', connection: number, frame: decodeHubFrame(frame) });
+          this.#received(number, decodeHubFrame(frame));
         }
       } catch (error) {
         const problem = error instanceof Error ? error.message : 'unreadable';
@@ -262,6 +274,7 @@ export class RegionLink implements HubLink {
       }
     });
     stream.once('close', () => {
+      if (this.#open?.number === number) this.consumers.ended();
       this.#feed({ type: 'ended', connection: number });
     });
   }

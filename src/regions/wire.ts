@@ -118,6 +118,15 @@ export const integer: Kind<number> = {
   read: (from) => from.integer(),
 };
 
+export const flag: Kind<boolean> = {
+  write: (out, value) => out.byte(value ? 1 : 0),
+  read: (from) => {
+    const byte = from.byte();
+    if (byte > 1) throw new WireError('badTag');
+    return byte === 1;
+  },
+};
+
 /** Up to `most` bytes of UTF-8. */
 export function text(most: number): Kind<string> {
   return {

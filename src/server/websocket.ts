@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { admit } from '../core/events/admission.ts';
 import { MAX_CLIENT_FRAME, PROTOCOL, type ClosingReason } from '../core/events/frames.ts';
+import { textOf } from '../core/events/patterns.ts';
 import type { Carrier } from '../core/events/subscription.ts';
 import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
@@ -79,23 +80,35 @@ async function answer(node: EventsOptions['node'], server: WebSocketServer, aski
   // A browser would send what its user's cookies or proxies allow from any site: none has business here.
   if (parsed.headers['origin'] !== undefined) throw fail('permissionDenied', 'browsers are not served here');
   const asked = readAsked(parsed, request.url ?? '');
-  const { outcome, token } = await admit(services, recorded(parsed, asked), asked.wants, () => undefined);
+  const { wants, index } = asked;
+  const { outcome, token } = await admit(services, recorded(parsed, asked), wants, (found) => {
+    if (asked.consumer !== undefined) services.consumers.check(asked.consumer.id, found);
+  });
   if (token === undefined) {
     respondRaw(socket, outcome.status, outcome.errors?.join('; '));
     return;
   }
-  if (socket.destroyed) return;
+  const consumer =
+    asked.consumer === undefined
+      ? undefined
+      : await services.consumers.connect({
+          ...asked.consumer,
+          ...{ token, paths: wants.patterns.map(textOf), address: parsed.address },
+        });
+  if (socket.destroyed) {
+    consumer?.ended();
+    return;
+  }
   server.handleUpgrade(request, socket, head, (websocket) => {
-    const { subscriptions } = services;
-    const { wants, index } = asked;
-    const opened = subscriptions.open({ wants, token, index, consumer: undefined }, carrierOf(websocket));
+    const opened = services.subscriptions.open({ wants, token, index, consumer }, carrierOf(websocket));
     listen(websocket, opened);
+    consumer?.attach(opened.end);
   });
 }
 
 /** The request as the audit log has it: with all paths, where the query's last one would stand alone. */
 function recorded(head: Request, { wants, consumer }: Asked): Request {
-  const path = wants.patterns.map(({ path, prefix }) => (prefix ? `${path}*` : path));
+  const path = wants.patterns.map(textOf);
   const body =
     wants.dialect === 'vault' ? undefined : { path, ...(consumer === undefined ? {} : { consumer: consumer.id }) };
   return { ...head, body };

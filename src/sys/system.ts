@@ -4,6 +4,7 @@ import type { Path } from '../framework/path.ts';
 import { plugin, type AnyPlugin } from '../framework/plugin.ts';
 import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
+import { consumerPaths } from './path-consumers.ts';
 import { eventPaths } from './path-events.ts';
 import { healthPaths } from './path-health.ts';
 import { internalPaths } from './path-internal.ts';
@@ -20,6 +21,7 @@ import { wrappingPaths } from './path-wrapping.ts';
 export const systemPaths: readonly Path<Node>[] = [
   ...auditPaths,
   ...capabilityPaths,
+  ...consumerPaths,
   ...eventPaths,
   ...healthPaths,
   ...internalPaths,

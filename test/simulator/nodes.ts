@@ -136,6 +136,7 @@ export class Stream {
         must(hub.dupToHub, 'true regions raise no alarm', () => `${output.event}: ${output.detail}`);
         return;
       case 'consumer':
+      case 'roster':
         return;
       case 'close':
         hub.closed(this);

@@ -8,6 +8,8 @@ import type { TokenStore } from '../tokens/token-store.ts';
 import { textOf, type Pattern } from './patterns.ts';
 import type { Wants } from './subscription.ts';
 
+const BOTH = ['subscribe', 'read'] as const;
+
 export interface RightsOptions {
   readonly mounts: MountTable;
   readonly policies: PolicyStore;
@@ -38,7 +40,7 @@ export class Rights {
   mayWatch({ dialect, patterns }: Wants, tokenKey: string): boolean {
     const acl = this.#acl(tokenKey);
     if (acl === undefined) return false;
-    return acl.root || dialect === 'vault' || patterns.every((pattern) => mayName(acl, pattern));
+    return acl.root || dialect === 'vault' || patterns.every((pattern) => mayName(acl, pattern, BOTH));
   }
 
   /** What a read of the path answers; undefined where that cannot be told. */
@@ -50,8 +52,8 @@ export class Rights {
   }
 }
 
-export function mayName(acl: Acl, pattern: Pattern): boolean {
+/** Whether these operations are allowed on the path, or anything at all below the prefix. */
+export function mayName(acl: Acl, pattern: Pattern, operations: readonly ('read' | 'subscribe')[]): boolean {
   const text = textOf(pattern);
-  if (pattern.prefix && acl.reaches(pattern.path)) return true;
-  return acl.allows('subscribe', text).allowed && acl.allows('read', text).allowed;
+  return (pattern.prefix && acl.reaches(pattern.path)) || operations.every((each) => acl.allows(each, text).allowed);
 }

@@ -3,6 +3,7 @@
  * each event, and ended with its token in the batch that ends that.
  */
 import { fail } from '../../errors.ts';
+import { sha256 } from '../../lib/crypto/hash.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Batch, Position, Store } from '../../storage/store.ts';
@@ -34,7 +35,7 @@ export interface SubscriptionsOptions {
 
 /** What becomes of a consumer's stream. */
 export interface ConsumerEvents {
-  readonly acknowledged: (acknowledged: Acknowledged, digests: string) => void;
+  readonly acknowledged: (acknowledged: Acknowledged, digest: Uint8Array) => void;
   readonly refused: (why: AckRefusal) => void;
   readonly ended: () => void;
 }
@@ -53,6 +54,7 @@ export interface Opened {
   /** Something that is no text frame within the bounds. */
   readonly invalid: () => void;
   readonly closed: () => void;
+  readonly end: (reason: ClosingReason) => void;
 }
 
 const SLICE = 256;
@@ -138,6 +140,9 @@ export class Subscriptions implements Disposable {
       },
       invalid: () => {
         this.#end(subscription, 'invalid');
+      },
+      end: (reason) => {
+        this.#end(subscription, reason);
       },
       closed: () => {
         this.#drop(subscription);
@@ -378,7 +383,7 @@ export class Subscriptions implements Disposable {
       this.#end(subscription, 'badAck');
       return;
     }
-    events.acknowledged(result, JSON.stringify([...ack.files]));
+    events.acknowledged(result, sha256(JSON.stringify([...ack.files])));
   }
 }
 
