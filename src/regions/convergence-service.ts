@@ -2,7 +2,7 @@
 import type { JsonObject } from '../framework/field.ts';
 import type { ConsumerReports } from '../core/cluster.ts';
 import type { Position } from '../storage/store.ts';
-import { answer, memberKey, stand, startWait } from './convergence.ts';
+import { answer, memberKey, stand, startWait, widen } from './convergence.ts';
 import { MAX_CONSUMERS, type Roster, type RosterEntry } from './protocol.ts';
 import type { Answer, Lack, Member, Standing, StandingEvent, Standings, Wait } from './convergence.ts';
 
@@ -155,7 +155,7 @@ export class Convergence {
     for (;;) {
       for (const region of [...untold].filter((name) => this.#rostered.has(name))) {
         untold.delete(region);
-        wait = { ...wait, members: [...wait.members, ...this.#membersOf(region)] };
+        wait = widen(wait, this.#membersOf(region));
       }
       const now = this.#ask(wait);
       if (now.state !== 'missing' || over.aborted) return this.#shown(wait, now);

@@ -82,6 +82,11 @@ export function startWait(index: Position, roster: readonly Member[]): Wait {
   return { index, members: [...roster] };
 }
 
+/** The same wait for more members, who were not known when it started. */
+export function widen(wait: Wait, members: readonly Member[]): Wait {
+  return { index: wait.index, members: wait.members.concat(members) };
+}
+
 function lackOf(index: Position, standing: Standing | undefined): Lack | undefined {
   const at = standing?.acknowledged;
   if (at !== undefined && at.epoch === index.epoch && at.sequence >= index.sequence) return undefined;
