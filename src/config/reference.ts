@@ -35,7 +35,6 @@ audit "file" "main" {
     file_path = "/var/log/lockstep/audit.log"
   }
 }
-api_addr = "https://hub.lockstep.example:8200"
 
 hub {
   cluster_address = "0.0.0.0:8201"

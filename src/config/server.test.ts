@@ -89,8 +89,8 @@ test('reads a hub with everything that operators set', () => {
   ]);
   assert.deepEqual(config.hub, { cluster_address: { host: '::', port: 8201 }, advertised: 'https://hub.example:8201' });
   assert.deepEqual(
-    [config.api_addr, config.default_lease_ttl, config.max_lease_ttl],
-    ['https://hub.example:8200', 3600, 7200],
+    [config.cluster_addr, config.default_lease_ttl, config.max_lease_ttl],
+    ['https://hub.example:8201', 3600, 7200],
   );
   assert.deepEqual(
     [config.log_level, config.log_retention_bytes, config.log_retention, config.ack],
@@ -99,6 +99,7 @@ test('reads a hub with everything that operators set', () => {
   assert.deepEqual(config.warnings, [
     'server.hcl:2:5: `ui` is ignored: there are no web pages yet',
     'server.hcl:3:5: `disable_mlock` is ignored: memory is not locked: keep swap off or encrypted',
+    'server.hcl:4:5: `api_addr` is ignored: nodes tell nobody where they are: clients use the address that they know',
   ]);
   assert.ok(!JSON.stringify(config).includes('canary'));
 });
@@ -228,7 +229,7 @@ test('lets flags go before the environment, LOCKSTEP before VAULT, and both befo
     VAULT_LOG_FORMAT: 'xml',
   });
   assert.throws(() => load(text, { log_level: 'loud' }), { message: /^flag -log-level: `log_level` must be/ });
-  assert.equal(load(plain, {}, { VAULT_API_ADDR: 'https://a:1' }).api_addr, 'https://a:1');
+  assert.equal(load(plain, {}, { VAULT_CLUSTER_ADDR: 'https://a:1' }).cluster_addr, 'https://a:1');
 });
 
 test('needs no file for -dev, where files still win', () => {

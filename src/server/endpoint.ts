@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { fail, isLockstepError } from '../errors.ts';
 import type { Handler, Request } from '../framework/request.ts';
+import { createServer } from '../lib/node-http.ts';
 import { Gone } from './body.ts';
 import { Exchange, refuseExpectation, type Service } from './exchange.ts';
 import { ForwardedFor } from './forwarded-for.ts';

@@ -1,6 +1,7 @@
 /** Replies where there is no request to answer: the parser gave up, or the connection was handed over. */
-import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { STATUS_CODES } from '../lib/node-http.ts';
 
 /** A whole HTTP/1.1 reply in Vault's error format; then the connection ends. */
 export function respondRaw(socket: Duplex, status: number, message?: string): void {

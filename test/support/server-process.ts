@@ -28,7 +28,7 @@ export class ServerProcess implements AsyncDisposable {
         for (const wake of this.#waiting.splice(0)) wake();
       });
     }
-    void this.#exit.then(() => {
+    this.#child.once('exit', () => {
       for (const wake of this.#waiting.splice(0)) wake();
     });
   }
