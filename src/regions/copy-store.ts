@@ -57,11 +57,15 @@ export class CopyStore {
 
   read(): Copy {
     using snapshot = this.#store.snapshot();
-    const found = decodeFound<StoredCopy>(snapshot.get(keys.hubCopy));
-    if (found === undefined) return NOTHING;
-    const { cursor } = found;
-    const at = cursor === null ? undefined : { ...cursor, hash: Buffer.from(cursor.hash, 'hex') };
-    return { ...found, cursor: at };
+    return copyIn(snapshot.get(keys.hubCopy));
+  }
+
+  /** Calls `moved` with the copy as each batch leaves it, before any reader sees the batch. */
+  observe(moved: (copy: Copy) => void): Disposable {
+    return this.#store.observe(({ writes }) => {
+      const found = writes.find(({ key }) => key === keys.hubCopy);
+      if (found !== undefined) moved(copyIn(found.value));
+    });
   }
 
   /** Resolves when it is durable. */
@@ -150,6 +154,14 @@ export class CopyStore {
     }
     return mounts;
   }
+}
+
+function copyIn(value: Uint8Array | undefined): Copy {
+  const found = decodeFound<StoredCopy>(value);
+  if (found === undefined) return NOTHING;
+  const { cursor } = found;
+  const at = cursor === null ? undefined : { ...cursor, hash: Buffer.from(cursor.hash, 'hex') };
+  return { ...found, cursor: at };
 }
 
 function apply(tx: Transaction, { key, value }: Write): void {

@@ -1,4 +1,5 @@
 /** The shell of `forward.ts`: one machine a request, over whatever connection to the hub there is. */
+import { encodeIndex } from '../core/freshness.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import type { Access } from '../core/requests/access.ts';
 import type { Outcome } from '../framework/request.ts';
@@ -114,6 +115,11 @@ class Forwarding {
           'the hub did not answer: the write may have been made; ask again under the same X-Lockstep-Idempotency-Key',
         ),
       );
-    } else this.#resolve(this.#reply.outcome);
+    } else this.#resolve(result === 'shown' ? this.#reply.outcome : ahead(this.#reply));
   }
+}
+
+/** This region does not show the write yet: the index that the reply carries is what to wait for. */
+function ahead({ outcome, log, position }: ForwardReply): Outcome {
+  return { ...outcome, headers: { ...outcome.headers, 'X-Vault-Index': encodeIndex({ [log]: position }) } };
 }

@@ -58,6 +58,7 @@ export class RegionLink implements HubLink {
   readonly #forwarder: Forwarder;
   readonly consumers: Vouching;
   readonly #inputs: FollowerEvent[] = [];
+  readonly #observation: Disposable;
   #ticks: NodeJS.Timeout | undefined;
   #state: Follower;
   #stepping = false;
@@ -78,6 +79,10 @@ export class RegionLink implements HubLink {
     this.#state = this.#machine.initial;
     this.consumers = new Vouching((frame) => {
       this.#send(frame);
+    });
+    // With the batch itself, so that no reply carries an index other than that of what it read, and no waiter misses it.
+    this.#observation = this.#copy.observe(({ cursor }) => {
+      this.#cursor = cursor;
     });
     this.#forwarder = new Forwarder({
       connection: () => this.#open?.hub,
@@ -129,6 +134,7 @@ export class RegionLink implements HubLink {
 
   async #close(): Promise<void> {
     this.#over = true;
+    this.#observation[Symbol.dispose]();
     clearInterval(this.#ticks);
     this.#feed({ type: 'stop' });
     this.#open?.hub[Symbol.dispose]();
@@ -180,7 +186,6 @@ export class RegionLink implements HubLink {
         this.#feed({ type: 'start', copy: this.#copy.read(), age: this.#age });
         return;
       case 'shows':
-        this.#cursor = output.cursor;
         this.#forwarder.shown();
         return;
       case 'quarantine':

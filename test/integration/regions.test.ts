@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeIndex } from '../../src/core/freshness.ts';
 import type { Outcome } from '../../src/framework/request.ts';
 import { cloneOf, testHub, testRegion, type TestHub } from '../support/cluster.ts';
 import { ask } from '../support/node.ts';
@@ -37,6 +38,24 @@ test('a write at the hub is read in a region that may hold it, and nowhere else'
   const written = await write(hub, 'eu/db', { password: 'p3' });
   const later = await ask(eu.node, 'GET', 'secret/data/eu/db', { token: eu.root, index: index(written) });
   assert.deepEqual(later.reply?.data?.['data'], { password: 'p3' });
+});
+
+test('a read that asks for the index of a write waits for it alone, and each reply carries the index of what it shows', async () => {
+  const hub = await mounted();
+  await using _hub = hub.node;
+  const eu = await testRegion(hub, 'eu', ['secret/eu/']);
+  await using _eu = eu.node;
+  await converged(hub);
+  const start = performance.now();
+  for (let n = 1; n <= 20; n += 1) {
+    const written = await write(hub, 'eu/db', { n });
+    const asked = { token: eu.root, index: index(written) };
+    const read = await ask(eu.node, 'GET', 'secret/data/eu/db', asked);
+    assert.deepEqual(read.reply?.data?.['data'], { n });
+    assert.equal(decodeIndex(index(read))?.[hub.store.log]?.sequence, hub.store.position.sequence);
+  }
+  // A waiter that is not woken finds what it asked for when its time is over, after 2 s each.
+  assert.ok(performance.now() - start < 20_000);
 });
 
 test('a region logs in by itself, and forwards writes that its token’s policies allow at the hub', async () => {

@@ -43,8 +43,9 @@ export function asFailure(services: Pick<Services, 'log'>, request: Request, err
   return fail('internal', `internal error: request ${request.id}`);
 }
 
+/** A forwarded write that this region does not show yet names the index to wait for by itself. */
 function withStanding(services: Services, outcome: Outcome): Outcome {
-  const headers = { ...outcome.headers, 'X-Vault-Index': services.freshness.text, ...services.standing() };
+  const headers = { 'X-Vault-Index': services.freshness.text, ...outcome.headers, ...services.standing() };
   return { ...outcome, headers };
 }
 
