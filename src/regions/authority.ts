@@ -1,6 +1,7 @@
 /** The hub's own authority for its cluster: it issues the certificates that hub and regions know each other by. */
 import { decodeFound, encodeRecord } from '../lib/record.ts';
 import type { Certified } from '../lib/crypto/certificates.ts';
+import { deriveKey, hmacSha256, takeKey, type KeyObject } from '../lib/crypto/hash.ts';
 import type { Store } from '../storage/store.ts';
 import { keys } from '../core/keys.ts';
 
@@ -28,6 +29,7 @@ export interface IssuedCertificate {
 export class ClusterAuthority {
   readonly #certified: Certified;
   readonly #now: () => number;
+  readonly #blinding: KeyObject;
   /** SHA-256 of its certificate, hex. */
   readonly pin: string;
 
@@ -35,6 +37,7 @@ export class ClusterAuthority {
     this.#certified = certified;
     this.pin = pin;
     this.#now = now;
+    this.#blinding = deriveKey(takeKey(Buffer.from(certified.key)), 'hashes of the log, as regions see them');
   }
 
   /** Made the first time, in a transaction of its own; kept behind the barrier, at the hub alone. */
@@ -51,6 +54,14 @@ export class ClusterAuthority {
       return known ?? made;
     });
     return new ClusterAuthority(value, fingerprint(value.certificate), now);
+  }
+
+  /**
+   * A hash of the log's chain as a region gets it: the same for the same hash, and nothing to test guesses against. The
+   * chain covers names outside of the region's view, and a deletion's record holds nothing that could not be guessed.
+   */
+  blind(hash: Uint8Array): Uint8Array {
+    return hmacSha256(this.#blinding, hash);
   }
 
   get certificate(): string {

@@ -102,6 +102,15 @@ interface Issued {
   readonly notAfter: number;
 }
 
+/** A hub is trusted, and yet no answer of one may break a region. Throws `hubUnreachable`. */
+function issued(answer: unknown): Issued {
+  const { certificate, notAfter } = (answer ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof certificate !== 'string' || typeof notAfter !== 'number') {
+    throw fail('hubUnreachable', 'the hub answered with something else than a certificate');
+  }
+  return { certificate, notAfter };
+}
+
 /** Joins: makes a key, proves the token, takes the certificate. May be repeated with the same key. */
 export async function enrol(hub: Address, token: JoinToken, key: string): Promise<Identity> {
   const { createRequest } = await library();
@@ -110,7 +119,7 @@ export async function enrol(hub: Address, token: JoinToken, key: string): Promis
   try {
     const request = await createRequest(key, token.region);
     const body = JSON.stringify({ region: token.region, secret: token.secret, request });
-    const { certificate, notAfter } = (await post(session, '/enrol', body)) as Issued;
+    const { certificate, notAfter } = issued(await post(session, '/enrol', body));
     return { region: token.region, key, certificate, authority, notAfter };
   } finally {
     session.destroy();
@@ -151,7 +160,7 @@ export class HubConnection implements Disposable {
     const { createRequest, newPrivateKey } = await library();
     const key = newPrivateKey();
     const request = await createRequest(key, this.#identity.region);
-    const answer = (await post(this.session, '/renew', JSON.stringify({ request }))) as Issued;
+    const answer = issued(await post(this.session, '/renew', JSON.stringify({ request })));
     return { ...this.#identity, key, certificate: answer.certificate, notAfter: answer.notAfter };
   }
 }

@@ -3,34 +3,39 @@
  * certificate that the registry knows today. Nobody else trusts this authority, and this listener trusts no other.
  */
 import { once } from 'node:events';
-import { createSecureServer, type Http2SecureServer, type Http2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address } from '../config/address.ts';
-import { fail, isLockstepError } from '../errors.ts';
+import { fail, isLockstepError, type ErrorCode, type LockstepError } from '../errors.ts';
 import { failpoint } from '../lib/failpoint.ts';
+import type { JsonObject } from '../framework/field.ts';
 import type { Logger } from '../lib/log.ts';
+import { parseJsonObject } from '../server/json.ts';
+import { defaultLimits } from '../server/listener.ts';
+import { Shares, Strangers } from './admission.ts';
+import type { Alarm } from './alarms.ts';
 import type { ClusterAuthority } from './authority.ts';
 import type { RegionRecord, RegionRegistry } from './registry.ts';
 
 export interface Peer {
   readonly region: RegionRecord;
+  /** Of its certificate. */
+  readonly fingerprint: string;
   readonly address: string;
   readonly session: Http2Session;
 }
 
-/** What a region did that a true one does not: goes into the hub's audit. */
-export type Alarm = (event: {
-  readonly region: string;
-  readonly address: string;
-  readonly what: string;
-  readonly detail: string;
-}) => void;
-
 export interface ClusterHandlers {
   /** The bidirectional stream of frames. */
   readonly stream: (peer: Peer, stream: ServerHttp2Stream) => void;
-  /** One forwarded request, as the region sent it; gives the answer's JSON. */
+  /** One forwarded request, as the region sent it; gives the answer's JSON. `peer` is what holds once it was read. */
   readonly forward: (peer: Peer, body: Uint8Array) => Promise<unknown>;
   readonly alarm: Alarm;
 }
@@ -44,8 +49,12 @@ export interface ClusterServerOptions extends ClusterHandlers {
 
 const MAX_BODY = 33_554_432;
 const MAX_ENROL_BODY = 16_384;
-const ENROL_TIMEOUT_MS = 10_000;
-const MAX_SESSIONS = 4_096;
+const HANDSHAKE_MS = 10_000;
+/** From the first byte of a request to the last of its body. */
+const BODY_MS = 30_000;
+const MAX_SOCKETS = 4_096;
+/** How often it is looked whether those who are connected still may be. */
+const CHECK_MS = 30_000;
 /** The certificate is replaced long before it ends. */
 const RENEW_MS = 86_400_000;
 
@@ -53,15 +62,21 @@ export class ClusterServer implements AsyncDisposable {
   readonly #options: ClusterServerOptions;
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Map<Http2Session, string>();
-  readonly #renewal: NodeJS.Timeout;
+  readonly #strangers = new Strangers();
+  readonly #shares = new Shares();
+  readonly #timers: readonly NodeJS.Timeout[];
 
   private constructor(options: ClusterServerOptions, server: Http2SecureServer) {
     this.#options = options;
     this.#server = server;
-    this.#renewal = setInterval(() => void this.#renew(), RENEW_MS).unref();
+    this.#timers = [
+      setInterval(() => void this.#renew(), RENEW_MS).unref(),
+      setInterval(() => {
+        this.#checkSessions();
+      }, CHECK_MS).unref(),
+    ];
     server.on('connection', (socket: Socket) => {
-      if (this.#sockets.size >= MAX_SESSIONS) {
+      if (this.#sockets.size >= MAX_SOCKETS || !this.#strangers.admit(socket)) {
         socket.destroy();
         return;
       }
@@ -90,8 +105,14 @@ export class ClusterServer implements AsyncDisposable {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
       allowHTTP1: false,
-      handshakeTimeout: ENROL_TIMEOUT_MS,
-      settings: { maxConcurrentStreams: 256, initialWindowSize: 1_048_576 },
+      handshakeTimeout: HANDSHAKE_MS,
+      maxHeaderListPairs: 32,
+      maxSettings: 16,
+      maxSessionMemory: 16,
+      // What a peer may cancel at once, and a second: true regions cancel a request when its time is over.
+      streamResetBurst: 256,
+      streamResetRate: 32,
+      settings: { maxConcurrentStreams: 256, initialWindowSize: 262_144, maxHeaderListSize: 16_384 },
     });
     const opened = new ClusterServer(options, server);
     server.listen(listen.port, listen.host === '' ? undefined : listen.host);
@@ -106,63 +127,93 @@ export class ClusterServer implements AsyncDisposable {
     return `${family === 'IPv6' ? `[${address}]` : address}:${String(port)}`;
   }
 
-  /** Ends every connection of a region: it was removed, or its certificate is no longer good. */
-  disconnect(region: string): void {
-    for (const [session, name] of this.#sessions) if (name === region) session.destroy();
+  /** Ends the connections of a region: all, or those under another certificate than the one that holds now. */
+  disconnect(region: string, except?: string): void {
+    for (const [session, shown] of this.#shares.sessions()) {
+      if (shown.region === region && shown.fingerprint !== except) session.destroy();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#renewal);
+    for (const timer of this.#timers) clearInterval(timer);
     const closed = once(this.#server, 'close');
     this.#server.close();
-    for (const session of this.#sessions.keys()) session.destroy();
+    for (const [session] of this.#shares.sessions()) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
   async #renew(): Promise<void> {
-    const { certificate, key } = await this.#options.authority.server();
-    this.#server.setSecureContext({ key, cert: certificate + this.#options.authority.certificate });
+    const { authority, log } = this.#options;
+    try {
+      const { certificate, key } = await authority.server();
+      this.#server.setSecureContext({ key, cert: certificate + authority.certificate });
+    } catch (error) {
+      log.error('the cluster listener keeps its certificate', { reason: messageOf(error) });
+    }
+  }
+
+  /** A certificate is looked at when it is shown; this ends what was opened under one that is no longer good. */
+  #checkSessions(): void {
+    for (const [session, { region, fingerprint }] of this.#shares.sessions()) {
+      if (typeof this.#options.registry.identify(region, fingerprint) === 'string') session.destroy();
+    }
   }
 
   async #serve(stream: ServerHttp2Stream, method: string, path: string): Promise<void> {
-    if (method !== 'POST') throw fail('unsupportedOperation');
-    if (path === '/enrol') {
+    if (path === '/enrol' && method === 'POST') {
       this.#answer(stream, await this.#enrol(stream));
       return;
     }
-    const peer = this.#identify(stream);
-    if (path === '/stream') {
-      stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
-      this.#options.stream(peer, stream);
-    } else if (path === '/forward') {
-      this.#answer(stream, await this.#options.forward(peer, await readBody(stream, MAX_BODY)));
-    } else if (path === '/renew') {
-      this.#answer(stream, await this.#renewRegion(peer, stream));
-    } else {
-      throw fail('noHandler');
-    }
+    const peer = await this.#adopted(this.#identify(stream));
+    if (stream.destroyed) return;
+    if (path === '/stream' && method === 'POST') this.#openStream(peer, stream);
+    else if (path === '/forward' && method === 'POST') this.#answer(stream, await this.#forward(peer, stream));
+    else if (path === '/renew' && method === 'POST') this.#answer(stream, await this.#renewRegion(peer, stream));
+    else throw fail('noHandler', 'the cluster listener serves regions alone');
+  }
+
+  #openStream(peer: Peer, stream: ServerHttp2Stream): void {
+    this.#shares.openStream(peer.region.name);
+    stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
+    this.#options.stream(peer, stream);
+  }
+
+  #forward(peer: Peer, stream: ServerHttp2Stream): Promise<unknown> {
+    return this.#shares.request(peer.region.name, async (spend) => {
+      const body = await readBody(stream, MAX_BODY, spend);
+      // The rules of now count: a body that comes slowly must not keep those of when it began.
+      return this.#options.forward(this.#identify(stream), body);
+    });
   }
 
   /** By the certificate alone; nothing that a region says of itself counts. */
   #identify(stream: ServerHttp2Stream): Peer {
     const { session } = stream;
     const socket = session?.socket as TLSSocket | undefined;
-    if (session === undefined || socket?.authorized !== true) throw fail('permissionDenied', 'a certificate is needed');
+    const address = socket?.remoteAddress ?? '';
+    if (session === undefined || socket?.authorized !== true) {
+      this.#options.alarm({ region: '', address, what: 'noCertificate', detail: 'a request without a certificate' });
+      throw fail('permissionDenied', 'a certificate is needed');
+    }
     const certificate = socket.getPeerCertificate();
     const name = String(certificate.subject.CN);
     const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
-    const address = socket.remoteAddress ?? '';
     const found = this.#options.registry.identify(name, fingerprint);
     if (typeof found === 'string') {
       this.#options.alarm({ region: name, address, what: 'identity', detail: found });
       throw fail('permissionDenied', `this region may not connect: ${found}`);
     }
-    if (!this.#sessions.has(session)) {
-      this.#sessions.set(session, name);
-      session.once('close', () => this.#sessions.delete(session));
-    }
-    return { region: found, address, session };
+    this.#strangers.known(socket);
+    this.#shares.connected(session, { region: name, fingerprint });
+    return { region: found, fingerprint, address, session };
+  }
+
+  /** Who shows a renewed certificate has it in place: the old one is over, and what was opened under it. */
+  async #adopted(peer: Peer): Promise<Peer> {
+    const { name } = peer.region;
+    if (await this.#options.registry.adopt(name, peer.fingerprint)) this.disconnect(name, peer.fingerprint);
+    return peer;
   }
 
   async #enrol(stream: ServerHttp2Stream): Promise<unknown> {
@@ -172,12 +223,13 @@ export class ClusterServer implements AsyncDisposable {
     if (typeof region !== 'string' || typeof secret !== 'string' || typeof request !== 'string')
       throw fail('badRequest');
     const address = stream.session?.socket.remoteAddress ?? '';
-    const { publicKeyOfRequest } = await import('../lib/crypto/certificates.ts');
-    const publicKey = await publicKeyOfRequest(request);
-    if (publicKey === undefined) throw fail('badRequest', 'the signing request is not valid');
     try {
-      const { certificate, notAfter } = await registry.enrol(authority, { region, secret, publicKey });
+      // Before the request is looked at: a stranger gets no work for nothing.
+      registry.checkJoin(region, secret);
+      const publicKey = await publicKeyIn(request);
+      const { certificate, notAfter, fingerprint } = await registry.enrol(authority, { region, secret, publicKey });
       failpoint('hub.after-enrolment');
+      this.disconnect(region, fingerprint);
       return { certificate, authority: authority.certificate, notAfter };
     } catch (error) {
       if (isLockstepError(error, 'permissionDenied')) {
@@ -189,11 +241,10 @@ export class ClusterServer implements AsyncDisposable {
 
   async #renewRegion(peer: Peer, stream: ServerHttp2Stream): Promise<unknown> {
     const { authority, registry } = this.#options;
-    const request = parse(await readBody(stream, MAX_ENROL_BODY))['request'];
-    const { publicKeyOfRequest } = await import('../lib/crypto/certificates.ts');
-    const publicKey = typeof request === 'string' ? await publicKeyOfRequest(request) : undefined;
-    if (publicKey === undefined) throw fail('badRequest', 'the signing request is not valid');
-    const { certificate, notAfter } = await registry.renew(authority, peer.region.name, publicKey);
+    const { name } = peer.region;
+    const publicKey = await publicKeyIn(parse(await readBody(stream, MAX_ENROL_BODY))['request']);
+    this.#identify(stream);
+    const { certificate, notAfter } = await registry.renew(authority, name, publicKey);
     return { certificate, authority: authority.certificate, notAfter };
   }
 
@@ -206,38 +257,75 @@ export class ClusterServer implements AsyncDisposable {
   #refuse(stream: ServerHttp2Stream, error: unknown): void {
     const known = isLockstepError(error) ? error : fail('internal');
     if (!isLockstepError(error)) {
-      this.#options.log.error('a region’s request failed', {
-        error: error instanceof Error ? error.message : 'unknown',
-      });
+      this.#options.log.error('a region’s request failed', { error: messageOf(error) });
     }
+    this.#alarmOf(stream, known);
     if (stream.destroyed || stream.headersSent) {
       stream.destroy();
       return;
     }
     stream.respond({ ':status': known.status, 'content-type': 'application/json' });
-    stream.end(JSON.stringify({ errors: [known.message] }));
+    stream.end(JSON.stringify({ errors: [known.message] }), () => {
+      // What is left of the body is not waited for.
+      stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  }
+
+  /** A true region sends nothing that is refused like this. What is refused by name is on record already. */
+  #alarmOf(stream: ServerHttp2Stream, { code, message }: LockstepError): void {
+    const what = ALARMING[code];
+    const shown = stream.session === undefined ? undefined : this.#shares.shown(stream.session);
+    if (what === undefined || shown === undefined) return;
+    const address = stream.session?.socket.remoteAddress ?? '';
+    this.#options.alarm({ region: shown.region, address, what, detail: message });
   }
 }
 
-function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Below.
-  }
-  throw fail('malformedBody');
+const ALARMING: Partial<Record<ErrorCode, string>> = {
+  badRequest: 'malformedRequest',
+  malformedBody: 'malformedRequest',
+  bodyTooLarge: 'flood',
+  tooManyRequests: 'flood',
+  requestTimeout: 'slowRequest',
+  noHandler: 'unknownRoute',
+};
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'unknown');
+
+const parse = (bytes: Uint8Array): JsonObject => parseJsonObject(bytes, defaultLimits);
+
+async function publicKeyIn(request: unknown): Promise<Uint8Array> {
+  const { publicKeyOfRequest } = await import('../lib/crypto/certificates.ts');
+  const publicKey = typeof request === 'string' ? await publicKeyOfRequest(request) : undefined;
+  if (publicKey === undefined) throw fail('badRequest', 'the signing request is not valid');
+  return publicKey;
 }
 
-async function readBody(stream: ServerHttp2Stream, limit: number): Promise<Uint8Array> {
+/** Throws `bodyTooLarge`, `requestTimeout`, or what `spend` throws for the bytes of a chunk. */
+async function readBody(
+  stream: ServerHttp2Stream,
+  limit: number,
+  spend: (bytes: number) => void = () => undefined,
+): Promise<Uint8Array> {
   const parts: Buffer[] = [];
   let size = 0;
-  stream.setTimeout(ENROL_TIMEOUT_MS, () => stream.close());
-  for await (const part of stream as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > limit) throw fail('bodyTooLarge');
-    parts.push(part);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    stream.close(constants.NGHTTP2_CANCEL);
+  }, BODY_MS);
+  try {
+    for await (const part of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += part.length;
+      if (size > limit) throw fail('bodyTooLarge');
+      spend(part.length);
+      parts.push(part);
+    }
+    if (late) throw fail('requestTimeout');
+    return Buffer.concat(parts);
+  } catch (error) {
+    throw late ? fail('requestTimeout') : error;
+  } finally {
+    clearTimeout(timer);
   }
-  stream.setTimeout(0);
-  return Buffer.concat(parts);
 }

@@ -2,14 +2,19 @@
 import type { JsonObject } from '../framework/field.ts';
 import type { ConsumerReports } from '../core/cluster.ts';
 import type { Position } from '../storage/store.ts';
-import { answer, memberKey, stand, startWait, widen } from './convergence.ts';
+import { answer, memberKey, standingAfter, startWait, widen } from './convergence.ts';
 import { MAX_CONSUMERS, type Roster, type RosterEntry } from './protocol.ts';
-import type { Answer, Lack, Member, Standing, StandingEvent, Standings, Wait } from './convergence.ts';
+import type { Answer, Lack, Member, Standing, StandingEvent, Wait } from './convergence.ts';
 
 export interface ConvergenceOptions {
   readonly regions: () => readonly string[];
   readonly now: () => number;
 }
+
+/** The latest moment that has a date (ECMAScript 21.4.1.1); a region may say any number. */
+const LAST_TIME = 8.64e15;
+/** Names are shown to operators, on terminals too. */
+const UNPRINTABLE = /^$|\p{C}/u;
 
 const WHY: Readonly<Record<Lack['why'], string>> = {
   behind: 'behind',
@@ -30,7 +35,8 @@ export class Convergence {
   readonly #rostered = new Set<string>();
   readonly #early = new Map<string, Position>();
   readonly #waiting = new Set<() => void>();
-  #standings: Standings = new Map();
+  readonly #standings = new Map<string, Standing>();
+  #waking = false;
 
   constructor(options: ConvergenceOptions) {
     this.#options = options;
@@ -62,8 +68,20 @@ export class Convergence {
     if (member !== undefined) this.#note('consumer', member.name, { type: 'acknowledged', position });
   }
 
-  /** What a region says of its consumers. False: there are too many. */
+  /** The region was removed: nobody waits for it any more, nor for what it vouched for. */
+  regionRemoved(region: string): void {
+    for (const member of this.#membersOf(region)) this.#standings.delete(memberKey(member));
+    this.#standings.delete(memberKey({ kind: 'region', name: region }));
+    this.#consumers.delete(region);
+    this.#telling.delete(region);
+    this.#rostered.delete(region);
+    this.#early.delete(region);
+    this.#wake();
+  }
+
+  /** What a region says of its consumers. False: there are too many, or a name that nobody should be shown. */
   roster(region: string, part: Roster['part'], entries: readonly RosterEntry[]): boolean {
+    if (entries.some(({ consumer }) => UNPRINTABLE.test(consumer))) return false;
     if (part === 'change') return entries.every((entry) => this.#register(region, entry));
     const told = part === 'begin' ? [] : (this.#telling.get(region) ?? []);
     if (told.length + entries.length > MAX_CONSUMERS) return false;
@@ -71,8 +89,10 @@ export class Convergence {
     this.#telling.set(region, told);
     if (part !== 'end') return true;
     this.#telling.delete(region);
+    const before = this.#membersOf(region);
     this.#consumers.delete(region);
     for (const entry of told) this.#register(region, entry);
+    for (const member of before) if (!this.#has(member)) this.#standings.delete(memberKey(member));
     this.#rostered.add(region);
     const early = this.#early.get(region);
     if (early !== undefined) this.#note('region', region, { type: 'acknowledged', position: early });
@@ -86,11 +106,13 @@ export class Convergence {
     const name = `${region}/${consumer}`;
     if (gone) {
       own.delete(consumer);
+      this.#standings.delete(memberKey({ kind: 'consumer', name }));
       this.#wake();
       return true;
     }
     if (own.size >= MAX_CONSUMERS && !own.has(consumer)) return false;
-    own.set(consumer, { kind: 'consumer', name, region, expires });
+    const until = expires === undefined ? undefined : Math.min(expires, LAST_TIME);
+    own.set(consumer, { kind: 'consumer', name, region, expires: until });
     this.#note('consumer', name, { type: expires === undefined ? 'opened' : 'offline' });
     return true;
   }
@@ -126,12 +148,19 @@ export class Convergence {
   }
 
   #note(kind: Member['kind'], name: string, event: StandingEvent): void {
-    this.#standings = stand(this.#standings, memberKey({ kind, name }), event, this.#options.now());
+    const key = memberKey({ kind, name });
+    this.#standings.set(key, standingAfter(this.#standings.get(key), event, this.#options.now()));
     this.#wake();
   }
 
+  /** Once for all that comes at once: a wait looks at every member. */
   #wake(): void {
-    for (const wake of [...this.#waiting]) wake();
+    if (this.#waking || this.#waiting.size === 0) return;
+    this.#waking = true;
+    setImmediate(() => {
+      this.#waking = false;
+      for (const wake of [...this.#waiting]) wake();
+    });
   }
 
   #roster(): readonly Member[] {
@@ -140,6 +169,10 @@ export class Convergence {
     }));
     const consumers = [OWN, ...regions.map(({ name }) => name)].flatMap((region) => this.#membersOf(region));
     return [...regions, ...consumers];
+  }
+
+  #has({ name, region = '' }: Member): boolean {
+    return this.#consumers.get(region)?.has(name.slice(region.length + 1)) === true;
   }
 
   #membersOf(region: string): readonly Member[] {

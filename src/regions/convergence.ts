@@ -38,13 +38,17 @@ export function memberKey(member: Pick<Member, 'kind' | 'name'>): string {
   return `${member.kind}:${member.name}`;
 }
 
-/** The standings after an event. */
-export function stand(standings: Standings, key: string, event: StandingEvent, now: number): Standings {
-  const before = standings.get(key);
+/** The standing after an event. */
+export function standingAfter(before: Standing | undefined, event: StandingEvent, now: number): Standing {
   const acknowledged =
     event.type === 'acknowledged' ? event.position : event.type === 'opened' ? undefined : before?.acknowledged;
   const heardAt = event.type === 'offline' ? (before?.heardAt ?? now) : now;
-  return new Map(standings).set(key, { acknowledged, connected: event.type !== 'offline', heardAt });
+  return { acknowledged, connected: event.type !== 'offline', heardAt };
+}
+
+/** The standings after an event. */
+export function stand(standings: Standings, key: string, event: StandingEvent, now: number): Standings {
+  return new Map(standings).set(key, standingAfter(standings.get(key), event, now));
 }
 
 /** Its index and its members are fixed when it starts. */

@@ -1,11 +1,14 @@
 /** A forwarded request on the wire: JSON, checked field by field at the hub, which believes none of it. */
 import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
-import { verbs, type Verb } from '../framework/path.ts';
+import { verbs } from '../framework/path.ts';
 import type { Outcome, Request } from '../framework/request.ts';
 import type { Client } from '../framework/call.ts';
 import type { Position } from '../storage/store.ts';
 import type { Access } from '../core/requests/access.ts';
+import { parseJsonObject } from '../server/json.ts';
+import { defaultLimits } from '../server/listener.ts';
+import { checkSegments } from '../server/path.ts';
 
 export interface ForwardedRequest {
   readonly idempotencyKey: string;
@@ -44,75 +47,94 @@ export function encodeForward(access: Access): string {
   });
 }
 
-const MAX_TEXT = 4_096;
+/** The longest path that a request may have; policies bound it further down. */
+const MAX_PATH = 4_096;
+const MAX_TEXT = 512;
 const MAX_POLICIES = 512;
+const MAX_QUERY = 64;
+/** What a true region sends: the id of its own request. */
+const ID = /^[0-9A-Za-z._-]{1,64}$/;
+/** As for bodies that clients send, and a level or two for what stands around them. */
+const LIMITS = { ...defaultLimits, maxJsonDepth: defaultLimits.maxJsonDepth + 2 };
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u;
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const refused = (what: string): Error => fail('badRequest', `forwarded request: ${what}`);
 
-function text(from: Readonly<Record<string, unknown>>, name: string): string {
+function object(value: unknown, name: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused(name);
+  return value as JsonObject;
+}
+
+/** Without control characters: what a region says goes into logs and cache keys. */
+function text(from: JsonObject, name: string, most: number = MAX_TEXT): string {
   const value = from[name];
-  if (typeof value !== 'string' || value.length > MAX_TEXT) throw fail('badRequest', `forwarded request: ${name}`);
+  if (typeof value !== 'string' || value.length > most || CONTROL.test(value) || !value.isWellFormed())
+    throw refused(name);
   return value;
 }
 
+/** As the hub's own listener has it (design rule 29): nothing that has a second spelling. */
 function canonical(path: string): string {
-  const segments = path.split('/');
-  const bad = segments.some(
-    (segment, i) => (segment === '' && i < segments.length - 1) || segment === '.' || segment === '..',
-  );
-  if (path === '' || bad || /[\u0000-\u001f\u007f]/u.test(path)) throw fail('badRequest', 'forwarded request: path');
+  if (path === '') throw refused('path');
+  checkSegments(path, 'the forwarded path');
   return path;
 }
 
-function strings(value: unknown, name: string): readonly string[] {
-  const right = Array.isArray(value) && value.length <= MAX_POLICIES && value.every((item) => typeof item === 'string');
-  if (!right) throw fail('badRequest', `forwarded request: ${name}`);
-  return value;
+function policiesOf(client: JsonObject): readonly string[] {
+  const value = client['policies'];
+  if (!Array.isArray(value) || value.length > MAX_POLICIES) throw refused('policies');
+  return value.map((_, at) => text(value as unknown as JsonObject, String(at)));
+}
+
+function queryOf(request: JsonObject): Readonly<Record<string, string>> {
+  const query = object(request['query'], 'query');
+  const names = Object.keys(query);
+  if (names.length > MAX_QUERY) throw refused('query');
+  const values = names.map((name): [string, string] => {
+    const value = query[name];
+    if (typeof value !== 'string') throw refused('query');
+    return [name, value];
+  });
+  return Object.fromEntries(values);
 }
 
 /** Throws `badRequest` or `malformedBody`. */
 export function decodeForward(bytes: Uint8Array, address: string, signal: AbortSignal): ForwardedRequest {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    throw fail('malformedBody');
-  }
-  const { request, client } = isObject(parsed) ? parsed : {};
-  if (!isObject(parsed) || !isObject(request) || !isObject(client)) throw fail('badRequest', 'forwarded request');
-  const verb = verbs.find((known) => known === request['verb']);
-  const { body, query } = request;
-  if (verb === undefined || !isObject(query) || (body !== null && !isObject(body)))
-    throw fail('badRequest', 'forwarded request');
+  const parsed = parseJsonObject(bytes, LIMITS);
+  const request = object(parsed['request'], 'request');
+  const client = object(parsed['client'], 'client');
+  const { body } = request;
+  const clientAddress = text(client, 'address', 128);
   return {
-    idempotencyKey: text(parsed, 'idempotencyKey'),
+    idempotencyKey: text(parsed, 'idempotencyKey', MAX_PATH),
     request: {
-      ...requestOf(request, verb),
-      body: body ?? undefined,
-      query: Object.fromEntries(
-        Object.entries(query).filter((pair): pair is [string, string] => typeof pair[1] === 'string'),
-      ),
-      address: `${text(client, 'address')}@${address}`,
+      ...requestOf(request),
+      body: body === null || body === undefined ? undefined : object(body, 'body'),
+      address: `${clientAddress}@${address}`,
       signal,
     },
     client: {
       displayName: text(client, 'displayName'),
-      policies: strings(client['policies'], 'policies'),
+      policies: policiesOf(client),
       entity: text(client, 'entity'),
       accessor: text(client, 'accessor'),
       tokenKey: '',
-      address: text(client, 'address'),
+      address: clientAddress,
     },
   };
 }
 
-function requestOf(request: JsonObject, verb: Verb): Omit<Request, 'body' | 'query' | 'address' | 'signal'> {
+function requestOf(request: JsonObject): Omit<Request, 'body' | 'address' | 'signal'> {
+  const id = text(request, 'id');
+  const verb = verbs.find((known) => known === request['verb']);
+  if (!ID.test(id)) throw refused('id');
+  if (verb === undefined) throw refused('verb');
   return {
-    id: text(request, 'id'),
+    id,
     verb,
-    method: text(request, 'method'),
-    path: canonical(text(request, 'path')),
+    method: text(request, 'method', 16),
+    path: canonical(text(request, 'path', MAX_PATH)),
+    query: queryOf(request),
     contentType: text(request, 'contentType'),
     help: false,
     namespace: '',
@@ -123,4 +145,19 @@ function requestOf(request: JsonObject, verb: Verb): Omit<Request, 'body' | 'que
     index: undefined,
     listener: { unauthenticatedMetrics: false },
   };
+}
+
+/** The hub's answer, as far as a region builds on its shape. Throws `hubUnreachable`. */
+export function decodeReply(answer: unknown): ForwardReply {
+  try {
+    const reply = object(answer, 'answer');
+    const outcome = object(reply['outcome'], 'outcome');
+    const position = object(reply['position'], 'position');
+    const whole = Number.isSafeInteger(outcome['status']) && Number.isSafeInteger(position['sequence']);
+    object(outcome['headers'], 'headers');
+    if (whole && typeof position['epoch'] === 'string') return reply as unknown as ForwardReply;
+  } catch {
+    // Below.
+  }
+  throw fail('hubUnreachable', 'the hub answered with something that is no answer');
 }

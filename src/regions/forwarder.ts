@@ -7,7 +7,7 @@ import { randomBytes } from '../lib/crypto/random.ts';
 import type { Machine } from '../lib/machine.ts';
 import type { Position } from '../storage/store.ts';
 import type { HubConnection } from './cluster-client.ts';
-import { encodeForward, type ForwardReply } from './forward-wire.ts';
+import { decodeReply, encodeForward, type ForwardReply } from './forward-wire.ts';
 import { forward, type Forward, type ForwardEvent, type ForwardInput, type ForwardOutput } from './forward.ts';
 
 export interface ForwarderOptions {
@@ -91,7 +91,7 @@ class Forwarding {
       return;
     }
     try {
-      const reply = (await connection.forward(this.#body, AbortSignal.timeout(CONFIG.attempt))) as ForwardReply;
+      const reply = decodeReply(await connection.forward(this.#body, AbortSignal.timeout(CONFIG.attempt)));
       this.#reply = reply;
       this.feed({ type: 'replied', position: reply.position });
     } catch (error) {

@@ -1,13 +1,15 @@
 /** The shell of one region's stream at the hub: sockets and storage around `hub-stream.ts`, no decisions. */
 import type { ServerHttp2Stream } from 'node:http2';
 import { failpoint } from '../lib/failpoint.ts';
+import { TokenBucket, type Rate } from '../lib/token-bucket.ts';
 import type { Batch, Position, Store } from '../storage/store.ts';
 import { decodeRegionFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_REGION_FRAME } from './codec.ts';
 import { hubStream } from './hub-stream.ts';
-import type { AuditEvent, HubEvent, HubInput, HubOutput, HubStream, HubStreamConfig } from './hub-state.ts';
+import type { AuditEvent, HubEvent, HubInput, HubOutput, HubStream, HubStreamConfig, PageResult } from './hub-state.ts';
 import { locate } from './locate.ts';
 import type { RefuseReason, Roster, RosterEntry } from './protocol.ts';
 import type { ViewHistory } from './view-history.ts';
+import { WireError } from './wire.ts';
 import type { Machine } from '../lib/machine.ts';
 
 export interface HubSessionEvents {
@@ -16,6 +18,8 @@ export interface HubSessionEvents {
   readonly consumer: (consumer: string, position: Position, digest: Uint8Array) => void;
   readonly roster: (part: Roster['part'], entries: readonly RosterEntry[]) => void;
   readonly audit: (event: AuditEvent, detail: string) => void;
+  /** Something of ours broke; the stream ends. */
+  readonly failed: (error: unknown) => void;
   readonly closed: (reason: RefuseReason | 'ended') => void;
 }
 
@@ -24,10 +28,14 @@ export interface HubSessionOptions {
   readonly stream: ServerHttp2Stream;
   readonly history: ViewHistory;
   readonly config: HubStreamConfig;
+  /** Hashes of the log's chain as the region sees them (`ClusterAuthority.blind`). */
+  readonly blind: (hash: Uint8Array) => Uint8Array;
   readonly events: HubSessionEvents;
 }
 
 const TICK_MS = 500;
+/** Frames that are taken at once, then a second: a faster region is read more slowly, as a slow network would. */
+const FRAMES: Rate = { burst: 8_192, perSecond: 4_096 };
 
 export class HubSession {
   readonly #options: HubSessionOptions;
@@ -36,6 +44,7 @@ export class HubSession {
   readonly #splitter = new FrameSplitter(MAX_REGION_FRAME);
   readonly #inputs: HubEvent[] = [];
   readonly #ticks: NodeJS.Timeout;
+  readonly #frames = new TokenBucket(FRAMES, performance.now());
   #state: HubStream;
   #stepping = false;
   #over = false;
@@ -85,17 +94,39 @@ export class HubSession {
         this.#state = state;
         for (const output of outputs) this.#do(output);
       }
+    } catch (error) {
+      this.#broken(error);
     } finally {
       this.#stepping = false;
     }
   }
 
   #received(chunk: Buffer): void {
+    if (this.#over) return;
+    let count = 0;
     try {
-      for (const frame of this.#splitter.push(chunk)) this.feed({ type: 'frame', frame: decodeRegionFrame(frame) });
+      for (const frame of this.#splitter.push(chunk)) {
+        count += 1;
+        this.feed({ type: 'frame', frame: decodeRegionFrame(frame) });
+      }
     } catch (error) {
-      this.feed({ type: 'badFrame', problem: error instanceof Error ? error.message : 'unreadable' });
+      this.feed({ type: 'badFrame', problem: error instanceof WireError ? error.message : 'unreadable' });
     }
+    this.#slow(count);
+  }
+
+  #slow(frames: number): void {
+    const wait = this.#frames.owe(performance.now(), frames);
+    if (wait === 0 || this.#over) return;
+    const { stream } = this.#options;
+    stream.pause();
+    setTimeout(() => stream.resume(), wait).unref();
+  }
+
+  /** Something of ours: it ends this stream alone, and the region is not told what it was. */
+  #broken(error: unknown): void {
+    this.#options.events.failed(error);
+    this.#close('ended');
   }
 
   #do(output: HubOutput): void {
@@ -108,13 +139,18 @@ export class HubSession {
         failpoint('hub.after-send');
         return;
       case 'locate':
-        void this.#locate(output);
+        this.#locate(output).catch((error: unknown) => {
+          this.#broken(error);
+        });
         return;
       case 'readLog':
         void this.#readLog(output.read, output.from);
         return;
       case 'readPage':
-        this.#readPage(output);
+        // Others come in between: pages of which nothing is in view need no credit, and would follow each other at once.
+        setImmediate(() => {
+          this.#readPage(output);
+        });
         return;
       case 'greeted':
         events.greeted(output.instance, output.local);
@@ -148,15 +184,42 @@ export class HubSession {
   }
 
   async #locate({ cursor }: Extract<HubOutput, { type: 'locate' }>): Promise<void> {
-    const { store, history } = this.#options;
-    const place = locate(store, cursor);
+    const { history } = this.#options;
+    const place = locate(this.#shownLog(), cursor);
     if (place === 'here' && history.at(cursor.position, this.region) === undefined) {
-      const keys: string[] = [];
-      const batches = await this.#batches(cursor.position, Infinity, Infinity).catch(() => undefined);
-      for (const { writes } of batches ?? []) for (const { key } of writes) keys.push(key);
-      if (batches !== undefined) history.reachBack(cursor.position, keys);
+      const keys = await this.#ruleKeysAfter(cursor.position).catch(() => undefined);
+      if (keys !== undefined) history.reachBack(cursor.position, keys);
     }
     this.feed({ type: 'located', place, rule: history.at(cursor.position, this.region) });
+  }
+
+  /** The hub's history with the hashes that regions see. */
+  #shownLog(): Parameters<typeof locate>[0] {
+    const { store, blind } = this.#options;
+    return {
+      ...{ log: store.log, position: store.position, oldest: store.oldest },
+      hashAt: (position) => {
+        const hash = store.hashAt(position);
+        return hash === undefined ? undefined : blind(hash);
+      },
+    };
+  }
+
+  /** Of all that the log holds after `from`, the keys that can change a rule: a log may be larger than the memory. */
+  async #ruleKeysAfter(from: Position): Promise<readonly string[]> {
+    const { store, config } = this.#options;
+    const tip = store.position;
+    const found: string[] = [];
+    if (from.sequence >= tip.sequence) return found;
+    for await (const { writes, position } of store.changes(from, this.#abort.signal)) {
+      for (const { key } of writes) {
+        if (config.layout.mountRecord(key) !== undefined || config.layout.regionRecord(key) !== undefined)
+          found.push(key);
+      }
+      // One is enough: the history does not reach back behind it.
+      if (found.length > 0 || position.sequence >= tip.sequence) break;
+    }
+    return found;
   }
 
   async #readLog(read: number, from: Position): Promise<void> {
@@ -177,14 +240,23 @@ export class HubSession {
     if (from.epoch === tip.epoch && from.sequence >= tip.sequence) return found;
     let size = 0;
     for await (const batch of store.changes(from, this.#abort.signal)) {
-      found.push(batch);
+      found.push({ ...batch, hash: this.#options.blind(batch.hash) });
       for (const { key, value } of batch.writes) if (key.startsWith('s/')) size += key.length + (value?.length ?? 0);
       if (batch.position.sequence >= tip.sequence || found.length >= most || size >= bytes) break;
     }
     return found;
   }
 
-  #readPage({ read, prefix, after }: Extract<HubOutput, { type: 'readPage' }>): void {
+  #readPage(asked: Extract<HubOutput, { type: 'readPage' }>): void {
+    if (this.#over) return;
+    try {
+      this.feed({ type: 'page', page: this.#page(asked) });
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  #page({ read, prefix, after }: Extract<HubOutput, { type: 'readPage' }>): PageResult {
     const { store, history, config } = this.#options;
     using snapshot = store.snapshot();
     const limit = config.records;
@@ -198,8 +270,8 @@ export class HubSession {
       if (size >= config.bytes) break;
     }
     const { position } = snapshot;
-    const hash = store.hashAt(position) ?? store.hash;
+    const hash = this.#options.blind(store.hashAt(position) ?? store.hash);
     const rule = history.at(position, this.region) ?? history.today(this.region);
-    this.feed({ type: 'page', page: { read, position, hash, rule, records, more: records.length < names.length } });
+    return { read, position, hash, rule, records, more: records.length < names.length };
   }
 }

@@ -1,6 +1,7 @@
 /** The hub's side of the cluster: its listener, a session for each region, what has arrived where. */
 import type { ServerHttp2Stream } from 'node:http2';
 import { keys } from '../core/keys.ts';
+import { isBuiltIn } from '../core/mounts/mount.ts';
 import type { Cluster, ConsumerReports, RegionHub, RegionRules, WaitRequest } from '../core/cluster.ts';
 import type { PluginRegistry } from '../core/registry-contract.ts';
 import { serveForwarded } from '../core/requests/forwarded.ts';
@@ -10,15 +11,16 @@ import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
 import type { Position, Snapshot } from '../storage/store.ts';
+import { Alarms } from './alarms.ts';
 import { ClusterAuthority } from './authority.ts';
-import { ClusterServer, type Alarm, type Peer } from './cluster-server.ts';
+import { ClusterServer, type Peer } from './cluster-server.ts';
 import { Convergence } from './convergence-service.ts';
 import { decodeForward, type ForwardReply } from './forward-wire.ts';
 import { HubSession } from './hub-session.ts';
 import { encodeJoinToken } from './join-token.ts';
 import { createLayout } from './layout.ts';
 import type { Write } from './protocol.ts';
-import { mayWrite, RegionRegistry } from './registry.ts';
+import { holdsPolicy, mayWrite, RegionRegistry } from './registry.ts';
 import { ViewHistory } from './view-history.ts';
 import type { Layout } from './view.ts';
 
@@ -40,6 +42,8 @@ const LIMITS = { batches: 256, records: 512, bytes: 1_048_576 } as const;
 interface Connected {
   readonly session: HubSession;
   instance: string | undefined;
+  /** Another node came in its place: what this one acknowledges says nothing of that one. */
+  replaced: boolean;
   readonly address: string;
 }
 
@@ -55,12 +59,18 @@ export class Hub implements RegionHub {
   readonly #convergence: Convergence;
   readonly #connected = new Map<string, Set<Connected>>();
   readonly #observation: Disposable;
+  readonly #alarms: Alarms;
   #authority!: ClusterAuthority;
   #server!: ClusterServer;
 
   private constructor(options: HubOptions) {
     this.#options = options;
     const { store, now } = this.#services;
+    this.#alarms = new Alarms(({ region, address, what, detail }) => {
+      const { log, audit } = this.#services;
+      log.named('regions').warn('a region did what a true one does not', { region, address, what, detail });
+      audit.event?.({ region, address, what, detail });
+    });
     this.#layout = createLayout(options.registry);
     this.#regions = new RegionRegistry(store, now);
     {
@@ -90,7 +100,7 @@ export class Hub implements RegionHub {
         hub.#greet(peer, stream);
       },
       forward: (peer, body) => hub.#forward(peer, body),
-      alarm: hub.#alarm,
+      alarm: hub.#alarms.raise,
     });
     return {
       hub,
@@ -106,6 +116,7 @@ export class Hub implements RegionHub {
     this.#observation[Symbol.dispose]();
     for (const { session } of this.#sessions()) session.stop('shuttingDown');
     await this.#server[Symbol.asyncDispose]();
+    this.#alarms[Symbol.dispose]();
   }
 
   *#sessions(): Generator<Connected> {
@@ -120,20 +131,14 @@ export class Hub implements RegionHub {
     }
   }
 
-  readonly #alarm: Alarm = ({ region, address, what, detail }) => {
-    this.#services.log
-      .named('regions')
-      .warn('a region did what a true one does not', { region, address, what, detail });
-    this.#services.audit.event?.({ region, address, what, detail });
-  };
-
   #greet(peer: Peer, stream: ServerHttp2Stream): void {
     const { store } = this.#services;
     const { name } = peer.region;
+    const who = { region: name, address: peer.address };
     const own = this.#connected.get(name) ?? new Set<Connected>();
     this.#connected.set(name, own);
     const session = new HubSession({
-      ...{ store, stream, history: this.#history },
+      ...{ store, stream, history: this.#history, blind: (hash) => this.#authority.blind(hash) },
       config: {
         ...{ region: name, log: store.log, epoch: store.position.epoch, layout: this.#layout, ...LIMITS },
         nonce: randomBytes(16).toString('hex'),
@@ -146,18 +151,22 @@ export class Hub implements RegionHub {
           this.#convergence.regionOpened(name);
         },
         acknowledged: (position) => {
-          this.#convergence.regionAcknowledged(name, position);
+          if (!connected.replaced) this.#convergence.regionAcknowledged(name, position);
         },
         consumer: (consumer, position) => {
-          this.#convergence.consumerAcknowledged(name, consumer, position);
+          if (!connected.replaced) this.#convergence.consumerAcknowledged(name, consumer, position);
         },
         roster: (part, entries) => {
-          if (this.#convergence.roster(name, part, entries)) return;
-          this.#alarm({ region: name, address: peer.address, what: 'rosterFlooded', detail: 'too many consumers' });
+          if (connected.replaced || this.#convergence.roster(name, part, entries)) return;
+          this.#alarms.raise({ ...who, what: 'rosterFlooded', detail: 'too many consumers, or unprintable names' });
           session.stop('badFrame');
         },
         audit: (what, detail) => {
-          this.#alarm({ region: name, address: peer.address, what, detail });
+          this.#alarms.raise({ ...who, what, detail });
+        },
+        failed: (error) => {
+          const reason = error instanceof Error ? error.message : 'unknown';
+          this.#services.log.named('regions').error('the stream to a region ended', { region: name, reason });
         },
         closed: () => {
           own.delete(connected);
@@ -165,16 +174,17 @@ export class Hub implements RegionHub {
         },
       },
     });
-    const connected: Connected = { session, instance: undefined, address: peer.address };
+    const connected: Connected = { session, instance: undefined, replaced: false, address: peer.address };
     own.add(connected);
   }
 
   /**
    * Two nodes at once under one certificate: nobody can tell which is true, so both stop (design rule 20). A connection
-   * whose node is gone may look alive for a while, so the older one is a clone only if it is heard after the newer came.
+   * whose node is gone may look alive for a while, so the older one is a clone only if it is heard after the newer came;
+   * then also when the newer is gone by now.
    */
   #checkClone(name: string, newcomer: Connected): void {
-    for (const other of this.#connected.get(name) ?? []) {
+    for (const other of [...(this.#connected.get(name) ?? [])]) {
       if (other === newcomer || other.instance === undefined) continue;
       if (other.instance === newcomer.instance) other.session.stop('shuttingDown');
       else this.#watchTwins(name, other, newcomer);
@@ -182,21 +192,26 @@ export class Hub implements RegionHub {
   }
 
   #watchTwins(name: string, older: Connected, newer: Connected): void {
+    older.replaced = true;
     const since = performance.now() + TWIN_GRACE_MS;
     const watching = setInterval(() => {
-      const both = this.#connected.get(name);
-      if (both?.has(older) === true && both.has(newer) && older.session.heardAt <= since) return;
+      const there = this.#connected.get(name)?.has(older) === true;
+      if (there && older.session.heardAt <= since) return;
       clearInterval(watching);
-      if (both?.has(older) === true && both.has(newer)) this.#blockTwins(name, [older, newer]);
+      if (there) this.#blockTwins(name, [older, newer]);
     }, TWIN_LOOK_MS).unref();
   }
 
   #blockTwins(name: string, twins: readonly Connected[]): void {
     const detail = 'two nodes showed its certificate at once: both are blocked until the region is added anew';
-    for (const { session } of twins) session.stop('clone');
-    this.#alarm({ region: name, address: twins.map(({ address }) => address).join(', '), what: 'clone', detail });
-    void this.#regions.block(name, detail);
+    const address = twins.map((each) => each.address).join(', ');
+    for (const { session } of [...(this.#connected.get(name) ?? [])]) session.stop('clone');
     this.#server.disconnect(name);
+    this.#alarms.raise({ region: name, address, what: 'clone', detail });
+    this.#regions.block(name, detail).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      this.#services.log.named('regions').error('a cloned region is not blocked', { region: name, reason });
+    });
   }
 
   async #forward(peer: Peer, body: Uint8Array): Promise<ForwardReply> {
@@ -209,6 +224,7 @@ export class Hub implements RegionHub {
         const logical = this.#logicalRequest(path);
         return logical !== undefined && mayWrite(peer.region, logical);
       },
+      holdsPolicy: (name) => holdsPolicy(peer.region, name),
     });
     return { outcome, log: services.store.log, position };
   }
@@ -218,6 +234,8 @@ export class Hub implements RegionHub {
     const routed = this.#services.mounts.route('root', path);
     if (routed === undefined) return undefined;
     const { plugin, record, path: mountPath } = routed.mounted;
+    // Whatever a plug-in says: identities, logins and the system are the hub's (design rule 19).
+    if (record.table === 'auth' || record.local || isBuiltIn(record)) return undefined;
     const below = plugin.requestPath?.(routed.rest, record.options ?? {});
     return below === undefined ? undefined : mountPath + below;
   }
@@ -234,8 +252,9 @@ export class Hub implements RegionHub {
 
   async remove(name: string): Promise<void> {
     await this.#regions.remove(name);
-    for (const { session } of this.#connected.get(name) ?? []) session.stop('removed');
+    for (const { session } of [...(this.#connected.get(name) ?? [])]) session.stop('removed');
     this.#server.disconnect(name);
+    this.#convergence.regionRemoved(name);
   }
 
   get consumers(): ConsumerReports {

@@ -39,6 +39,7 @@ const WINDOW = 4_194_304;
 const INTERVAL_MS = 1_000;
 /** A certificate is renewed when a third of its life is left. */
 const RENEW_BEFORE_MS = 10 * 86_400_000;
+const RENEW_AGAIN_MS = 60_000;
 
 interface Open {
   readonly number: number;
@@ -65,6 +66,7 @@ export class RegionLink implements HubLink {
   #cursor: Cursor | undefined;
   #open: Open | undefined;
   #over = false;
+  #renewAgain = 0;
   #identity: Identity | undefined;
 
   private constructor(options: RegionLinkOptions) {
@@ -128,6 +130,7 @@ export class RegionLink implements HubLink {
     this.#ticks = setInterval(() => {
       this.#feed({ type: 'tick' });
       this.#forwarder.tick();
+      this.#renewWhenDue();
     }, TICK_MS);
     this.#feed({ type: 'tick' });
   }
@@ -250,7 +253,6 @@ export class RegionLink implements HubLink {
       this.#listen(number, stream);
       await responded(stream);
       this.#feed({ type: 'connected', connection: number, local: store.position });
-      await this.#renewWhenDue(hub, identity);
     } catch (error) {
       const known = isLockstepError(error) ? error.message : 'the hub cannot be reached';
       log.warn('not connected to the hub', { reason: known });
@@ -320,10 +322,25 @@ export class RegionLink implements HubLink {
     if (identity.certificate !== undefined) this.#identity = identity as Identity;
   }
 
-  async #renewWhenDue(hub: HubConnection, identity: Identity): Promise<void> {
-    if (identity.notAfter - Date.now() > RENEW_BEFORE_MS) return;
+  /** Also of a connection that lives for long. The hub takes the old certificate until the new one was shown. */
+  #renewWhenDue(): void {
+    const identity = this.#identity;
+    const hub = this.#open?.hub;
+    const due = identity !== undefined && identity.notAfter - Date.now() <= RENEW_BEFORE_MS;
+    if (!due || hub === undefined || performance.now() < this.#renewAgain) return;
+    this.#renewAgain = performance.now() + RENEW_AGAIN_MS;
+    this.#renew(hub).catch((error: unknown) => {
+      this.#options.log.warn('the certificate of this region is not renewed', {
+        reason: isLockstepError(error) ? error.message : 'the answer cannot be used',
+      });
+    });
+  }
+
+  async #renew(hub: HubConnection): Promise<void> {
     await this.#keep(await hub.renew());
     this.#options.log.info('renewed the certificate of this region');
+    // Comes back under the new one.
+    if (this.#open?.hub === hub) this.#drop();
   }
 }
 

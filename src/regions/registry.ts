@@ -8,6 +8,14 @@ import type { ClusterAuthority, IssuedCertificate } from './authority.ts';
 import { covers, parseFilter, type Filter } from './filter.ts';
 import { hashJoinSecret, JOIN_TOKEN_MS, newJoinSecret } from './join-token.ts';
 
+interface Certificate {
+  /** SHA-256 of the public key, hex. */
+  readonly publicKey: string;
+  readonly fingerprint: string;
+  readonly generation: number;
+  readonly notAfter: number;
+}
+
 export interface RegionRecord {
   readonly name: string;
   /** What the region may hold. */
@@ -18,17 +26,15 @@ export interface RegionRecord {
   readonly writes: Filter;
   readonly createdAt: number;
   readonly join?: { readonly hash: string; readonly expiresAt: number; readonly usedBy?: string };
-  readonly certificate?: {
-    /** SHA-256 of the public key, hex. */
-    readonly publicKey: string;
-    readonly fingerprint: string;
-    readonly generation: number;
-    readonly notAfter: number;
-  };
+  readonly certificate?: Certificate;
+  /** Issued to replace it; takes its place when it is first shown, so a lost reply locks nobody out. */
+  readonly next?: Certificate;
   /** Set when two nodes showed the same certificate at once: nobody connects until the region is added anew. */
   readonly blocked?: string;
 }
 
+/** What the hub calls itself where regions have their names: owned secret-ids, consumers. */
+const HUB = 'hub';
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export interface Enrolling {
@@ -37,6 +43,12 @@ export interface Enrolling {
   /** SubjectPublicKeyInfo, DER, of a request whose signature was checked. */
   readonly publicKey: Uint8Array;
 }
+
+/** Why a certificate does not count. */
+export type Unidentified = 'unknownRegion' | 'blocked' | 'otherCertificate' | 'expired';
+
+const notJoined = (): Error =>
+  fail('permissionDenied', 'the join token is not valid: ask for a new one with `lockstep regions add`');
 
 export class RegionRegistry {
   readonly #store: Store;
@@ -71,12 +83,15 @@ export class RegionRegistry {
     if (!NAME.test(name)) {
       throw fail('badRequest', `"${name}" cannot name a region: up to 63 lower-case letters, digits and inner dashes`);
     }
+    if (name === HUB) throw fail('badRequest', `"${HUB}" is the hub itself: give the region another name`);
     const secret = newJoinSecret();
     const join = { hash: hashJoinSecret(secret), expiresAt: this.#now() + JOIN_TOKEN_MS };
     await this.#change(name, (before) => {
       const base = before ?? { name, filter: [], version: 0, writes: [], createdAt: this.#now() };
-      const { blocked: _blocked, ...rest } = withRules(base, given);
-      return { ...rest, join };
+      const { blocked, certificate, next: _next, ...rest } = withRules(base, given);
+      // A certificate that was cloned stays worthless: only the node that joins anew gets in.
+      const kept = blocked === undefined && certificate !== undefined ? { certificate } : {};
+      return { ...rest, ...kept, join };
     });
     return secret;
   }
@@ -106,46 +121,72 @@ export class RegionRegistry {
   }
 
   /**
-   * Takes a join token and issues a certificate, in one transaction; again only for the same key. Throws
-   * `permissionDenied` for everything that is wrong with the token: nothing tells a stranger which regions there are.
+   * The region that a join token is for. Throws `permissionDenied` for everything that is wrong with it: nothing tells a
+   * stranger which regions there are.
    */
+  checkJoin(region: string, secret: string): RegionRecord {
+    const record = NAME.test(region) ? this.get(region) : undefined;
+    return this.#joining(record, secret);
+  }
+
+  #joining(record: RegionRecord | undefined, secret: string): RegionRecord {
+    const join = record?.join;
+    const right = equalSecret(hashJoinSecret(secret), join?.hash ?? hashJoinSecret(''));
+    if (record === undefined || join === undefined || !right || join.expiresAt <= this.#now()) throw notJoined();
+    return record;
+  }
+
+  /** Takes a join token and issues a certificate, in one transaction; again only for the same key. Throws as `checkJoin`. */
   async enrol(authority: ClusterAuthority, { region, secret, publicKey }: Enrolling): Promise<IssuedCertificate> {
-    const denied = (): Error =>
-      fail('permissionDenied', 'the join token is not valid: ask for a new one with `lockstep regions add`');
     const key = sha256(publicKey).toString('hex');
     const check = (record: RegionRecord | undefined): RegionRecord => {
-      const join = record?.join;
-      const right = equalSecret(hashJoinSecret(secret), join?.hash ?? hashJoinSecret(''));
-      if (record === undefined || join === undefined || !right || join.expiresAt <= this.#now()) throw denied();
-      if (join.usedBy !== undefined && join.usedBy !== key) throw denied();
-      return record;
+      const joining = this.#joining(record, secret);
+      const usedBy = joining.join?.usedBy;
+      if (usedBy !== undefined && usedBy !== key) throw notJoined();
+      return joining;
     };
-    check(this.get(region));
+    check(this.checkJoin(region, secret));
     const issued = await authority.region(region, publicKey);
     await this.#change(region, (before) => {
       const record = check(before);
       const { hash, expiresAt } = record.join ?? { hash: '', expiresAt: 0 };
-      return { ...certified(record, key, issued), join: { hash, expiresAt, usedBy: key } };
+      const { next: _next, ...rest } = record;
+      return { ...rest, certificate: certificateOf(record, key, issued), join: { hash, expiresAt, usedBy: key } };
     });
     return issued;
   }
 
-  /** A new certificate before the old one ends. The region proved itself by the old one. */
+  /** A new certificate before the old one ends, which is good until the new one is shown. The region proved itself by it. */
   async renew(authority: ClusterAuthority, region: string, publicKey: Uint8Array): Promise<IssuedCertificate> {
     const issued = await authority.region(region, publicKey);
     await this.#change(region, (before) => {
       if (before === undefined) throw fail('permissionDenied', 'this region was removed');
-      return certified(before, sha256(publicKey).toString('hex'), issued);
+      if (before.blocked !== undefined) throw fail('permissionDenied', 'this region is blocked');
+      return { ...before, next: certificateOf(before, sha256(publicKey).toString('hex'), issued) };
     });
     return issued;
   }
 
   /** The region that a certificate belongs to today; otherwise why not, for the audit. */
-  identify(name: string, fingerprint: string): RegionRecord | 'unknownRegion' | 'blocked' | 'otherCertificate' {
+  identify(name: string, fingerprint: string): RegionRecord | Unidentified {
     const record = this.get(name);
     if (record === undefined) return 'unknownRegion';
     if (record.blocked !== undefined) return 'blocked';
-    return record.certificate?.fingerprint === fingerprint ? record : 'otherCertificate';
+    const shown = [record.certificate, record.next].find((each) => each?.fingerprint === fingerprint);
+    if (shown === undefined) return 'otherCertificate';
+    // A connection outlives the handshake that looked at the certificate's time.
+    return shown.notAfter > this.#now() ? record : 'expired';
+  }
+
+  /** The renewed certificate was shown: from now on it alone counts. False when there is nothing to change. */
+  async adopt(name: string, fingerprint: string): Promise<boolean> {
+    if (this.get(name)?.next?.fingerprint !== fingerprint) return false;
+    await this.#change(name, (before) => {
+      if (before === undefined) throw fail('permissionDenied', 'this region was removed');
+      const { next, ...rest } = before;
+      return next?.fingerprint === fingerprint ? { ...rest, certificate: next } : before;
+    });
+    return true;
   }
 
   async #change(name: string, change: (before: RegionRecord | undefined) => RegionRecord): Promise<void> {
@@ -156,13 +197,13 @@ export class RegionRegistry {
   }
 }
 
-function certified(
+function certificateOf(
   record: RegionRecord,
   publicKey: string,
   { fingerprint, notAfter }: IssuedCertificate,
-): RegionRecord {
+): Certificate {
   const generation = (record.certificate?.generation ?? 0) + 1;
-  return { ...record, certificate: { publicKey, fingerprint, generation, notAfter } };
+  return { publicKey, fingerprint, generation, notAfter };
 }
 
 function withRules(
@@ -183,4 +224,9 @@ function withRules(
 /** Whether a region may write a logical path: within its filter, and within its grant where it has one. */
 export function mayWrite(record: RegionRecord, path: string): boolean {
   return covers(record.filter, path) && (record.writes.length === 0 || covers(record.writes, path));
+}
+
+/** Whether a policy's document is in the region's view. */
+export function holdsPolicy(record: RegionRecord, name: string): boolean {
+  return covers(record.filter, `sys/policies/acl/${name}`);
 }

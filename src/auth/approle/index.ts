@@ -5,7 +5,7 @@ import { grantOf } from '../token-fields.ts';
 import { loginPaths } from './path-login.ts';
 import { rolePaths } from './path-role.ts';
 import { secretIdPaths } from './path-secret-id.ts';
-import { readRole, rolesPrefix, type AppRole } from './role.ts';
+import { indexedRole, readRole, rolesPrefix, type AppRole } from './role.ts';
 
 export const approle: AnyPlugin = plugin<AppRole>({
   type: 'approle',
@@ -18,10 +18,9 @@ export const approle: AnyPlugin = plugin<AppRole>({
     if (role === undefined) throw fail('badRequest', 'the role of this token is gone: log in again');
     return grantOf(role.token, { displayName: '' });
   },
-  // The index of role-ids goes with any part of the mount: without the role-id an entry tells nothing.
   logicalPath: (key) => {
     if (key.startsWith(rolesPrefix)) return key;
-    const [, role] = /^(?:secret-id|accessor)\/([^/]+)\//.exec(key) ?? [];
+    const role = indexedRole(key) ?? /^(?:secret-id|accessor)\/([^/]+)\//.exec(key)?.[1];
     return role === undefined ? undefined : `${rolesPrefix}${role}`;
   },
 });

@@ -1,8 +1,6 @@
 /** A role of AppRole: who may log in by it, and what their tokens are. */
 import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
-import { decryptGcm, encryptGcm } from '../../lib/crypto/aes-gcm.ts';
-import { deriveKey, takeKey, type KeyObject } from '../../lib/crypto/hash.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { NO_TOKEN_SETTINGS, type TokenSettings } from '../token-fields.ts';
@@ -31,33 +29,34 @@ const ROLE_IDS = 'role-id/';
 export const roleName = (name: string): string => name.toLowerCase();
 export const rolesPrefix = ROLES;
 
-type Reads = Pick<Compartment, 'get'>;
+type Reads = Pick<Compartment, 'get' | 'list'>;
 
-export const readRole = (from: Reads, name: string): Role | undefined =>
+export const readRole = (from: Pick<Reads, 'get'>, name: string): Role | undefined =>
   decodeFound<Role>(from.get(ROLES + roleName(name)));
 
 /** Throws a 404 that names nothing more, as Vault does. */
-export function mustReadRole(from: Reads, name: string): Role {
+export function mustReadRole(from: Pick<Reads, 'get'>, name: string): Role {
   const role = readRole(from, name);
   if (role === undefined) throw fail('notFound', `role "${roleName(name)}" does not exist`);
   return role;
 }
 
 /**
- * Role-ids are found by a keyed HMAC: they are half of a credential, and keys lie on disk in clear. The entry names its
- * role only to who has the role-id: a region that holds other roles of the mount gets the entry, but learns no name.
+ * Role-ids are found by a keyed HMAC: they are half of a credential, and keys lie on disk in clear. The role stands behind
+ * it, so that filters send an entry with its role alone: a region that holds other roles of the mount knows the HMAC's
+ * key, and could else look for role-ids that people chose.
  */
-const indexKey = (view: MountView, roleId: string): string => ROLE_IDS + view.hmac(`role-id:${roleId}`);
-const entryKey = (roleId: string): KeyObject => deriveKey(takeKey(Buffer.from(roleId)), 'approle role-id index');
-
-const encodeEntry = (view: MountView, role: Role): Uint8Array =>
-  encryptGcm(entryKey(role.roleId), Buffer.from(role.name), Buffer.from(indexKey(view, role.roleId)));
+const indexKey = (view: MountView, roleId: string, role: string): string =>
+  `${ROLE_IDS}${view.hmac(`role-id:${roleId}`)}/${role}`;
+const NOTHING = new Uint8Array();
 
 function roleNameAt(from: Reads, view: MountView, roleId: string): string | undefined {
-  const key = indexKey(view, roleId);
-  const entry = from.get(key);
-  return entry === undefined ? undefined : decryptGcm(entryKey(roleId), entry, Buffer.from(key))?.toString();
+  const prefix = indexKey(view, roleId, '');
+  return from.list(prefix, { limit: 1 })[0]?.slice(prefix.length);
 }
+
+/** The role that an entry of the index belongs to. */
+export const indexedRole = (key: string): string | undefined => /^role-id\/[^/]+\/(.+)$/s.exec(key)?.[1];
 
 export function roleByRoleId(view: MountView, roleId: string): Role | undefined {
   const name = roleNameAt(view.shared, view, roleId);
@@ -70,15 +69,15 @@ export function writeRole(view: MountView, tx: Transaction, role: Role): void {
   const before = readRole(tx, role.name);
   const owner = roleNameAt(tx, view, role.roleId);
   if (owner !== undefined && owner !== role.name) throw fail('badRequest', 'role_id already in use');
-  if (before !== undefined && before.roleId !== role.roleId) tx.delete(indexKey(view, before.roleId));
-  tx.put(indexKey(view, role.roleId), encodeEntry(view, role));
+  if (before !== undefined && before.roleId !== role.roleId) tx.delete(indexKey(view, before.roleId, role.name));
+  tx.put(indexKey(view, role.roleId, role.name), NOTHING);
   tx.put(ROLES + role.name, encodeRecord(role));
 }
 
 export function deleteRole(view: MountView, tx: Transaction, name: string): void {
   const role = readRole(tx, name);
   if (role === undefined) return;
-  tx.delete(indexKey(view, role.roleId));
+  tx.delete(indexKey(view, role.roleId, role.name));
   tx.delete(ROLES + role.name);
 }
 

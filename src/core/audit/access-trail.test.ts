@@ -126,6 +126,7 @@ test('what a region forwards is on record with its name and whom it asks for, re
       client: { displayName: 'web', policies, entity: '', tokenKey: '', accessor: 'KEYED', address: '10.0.0.9' },
       idempotencyKey: 'k',
       mayWrite: () => true,
+      holdsPolicy: () => true,
     });
   assert.equal((await forward(['root'])).outcome.status, 403);
   assert.equal((await forward(['default'])).outcome.status, 403);

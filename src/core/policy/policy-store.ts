@@ -14,6 +14,7 @@ interface PolicyRecord {
 
 const NAMESPACE = ROOT_NAMESPACE;
 const CACHE_LIMIT = 2_000;
+const BORDER = '\u0000';
 /** Names that nobody writes. */
 const RESERVED = new Set(['root', WRAPPING_POLICY]);
 
@@ -77,7 +78,9 @@ export class PolicyStore implements Disposable {
   /** What the policies allow together. A name without a document allows nothing. */
   acl(names: readonly string[]): Acl {
     const now = this.#now();
-    const id = names.join('\u0000');
+    // No document has such a name; with it, one list of names could be taken for another.
+    if (names.some((name) => name.includes(BORDER))) return this.acl(names.filter((name) => !name.includes(BORDER)));
+    const id = names.join(BORDER);
     const known = this.#acls.get(id);
     if (known !== undefined && known.validUntil > now) return known;
     const acl = compile(

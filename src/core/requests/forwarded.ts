@@ -11,7 +11,7 @@ import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Position } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import type { Services } from '../services.ts';
-import { forwardedAccess, type Access } from './access.ts';
+import { forwardedAccess, operationOf, type Access } from './access.ts';
 import { asFailure, failure, run } from './pipeline.ts';
 import { staged } from './staged.ts';
 
@@ -24,6 +24,8 @@ export interface Forwarded {
   readonly idempotencyKey: string;
   /** Whether the region may write there: its filter and its write grant. */
   readonly mayWrite: (path: string) => boolean;
+  /** Whether the region holds a policy's document: one that it cannot have grants nothing. */
+  readonly holdsPolicy: (name: string) => boolean;
 }
 
 export interface ForwardedOutcome {
@@ -38,11 +40,12 @@ interface Done {
   readonly at: number;
 }
 
-const MAX_KEY = 256;
-
 const hashOf = ({ request, region, client }: Forwarded): string =>
   sha256(
-    JSON.stringify([region, client.policies, request.verb, request.path, request.query, request.body ?? null]),
+    JSON.stringify([
+      ...[region, client.policies, client.entity, request.verb, request.path],
+      ...[request.contentType, request.query, request.body ?? null],
+    ]),
   ).toString('hex');
 
 const recordKey = ({ region, idempotencyKey }: Forwarded): string =>
@@ -57,24 +60,48 @@ function doneBefore(services: Services, forwarded: Forwarded): Outcome | undefin
   return done.outcome;
 }
 
-function refusal(forwarded: Forwarded, access: Access): LockstepError | undefined {
-  const { client, idempotencyKey, mayWrite } = forwarded;
+const KEY = /^[^\p{C}]{1,256}$/u;
+
+/**
+ * What a region may not ask at all. It is found out before anything that depends on what the hub holds, and where it may
+ * not write, all is answered alike: else the answers would tell which mounts, names and policies there are (rule 18).
+ */
+function beyond({ request, client, idempotencyKey, mayWrite }: Forwarded): LockstepError | undefined {
   if (client.policies.includes('root')) return fail('hubRefused', 'a root token of a region rules that region alone');
-  if (idempotencyKey === '' || idempotencyKey.length > MAX_KEY)
-    return fail('badRequest', 'an idempotency key is needed');
+  if (!KEY.test(idempotencyKey)) return fail('badRequest', 'an idempotency key of 1 to 256 characters is needed');
+  return mayWrite(request.path) ? undefined : fail('hubRefused', 'this region may not write there');
+}
+
+/** Reads are answered by the region's own copy, and what is local stays where it is: shared writes alone are taken. */
+function notForwarded(access: Access): LockstepError | undefined {
   if (access.error !== undefined) return access.error;
-  if (!mayWrite(access.request.path)) return fail('hubRefused', 'this region may not write there');
-  return access.match?.path.access === 'root' ? fail('hubRefused', 'no region may do this') : undefined;
+  const { match, request } = access;
+  const operation = match === undefined ? undefined : operationOf(match.path, request);
+  if (operation?.writes !== 'shared') return fail('hubRefused', 'only a write of shared data is forwarded');
+  return match?.path.access === 'root' ? fail('hubRefused', 'no region may do this') : undefined;
+}
+
+/**
+ * What the region says of policies only narrows (rule 19): the policies that it holds must allow the request, as they do
+ * for its own tokens, and so must all that it named, since one of the others may deny.
+ */
+function decided(services: Services, forwarded: Forwarded): Access {
+  const { request, client, region, holdsPolicy } = forwarded;
+  const all = forwardedAccess(services, request, { token: undefined, client, region });
+  const error = beyond(forwarded) ?? notForwarded(all);
+  if (error !== undefined) return { ...all, error };
+  const policies = client.policies.filter((name) => name === 'default' || holdsPolicy(name));
+  if (policies.length === client.policies.length) return all;
+  const held = forwardedAccess(services, request, { token: undefined, client: { ...client, policies }, region });
+  return { ...all, error: held.error };
 }
 
 /** Never rejects for what a region did. Both the try and the answer are on record before it resolves. */
 export async function serveForwarded(services: Services, forwarded: Forwarded): Promise<ForwardedOutcome> {
-  const { request, client, region } = forwarded;
+  const { request } = forwarded;
   const failed = (error: unknown): Outcome => failure(request, asFailure(services, request, error));
-  const decided = forwardedAccess(services, request, { token: undefined, client, region });
-  const refused = refusal(forwarded, decided);
-  const access = refused === undefined ? decided : { ...decided, error: refused };
   try {
+    const access = decided(services, forwarded);
     await services.audit.request(access);
     const outcome = await answer(services, forwarded, access).catch(failed);
     await services.audit.response(access, outcome);
