@@ -130,8 +130,8 @@ export class SecretFiles {
       this.#condition(state, answer.kind, answer.why);
       return false;
     }
-    this.#condition(state, 'denied', 'the policy does not allow the read; the file is kept');
     await this.#forget(path);
+    this.#condition(state, 'denied', 'the policy does not allow the read; the file is kept');
     return true;
   }
 
@@ -209,8 +209,8 @@ export class SecretFiles {
   async #missing(path: string, state: PathState, destroyed: boolean): Promise<boolean> {
     const now = this.#options.stamps();
     state.missingSince ??= now;
-    this.#condition(state, 'missing', destroyed ? 'the secret is destroyed' : 'there is no such secret');
     await this.#forget(path);
+    this.#condition(state, 'missing', destroyed ? 'the secret is destroyed' : 'there is no such secret');
     const since = elapsed(state.missingSince, now) ?? 0;
     for (const file of state.files) {
       const after = file.secret.remove_after;

@@ -40,6 +40,8 @@ const lasting = 10_000;
 const width = 8;
 /** So often in a row the server may be behind what we have seen, before we believe that its history was replaced. */
 const mostBehind = 5;
+/** How long acknowledgements are left out after the server could make nothing of one. */
+const muteMs = 600_000;
 
 interface OpenStream {
   readonly stream: Subscription;
@@ -49,6 +51,8 @@ interface OpenStream {
   index: string | undefined;
   /** What is not proved on this stream yet. */
   unproved: Set<string>;
+  /** Nothing is acknowledged. */
+  readonly mute: boolean;
 }
 
 export class Follower {
@@ -62,6 +66,7 @@ export class Follower {
   /** What awaits acknowledgement on the stream, until all that came before is in place. */
   #open: OpenStream | undefined;
   #nudge = new AbortController();
+  #muteUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -206,7 +211,8 @@ export class Follower {
     const index = this.#applied;
     const settings = { ...this.#client.settings, token: session.token.expose() };
     const paths = subscriptionPaths(pushed.paths);
-    const stream = await Subscription.open(settings, { paths, index, consumer }, signal);
+    const own = this.#muted ? undefined : consumer;
+    const stream = await Subscription.open(settings, { paths, index, consumer: own }, signal);
     try {
       metrics.set('stream_connected', 1);
       log.info('changes are pushed', { paths: pushed.paths.length, resumed: stream.welcome.resumed });
@@ -216,9 +222,9 @@ export class Follower {
         this.#client.observe(stream.welcome.index);
         await this.#readAll(signal);
       }
-      const own = new Set(pushed.paths);
+      const told = new Set(pushed.paths);
       // Everything is proved once on each stream.
-      this.#open = { stream, pushed: own, index: undefined, unproved: new Set(own) };
+      this.#open = { stream, pushed: told, index: undefined, unproved: new Set(told), mute: own === undefined };
       return await this.#drain(stream, session, signal);
     } finally {
       stream.close();
@@ -263,23 +269,33 @@ export class Follower {
   #acknowledge(): void {
     const open = this.#open;
     if (open?.index === undefined || this.#unsettled.size > 0) return;
-    if (open.index === this.#applied && open.unproved.size === 0) return;
+    if (open.index === this.#applied && (open.unproved.size === 0 || open.mute)) return;
     failpoint('agent.before-acknowledge');
+    this.#applied = open.index;
+    if (open.mute) return;
     const { proofs, left } = provable(open.stream, open.unproved, this.#options.files);
     open.stream.acknowledge(open.index, proofs);
     open.unproved = left;
-    this.#applied = open.index;
     this.#options.metrics.add('acknowledgements_total');
   }
 
   async #closed({ reason, resume }: Frame & { kind: 'closing' }, session: SignedIn): Promise<'short' | 'long'> {
-    const { log, auth } = this.#options;
+    const { log, auth, clock } = this.#options;
     log.warn('the server ended the stream of changes', { reason });
     this.#applied ??= resume;
     if (reason === 'revoked') await auth.doubt(session);
     // What we hold differs from what the server has: nothing of ours can be believed.
     if (reason === 'badAck') this.#applied = undefined;
-    return reason === 'invalid' ? 'long' : 'short';
+    if (reason !== 'invalid') return 'short';
+    if (this.#muted) return 'long';
+    // A server that knows nothing of consumers still pushes.
+    log.warn('going on without acknowledgements');
+    this.#muteUntil = clock.now() + muteMs;
+    return 'short';
+  }
+
+  get #muted(): boolean {
+    return this.#options.clock.now() < this.#muteUntil;
   }
 }
 
