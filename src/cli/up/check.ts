@@ -134,7 +134,8 @@ async function checkOutage({ fleet, say }: Checking, values: Values): Promise<vo
       const { data: status } = (await fleet.client(region).read('sys/regions')) ?? {};
       return status?.['connected'] === false ? true : undefined;
     });
-    const refused = await client
+    const refused = await fleet
+      .client(region)
       .write(`secret/data/${path}`, { data: { value: 'x' } })
       .catch((error: unknown) => error);
     expect((refused as { readonly status?: number }).status === 503, `${region} refuses writes with 503`);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isLockstepError } from '../../errors.ts';
 import { check } from './check.ts';
 import { Fleet } from './fleet.ts';
-import { rootTokenFile, secretFile } from './layout.ts';
+import { placesIn, rootTokenFile, secretFile, type Places } from './layout.ts';
 import { statusTable } from './status-table.ts';
 
 const USAGE = `Usage: lockstep up [options]
@@ -23,6 +23,9 @@ Options:
            exits with 0, or with 1 and what was not so.
   -keep    Leaves the files in place at the end.
 `;
+
+/** A volume in memory that Linux has everywhere. */
+const MEMORY = '/dev/shm';
 
 const write = (text: string): void => {
   process.stdout.write(text);
@@ -71,11 +74,11 @@ function interrupted(): Promise<never> {
   });
 }
 
-async function start(root: string, checking: boolean): Promise<void> {
+async function start(places: Places, checking: boolean): Promise<void> {
   const say = (line: string): void => {
     write(`${line}\n`);
   };
-  await using fleet = new Fleet(root, say);
+  await using fleet = new Fleet(places, say);
   if (checking) {
     const job = async (): Promise<void> => {
       await fleet.start();
@@ -100,17 +103,18 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const root = await mkdtemp(join(tmpdir(), 'lockstep-up-'));
+  const memory = await mkdtemp(join(MEMORY, 'lockstep-up-')).catch(() => root);
   let kept = flags.has('keep');
   try {
-    await start(root, flags.has('check'));
+    await start(placesIn(root, memory), flags.has('check'));
     if (flags.has('check')) write('all is so\n');
     return 0;
   } catch (error) {
     kept = true;
     const text = isLockstepError(error) || error instanceof Error ? error.message : 'unknown';
-    process.stderr.write(`${text}\nlogs and files are left in ${root}\n`);
+    process.stderr.write(`${text}\nlogs and files are left in ${root} and ${memory}\n`);
     return 1;
   } finally {
-    if (!kept) await rm(root, { recursive: true, force: true });
+    if (!kept) await Promise.all([root, memory].map((folder) => rm(folder, { recursive: true, force: true })));
   }
 }

@@ -8,7 +8,7 @@ import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { Child } from './child.ts';
 import { DelayedLink } from './delayed-link.ts';
-import { agentConfig, joinTokenFile, keyFile, placesIn, rootTokenFile, serverConfig, type Places } from './layout.ts';
+import { agentConfig, joinTokenFile, keyFile, rootTokenFile, serverConfig, type Places } from './layout.ts';
 import { filterOf, policyOf, REGIONS, type RegionName } from './tree.ts';
 
 export type ServerName = 'hub' | RegionName;
@@ -58,8 +58,8 @@ export class Fleet implements AsyncDisposable {
   readonly #say: (line: string) => void;
   #link: DelayedLink | undefined;
 
-  constructor(root: string, say: (line: string) => void) {
-    this.places = placesIn(root);
+  constructor(places: Places, say: (line: string) => void) {
+    this.places = places;
     this.#say = say;
   }
 

@@ -10,8 +10,9 @@ export interface Places {
   readonly files: string;
 }
 
-export function placesIn(root: string): Places {
-  return { root, keys: join(root, 'keys'), logs: join(root, 'logs'), files: join(root, 'files') };
+/** `memory` is a folder on a volume in memory, where there is one: keys and files in clear belong there. */
+export function placesIn(root: string, memory: string): Places {
+  return { root, keys: join(memory, 'keys'), logs: join(root, 'logs'), files: join(memory, 'files') };
 }
 
 const quoted = JSON.stringify;
