@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { problemOfReply, type Declared } from './check-reply.ts';
+import { problemOfReply, type Declared } from './check-reply.testing.ts';
 import { field } from './field.ts';
 import type { Outcome } from './request.ts';
 

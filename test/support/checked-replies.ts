@@ -1,6 +1,6 @@
 /** Watches a node: each of its replies must be what the path table declares. */
 import { Node } from '../../src/core/node.ts';
-import { problemOfReply, type Declared } from '../../src/framework/check-reply.ts';
+import { problemOfReply, type Declared } from '../../src/framework/check-reply.testing.ts';
 import type { Outcome, Request } from '../../src/framework/request.ts';
 import { compileRouter } from '../../src/framework/router.ts';
 import { chain } from '../../src/lib/chain.ts';
