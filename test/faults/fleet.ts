@@ -45,7 +45,7 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined>, 
     if (found !== undefined) return found;
     if (performance.now() > end) throw new Error(`gave up waiting for ${what}`);
     await new Promise((resolve) => {
-      setTimeout(resolve, 20);
+      setTimeout(resolve, 40);
     });
   }
 }

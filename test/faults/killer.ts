@@ -1,45 +1,41 @@
 /** Kills servers at random moments and at failpoints, and starts them again, until as many kills were made as asked. */
-import type { Fleet, ServerName } from './fleet.ts';
+import { until, type Fleet, type ServerName } from './fleet.ts';
 import type { History } from './history.ts';
 import type { Draw } from './random.ts';
 
 export interface KillerOptions {
   readonly fleet: Fleet;
-  /** One at a time. */
-  readonly victims: readonly ServerName[];
+  readonly victim: ServerName;
   readonly failpoints: readonly string[];
   readonly kills: number;
   readonly draw: Draw;
   readonly history: History;
   readonly failed: AbortSignal;
+  /** Changes that were acknowledged so far, by any server. */
+  readonly acknowledged: () => number;
 }
 
-/** How long an armed process may live until it is killed without having met its failpoint. */
-const MEETS_WITHIN_MS = 5_000;
-const MOST_HITS = 12;
-
-const pause = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+/** A victim is left alone until this many changes were acknowledged, so that a busy machine kills no less at work. */
+const MOST_WORK = 40;
+const ARMED_WORK = 150;
+const WORKS_WITHIN_MS = 8_000;
+const MOST_HITS = 5;
 
 export class Killer {
   /** Kills by where they struck. */
   readonly struck = new Map<string, number>();
   readonly #options: KillerOptions;
-  #next = 0;
+  #next: number;
 
   constructor(options: KillerOptions) {
     this.#options = options;
+    this.#next = options.draw.below(options.failpoints.length);
   }
 
   async run(): Promise<void> {
-    const { kills, victims, failed, fleet } = this.#options;
-    for (let made = 0; made < kills && !failed.aborted; made += 1) {
-      const name = victims[made % victims.length] ?? 'hub';
-      await this.#kill(name);
-    }
-    if (!failed.aborted) for (const name of victims) if (fleet.child(name)?.running !== true) await fleet.start(name);
+    const { kills, victim, failed, fleet } = this.#options;
+    for (let made = 0; made < kills && !failed.aborted; made += 1) await this.#kill(victim);
+    if (!failed.aborted && fleet.child(victim)?.running !== true) await fleet.start(victim);
   }
 
   /** It runs, killed at a random moment; or is started anew with a failpoint, which ends it. */
@@ -56,12 +52,11 @@ export class Killer {
     await fleet.kill(name);
     const spec = `${armed}=kill@${String(1 + draw.below(MOST_HITS))}`;
     history.add(`starting ${name} with ${spec}`);
-    const served = await fleet.start(name, spec);
-    const child = fleet.child(name);
-    const over = await Promise.race([child?.ended.then(() => true), pause(served ? MEETS_WITHIN_MS : 0)]);
+    if (await fleet.start(name, spec)) await this.#works(ARMED_WORK);
+    const met = fleet.child(name)?.running !== true;
     await fleet.kill(name);
-    this.#count(over === true || !served ? `${name}: ${armed}` : `${name}: random`);
-    history.add(`${name} ended${over === true || !served ? ` at ${spec}` : ', its failpoint not met'}`);
+    this.#count(`${name}: ${met ? armed : 'random'}`);
+    history.add(`${name} ended${met ? '' : ', its failpoint not met'}`);
   }
 
   /** Serves for a while, or is caught while it starts. */
@@ -69,11 +64,30 @@ export class Killer {
     const { fleet, draw } = this.#options;
     if (draw.next() < 0.15) {
       await fleet.spawn(name);
-      await pause(draw.below(900));
+      await new Promise((resolve) => {
+        setTimeout(resolve, draw.below(900));
+      });
       return;
     }
     await fleet.start(name);
-    await pause(50 + draw.below(700));
+    await this.#works(draw.below(MOST_WORK));
+  }
+
+  /** Until it has a part in `changes` more changes, it has ended, or time is over. */
+  async #works(changes: number): Promise<void> {
+    const { fleet, victim, acknowledged, failed } = this.#options;
+    const caller = fleet.caller(victim);
+    const end = performance.now() + WORKS_WITHIN_MS;
+    let from: number | undefined;
+    await until(`${victim} at work`, async () => {
+      if (performance.now() > end || failed.aborted || fleet.child(victim)?.running !== true) return true;
+      if (from === undefined && victim !== 'hub') {
+        const answer = await caller.tried('GET', 'sys/regions');
+        if (answer?.data['connected'] !== true) return undefined;
+      }
+      from ??= acknowledged();
+      return acknowledged() >= from + changes ? true : undefined;
+    });
   }
 
   #failpoint(): string | undefined {

@@ -42,15 +42,12 @@ export class Reader {
     const asked = !isHub && index !== '' && draw.next() < 0.3;
     const answer = await caller.tried('GET', `secret/data/${secret.path}`, undefined, asked ? { index } : {});
     if (answer === undefined || answer.status === 503) return;
-    if (asked && answer.status === 412) {
-      this.behind += 1;
-      return;
-    }
+    if (asked) this[answer.status === 412 ? 'behind' : 'fresh'] += 1;
+    if (asked && answer.status === 412) return;
     const shown = shownBy(answer, secret.path);
     const before = this.#shown.get(secret.path) ?? 0;
     secret.judge(caller.name, shown, isHub || asked ? Math.max(acknowledged, before) : before);
     this.#shown.set(secret.path, shown?.version ?? 0);
     this.answers += 1;
-    if (asked) this.fresh += 1;
   }
 }

@@ -91,18 +91,19 @@ async function storm(run: Run, writers: readonly Writer[], over: AbortController
     const options = { caller: fleet.caller(name), secrets: own, isHub: name === 'hub' };
     return new Reader({ ...options, draw: new Draw(draw.below(2 ** 31)), stop: ended.signal });
   });
-  const killer = (victims: readonly string[], failpoints: readonly string[], share: number): Killer =>
+  const acknowledged = (): number => secrets.reduce((sum, each) => sum + each.acknowledged, 0);
+  const killer = (victim: string, failpoints: readonly string[], share: number): Killer =>
     new Killer({
-      fleet,
-      victims,
-      failpoints,
-      kills: share,
+      ...{ fleet, victim, failpoints, kills: share, history, failed: failed.signal, acknowledged },
       draw: new Draw(draw.below(2 ** 31)),
-      history,
-      failed: failed.signal,
     });
-  const atHub = Math.floor(kills * 0.45);
-  const killers = [killer(['hub'], AT_HUB, atHub), killer(['eu', 'us'], AT_REGION, kills - atHub)];
+  const atHub = Math.floor(kills * 0.4);
+  const atFar = Math.floor(kills * 0.3);
+  const killers = [
+    killer('hub', AT_HUB, atHub),
+    killer('eu', AT_REGION, kills - atHub - atFar),
+    killer('us', AT_REGION, atFar),
+  ];
   const guarded = async (work: Promise<unknown>): Promise<void> => {
     try {
       await work;
@@ -113,13 +114,15 @@ async function storm(run: Run, writers: readonly Writer[], over: AbortController
       throw error;
     }
   };
-  const killing = Promise.all(killers.map((each) => each.run())).then(() => {
+  const killing = async (): Promise<void> => {
+    await Promise.all(killers.map((each) => each.run()));
     over.abort();
-  });
-  const writing = Promise.all(writers.map((writer) => guarded(writer.run()))).then(() => {
+  };
+  const writing = async (): Promise<void> => {
+    await Promise.all(writers.map((writer) => guarded(writer.run())));
     ended.abort();
-  });
-  const all = [guarded(killing), guarded(writing), ...readers.map((reader) => guarded(reader.run()))];
+  };
+  const all = [guarded(killing()), guarded(writing()), ...readers.map((reader) => guarded(reader.run()))];
   for (const outcome of await Promise.allSettled(all)) if (outcome.status === 'rejected') throw outcome.reason;
   for (const [i, { answers, fresh, behind }] of readers.entries()) {
     history.add(`reader ${String(i)}: ${String(answers)} answers, ${String(fresh)} fresh, ${String(behind)} behind`);

@@ -5,7 +5,7 @@ import type { Answer, Caller } from './caller.ts';
 import { until } from './fleet.ts';
 import type { History } from './history.ts';
 import type { Draw } from './random.ts';
-import { shownBy, TrackedSecret, type Change } from './tracked-secret.ts';
+import { shownBy, type Change, type TrackedSecret } from './tracked-secret.ts';
 
 export interface WriterOptions {
   readonly name: string;
