@@ -31,3 +31,10 @@ test('a role gives tokens nothing that its lists do not allow, and sudo alone ch
     assert.equal((await make(body)).status, 400, JSON.stringify(body));
   }
 });
+
+test('help needs none of the parameters that the request itself needs', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  assert.equal((await ask(node, 'POST', 'sys/remount', { token, body: {} })).status, 400);
+  assert.equal((await ask(node, 'GET', 'sys/remount', { token, help: true })).status, 200);
+});

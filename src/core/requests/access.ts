@@ -180,7 +180,8 @@ function decide(services: Services, { request, routed, match, path }: Asked, cal
   const operation = aclOperation(found);
   const known = token !== undefined || region !== undefined;
   const { allowed, by, limit } = known ? judge(services, { ...found, operation }, path) : OPEN;
-  const error = allowed ? (missing(found) ?? bad) : fail('permissionDenied');
+  // Help is asked for without parameters.
+  const error = allowed ? (missing(found) ?? (request.help ? undefined : bad)) : fail('permissionDenied');
   return { ...found, coerced: limited(coerced, limit), operation, grantedBy: by, error };
 }
 
