@@ -82,11 +82,19 @@ export interface EventsServer extends AsyncDisposable {
   /** Resolves with the HTTP status of the refusal. */
   readonly refused: (asking: Asking) => Promise<number>;
   readonly write: (path: string, data: Readonly<Record<string, unknown>>) => Promise<string>;
+  /** Seals the node and opens it again: what was in memory is gone. */
+  readonly reopen: () => Promise<void>;
   /** A token with these rules. */
   readonly token: (name: string, rules: string) => Promise<string>;
 }
 
-export async function serveEvents(given: { readonly node: Node; readonly root: string }): Promise<EventsServer> {
+interface Given {
+  readonly node: Node;
+  readonly root: string;
+  readonly share?: string;
+}
+
+export async function serveEvents(given: Given): Promise<EventsServer> {
   const { node, root } = given;
   const events = eventsEndpoint({ node });
   const listeners = [{ kind: 'tcp', host: '127.0.0.1', port: 0 }] as const;
@@ -118,6 +126,10 @@ export async function serveEvents(given: { readonly node: Node; readonly root: s
       const written = await ask(node, 'POST', `secret/data/${path}`, { token: root, body: { data } });
       if (written.status !== 200) throw new Error(JSON.stringify(written.errors));
       return written.headers['X-Vault-Index'] ?? '';
+    },
+    reopen: async () => {
+      await node.seal();
+      await node.unseal(Buffer.from(given.share ?? '', 'hex'));
     },
     token: async (name, policy) => {
       await ask(node, 'PUT', `sys/policies/acl/${name}`, { token: root, body: { policy } });

@@ -121,10 +121,18 @@ export function requestOf(method: string, path: string, asking: Asking = {}): Re
   };
 }
 
+export interface RunningNode {
+  readonly node: Node;
+  readonly root: string;
+  /** Its one unseal share, hex. */
+  readonly share: string;
+}
+
 /** A new node, initialised and unsealed, with its root token. */
-export async function runningNode(options: TestNodeOptions = {}): Promise<{ node: Node; root: string }> {
+export async function runningNode(options: TestNodeOptions = {}): Promise<RunningNode> {
   const node = testNode(options);
   const { unsealShares, rootToken } = await node.initialize({ secretShares: 1, secretThreshold: 1 });
-  await node.unseal(Buffer.from(unsealShares.hex[0] ?? '', 'hex'));
-  return { node, root: rootToken };
+  const share = unsealShares.hex[0] ?? '';
+  await node.unseal(Buffer.from(share, 'hex'));
+  return { node, root: rootToken, share };
 }

@@ -228,8 +228,10 @@ export class Consumers implements Disposable {
     }
   }
 
+  /** Not at once: a stream may end while a batch is published, when nothing can be written. */
   #writeLater(known: Known): void {
-    this.#write(known).catch((error: unknown) => {
+    const written = Promise.resolve().then(() => this.#write(known));
+    written.catch((error: unknown) => {
       // At the end of the node it is too late; the record says when it was written last.
       if (isLockstepError(error)) return;
       const { log } = this.#options;

@@ -21,9 +21,14 @@ export interface Entry {
   /** Wall-clock milliseconds of the commit. */
   readonly time: number;
   readonly changes: readonly MountedChange[];
-  /** A mount left its path, or a record could not be read: what was told of before this entry cannot be told now. */
+  /** Mounts of which too much changed at once to tell each change (an import, a region's snapshot). */
+  readonly whole: readonly string[];
+  /** What came before this entry cannot be told now: a mount left its path, `whole`, or a record could not be read. */
   readonly barrier: boolean;
 }
+
+/** Changes of one batch that are told each. */
+const MOST_TOLD = 2_000;
 
 const DATA = /^s\/[^/]+\/data\/([^/]+)\/(.*)$/s;
 const MOUNT = /^s\/[^/]+\/mounts\/([^/]+)$/;
@@ -89,9 +94,18 @@ function read(batch: Batch, hub: Index, context: Context): Entry {
   const changes = [...byMount(writes)].flatMap(([mount, below]) =>
     (mounts.byUuid(mount)?.plugin.changes?.(below) ?? []).map((change): MountedChange => ({ mount, change })),
   );
-  const barrier = writes.some((write) => leaves(write, context));
+  const whole = changes.length > MOST_TOLD ? [...new Set(changes.map(({ mount }) => mount))] : [];
+  const left = writes.filter((write) => leaves(write, context));
   const copy = writes.find(({ key }) => key === keys.hubCopy);
-  return { position, time, changes, barrier, index: { [log]: position, ...(hubIndex(copy?.value) ?? hub) } };
+  const barrier = left.length > 0 || whole.length > 0;
+  return {
+    position,
+    time,
+    changes: whole.length > 0 ? [] : changes,
+    whole,
+    barrier,
+    index: { [log]: position, ...(hubIndex(copy?.value) ?? hub) },
+  };
 }
 
 /** Never throws: of a batch that cannot be read nothing is told, and nobody resumes across it. */
@@ -102,6 +116,6 @@ export function entryOf(batch: Batch, before: Index, context: Context): Entry {
     return read(batch, hub, context);
   } catch {
     const { position, time } = batch;
-    return { position, time, changes: [], barrier: true, index: { [log]: position, ...hub } };
+    return { position, time, changes: [], whole: [], barrier: true, index: { [log]: position, ...hub } };
   }
 }

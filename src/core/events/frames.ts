@@ -22,7 +22,7 @@ export const frames = {
       ...{ kind: 'event', index: encodeIndex(index), path, operation },
       ...(version === undefined ? {} : { version }),
     }),
-  /** A mount left its path: everything below may read otherwise. */
+  /** A mount left its path, or much of it changed at once: everything below may read otherwise. */
   mount: (index: Index, path: string): string =>
     JSON.stringify({ kind: 'event', index: encodeIndex(index), path: `${path}*`, operation: 'mount' }),
   mark: (index: Index): string => JSON.stringify({ kind: 'mark', index: encodeIndex(index) }),

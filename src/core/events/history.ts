@@ -54,12 +54,21 @@ export class History {
     return entry;
   }
 
-  /** The entries after `from`, at most `limit`; undefined when they are not all here, or a barrier lies between. */
-  since(from: Position, limit: number): readonly Entry[] | undefined {
+  /**
+   * The entries after `from`, with about `changes` changes; none at the tip. undefined when one is not here any more, or a
+   * barrier lies among them.
+   */
+  since(from: Position, changes: number): readonly Entry[] | undefined {
     if (!this.#holds(from)) return undefined;
-    const first = this.#after(from);
-    const found = this.#entries.slice(first, first + limit);
-    return found.some(({ barrier }) => barrier) ? undefined : found;
+    const found: Entry[] = [];
+    let left = changes;
+    for (let at = this.#after(from); at < this.#entries.length && left > 0; at += 1) {
+      const entry = this.#entries[at];
+      if (entry === undefined || entry.barrier) return undefined;
+      found.push(entry);
+      left -= entry.changes.length;
+    }
+    return found;
   }
 
   /** Makes `since(from)` answer, where the log reaches back and not too much lies between. */

@@ -43,6 +43,11 @@ export class Rights {
     return acl.root || dialect === 'vault' || patterns.every((pattern) => mayName(acl, pattern, BOTH));
   }
 
+  /** Whether anything is granted below a mount's path. */
+  reaches(tokenKey: string, path: string): boolean {
+    return this.#acl(tokenKey)?.reaches(path) ?? false;
+  }
+
   /** What a read of the path answers; undefined where that cannot be told. */
   dataAt(path: string, version: number | undefined): JsonObject | undefined {
     const routed = this.#options.mounts.route(ROOT_NAMESPACE, path);

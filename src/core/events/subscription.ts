@@ -29,6 +29,12 @@ export interface Wants {
   readonly patterns: readonly Pattern[];
 }
 
+/** How far a subscriber was told. */
+export interface Reached {
+  readonly position: Position;
+  readonly index: Index;
+}
+
 /** An event on its way: who gets it is still to be decided. */
 export interface Told {
   readonly mounted: Mounted;
@@ -53,6 +59,8 @@ export interface SubscriptionOptions {
   /** Called when the carrier takes more again. */
   readonly drained: () => void;
   readonly now: () => number;
+  /** The newest that the node has told of. */
+  readonly tip: () => Reached;
 }
 
 const CODES: Readonly<Record<ClosingReason, number>> = {
@@ -75,25 +83,27 @@ export class Subscription {
   readonly consumer: ConsumerStream | undefined;
   readonly #options: SubscriptionOptions;
   stage: Stage = 'joining';
-  /** Everything up to here was told. */
-  told: { readonly position: Position; readonly index: Index };
+  #told: Reached;
   /** The position of the last mark. */
   marked: Position | undefined;
   /** Milliseconds: when the last frame was sent, and since when nothing has left its socket. */
   sentAt: number;
   behindSince: number | undefined;
 
-  constructor(options: SubscriptionOptions, at: { readonly position: Position; readonly index: Index }) {
+  constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#told = options.tip();
     this.wants = options.wants;
     this.tokenKey = options.tokenKey;
     this.consumer = options.consumer;
-    this.told = at;
     this.sentAt = options.now();
   }
 
-  wantsPath(path: string): boolean {
-    return this.wants.patterns.some((pattern) => covers(pattern, path));
+  readonly wantsPath = (path: string): boolean => this.wants.patterns.some((pattern) => covers(pattern, path));
+
+  /** Everything up to here was told. */
+  get told(): Reached {
+    return this.stage === 'live' ? this.#options.tip() : this.#told;
   }
 
   get full(): boolean {
@@ -124,9 +134,15 @@ export class Subscription {
     this.send(text ?? frames.mark(this.told.index));
   }
 
-  /** From now on it is told history, until it has caught up. It goes on when what is buffered has left. */
-  fallBehind(): void {
+  /** From now on it is told history from `at` on, until it has caught up. */
+  tellFrom(at: Reached): void {
+    this.#told = at;
     this.stage = 'behind';
+  }
+
+  /** Its socket takes no more: it goes on after `at` when what is buffered has left. */
+  fallBehind(at: Reached): void {
+    this.tellFrom(at);
     this.behindSince = this.#options.now();
     this.#options.carrier.whenDrained(this.#options.drained);
   }
@@ -141,6 +157,7 @@ export class Subscription {
     if (this.stage === 'over') return;
     const { carrier } = this.#options;
     if (this.wants.dialect === 'lockstep') this.send(frames.closing(reason, this.told.index));
+    this.#told = this.told;
     this.stage = 'over';
     carrier.close(CODES[reason], reason);
   }

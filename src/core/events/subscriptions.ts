@@ -14,14 +14,15 @@ import type { PolicyStore } from '../policy/policy-store.ts';
 import type { Token } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { ConsumerStream, type Acknowledged, type AckRefusal } from './consumer-stream.ts';
-import { shownIndex, type Entry, type Leaves } from './entry.ts';
+import { shownIndex, type Entry } from './entry.ts';
 import { frames, parseClientFrame, type ClosingReason } from './frames.ts';
 import { History } from './history.ts';
 import { DEFAULT_LIMITS, type SubscriptionLimits } from './limits.ts';
 import { covers, meets } from './patterns.ts';
 import { Rights } from './rights.ts';
+import { MountPaths, newestOf, toldBy } from './told.ts';
 import { Roster } from './roster.ts';
-import { Subscription, type Carrier, type Told, type Wants } from './subscription.ts';
+import { Subscription, type Carrier, type Reached, type Told, type Wants } from './subscription.ts';
 
 export interface SubscriptionsOptions {
   readonly store: Store;
@@ -57,6 +58,7 @@ export interface Opened {
   readonly end: (reason: ClosingReason) => void;
 }
 
+/** Changes that are told in one stretch of history. */
 const SLICE = 256;
 
 export class Subscriptions implements Disposable {
@@ -65,11 +67,10 @@ export class Subscriptions implements Disposable {
   readonly #history: History;
   readonly #rights: Rights;
   readonly #roster = new Roster();
-  readonly #mountPaths = new Map<string, string>();
+  readonly #mountPaths: MountPaths;
   readonly #observation: Disposable;
   readonly #over = new AbortController();
   #queue: Batch[] = [];
-  #left: string[] = [];
   #scheduled: 'no' | 'soon' | 'now' = 'no';
   #recheck = false;
   #ticks: NodeJS.Timeout | undefined;
@@ -82,7 +83,7 @@ export class Subscriptions implements Disposable {
     const { store, mounts } = options;
     const { kept: most, reach } = this.#limits;
     this.#history = new History({ store, mounts, most, reach, tip: shownIndex(store) });
-    for (const { record, path } of mounts.all(ROOT_NAMESPACE)) this.#mountPaths.set(record.uuid, path);
+    this.#mountPaths = new MountPaths(mounts);
     this.#observation = store.observe((batch) => {
       this.#observe(batch);
     });
@@ -117,17 +118,15 @@ export class Subscriptions implements Disposable {
   /** `check` comes first. The subscriber is welcomed once its history is at hand. */
   open({ wants, token, index, consumer }: Opening, carrier: Carrier): Opened {
     const nonce = randomBytes(16).toString('hex');
-    const subscription: Subscription = new Subscription(
-      {
-        ...{ wants, carrier, tokenKey: token.key, now: this.#options.now },
-        consumer: consumer === undefined ? undefined : this.#consumerStream(nonce, wants, token.key),
-        permits: ({ path, change }) => this.#rights.permits(token.key, path, change.type),
-        drained: () => {
-          this.#advance(subscription);
-        },
+    const subscription: Subscription = new Subscription({
+      ...{ wants, carrier, tokenKey: token.key, now: this.#options.now },
+      consumer: consumer === undefined ? undefined : this.#consumerStream(nonce, wants, token.key),
+      permits: ({ path, change }) => this.#rights.permits(token.key, path, change.type),
+      tip: () => this.#history.tip,
+      drained: () => {
+        this.#advance(subscription);
       },
-      this.#history.tip,
-    );
+    });
     this.#add(subscription, consumer);
     this.#join(subscription, nonce, index).catch((error: unknown) => {
       const { log } = this.#options;
@@ -218,24 +217,13 @@ export class Subscriptions implements Disposable {
     this.#queue = [];
     if (this.#recheck) this.#reconsider();
     const touched = new Set<Subscription>();
-    for (const batch of batches) this.#publish(this.#history.append(batch, this.#leaves), touched);
-    const { tip } = this.#history;
-    const text = frames.mark(tip.index);
-    for (const each of this.#roster.all()) {
-      if (each.stage !== 'live') continue;
-      each.told = tip;
-      if (touched.has(each)) each.mark(text);
+    for (const batch of batches) {
+      const before = this.#history.tip;
+      this.#publish(this.#history.append(batch, this.#mountPaths.leaves), before, touched);
     }
+    const text = frames.mark(this.#history.tip.index);
+    for (const each of touched) if (each.stage === 'live') each.mark(text);
   }
-
-  readonly #leaves: Leaves = (uuid, path) => {
-    const before = this.#mountPaths.get(uuid);
-    if (path === undefined) this.#mountPaths.delete(uuid);
-    else this.#mountPaths.set(uuid, path);
-    if (before === undefined || before === path) return false;
-    this.#left.push(before);
-    return true;
-  };
 
   #reconsider(): void {
     this.#recheck = false;
@@ -244,9 +232,9 @@ export class Subscriptions implements Disposable {
     }
   }
 
-  #publish(entry: Entry, touched: Set<Subscription>): void {
+  #publish(entry: Entry, before: Reached, touched: Set<Subscription>): void {
     const found = new Map<Subscription, Told[]>();
-    for (const told of this.#toldBy(entry)) {
+    for (const told of toldBy(entry, this.#options.mounts)) {
       for (const who of this.#roster.wanting(told.path)) {
         if (who.stage !== 'live') continue;
         const known = found.get(who);
@@ -255,38 +243,22 @@ export class Subscriptions implements Disposable {
       }
     }
     for (const [who, events] of found) {
-      if (who.full) {
-        who.fallBehind();
-        continue;
-      }
-      if (!who.tell(events)) this.#end(who, 'slow');
-      who.told = entry;
-      touched.add(who);
+      if (who.full) who.fallBehind(before);
+      else if (who.tell(events)) touched.add(who);
+      else this.#end(who, 'slow');
     }
-    for (const path of this.#left.splice(0)) this.#tellOfMount(path, entry, touched);
+    const whole = entry.whole.flatMap((uuid) => this.#options.mounts.byUuid(uuid)?.path ?? []);
+    for (const path of [...this.#mountPaths.takeLeft(), ...whole]) this.#tellOfMount(path, entry, touched);
   }
 
-  #tellOfMount(path: string, entry: Entry, touched: Set<Subscription>): void {
+  #tellOfMount(path: string, { index }: Entry, touched: Set<Subscription>): void {
+    const text = frames.mount(index, path);
     for (const who of this.#roster.all()) {
-      const concerned = who.stage === 'live' && who.wants.patterns.some((pattern) => meets(pattern, path));
-      if (!concerned || who.wants.dialect === 'vault') continue;
-      who.send(frames.mount(entry.index, path));
+      const { dialect, patterns } = who.wants;
+      if (who.stage !== 'live' || dialect === 'vault' || !patterns.some((pattern) => meets(pattern, path))) continue;
+      if (!this.#rights.reaches(who.tokenKey, path)) continue;
+      who.send(text);
       touched.add(who);
-    }
-  }
-
-  /** As the mounts stand now; what lies in a mount that is gone is nobody's to know. */
-  *#toldBy(entry: Entry): Generator<Told> {
-    const { position, index, time } = entry;
-    for (const { mount, change } of entry.changes) {
-      const mounted = this.#options.mounts.byUuid(mount);
-      if (mounted === undefined) continue;
-      const path = mounted.path + change.dataPath;
-      let frame: string | undefined;
-      yield {
-        ...{ mounted, change, path, index, position, time },
-        frame: () => (frame ??= frames.event(index, path, change)),
-      };
     }
   }
 
@@ -297,15 +269,19 @@ export class Subscriptions implements Disposable {
     const from = asked === undefined ? undefined : decodeIndex(asked)?.[store.log];
     const reached = from !== undefined && (await this.#history.reach(from, this.#over.signal));
     if (subscription.stage === 'over') return;
+    // The token may have ended while history was read.
+    if (!this.#rights.mayWatch(subscription.wants, subscription.tokenKey)) {
+      this.#end(subscription, 'revoked');
+      return;
+    }
     const resumed = reached && this.#history.since(from, Infinity) !== undefined;
     const at = resumed ? { position: from, index: { [store.log]: from } } : this.#history.tip;
-    subscription.told = at;
     if (subscription.wants.dialect === 'lockstep') {
       const { heartbeat } = this.#limits;
       subscription.consumer?.marked(at);
       subscription.send(frames.welcome({ nonce, heartbeat, resumed, index: at.index }));
     }
-    subscription.stage = 'behind';
+    subscription.tellFrom(at);
     this.#advance(subscription);
   }
 
@@ -313,40 +289,22 @@ export class Subscriptions implements Disposable {
   #advance(subscription: Subscription): void {
     while (subscription.stage === 'behind') {
       const entries = this.#history.since(subscription.told.position, SLICE);
-      if (entries === undefined) {
-        this.#end(subscription, 'slow');
-        return;
-      }
-      const last = entries.at(-1);
-      if (last === undefined) {
-        subscription.told = this.#history.tip;
+      const last = entries?.at(-1);
+      if (entries !== undefined && last === undefined) {
         subscription.catchUp();
         subscription.mark();
         return;
       }
-      if (!subscription.tell(this.#newest(subscription, entries))) {
+      const told = last !== undefined && subscription.tell(newestOf(entries ?? [], this.#options.mounts, subscription));
+      if (!told) {
         this.#end(subscription, 'slow');
         return;
       }
-      subscription.told = last;
+      subscription.tellFrom(last);
       if (!subscription.full) continue;
-      subscription.fallBehind();
+      subscription.fallBehind(last);
       return;
     }
-  }
-
-  /** Of each path the newest event, in order. */
-  #newest(subscription: Subscription, entries: readonly Entry[]): readonly Told[] {
-    const found = new Map<string, Told>();
-    for (const entry of entries) {
-      for (const told of this.#toldBy(entry)) {
-        if (!subscription.wantsPath(told.path)) continue;
-        const key = subscription.wants.dialect === 'vault' ? `${told.path}\n${told.change.type}` : told.path;
-        found.delete(key);
-        found.set(key, told);
-      }
-    }
-    return [...found.values()];
   }
 
   // ---- time
@@ -363,7 +321,7 @@ export class Subscriptions implements Disposable {
       const since = now - each.sentAt;
       const moved = samePlace(each.marked, each.told.position) ? since > heartbeat * 1000 : since >= pause;
       if (!moved) continue;
-      if (each.full) each.fallBehind();
+      if (each.full) each.fallBehind(each.told);
       else each.mark(text);
     }
   }
