@@ -2,7 +2,6 @@
 import type { Value } from '../lib/hcl/index.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Overlay } from './reader.ts';
-import type { Key, Keys } from './schema.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** Values of flags by the name of their key. */
@@ -38,11 +37,4 @@ function found(env: Environment, name: string): { readonly raw: string; readonly
 /** `log_level` is given as `-log-level`. */
 export function flagName(name: string): string {
   return `-${name.replaceAll('_', '-')}`;
-}
-
-/** The flags that a schema takes, for the command line's own help. */
-export function flagsOf(keys: Keys): readonly { readonly name: string; readonly key: Key<unknown> }[] {
-  return Object.entries(keys).flatMap(([name, member]) =>
-    member.role === 'key' && member.flag ? [{ name, key: member }] : [],
-  );
 }

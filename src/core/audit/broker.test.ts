@@ -87,6 +87,9 @@ test('each device gets each entry, in order, after a first one of its own', asyn
   const calls = Array.from({ length: 50 }, (_unused, at) => callOf(String(at)));
   await Promise.all(calls.map(async (call) => broker.request(call)));
   await Promise.all(calls.map(async (call) => broker.response(call, { data: { a: 'x' } })));
+  // Only one of two is waited for: disposal waits for both.
+  await broker.disable('one/');
+  await broker.disable('second/');
   const [first, ...rest] = linesOf('one.log');
   assert.match(first ?? '', /"path":"sys\/audit\/test"/);
   const told = (line: string): string => {
@@ -98,8 +101,6 @@ test('each device gets each entry, in order, after a first one of its own', asyn
     ...calls.map(({ request }) => `response ${request.id}`),
   ];
   assert.deepEqual(rest.map(told), expected);
-  // Only one of two is waited for: disposal waits for the other.
-  await broker.disable('second/');
   assert.deepEqual(linesOf('two.log').map(told), expected);
   assert.notEqual(rest[50], linesOf('two.log')[50], 'each device has its own key');
   assert.equal(events.filter(({ failed }) => failed).length, 0);
