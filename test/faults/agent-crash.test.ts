@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { AgentProcess, Region, Workplace } from '../support/agent-process.ts';
@@ -25,7 +25,7 @@ const rounds = Number(flags.rounds ?? 12);
 const FAILPOINTS = ['agent.before-rename', 'agent.before-cache', 'agent.before-acknowledge'] as const;
 const names = ['a', 'b', 'c'];
 
-const program = join(import.meta.dirname, 'agent-watcher.ts');
+const program = fileURLToPath(new URL('./agent-watcher.ts', import.meta.url));
 
 class Watcher {
   readonly #child;
