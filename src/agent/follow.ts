@@ -198,7 +198,8 @@ export class Follower {
     if (error instanceof ConnectionError) return error.code === 'UNSUPPORTED' ? 'long' : 'short';
     if (!(error instanceof ApiError)) return 'short';
     if (error.status === 401 || error.status === 403) {
-      return (await this.#options.auth.doubt(session)) === 'valid' ? 'long' : 'short';
+      // The paths were allowed a moment ago: it may be the consumer's name, which another has taken.
+      return (await this.#options.auth.doubt(session)) === 'valid' ? this.#mute() : 'short';
     }
     return [400, 404, 405, 501].includes(error.status) ? 'long' : 'short';
   }
@@ -280,17 +281,20 @@ export class Follower {
   }
 
   async #closed({ reason, resume }: Frame & { kind: 'closing' }, session: SignedIn): Promise<'short' | 'long'> {
-    const { log, auth, clock } = this.#options;
+    const { log, auth } = this.#options;
     log.warn('the server ended the stream of changes', { reason });
     this.#applied ??= resume;
     if (reason === 'revoked') await auth.doubt(session);
     // What we hold differs from what the server has: nothing of ours can be believed.
     if (reason === 'badAck') this.#applied = undefined;
-    if (reason !== 'invalid') return 'short';
+    return reason === 'invalid' ? this.#mute() : 'short';
+  }
+
+  /** Changes are pushed also to those who acknowledge nothing: that is tried before giving up for a while. */
+  #mute(): 'short' | 'long' {
     if (this.#muted) return 'long';
-    // A server that knows nothing of consumers still pushes.
-    log.warn('going on without acknowledgements');
-    this.#muteUntil = clock.now() + muteMs;
+    this.#options.log.warn('going on without acknowledgements', { consumer: this.#options.consumer });
+    this.#muteUntil = this.#options.clock.now() + muteMs;
     return 'short';
   }
 
