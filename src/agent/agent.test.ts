@@ -341,3 +341,12 @@ test('no secret, token or credential is in logs, metrics, cache or names', async
   const written = [...running.lines, ...pages, ...cached].join('\n');
   for (const word of [canary, secretId, ...server.tokens]) assert.ok(!written.includes(word), word);
 });
+
+test('the example and the page hold configurations that are valid, without a warning', () => {
+  const root = new URL('../../', import.meta.url);
+  const page = fs.readFileSync(new URL('docs/agent.md', root), 'utf8');
+  const [onPage = ''] = [...page.matchAll(/```hcl\n(lockstep \{[^]*?)```/g)].map(([, text]) => text);
+  for (const text of [fs.readFileSync(new URL('examples/agent/agent.hcl', root), 'utf8'), onPage]) {
+    assert.deepEqual(agentConfig([parseHcl(text)], {}, {}).warnings, []);
+  }
+});

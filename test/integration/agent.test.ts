@@ -42,6 +42,42 @@ test('logs in, writes files, follows changes, ends cleanly and leaves the token 
   assert.equal((await region.server.ask('GET', '/v1/auth/token/lookup-self', { token })).status, 200);
 });
 
+test('what `wait` says is true: once a change has converged, the file holds it', async (t) => {
+  await using region = await Region.start();
+  await region.write('db', { v: '0' });
+  const place = new Workplace(t);
+  await place.configure(region, { more: secret(place, 'db') });
+  await using agent = new AgentProcess(place);
+  await agent.logged('changes are pushed');
+  const wait = async (timeout: string) => {
+    const { json } = await region.ask('POST', 'sys/wait', { latest: true, timeout });
+    return json['data'] as {
+      state: string;
+      acknowledged: { name: string }[];
+      missing: { name: string; why: string }[];
+    };
+  };
+  for (let n = 1; n <= 10; n += 1) {
+    await region.write('db', { v: String(n) });
+    const { state, acknowledged } = await wait('20s');
+    assert.equal(state, 'done');
+    assert.ok(acknowledged.some(({ name }) => name === 'web-1'));
+    assert.equal(place.read('out/db'), String(n));
+  }
+  const ours = await region.ask('GET', 'sys/consumers/web-1');
+  assert.match(ours.text, /"state":"connected"/);
+  // What cannot be put in place is not acknowledged, and `wait` names who lacks it.
+  fs.unlinkSync(place.path('out/db'));
+  fs.mkdirSync(place.path('out/db'));
+  await region.write('db', { v: 'never' });
+  const behind = await wait('1s');
+  assert.deepEqual([behind.state, behind.missing.map(({ name }) => name)], ['missing', ['web-1']]);
+  fs.rmdirSync(place.path('out/db'));
+  assert.equal((await wait('30s')).state, 'done');
+  assert.equal(place.read('out/db'), 'never');
+  assert.ok(!agent.lines.some((line) => line.includes('ended the stream')), agent.lines.join('\n'));
+});
+
 test('renews its token, and logs in anew when that is revoked; its policy is asked again', async (t) => {
   await using region = await Region.start({ token_ttl: '2s' });
   await region.write('db', { v: 'one' });

@@ -15,8 +15,17 @@ export const root = 'root-of-the-test';
 
 /** A development server with a role `web`, which may read and follow `secret/data/app/*`. */
 export class Region implements AsyncDisposable {
-  readonly server = new ServerProcess(['-dev', '-dev-listen-address=127.0.0.1:0', `-dev-root-token-id=${root}`]);
+  readonly server: ServerProcess;
+  readonly #folder = fs.mkdtempSync(join(tmpdir(), 'lockstep-region-'));
   roleId = '';
+
+  constructor() {
+    // A hub, since only a hub knows who has what.
+    const config = join(this.#folder, 'hub.hcl');
+    fs.writeFileSync(config, 'hub { cluster_address = "127.0.0.1:0" }');
+    const dev = ['-dev', '-dev-listen-address=127.0.0.1:0', `-dev-root-token-id=${root}`];
+    this.server = new ServerProcess([...dev, `-config=${config}`]);
+  }
 
   static async start(role: object = {}): Promise<Region> {
     const region = new Region();
@@ -48,6 +57,7 @@ export class Region implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server[Symbol.asyncDispose]();
+    fs.rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
