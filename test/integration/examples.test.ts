@@ -12,16 +12,16 @@ import { devServer } from '../clients/support/server.ts';
 const examples = join(import.meta.dirname, '../../examples');
 const env = {};
 
-/** What a file is, by its name: `x.policy.hcl`, `x-agent.hcl`, and servers otherwise. */
+/** What a file is, by its name: `policy.hcl` and `x.policy.hcl`, `agent.hcl` and `x-agent.hcl`, servers otherwise. */
 const load: readonly (readonly [RegExp, (file: string) => readonly string[]])[] = [
   [
-    /\.policy\.hcl$/,
+    /(^|[./])policy\.hcl$/,
     (file) => {
       parsePolicy(readFileSync(file, 'utf8'));
       return [];
     },
   ],
-  [/(^|-)agent\.hcl$/, (file) => loadAgentConfig({ files: [file], env }).warnings],
+  [/(^|[-/])agent\.hcl$/, (file) => loadAgentConfig({ files: [file], env }).warnings],
   [/\.hcl$/, (file) => loadServerConfig({ files: [file], env }).warnings],
 ];
 
