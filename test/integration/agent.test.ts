@@ -245,6 +245,23 @@ test('runs the command of a secret when its file has changed, and only then', as
   assert.equal(place.read('ran'), 'one\ntwo\n');
 });
 
+test('SIGHUP opens its log anew, so that it can be rotated', async (t) => {
+  await using region = await Region.start();
+  await region.write('db', { v: 'one' });
+  const place = new Workplace(t);
+  await place.configure(region, { more: `${secret(place, 'db')}\nlog_file = "${place.path('agent.log')}"` });
+  await using agent = new AgentProcess(place);
+  await agent.logged('changes are pushed');
+  fs.renameSync(place.path('agent.log'), place.path('agent.log.1'));
+  agent.signal('SIGHUP');
+  while (!fs.existsSync(place.path('agent.log'))) await new Promise((resolve) => setImmediate(resolve));
+  await region.write('db', { v: 'two' });
+  await agent.logged('version=2');
+  assert.match(place.read('agent.log'), /version=2/);
+  assert.match(place.read('agent.log.1'), /version=1/);
+  assert.equal(fs.statSync(place.path('agent.log')).mode & 0o777, 0o600);
+});
+
 test('says what is wrong with its arguments, and shows how it is used', () => {
   const executable = join(import.meta.dirname, '../../bin/lockstep');
   assert.match(execFileSync(executable, ['agent', '-help'], { encoding: 'utf8' }), /\$ lockstep agent -config=/);
