@@ -27,7 +27,7 @@ function headersOf(token: string, method: string, { index, idempotencyKey }: Ask
   return {
     'X-Vault-Token': token,
     'Content-Type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
-    ...(index === undefined ? {} : { 'X-Vault-Index': index }),
+    ...(index === undefined || index === '' ? {} : { 'X-Vault-Index': index }),
     ...(idempotencyKey === undefined ? {} : { 'X-Lockstep-Idempotency-Key': idempotencyKey }),
   };
 }

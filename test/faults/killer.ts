@@ -11,14 +11,14 @@ export interface KillerOptions {
   readonly draw: Draw;
   readonly history: History;
   readonly failed: AbortSignal;
-  /** Changes that were acknowledged so far, by any server. */
+  /** Changes so far that took the victim and another server: those that were forwarded. */
   readonly acknowledged: () => number;
 }
 
 /** A victim is left alone until this many changes were acknowledged, so that a busy machine kills no less at work. */
-const MOST_WORK = 40;
-const ARMED_WORK = 150;
-const WORKS_WITHIN_MS = 8_000;
+const MOST_WORK = 16;
+const ARMED_WORK = 30;
+const WORKS_WITHIN_MS = 5_000;
 const MOST_HITS = 5;
 
 export class Killer {

@@ -38,16 +38,19 @@ export class Reader {
   async #read(secret: TrackedSecret): Promise<void> {
     const { caller, isHub, draw } = this.#options;
     const acknowledged = secret.version;
-    const { index } = secret;
-    const asked = !isHub && index !== '' && draw.next() < 0.3;
-    const answer = await caller.tried('GET', `secret/data/${secret.path}`, undefined, asked ? { index } : {});
+    const index = isHub || draw.next() > 0.3 ? '' : secret.index;
+    const answer = await caller.tried('GET', `secret/data/${secret.path}`, undefined, { index });
     if (answer === undefined || answer.status === 503) return;
-    if (asked) this[answer.status === 412 ? 'behind' : 'fresh'] += 1;
-    if (asked && answer.status === 412) return;
+    if (answer.status === 412) {
+      this.behind += 1;
+      return;
+    }
     const shown = shownBy(answer, secret.path);
+    const current = isHub || index !== '';
     const before = this.#shown.get(secret.path) ?? 0;
-    secret.judge(caller.name, shown, isHub || asked ? Math.max(acknowledged, before) : before);
+    secret.judge(caller.name, shown, current ? Math.max(acknowledged, before) : before);
     this.#shown.set(secret.path, shown?.version ?? 0);
     this.answers += 1;
+    if (current) this.fresh += 1;
   }
 }

@@ -34,6 +34,14 @@ export class Writer {
     this.secrets = options.secrets;
   }
 
+  get acknowledged(): number {
+    return this.secrets.reduce((sum, each) => sum + each.acknowledged, 0);
+  }
+
+  isAt(servers: readonly string[]): boolean {
+    return servers.includes(this.#options.caller.name);
+  }
+
   async run(): Promise<void> {
     const { stop, draw, name, history } = this.#options;
     while (!stop.aborted) {
