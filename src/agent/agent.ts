@@ -1,7 +1,5 @@
 /** Puts the agent's parts together, from a configuration to its end. */
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
-import { readFile } from 'node:fs/promises';
 import { Client } from '../client/client.ts';
 import type { ClientSettings } from '../client/settings.ts';
 import type { AgentConfig } from '../config/agent.ts';
@@ -18,7 +16,6 @@ import { Follower } from './follow.ts';
 import { HealthListeners, type Health } from './health.ts';
 import { LastKnown } from './last-known.ts';
 import { Metrics } from './metrics.ts';
-import { place, removeFile } from './place.ts';
 import { Sinks } from './sink.ts';
 
 /** Milliseconds after which the cache is asked, though the server may still answer. */
@@ -96,11 +93,10 @@ export class Agent {
 
   /** Runs until `stop`, or until all is done with `exit_after_auth`. Gives the exit code. */
   async run(): Promise<number> {
-    const { pid_file, listener } = this.#config;
+    const { listener } = this.#config;
     const pages = { health: () => this.#report(), metrics: () => this.#figures() };
     this.#health = await HealthListeners.open(listener, pages, this.#log.named('health'));
     try {
-      if (pid_file !== undefined) await this.#writePid(pid_file);
       await this.#files.prepare();
       await this.#lastKnown.open();
       await this.#serve();
@@ -108,7 +104,6 @@ export class Agent {
       this.#auth.stop();
       this.#client.close();
       await this.#health.close();
-      if (pid_file !== undefined) await this.#removePid(pid_file);
     }
     return this.#exitCode;
   }
@@ -200,14 +195,5 @@ export class Agent {
       if (age !== undefined) this.#metrics.set('secret_age_seconds', Math.round(age * 1000) / 1000, { secret: name });
     }
     return this.#metrics.text();
-  }
-
-  async #writePid(path: string): Promise<void> {
-    await place(Buffer.from(`${process.pid}\n`), { path: resolve(path), mode: 0o644 });
-  }
-
-  async #removePid(path: string): Promise<void> {
-    const text = await readFile(path, 'utf8').catch(() => '');
-    if (text.trim() === String(process.pid)) await removeFile(resolve(path)).catch(() => false);
   }
 }

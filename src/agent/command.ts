@@ -1,10 +1,12 @@
 /** `lockstep agent`: logs in, keeps secrets in files, follows their changes. */
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { loadAgentConfig, type AgentConfig } from '../config/agent.ts';
 import { fail, isLockstepError } from '../errors.ts';
+import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
+import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
+import { openLogOutput, type LogOutput } from '../lib/program/log-output.ts';
+import { writePidFile } from '../lib/program/pid-file.ts';
 import { Agent } from './agent.ts';
 
 const USAGE = `Usage: lockstep agent -config=<path> [options]
@@ -47,25 +49,9 @@ Options:
   -log-file=<path>        A file to log to besides standard error.
 `;
 
-const OPTIONS = {
-  config: { type: 'string', multiple: true },
-  'exit-after-auth': { type: 'boolean' },
-  'log-level': { type: 'string' },
-  'log-format': { type: 'string' },
-  'log-file': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
+const OPTIONS = { ...commonFlags, 'exit-after-auth': { type: 'boolean' } } as const;
 
-/** `-flag` is `--flag`, as Vault's commands have it. */
-const doubled = (arg: string): string => (/^-[a-z]{2}/.test(arg) ? `-${arg}` : arg);
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: argv.map(doubled), options: OPTIONS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw fail('invalidConfig', error instanceof Error ? error.message : 'the arguments are not valid');
-  }
-}
+const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
 
 function configOf(values: ReturnType<typeof parse>): AgentConfig {
   const files = values.config ?? [];
@@ -76,31 +62,7 @@ function configOf(values: ReturnType<typeof parse>): AgentConfig {
     log_format: values['log-format'],
     log_file: values['log-file'],
   };
-  const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return loadAgentConfig({ files, flags });
-}
-
-/** Standard error, and the file; `reopen` follows a rotation. */
-class LogOutput {
-  readonly #path: string | undefined;
-  #file: number | undefined;
-
-  constructor(path: string | undefined) {
-    this.#path = path;
-    this.reopen();
-  }
-
-  reopen(): void {
-    if (this.#path === undefined) return;
-    const opened = openSync(this.#path, 'a', 0o600);
-    if (this.#file !== undefined) closeSync(this.#file);
-    this.#file = opened;
-  }
-
-  write(line: string): void {
-    process.stderr.write(line);
-    if (this.#file !== undefined) writeSync(this.#file, line);
-  }
+  return loadAgentConfig({ files, flags: defined(given) });
 }
 
 async function serve(agent: Agent, output: LogOutput, log: Logger): Promise<number> {
@@ -116,7 +78,11 @@ async function serve(agent: Agent, output: LogOutput, log: Logger): Promise<numb
       agent.stop();
     });
   }
-  return agent.run();
+  try {
+    return await agent.run();
+  } finally {
+    await output.close();
+  }
 }
 
 export async function run(argv: readonly string[]): Promise<number> {
@@ -128,7 +94,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
     const config = configOf(values);
     armFailpoints(config.failpoints ?? '');
-    const output = new LogOutput(config.log_file);
+    const output = openLogOutput(config.log_file, (line) => {
+      process.stderr.write(line);
+    });
     const log = createLogger({
       level: config.log_level,
       format: config.log_format === 'json' ? 'json' : 'standard',
@@ -138,6 +106,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       now: Date.now,
     });
     for (const warning of config.warnings) log.warn(warning);
+    using _pid = writePidFile(config.pid_file);
     return await serve(new Agent(config, log), output, log);
   } catch (error) {
     if (!isLockstepError(error)) throw error;

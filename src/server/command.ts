@@ -1,17 +1,18 @@
 /** `lockstep server`: reads the configuration, serves until it is told to end. */
-import { parseArgs } from 'node:util';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
 import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
+import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
+import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
+import { openLogOutput, type LogOutput } from '../lib/program/log-output.ts';
+import { writePidFile } from '../lib/program/pid-file.ts';
 import { compose } from './compose.ts';
 import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve, type Serving } from './http.ts';
-import { openLogOutput, type LogOutput } from './log-output.ts';
-import { writePidFile } from './pid-file.ts';
 import type { EventsEndpoint } from './websocket.ts';
 
 const USAGE = `Usage: lockstep server [options]
@@ -33,26 +34,13 @@ Options:
 `;
 
 const OPTIONS = {
-  config: { type: 'string', multiple: true },
+  ...commonFlags,
   dev: { type: 'boolean' },
   'dev-root-token-id': { type: 'string' },
   'dev-listen-address': { type: 'string' },
-  'log-level': { type: 'string' },
-  'log-format': { type: 'string' },
-  'log-file': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** `-flag` is `--flag`, as Vault's commands have it. */
-const doubled = (arg: string): string => (/^-[a-z]{2}/.test(arg) ? `-${arg}` : arg);
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: argv.map(doubled), options: OPTIONS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw fail('invalidConfig', error instanceof Error ? error.message : 'the arguments are not valid');
-  }
-}
+const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
 
 function configOf(values: ReturnType<typeof parse>): ServerConfig {
   const given = {
@@ -63,12 +51,11 @@ function configOf(values: ReturnType<typeof parse>): ServerConfig {
     dev_root_token_id: values['dev-root-token-id'],
     dev_listen_address: values['dev-listen-address'],
   };
-  const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const files = values.config ?? [];
   if (files.length === 0 && !given.dev) {
     throw fail('invalidConfig', 'Must specify at least one config path using -config, or -dev');
   }
-  return loadServerConfig({ files, flags });
+  return loadServerConfig({ files, flags: defined(given) });
 }
 
 const TICK_MS = 1_000;
@@ -130,6 +117,12 @@ function lazyEvents(node: Node): { readonly upgrade: Upgrade; readonly close: ()
   };
 }
 
+/** A node that does not serve yet says what it waits for. */
+function sayWhatIsNext(node: Node, log: Logger): void {
+  if (!node.initialized) log.info('not initialised: run `lockstep operator init`');
+  else if (node.sealed) log.info('sealed: give it its shares with `lockstep operator unseal`');
+}
+
 async function start(config: ServerConfig, logging: Logging): Promise<void> {
   const { log } = logging;
   const ended = ending(log);
@@ -156,6 +149,7 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   const [address = ''] = serving.addresses;
   process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);
   await node.start(AbortSignal.timeout(60_000));
+  if (config.dev === undefined) sayWhatIsNext(node, log);
   if (config.dev !== undefined) {
     process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), address));
   }

@@ -1,6 +1,6 @@
 /** Where a process logs to: standard error, and a file if one is configured. */
 import { createWriteStream, openSync, type WriteStream } from 'node:fs';
-import { fail } from '../errors.ts';
+import { fail } from '../../errors.ts';
 
 /** Lines that wait for a slow disk; beyond it they are left out of the file. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;

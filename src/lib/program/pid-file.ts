@@ -1,6 +1,6 @@
 /** The file that tells a supervisor which process to send signals to. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { fail } from '../errors.ts';
+import { fail } from '../../errors.ts';
 
 /** Removed on disposal, unless another process has put its own id there meanwhile. Throws `invalidConfig`. */
 export function writePidFile(path: string | undefined): Disposable {
