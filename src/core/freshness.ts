@@ -91,13 +91,13 @@ export class Freshness implements Disposable {
 
   /**
    * Nothing when this node already shows `asked`; otherwise waits for it, a bounded time, then rejects with `behindIndex`.
-   * Logs that this node does not follow are not waited for.
+   * Logs that this node does not follow are not waited for. `waiter`: under what its waiting is counted.
    */
-  reach(asked: string | undefined, tokenKey: string): undefined | Promise<void> {
+  reach(asked: string | undefined, waiter: () => string): undefined | Promise<void> {
     if (asked === undefined || asked === '') return undefined;
     const wanted = decodeIndexes(asked);
     if (wanted === undefined) throw fail('badRequest', 'X-Vault-Index is not an index of this service');
-    return this.#missing(wanted) ? this.#wait(wanted, tokenKey) : undefined;
+    return this.#missing(wanted) ? this.#wait(wanted, waiter()) : undefined;
   }
 
   #missing(wanted: readonly Index[]): boolean {
@@ -110,10 +110,10 @@ export class Freshness implements Disposable {
     );
   }
 
-  async #wait(wanted: readonly Index[], tokenKey: string): Promise<void> {
-    const count = this.#perToken.get(tokenKey) ?? 0;
+  async #wait(wanted: readonly Index[], waiter: string): Promise<void> {
+    const count = this.#perToken.get(waiter) ?? 0;
     if (count >= this.#options.waitersPerToken) throw fail('behindIndex');
-    this.#perToken.set(tokenKey, count + 1);
+    this.#perToken.set(waiter, count + 1);
     const deadline = AbortSignal.timeout(this.#options.waitMs);
     try {
       while (this.#missing(wanted)) {
@@ -121,9 +121,9 @@ export class Freshness implements Disposable {
         await this.#next(deadline);
       }
     } finally {
-      const left = (this.#perToken.get(tokenKey) ?? 1) - 1;
-      if (left <= 0) this.#perToken.delete(tokenKey);
-      else this.#perToken.set(tokenKey, left);
+      const left = (this.#perToken.get(waiter) ?? 1) - 1;
+      if (left <= 0) this.#perToken.delete(waiter);
+      else this.#perToken.set(waiter, left);
     }
   }
 

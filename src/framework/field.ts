@@ -76,18 +76,20 @@ function toInteger(raw: unknown, name: string): number {
   return value;
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  '1': true,
-  t: true,
-  true: true,
-  '0': false,
-  f: false,
-  false: false,
-};
+/** A map: of an object, `constructor` would be a member too. */
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ['1', true],
+  ['t', true],
+  ['true', true],
+  ['0', false],
+  ['f', false],
+  ['false', false],
+]);
 
 function toBoolean(raw: unknown, name: string): boolean {
   if (typeof raw === 'boolean') return raw;
-  const known = typeof raw === 'string' || typeof raw === 'number' ? BOOLEANS[String(raw).toLowerCase()] : undefined;
+  const known =
+    typeof raw === 'string' || typeof raw === 'number' ? BOOLEANS.get(String(raw).toLowerCase()) : undefined;
   if (known === undefined) throw wrong(name, 'a boolean');
   return known;
 }

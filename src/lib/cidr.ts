@@ -23,9 +23,36 @@ export function parseCidrs(blocks: readonly string[]): BlockList {
   return list;
 }
 
+const normal = (address: string): string =>
+  address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+
+const bitsOf = (block: string): number => {
+  const [address = '', bits] = block.split('/');
+  return Number(bits ?? (family(address) === 'ipv4' ? 32 : 128));
+};
+
+/** Whether `inner` lies in `outer` as a whole; both are blocks that `parseCidrs` takes. */
+function within(inner: string, outer: string): boolean {
+  const [a, b] = [inner, outer].map((block) => family(block.split('/')[0] ?? ''));
+  return a === b && bitsOf(inner) >= bitsOf(outer) && inCidrs([outer], inner.split('/')[0] ?? '');
+}
+
+/** Whether some of `blocks` lets in what `limits` do not. No limits let all in. */
+export function outside(blocks: readonly string[], limits: readonly string[]): boolean {
+  return limits.length > 0 && !blocks.every((block) => limits.some((limit) => within(block, limit)));
+}
+
+/** The addresses that are in both; either one empty is the other. Blocks are nested or apart, so these are blocks too. */
+export function intersection(one: readonly string[], other: readonly string[]): readonly string[] {
+  if (one.length === 0 || other.length === 0) return one.length === 0 ? other : one;
+  const inner = (blocks: readonly string[], limits: readonly string[]): readonly string[] =>
+    blocks.filter((block) => limits.some((limit) => within(block, limit)));
+  return [...new Set([...inner(one, other), ...inner(other, one)])];
+}
+
 /** Whether `address` lies in one of the blocks. An IPv4 address mapped into IPv6 counts as the IPv4 one. No blocks: no. */
 export function inCidrs(blocks: readonly string[], address: string): boolean {
-  const plain = address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+  const plain = normal(address);
   const kind = family(plain);
   return kind !== undefined && parseCidrs(blocks).check(plain, kind);
 }

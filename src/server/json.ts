@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { fail } from '../errors.ts';
+import { fail, isLockstepError } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Limits } from './listener.ts';
 
@@ -41,10 +41,24 @@ function malformed(why: string): Error {
   return fail('malformedBody', `failed to parse JSON input: ${why}`);
 }
 
+/** A text without it holds no number that JavaScript would change. */
+const SUSPECT = /\d{16}|\d[eE]\+?\d{2}/;
+
+/** Refuses what would come back as another number (RFC 8259, section 6): better no secret than a silently wrong one. */
+function keepExact(_key: string, value: unknown, { source }: { readonly source?: string } = {}): unknown {
+  if (typeof value !== 'number' || source === undefined) return value;
+  const exact = /^-?\d+$/.test(source)
+    ? Number.isSafeInteger(value) || String(value) === source
+    : Number.isFinite(value);
+  if (!exact) throw malformed('a number is too large to be kept exactly: send it as a string');
+  return value;
+}
+
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return SUSPECT.test(text) ? (JSON.parse(text, keepExact) as unknown) : JSON.parse(text);
   } catch (error) {
+    if (isLockstepError(error)) throw error;
     // V8's message quotes the text, which may be a secret: only the position is taken from it.
     const position = error instanceof Error ? /at position (\d+)/.exec(error.message)?.[1] : undefined;
     throw malformed(position === undefined ? 'it is not valid JSON' : `it is not valid JSON at position ${position}`);

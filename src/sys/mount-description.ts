@@ -93,6 +93,11 @@ export function describeMount({ record }: Mounted): JsonObject {
   };
 }
 
+/** What anybody may know of a mount whose `listing_visibility` is `unauth`. */
+export function describeToAll({ record }: Mounted): JsonObject {
+  return { type: record.type, description: record.description, options: record.options };
+}
+
 /** What `tune` reads: the TTLs in force. */
 export function describeTune({ record }: Mounted, ttl: { readonly default: number; readonly max: number }): JsonObject {
   return {
@@ -104,9 +109,18 @@ export function describeTune({ record }: Mounted, ttl: { readonly default: numbe
   };
 }
 
-/** A mount path from a request: closing slash, no more. Throws `badRequest` when there is none. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+/**
+ * A mount path from a request: closing slash, no more. Throws `badRequest` when there is none, and for one that no request
+ * reaches: a body's is not canonical yet.
+ */
 export function mountPath(given: string): string {
   const path = given.endsWith('/') ? given : `${given}/`;
   if (path === '/') throw fail('badRequest', 'a mount needs a path');
+  const segments = path.slice(0, -1).split('/');
+  if (UNPRINTABLE.test(path) || segments.some((segment) => ['', '.', '..'].includes(segment))) {
+    throw fail('badRequest', 'a mount path has no empty, "." or ".." segment and nothing that cannot be printed');
+  }
   return path;
 }

@@ -1,29 +1,33 @@
 /** `sys/internal/ui/…` and `sys/internal/specs/openapi`: what clients ask to find their way. */
 import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { Node } from '../core/node.ts';
+import type { Acl } from '../core/policy/index.ts';
+import { presented } from '../core/requests/access.ts';
 import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { openApi } from '../framework/openapi.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
-import { describeMount } from './mount-description.ts';
+import { describeMount, describeToAll } from './mount-description.ts';
 
 const at = pathsOf<Node>();
 
+/** The rights of who calls an open path; undefined for nobody. */
+function aclOf({ services }: Node, { token, client }: Call): Acl | undefined {
+  const known = presented(services, token, client.address);
+  return known === undefined ? undefined : services.policies.acl(known.record.policies);
+}
+
 /** Mounts on which the caller may do anything at all; without a token those that are listed to all. */
-function visible(node: Node, call: Call): readonly Mounted[] {
+function visible(node: Node, call: Call, acl: Acl | undefined): readonly Mounted[] {
   const all = node.services.mounts.all(call.namespace.id);
-  const token = call.token === undefined ? undefined : node.services.tokens.find(call.token);
-  const acl = token === undefined ? undefined : node.services.policies.acl(token.record.policies);
   return all.filter(({ path, record }) => record.config.listingVisibility === 'unauth' || acl?.reaches(path) === true);
 }
 
-const section = (mounts: readonly Mounted[], table: 'secret' | 'auth'): JsonObject =>
+const section = (mounts: readonly Mounted[], table: 'secret' | 'auth', describe: typeof describeMount): JsonObject =>
   Object.fromEntries(
-    mounts
-      .filter(({ record }) => record.table === table)
-      .map((mounted) => [mounted.record.path, describeMount(mounted)]),
+    mounts.filter(({ record }) => record.table === table).map((mounted) => [mounted.record.path, describe(mounted)]),
   );
 
 const mountList = at('internal/ui/mounts', {
@@ -36,8 +40,10 @@ const mountList = at('internal/ui/mounts', {
       writes: 'nothing',
       replies: { 200: 'any' },
       run: (node, _values, call) => {
-        const mounts = visible(node, call);
-        return reply.ok({ auth: section(mounts, 'auth'), secret: section(mounts, 'secret') });
+        const acl = aclOf(node, call);
+        const mounts = visible(node, call, acl);
+        const describe = acl === undefined ? describeToAll : describeMount;
+        return reply.ok({ auth: section(mounts, 'auth', describe), secret: section(mounts, 'secret', describe) });
       },
     },
   },
@@ -54,8 +60,9 @@ const oneMount = at('internal/ui/mounts/:path...', {
       replies: { 200: 'any' },
       run: (node, { path }, call) => {
         const routed = node.services.mounts.route(call.namespace.id, path.endsWith('/') ? path : `${path}/`);
-        const known = routed !== undefined && visible(node, call).includes(routed.mounted);
-        if (!known || call.token === undefined) {
+        const acl = aclOf(node, call);
+        const known = acl !== undefined && routed !== undefined && visible(node, call, acl).includes(routed.mounted);
+        if (!known) {
           throw fail(
             'permissionDenied',
             `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/"`,
@@ -84,7 +91,7 @@ const resultant = at('internal/ui/resultant-acl', {
 });
 
 const specs = at('internal/specs/openapi', {
-  help: 'An OpenAPI document of every path that this server serves, made from the same tables that route.',
+  help: 'An OpenAPI document of the mounts that the caller can see, made from the same tables that route.',
   fields: { generic_mount_paths: field.boolean('Write mount paths as parameters.', { default: false }) },
   operations: {
     read: {
@@ -92,7 +99,8 @@ const specs = at('internal/specs/openapi', {
       writes: 'nothing',
       replies: { 200: 'any' },
       run: (node, values, call) => {
-        const mounts = node.services.mounts.all(call.namespace.id).map(({ path, plugin, record }) => ({
+        const acl = node.services.policies.acl(call.client.policies);
+        const mounts = visible(node, call, acl).map(({ path, plugin, record }) => ({
           path: values.generic_mount_paths ? `{${record.type}_mount_path}/` : path,
           type: record.type,
           paths: plugin.paths({ options: record.options ?? {} }),

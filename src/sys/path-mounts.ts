@@ -162,7 +162,10 @@ function mountOne(table: MountTableName) {
         run: async (node, values, call) => {
           const key = words[table].prefix + mountPath(values.path);
           const mounted = node.services.mounts.at(call.namespace.id, key);
-          if (mounted !== undefined) await node.services.mountChanges.disable(call.namespace.id, mounted.record);
+          if (mounted === undefined) return reply.empty;
+          const { mountChanges, revocation } = node.services;
+          await mountChanges.disable(call.namespace.id, mounted.record);
+          if (table === 'auth') await revocation.revokeLogins(mounted.record.uuid);
           return reply.empty;
         },
       },

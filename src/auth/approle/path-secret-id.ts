@@ -4,7 +4,7 @@ import type { Call } from '../../framework/call.ts';
 import { field, type JsonObject, type Values } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
-import { parseCidrs } from '../../lib/cidr.ts';
+import { outside, parseCidrs } from '../../lib/cidr.ts';
 import { mustReadRole, readRole, type AppRole, type Role } from './role.ts';
 import {
   accessorsOf,
@@ -49,6 +49,9 @@ function specOf(role: Role, values: Values<typeof issuing>): SecretIdSpec {
   const tokenBoundCidrs = values.token_bound_cidrs ?? [];
   parseCidrs(cidrList);
   parseCidrs(tokenBoundCidrs);
+  if (outside(tokenBoundCidrs, role.token.boundCidrs)) {
+    throw fail('badRequest', "token_bound_cidrs must lie within the role's token_bound_cidrs");
+  }
   return {
     metadata: metadataOf(values.metadata),
     cidrList,
@@ -95,7 +98,7 @@ const secretId = at('role/:role_name/secret-id', {
       replies: { 200: { keys: field.list('Accessors.') }, 404: 'empty' },
       run: ({ view }, values) => {
         const role = readRole(view.shared, values.role_name);
-        return role === undefined ? reply.missing : reply.keys(accessorsOf(view, role.name, MOST));
+        return role === undefined ? reply.missing : reply.keys(accessorsOf(view, role, MOST));
       },
     },
   },
@@ -157,7 +160,7 @@ const byId = {
 const finderById =
   (id: string): Find =>
   ({ view }, role) =>
-    findSecretId(view, role.name, id);
+    findSecretId(view, role, id);
 
 const byAccessor = {
   role_name: issuing.role_name,
@@ -166,7 +169,7 @@ const byAccessor = {
 const finderByAccessor =
   (accessor: string): Find =>
   ({ view }, role) =>
-    findByAccessor(view, role.name, accessor);
+    findByAccessor(view, role, accessor);
 
 const lookupId = at('role/:role_name/secret-id/lookup', {
   help: 'What is known of a secret-id.',
@@ -212,10 +215,8 @@ const lookupAccessor = at('role/:role_name/secret-id-accessor/lookup', {
       replies: { 200: 'any', 404: 'empty' },
       run: (mount, values) =>
         lookUp(mount, values.role_name, finderByAccessor(values.secret_id_accessor), () => {
-          throw fail(
-            'notFound',
-            `failed to find accessor entry for secret_id_accessor: "${values.secret_id_accessor}"`,
-          );
+          // Not repeated: it may be the secret-id itself, sent in the wrong field, and errors stand in clear in the audit.
+          throw fail('notFound', 'failed to find accessor entry for secret_id_accessor');
         }),
     },
   },

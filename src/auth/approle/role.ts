@@ -1,6 +1,7 @@
 /** A role of AppRole: who may log in by it, and what their tokens are. */
 import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
+import { uuid } from '../../lib/crypto/random.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { NO_TOKEN_SETTINGS, type TokenSettings } from '../token-fields.ts';
@@ -8,6 +9,8 @@ import { NO_TOKEN_SETTINGS, type TokenSettings } from '../token-fields.ts';
 export interface Role {
   /** Lower case. */
   readonly name: string;
+  /** Made with the role: secret-ids belong to it, not to a later role of the same name. */
+  readonly uuid: string;
   readonly roleId: string;
   readonly bindSecretId: boolean;
   readonly secretIdBoundCidrs: readonly string[];
@@ -58,10 +61,15 @@ function roleNameAt(from: Reads, view: MountView, roleId: string): string | unde
 /** The role that an entry of the index belongs to. */
 export const indexedRole = (key: string): string | undefined => /^role-id\/[^/]+\/(.+)$/s.exec(key)?.[1];
 
+/** Nobody's: what is looked for under it costs what a role's would (design rule 33). */
+export const NO_ROLE: Role = newRole('-', uuid());
+
+/** Reads a role also where there is none for the role-id: the time tells little of which it was. */
 export function roleByRoleId(view: MountView, roleId: string): Role | undefined {
   const name = roleNameAt(view.shared, view, roleId);
-  const role = name === undefined ? undefined : readRole(view.shared, name);
-  return role?.roleId === roleId ? role : undefined;
+  const read = name === undefined ? view.shared.list(ROLES, { limit: 1 })[0] : ROLES + name;
+  const role = read === undefined ? undefined : decodeFound<Role>(view.shared.get(read));
+  return name !== undefined && role?.roleId === roleId ? role : undefined;
 }
 
 /** Throws `badRequest` when another role has the role-id. */
@@ -84,6 +92,7 @@ export function deleteRole(view: MountView, tx: Transaction, name: string): void
 export function newRole(name: string, roleId: string): Role {
   return {
     name: roleName(name),
+    uuid: uuid(),
     roleId,
     bindSecretId: true,
     secretIdBoundCidrs: [],

@@ -17,6 +17,7 @@ import type { AppRole, Role } from './role.ts';
 /** Times are milliseconds since the epoch; 0 means none. */
 export interface SecretId {
   readonly role: string;
+  readonly roleUuid: string;
   readonly accessor: string;
   /** Uses left, where there is a limit. */
   readonly numUses: number;
@@ -54,14 +55,17 @@ export function belongsElsewhere(view: MountView, secretId: string): boolean {
 }
 
 /** Below the role's name: what a role owns is listed and deleted by prefix. */
-const idKey = (view: MountView, role: string, secretId: string): string =>
-  `${IDS}${role}/${view.hmac(`secret-id:${role}:${secretId}`)}`;
-const accessorKey = (view: MountView, role: string, accessor: string): string =>
-  `${ACCESSORS}${role}/${view.hmac(`accessor:${accessor}`)}`;
+const idKey = (view: MountView, { name, uuid }: Owner, secretId: string): string =>
+  `${IDS}${name}/${view.hmac(`secret-id:${uuid}:${secretId}`)}`;
+const accessorKey = (view: MountView, { name, uuid }: Owner, accessor: string): string =>
+  `${ACCESSORS}${name}/${view.hmac(`accessor:${uuid}:${accessor}`)}`;
+
+type Owner = Pick<Role, 'name' | 'uuid'>;
+const ownerOf = (record: SecretId): Owner => ({ name: record.role, uuid: record.roleUuid });
 
 const homes = (view: MountView): readonly Compartment[] => [view.local, view.shared];
 
-export function findSecretId(view: MountView, role: string, secretId: string): Located | undefined {
+export function findSecretId(view: MountView, role: Owner, secretId: string): Located | undefined {
   return located(view, idKey(view, role, secretId));
 }
 
@@ -73,7 +77,7 @@ function located(view: MountView, key: string): Located | undefined {
   return undefined;
 }
 
-export function findByAccessor(view: MountView, role: string, accessor: string): Located | undefined {
+export function findByAccessor(view: MountView, role: Owner, accessor: string): Located | undefined {
   for (const home of homes(view)) {
     const key = decodeFound<string>(home.get(accessorKey(view, role, accessor)));
     if (key !== undefined) return located(view, key);
@@ -104,6 +108,7 @@ export async function issue({ view }: AppRole, role: Role, spec: SecretIdSpec, n
   const record: SecretId = {
     ...rest,
     role: role.name,
+    roleUuid: role.uuid,
     accessor: uuid(),
     limited,
     createdAt: now,
@@ -111,12 +116,12 @@ export async function issue({ view }: AppRole, role: Role, spec: SecretIdSpec, n
     expiresAt: spec.ttl === 0 ? 0 : now + spec.ttl * 1000,
   };
   const home = owned ? view.local : view.shared;
-  const key = idKey(view, role.name, secretId);
+  const key = idKey(view, role, secretId);
   if (located(view, key) !== undefined) throw fail('badRequest', 'SecretID is already registered');
   await home.transact((tx) => {
     if (tx.get(key) !== undefined) throw fail('badRequest', 'SecretID is already registered');
     tx.put(key, encodeRecord(record));
-    tx.put(accessorKey(view, role.name, record.accessor), encodeRecord(key));
+    tx.put(accessorKey(view, role, record.accessor), encodeRecord(key));
   });
   return { secretId, record };
 }
@@ -137,7 +142,7 @@ export async function consume({ view }: AppRole, { key, home, record }: Located,
 
 function drop(view: MountView, tx: Transaction, key: string, record: SecretId): void {
   tx.delete(key);
-  tx.delete(accessorKey(view, record.role, record.accessor));
+  tx.delete(accessorKey(view, ownerOf(record), record.accessor));
 }
 
 export async function destroy(view: MountView, { key, home, record }: Located): Promise<void> {
@@ -146,11 +151,11 @@ export async function destroy(view: MountView, { key, home, record }: Located): 
   });
 }
 
-export function accessorsOf(view: MountView, role: string, limit: number): readonly string[] {
+export function accessorsOf(view: MountView, role: Owner, limit: number): readonly string[] {
   const found = homes(view).flatMap((home) =>
-    home.list(`${IDS}${role}/`, { limit }).flatMap((key) => {
+    home.list(`${IDS}${role.name}/`, { limit }).flatMap((key) => {
       const record = decodeFound<SecretId>(home.get(key));
-      return record === undefined ? [] : [record.accessor];
+      return record?.roleUuid === role.uuid ? [record.accessor] : [];
     }),
   );
   return found.sort();

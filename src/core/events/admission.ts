@@ -17,10 +17,10 @@ export interface Admission {
 export type Check = (token: Token) => void;
 
 function assertGranted(services: Services, request: Request, wants: Wants, token: Token): void {
-  if (wants.dialect === 'vault') {
-    const acl = services.policies.acl(token.record.policies);
-    if (!acl.allows('read', request.path).allowed) throw fail('permissionDenied');
-  }
+  const acl = services.policies.acl(token.record.policies);
+  // Ours asks for rights on what is watched, not on this path; but a deny of it is meant.
+  const allowed = wants.dialect === 'vault' ? acl.allows('read', request.path).allowed : !acl.denies(request.path);
+  if (!allowed) throw fail('permissionDenied');
   services.subscriptions.check(wants, token);
 }
 

@@ -34,9 +34,11 @@ export interface CompartmentOptions {
   readonly prefix: string;
   /** A region takes no shared writes: only the hub's log does. */
   readonly writable: boolean;
+  /** The record of the mount: without it nothing is written, or the data would outlive its mount. Absent: always there. */
+  readonly mount?: string;
 }
 
-export function compartment({ store, prefix, writable }: CompartmentOptions): Compartment {
+export function compartment({ store, prefix, writable, mount }: CompartmentOptions): Compartment {
   const at = <T>(read: (source: Reads) => T): T => {
     using snapshot = store.snapshot();
     return read(snapshot);
@@ -48,7 +50,11 @@ export function compartment({ store, prefix, writable }: CompartmentOptions): Co
     children: (key, page) => at((source) => source.children(prefix + key, page)),
     transact: async (work) => {
       if (!writable) throw fail('hubUnreachable', 'this data is written at the hub alone');
-      const { value } = await store.transact((tx) => work(scoped(tx, prefix)));
+      const { value } = await store.transact((tx) => {
+        if (mount !== undefined && tx.get(mount) === undefined)
+          throw fail('noHandler', 'the mount was disabled meanwhile');
+        return work(scoped(tx, prefix));
+      });
       return value;
     },
   };

@@ -109,7 +109,10 @@ export class MountChanges {
       if (found === undefined) throw fail('badRequest', 'no matching mount: it was disabled meanwhile');
       const before = decodeRecord<MountRecord>(found);
       const after = change(before);
-      if (requestPath(before) !== requestPath(after)) assertFree(tx, namespace, after);
+      if (requestPath(before) !== requestPath(after)) {
+        if (isBuiltIn(before)) throw fail('badRequest', `cannot move "${requestPath(before)}"`);
+        assertFree(tx, namespace, after);
+      }
       tx.put(key, encodeRecord(after));
     });
   }

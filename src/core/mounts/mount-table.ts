@@ -10,8 +10,8 @@ import type { Batch, Snapshot, Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
 import { stageable } from '../requests/staged.ts';
-import { compartment } from './compartment.ts';
-import { requestPath, type MountConfig, type MountRecord } from './mount.ts';
+import { compartment, type CompartmentOptions } from './compartment.ts';
+import { isBuiltIn, requestPath, type MountConfig, type MountRecord } from './mount.ts';
 
 export interface Mounted {
   readonly record: MountRecord;
@@ -141,13 +141,17 @@ export class MountTable implements Disposable {
   #view(namespace: string, record: MountRecord): MountView {
     const { store, hub, region, ttl } = this.#options;
     const key = takeKey(Buffer.from(record.salt, 'base64'));
+    const area = (cls: KeyClass): Pick<CompartmentOptions, 'prefix' | 'mount'> => ({
+      prefix: keys.data(cls, namespace, record.uuid),
+      ...(isBuiltIn(record) ? {} : { mount: keys.mount('s', namespace, record.uuid) }),
+    });
     return {
       uuid: record.uuid,
       accessor: record.accessor,
       options: record.options ?? {},
       region,
-      shared: compartment({ store: this.#shared, prefix: keys.data('s', namespace, record.uuid), writable: hub }),
-      local: compartment({ store, prefix: keys.data('l', namespace, record.uuid), writable: true }),
+      shared: compartment({ store: this.#shared, ...area('s'), writable: hub }),
+      local: compartment({ store, ...area('l'), writable: true }),
       ttl: () => ttl(record.config),
       hmac: (text) => hmacSha256(key, text).toString('base64url'),
     };

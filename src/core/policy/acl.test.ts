@@ -262,8 +262,17 @@ for (const [policy, path, allowed] of listCases) {
   });
 }
 
-test('only LIST and SCAN look at the path without its slash', () => {
-  assert.equal(aclOf('path "a/b" { capabilities = ["read"] }').allows('read', 'a/b/').allowed, false);
+test('a closing slash leads around no deny, whatever is asked', () => {
+  const acl = aclOf(
+    'path "a/*" { capabilities = ["read", "update", "sudo"] } path "a/b" { capabilities = ["deny"] } path "a/c/*" { capabilities = ["deny"] }',
+  );
+  for (const path of ['a/b', 'a/b/', 'a/c/']) {
+    const { allowed, sudo } = acl.allows('update', path);
+    assert.deepEqual({ allowed, sudo }, { allowed: false, sudo: false }, path);
+    assert.equal(acl.denies(path), true);
+  }
+  assert.equal(acl.allows('read', 'a/d/').allowed, true);
+  assert.equal(acl.denies('elsewhere'), false, 'nothing is granted, but nothing is denied either');
 });
 
 test('says whether anything is granted below a mount', () => {

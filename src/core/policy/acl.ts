@@ -27,6 +27,8 @@ export interface Acl {
   allows(operation: PolicyOperation, path: string, details?: Details): Decision;
   /** As `sys/capabilities` answers: sorted; `["deny"]` for nothing, `["root"]` for the root policy. */
   capabilities(path: string): readonly string[];
+  /** Whether a rule says `deny` of the path; not that nothing is granted. */
+  denies(path: string): boolean;
   /** Whether anything is granted on `prefix` or below it: what `sys/internal/ui/mounts` shows. May err towards true. */
   reaches(prefix: string): boolean;
 }
@@ -46,6 +48,7 @@ const rootAcl: Acl = Object.freeze<Acl>({
   root: true,
   allows: () => everything,
   capabilities: () => ['root'],
+  denies: () => false,
   reaches: () => true,
 });
 
@@ -93,7 +96,7 @@ class CompiledAcl implements Acl {
   }
 
   allows(operation: PolicyOperation, path: string, details: Details = {}): Decision {
-    const rule = operation === 'list' || operation === 'scan' ? this.#ruleForList(path) : this.#ruleFor(path);
+    const rule = this.#ruleForEither(path);
     if (rule === undefined) return nothing;
     const sudo = has(rule.capabilities, 'sudo');
     if (!has(rule.capabilities, operation)) return sudo ? { ...nothing, sudo } : nothing;
@@ -104,11 +107,15 @@ class CompiledAcl implements Acl {
   }
 
   capabilities(path: string): readonly string[] {
-    return namesOf(this.#ruleForList(path)?.capabilities ?? 0);
+    return namesOf(this.#ruleForEither(path)?.capabilities ?? 0);
+  }
+
+  denies(path: string): boolean {
+    return has(this.#ruleForEither(path)?.capabilities ?? 0, 'deny');
   }
 
   reaches(prefix: string): boolean {
-    const here = this.#ruleForList(prefix)?.capabilities ?? 0;
+    const here = this.#ruleForEither(prefix)?.capabilities ?? 0;
     return grantsAnything(here) || this.#granting.some((path) => liesBelow(path, prefix));
   }
 
@@ -120,8 +127,10 @@ class CompiledAcl implements Acl {
    * A LIST names a folder with a closing slash, and rules for folders are written with and without it. An exact rule
    * goes first, with the slash before without it; else, of the wildcard rules that match either form, the one that goes
    * first: so a deny on `a/b/*` holds for a LIST of `a/b/` although `a/*` matches `a/b` (GHSA-xp3c-3jw3-4vcr).
+   *
+   * So it is for every operation, since `sys/seal/` reaches what `sys/seal` does: a deny holds for both spellings.
    */
-  #ruleForList(path: string): Merged | undefined {
+  #ruleForEither(path: string): Merged | undefined {
     if (!path.endsWith('/')) return this.#ruleFor(path);
     const bare = path.slice(0, -1);
     const exact = this.#matcher.exact(path) ?? this.#matcher.exact(bare);

@@ -5,6 +5,8 @@ import type { Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import { everyKey } from '../tokens/token-store.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
+import { has } from './capability.ts';
+import type { Rule } from './rule.ts';
 import { WRAPPING_POLICY, wrappingPolicy } from './wrapping-policy.ts';
 
 interface PolicyRecord {
@@ -17,6 +19,18 @@ const CACHE_LIMIT = 2_000;
 const BORDER = '\u0000';
 /** Names that nobody writes. */
 const RESERVED = new Set(['root', WRAPPING_POLICY]);
+
+/**
+ * A templated rule matches nothing: one that denies, or grants less than a broader rule, would silently not narrow. Below
+ * `identity/`, where nothing is mounted, a grant does no harm, and Vault's own `default` has some.
+ */
+function refuseTemplates(rules: readonly Rule[]): void {
+  const found = rules.find(
+    ({ templated, path, capabilities }) => templated && (has(capabilities, 'deny') || !/^identity\/[^{]*\//.test(path)),
+  );
+  if (found === undefined) return;
+  throw fail('badRequest', `templated policy paths are not offered, and without it more is allowed: "${found.path}"`);
+}
 
 export class PolicyStore implements Disposable {
   readonly #store: Store;
@@ -59,10 +73,10 @@ export class PolicyStore implements Disposable {
     return [...new Set([...written, 'default', 'root'])].sort();
   }
 
-  /** Throws `badRequest` when the document does not parse. */
+  /** Throws `badRequest` when the document does not parse, or has a rule whose absence would widen it. */
   async put(name: string, text: string): Promise<void> {
     if (RESERVED.has(name)) throw fail('badRequest', `cannot update "${name}" policy`);
-    parsePolicy(text);
+    refuseTemplates(parsePolicy(text));
     await this.#store.transact((tx) => {
       tx.put(keys.policy(NAMESPACE, name), encodeRecord({ name, text } satisfies PolicyRecord));
     });

@@ -68,14 +68,29 @@ export function operationOf(path: Path<unknown>, request: Request): Operation<ne
   return path.operations[request.verb];
 }
 
+function boundTo({ boundCidrs }: Token['record'], address: string): boolean {
+  return boundCidrs.length === 0 || inCidrs(boundCidrs, address);
+}
+
+/** The mount that a login came from is there: with it, all that it granted ends. */
+function hasOrigin({ mounts }: Pick<Services, 'mounts'>, { record }: Token): boolean {
+  return record.login === undefined || mounts.byUuid(record.login.mount) !== undefined;
+}
+
+/** Who calls an open path, if the token is one that could be used from there; no use is taken. */
+export function presented(services: Pick<Services, 'tokens' | 'mounts'>, id: string | undefined, address: string) {
+  const token = id === undefined ? undefined : services.tokens.find(id);
+  if (token === undefined || token.record.numUses < 0) return undefined;
+  return boundTo(token.record, address) && hasOrigin(services, token) ? token : undefined;
+}
+
 /** The token of a request, one use of it taken. Throws `missingToken` or `invalidToken`. */
 export function authenticate(services: Services, request: Request): Token | Promise<Token> {
   if (request.token === undefined || request.token === '') throw fail('missingToken');
   const token = services.tokens.find(request.token);
-  if (token === undefined) throw fail('invalidToken');
-  const { boundCidrs, numUses } = token.record;
-  if (boundCidrs.length > 0 && !inCidrs(boundCidrs, request.address)) throw fail('permissionDenied');
-  return numUses === 0 ? token : services.tokens.use(token);
+  if (token === undefined || !hasOrigin(services, token)) throw fail('invalidToken');
+  if (!boundTo(token.record, request.address)) throw fail('permissionDenied');
+  return token.record.numUses === 0 ? token : services.tokens.use(token);
 }
 
 function coerceOrFail(match: Match<unknown>, request: Request): Coerced | LockstepError {

@@ -38,8 +38,11 @@ export function failure(request: Request, error: LockstepError): Outcome {
 /** What a handler threw. Anything that is not of the catalogue is our fault: logged, and not shown. */
 export function asFailure(services: Pick<Services, 'log'>, request: Request, error: unknown): LockstepError {
   if (isLockstepError(error)) return error;
-  const stack = error instanceof Error ? (error.stack ?? error.message) : 'a value was thrown that is no error';
-  services.log.error('request failed', { request: request.id, path: request.path, stack });
+  // Without the message: a parser's quotes what it read, which may be a secret.
+  const isError = error instanceof Error;
+  const frames = isError ? (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at ')) : [];
+  const kind = isError ? error.name : 'a value was thrown that is no error';
+  services.log.error('request failed', { request: request.id, path: request.path, kind, stack: frames.join('\n') });
   return fail('internal', `internal error: request ${request.id}`);
 }
 
@@ -47,6 +50,11 @@ export function asFailure(services: Pick<Services, 'log'>, request: Request, err
 function withStanding(services: Services, outcome: Outcome): Outcome {
   const headers = { 'X-Vault-Index': services.freshness.text, ...outcome.headers, ...services.standing() };
   return { ...outcome, headers };
+}
+
+/** Under what a request that waits is counted: a token that is none is the address's, or each would have a share anew. */
+function waiterOf({ tokens }: Services, { token, address }: Request): string {
+  return (token === undefined ? undefined : tokens.find(token)?.key) ?? address;
 }
 
 /** Serves one request on an unsealed node. Never rejects. */
@@ -60,12 +68,13 @@ export function serve(services: Services, request: Request): Outcome | Promise<O
     return withStanding(services, outcome);
   };
   try {
-    const key = request.token === undefined ? request.address : services.tokens.keyOf(request.token);
-    const served = chain(services.freshness.reach(request.index, key), () =>
-      chain(grantAccess(services, request), (access) => {
-        open = isOpen(access.match?.path, request);
-        return open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access);
-      }),
+    const served = chain(
+      services.freshness.reach(request.index, () => waiterOf(services, request)),
+      () =>
+        chain(grantAccess(services, request), (access) => {
+          open = isOpen(access.match?.path, request);
+          return open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access);
+        }),
     );
     return served instanceof Promise ? served.catch(failed).then(ended) : ended(served);
   } catch (error) {
@@ -99,7 +108,7 @@ function attempt(services: Services, access: Access): Outcome | Promise<Outcome>
     if (access.error !== undefined) return failed(access.error);
     const result = request.help
       ? help(access)
-      : chain(run(services, access), (outcome) => wrapped(services, request, outcome));
+      : chain(run(services, access), (outcome) => wrapped(services, access, outcome));
     return result instanceof Promise ? result.catch(failed) : result;
   } catch (error) {
     return failed(error);

@@ -47,6 +47,8 @@ interface Caller {
 function callerOf(services: Services, call: Call): Caller {
   const token = services.tokens.byKey(call.client.tokenKey);
   if (token === undefined) throw fail('invalidToken');
+  // What a child may do would be without the limit, and an orphan would outlive it.
+  if (token.record.numUses !== 0) throw fail('badRequest', 'restricted use token cannot generate child tokens');
   const decision = services.policies.acl(token.record.policies).allows('update', `${call.mountPath}${call.path}`);
   return { token, sudo: decision.sudo };
 }
@@ -62,16 +64,22 @@ function refuseWithoutSudo(asked: Asked, { sudo }: Caller, role: TokenRole | und
   }
 }
 
+/** `default` comes by itself only from who could give it: a token that was made without it makes no child with it. */
+function addsDefault(asked: Asked, { token, sudo }: Caller, role: TokenRole | undefined): boolean {
+  if (asked.no_default_policy || role?.record.noDefaultPolicy === true) return false;
+  return sudo || token.record.policies.includes('default');
+}
+
 /** The policies of the new token. A caller without sudo gives no more than it has; a role decides by its own lists. */
 function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined): readonly string[] {
   const own = caller.token.record.policies;
-  if (role !== undefined) return role.policiesFor(asked.policies, own);
+  if (role?.decides === true) return role.policiesFor(asked.policies, own);
   const wanted = asked.policies === undefined || asked.policies.length === 0 ? own : asked.policies;
-  const clean = cleanPolicies(wanted, asked.no_default_policy);
+  const clean = cleanPolicies(wanted, !addsDefault(asked, caller, role));
   if (clean.includes('root') && !own.includes('root')) {
     throw fail('badRequest', 'root tokens may not be created without parent token being root');
   }
-  const more = clean.filter((name) => !own.includes(name) && name !== 'default');
+  const more = clean.filter((name) => !own.includes(name));
   if (!caller.sudo && more.length > 0) {
     throw fail('badRequest', 'child policies must be subset of parent');
   }
@@ -130,6 +138,9 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
   refuseWithoutSudo(asked, caller, form.role);
   const policies = policiesFor(asked, caller, form.role);
   const { ttl, period, explicitMaxTtl, warnings } = lifeOf(auth, asked, terms, policies.includes('root'));
+  if (ttl === 0 && caller.token.record.expiresAt !== 0) {
+    throw fail('badRequest', 'expiring root tokens cannot create non-expiring root tokens');
+  }
   parseCidrs(terms.boundCidrs);
   const chosen = given(asked.id);
   const { id, token } = await services.tokens.create({

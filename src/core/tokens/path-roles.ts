@@ -31,6 +31,8 @@ export interface TokenRoleRecord {
 
 export interface TokenRole {
   readonly record: TokenRoleRecord;
+  /** Whether its lists decide over policies; otherwise what the caller has does. */
+  readonly decides: boolean;
   /** Throws `badRequest` for a policy that the role does not allow. */
   readonly policiesFor: (asked: readonly string[] | undefined, caller: readonly string[]) => readonly string[];
 }
@@ -55,21 +57,6 @@ function globMatches(glob: string, text: string): boolean {
 const listed = (name: string, exact: readonly string[], globs: readonly string[]): boolean =>
   exact.includes(name) || globs.some((glob) => globMatches(glob, name));
 
-interface Allowing {
-  readonly role: TokenRoleRecord;
-  readonly caller: readonly string[];
-  readonly restricted: boolean;
-}
-
-/** Whether a policy is within the role's lists; without lists, within the caller's own. */
-function allows({ role, caller, restricted }: Allowing, name: string): boolean {
-  if (name === 'default') return true;
-  if (restricted) return listed(name, role.allowedPolicies, role.allowedPoliciesGlob);
-  // A role that only disallows lets any other policy through, as in Vault.
-  const open = role.disallowedPolicies.length + role.disallowedPoliciesGlob.length > 0;
-  return open || caller.includes(name);
-}
-
 function policiesFor(
   role: TokenRoleRecord,
   asked: readonly string[] | undefined,
@@ -87,7 +74,8 @@ function policiesFor(
     if (listed(name, disallowedPolicies, disallowedPoliciesGlob)) {
       throw fail('badRequest', `token policy "${name}" is disallowed by this role`);
     }
-    if (!allows({ role, caller, restricted }, name)) {
+    // A role that only disallows lets any other policy through, as in Vault.
+    if (restricted && name !== 'default' && !listed(name, allowedPolicies, allowedPoliciesGlob)) {
       throw fail('badRequest', `token policies (${clean.join(', ')}) must be subset of the role's allowed policies`);
     }
   }
@@ -97,7 +85,14 @@ function policiesFor(
 export function readRole(auth: TokenAuth, name: string): TokenRole | undefined {
   const record = decodeFound<TokenRoleRecord>(auth.view.shared.get(PREFIX + name));
   if (record === undefined) return undefined;
-  return { record, policiesFor: (asked, caller) => policiesFor(record, asked, caller) };
+  const lists = [
+    record.allowedPolicies,
+    record.allowedPoliciesGlob,
+    record.disallowedPolicies,
+    record.disallowedPoliciesGlob,
+  ];
+  const decides = lists.some((list) => list.length > 0);
+  return { record, decides, policiesFor: (asked, caller) => policiesFor(record, asked, caller) };
 }
 
 const duration = (help: string) => field.duration(help);
@@ -161,14 +156,17 @@ const NEW_ROLE: Omit<TokenRoleRecord, 'name'> = {
   type: 'default-service',
 };
 
+/** Names of policies are lower case: a list in capitals would disallow nothing. */
+const lower = (names: readonly string[] | undefined) => names?.map((name) => name.toLowerCase());
+
 function withFields(before: TokenRoleRecord, values: Values<typeof fields>): TokenRoleRecord {
   const after: TokenRoleRecord = {
     ...before,
     ...defined({
-      allowedPolicies: values.allowed_policies,
-      disallowedPolicies: values.disallowed_policies,
-      allowedPoliciesGlob: values.allowed_policies_glob,
-      disallowedPoliciesGlob: values.disallowed_policies_glob,
+      allowedPolicies: lower(values.allowed_policies),
+      disallowedPolicies: lower(values.disallowed_policies),
+      allowedPoliciesGlob: lower(values.allowed_policies_glob),
+      disallowedPoliciesGlob: lower(values.disallowed_policies_glob),
       allowedEntityAliases: values.allowed_entity_aliases,
       orphan: values.orphan,
       renewable: values.renewable,

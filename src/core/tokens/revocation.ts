@@ -46,6 +46,21 @@ export class Revocation {
     });
   }
 
+  /** The tokens that logins on a mount made, and all their children. */
+  async revokeLogins(mount: string): Promise<void> {
+    const prefix = keys.tokens(NAMESPACE);
+    for (let after: string | undefined; ;) {
+      using snapshot = this.#store.snapshot();
+      const page = snapshot.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      for (const key of page) {
+        const record = decodeFound<TokenRecord>(snapshot.get(key));
+        if (record?.login?.mount === mount) await this.revoke(key.slice(prefix.length));
+      }
+      if (page.length < PAGE) return;
+      after = page.at(-1);
+    }
+  }
+
   /** Finishes what a crash cut off. */
   async resume(): Promise<void> {
     using snapshot = this.#store.snapshot();

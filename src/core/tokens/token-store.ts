@@ -133,16 +133,25 @@ export class TokenStore implements Disposable {
   }
 
   byKey(key: string): Token | undefined {
-    let record = this.#cache.get(key);
-    if (record === undefined) {
-      using snapshot = this.#store.snapshot();
-      record = decodeFound<TokenRecord>(snapshot.get(keys.token(NAMESPACE, key)));
-      if (record === undefined) return undefined;
-      if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
-      this.#cache.set(key, record);
+    const now = this.#now();
+    const record = this.#record(key);
+    // A child ends with its parent at once, not when it is swept up: the sweep may be long, or the node sealed.
+    for (let each = record; ; each = this.#record(each.parent)) {
+      if (each === undefined || (each.expiresAt !== 0 && each.expiresAt <= now)) return undefined;
+      if (each.parent === undefined) break;
     }
-    const live = record.expiresAt === 0 || record.expiresAt > this.#now();
-    return live ? { key, namespace: NAMESPACE, record } : undefined;
+    return record === undefined ? undefined : { key, namespace: NAMESPACE, record };
+  }
+
+  #record(key: string): TokenRecord | undefined {
+    const known = this.#cache.get(key);
+    if (known !== undefined) return known;
+    using snapshot = this.#store.snapshot();
+    const record = decodeFound<TokenRecord>(snapshot.get(keys.token(NAMESPACE, key)));
+    if (record === undefined) return undefined;
+    if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
+    this.#cache.set(key, record);
+    return record;
   }
 
   byAccessor(accessor: string): Token | undefined {
@@ -183,7 +192,7 @@ export class TokenStore implements Disposable {
   /** Extends to `ttl` seconds from now. */
   async renew(token: Token, ttl: number): Promise<Token> {
     const now = this.#now();
-    return this.#change(token, (record) => ({ ...record, expiresAt: now + ttl * 1000, lastRenewal: now }), true);
+    return this.#change(token, (record) => ({ ...record, expiresAt: now + ttl * 1000, lastRenewal: now }));
   }
 
   /** Takes one use away before the request runs. The last one leaves -1: the caller revokes it afterwards. */
@@ -194,13 +203,17 @@ export class TokenStore implements Disposable {
     });
   }
 
-  async #change(token: Token, change: (record: TokenRecord) => TokenRecord, due = false): Promise<Token> {
+  async #change(token: Token, change: (record: TokenRecord) => TokenRecord): Promise<Token> {
     const { value } = await this.#store.transact((tx) => {
       const found = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, token.key)));
       if (found === undefined) throw fail('invalidToken');
       const record = change(found);
       tx.put(keys.token(NAMESPACE, token.key), encodeRecord(record));
-      if (due && record.expiresAt > 0) tx.put(keys.expiry(NAMESPACE, record.expiresAt, token.key), new Uint8Array());
+      if (record.expiresAt !== found.expiresAt) {
+        // One entry a token, however often it is renewed.
+        tx.delete(keys.expiry(NAMESPACE, found.expiresAt, token.key));
+        tx.put(keys.expiry(NAMESPACE, record.expiresAt, token.key), new Uint8Array());
+      }
       return record;
     });
     return { ...token, record: value };

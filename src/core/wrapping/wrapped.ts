@@ -1,6 +1,7 @@
 /** Puts a reply aside where the caller asked for that, and answers with the token that holds it. */
 import { envelope } from '../../framework/envelope.ts';
-import type { Outcome, Request } from '../../framework/request.ts';
+import type { Outcome } from '../../framework/request.ts';
+import type { Access } from '../requests/access.ts';
 import type { Services } from '../services.ts';
 
 /**
@@ -19,9 +20,15 @@ function standIn(outcome: Outcome, wrapInfo: Outcome['wrapInfo']): Outcome {
   return { status: 200, ...empty, warnings: null, wrapInfo, headers };
 }
 
-export function wrapped(services: Services, request: Request, outcome: Outcome): Outcome | Promise<Outcome> {
+/** Who asks without a token has nothing wrapped but a login: or anybody could fill the storage. */
+export function wrapped(
+  services: Services,
+  { request, token }: Pick<Access, 'request' | 'token'>,
+  outcome: Outcome,
+): Outcome | Promise<Outcome> {
   if (outcome.wrapInfo !== null) return standIn(outcome, outcome.wrapInfo);
   if (request.wrapTtl === 0 || !wrappable(outcome)) return outcome;
+  if (token === undefined && outcome.auth === null) return outcome;
   const accessor = outcome.auth?.['accessor'];
   const content = {
     ...{ body: envelope(outcome), path: request.path, ttl: request.wrapTtl },
