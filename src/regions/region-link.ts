@@ -124,8 +124,10 @@ export class RegionLink implements HubLink {
 
   #start(): void {
     const stored = this.#storedAge();
+    // The first comes with the start: who is killed before the next one is due must not seem new.
+    if (stored === undefined) void this.#persistAge(0);
     this.#cursor = this.#copy.read().cursor;
-    this.#feed({ type: 'start', copy: this.#copy.read(), age: stored });
+    this.#feed({ type: 'start', copy: this.#copy.read(), age: stored ?? 0 });
     this.#ticks = setInterval(() => {
       this.#feed({ type: 'tick' });
       this.#forwarder.tick();
@@ -145,10 +147,10 @@ export class RegionLink implements HubLink {
   }
 
   /** Time goes on while the node is off, by the wall clock, never backwards. */
-  #storedAge(): number {
+  #storedAge(): number | undefined {
     using snapshot = this.#options.store.snapshot();
     const found = decodeFound<StoredAge>(snapshot.get(keys.hubAge));
-    return found === undefined ? 0 : found.age + Math.max(0, Date.now() - found.at);
+    return found === undefined ? undefined : found.age + Math.max(0, Date.now() - found.at);
   }
 
   #feed(event: FollowerEvent): void {
