@@ -37,6 +37,8 @@ export interface WaitRequest {
   /** A position of the hub's log; absent: the newest. */
   readonly position: Position | undefined;
   readonly timeoutMs: number;
+  /** Whether the caller may know this consumer by name; it counts in any case. */
+  readonly shows: (consumer: string) => boolean;
   readonly signal: AbortSignal;
 }
 

@@ -1,6 +1,6 @@
 /** Who has what, as it is acknowledged, and who waits for it: the shell of `convergence.ts`. */
 import type { JsonObject } from '../framework/field.ts';
-import type { ConsumerReports } from '../core/cluster.ts';
+import type { ConsumerReports, WaitRequest } from '../core/cluster.ts';
 import type { Position } from '../storage/store.ts';
 import { answer, memberKey, standingAfter, startWait, widen } from './convergence.ts';
 import { MAX_CONSUMERS, type Roster, type RosterEntry } from './protocol.ts';
@@ -180,7 +180,7 @@ export class Convergence {
   }
 
   /** Answers when everyone has it, or when the time is over, with who has not. */
-  async wait(index: Position, timeoutMs: number, signal: AbortSignal): Promise<JsonObject> {
+  async wait(index: Position, { timeoutMs, signal, shows }: Omit<WaitRequest, 'position'>): Promise<JsonObject> {
     let wait = startWait(index, this.#roster());
     // Of a region that has not told its roster since this hub started, the consumers are in the set once it does.
     const untold = new Set(this.#options.regions().filter((name) => !this.#consumers.has(name)));
@@ -191,7 +191,7 @@ export class Convergence {
         wait = widen(wait, this.#membersOf(region));
       }
       const now = this.#ask(wait);
-      if (now.state !== 'missing' || over.aborted) return this.#shown(wait, now);
+      if (now.state !== 'missing' || over.aborted) return shown(wait, now, shows);
       await this.#next(over);
     }
   }
@@ -211,21 +211,24 @@ export class Convergence {
       over.addEventListener('abort', wake);
     });
   }
+}
 
-  #shown(wait: Wait, { state, acknowledged, missing, released }: Answer): JsonObject {
-    const named = (member: Member): JsonObject => ({
-      kind: member.kind,
-      name: shownName(member),
-      ...(member.region === undefined ? {} : { region: member.region }),
-    });
-    return {
-      state,
-      index: wait.index.sequence,
-      acknowledged: acknowledged.map(named),
-      missing: missing.map(({ member, lack }) => ({ ...named(member), why: WHY[lack.why], ...detailOf(lack) })),
-      released: released.map(({ member, why }) => ({ ...named(member), why })),
-    };
-  }
+/** Consumers that the caller may not know are there without their names. */
+function shown(wait: Wait, answered: Answer, shows: (consumer: string) => boolean): JsonObject {
+  const { state, acknowledged, missing, released } = answered;
+  const named = (member: Member): JsonObject => {
+    const { kind, region } = member;
+    const name = shownName(member);
+    if (region === undefined) return { kind, name };
+    return { kind, name: shows(name) ? name : '', region };
+  };
+  return {
+    state,
+    index: wait.index.sequence,
+    acknowledged: acknowledged.map(named),
+    missing: missing.map(({ member, lack }) => ({ ...named(member), why: WHY[lack.why], ...detailOf(lack) })),
+    released: released.map(({ member, why }) => ({ ...named(member), why })),
+  };
 }
 
 /** Without the region, which makes it unique here. */

@@ -287,11 +287,11 @@ export class Hub implements RegionHub {
     };
   }
 
-  wait({ position, timeoutMs, signal }: WaitRequest): Promise<JsonObject> {
+  wait({ position, ...asked }: WaitRequest): Promise<JsonObject> {
     const newest = this.#services.store.position;
     if (position !== undefined && (position.epoch !== newest.epoch || position.sequence > newest.sequence)) {
       throw fail('badRequest', 'this hub has not reached that index');
     }
-    return this.#convergence.wait(position ?? newest, timeoutMs, signal);
+    return this.#convergence.wait(position ?? newest, asked);
   }
 }

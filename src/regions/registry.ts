@@ -80,6 +80,8 @@ export class RegionRegistry {
     name: string,
     given: { readonly paths?: readonly string[]; readonly writes?: readonly string[] },
   ): Promise<string> {
+    // Consumers of the hub itself count under that name.
+    if (name === 'hub') throw fail('badRequest', '"hub" cannot name a region');
     if (!NAME.test(name)) {
       throw fail('badRequest', `"${name}" cannot name a region: up to 63 lower-case letters, digits and inner dashes`);
     }

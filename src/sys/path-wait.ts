@@ -41,10 +41,12 @@ const wait = at('wait', {
           released: field.objects('Who no longer counts, and why.'),
         },
       },
-      run: async (node, { index, latest, timeout }, { signal }) => {
+      run: async (node, { index, latest, timeout }, { signal, client }) => {
         const position = positionOf(node, index, latest);
         const timeoutMs = Math.min(timeout, LONGEST_S) * 1000;
-        return reply.ok(await node.hub.wait({ position, timeoutMs, signal }));
+        const acl = node.services.policies.acl(client.policies);
+        const shows = (consumer: string): boolean => acl.allows('read', `sys/consumers/${consumer}`).allowed;
+        return reply.ok(await node.hub.wait({ position, timeoutMs, signal, shows }));
       },
     },
   },

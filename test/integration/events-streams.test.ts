@@ -1,6 +1,5 @@
 /** Streams that end, lag, resume, or should never have begun. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
 import { decodeIndex } from '../../src/core/freshness.ts';
 import { keys } from '../../src/core/keys.ts';
@@ -289,7 +288,5 @@ test('1,000 subscribers are told of one write each, and all of them of a shared 
   await Promise.all(subscribers.map((each) => each.until(({ path }) => path === 'secret/data/shared')));
   for (const [n, { events }] of subscribers.entries()) assert.equal(events.length, n % 50 === 0 ? 2 : 1);
   for (const { socket } of subscribers) socket.terminate();
-  await Promise.all(
-    subscribers.map(({ socket }) => (socket.readyState === socket.CLOSED ? undefined : once(socket, 'close'))),
-  );
+  await Promise.all(subscribers.map((each) => each.ended()));
 });

@@ -49,7 +49,7 @@ test('an events client of Vault gets its CloudEvents', async () => {
   await server.write('x', { k: 'CANARY' });
   const event = await subscriber.until(() => true);
   const data = event['data'] as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  assert.equal(event['specversion'], '1.0');
+  assert.deepEqual([event['specversion'], event['datacontentype']], ['1.0', 'application/cloudevents']);
   assert.equal(data['event_type'], 'kv-v2/data-write');
   assert.equal(data['plugin_info']?.['mount_path'], 'secret/');
   assert.deepEqual(data['event']?.['metadata'], {

@@ -38,7 +38,8 @@ export function cloudEvent({ mounted, change, time }: Told, asked: string): stri
         ...(record.options?.['version'] === undefined ? {} : { version: record.options['version'] }),
       },
     },
-    datacontenttype: 'application/cloudevents',
+    // Vault writes this name with one t less than CloudEvents does, and its clients look for it.
+    datacontentype: 'application/cloudevents',
     time: new Date(time).toISOString(),
   });
 }

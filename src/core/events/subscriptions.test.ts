@@ -1,0 +1,128 @@
+/** Subscribers over carriers that never lose a byte and say how much they hold. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runningNode, ask } from '../../../test/support/node.ts';
+import { keys } from '../keys.ts';
+import type { Node } from '../node.ts';
+import { patternOf } from './patterns.ts';
+import type { Carrier } from './subscription.ts';
+
+type Frame = Readonly<Record<string, unknown>>;
+
+/** A socket whose other end reads only when it is told to. */
+class Pipe implements Carrier {
+  readonly frames: Frame[] = [];
+  #held: string[] = [];
+  #waiting: (() => void)[] = [];
+  most = 0;
+  closed: readonly [number, string] | undefined;
+
+  readonly send = (text: string): void => {
+    this.#held.push(text);
+    this.most = Math.max(this.most, this.buffered());
+  };
+  readonly buffered = (): number => this.#held.reduce((sum, text) => sum + text.length, 0);
+  readonly whenDrained = (call: () => void): void => void this.#waiting.push(call);
+  readonly close = (code: number, reason: string): void => {
+    this.closed = [code, reason];
+  };
+
+  read(): void {
+    for (const text of this.#held.splice(0)) this.frames.push(JSON.parse(text) as Frame);
+    for (const call of this.#waiting.splice(0)) call();
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function started(kept: number) {
+  let now = 0;
+  const { node, root } = await runningNode({ now: () => now, settings: { subscriptions: { kept, stall: 1_000 } } });
+  await ask(node, 'POST', 'sys/mounts/secret', { token: root, body: { type: 'kv', options: { version: '2' } } });
+  const token = node.services.tokens.find(root);
+  assert.ok(token !== undefined);
+  const open = (carrier: Carrier, index?: string) =>
+    node.services.subscriptions.open(
+      {
+        wants: { dialect: 'lockstep', types: '*', patterns: [patternOf('secret/data/*')] },
+        ...{ token, index, consumer: undefined },
+      },
+      carrier,
+    );
+  return {
+    ...{ node, open },
+    later: (ms: number) => {
+      now += ms;
+    },
+    [Symbol.asyncDispose]: () => node[Symbol.asyncDispose](),
+  };
+}
+
+async function write(node: Node, name: string, count: number): Promise<void> {
+  const { store, mounts } = node.services;
+  const below = keys.data('s', 'root', mounts.at('root', 'secret/')?.record.uuid ?? '');
+  await store.transact((tx) => {
+    for (let n = 0; n < count; n += 1) {
+      tx.put(`${below}metadata/${name}-${String(n)}`, Buffer.from('{"currentVersion":1,"versions":{}}'));
+    }
+  });
+  await turn();
+}
+
+const eventsOf = (pipe: Pipe): readonly unknown[] =>
+  pipe.frames.filter(({ kind }) => kind === 'event').map(({ path }) => path);
+
+test('one that does not read is held little for, and catches up without a gap when it reads again', async () => {
+  await using server = await started(100_000);
+  const pipe = new Pipe();
+  server.open(pipe);
+  await turn();
+  for (let n = 0; n < 100; n += 1) await write(server.node, `w${String(n)}`, 100);
+  assert.ok(pipe.most < 200_000, `held ${String(pipe.most)} bytes`);
+  while (pipe.buffered() > 0) {
+    pipe.read();
+    await turn();
+  }
+  assert.equal(pipe.closed, undefined);
+  assert.ok(pipe.most < 200_000, `held ${String(pipe.most)} bytes`);
+  const paths = eventsOf(pipe);
+  assert.equal(paths.length, 10_000);
+  assert.equal(new Set(paths).size, 10_000);
+  assert.deepEqual(pipe.frames.at(-1)?.['kind'], 'mark');
+});
+
+test('one that memory does not wait for is cut off with the place to go on from', async () => {
+  await using server = await started(500);
+  const pipe = new Pipe();
+  server.open(pipe);
+  await turn();
+  for (let n = 0; n < 30; n += 1) await write(server.node, `w${String(n)}`, 100);
+  pipe.read();
+  await turn();
+  pipe.read();
+  assert.deepEqual(pipe.closed, [1013, 'slow']);
+  assert.equal(pipe.frames.at(-1)?.['kind'], 'closing');
+  assert.equal(server.node.services.subscriptions.size, 0);
+});
+
+test('too many changes at once are told as one, and are no history', async () => {
+  await using server = await started(100_000);
+  const pipe = new Pipe();
+  server.open(pipe);
+  await turn();
+  pipe.read();
+  const index = String(pipe.frames.at(-1)?.['index']);
+  await write(server.node, 'import', 3_000);
+  pipe.read();
+  const events = pipe.frames.filter(({ kind }) => kind === 'event');
+  assert.deepEqual(
+    events.map(({ path, operation }) => [path, operation]),
+    [['secret/*', 'mount']],
+  );
+  const late = new Pipe();
+  server.open(late, index);
+  await turn();
+  await turn();
+  late.read();
+  assert.equal(late.frames[0]?.['resumed'], false);
+});
