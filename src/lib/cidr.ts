@@ -7,16 +7,16 @@ function family(address: string): 'ipv4' | 'ipv6' | undefined {
   return version === 0 ? undefined : version === 4 ? 'ipv4' : 'ipv6';
 }
 
-/** Throws `badRequest` naming the block that is not one. */
+/** Throws `badRequest` saying which block is not one, not what it is: it may be anything. */
 export function parseCidrs(blocks: readonly string[]): BlockList {
   const list = new BlockList();
-  for (const block of blocks) {
+  for (const [at, block] of blocks.entries()) {
     const [address = '', bits, ...more] = block.split('/');
     const kind = family(address);
     const width = kind === 'ipv4' ? 32 : 128;
     const prefix = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
     if (kind === undefined || more.length > 0 || prefix < 0 || prefix > width) {
-      throw fail('badRequest', `"${block}" is not a CIDR block such as 10.0.0.0/8`);
+      throw fail('badRequest', `address block ${String(at + 1)} is not a CIDR block such as 10.0.0.0/8`);
     }
     list.addSubnet(address, prefix, kind);
   }
