@@ -75,6 +75,29 @@ function titleOf(field: string): string {
   return field.replaceAll('_', ' ').replace(/^[a-z]/, (first) => first.toUpperCase());
 }
 
+const tune = command({
+  summary: 'Change what a region may hold and write',
+  description:
+    'The paths given take the place of all that were there. What a region may no longer hold is purged there, what it ' +
+    'newly may hold is sent, both at once.',
+  args: region,
+  flags: {
+    path: flag.list('What the region may hold: `secret/eu/` a subtree, `secret/x` a path.', { value: 'prefix' }),
+    write: flag.list('What it may write of that.', { value: 'prefix' }),
+  },
+  examples: [{ note: 'Let eu hold one tree:', line: 'regions tune -path=secret/eu/ eu' }],
+  run: async (context, { values, args: [name = ''] }) => {
+    const { path, write } = values;
+    if (path.length + write.length === 0) throw new CommandError('Give at least one -path or -write.', exit.local);
+    const body = {
+      ...(path.length === 0 ? {} : { paths: path }),
+      ...(write.length === 0 ? {} : { writes: write }),
+    };
+    await during(`Error changing the region ${name}`, context.client.patch(`sys/regions/${cleanPath(name)}`, body));
+    context.out.success(`Success! Changed the region: ${name}`);
+  },
+});
+
 const remove = command({
   summary: 'Cut a region off at once and forget it',
   description: 'What it held must be taken as known to whoever has its disks: the reply lists what to rotate.',
@@ -107,7 +130,7 @@ const status = command({
 });
 
 export const regions = group({
-  summary: 'Register, list, show and remove regions',
+  summary: 'Register, list, show, change and remove regions',
   examples: [{ note: 'Register one:', line: 'regions add -path=secret/eu/ eu' }],
-  commands: { add, list, remove, status },
+  commands: { add, list, remove, status, tune },
 });

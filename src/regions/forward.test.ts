@@ -1,8 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decide, forgettable, forward } from './forward.ts';
-import type { ForwardConfig, ForwardEvent, ForwardRecord, ForwardResult } from './forward.ts';
+import type { Position } from '../storage/store.ts';
+import { forward } from './forward.ts';
+import type { ForwardConfig, ForwardEvent, ForwardResult } from './forward.ts';
+
+// The hub's part, as `core/requests/forwarded.ts` has it in one transaction with the write.
+
+/** What the hub keeps of a forwarded write, in the transaction that wrote it. */
+interface ForwardRecord {
+  /** Hash of region, caller and request. */
+  readonly request: string;
+  readonly position: Position;
+  /** The reply, encrypted like every value. */
+  readonly reply: Uint8Array;
+  /** Store time in milliseconds; kept until `at` plus the retention. */
+  readonly at: number;
+}
+
+/** The hub's decision, made on the record that the write's own transaction reads. */
+function decide(record: ForwardRecord | undefined, request: string): 'run' | 'replay' | 'otherRequest' {
+  if (record === undefined) return 'run';
+  return record.request === request ? 'replay' : 'otherRequest';
+}
+
+/** Whether no retry can ask for the record any more. */
+function forgettable(record: ForwardRecord, now: number, config: ForwardConfig): boolean {
+  return now - record.at > 2 * (config.patience + config.attempt);
+}
 
 const config: ForwardConfig = { patience: 10_000, attempt: 1_000, show: 500 };
 const at = (sequence: number) => ({ epoch: '1.a', sequence });

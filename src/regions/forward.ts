@@ -134,25 +134,3 @@ export function forward(config: ForwardConfig): Machine<Forward, ForwardInput, F
     },
   };
 }
-
-/** What the hub keeps of a forwarded write, in the transaction that wrote it. */
-export interface ForwardRecord {
-  /** Hash of region, caller and request. */
-  readonly request: string;
-  readonly position: Position;
-  /** The reply, encrypted like every value. */
-  readonly reply: Uint8Array;
-  /** Store time in milliseconds; kept until `at` plus the retention. */
-  readonly at: number;
-}
-
-/** The hub's decision, made on the record that the write's own transaction reads. */
-export function decide(record: ForwardRecord | undefined, request: string): 'run' | 'replay' | 'otherRequest' {
-  if (record === undefined) return 'run';
-  return record.request === request ? 'replay' : 'otherRequest';
-}
-
-/** Whether no retry can ask for the record any more. */
-export function forgettable(record: ForwardRecord, now: number, config: ForwardConfig): boolean {
-  return now - record.at > 2 * (config.patience + config.attempt);
-}

@@ -1,5 +1,4 @@
 /** A region's side of the cluster: it joins, follows the hub by `follower.ts`, and forwards what it may not write itself. */
-import { readFile } from 'node:fs/promises';
 import type { ClientHttp2Stream } from 'node:http2';
 import type { RegionConfig } from '../config/server.ts';
 import type { Cluster, HubLink } from '../core/cluster.ts';
@@ -11,17 +10,16 @@ import { fail, isLockstepError } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Outcome } from '../framework/request.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
-import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
 import { decodeFound, encodeRecord } from '../lib/record.ts';
 import type { Store } from '../storage/store.ts';
-import { enrol, HubConnection, type Identity } from './cluster-client.ts';
+import { HubConnection } from './cluster-client.ts';
 import { decodeHubFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_HUB_FRAME } from './codec.ts';
 import { CopyStore } from './copy-store.ts';
 import { follower } from './follower.ts';
 import { ageOf, type Follower, type FollowerEvent, type FollowerInput, type FollowerOutput } from './follower-state.ts';
 import { Forwarder } from './forwarder.ts';
-import { decodeJoinToken } from './join-token.ts';
+import { RegionIdentity } from './region-identity.ts';
 import { createLayout } from './layout.ts';
 import type { Cursor, HubFrame, RegionFrame } from './protocol.ts';
 import { Vouching } from './vouching.ts';
@@ -55,6 +53,7 @@ interface StoredAge {
 export class RegionLink implements HubLink {
   readonly #options: RegionLinkOptions;
   readonly #copy: CopyStore;
+  readonly #identity: RegionIdentity;
   readonly #machine: Machine<Follower, FollowerInput, FollowerOutput>;
   readonly #forwarder: Forwarder;
   readonly consumers: Vouching;
@@ -67,10 +66,10 @@ export class RegionLink implements HubLink {
   #open: Open | undefined;
   #over = false;
   #renewAgain = 0;
-  #identity: Identity | undefined;
 
   private constructor(options: RegionLinkOptions) {
     this.#options = options;
+    this.#identity = new RegionIdentity(options);
     this.#copy = new CopyStore(options.store, createLayout(options.registry));
     this.#machine = follower({
       region: options.config.name,
@@ -125,8 +124,10 @@ export class RegionLink implements HubLink {
 
   #start(): void {
     const stored = this.#storedAge();
+    // The first comes with the start: who is killed before the next one is due must not seem new.
+    if (stored === undefined) void this.#persistAge(0);
     this.#cursor = this.#copy.read().cursor;
-    this.#feed({ type: 'start', copy: this.#copy.read(), age: stored });
+    this.#feed({ type: 'start', copy: this.#copy.read(), age: stored ?? 0 });
     this.#ticks = setInterval(() => {
       this.#feed({ type: 'tick' });
       this.#forwarder.tick();
@@ -146,10 +147,10 @@ export class RegionLink implements HubLink {
   }
 
   /** Time goes on while the node is off, by the wall clock, never backwards. */
-  #storedAge(): number {
+  #storedAge(): number | undefined {
     using snapshot = this.#options.store.snapshot();
     const found = decodeFound<StoredAge>(snapshot.get(keys.hubAge));
-    return found === undefined ? 0 : found.age + Math.max(0, Date.now() - found.at);
+    return found === undefined ? undefined : found.age + Math.max(0, Date.now() - found.at);
   }
 
   #feed(event: FollowerEvent): void {
@@ -241,7 +242,7 @@ export class RegionLink implements HubLink {
   async #connect(number: number): Promise<void> {
     const { config, store, log } = this.#options;
     try {
-      const identity = await this.#identityOrJoin();
+      const identity = await this.#identity.get();
       const hub = await HubConnection.open(config.hub, identity);
       if (this.#over) {
         hub[Symbol.dispose]();
@@ -254,6 +255,7 @@ export class RegionLink implements HubLink {
       await responded(stream);
       this.#feed({ type: 'connected', connection: number, local: store.position });
     } catch (error) {
+      if (isLockstepError(error, 'hubRefused')) this.#identity.forget();
       const known = isLockstepError(error) ? error.message : 'the hub cannot be reached';
       log.warn('not connected to the hub', { reason: known });
       this.#feed({ type: 'ended', connection: number });
@@ -286,45 +288,9 @@ export class RegionLink implements HubLink {
     });
   }
 
-  /** The stored identity; without one the join token is used, with a key that is kept before it is shown. */
-  async #identityOrJoin(): Promise<Identity> {
-    if (this.#identity !== undefined) return this.#identity;
-    const { store, config } = this.#options;
-    const read = (): Partial<Identity> | undefined => {
-      using snapshot = store.snapshot();
-      return decodeFound<Partial<Identity>>(snapshot.get(keys.hubIdentity));
-    };
-    const known = read();
-    if (known?.certificate !== undefined) {
-      this.#identity = known as Identity;
-      return this.#identity;
-    }
-    const token = decodeJoinToken(await joinToken(config));
-    if (token.region !== config.name) {
-      throw fail('invalidConfig', `the join token is for the region "${token.region}", this node is "${config.name}"`);
-    }
-    const { newPrivateKey } = await import('../lib/crypto/certificates.ts');
-    const key = known?.key ?? newPrivateKey();
-    await this.#keep({ region: config.name, key });
-    failpoint('region.after-key-kept');
-    const identity = await enrol(config.hub, token, key);
-    failpoint('region.after-certificate-received');
-    await this.#keep(identity);
-    failpoint('region.after-certificate-kept');
-    this.#options.log.info('joined the hub', { region: config.name });
-    return identity;
-  }
-
-  async #keep(identity: Partial<Identity>): Promise<void> {
-    await this.#options.store.transact((tx) => {
-      tx.put(keys.hubIdentity, encodeRecord(identity));
-    });
-    if (identity.certificate !== undefined) this.#identity = identity as Identity;
-  }
-
   /** Also of a connection that lives for long. The hub takes the old certificate until the new one was shown. */
   #renewWhenDue(): void {
-    const identity = this.#identity;
+    const identity = this.#identity.current;
     const hub = this.#open?.hub;
     const due = identity !== undefined && identity.notAfter - Date.now() <= RENEW_BEFORE_MS;
     if (!due || hub === undefined || performance.now() < this.#renewAgain) return;
@@ -337,25 +303,9 @@ export class RegionLink implements HubLink {
   }
 
   async #renew(hub: HubConnection): Promise<void> {
-    await this.#keep(await hub.renew());
-    this.#options.log.info('renewed the certificate of this region');
+    await this.#identity.renew(hub);
     // Comes back under the new one.
     if (this.#open?.hub === hub) this.#drop();
-  }
-}
-
-async function joinToken({ join_token: token, join_token_file: file }: RegionConfig): Promise<string> {
-  if (token !== undefined) return token.expose();
-  if (file === undefined) {
-    throw fail(
-      'invalidConfig',
-      'this region has not joined: give it a join token in join_token_file or LOCKSTEP_JOIN_TOKEN',
-    );
-  }
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
-    throw fail('invalidConfig', `the join token cannot be read from ${file}`);
   }
 }
 
@@ -370,7 +320,10 @@ function responded(stream: ClientHttp2Stream): Promise<void> {
       if (headers[':status'] === 200) resolve();
       else
         reject(
-          fail('hubRefused', `the hub refused this region (${String(headers[':status'])}): was it removed or blocked?`),
+          fail(
+            'hubRefused',
+            `the hub refused this region (${String(headers[':status'])}): was it removed or blocked? Add it anew at the hub and give it the new join token`,
+          ),
         );
     });
   });

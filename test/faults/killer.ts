@@ -16,8 +16,8 @@ export interface KillerOptions {
 }
 
 /** A victim is left alone until this many changes were acknowledged, so that a busy machine kills no less at work. */
-const MOST_WORK = 16;
-const ARMED_WORK = 30;
+const MOST_WORK = 12;
+const ARMED_WORK = 20;
 const WORKS_WITHIN_MS = 5_000;
 const MOST_HITS = 5;
 

@@ -111,6 +111,23 @@ withFleet('while a region hangs, the hub goes on and names it as missing', async
 });
 
 withFleet(
+  'a region that is killed soon after it joined tells its age from then on, not from its start',
+  async (fleet) => {
+    await fleet.startRegion(EU);
+    await fleet.arrived(await writeSet(fleet, ['eu/s0'], 1));
+    await fleet.kill('eu');
+    const killed = Date.now();
+    fleet.link('eu').down();
+    await until('some seconds to pass', async () => (Date.now() - killed > 3_000 ? true : undefined));
+    await fleet.start('eu');
+    const { age = 0 } = await fleet.caller('eu').ask('GET', 'secret/data/eu/s0');
+    assert.ok(age >= 3, `it said ${String(age)} s`);
+    fleet.link('eu').up();
+    await checkConverged(fleet, ['eu/s0'], 1);
+  },
+);
+
+withFleet(
   'a region that was away for longer than the log is kept reloads, and serves its old copy whole until the new one is',
   async (fleet) => {
     await fleet.startRegion(EU);

@@ -38,8 +38,8 @@ export class Writer {
     return this.secrets.reduce((sum, each) => sum + each.acknowledged, 0);
   }
 
-  isAt(servers: readonly string[]): boolean {
-    return servers.includes(this.#options.caller.name);
+  get server(): string {
+    return this.#options.caller.name;
   }
 
   async run(): Promise<void> {
@@ -92,7 +92,7 @@ export class Writer {
         this.unknown += answer === undefined ? 1 : 0;
         return undefined;
       },
-      120_000,
+      300_000,
     );
   }
 

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { decodeIndex } from '../../src/core/freshness.ts';
 import type { Outcome } from '../../src/framework/request.ts';
-import { cloneOf, testHub, testRegion, type TestHub } from '../support/cluster.ts';
+import { addRegion, cloneOf, testHub, testRegion, type TestHub } from '../support/cluster.ts';
 import { ask } from '../support/node.ts';
 
 const index = (outcome: Outcome): string => outcome.headers['X-Vault-Index'] ?? '';
@@ -149,4 +152,28 @@ test('a cloned certificate blocks both nodes until the region is added anew', as
   const again = await testRegion(hub, 'eu', ['secret/eu/']);
   await using _again = again.node;
   assert.equal((await converged(hub))['state'], 'done', 'adding it anew lets it in');
+});
+
+test('a region that was removed comes back with a new join token, and keeps what it may still hold', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-regions-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const file = join(folder, 'join-token');
+  const hub = await mounted();
+  await using _hub = hub.node;
+  await write(hub, 'eu/db', { password: 'p1' });
+  const eu = await testRegion(hub, 'eu', ['secret/eu/'], file);
+  await using _eu = eu.node;
+  assert.equal((await converged(hub))['state'], 'done');
+  await ask(hub.node, 'DELETE', 'sys/regions/eu', { token: hub.root });
+  for (let connected: unknown = true; connected === true;) {
+    connected = (await ask(eu.node, 'GET', 'sys/regions', { token: eu.root })).reply?.data?.['connected'];
+    await new Promise(setImmediate);
+  }
+  writeFileSync(file, await addRegion(hub, 'eu', ['secret/eu/']));
+  await write(hub, 'eu/db', { password: 'p2' });
+  assert.equal((await converged(hub))['state'], 'done');
+  const read = await ask(eu.node, 'GET', 'secret/data/eu/db', { token: eu.root });
+  assert.deepEqual(read.reply?.data?.['data'], { password: 'p2' });
 });

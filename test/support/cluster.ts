@@ -1,6 +1,7 @@
 /** A hub and its regions in this process, over real TLS connections on loopback. */
 import type { RegionConfig } from '../../src/config/server.ts';
 import { keys } from '../../src/core/keys.ts';
+import { writeFileSync } from 'node:fs';
 import { Hub } from '../../src/regions/hub.ts';
 import { RegionLink } from '../../src/regions/region-link.ts';
 import { decodeJoinToken } from '../../src/regions/join-token.ts';
@@ -40,12 +41,24 @@ export interface TestRegion extends TestHub {
   readonly behind: Store;
 }
 
-/** Adds the region at the hub and starts it. */
-export async function testRegion(hub: TestHub, name: string, paths: readonly string[]): Promise<TestRegion> {
+/** Gives the join token. */
+export async function addRegion(hub: TestHub, name: string, paths: readonly string[]): Promise<string> {
   const added = await ask(hub.node, 'POST', `sys/regions/${name}`, { token: hub.root, body: { paths } });
-  const text = String(added.reply?.data?.['join_token']);
+  return String(added.reply?.data?.['join_token']);
+}
+
+/** Adds the region at the hub and starts it; with a file, its join token lies there. */
+export async function testRegion(
+  hub: TestHub,
+  name: string,
+  paths: readonly string[],
+  tokenFile?: string,
+): Promise<TestRegion> {
+  const text = await addRegion(hub, name, paths);
+  if (tokenFile !== undefined) writeFileSync(tokenFile, text);
   const [host = '', port = ''] = decodeJoinToken(text).hub.split(':');
-  const config = { name, hub: { host, port: Number(port) }, join_token_file: undefined, join_token: new Secret(text) };
+  const token = tokenFile === undefined ? new Secret(text) : undefined;
+  const config = { name, hub: { host, port: Number(port) }, join_token_file: tokenFile, join_token: token };
   const store = openMemoryStore();
   const identity: { from?: Store } = {};
   const { node, root } = await runningNode({
