@@ -34,6 +34,8 @@ export interface HubSessionOptions {
 }
 
 const TICK_MS = 500;
+/** How long the last frame of a stream may take to be read. */
+const LINGER_MS = 3_000;
 /** Frames that are taken at once, then a second: a faster region is read more slowly, as a slow network would. */
 const FRAMES: Rate = { burst: 8_192, perSecond: 4_096 };
 
@@ -178,7 +180,12 @@ export class HubSession {
     clearInterval(this.#ticks);
     this.#abort.abort();
     const { stream, events } = this.#options;
-    if (stream.writable) stream.end();
+    // The region need not end its side: after the last frame, or when it reads no more, the stream is gone.
+    const gone = setTimeout(() => stream.destroy(), LINGER_MS).unref();
+    stream.once('close', () => {
+      clearTimeout(gone);
+    });
+    if (stream.writable) stream.end(() => stream.close());
     stream.resume();
     events.closed(reason);
   }

@@ -11,7 +11,7 @@ import { createLogger, silent } from '../../src/lib/log.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { Node } from '../../src/core/node.ts';
 import type { Store } from '../../src/storage/store.ts';
-import { ask, runningNode } from './node.ts';
+import { ask, runningNode, type TestNodeOptions } from './node.ts';
 
 export interface TestHub {
   readonly node: Node;
@@ -24,9 +24,10 @@ const log =
     ? createLogger({ level: 'trace', format: 'standard', write: (line) => process.stderr.write(line), now: Date.now })
     : silent;
 
-export async function testHub(port = 0): Promise<TestHub> {
+export async function testHub(port = 0, options: Pick<TestNodeOptions, 'trail' | 'now'> = {}): Promise<TestHub> {
   const store = openMemoryStore();
   const { node, root } = await runningNode({
+    ...options,
     store,
     log,
     cluster: (services) => Hub.open({ services, registry, listen: { host: '127.0.0.1', port }, advertised: undefined }),
