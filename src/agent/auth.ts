@@ -137,7 +137,12 @@ export class Authentication extends EventEmitter<AuthEvents> {
     try {
       const grant = await credentials.login(client.with({ token: '', timeoutMs: patienceMs, ...inNamespace(method) }));
       metrics.add('logins_total', { result: 'success' });
-      log.info('logged in', { accessor: grant.accessor, ttl: grant.ttl, renewable: grant.renewable });
+      log.info('logged in', {
+        address: client.settings.address,
+        accessor: grant.accessor,
+        ttl: grant.ttl,
+        renewable: grant.renewable,
+      });
       this.#take(grant);
     } catch (error) {
       const failure = isRefusal(error) ? 'refused' : 'unreachable';

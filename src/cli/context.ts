@@ -80,6 +80,11 @@ export class Context {
     return askHidden(this.terminal, question);
   }
 
+  /** Whether requests carry no token. */
+  get anonymous(): boolean {
+    return (this.#client?.settings.token ?? '') === '';
+  }
+
   close(): void {
     this.#client?.close();
   }

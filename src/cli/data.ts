@@ -29,7 +29,7 @@ export const read = command({
       context.out.print(reply.body);
       return exit.ok;
     }
-    const found = await during(`Error reading ${path}`, context.client.read(path, { query }));
+    const found = await during(`Error reading ${path}`, context.client.read(path, { query, reasons: true }));
     return showFound(context, found, path);
   },
 });
@@ -76,7 +76,11 @@ export const list = command({
   run: async (context, { args: [target = '', ...pairs] }) => {
     const path = cleanPath(target);
     const query = await parseTextPairs(context, pairs);
-    return showKeys(context, await during(`Error listing ${path}`, context.client.list(path, { query })), path);
+    return showKeys(
+      context,
+      await during(`Error listing ${path}`, context.client.list(path, { query, reasons: true })),
+      path,
+    );
   },
 });
 

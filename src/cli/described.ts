@@ -16,7 +16,7 @@ export function asCurl({ method, url, request }: Intercepted): string {
   const parts = ['curl', ...(method === 'GET' ? [] : ['-X', method])];
   for (const [name, value] of Object.entries(request.headers)) {
     if (name === 'accept' || (name === 'content-type' && value === 'application/json')) continue;
-    const shown = name === 'x-vault-token' ? '$(cat ~/.vault-token)' : shellInDouble(String(value));
+    const shown = name === 'x-vault-token' ? '${VAULT_TOKEN:-$(cat ~/.vault-token)}' : shellInDouble(String(value));
     parts.push('-H', `"${headerName(name)}: ${shown}"`);
   }
   if (request.body !== undefined) parts.push('-d', shellQuote(request.body));

@@ -86,9 +86,9 @@ function toInteger(text: string, name: string): number {
 
 function toSeconds(text: string, name: string): number {
   try {
-    return durationSeconds(text, `-${name}`, { negative: true });
+    return durationSeconds(text, `the value of flag -${name}`, { negative: true });
   } catch (error) {
-    if (isLockstepError(error)) throw new UsageError(`invalid value for flag ${error.message}`);
+    if (isLockstepError(error)) throw new UsageError(error.message);
     throw error;
   }
 }

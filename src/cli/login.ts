@@ -1,3 +1,4 @@
+import { ApiError } from '../client/api-error.ts';
 import type { Auth, Envelope } from '../client/envelope.ts';
 import type { Client } from '../client/client.ts';
 import { isObject } from '../client/json.ts';
@@ -63,7 +64,11 @@ async function authenticate(
   const known = loginMethods[method];
   if (known === undefined) throw new UsageError(`Unknown auth method: ${method}`);
   const path = `auth/${mount}/${known.path(config)}`;
-  const reply = await client.write(path, known.body(config));
+  const reply = await client.write(path, known.body(config)).catch((error: unknown) => {
+    if (!(error instanceof ApiError) || error.status !== 403) throw error;
+    const hint = `Perhaps no auth method is mounted at ${mount}/: see \`lockstep auth list\`, or give -path.`;
+    throw new CommandError(`Error authenticating: ${error.message}\n${hint}`, exit.server);
+  });
   if (reply === undefined) throw new CommandError('Error authenticating: the reply is empty', exit.server);
   return reply;
 }

@@ -84,6 +84,22 @@ test('a server that cannot be reached is named, with the remedy and the exit cod
   assert.equal((await lockstep(['status', '-ca-cert=/nonexistent', '-address=https://127.0.0.1:1'])).code, 1);
 });
 
+test('a refusal of a request without a token says that there was none', async (t) => {
+  const before = process.env;
+  t.after(() => {
+    process.env = before;
+  });
+  process.env = { HOME: mkdtempSync(join(tmpdir(), 'lockstep-cli-')) };
+  const denied = json(403, { errors: ['permission denied'] });
+  await using server = await misbehave(denied, denied, denied);
+  const at = `-address=${server.address}`;
+  const none = /carried no token: set VAULT_TOKEN/;
+  assert.match((await lockstep(['read', at, 'a'])).stderr, none);
+  const login = await lockstep(['login', at, '-method=approle', '-no-store', 'role_id=r', 'secret_id=s']);
+  assert.match(login.stderr, /no auth method is mounted at approle\//);
+  assert.doesNotMatch(login.stderr, none);
+});
+
 test('data come from arguments, files and standard input', async () => {
   await using server = await misbehave((response) => response.writeHead(204).end());
   const at = `-address=${server.address}`;

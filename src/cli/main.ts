@@ -1,10 +1,11 @@
 /** The command line of Lockstep's API: finds the command, reads its flags, runs it, turns errors into exit codes. */
+import { ApiError } from '../client/api-error.ts';
 import { isLockstepError } from '../errors.ts';
 import { didYouMean } from '../lib/suggest.ts';
 import { allFlags } from './all-flags.ts';
 import { countOf, type Command, type Group } from './command.ts';
 import type { Context } from './context.ts';
-import { codeOf, exit, isExpected } from './errors.ts';
+import { codeOf, CommandError, exit, isExpected } from './errors.ts';
 import { parseArguments, UsageError, type Parsed } from './flags.ts';
 import type { Terminal } from './terminal.ts';
 import { programs, verbs } from './verbs.ts';
@@ -69,6 +70,7 @@ async function runCommand(
     return await perform(command, parsed, context);
   } catch (error) {
     const code = report(error, path, terminal);
+    if (context?.anonymous === true && path[0] !== 'login' && isDenied(error)) terminal.stderr.write(NO_TOKEN);
     return error instanceof UsageError ? (command.usageCode ?? code) : code;
   } finally {
     context?.close();
@@ -90,6 +92,13 @@ function checkCount({ args = { usage: '', least: 0, most: 0 } }: Command, given:
   if (given.length >= args.least && given.length <= args.most) return;
   const how = given.length < args.least ? 'Not enough' : 'Too many';
   throw new UsageError(`${how} arguments (expected ${countOf(args)}, got ${given.length})`);
+}
+
+const NO_TOKEN = 'The request carried no token: set VAULT_TOKEN, or log in with `lockstep login`.\n';
+
+function isDenied(error: unknown): boolean {
+  const cause = error instanceof CommandError ? error.cause : error;
+  return cause instanceof ApiError && cause.status === 403;
 }
 
 function report(error: unknown, path: readonly string[], terminal: Terminal): number {

@@ -70,11 +70,14 @@ test('speaks over a Unix socket', async () => {
 test('absent is undefined, a deleted version still shows its metadata, a foreign 404 is an error', async () => {
   const metadata = { data: { data: null, metadata: { version: 3 } } };
   const page: typeof ok = (response) => response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>no</h1>');
-  await using server = await misbehave(json(404, { errors: [] }), json(404, metadata), page);
+  const unknown = json(404, { errors: ['no handler for route "a"'] });
+  await using server = await misbehave(json(404, { errors: [] }), json(404, metadata), page, unknown, unknown);
   using it = client(server.address);
   assert.equal(await it.read('a'), undefined);
   assert.deepEqual((await it.read('a'))?.data, metadata.data);
   assert.equal((await failure(it.read('a'))).code, 'NOT_JSON');
+  assert.equal(await it.read('a'), undefined);
+  await assert.rejects(it.read('a', { reasons: true }), /no handler for route "a"/);
 });
 
 test('an error of the API carries status, errors and warnings', async () => {

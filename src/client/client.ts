@@ -1,7 +1,7 @@
 import { ConnectionError } from './connection-error.ts';
 import type { Envelope } from './envelope.ts';
 import { IndexFrontier } from './frontier.ts';
-import { header, readEnvelope, readMissing, throwIfRefused, unusable } from './reply.ts';
+import { header, namesReason, readEnvelope, readMissing, throwIfRefused, unusable } from './reply.ts';
 import { withRetries } from './retry.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
 import { parseAddress, Transport, type WireReply, type WireRequest } from './transport.ts';
@@ -121,7 +121,8 @@ export class Client {
     this.#hooks.intercept?.({ method: call.method, url, path: call.path, request: wire });
     const attempt = async (signal: AbortSignal): Promise<WireReply> => {
       const reply = await this.#follow(wire, signal);
-      if (reply.status !== 404 || call.mayMiss !== true) throwIfRefused(reply, wire, url);
+      const mayMiss = call.mayMiss === true && !(options.reasons === true && namesReason(reply));
+      if (reply.status !== 404 || !mayMiss) throwIfRefused(reply, wire, url);
       return reply;
     };
     const reply = await this.#persist(attempt, call.method, options);

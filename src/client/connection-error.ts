@@ -30,12 +30,14 @@ const transientCodes = new Set([
 const unknownCa =
   'its certificate is not signed by a CA that is known here: name the CA file with -ca-cert or VAULT_CACERT';
 const plainOnTls = 'it answered plain HTTP on an https:// address: use http:// in the address, or TLS on the listener';
+const cut = 'the connection was cut before the whole answer had come';
+const cutOnPlain = `${cut}; if the server expects TLS, use https:// in the address`;
 const tlsOnPlain = 'it does not answer in HTTP; it probably expects TLS: use https:// in the address';
 
 /** What was wrong and what to do, by the code of Node, its HTTP parser or OpenSSL. */
 const explanations: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused: is a server running there? Set the address with -address or VAULT_ADDR',
-  ECONNRESET: 'the connection was cut before the whole answer had come',
+  ECONNRESET: cut,
   EPIPE: 'the connection was cut before the whole request was sent',
   ETIMEDOUT: 'no answer to the connection attempt: is the address right and the network open?',
   EHOSTUNREACH: 'no route to the host',
@@ -76,7 +78,9 @@ const explanations: Readonly<Record<string, string>> = {
 export function explainConnection(cause: unknown, address: string, sent: boolean): ConnectionError {
   if (cause instanceof ConnectionError) return cause;
   const code = codeOf(cause);
-  const reason = explanations[code] ?? (cause instanceof Error ? cause.message : 'the connection failed');
+  const cutPlain = code === 'ECONNRESET' && address.startsWith('http://');
+  const known = cutPlain ? cutOnPlain : explanations[code];
+  const reason = known ?? (cause instanceof Error ? cause.message : 'the connection failed');
   return new ConnectionError(`${address}: ${reason}`, { code, transient: transientCodes.has(code), sent }, { cause });
 }
 

@@ -23,6 +23,11 @@ export function throwIfRefused(reply: WireReply, request: WireRequest, url: stri
   });
 }
 
+export function namesReason(reply: WireReply): boolean {
+  const body = tryParse(reply.body);
+  return isObject(body) && texts(body['errors']).length > 0;
+}
+
 /** Undefined when the server answered without content. Throws `ConnectionError` when it is not the API that answered. */
 export function readEnvelope(reply: WireReply, address: string): Envelope | undefined {
   if (reply.status === 204 || reply.body.trim() === '') return undefined;

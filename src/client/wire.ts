@@ -18,6 +18,8 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A 404 that names a reason (no such mount, no such path) throws `ApiError`, rather than being an absence. */
+  readonly reasons?: boolean | undefined;
 }
 
 export interface Call {

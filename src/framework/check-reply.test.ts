@@ -27,6 +27,8 @@ test('a reply as declared has no problem; nor has an error', () => {
     assert.equal(problemOfReply(declared, outcome(200, data)), undefined);
   }
   assert.equal(problemOfReply(declared, outcome(204)), undefined);
+  const warned = { ...outcome(200), warnings: ['ignored'] };
+  assert.equal(problemOfReply({ replies: { 204: 'empty' } }, warned), undefined);
   assert.equal(problemOfReply(declared, outcome(404, { whatever: 1 })), undefined);
   assert.equal(problemOfReply(declared, outcome(500, undefined, ['internal error'])), undefined);
   assert.equal(problemOfReply({ ...declared, otherReplies: 'any' }, outcome(299, {})), undefined);

@@ -57,7 +57,8 @@ function problemOfContent(declared: Fields | 'empty' | 'any', reply: Outcome['re
 export function problemOfReply({ replies, otherReplies }: Declared, outcome: Outcome): string | undefined {
   const { status, reply, errors, wrapInfo } = outcome;
   if (errors !== undefined || wrapInfo !== null) return undefined;
-  const declared = replies[status] ?? otherReplies;
+  const warned = status === 200 && outcome.warnings !== null ? replies[204] : undefined;
+  const declared = replies[status] ?? warned ?? otherReplies;
   const problem = declared === undefined ? 'the status is not declared' : problemOfContent(declared, reply);
   return problem === undefined ? undefined : `${String(status)}: ${problem}`;
 }

@@ -57,6 +57,8 @@ export interface Plugin<Mount> {
   readonly open: (view: MountView) => Mount;
   /** Which tables this mount serves; may depend on the options (KV v1 and v2). */
   readonly paths: (view: Pick<MountView, 'options'>) => readonly Path<Mount>[];
+  /** Told, after "unsupported path", to who asks for a path that no table has. */
+  readonly unsupported?: (options: Readonly<Record<string, string>>) => string | undefined;
   /** Auth methods: may this token be renewed, and by how much. Throws when its role is gone. Absent: as first granted. */
   readonly renewLogin?: (mount: Mount, internal: JsonObject, call: Call) => Grant | undefined;
   /**

@@ -61,11 +61,12 @@ const oneMount = at('internal/ui/mounts/:path...', {
       run: (node, { path }, call) => {
         const routed = node.services.mounts.route(call.namespace.id, path.endsWith('/') ? path : `${path}/`);
         const acl = aclOf(node, call);
-        const known = acl !== undefined && routed !== undefined && visible(node, call, acl).includes(routed.mounted);
-        if (!known) {
+        if (acl === undefined) throw fail('permissionDenied');
+        if (routed === undefined || !visible(node, call, acl).includes(routed.mounted)) {
           throw fail(
             'permissionDenied',
-            `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/"`,
+            `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/" ` +
+              'and that something is mounted there',
           );
         }
         return reply.ok({ path: routed.mounted.path, ...describeMount(routed.mounted) });

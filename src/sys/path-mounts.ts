@@ -57,12 +57,18 @@ function typeAndOptions(values: Enabling): Pick<MountRecord, 'type' | 'options'>
   return { type: values.type, options: values.options ?? null };
 }
 
+/** There from the start, and once only. */
+const builtIn: ReadonlySet<string> = new Set(['cubbyhole', 'system', 'token']);
+
 async function enable(node: Node, call: Call, table: MountTableName, values: Enabling): Promise<Reply> {
   const { mountChanges } = node.services;
   const { type, options } = typeAndOptions(values);
   const plugins = table === 'auth' ? node.registry.auth : node.registry.engines;
   if (!Object.hasOwn(plugins, type)) {
-    const known = Object.keys(plugins).sort().join(', ');
+    const known = Object.keys(plugins)
+      .filter((name) => !builtIn.has(name))
+      .sort()
+      .join(', ');
     throw fail('badRequest', `plugin not found in the catalog: ${type} (this version has: ${known})`);
   }
   await mountChanges.enable(call.namespace.id, {

@@ -46,6 +46,12 @@ test('a role-id and a secret-id give a token with the role’s policies', async 
   assert.equal(last.auth?.['lease_duration'], 700, 'the maximum counts from the login');
 });
 
+test('a misspelt parameter is warned of, where nothing else is answered too', async () => {
+  await using approle = await enabled();
+  const { status, warnings } = await approle.at('POST', 'role/app', { token_polices: 'web' });
+  assert.deepEqual([status, warnings], [200, ['Endpoint ignored these unrecognized parameters: [token_polices]']]);
+});
+
 test('wrong credentials all get the same answer', async () => {
   await using approle = await enabled();
   const role_id = await approle.role({});

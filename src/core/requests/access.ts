@@ -221,7 +221,11 @@ function judge(services: Services, access: Omit<Access, 'error' | 'grantedBy'>, 
 function missing({ routed, match, request }: Pick<Access, 'routed' | 'match' | 'request'>): LockstepError | undefined {
   if (routed === undefined) return fail('noHandler', `no handler for route "${request.path}". route entry not found.`);
   if (request.help && routed.rest === '') return undefined;
-  if (match === undefined) return fail('unsupportedPath');
+  if (match === undefined) {
+    const { plugin, record } = routed.mounted;
+    const hint = plugin.unsupported?.(record.options ?? {});
+    return hint === undefined ? fail('unsupportedPath') : fail('unsupportedPath', `unsupported path: ${hint}`);
+  }
   if (!request.help && match.path.operations[request.verb] === undefined) return fail('unsupportedOperation');
   return undefined;
 }

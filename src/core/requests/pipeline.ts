@@ -152,7 +152,12 @@ function finish(services: Services, access: Access, reply: Reply): Outcome | Pro
     const all = [...(reply.warnings ?? []), ...ignored, ...more];
     return all.length === 0 ? null : all;
   };
-  if (reply.grant === undefined) return outcomeOf(request, reply, { mountType, warnings: warn([]) });
+  if (reply.grant === undefined) {
+    const warnings = warn([]);
+    // A 204 has no body that could warn: a misspelt parameter would be dropped in silence.
+    const status = reply.status === 204 && warnings !== null ? 200 : reply.status;
+    return outcomeOf(request, reply, { mountType, warnings, status });
+  }
   return grantToken(services, access, reply.grant).then(({ created, warnings }) => {
     const auth = authBlock(created.token.record, created.id);
     return outcomeOf(request, reply, { mountType, auth, warnings: warn(warnings) });

@@ -157,7 +157,9 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
     role: terms.name,
     noDefaultPolicy: asked.no_default_policy,
   });
-  return { status: 200, auth: authBlock(token.record, id), warnings };
+  const absent = policies.filter((name) => services.policies.get(name) === undefined);
+  const missing = absent.map((name) => `Policy "${name}" does not exist`);
+  return { status: 200, auth: authBlock(token.record, id), warnings: [...warnings, ...missing] };
 }
 
 /** The path that a token is made under; a role may add to it. */

@@ -5,6 +5,14 @@ import type { Outcome } from '../../framework/request.ts';
 
 const granted = (outcome: Outcome): unknown => outcome.reply?.auth?.['lease_duration'];
 
+test('a policy that does not exist is warned of', async () => {
+  const { node, root: token } = await runningNode();
+  const body = { policies: ['default', 'nope'] };
+  const { status, warnings } = await ask(node, 'POST', 'auth/token/create', { token, body });
+  assert.deepEqual([status, warnings], [200, ['Policy "nope" does not exist']]);
+  await node[Symbol.asyncDispose]();
+});
+
 test('a reply says the time to live that was granted, not what is left a moment later', async () => {
   let now = 1_000_000;
   const { node, root: token } = await runningNode({ now: () => (now += 7) });

@@ -18,6 +18,10 @@ export const kv: AnyPlugin = plugin<Kv>({
   help: 'Names and values at paths.',
   open: (view: MountView) => ({ view }),
   paths: ({ options }): readonly Path<Kv>[] => (options['version'] === '2' ? v2Paths : v1Paths),
+  unsupported: (options) =>
+    options['version'] === '2'
+      ? 'in version 2 values lie below data/ and names below metadata/ of the mount, and `lockstep kv` adds that itself'
+      : undefined,
   // The versions keep apart keys of their own, so one mapping serves both.
   requestPath: (rest, options) => (options['version'] === '2' ? v2RequestPath(rest) : rest),
   logicalPath: (key) => v1LogicalPath(key) ?? v2LogicalPath(key),

@@ -35,6 +35,13 @@ test('version 1 reads what was written, lists by folders and pages', async () =>
   assert.equal((await kv.at('PUT', 'x', {})).status, 400);
 });
 
+test('a path without data/ in version 2 is told where values lie', async () => {
+  await using kv = await mounted('2');
+  const { status, errors } = await kv.at('GET', 'app/db');
+  assert.equal(status, 404);
+  assert.match(String(errors?.[0]), /^unsupported path: .*data\//);
+});
+
 test('version 2 keeps versions, deletes, undeletes and destroys them', async () => {
   await using kv = await mounted('2');
   for (const n of [1, 2, 3]) {

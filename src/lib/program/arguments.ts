@@ -1,6 +1,7 @@
 /** The command line of a long-running program (`server`, `agent`). */
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { fail } from '../../errors.ts';
+import { didYouMean } from '../suggest.ts';
 
 /** `-flag` is `--flag`, as Vault's commands have it. */
 const doubled = (arg: string): string => (/^-[a-z]{2}/.test(arg) ? `-${arg}` : arg);
@@ -10,6 +11,11 @@ export function parseFlags<const O extends ParseArgsOptionsConfig>(argv: readonl
   try {
     return parseArgs({ args: argv.map(doubled), options, strict: true, allowPositionals: false }).values;
   } catch (error) {
+    const unknown = /^Unknown option '--?([^']+)'/.exec(error instanceof Error ? error.message : '')?.[1];
+    if (unknown !== undefined) {
+      const meant = didYouMean(unknown, Object.keys(options));
+      throw fail('invalidConfig', `there is no flag -${unknown}${meant} (-h lists all)`);
+    }
     throw fail('invalidConfig', error instanceof Error ? error.message : 'the arguments are not valid');
   }
 }

@@ -49,9 +49,9 @@ export function prepareDirectory(path: string): void {
     mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
     if ((statSync(path).mode & 0o777) !== DIRECTORY_MODE) chmodSync(path, DIRECTORY_MODE);
   } catch (error) {
-    throw fail('invalidConfig', `the data directory ${path} cannot be made or kept to this user alone (mode 0700)`, {
-      cause: error,
-    });
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    const what = `the data directory ${path} cannot be made or kept to this user alone (mode 0700)`;
+    throw fail('invalidConfig', `${what}${code}: check the path and whose it is`, { cause: error });
   }
   for (const file of [DATA_FILE, LOCK_FILE]) {
     try {

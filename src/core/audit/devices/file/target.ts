@@ -59,5 +59,5 @@ async function endsTorn(handle: FileHandle, size: number): Promise<boolean> {
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
   if (code === 'ELOOP') return 'it is a symbolic link: name the file itself';
-  return code;
+  return code === 'ENOENT' ? 'ENOENT: make it, or choose another' : code;
 }
