@@ -205,3 +205,22 @@ test('silence of three intervals ends a stream, and a region that has nothing to
   one.feed({ type: 'tick' }, 3_001);
   assert.equal(one.outputsOf('disconnect').length, 1);
 });
+
+test('connections that bring nothing are asked for less and less often, one that moved the copy at once again', () => {
+  const one = region();
+  let now = 0;
+  for (let connection = 1; connection <= 5; connection += 1) {
+    one.feed({ type: 'ended', connection }, now);
+    now = one.state.retryAt;
+    one.feed({ type: 'tick' }, now);
+  }
+  assert.equal(one.state.attempt, 5);
+  one.feed({ type: 'connected', connection: 6, local: at(0, '1.r') }, now);
+  const from6 = (frame: HubFrame) => one.feed({ type: 'frame', connection: 6, frame }, now);
+  from6(welcome());
+  assert.equal(one.state.attempt, 5, 'a welcome alone brings nothing');
+  const stored = from6(batch(1, 6)).find((output) => output.type === 'store');
+  one.feed({ type: 'stored', command: stored?.command ?? 0 }, now);
+  one.feed({ type: 'ended', connection: 6 }, now);
+  assert.ok(one.state.retryAt - now <= 400);
+});

@@ -137,7 +137,9 @@ function stored(state: Follower): Result {
   const next: Follower = { ...state, running: undefined, copy };
   const outputs: FollowerOutput[] = moved && copy.cursor ? [{ type: 'shows', cursor: copy.cursor }] : [];
   if (link?.connection !== running.connection) return [next, outputs];
-  return [{ ...next, link: { ...link, through, moved: link.moved || moved } }, outputs];
+  // A connection that brought the copy on is worth being asked for again at once.
+  const attempt = moved ? 0 : state.attempt;
+  return [{ ...next, attempt, link: { ...link, through, moved: link.moved || moved } }, outputs];
 }
 
 function tick(moment: Moment, wall: number): Result {
