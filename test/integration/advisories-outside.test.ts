@@ -57,7 +57,8 @@ describe('AppRole tells nobody what there is, and binds what it gives', () => {
     }
     const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[all.length >> 1] ?? 0;
     const ratio = median(times.known) / median(times.other);
-    assert.ok(ratio > 0.67 && ratio < 1.5, `a known role-id takes ${ratio.toFixed(2)} times as long`);
+    // Pairs of one run, so a busy machine slows both; it was 2.7 when the two took different ways.
+    assert.ok(ratio > 0.5 && ratio < 2, `a known role-id takes ${ratio.toFixed(2)} times as long`);
   });
 
   test('a secret-id dies with its role, also where a new role takes the name', async () => {
