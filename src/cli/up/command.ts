@@ -1,4 +1,5 @@
 /** `lockstep up`: a hub, two regions and an agent in each, on this machine, to look at and to try. */
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,20 +47,25 @@ Try in another shell:
 `;
 }
 
-async function watch(fleet: Fleet): Promise<void> {
-  write(nextSteps(fleet));
+/** Ctrl-C while it starts or is watched is how it is meant to end: its files go too, and they hold root tokens. */
+function ending(): AbortSignal {
   const over = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       over.abort();
     });
   }
+  return over.signal;
+}
+
+async function watch(fleet: Fleet, over: AbortSignal): Promise<void> {
+  write(nextSteps(fleet));
   const live = process.stdout.isTTY;
-  for (let lines = 0; !over.signal.aborted;) {
+  for (let lines = 0; !over.aborted;) {
     const table = await statusTable(fleet);
     write(`${live && lines > 0 ? `\u001b[${String(lines)}A\u001b[J` : ''}${table}\n`);
     lines = table.split('\n').length;
-    await sleep(live ? 1_000 : 10_000, undefined, { signal: over.signal }).catch(() => undefined);
+    await sleep(live ? 1_000 : 10_000, undefined, { signal: over }).catch(() => undefined);
   }
 }
 
@@ -87,8 +93,9 @@ async function start(places: Places, checking: boolean): Promise<void> {
     await Promise.race([job(), interrupted()]);
     return;
   }
-  await fleet.start();
-  await watch(fleet);
+  const over = ending();
+  await Promise.race([fleet.start(), once(over, 'abort')]);
+  if (!over.aborted) await watch(fleet, over);
 }
 
 export async function run(argv: readonly string[]): Promise<number> {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client } from '../../client/client.ts';
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
-import { Child } from './child.ts';
+import { Child, type ChildOptions } from './child.ts';
 import { DelayedLink } from './delayed-link.ts';
 import { agentConfig, joinTokenFile, keyFile, rootTokenFile, serverConfig, type Places } from './layout.ts';
 import { filterOf, policyOf, REGIONS, type RegionName } from './tree.ts';
@@ -40,11 +40,13 @@ export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined>,
   timeoutMs = START_TIMEOUT_MS,
+  over = (): boolean => false,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
     const found = await ask().catch(() => undefined);
     if (found !== undefined && found !== false) return found;
+    if (over()) throw fail('internal', `ended while waiting for ${what}`);
     if (performance.now() > end) throw fail('timeout', `gave up waiting for ${what}`);
     await pause(20);
   }
@@ -57,6 +59,8 @@ export class Fleet implements AsyncDisposable {
   readonly #plans = new Map<RegionName, { readonly healthPort: number }>();
   readonly #say: (line: string) => void;
   #link: DelayedLink | undefined;
+  #over = false;
+  #starting: Promise<void> | undefined;
 
   constructor(places: Places, say: (line: string) => void) {
     this.places = places;
@@ -85,7 +89,16 @@ export class Fleet implements AsyncDisposable {
     return found;
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting = this.#startAll();
+    return this.#starting;
+  }
+
+  #until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+    return until(what, ask, START_TIMEOUT_MS, () => this.#over);
+  }
+
+  async #startAll(): Promise<void> {
     const { root, keys, logs, files } = this.places;
     for (const folder of [keys, logs, files, join(root, 'data'), ...REGIONS.map((region) => join(files, region))]) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -129,7 +142,7 @@ export class Fleet implements AsyncDisposable {
     this.#say(`starting the region ${region}${region === FAR ? `, ${String(2 * FAR_DELAY_MS)} ms away` : ''}`);
     await this.startServer(region);
     await this.#initialize(region);
-    await until(`${region} to have joined`, async () => {
+    await this.#until(`${region} to have joined`, async () => {
       const { data } = (await this.client(region).read('sys/regions')) ?? {};
       return data?.['connected'] === true && data['index'] !== null ? true : undefined;
     });
@@ -157,7 +170,7 @@ export class Fleet implements AsyncDisposable {
   /** Starts a server, the first time or again over its data. */
   async startServer(name: ServerName): Promise<void> {
     const port = await this.#port(name);
-    const child = await Child.start({
+    const child = await this.#spawn({
       name,
       args: ['server', `-config=${join(this.places.root, `${name}.hcl`)}`],
       log: join(this.places.logs, `${name}.log`),
@@ -165,7 +178,7 @@ export class Fleet implements AsyncDisposable {
     const known = this.#servers.get(name);
     const client = known?.client ?? new Client({ address: `http://127.0.0.1:${String(port)}`, maxRetries: 0 });
     this.#servers.set(name, { port, child, client });
-    await until(`${name} to answer`, async () => {
+    await this.#until(`${name} to answer`, async () => {
       if (!child.running) throw fail('internal', `${name} has ended: see ${join(this.places.logs, `${name}.log`)}`);
       const { status } = await client.request('GET', 'sys/health', undefined, {
         query: { uninitcode: '200', sealedcode: '200' },
@@ -173,7 +186,7 @@ export class Fleet implements AsyncDisposable {
       return status === 200 ? true : undefined;
     });
     if (known !== undefined) {
-      await until(`${name} to be unsealed`, async () => {
+      await this.#until(`${name} to be unsealed`, async () => {
         const { status } = await client.request('GET', 'sys/health');
         return status === 200 ? true : undefined;
       });
@@ -195,7 +208,7 @@ export class Fleet implements AsyncDisposable {
     const file = join(this.places.root, `${region}-agent.hcl`);
     await writeFile(file, config, { mode: 0o600 });
     const log = join(this.places.logs, `${region}-agent.log`);
-    this.#agents.set(region, await Child.start({ name: `${region}-agent`, args: ['agent', `-config=${file}`], log }));
+    this.#agents.set(region, await this.#spawn({ name: `${region}-agent`, args: ['agent', `-config=${file}`], log }));
   }
 
   agent(region: RegionName): Child {
@@ -204,9 +217,20 @@ export class Fleet implements AsyncDisposable {
     return found;
   }
 
+  /** No process outlives the fleet, also one that was about to start when it was told to end. */
+  async #spawn(options: ChildOptions): Promise<Child> {
+    const child = await Child.start(options);
+    if (!this.#over) return child;
+    await child.end('SIGTERM');
+    throw fail('internal', 'the fleet has ended');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over = true;
     const children = [...this.#agents.values(), ...[...this.#servers.values()].map(({ child }) => child)];
     await Promise.all(children.map((child) => child.end('SIGTERM')));
+    // What was starting fails now, or ends itself; nothing is written any more when this is done.
+    await this.#starting?.catch(() => undefined);
     await this.#link?.[Symbol.asyncDispose]();
   }
 }
