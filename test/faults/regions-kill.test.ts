@@ -111,7 +111,8 @@ async function storm(run: Run, writers: readonly Writer[], over: AbortController
     try {
       await work;
     } catch (error) {
-      failed.abort();
+      // The first failure is what the others end by, and what is thrown.
+      failed.abort(error);
       over.abort();
       ended.abort();
       throw error;
