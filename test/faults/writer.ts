@@ -49,8 +49,18 @@ export class Writer {
       const change = this.#draw(secret);
       secret.pending = change;
       await this.#make(secret, change);
+      if (draw.next() < 0.4) await this.#readBack(secret);
       history.add(`${name}: ${change.kind} ${change.id} of ${secret.path} done, version ${String(secret.version)}`);
     }
+  }
+
+  /** Who was answered reads what it wrote, where it wrote it. */
+  async #readBack(secret: TrackedSecret): Promise<void> {
+    const { caller } = this.#options;
+    const path = `secret/data/${secret.path}`;
+    const answer = await caller.tried('GET', path, undefined, { index: secret.index });
+    if (answer === undefined || answer.status === 503 || answer.status === 412) return;
+    secret.judgeExactly(caller.name, shownBy(answer, secret.path));
   }
 
   #draw(secret: TrackedSecret): Change {
