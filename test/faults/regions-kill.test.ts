@@ -23,7 +23,7 @@ const { values: flags } = parseArgs({
   strict: false,
 });
 const seed = Number(flags.seed ?? (Math.random() * 2 ** 31) | 0);
-const kills = Number(flags.kills ?? 20);
+const kills = Number(flags.kills ?? 200);
 
 const STORAGE = ['storage.before-commit', 'storage.in-commit', 'storage.after-flush-before-publish'];
 const AT_HUB = [
