@@ -50,11 +50,12 @@ Try in another shell:
 /** Ctrl-C while it starts or is watched is how it is meant to end: its files go too, and they hold root tokens. */
 function ending(): AbortSignal {
   const over = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      over.abort();
-    });
-  }
+  const end = (): void => {
+    over.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
+  // Nobody reads any more (`lockstep up | head`): as if it had been interrupted.
+  process.stdout.on('error', end);
   return over.signal;
 }
 
@@ -77,6 +78,9 @@ function interrupted(): Promise<never> {
         reject(new Error(`ended by ${signal}`));
       });
     }
+    process.stdout.on('error', () => {
+      reject(new Error('ended: nobody reads the output any more'));
+    });
   });
 }
 
