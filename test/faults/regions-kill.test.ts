@@ -196,6 +196,14 @@ test(`${String(kills)} kills of hub and regions lose nothing, half nothing, skip
     for (const [where, count] of killers.flatMap(({ struck }) => [...struck]))
       t.diagnostic(`${String(count)} × ${where}`);
     assert.ok(acknowledged > kills, 'hardly anything was written');
+    const struck = new Set(killers.flatMap((each) => [...each.struck.keys()]));
+    const missed = [...AT_HUB.map((at) => `hub: ${at}`), ...AT_REGION.map((at) => `eu: ${at}`)];
+    if (kills >= 200)
+      assert.deepEqual(
+        missed.filter((where) => !struck.has(where)),
+        [],
+        'failpoints that were never met',
+      );
   } catch (error) {
     console.error(`seed ${String(seed)}; the last events:\n${history.text}\ndata and logs are kept in ${root}`);
     throw error;
