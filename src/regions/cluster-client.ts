@@ -96,8 +96,10 @@ async function post(
     }
     const answer: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'));
     if (headers[':status'] === 200) return answer;
-    const reasons = (answer as { errors?: readonly string[] }).errors ?? [];
-    throw fail('hubRefused', `the hub refused: ${reasons.join('; ')}`);
+    const reasons = ((answer as { errors?: readonly string[] }).errors ?? []).join('; ');
+    // A refusal says that nothing was done; a failure of the hub's own leaves it open.
+    if (Number(headers[':status']) >= 500) throw fail('hubUnreachable', `the hub failed: ${reasons}`);
+    throw fail('hubRefused', `the hub refused: ${reasons}`);
   } catch (error) {
     if (error instanceof Error && error.name === 'LockstepError') throw error;
     throw fail('hubUnreachable', undefined, { cause: error });
