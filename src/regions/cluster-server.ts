@@ -53,6 +53,7 @@ const HANDSHAKE_MS = 10_000;
 /** From the first byte of a request to the last of its body. */
 const BODY_MS = 30_000;
 const MAX_SOCKETS = 4_096;
+const LINGER_MS = 2_000;
 /** How often it is looked whether those who are connected still may be. */
 const CHECK_MS = 30_000;
 /** The certificate is replaced long before it ends. */
@@ -265,9 +266,15 @@ export class ClusterServer implements AsyncDisposable {
       return;
     }
     stream.respond({ ':status': known.status, 'content-type': 'application/json' });
-    stream.end(JSON.stringify({ errors: [known.message] }), () => {
-      // What is left of the body is not waited for.
+    stream.end(JSON.stringify({ errors: [known.message] }));
+    if (stream.readableEnded) return;
+    // What is left of the body is not kept, and soon not waited for. A reset at once could overtake the answer.
+    stream.resume();
+    const gone = setTimeout(() => {
       stream.close(constants.NGHTTP2_NO_ERROR);
+    }, LINGER_MS).unref();
+    stream.once('close', () => {
+      clearTimeout(gone);
     });
   }
 
@@ -322,6 +329,8 @@ async function readBody(
       parts.push(part);
     }
     if (late) throw fail('requestTimeout');
+    // A body that was cut ends like a whole one.
+    if (stream.aborted) throw fail('shuttingDown', 'the peer gave the request up');
     return Buffer.concat(parts);
   } catch (error) {
     throw late ? fail('requestTimeout') : error;

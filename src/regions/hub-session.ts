@@ -63,9 +63,12 @@ export class HubSession {
     stream.on('drain', () => {
       this.feed({ type: 'drained' });
     });
-    stream.once('close', () => {
-      this.feed({ type: 'ended' });
-    });
+    // A region that says no more has no use for what it would still be told.
+    for (const event of ['end', 'close']) {
+      stream.once(event, () => {
+        this.feed({ type: 'ended' });
+      });
+    }
     this.#ticks = setInterval(() => {
       this.feed({ type: 'tick' });
     }, TICK_MS);
@@ -180,12 +183,12 @@ export class HubSession {
     clearInterval(this.#ticks);
     this.#abort.abort();
     const { stream, events } = this.#options;
-    // The region need not end its side: after the last frame, or when it reads no more, the stream is gone.
+    // The region need not end its side, nor read the last frame. A reset at once could overtake that.
     const gone = setTimeout(() => stream.destroy(), LINGER_MS).unref();
     stream.once('close', () => {
       clearTimeout(gone);
     });
-    if (stream.writable) stream.end(() => stream.close());
+    if (stream.writable) stream.end();
     stream.resume();
     events.closed(reason);
   }

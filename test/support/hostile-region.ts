@@ -105,7 +105,8 @@ export class Attacker implements Disposable {
   }
 
   get closed(): Promise<unknown> {
-    return this.session.closed ? Promise.resolve() : once(this.session, 'close');
+    const { session } = this;
+    return session.destroyed ? Promise.resolve() : new Promise((resolve) => session.once('close', resolve));
   }
 
   open(headers: OutgoingHttpHeaders): ClientHttp2Stream {
@@ -181,15 +182,22 @@ export class HostileStream {
 
   constructor(stream: ClientHttp2Stream, heard: Buffer[]) {
     this.stream = stream;
+    let frames = false;
+    stream.once('response', (headers) => {
+      frames = headers[':status'] === 200;
+    });
     stream.on('data', (chunk: Buffer) => {
       heard.push(chunk);
+      if (!frames) return;
       for (const frame of this.#splitter.push(chunk)) this.#take(decodeHubFrame(frame));
       this.#wake();
     });
-    stream.once('close', () => {
-      this.#over = true;
-      this.#wake();
-    });
+    for (const event of ['end', 'close']) {
+      stream.once(event, () => {
+        this.#over = true;
+        this.#wake();
+      });
+    }
   }
 
   #take(frame: HubFrame): void {
