@@ -217,6 +217,7 @@ test('beside a hostile region, another is served as ever', async () => {
   await using hub = await world();
   const us = await testRegion(hub, 'us', ['secret/us/']);
   await using _us = us.node;
+  await hub.as('POST', 'sys/wait', { latest: true, timeout: '10s' });
   const { attacker } = await hostile(hub, 'eu', VIEW);
   using _attacker = attacker;
   const stream = attacker.stream();

@@ -10,7 +10,7 @@ import { HUB_NAME } from '../../src/regions/authority.ts';
 import { enrol, type Identity } from '../../src/regions/cluster-client.ts';
 import { decodeHubFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_HUB_FRAME } from '../../src/regions/codec.ts';
 import { decodeJoinToken, type JoinToken } from '../../src/regions/join-token.ts';
-import type { Cursor, Frame, Hello, HubFrame, RegionFrame } from '../../src/regions/protocol.ts';
+import type { Cursor, Hello, HubFrame, RegionFrame } from '../../src/regions/protocol.ts';
 import type { TestHub } from './cluster.ts';
 import { ask } from './node.ts';
 
@@ -219,7 +219,7 @@ export class HostileStream {
   }
 
   say(frame: RegionFrame): void {
-    this.raw(lengthPrefixed(encodeFrame(frame as Frame)));
+    this.raw(lengthPrefixed(encodeFrame(frame)));
   }
 
   raw(bytes: Uint8Array): void {
