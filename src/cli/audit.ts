@@ -7,7 +7,7 @@ import { sortedEntries, toText, type Struct } from './go-format.ts';
 import { mountsOf } from './mount-view.ts';
 import { parsePairs, type Data } from './pairs.ts';
 import { headedTable } from './table.ts';
-import { defined } from './token.ts';
+import { defined } from '../lib/defined.ts';
 
 const enable = command({
   summary: 'Enable an audit device',

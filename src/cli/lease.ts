@@ -3,7 +3,8 @@ import type { Context } from './context.ts';
 import { cleanPath, showFound } from './data.ts';
 import { during } from './errors.ts';
 import { flag, UsageError } from './flags.ts';
-import { defined, seconds } from './token.ts';
+import { defined } from '../lib/defined.ts';
+import { seconds } from './token.ts';
 
 const leaseId = { usage: 'LEASE_ID', least: 1, most: 1 } as const;
 

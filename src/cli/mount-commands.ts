@@ -7,7 +7,8 @@ import { cleanPath } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag, type ValuesOf } from './flags.ts';
 import { briefAuthTable, mountsOf, showMounts } from './mount-view.ts';
-import { defined, seconds } from './token.ts';
+import { defined } from '../lib/defined.ts';
+import { seconds } from './token.ts';
 
 export interface Mounts {
   readonly verb: 'secrets' | 'auth';

@@ -1,3 +1,4 @@
+import { defined } from '../lib/defined.ts';
 import type { Envelope } from '../client/envelope.ts';
 import { command, group } from './command.ts';
 import type { Context } from './context.ts';
@@ -177,11 +178,6 @@ async function show(context: Context, found: Envelope | undefined, what: string)
 /** As Vault's API takes durations; absent stays absent. */
 export function seconds(value: number | undefined): string | undefined {
   return value === undefined ? undefined : `${value}s`;
-}
-
-/** Without what is undefined. */
-export function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 export const token = group({

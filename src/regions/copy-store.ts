@@ -5,7 +5,8 @@
 import { keys } from '../core/keys.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { decodeFound, encodeRecord } from '../lib/record.ts';
-import type { Snapshot, Store, Transaction } from '../storage/store.ts';
+import { everyKey } from '../storage/every-key.ts';
+import type { Store, Transaction } from '../storage/store.ts';
 import type { Change, Copy, StorageCommand } from './follower-state.ts';
 import type { Purge, Write } from './protocol.ts';
 import { purged, type Layout, type Mount } from './view.ts';
@@ -13,7 +14,6 @@ import { purged, type Layout, type Mount } from './view.ts';
 const SHARED = 's/';
 const STAGE = `${keys.hubStage}puts/`;
 const STAGED_PURGES = `${keys.hubStage}purges/`;
-const PAGE = 1_000;
 const PUT = 1;
 const DELETED = Buffer.from([0]);
 const NOTHING: Copy = { cursor: undefined, filter: [], version: 0 };
@@ -34,17 +34,6 @@ const NAMES: Readonly<Record<StorageCommand['do'], string>> = {
   stage: 'stage',
   stageCommit: 'stage-commit',
 };
-
-type Reads = Pick<Snapshot, 'get' | 'list'>;
-
-function* every(source: Reads, prefix: string): Generator<string> {
-  for (let after: string | undefined; ;) {
-    const page = source.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page.at(-1);
-  }
-}
 
 export class CopyStore {
   readonly #store: Store;
@@ -89,7 +78,7 @@ export class CopyStore {
         writeCopy(tx, command.copy);
         return;
       case 'stageDrop':
-        for (const key of [...every(tx, keys.hubStage)]) tx.delete(key);
+        for (const key of [...everyKey(tx, keys.hubStage)]) tx.delete(key);
         return;
       case 'stage':
         if (command.change.purge !== undefined) this.#purgeStaged(tx, command.change.purge);
@@ -109,12 +98,12 @@ export class CopyStore {
   }
 
   #commit(tx: Transaction, scope: 'everything' | 'entering'): void {
-    const staged = [...every(tx, STAGE)];
+    const staged = [...everyKey(tx, STAGE)];
     if (scope === 'everything') {
       const kept = new Set(staged.map((key) => key.slice(STAGE.length)));
-      for (const key of [...every(tx, SHARED)]) if (!kept.has(key)) tx.delete(key);
+      for (const key of [...everyKey(tx, SHARED)]) if (!kept.has(key)) tx.delete(key);
     } else {
-      for (const key of [...every(tx, STAGED_PURGES)]) {
+      for (const key of [...everyKey(tx, STAGED_PURGES)]) {
         const purge = decodeFound<Purge>(tx.get(key));
         if (purge !== undefined) this.#purge(tx, { prefixes: purge.prefixes, filter: purge.filter });
       }
@@ -123,28 +112,28 @@ export class CopyStore {
       const value = tx.get(key);
       apply(tx, { key: key.slice(STAGE.length), value: value?.[0] === PUT ? value.subarray(1) : undefined });
     }
-    for (const key of [...every(tx, keys.hubStage)]) tx.delete(key);
+    for (const key of [...everyKey(tx, keys.hubStage)]) tx.delete(key);
   }
 
   #purge(tx: Transaction, purge: Purge): void {
     const mounts = this.#mounts(tx, SHARED, new Map());
-    for (const key of [...every(tx, SHARED)]) if (purged(purge, key, mounts, this.#layout)) tx.delete(key);
+    for (const key of [...everyKey(tx, SHARED)]) if (purged(purge, key, mounts, this.#layout)) tx.delete(key);
   }
 
   /** What is staged is judged by its own mount records, over those of the copy. */
   #purgeStaged(tx: Transaction, purge: Purge): void {
     const mounts = this.#mounts(tx, STAGE, this.#mounts(tx, SHARED, new Map()));
-    const staged = [...every(tx, STAGE)];
+    const staged = [...everyKey(tx, STAGE)];
     for (const key of staged) {
       if (purged(purge, key.slice(STAGE.length), mounts, this.#layout)) tx.delete(key);
     }
-    const count = String([...every(tx, STAGED_PURGES)].length).padStart(8, '0');
+    const count = String([...everyKey(tx, STAGED_PURGES)].length).padStart(8, '0');
     tx.put(STAGED_PURGES + count, encodeRecord(purge));
   }
 
   #mounts(tx: Transaction, prefix: string, known: ReadonlyMap<string, Mount>): Map<string, Mount> {
     const mounts = new Map(known);
-    for (const at of every(tx, `${prefix === STAGE ? STAGE : ''}s/root/mounts/`)) {
+    for (const at of everyKey(tx, `${prefix === STAGE ? STAGE : ''}s/root/mounts/`)) {
       const key = prefix === STAGE ? at.slice(STAGE.length) : at;
       const stored = tx.get(at);
       const value = prefix === STAGE ? (stored?.[0] === PUT ? stored.subarray(1) : undefined) : stored;

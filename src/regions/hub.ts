@@ -10,6 +10,7 @@ import type { Address } from '../config/address.ts';
 import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
+import { everyKey } from '../storage/every-key.ts';
 import type { Position, Snapshot } from '../storage/store.ts';
 import { Alarms } from './alarms.ts';
 import { ClusterAuthority } from './authority.ts';
@@ -48,7 +49,7 @@ interface Connected {
 }
 
 function* recordsBelow(snapshot: Snapshot, prefix: string): Generator<Write> {
-  for (const key of snapshot.list(prefix, { limit: 100_000 })) yield { key, value: snapshot.get(key) };
+  for (const key of everyKey(snapshot, prefix)) yield { key, value: snapshot.get(key) };
 }
 
 export class Hub implements RegionHub {

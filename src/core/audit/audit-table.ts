@@ -9,7 +9,7 @@ import { randomBytes } from '../../lib/crypto/random.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
-import { everyKey } from '../tokens/token-store.ts';
+import { everyKey } from '../../storage/every-key.ts';
 import type { AuditBroker, AuditSink } from './broker.ts';
 import { openFileDevice } from './devices/file/device.ts';
 import { parseFileOptions, type FilePermissions } from './devices/file/options.ts';

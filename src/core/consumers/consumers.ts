@@ -14,7 +14,7 @@ import type { ConsumerEvents } from '../events/subscriptions.ts';
 import { encodeIndex, type Index } from '../freshness.ts';
 import { keys } from '../keys.ts';
 import type { Token } from '../tokens/token.ts';
-import { everyKey } from '../tokens/token-store.ts';
+import { everyKey } from '../../storage/every-key.ts';
 import { expiryOf, identityOf, sameIdentity, type ConsumerRecord } from './record.ts';
 
 export interface Refused {

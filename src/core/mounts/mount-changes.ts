@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import { randomBytes, uuid } from '../../lib/crypto/random.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import {
@@ -43,15 +44,9 @@ export function newMount(spec: MountSpec, id: string = uuid()): MountRecord {
 function records(tx: Transaction, namespace: string): readonly MountRecord[] {
   const found: MountRecord[] = [];
   for (const cls of ['l', 's'] as const) {
-    const prefix = keys.mounts(cls, namespace);
-    for (let after: string | undefined; ;) {
-      const page = tx.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      for (const key of page) {
-        const value = tx.get(key);
-        if (value !== undefined) found.push(decodeRecord<MountRecord>(value));
-      }
-      if (page.length < PAGE) break;
-      after = page.at(-1);
+    for (const key of everyKey(tx, keys.mounts(cls, namespace))) {
+      const value = tx.get(key);
+      if (value !== undefined) found.push(decodeRecord<MountRecord>(value));
     }
   }
   return found;

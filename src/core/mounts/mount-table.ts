@@ -6,6 +6,7 @@ import type { AnyPlugin, MountView } from '../../framework/plugin.ts';
 import { compileRouter, type Router } from '../../framework/router.ts';
 import { hmacSha256, takeKey } from '../../lib/crypto/hash.ts';
 import { decodeRecord } from '../../lib/record.ts';
+import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
@@ -95,14 +96,7 @@ export class MountTable implements Disposable {
   }
 
   #load(snapshot: Snapshot, cls: KeyClass): void {
-    const prefix = keys.mounts(cls, ROOT_NAMESPACE);
-    let after: string | undefined;
-    for (;;) {
-      const page = snapshot.list(prefix, { limit: 500, ...(after === undefined ? {} : { after }) });
-      for (const key of page) this.#apply(key, snapshot.get(key));
-      after = page.at(-1);
-      if (page.length < 500) return;
-    }
+    for (const key of everyKey(snapshot, keys.mounts(cls, ROOT_NAMESPACE))) this.#apply(key, snapshot.get(key));
   }
 
   #follow(batch: Batch): void {

@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
-import { everyKey } from '../tokens/token-store.ts';
+import { everyKey } from '../../storage/every-key.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
 import { has } from './capability.ts';
 import type { Rule } from './rule.ts';

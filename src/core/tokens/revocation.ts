@@ -6,7 +6,8 @@ import type { Store, Transaction } from '../../storage/store.ts';
 import { decodeFound } from '../../lib/record.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenRecord } from './token.ts';
-import { everyKey, type TokenStore } from './token-store.ts';
+import { everyKey } from '../../storage/every-key.ts';
+import type { TokenStore } from './token-store.ts';
 
 const NAMESPACE = ROOT_NAMESPACE;
 const PAGE = 200;

@@ -2,7 +2,8 @@
 import { fail } from '../../errors.ts';
 import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
-import type { Batch, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import { everyKey } from '../../storage/every-key.ts';
+import type { Batch, Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenMeter } from '../metrics/node-metrics.ts';
 import { newAccessor, newTokenId, type Token, type TokenRecord } from './token.ts';
@@ -227,15 +228,5 @@ export class TokenStore implements Disposable {
     tx.delete(keys.accessor(NAMESPACE, this.#accessorKey(record.accessor)));
     if (record.parent !== undefined) tx.delete(keys.children(NAMESPACE, record.parent) + key);
     if (record.expiresAt > 0) tx.delete(keys.expiry(NAMESPACE, record.expiresAt, key));
-  }
-}
-
-/** Every key below a prefix, in pages. */
-export function* everyKey(source: Pick<Snapshot, 'list'>, prefix: string): Generator<string> {
-  for (let after: string | undefined; ;) {
-    const page = source.list(prefix, { limit: 500, ...(after === undefined ? {} : { after }) });
-    yield* page;
-    if (page.length < 500) return;
-    after = page.at(-1);
   }
 }
