@@ -100,6 +100,13 @@ export class Freshness implements Disposable {
     return this.#missing(wanted) ? this.#wait(wanted, waiter()) : undefined;
   }
 
+  /** Whether this node shows `asked` now; false also for what is no index. */
+  shows(asked: string | undefined): boolean {
+    if (asked === undefined || asked === '') return true;
+    const wanted = decodeIndexes(asked);
+    return wanted !== undefined && !this.#missing(wanted);
+  }
+
   #missing(wanted: readonly Index[]): boolean {
     const shown = this.index;
     return wanted.some((each) =>

@@ -11,6 +11,8 @@ import { compileRouter, type Router } from '../framework/router.ts';
 import { coerce } from '../framework/values.ts';
 import { chain } from '../lib/chain.ts';
 import type { Logger } from '../lib/log.ts';
+import { together } from '../lib/metrics/copy.ts';
+import type { Metrics } from '../lib/metrics/metrics.ts';
 import type { KeyStatus } from '../seal/barrier.ts';
 import type { InitOptions, Shares } from '../seal/initialise.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
@@ -28,6 +30,7 @@ import { clientOf, isOpen, makeCall } from './requests/access.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
+import type { ReadingThreads } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
 import { openServices, type Unsealed } from './unsealed.ts';
 
@@ -45,6 +48,8 @@ export interface NodeOptions {
   readonly cluster?: OpenCluster;
   /** Made here if not given. */
   readonly metrics?: NodeMetrics;
+  /** Where reads are served beside this thread. */
+  readonly threads?: ReadingThreads | undefined;
 }
 
 export interface NewKeys {
@@ -181,6 +186,11 @@ export class Node implements Handler, AsyncDisposable {
     while (await forgetForwarded(services));
   }
 
+  /** What all threads of this node have counted and measured. `at`: a reading of `performance.now()`. */
+  async measured(at: number): Promise<Metrics> {
+    return together(this.metrics.all, (await this.#options.threads?.metrics()) ?? [], at);
+  }
+
   /** Whether metrics are offered in the form of Prometheus. */
   get prometheus(): boolean {
     return this.#options.settings.prometheus;
@@ -238,7 +248,7 @@ export class Node implements Handler, AsyncDisposable {
 
   async #openOnce(): Promise<void> {
     const { registry } = this;
-    const { settings, log, now, audit, lifecycle, cluster } = this.#options;
+    const { settings, log, now, audit, lifecycle, cluster, threads } = this.#options;
     const { metrics } = this;
     const store = new MeteredStore(lifecycle.store, metrics.barrier);
     const opened = await openServices({
@@ -250,6 +260,7 @@ export class Node implements Handler, AsyncDisposable {
       opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
       await opened.revocation.resume();
       if (settings.region === undefined) await opened.mountChanges.resumeRemovals(ROOT_NAMESPACE);
+      await threads?.unseal({ root: lifecycle.barrier.rootKey, devices: opened.auditDevices.started });
       this.#services = opened;
     } catch (error) {
       await opened[Symbol.asyncDispose]();
@@ -260,6 +271,7 @@ export class Node implements Handler, AsyncDisposable {
   async #close(): Promise<void> {
     const services = this.#services;
     this.#services = undefined;
+    await this.#options.threads?.seal();
     await this.#cluster?.[Symbol.asyncDispose]();
     this.#cluster = undefined;
     await services?.[Symbol.asyncDispose]();

@@ -19,20 +19,17 @@ import type { Revocation } from './tokens/revocation.ts';
 import type { TokenStore } from './tokens/token-store.ts';
 import type { Wrapping } from './wrapping/wrapping.ts';
 
-export interface Services {
+/** What a request is served with, on the node's own thread and on those that only read. */
+export interface RequestServices {
   /** With plaintext values: the barrier is below. */
   readonly store: Store;
   readonly mounts: MountTable;
-  readonly mountChanges: MountChanges;
   readonly tokens: TokenStore;
   readonly revocation: Revocation;
   readonly wrapping: Wrapping;
   readonly policies: PolicyStore;
   readonly freshness: Freshness;
-  readonly subscriptions: Subscriptions;
-  readonly consumers: Consumers;
   readonly audit: AuditTrail;
-  readonly auditDevices: AuditTable;
   readonly metrics: NodeMetrics;
   readonly log: Logger;
   readonly now: () => number;
@@ -45,6 +42,14 @@ export interface Services {
   /** At a region: milliseconds since the last word of the hub. */
   readonly age: () => number | undefined;
   readonly staleness: StalenessLimits;
+}
+
+/** All of an unsealed node, on the thread that writes. */
+export interface Services extends RequestServices {
+  readonly mountChanges: MountChanges;
+  readonly subscriptions: Subscriptions;
+  readonly consumers: Consumers;
+  readonly auditDevices: AuditTable;
   /** Keys derived for other parts of the node, by purpose. */
   readonly subkey: (purpose: string) => KeyObject;
 }

@@ -3,7 +3,9 @@ import { fail } from '../errors.ts';
 import type { Outcome } from '../framework/request.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
+import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { OpenAudit } from './audit/auditing.ts';
+import type { AuditTrail } from './audit/trail.ts';
 import type { HubLink } from './cluster.ts';
 import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
@@ -15,7 +17,7 @@ import type { MountConfig } from './mounts/mount.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import type { Access } from './requests/access.ts';
-import type { Services } from './services.ts';
+import type { RequestServices, Services } from './services.ts';
 import { nodeKeys, TOKEN_KEYS } from './seed.ts';
 import type { CoreSettings } from './settings.ts';
 import { Revocation } from './tokens/revocation.ts';
@@ -45,19 +47,23 @@ export function ttlOf(settings: CoreSettings) {
   };
 }
 
-function forwardBy(link: HubLink | undefined, access: Access): Promise<Outcome> {
+function forwardBy(link: Pick<HubLink, 'forward'> | undefined, access: Access): Promise<Outcome> {
   if (link === undefined) throw fail('hubUnreachable');
   return link.forward(access);
 }
 
-/** Throws `auditFailed` when there are audit devices and none can record. */
-export async function openServices(options: UnsealOptions): Promise<Unsealed> {
-  const { store, registry, settings, log, now, link, metrics } = options;
-  // First, since it can fail: nothing else is to be taken back then.
-  const auditing = await options.audit(store, (id) => tokens.find(id));
+/** What the parts of a node that serve requests are made of. */
+export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link'> {
+  readonly trail: AuditTrail;
+  /** Keys of this node, one for each purpose. */
+  readonly subkey: (purpose: string) => KeyObject;
+  readonly link: () => Pick<HubLink, 'forward' | 'followed' | 'standing' | 'age'> | undefined;
+}
+
+/** Follows the store's batches; it writes nothing by itself and has no timers. */
+export function openRequestServices(options: RequestOptions): RequestServices & Disposable {
+  const { store, registry, settings, log, now, link, metrics, trail, subkey } = options;
   const ttl = ttlOf(settings);
-  const mountChanges = new MountChanges(store);
-  const subkey = nodeKeys(store);
   const tokens = new TokenStore({ store, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
   const revocation = new Revocation(store, tokens);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
@@ -76,6 +82,27 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     waitMs: settings.indexWaitMs,
     waitersPerToken: 64,
   });
+  return {
+    ...{ store, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl },
+    audit: trail,
+    forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
+    age: () => link()?.age(),
+    staleness: settings.staleness,
+    standing: () => link()?.standing() ?? {},
+    [Symbol.dispose]: () => {
+      for (const part of [freshness, mounts, policies, tokens]) part[Symbol.dispose]();
+    },
+  };
+}
+
+/** Throws `auditFailed` when there are audit devices and none can record. */
+export async function openServices(options: UnsealOptions): Promise<Unsealed> {
+  const { store, settings, log, now } = options;
+  // First, since it can fail: nothing else is to be taken back then.
+  const auditing = await options.audit(store, (id) => serving.tokens.find(id));
+  const subkey = nodeKeys(store);
+  const serving = openRequestServices({ ...options, subkey, trail: auditing.trail });
+  const { mounts, policies, tokens } = serving;
   const limits = settings.subscriptions;
   const subscriptions = new Subscriptions({ store, mounts, policies, tokens, log: log.named('events'), now, limits });
   const { region } = settings;
@@ -87,16 +114,10 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     },
   });
   return {
-    ...{ store, mounts, mountChanges, tokens, revocation, wrapping, policies, freshness, metrics },
-    ...{ subscriptions, consumers, log, now, ttl, subkey },
-    audit: auditing.trail,
-    auditDevices: auditing.devices,
-    forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
-    age: () => link()?.age(),
-    staleness: settings.staleness,
-    standing: () => link()?.standing() ?? {},
+    ...serving,
+    ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     [Symbol.asyncDispose]: async () => {
-      for (const part of [subscriptions, consumers, freshness, mounts, policies, tokens]) part[Symbol.dispose]();
+      for (const part of [subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
     },
   };

@@ -74,6 +74,11 @@ export class Barrier {
     return this.#live.derive(info);
   }
 
+  /** For the other threads of this process, which open the same keyring. It goes nowhere else. */
+  get rootKey(): KeyObject {
+    return this.#live.rootKey;
+  }
+
   get #live(): Session {
     if (this.#session === undefined || !this.#session.live) throw fail('sealed');
     return this.#session;

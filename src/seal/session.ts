@@ -83,7 +83,7 @@ export class Session {
   }
 
   derive(info: string): KeyObject {
-    return deriveKey(this.#rootKey, info);
+    return deriveKey(this.rootKey, info);
   }
 
   decrypt(key: string, record: Uint8Array): Uint8Array {
@@ -101,7 +101,7 @@ export class Session {
   }
 
   async rotate(): Promise<KeyStatus> {
-    const root = this.#rootKey;
+    const root = this.rootKey;
     // The observer below takes the new keyring up before this resolves.
     await this.raw.transact((tx) => {
       const stored = Keyring.decrypt(root, tx.get(KEYRING_KEY));
@@ -149,7 +149,7 @@ export class Session {
     return { position: batch.position, previous: batch.previous, hash: batch.hash, time: batch.time, writes };
   }
 
-  get #rootKey(): KeyObject {
+  get rootKey(): KeyObject {
     if (this.#root === undefined) throw fail('sealed');
     return this.#root;
   }
@@ -178,7 +178,7 @@ export class Session {
   /** Every change of the keyring comes this way, our own rotation and another node's alike. */
   #adopt(stored: Uint8Array | undefined): void {
     try {
-      const keyring = Keyring.decrypt(this.#rootKey, stored);
+      const keyring = Keyring.decrypt(this.rootKey, stored);
       if (keyring.active.number !== this.keyring.active.number) {
         this.#used = 0;
         this.#granted = 0;
@@ -192,7 +192,7 @@ export class Session {
   }
 
   #reserve(tx: Transaction): number {
-    const root = this.#rootKey;
+    const root = this.rootKey;
     const { number } = this.keyring.active;
     let keyring = Keyring.decrypt(root, tx.get(KEYRING_KEY)).counted(number, GRANT);
     const encryptions = keyring.term(number)?.encryptions ?? 0;

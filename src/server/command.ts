@@ -6,13 +6,14 @@ import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
-import { openLogOutput, type LogOutput } from '../lib/program/log-output.ts';
+import { openLogOutput } from '../lib/program/log-output.ts';
 import { writePidFile } from '../lib/program/pid-file.ts';
-import { compose } from './compose.ts';
+import { compose, type Composed, type Logging } from './compose.ts';
 import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve, type Serving } from './http.ts';
+import type { Served, ThreadPool } from './threads/pool.ts';
 import type { EventsEndpoint } from './websocket.ts';
 
 const USAGE = `Usage: lockstep server [options]
@@ -82,9 +83,9 @@ function keepTime(tick: () => Promise<void>, log: Logger): Disposable {
 }
 
 /** Neither rejects for a file that cannot be used: it is logged, and the old one stays. */
-async function reload(node: Node, serving: Serving, { log, output }: Logging): Promise<void> {
+async function reload({ node, threads }: Composed, serving: Serving, { log, output }: Logging): Promise<void> {
   output.reopen();
-  await Promise.all([serving.reload(), node.reload()]);
+  await Promise.all([serving.reload(), threads?.reload(), node.reload()]);
   log.info('read certificates and opened files anew', { signal: 'SIGHUP' });
 }
 
@@ -98,11 +99,6 @@ function ending(log: Logger): Promise<void> {
       });
     }
   });
-}
-
-interface Logging {
-  readonly log: Logger;
-  readonly output: LogOutput;
 }
 
 /** Loaded when the first subscriber comes: a start must not wait for it. */
@@ -123,28 +119,38 @@ function sayWhatIsNext(node: Node, log: Logger): void {
   else if (node.sealed) log.info('sealed: give it its shares with `lockstep operator unseal`');
 }
 
+/** On this thread, and on those that only read. */
+async function listen(config: ServerConfig, served: Served & { log: Logger }, threads?: ThreadPool): Promise<Serving> {
+  const listeners = config.listener.map(listenerSettings);
+  if (threads === undefined) return serve({ ...served, listeners });
+  const shared = listeners.map((each) => (each.kind === 'tcp' ? { ...each, shared: 'first' as const } : each));
+  const serving = await serve({ ...served, listeners: shared });
+  const joined = shared.flatMap((each, at) =>
+    each.kind === 'tcp' ? [{ ...each, port: portOf(serving.addresses[at]), shared: 'others' as const }] : [],
+  );
+  await threads.listen(joined, served);
+  return serving;
+}
+
+const portOf = (address = ''): number => Number(/:(\d+)$/.exec(address)?.[1]);
+
 async function start(config: ServerConfig, logging: Logging): Promise<void> {
   const { log } = logging;
   const ended = ending(log);
   for (const warning of config.warnings) log.warn(warning);
-  await using composed = await compose(config, log);
-  const { node } = composed;
+  await using composed = await compose(config, logging);
+  const { node, threads } = composed;
   const events = lazyEvents(node);
-  const serving = await serve({
-    handler: node,
-    listeners: config.listener.map(listenerSettings),
-    log,
-    upgrade: events.upgrade,
-  });
+  const serving = await listen(config, { handler: node, upgrade: events.upgrade, log }, threads);
   await using _closing = {
     [Symbol.asyncDispose]: async () => {
       await events.close();
-      await serving.close();
+      await Promise.all([serving.close(), threads?.[Symbol.asyncDispose]()]);
     },
   };
   using _pid = writePidFile(config.pid_file);
   process.on('SIGHUP', () => {
-    void reload(node, serving, logging);
+    void reload(composed, serving, logging);
   });
   const [address = ''] = serving.addresses;
   process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);

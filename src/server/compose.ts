@@ -1,4 +1,5 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
+import { availableParallelism } from 'node:os';
 import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
@@ -7,6 +8,7 @@ import { runtimeGauges } from '../core/metrics/runtime-gauges.ts';
 import { Node } from '../core/node.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
 import type { Logger } from '../lib/log.ts';
+import type { LogOutput } from '../lib/program/log-output.ts';
 import { registry } from '../registry.ts';
 import { SealLifecycle } from '../seal/lifecycle.ts';
 import type { Seal } from '../seal/seal.ts';
@@ -14,6 +16,7 @@ import type { LocalStore } from '../storage/local/local-store.ts';
 import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
 import { system, systemPaths } from '../sys/system.ts';
+import type { ThreadPool } from './threads/pool.ts';
 
 const BUILD_DATE = '2026-11-23T00:00:00Z';
 
@@ -22,6 +25,8 @@ export interface Composed extends AsyncDisposable {
   readonly store: Store;
   /** Drops what the log need not hold any longer: called about once a second. */
   readonly retain: () => Promise<void>;
+  /** Where reads are served beside this thread; undefined where this thread serves everything. */
+  readonly threads: ThreadPool | undefined;
 }
 
 async function openStore(config: StorageConfig): Promise<LocalStore> {
@@ -77,16 +82,45 @@ function auditSettings(config: ServerConfig): AuditSettings {
   };
 }
 
-function auditOf(config: ServerConfig, metrics: NodeMetrics, log: Logger): OpenAudit {
+function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads }: Around): OpenAudit {
   return (store, find) =>
     openAuditing(store, {
       find,
+      followers: threads?.node.audit,
       settings: auditSettings(config),
       now: Date.now,
       stdout: process.stdout,
       metrics,
       warn: log.named('audit').warn,
     });
+}
+
+/** Threads that read share the writer's pages: in memory there is nothing to share. */
+function workersOf({ storage, region, workers }: ServerConfig): number {
+  if (storage.type !== 'lmdb' || region !== undefined) return 0;
+  return workers ?? availableParallelism() - 1;
+}
+
+async function openThreads(
+  config: ServerConfig,
+  store: Store,
+  { log, output }: Logging,
+): Promise<ThreadPool | undefined> {
+  const size = workersOf(config);
+  const { storage, log_level: level, log_format } = config;
+  if (size === 0 || storage.type !== 'lmdb') return undefined;
+  const { ThreadPool } = await import('./threads/pool.ts');
+  const { allowed, prefixing } = auditSettings(config);
+  return new ThreadPool({
+    ...{ size, store, path: storage.path, settings: settingsOf(config), audit: { allowed, prefixing } },
+    log: { level, format: log_format === 'json' ? 'json' : 'standard' },
+    write: output.write,
+    failed: (error) => {
+      // What is committed is on disk; a thread that ended in the middle of something may have left anything else.
+      log.error('a thread failed, the process ends', { kind: error.name });
+      process.exit(1);
+    },
+  });
 }
 
 /** Opened with the node: only then are there keys to prove it by. */
@@ -105,7 +139,18 @@ function clusterOf(config: ServerConfig, log: Logger): OpenCluster | undefined {
   };
 }
 
-export async function compose(config: ServerConfig, log: Logger): Promise<Composed> {
+export interface Logging {
+  readonly log: Logger;
+  readonly output: LogOutput;
+}
+
+interface Around {
+  readonly log: Logger;
+  readonly threads: ThreadPool | undefined;
+}
+
+export async function compose(config: ServerConfig, logging: Logging): Promise<Composed> {
+  const { log } = logging;
   const seal = await openSeal(config.seal, config.storage);
   const store = await openStore(config.storage);
   const lifecycle = new SealLifecycle({
@@ -121,21 +166,24 @@ export async function compose(config: ServerConfig, log: Logger): Promise<Compos
   const runtime = runtimeGauges(metrics.all);
   metrics.all.gauge('lockstep.store.log_bytes', 'Bytes of the log.', () => store.logBytes);
   const cluster = clusterOf(config, log);
+  const threads = await openThreads(config, store, logging);
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
     now: Date.now,
     ...(cluster === undefined ? {} : { cluster }),
-    audit: auditOf(config, metrics, log),
+    audit: auditOf(config, metrics, { log, threads }),
+    threads: threads?.node,
   });
   return {
-    ...{ node, store },
+    ...{ node, store, threads },
     retain: async () => {
       await retain(store, { milliseconds: config.log_retention * 1_000, bytes: config.log_retention_bytes });
     },
     [Symbol.asyncDispose]: async () => {
       runtime[Symbol.dispose]();
       await node[Symbol.asyncDispose]();
+      await threads?.[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     },
   };

@@ -16,11 +16,14 @@ import { respondRaw, rejectClient } from './raw-reply.ts';
 import { readRequest } from './request.ts';
 import { TlsFiles } from './tls.ts';
 
+/** What of an upgrade's request is looked at; `parsed` has the rest. */
+export type UpgradeRequest = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
+
 /**
  * Takes a connection over for another protocol, such as the events WebSocket. Must answer or destroy the socket. `parsed`
  * is the same request read by the rules of all requests: canonical path, token, namespace, address.
  */
-export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, parsed: Request) => void;
+export type Upgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer, parsed: Request) => void;
 
 export interface EndpointOptions {
   readonly settings: ListenerSettings;

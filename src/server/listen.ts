@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { chmod, chown, lstat, stat, unlink } from 'node:fs/promises';
-import { connect, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { fail } from '../errors.ts';
@@ -30,13 +30,22 @@ function cannotListen(where: string, error: unknown): Error {
 }
 
 async function listenTcp(server: Server, settings: TcpListener): Promise<void> {
-  const { host, port, reusePort = false } = settings;
+  const { host, port, shared } = settings;
   try {
-    server.listen({ host, port, backlog, reusePort });
+    if (shared === 'first' && port !== 0) await refuseTaken(host, port);
+    server.listen({ host, port, backlog, reusePort: shared !== undefined });
     await once(server, 'listening');
   } catch (error) {
     throw cannotListen(`${host}:${String(port)}`, error);
   }
+}
+
+/** A port that is open to sharing would be shared with another process of this user, silently: so it is taken alone first. */
+async function refuseTaken(host: string, port: number): Promise<void> {
+  const alone = createServer().listen({ host, port });
+  await once(alone, 'listening');
+  alone.close();
+  await once(alone, 'close');
 }
 
 async function listenUnix(server: Server, settings: UnixListener): Promise<void> {

@@ -92,8 +92,11 @@ export interface TcpListener extends AnyListener {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Lets several processes or threads of one node share the port. Off: a second process is refused. */
-  readonly reusePort?: boolean;
+  /**
+   * Lets the threads of one node share the port: `first` refuses a port that anybody listens on and opens it to the
+   * `others`, which then join. Absent: nobody can join.
+   */
+  readonly shared?: 'first' | 'others';
 }
 
 export interface UnixListener extends AnyListener {

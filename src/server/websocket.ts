@@ -9,7 +9,7 @@ import type { Carrier } from '../core/events/subscription.ts';
 import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import type { Request } from '../framework/request.ts';
-import type { Upgrade } from './endpoint.ts';
+import type { Upgrade, UpgradeRequest } from './endpoint.ts';
 import { respondRaw } from './raw-reply.ts';
 import { readAsked, ROOT, type Asked } from './subscribe-request.ts';
 
@@ -29,7 +29,7 @@ export interface EventsOptions {
 const LINGER = 2_000;
 
 interface Asking {
-  readonly request: IncomingMessage;
+  readonly request: UpgradeRequest;
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly parsed: Request;
@@ -99,7 +99,8 @@ async function answer(node: EventsOptions['node'], server: WebSocketServer, aski
     consumer?.ended();
     return;
   }
-  server.handleUpgrade(request, socket, head, (websocket) => {
+  // `ws` looks at nothing else of the request.
+  server.handleUpgrade(request as IncomingMessage, socket, head, (websocket) => {
     const opened = services.subscriptions.open({ wants, token, index, consumer }, carrierOf(websocket));
     listen(websocket, opened);
     consumer?.attach(opened.end);

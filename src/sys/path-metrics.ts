@@ -19,8 +19,8 @@ const metrics = at('metrics', {
       writes: 'nothing',
       replies: { 200: 'any' },
       run: async (node, { format }, call) => {
-        const { all } = node.metrics;
         const elapsed = performance.now();
+        const all = await node.measured(elapsed);
         if (format === '') return { status: 200, bare: metricsSummary(all, call.now, elapsed / 1000) };
         if (format !== 'prometheus') throw fail('badRequest', 'metric response format must be "prometheus" or absent');
         if (!node.prometheus) {

@@ -2,19 +2,15 @@
  * The audit devices of this node: those that its configuration declares, and those made through the API, which are kept
  * with the node's own records. Each has a key of its own, behind the barrier.
  */
-import type { Writable } from 'node:stream';
 import { fail } from '../../errors.ts';
-import { takeKey } from '../../lib/crypto/hash.ts';
-import { randomBytes } from '../../lib/crypto/random.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
-import type { Store, Transaction } from '../../storage/store.ts';
+import type { Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import { everyKey } from '../../storage/every-key.ts';
-import type { AuditBroker, AuditSink } from './broker.ts';
-import { openFileDevice } from './devices/file/device.ts';
-import { parseFileOptions, type FilePermissions } from './devices/file/options.ts';
-import { Hasher } from './hasher.ts';
+import type { AuditFollowers } from '../threads.ts';
+import type { AuditBroker } from './broker.ts';
 import type { RawOptions } from './options.ts';
+import { openSink, saltOf, type SinkOptions } from './sink.ts';
 
 /** A device as it was asked for. */
 export interface DeviceSpec {
@@ -35,20 +31,13 @@ export interface KnownDevice extends DeviceSpec {
   readonly declared: boolean;
 }
 
-export interface AuditTableOptions {
-  /** With plaintext values. */
-  readonly store: Store;
+export interface AuditTableOptions extends SinkOptions {
   readonly broker: AuditBroker;
   readonly declared: readonly DeclaredDevice[];
-  /** What a device made through the API may do. */
-  readonly allowed: FilePermissions;
-  /** Whether the configuration's devices may have a prefix. */
-  readonly prefixing: boolean;
-  readonly stdout: Writable;
-  readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
+  /** The other threads of this node. */
+  readonly followers?: AuditFollowers | undefined;
 }
 
-const KEY_BYTES = 32;
 const MAX_PATH = 256;
 
 export class AuditTable {
@@ -83,6 +72,11 @@ export class AuditTable {
     return table;
   }
 
+  /** Those that record. */
+  get started(): readonly KnownDevice[] {
+    return this.list().filter(({ path }) => !this.#idle.has(path));
+  }
+
   list(): readonly KnownDevice[] {
     return [...this.#devices.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   }
@@ -92,13 +86,15 @@ export class AuditTable {
     return this.#alone(async () => {
       const device = { ...spec, path: devicePath(path), declared: false };
       if (this.#devices.has(device.path)) throw fail('badRequest', `path already in use: ${device.path}`);
-      const { store, broker } = this.#options;
+      const { store, broker, followers } = this.#options;
       await this.#start(device);
       try {
+        await followers?.enable(device);
         await store.transact((tx) => {
           tx.put(keys.audit(device.path), encodeRecord(spec));
         });
       } catch (error) {
+        await followers?.disable(device.path);
         await broker.disable(device.path);
         throw error;
       }
@@ -114,13 +110,14 @@ export class AuditTable {
       if (device.declared) {
         throw fail('badRequest', `audit device ${device.path} is declared by the configuration: remove it there`);
       }
-      const { store, broker } = this.#options;
+      const { store, broker, followers } = this.#options;
       await store.transact((tx) => {
         tx.delete(keys.audit(device.path));
         tx.delete(saltOf(device.path));
       });
       this.#devices.delete(device.path);
       this.#idle.delete(device.path);
+      await followers?.disable(device.path);
       await broker.disable(device.path);
     });
   }
@@ -133,14 +130,22 @@ export class AuditTable {
   /** Lets rotated files go, and starts what could not be started before. Never rejects for a device. */
   reopen(): Promise<void> {
     return this.#alone(async () => {
-      await this.#options.broker.reopen();
+      const { broker, followers } = this.#options;
+      await broker.reopen();
+      const idle = this.#idleDevices();
       await this.#startIdle();
+      await followers?.reopen();
+      for (const device of idle) if (!this.#idle.has(device.path)) await followers?.enable(device);
     });
   }
 
   #know(device: KnownDevice): void {
     this.#devices.set(device.path, device);
     this.#idle.add(device.path);
+  }
+
+  #idleDevices(): readonly KnownDevice[] {
+    return this.list().filter(({ path }) => this.#idle.has(path));
   }
 
   /** Why some are still idle. */
@@ -162,21 +167,7 @@ export class AuditTable {
   }
 
   async #start(device: KnownDevice): Promise<void> {
-    const { broker } = this.#options;
-    await broker.enable(await this.#sinkOf(device));
-  }
-
-  async #sinkOf({ path, type, options, declared }: KnownDevice): Promise<AuditSink> {
-    if (type !== 'file') throw fail('badRequest', `unknown backend type: "${type}" (this version has: file)`);
-    const { allowed, prefixing, warn, stdout } = this.#options;
-    const parsed = parseFileOptions(options, declared ? { paths: 'any', prefixing } : allowed);
-    const hasher = await this.#hasher(path);
-    return { path, device: await openFileDevice(parsed, { warn, stdout }), format: parsed.format, hasher };
-  }
-
-  async #hasher(path: string): Promise<Hasher> {
-    const { value } = await this.#options.store.transact((tx) => keyOf(tx, path));
-    return new Hasher(takeKey(value));
+    await this.#options.broker.enable(await openSink(device, this.#options));
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
@@ -184,17 +175,6 @@ export class AuditTable {
     this.#changing = done.then(ignore, ignore);
     return done;
   }
-}
-
-const saltOf = (path: string): string => keys.salt(`audit/${path}`);
-
-/** A copy of the device's key, made when it is asked for first. */
-function keyOf(tx: Transaction, path: string): Uint8Array {
-  const found = tx.get(saltOf(path));
-  if (found !== undefined) return Buffer.from(found);
-  const made = randomBytes(KEY_BYTES);
-  tx.put(saltOf(path), Buffer.from(made));
-  return made;
 }
 
 function readStored(store: Store): readonly KnownDevice[] {

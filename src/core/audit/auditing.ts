@@ -2,6 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { Store } from '../../storage/store.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
+import type { AuditFollowers } from '../threads.ts';
 import { brokerTrail, type FindToken } from './access-trail.ts';
 import { AuditTable, type DeclaredDevice } from './audit-table.ts';
 import { AuditBroker, type BrokerOptions } from './broker.ts';
@@ -30,12 +31,13 @@ export interface AuditingOptions extends Pick<BrokerOptions, 'now' | 'warn'> {
   readonly settings: AuditSettings;
   readonly stdout: Writable;
   readonly find: FindToken;
+  /** The other threads of this node. */
+  readonly followers?: AuditFollowers | undefined;
 }
 
-/** Throws `auditFailed` when there are devices and none can record. */
-export async function openAuditing(store: Store, options: AuditingOptions): Promise<Auditing> {
-  const { settings, stdout, now, warn, find, metrics } = options;
-  const broker = new AuditBroker({
+/** Without any device yet. */
+export function openBroker({ now, warn, metrics }: Pick<AuditingOptions, 'now' | 'warn' | 'metrics'>): AuditBroker {
+  return new AuditBroker({
     ...{ now, warn, monotonic: () => performance.now() },
     report: (event) => {
       metrics.audit(event);
@@ -44,8 +46,14 @@ export async function openAuditing(store: Store, options: AuditingOptions): Prom
       metrics.audit({ device: '', ...event });
     },
   });
+}
+
+/** Throws `auditFailed` when there are devices and none can record. */
+export async function openAuditing(store: Store, options: AuditingOptions): Promise<Auditing> {
+  const { settings, stdout, warn, find, followers } = options;
+  const broker = openBroker(options);
   try {
-    const devices = await AuditTable.open({ store, broker, ...settings, stdout, warn });
+    const devices = await AuditTable.open({ store, broker, ...settings, stdout, warn, followers });
     return {
       trail: brokerTrail(broker, undefined, find),
       devices,

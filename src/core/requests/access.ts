@@ -8,7 +8,7 @@ import { coerce, type Coerced } from '../../framework/values.ts';
 import { inCidrs } from '../../lib/cidr.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
-import type { Services } from '../services.ts';
+import type { RequestServices } from '../services.ts';
 import type { Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
@@ -43,7 +43,7 @@ export function clientOf(token: Token | undefined, address: string): Client {
 }
 
 /** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */
-function askedPath({ verb, path }: Request): string {
+export function askedPath({ verb, path }: Request): string {
   return (verb === 'list' || verb === 'scan') && !path.endsWith('/') ? `${path}/` : path;
 }
 
@@ -73,19 +73,23 @@ function boundTo({ boundCidrs }: Token['record'], address: string): boolean {
 }
 
 /** The mount that a login came from is there: with it, all that it granted ends. */
-function hasOrigin({ mounts }: Pick<Services, 'mounts'>, { record }: Token): boolean {
+function hasOrigin({ mounts }: Pick<RequestServices, 'mounts'>, { record }: Token): boolean {
   return record.login === undefined || mounts.byUuid(record.login.mount) !== undefined;
 }
 
 /** Who calls an open path, if the token is one that could be used from there; no use is taken. */
-export function presented(services: Pick<Services, 'tokens' | 'mounts'>, id: string | undefined, address: string) {
+export function presented(
+  services: Pick<RequestServices, 'tokens' | 'mounts'>,
+  id: string | undefined,
+  address: string,
+) {
   const token = id === undefined ? undefined : services.tokens.find(id);
   if (token === undefined || token.record.numUses < 0) return undefined;
   return boundTo(token.record, address) && hasOrigin(services, token) ? token : undefined;
 }
 
 /** The token of a request, one use of it taken. Throws `missingToken` or `invalidToken`. */
-export function authenticate(services: Services, request: Request): Token | Promise<Token> {
+export function authenticate(services: RequestServices, request: Request): Token | Promise<Token> {
   if (request.token === undefined || request.token === '') throw fail('missingToken');
   const token = services.tokens.find(request.token);
   if (token === undefined || !hasOrigin(services, token)) throw fail('invalidToken');
@@ -121,7 +125,7 @@ export function isOpen(
 }
 
 /** Never throws for what a client did: the refusal is in `error`. */
-export function grantAccess(services: Services, request: Request): Access | Promise<Access> {
+export function grantAccess(services: RequestServices, request: Request): Access | Promise<Access> {
   const path = askedPath(request);
   const routed = services.mounts.route('root', path);
   const match = routed?.mounted.router.match(routed.rest);
@@ -178,14 +182,14 @@ export interface Caller {
 }
 
 /** A request that a region forwards: its word on who asks, this node's policies, and what the region may write at all. */
-export function forwardedAccess(services: Services, request: Request, caller: Caller): Access {
+export function forwardedAccess(services: RequestServices, request: Request, caller: Caller): Access {
   const path = askedPath(request);
   const routed = services.mounts.route('root', path);
   const match = routed?.mounted.router.match(routed.rest);
   return decide(services, { request, routed, match, path }, caller);
 }
 
-function decide(services: Services, { request, routed, match, path }: Asked, caller: Caller): Access {
+function decide(services: RequestServices, { request, routed, match, path }: Asked, caller: Caller): Access {
   const { token, client, region } = caller;
   const call = makeCall(request, routed, client, services.now());
   const tried = match === undefined ? undefined : coerceOrFail(match, request);
@@ -209,7 +213,7 @@ function limited(coerced: Coerced | undefined, limit: number | undefined): Coerc
 /** Open paths, and the help of any. */
 const OPEN: Decision = { allowed: true, sudo: false, root: false, by: [] };
 
-function judge(services: Services, access: Omit<Access, 'error' | 'grantedBy'>, path: string): Decision {
+function judge(services: RequestServices, access: Omit<Access, 'error' | 'grantedBy'>, path: string): Decision {
   const { match, operation, request, call } = access;
   if (request.help) return OPEN;
   const acl = services.policies.acl(call.client.policies);

@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts';
 import type { Grant } from '../../framework/reply.ts';
 import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
 import type { NewToken } from '../tokens/token-store.ts';
-import type { Services } from '../services.ts';
+import type { RequestServices } from '../services.ts';
 import type { Access } from './access.ts';
 
 /** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
@@ -42,7 +42,7 @@ export interface Granted {
 }
 
 /** Makes the token of a login. Throws `badRequest` for `root`: no auth method may give it. */
-export async function grantToken(services: Services, access: Access, grant: Grant): Promise<Granted> {
+export async function grantToken(services: RequestServices, access: Access, grant: Grant): Promise<Granted> {
   const { routed, call } = access;
   if (routed === undefined) throw fail('internal');
   const policies = cleanPolicies(grant.policies, grant.noDefaultPolicy);

@@ -4,7 +4,7 @@ import type { Reply } from '../../framework/reply.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
-import type { Services } from '../services.ts';
+import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, isOpen, operationOf, type Access } from './access.ts';
 import { grantToken } from './grants.ts';
@@ -36,7 +36,7 @@ export function failure(request: Request, error: LockstepError): Outcome {
 }
 
 /** What a handler threw. Anything that is not of the catalogue is our fault: logged, and not shown. */
-export function asFailure(services: Pick<Services, 'log'>, request: Request, error: unknown): LockstepError {
+export function asFailure(services: Pick<RequestServices, 'log'>, request: Request, error: unknown): LockstepError {
   if (isLockstepError(error)) return error;
   // Without the message: a parser's quotes what it read, which may be a secret.
   const isError = error instanceof Error;
@@ -47,18 +47,18 @@ export function asFailure(services: Pick<Services, 'log'>, request: Request, err
 }
 
 /** A forwarded write that this region does not show yet names the index to wait for by itself. */
-function withStanding(services: Services, outcome: Outcome): Outcome {
+function withStanding(services: RequestServices, outcome: Outcome): Outcome {
   const headers = { 'X-Vault-Index': services.freshness.text, ...outcome.headers, ...services.standing() };
   return { ...outcome, headers };
 }
 
 /** Under what a request that waits is counted: a token that is none is the address's, or each would have a share anew. */
-function waiterOf({ tokens }: Services, { token, address }: Request): string {
+function waiterOf({ tokens }: RequestServices, { token, address }: Request): string {
   return (token === undefined ? undefined : tokens.find(token)?.key) ?? address;
 }
 
 /** Serves one request on an unsealed node. Never rejects. */
-export function serve(services: Services, request: Request): Outcome | Promise<Outcome> {
+export function serve(services: RequestServices, request: Request): Outcome | Promise<Outcome> {
   const { metrics } = services;
   const start = metrics.begin();
   let open = false;
@@ -83,7 +83,7 @@ export function serve(services: Services, request: Request): Outcome | Promise<O
 }
 
 /** Nothing runs before the request is on record, nothing is answered before the response is. */
-function recorded(services: Services, access: Access): Outcome | Promise<Outcome> {
+function recorded(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
   return chain(services.audit.request(access), () => {
     const settled = attempt(services, access);
     return chain(settled, (outcome) => {
@@ -101,7 +101,7 @@ function tellsOnlyState({ match, request }: Access): boolean {
   return match?.path.sealed === true && operationOf(match.path, request)?.writes === 'nothing';
 }
 
-function attempt(services: Services, access: Access): Outcome | Promise<Outcome> {
+function attempt(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
   const { request } = access;
   const failed = (error: unknown): Outcome => failure(request, asFailure(services, request, error));
   try {
@@ -126,7 +126,7 @@ function help({ match, routed, request }: Access): Outcome {
 }
 
 /** The handler, on this node or, for shared writes of a region, at the hub. */
-export function run(services: Services, access: Access): Outcome | Promise<Outcome> {
+export function run(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
   const { request, match, routed, coerced, call } = access;
   if (match === undefined || routed === undefined || coerced === undefined) throw fail('internal');
   const operation = operationOf(match.path, request);
@@ -142,7 +142,7 @@ export function run(services: Services, access: Access): Outcome | Promise<Outco
   });
 }
 
-function finish(services: Services, access: Access, reply: Reply): Outcome | Promise<Outcome> {
+function finish(services: RequestServices, access: Access, reply: Reply): Outcome | Promise<Outcome> {
   const { request, routed, coerced } = access;
   const mountType = routed?.mounted.record.type ?? '';
   const unknown = coerced?.unknown ?? [];

@@ -1,7 +1,7 @@
 /** How long a region that is cut off goes on (design rule 10): with what it holds of the hub, and with logins. */
 import { fail } from '../../errors.ts';
 import { isBuiltIn } from '../mounts/mount.ts';
-import type { Services } from '../services.ts';
+import type { RequestServices } from '../services.ts';
 import { isOpen, type Access } from './access.ts';
 
 export interface StalenessLimits {
@@ -11,7 +11,7 @@ export interface StalenessLimits {
 }
 
 /** Throws `stale`. What is the region's own (its tokens, cubbyholes, local mounts, `sys/`) works at any age. */
-export function checkAge({ age, staleness }: Services, { routed, match, request }: Access): void {
+export function checkAge({ age, staleness }: RequestServices, { routed, match, request }: Access): void {
   const milliseconds = age();
   if (milliseconds === undefined || routed === undefined) return;
   const { record } = routed.mounted;

@@ -6,7 +6,7 @@ import { pathsOf } from '../../framework/path.ts';
 import type { Reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
 import { boundTtl, cleanPolicies } from '../requests/grants.ts';
-import type { Services } from '../services.ts';
+import type { RequestServices } from '../services.ts';
 import { readRole, type TokenRole } from './path-roles.ts';
 import { authBlock, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
@@ -44,7 +44,7 @@ interface Caller {
   readonly sudo: boolean;
 }
 
-function callerOf(services: Services, call: Call): Caller {
+function callerOf(services: RequestServices, call: Call): Caller {
   const token = services.tokens.byKey(call.client.tokenKey);
   if (token === undefined) throw fail('invalidToken');
   // What a child may do would be without the limit, and an orphan would outlive it.

@@ -1,6 +1,6 @@
 /** The built-in auth method `token`: its mount is the core itself, so it lies here and not with the plug-ins. */
 import { plugin, type AnyPlugin, type MountView } from '../../framework/plugin.ts';
-import type { Services } from '../services.ts';
+import type { RequestServices } from '../services.ts';
 import { NO_CONFIG, type MountConfig } from '../mounts/mount.ts';
 import { createPaths } from './path-create.ts';
 import { lifePaths } from './path-life.ts';
@@ -8,12 +8,12 @@ import { lookupPaths } from './path-lookup.ts';
 import { rolePaths } from './path-roles.ts';
 
 export interface TokenAuth {
-  readonly services: Services;
+  readonly services: RequestServices;
   readonly view: MountView;
   readonly config: () => MountConfig;
 }
 
-export function tokenAuth(services: () => Services): AnyPlugin {
+export function tokenAuth(services: () => RequestServices): AnyPlugin {
   return plugin<TokenAuth>({
     type: 'token',
     help: 'Tokens: made, looked up, renewed, revoked.',

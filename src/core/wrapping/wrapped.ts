@@ -2,7 +2,7 @@
 import { envelope } from '../../framework/envelope.ts';
 import type { Outcome } from '../../framework/request.ts';
 import type { Access } from '../requests/access.ts';
-import type { Services } from '../services.ts';
+import type { RequestServices } from '../services.ts';
 
 /**
  * What is wrapped is what has an envelope and is no error: data, warnings, tokens. `sys/health` and its like answer
@@ -22,7 +22,7 @@ function standIn(outcome: Outcome, wrapInfo: Outcome['wrapInfo']): Outcome {
 
 /** Who asks without a token has nothing wrapped but a login: or anybody could fill the storage. */
 export function wrapped(
-  services: Services,
+  services: RequestServices,
   { request, token }: Pick<Access, 'request' | 'token'>,
   outcome: Outcome,
 ): Outcome | Promise<Outcome> {

@@ -9,6 +9,17 @@ const HIGHEST = 17;
 const BUCKETS = (HIGHEST - LOWEST) * PER_DOUBLING + 1;
 const WINDOW_MS = 30_000;
 
+/** A timing at one moment, structured-cloneable. */
+export interface TimingCopy {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly squares: number;
+  /** Of the last minute or so. */
+  readonly buckets: Uint32Array;
+}
+
 export class Timing {
   count = 0;
   sum = 0;
@@ -52,6 +63,26 @@ export class Timing {
       }
       return 2 ** HIGHEST;
     });
+  }
+
+  /** `at`: a reading of `performance.now()`. */
+  copy(at: number): TimingCopy {
+    if (at >= this.#windowEnd) this.#turn(at);
+    const { count, sum, min, max } = this;
+    const buckets = this.#now.map((_, bucket) => this.#both(bucket));
+    return { count, sum, min, max, squares: this.#squares, buckets };
+  }
+
+  /** What was measured elsewhere; its last minute counts as of `at`, a reading of `performance.now()` here. */
+  add({ count, sum, min, max, squares, buckets }: TimingCopy, at: number): void {
+    if (count === 0) return;
+    this.min = this.count === 0 ? min : Math.min(this.min, min);
+    this.max = Math.max(this.max, max);
+    this.count += count;
+    this.sum += sum;
+    this.#squares += squares;
+    if (at >= this.#windowEnd) this.#turn(at);
+    for (const [bucket, more] of buckets.entries()) this.#now[bucket] = (this.#now[bucket] ?? 0) + more;
   }
 
   #both(bucket: number): number {

@@ -34,9 +34,10 @@ interface Gets<K> {
   getBinary(key: K, options: { readonly transaction: ReadTransaction }): Buffer | undefined;
 }
 
-class LmdbView implements View {
+/** One read transaction: what was committed when it was made. */
+export class LmdbView implements View {
   readonly #environment: Environment;
-  readonly #transaction: ReadTransaction;
+  readonly transaction: ReadTransaction;
   readonly #options: { readonly transaction: ReadTransaction };
   readonly #data: Gets<string>;
   readonly #log: Gets<Uint8Array>;
@@ -51,7 +52,7 @@ class LmdbView implements View {
     const options = { transaction };
     const parts: Gets<Uint8Array> = chunks;
     this.#environment = environment;
-    this.#transaction = transaction;
+    this.transaction = transaction;
     this.#options = options;
     this.#data = data;
     this.#log = log;
@@ -66,7 +67,7 @@ class LmdbView implements View {
 
   *keysFrom(start: string, exclusive: boolean): Generator<string, undefined> {
     const from = cut(start);
-    const options = { start: from, exclusiveStart: exclusive || from !== start, transaction: this.#transaction };
+    const options = { start: from, exclusiveStart: exclusive || from !== start, transaction: this.transaction };
     for (const key of this.#environment.data.getKeys(options)) {
       if (from === start || compareKeys(key, start) > 0) yield key;
     }
@@ -84,7 +85,7 @@ class LmdbView implements View {
   }
 
   close(): void {
-    this.#transaction.done();
+    this.transaction.done();
   }
 }
 

@@ -4,9 +4,10 @@ import type { LogStats, RecordStat } from '../retention.ts';
 import { SortedMap } from '../sorted-map.ts';
 import type { Batch, Committed, Epoch, Position, Snapshot, Store, Transaction, Write } from '../store.ts';
 import { Feed } from './feed.ts';
+import { changes, hashAt, isPast, type LogSource } from './log-source.ts';
 import type { Chained, Medium, Place, StoredRecord } from './medium.ts';
 import { LocalTransaction, type Overlay } from './transaction.ts';
-import { Views, type SnapshotLimit } from './views.ts';
+import { SNAPSHOT_LIMIT, Views, type SnapshotLimit } from './views.ts';
 
 export interface LocalStoreOptions {
   /** Called when a commit failed or an observer threw: what is on disk or in a cache is then unknown. It ends the process. */
@@ -21,8 +22,6 @@ const GROUP_TRANSACTIONS = 1_000;
 const GROUP_BYTES = 16 * 1024 * 1024;
 /** Records that one compaction step drops, so that a long one does not hold up commits. */
 const COMPACT_STEP = 1_000;
-/** A held snapshot keeps freed pages from being used again: about 90 KB for each small commit on LMDB. */
-const SNAPSHOT_LIMIT: SnapshotLimit = { commits: 2_000, milliseconds: 5_000 };
 
 interface Waiting {
   readonly work: (tx: Transaction) => unknown;
@@ -77,6 +76,7 @@ export class LocalStore implements Store, LogStats {
   #compacting: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #dead = false;
+  readonly #source: LogSource;
 
   constructor(medium: Medium, options: LocalStoreOptions) {
     this.#medium = medium;
@@ -86,6 +86,7 @@ export class LocalStore implements Store, LogStats {
     this.#head = medium.head;
     this.#oldest = medium.oldest;
     this.#views = new Views(medium.open(), this.#head.position, options.snapshotLimit ?? SNAPSHOT_LIMIT);
+    this.#source = this.#logSource();
   }
 
   get position(): Position {
@@ -119,42 +120,17 @@ export class LocalStore implements Store, LogStats {
     return this.#feed.observe(apply);
   }
 
-  async *changes(from: Position, signal: AbortSignal): AsyncGenerator<Batch, void> {
-    this.#checkOpen();
-    if (!this.#isPast(from)) throw fail('unknownPosition');
-    let cursor = from.sequence;
-    let hash = this.hashAt(from);
-    while (!signal.aborted) {
-      this.#checkOpen();
-      if (cursor < this.#oldest.position.sequence) throw fail('compacted');
-      if (cursor === this.#head.position.sequence) {
-        await this.#feed.next(signal);
-        continue;
-      }
-      const { batch, previousHash } = this.#record(cursor + 1);
-      if (hash === undefined || !Buffer.from(previousHash).equals(hash)) {
-        throw fail(
-          'corrupt',
-          `the log is damaged between records ${cursor} and ${cursor + 1}: their hashes do not chain`,
-        );
-      }
-      hash = batch.hash;
-      cursor += 1;
-      yield batch;
-    }
+  changes(from: Position, signal: AbortSignal): AsyncGenerator<Batch, void> {
+    return changes(this.#source, from, signal);
   }
 
   hashAt(position: Position): Uint8Array | undefined {
-    this.#checkOpen();
-    const { sequence } = position;
-    if (!this.#isPast(position) || sequence < this.#oldest.position.sequence) return undefined;
-    if (sequence === this.#oldest.position.sequence) return this.#oldest.hash;
-    return sequence === this.#head.position.sequence ? this.#head.hash : this.#record(sequence).batch.hash;
+    return hashAt(this.#source, position);
   }
 
   async compact(upTo: Position): Promise<void> {
     this.#checkOpen();
-    if (!this.#isPast(upTo)) throw fail('unknownPosition');
+    if (!isPast(this.#source, upTo)) throw fail('unknownPosition');
     const step = this.#compacting.then(() => this.#compactTo(upTo));
     this.#compacting = step.catch(() => undefined);
     return step;
@@ -186,9 +162,19 @@ export class LocalStore implements Store, LogStats {
     if (this.#closed !== undefined || this.#dead) throw fail('storeClosed');
   }
 
-  #isPast({ epoch, sequence }: Position): boolean {
-    const head = this.#head.position;
-    return epoch === head.epoch && Number.isSafeInteger(sequence) && sequence >= 0 && sequence <= head.sequence;
+  #logSource(): LogSource {
+    const store = this;
+    return {
+      get head() {
+        return store.#head;
+      },
+      get oldest() {
+        return store.#oldest;
+      },
+      record: (sequence) => store.#record(sequence),
+      next: (signal) => store.#feed.next(signal),
+      checkOpen: () => store.#checkOpen(),
+    };
   }
 
   #record(sequence: number): StoredRecord {

@@ -10,6 +10,9 @@ export interface SnapshotLimit {
   readonly milliseconds: number;
 }
 
+/** A held snapshot keeps freed pages from being used again: about 90 KB for each small commit on LMDB. */
+export const SNAPSHOT_LIMIT: SnapshotLimit = { commits: 2_000, milliseconds: 5_000 };
+
 /** A view that is shared by all snapshots of one position; the last one to let go closes it. */
 export class SharedView {
   readonly position: Position;

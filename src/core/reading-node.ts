@@ -1,0 +1,206 @@
+/**
+ * A node as a thread sees that only reads: what changes nothing it serves from the same copy, with caches of its own that
+ * the same batches invalidate; everything else is handed to the thread that writes, whole.
+ */
+import { isLockstepError } from '../errors.ts';
+import { plugin, type AnyPlugin } from '../framework/plugin.ts';
+import type { Handler, Outcome, Request } from '../framework/request.ts';
+import { chain } from '../lib/chain.ts';
+import type { Logger } from '../lib/log.ts';
+import { copyOf, type MetricsCopy } from '../lib/metrics/copy.ts';
+import { Barrier } from '../seal/barrier.ts';
+import type { Store } from '../storage/store.ts';
+import { brokerTrail } from './audit/access-trail.ts';
+import { openBroker } from './audit/auditing.ts';
+import { FollowingDevices } from './audit/following-devices.ts';
+import type { SinkOptions } from './audit/sink.ts';
+import type { HubLink } from './cluster.ts';
+import { MeteredStore } from './metrics/metered-store.ts';
+import { NodeMetrics } from './metrics/node-metrics.ts';
+import type { PluginRegistry } from './registry-contract.ts';
+import { askedPath, operationOf } from './requests/access.ts';
+import { serve } from './requests/pipeline.ts';
+import { nodeKeys } from './seed.ts';
+import type { RequestServices } from './services.ts';
+import type { CoreSettings } from './settings.ts';
+import type { AuditFollowers, Unsealing } from './threads.ts';
+import { tokenAuth } from './tokens/token-auth.ts';
+import { openRequestServices } from './unsealed.ts';
+
+/** A store that another thread writes. */
+export interface FollowedStore extends Store {
+  /** Shows all that was published when it was called; nothing when that is so at once. Throws `compacted`. */
+  catchUp(): undefined | Promise<void>;
+}
+
+export interface ReadingNodeOptions {
+  /** Below the barrier, as it stands now. */
+  readonly open: () => FollowedStore;
+  readonly registry: PluginRegistry;
+  readonly settings: CoreSettings;
+  readonly audit: Omit<SinkOptions, 'store' | 'warn'>;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** At a region: how its copy stands. */
+  readonly link: () => Pick<HubLink, 'forward' | 'followed' | 'standing' | 'age'> | undefined;
+  /** The thread that writes. Never rejects. */
+  readonly handOver: (request: Request) => Promise<Outcome>;
+}
+
+interface Reading extends AsyncDisposable {
+  readonly raw: FollowedStore;
+  readonly services: RequestServices;
+  readonly devices: FollowingDevices;
+}
+
+/** Stands where `sys/` is mounted: its paths work on the node itself. */
+const elsewhere: AnyPlugin = plugin<undefined>({
+  type: 'system',
+  help: '',
+  open: () => undefined,
+  paths: () => [],
+});
+
+export class ReadingNode implements Handler, AsyncDisposable {
+  readonly metrics = new NodeMetrics();
+  readonly #options: ReadingNodeOptions;
+  readonly #registry: PluginRegistry;
+  #reading: Reading | undefined;
+  #unsealing: Unsealing | undefined;
+  #opening: Promise<void> = Promise.resolve();
+
+  constructor(options: ReadingNodeOptions) {
+    this.#options = options;
+    const { engines, auth } = options.registry;
+    this.#registry = {
+      engines: { ...engines, system: elsewhere },
+      auth: { ...auth, token: tokenAuth(() => this.#services) },
+    };
+  }
+
+  /** Serves reads when it resolves. Rejects when a device cannot be opened here: then it hands over everything. */
+  unseal(unsealing: Unsealing): Promise<void> {
+    this.#unsealing = unsealing;
+    return this.#reopen();
+  }
+
+  /** The keys are gone from this thread when it resolves. */
+  async seal(): Promise<void> {
+    this.#unsealing = undefined;
+    await this.#reopen();
+  }
+
+  readonly audit: AuditFollowers = {
+    enable: (device) => this.#onDevices((devices) => devices.enable(device)),
+    disable: (path) => this.#onDevices((devices) => devices.disable(path)),
+    reopen: () => this.#onDevices((devices) => devices.reopen()),
+  };
+
+  measured(): MetricsCopy {
+    return copyOf(this.metrics.all, performance.now());
+  }
+
+  /** To be called now and then: an idle thread must not hold old pages, nor lose its place in the log. */
+  look(): void {
+    this.#caughtUp()?.catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.seal();
+  }
+
+  handle(request: Request): Outcome | Promise<Outcome> {
+    const behind = this.#caughtUp();
+    if (behind === undefined) return this.#serve(request);
+    return chain(behind, () => this.#serve(request));
+  }
+
+  #serve(request: Request): Outcome | Promise<Outcome> {
+    const services = this.#reading?.services;
+    if (services === undefined || !onlyReads(services, request)) return this.#options.handOver(request);
+    return serve(services, request);
+  }
+
+  #caughtUp(): undefined | Promise<void> {
+    try {
+      return this.#reading?.raw.catchUp();
+    } catch (error) {
+      if (!isLockstepError(error, 'compacted')) throw error;
+      // Too far behind for its caches to follow: they are made anew. Until then all is handed over.
+      void this.#reopen();
+      return undefined;
+    }
+  }
+
+  get #services(): RequestServices {
+    if (this.#reading === undefined) throw new Error('a mount of this thread was used after it was closed');
+    return this.#reading.services;
+  }
+
+  async #onDevices(change: (devices: FollowingDevices) => Promise<void>): Promise<void> {
+    await this.#opening;
+    const reading = this.#reading;
+    if (reading === undefined) return;
+    await reading.raw.catchUp();
+    await change(reading.devices);
+  }
+
+  /** One after the other; what is asked last holds. */
+  #reopen(): Promise<void> {
+    const before = this.#reading;
+    this.#reading = undefined;
+    const opened = this.#opening.then(() => this.#replace(before));
+    this.#opening = opened.catch(() => undefined);
+    return opened;
+  }
+
+  async #replace(before: Reading | undefined): Promise<void> {
+    await before?.[Symbol.asyncDispose]();
+    const unsealing = this.#unsealing;
+    if (unsealing !== undefined) this.#reading = await this.#open(unsealing);
+  }
+
+  async #open({ root, devices: known }: Unsealing): Promise<Reading> {
+    const { settings, log, now, link, audit } = this.#options;
+    const { metrics } = this;
+    const raw = this.#options.open();
+    const barrier = new Barrier(raw);
+    const store = new MeteredStore(barrier.unseal(root), metrics.barrier);
+    const warn = log.named('audit').warn;
+    const broker = openBroker({ now, warn, metrics });
+    const devices = new FollowingDevices({ ...audit, store, warn, broker });
+    const services = openRequestServices({
+      ...{ store, settings, log, now, link, metrics },
+      registry: this.#registry,
+      subkey: nodeKeys(store),
+      trail: brokerTrail(broker, undefined, (id) => services.tokens.find(id)),
+    });
+    const reading: Reading = {
+      ...{ raw, services, devices },
+      [Symbol.asyncDispose]: async () => {
+        services[Symbol.dispose]();
+        barrier.seal();
+        await broker[Symbol.asyncDispose]();
+        await raw[Symbol.asyncDispose]();
+      },
+    };
+    try {
+      for (const device of known) await devices.enable(device);
+      return reading;
+    } catch (error) {
+      await reading[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+}
+
+/** Whether a request can be served without a write: no use of a token, no wrapped reply, no index to wait for. */
+function onlyReads(services: RequestServices, request: Request): boolean {
+  if (request.help || request.wrapTtl > 0 || !services.freshness.shows(request.index)) return false;
+  const routed = services.mounts.route('root', askedPath(request));
+  if (routed === undefined || routed.mounted.plugin === elsewhere) return false;
+  const match = routed.mounted.router.match(routed.rest);
+  if (match === undefined || operationOf(match.path, request)?.writes !== 'nothing') return false;
+  const token = request.token === undefined ? undefined : services.tokens.find(request.token);
+  return token === undefined || token.record.numUses === 0;
+}

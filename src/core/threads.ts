@@ -1,0 +1,27 @@
+/** The threads of a node beside the one that writes: what they are told, and what they ask. */
+import type { KeyObject } from '../lib/crypto/hash.ts';
+import type { MetricsCopy } from '../lib/metrics/copy.ts';
+import type { KnownDevice } from './audit/audit-table.ts';
+
+/** The same audit devices on every thread. Each call resolves, or rejects, once all threads have answered. */
+export interface AuditFollowers {
+  readonly enable: (device: KnownDevice) => Promise<void>;
+  readonly disable: (path: string) => Promise<void>;
+  readonly reopen: () => Promise<void>;
+}
+
+/** What a thread needs to serve reads. */
+export interface Unsealing {
+  /** Opens the keyring; it never leaves the process. */
+  readonly root: KeyObject;
+  readonly devices: readonly KnownDevice[];
+}
+
+/** The threads that read. Each call resolves once all of them have done it: nothing is answered before. */
+export interface ReadingThreads {
+  readonly unseal: (unsealing: Unsealing) => Promise<void>;
+  readonly seal: () => Promise<void>;
+  readonly audit: AuditFollowers;
+  /** What each has counted and measured. */
+  readonly metrics: () => Promise<readonly MetricsCopy[]>;
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import { fail, isLockstepError } from '../../errors.ts';
+import { Line } from './line.ts';
+
+interface Ask<Argument, Answer> {
+  readonly argument: Argument;
+  readonly answer: Answer;
+}
+
+type Asks = {
+  readonly double: Ask<number, number>;
+  readonly refuse: Ask<undefined, undefined>;
+  readonly break: Ask<undefined, undefined>;
+  readonly note: Ask<string, undefined>;
+};
+type None = { readonly never: Ask<undefined, undefined> };
+
+const nothing = { never: () => undefined };
+
+function lines(t: { after: (work: () => void) => void }) {
+  const { port1, port2 } = new MessageChannel();
+  const noted: string[] = [];
+  const near = new Line<Asks, None>(port1, nothing);
+  const far = new Line<None, Asks>(port2, {
+    double: (value) => value * 2,
+    refuse: () => {
+      throw fail('permissionDenied', 'not for you');
+    },
+    break: () => {
+      throw new Error('the secret is hunter2');
+    },
+    note: (text) => {
+      noted.push(text);
+      return undefined;
+    },
+  });
+  t.after(() => {
+    port1.close();
+  });
+  return { near, far, noted };
+}
+
+test('an answer goes to who asked, whatever order answers come in', async (t) => {
+  const { near } = lines(t);
+  assert.deepEqual(await Promise.all([1, 2, 3].map((value) => near.ask('double', value))), [2, 4, 6]);
+});
+
+test('an error of the catalogue arrives as itself; of any other only its kind does', async (t) => {
+  const { near } = lines(t);
+  await assert.rejects(near.ask('refuse', undefined), (error) => {
+    return isLockstepError(error, 'permissionDenied') && error.message === 'not for you';
+  });
+  await assert.rejects(near.ask('break', undefined), (error) => {
+    return isLockstepError(error, 'internal') && !error.message.includes('hunter2');
+  });
+});
+
+test('what is told comes before what is asked after it, and nothing comes back', async (t) => {
+  const { near, noted } = lines(t);
+  near.tell('note', 'a');
+  near.tell('note', 'b');
+  await near.ask('double', 1);
+  assert.deepEqual(noted, ['a', 'b']);
+});
+
+test('a line that is cut tells whoever waits, and whoever asks later', async (t) => {
+  const { near } = lines(t);
+  const waiting = near.ask('double', 1);
+  near.cut();
+  await assert.rejects(waiting, (error) => isLockstepError(error, 'shuttingDown'));
+  await assert.rejects(near.ask('double', 1), (error) => isLockstepError(error, 'shuttingDown'));
+});
+
+test('a question that the other end does not know is refused', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  t.after(() => {
+    port1.close();
+  });
+  const near = new Line<Asks, None>(port1, nothing);
+  assert.ok(new Line<None, None>(port2, nothing));
+  await assert.rejects(near.ask('double', 1), (error) => isLockstepError(error, 'internal'));
+});

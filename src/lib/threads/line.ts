@@ -1,0 +1,106 @@
+/** Questions and answers between two threads, over their message ports. */
+import { errors, fail, isLockstepError, type ErrorCode } from '../../errors.ts';
+
+/** What can be asked over a line: by name, what goes in and what comes back; both must be structured-cloneable. */
+export type Asks = Readonly<Record<string, { readonly argument: unknown; readonly answer: unknown }>>;
+
+export type Answers<A extends Asks> = {
+  readonly [K in keyof A]: (argument: A[K]['argument']) => A[K]['answer'] | Promise<A[K]['answer']>;
+};
+
+/** A `Worker` here, the `parentPort` there. */
+export interface Port {
+  postMessage(message: unknown): void;
+  on(event: 'message', listener: (message: Message) => void): unknown;
+}
+
+interface Failure {
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+}
+
+type Message =
+  | { readonly ask: string; readonly id: number; readonly argument: unknown }
+  | { readonly answer: unknown; readonly to: number }
+  | { readonly failure: Failure; readonly to: number };
+
+interface Waiting {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Nobody waits for an answer. */
+const NOBODY = 0;
+
+/** `Theirs` is answered by the other end, `Ours` by this one. Messages arrive in the order in which they were sent. */
+export class Line<Theirs extends Asks, Ours extends Asks> {
+  readonly #port: Port;
+  readonly #answers: Answers<Ours>;
+  readonly #waiting = new Map<number, Waiting>();
+  #last = NOBODY;
+  #cut: Error | undefined;
+
+  constructor(port: Port, answers: Answers<Ours>) {
+    this.#port = port;
+    this.#answers = answers;
+    port.on('message', (message) => {
+      this.#receive(message);
+    });
+  }
+
+  /** Rejects with what the other end threw, or when the line is cut. */
+  ask<K extends keyof Theirs & string>(name: K, argument: Theirs[K]['argument']): Promise<Theirs[K]['answer']> {
+    if (this.#cut !== undefined) return Promise.reject(this.#cut);
+    const id = ++this.#last;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#port.postMessage({ ask: name, id, argument } satisfies Message);
+    });
+  }
+
+  /** Without an answer. */
+  tell<K extends keyof Theirs & string>(name: K, argument: Theirs[K]['argument']): void {
+    if (this.#cut === undefined) this.#port.postMessage({ ask: name, id: NOBODY, argument } satisfies Message);
+  }
+
+  /** The other end is gone: whoever waits is told so. */
+  cut(): void {
+    this.#cut ??= fail('shuttingDown');
+    for (const { reject } of this.#waiting.values()) reject(this.#cut);
+    this.#waiting.clear();
+  }
+
+  #receive(message: Message): void {
+    if ('ask' in message) {
+      void this.#reply(message.ask, message.id, message.argument);
+      return;
+    }
+    const waiting = this.#waiting.get(message.to);
+    this.#waiting.delete(message.to);
+    if ('answer' in message) waiting?.resolve(message.answer as never);
+    else waiting?.reject(errorOf(message.failure));
+  }
+
+  async #reply(name: string, id: number, argument: unknown): Promise<void> {
+    let message: Message;
+    try {
+      const answer = this.#answers[name];
+      if (answer === undefined) throw fail('internal', `a thread was asked for "${name}", which it does not know`);
+      message = { answer: await answer(argument), to: id };
+    } catch (error) {
+      message = { failure: failureOf(error), to: id };
+    }
+    if (id !== NOBODY) this.#port.postMessage(message);
+  }
+}
+
+/** Without the stack, and without the message of what is no error of the catalogue: it may quote what it went wrong on. */
+function failureOf(error: unknown): Failure {
+  if (isLockstepError(error)) return { code: error.code, message: error.message };
+  return { code: undefined, message: error instanceof Error ? error.name : 'a value that is no error' };
+}
+
+function errorOf({ code, message }: Failure): Error {
+  if (code !== undefined && Object.hasOwn(errors, code)) return fail(code, message);
+  return fail('internal', `another thread failed: ${message}`);
+}

@@ -1,0 +1,56 @@
+/** What the threads of a server ask of each other. */
+import type { KnownDevice } from '../../core/audit/audit-table.ts';
+import type { AuditSettings } from '../../core/audit/auditing.ts';
+import type { CoreSettings } from '../../core/settings.ts';
+import type { Unsealing } from '../../core/threads.ts';
+import type { LogOptions } from '../../lib/log.ts';
+import type { MetricsCopy } from '../../lib/metrics/copy.ts';
+import type { Encoded } from '../envelope.ts';
+import type { ListenerSettings } from '../listener.ts';
+import type { Handed } from './handover.ts';
+import type { Opening } from './tunnel.ts';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  /** The data directory. */
+  readonly path: string;
+  readonly board: SharedArrayBuffer;
+  readonly settings: CoreSettings;
+  readonly audit: Pick<AuditSettings, 'allowed' | 'prefixing'>;
+  readonly log: Pick<LogOptions, 'level' | 'format'>;
+}
+
+interface Ask<Argument, Answer = void> {
+  readonly argument: Argument;
+  readonly answer: Answer;
+}
+
+/** Asked of a thread that reads. */
+export type ReaderAsks = {
+  readonly listen: Ask<readonly ListenerSettings[]>;
+  readonly unseal: Ask<Unsealing>;
+  readonly seal: Ask<undefined>;
+  readonly enableAudit: Ask<KnownDevice>;
+  readonly disableAudit: Ask<string>;
+  readonly reopenAudit: Ask<undefined>;
+  /** Certificates. */
+  readonly reload: Ask<undefined>;
+  readonly metrics: Ask<undefined, MetricsCopy>;
+  /** There is much that it has not looked at. */
+  readonly look: Ask<undefined>;
+  /** Resolves once its requests are answered. */
+  readonly close: Ask<undefined>;
+  readonly tunnelData: Ask<{ readonly id: number; readonly bytes: Uint8Array }>;
+  readonly tunnelEnd: Ask<{ readonly id: number; readonly abrupt: boolean }>;
+};
+
+/** Asked of the thread that writes. */
+export type WriterAsks = {
+  readonly request: Ask<Handed, Encoded>;
+  /** The client of a request went away. */
+  readonly gone: Ask<string>;
+  readonly log: Ask<string>;
+  readonly tunnelOpen: Ask<Opening>;
+  readonly tunnelData: Ask<{ readonly id: number; readonly bytes: Uint8Array }>;
+  readonly tunnelEnd: Ask<{ readonly id: number; readonly abrupt: boolean }>;
+};

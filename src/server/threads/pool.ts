@@ -1,0 +1,174 @@
+/** The threads of a server that read, as the thread that writes sees them. */
+import type { Duplex } from 'node:stream';
+import { Worker } from 'node:worker_threads';
+import type { ReadingThreads } from '../../core/threads.ts';
+import type { Handler, Request } from '../../framework/request.ts';
+import { Board } from '../../lib/threads/board.ts';
+import { Line } from '../../lib/threads/line.ts';
+import type { Store } from '../../storage/store.ts';
+import type { UpgradeRequest, Upgrade } from '../endpoint.ts';
+import type { ListenerSettings } from '../listener.ts';
+import type { ReaderAsks, ThreadData, WriterAsks } from './asks.ts';
+import { Receiver, type Handed } from './handover.ts';
+import { Tunnels, type Opening } from './tunnel.ts';
+
+export interface PoolOptions extends Omit<ThreadData, 'board'> {
+  /** How many; at least one. */
+  readonly size: number;
+  /** What the threads follow, below the barrier. */
+  readonly store: Store;
+  /** Takes the lines that threads log. */
+  readonly write: (line: string) => void;
+  /** A thread failed: what it knows is lost, and the node must not go on as if nothing had been. */
+  readonly failed: (error: Error) => void;
+}
+
+/** Batches after which threads that nobody asks anything are told to look: an old view keeps pages from being used again. */
+const LOOK_EVERY = 64;
+
+interface Thread {
+  readonly worker: Worker;
+  readonly line: Line<ReaderAsks, WriterAsks>;
+  readonly tunnels: Tunnels;
+  readonly exited: Promise<void>;
+}
+
+/** What serves the requests that threads hand over; it is there before the first one listens. */
+export interface Served {
+  readonly handler: Handler;
+  readonly upgrade: Upgrade;
+}
+
+export class ThreadPool implements AsyncDisposable {
+  readonly #threads: readonly Thread[];
+  readonly #observation: Disposable;
+  #served: Served | undefined;
+  #closing = false;
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    const { size, store, ...rest } = options;
+    const board = new Board();
+    board.publish(store.position.sequence);
+    let batches = 0;
+    this.#observation = store.observe(({ position }) => {
+      board.publish(position.sequence);
+      batches += 1;
+      if (batches % LOOK_EVERY === 0) this.#tellAll('look');
+    });
+    const { path, settings, audit, log } = rest;
+    const data: ThreadData = { path, settings, audit, log, board: board.memory };
+    this.#threads = Array.from({ length: size }, () => this.#start(data, options));
+  }
+
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  readonly node: ReadingThreads = {
+    unseal: (unsealing) => this.#askAll('unseal', unsealing),
+    seal: () => this.#askAll('seal', undefined),
+    audit: {
+      enable: (device) => this.#askAll('enableAudit', device),
+      disable: (path) => this.#askAll('disableAudit', path),
+      reopen: () => this.#askAll('reopenAudit', undefined),
+    },
+    metrics: () => Promise.all(this.#threads.map(({ line }) => line.ask('metrics', undefined))),
+  };
+
+  /** Resolves when every thread listens at the addresses given, or rejects with `listenFailed`. */
+  async listen(listeners: readonly ListenerSettings[], served: Served): Promise<void> {
+    this.#served = served;
+    await this.#askAll('listen', listeners);
+  }
+
+  reload(): Promise<void> {
+    return this.#askAll('reload', undefined);
+  }
+
+  /** Lets requests end, then the threads. The store is to stay open until this resolves. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    await this.#askAll('close', undefined).catch(() => undefined);
+    this.#closed = true;
+    this.#observation[Symbol.dispose]();
+    for (const { worker, line, tunnels } of this.#threads) {
+      line.cut();
+      tunnels.cut();
+      void worker.terminate();
+    }
+    await Promise.all(this.#threads.map(({ exited }) => exited));
+  }
+
+  #tellAll(name: 'look'): void {
+    for (const { line } of this.#threads) line.tell(name, undefined);
+  }
+
+  async #askAll<K extends Exclude<keyof ReaderAsks, 'metrics'>>(
+    name: K,
+    argument: ReaderAsks[K]['argument'],
+  ): Promise<void> {
+    // Without threads there is nothing to do, and nothing to wait for.
+    if (this.#closed) return;
+    // All answers, also where one is a failure: nothing is under way any more when this settles.
+    const answers = await Promise.allSettled(this.#threads.map(({ line }) => line.ask(name, argument)));
+    const refused = answers.find((answer) => answer.status === 'rejected');
+    if (refused !== undefined) throw refused.reason;
+  }
+
+  #start(data: ThreadData, { write, failed }: PoolOptions): Thread {
+    // Its name ends as this module's does: `.ts` in a checkout, `.js` when compiled.
+    const entry = new URL(import.meta.url.endsWith('.ts') ? './reader.ts' : './reader.js', import.meta.url);
+    const worker = new Worker(entry, { workerData: data });
+    const exited = new Promise<void>((resolve) => {
+      worker.once('exit', () => {
+        if (!this.#closing) failed(new Error('a thread ended by itself'));
+        resolve();
+      });
+    });
+    worker.once('error', failed);
+    const receiver = new Receiver({ handle: (request) => this.#serving.handler.handle(request) });
+    const line: Line<ReaderAsks, WriterAsks> = new Line<ReaderAsks, WriterAsks>(worker, {
+      request: (request) => receiver.serve(request),
+      gone: (id) => {
+        receiver.gone(id);
+      },
+      log: (text) => {
+        write(text);
+      },
+      tunnelOpen: (opening) => {
+        this.#upgrade(opening, tunnels.open(opening.id));
+      },
+      tunnelData: ({ id, bytes }) => tunnels.received(id, bytes),
+      tunnelEnd: ({ id, abrupt }) => {
+        tunnels.ended(id, abrupt);
+      },
+    });
+    const tunnels = new Tunnels({
+      data: (id, bytes) => line.ask('tunnelData', { id, bytes }),
+      end: (id, abrupt) => {
+        line.tell('tunnelEnd', { id, abrupt });
+      },
+    });
+    return { worker, line, tunnels, exited };
+  }
+
+  get #serving(): Served {
+    if (this.#served === undefined) throw new Error('a thread asked for something before it listened');
+    return this.#served;
+  }
+
+  #upgrade({ method, url, headers, head, parsed }: Opening, socket: Duplex): void {
+    const request: UpgradeRequest = { method, url, headers };
+    this.#serving.upgrade(request, socket, Buffer.from(head), boundTo(socket, parsed));
+  }
+}
+
+function boundTo(socket: Duplex, parsed: Handed): Request {
+  const abort = new AbortController();
+  socket.once('close', () => {
+    abort.abort();
+  });
+  return { ...parsed, signal: abort.signal };
+}

@@ -1,0 +1,94 @@
+/** A thread that reads: it listens where the node listens, serves what writes nothing, and hands over the rest. */
+import { pipeline, type Duplex } from 'node:stream';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ReadingNode } from '../../core/reading-node.ts';
+import type { Outcome, Request } from '../../framework/request.ts';
+import { createLogger } from '../../lib/log.ts';
+import { Board } from '../../lib/threads/board.ts';
+import { Line, type Port } from '../../lib/threads/line.ts';
+import { registry } from '../../registry.ts';
+import { followLmdbStore } from '../../storage/lmdb/follow.ts';
+import type { UpgradeRequest } from '../endpoint.ts';
+import { serve, type Serving } from '../http.ts';
+import type { ListenerSettings } from '../listener.ts';
+import type { ReaderAsks, ThreadData, WriterAsks } from './asks.ts';
+import { handed, outcomeOf } from './handover.ts';
+import { Tunnels } from './tunnel.ts';
+
+const data = workerData as ThreadData;
+const port = parentPort as Port | null;
+if (port === null) throw new Error('this module is the start of a thread');
+
+const log = createLogger({
+  ...data.log,
+  write: (text) => {
+    line.tell('log', text);
+  },
+  now: Date.now,
+});
+
+async function handOver(request: Request): Promise<Outcome> {
+  const gone = (): void => {
+    line.tell('gone', request.id);
+  };
+  request.signal.addEventListener('abort', gone, { once: true });
+  const encoded = await line.ask('request', handed(request));
+  request.signal.removeEventListener('abort', gone);
+  return outcomeOf(request, encoded);
+}
+
+const board = new Board(data.board);
+const node = new ReadingNode({
+  ...{ registry, settings: data.settings, log, handOver },
+  open: () => followLmdbStore(data.path, board),
+  audit: { ...data.audit, stdout: process.stdout },
+  now: Date.now,
+  link: () => undefined,
+});
+
+let serving: Serving | undefined;
+let lastTunnel = 0;
+
+/** WebSockets are served by the thread that knows all subscribers. */
+function upgrade(request: UpgradeRequest, socket: Duplex, head: Buffer, parsed: Request): void {
+  const id = ++lastTunnel;
+  pipeline(socket, tunnels.open(id), socket, () => undefined);
+  const { method = '', url = '', headers } = request;
+  line.tell('tunnelOpen', { id, method, url, headers, head: Uint8Array.from(head), parsed: handed(parsed) });
+}
+
+async function listen(listeners: readonly ListenerSettings[]): Promise<void> {
+  serving = await serve({ handler: node, listeners, log, upgrade });
+}
+
+async function close(): Promise<void> {
+  await serving?.close();
+  tunnels.cut();
+  await node[Symbol.asyncDispose]();
+}
+
+const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port, {
+  listen,
+  close,
+  unseal: (unsealing) => node.unseal(unsealing),
+  seal: () => node.seal(),
+  enableAudit: (device) => node.audit.enable(device),
+  disableAudit: (path) => node.audit.disable(path),
+  reopenAudit: () => node.audit.reopen(),
+  reload: () => serving?.reload(),
+  metrics: () => node.measured(),
+  look: () => {
+    node.look();
+  },
+  tunnelData: ({ id, bytes }) => tunnels.received(id, bytes),
+  tunnelEnd: ({ id, abrupt }) => {
+    tunnels.ended(id, abrupt);
+  },
+});
+
+const tunnels = new Tunnels({
+  data: (id, bytes) => line.ask('tunnelData', { id, bytes }),
+  end: (id, abrupt) => {
+    line.tell('tunnelEnd', { id, abrupt });
+  },
+});

@@ -1,0 +1,29 @@
+import type { Board } from '../../lib/threads/board.ts';
+import { FollowingStore, type Standing } from '../following/following-store.ts';
+import { openEnvironment, type Environment } from './environment.ts';
+import type { ReadTransaction } from './holder.ts';
+import { LmdbView } from './medium.ts';
+import { decodeMeta, placeOf, type Meta } from './meta.ts';
+
+function readMeta<K extends keyof Meta>({ meta }: Environment, name: K, transaction: ReadTransaction): Meta[K] {
+  // As in `medium.ts`: the declarations leave the transaction out.
+  const reads = meta as unknown as { getBinary(key: string, options: object): Buffer | undefined };
+  return decodeMeta(name, reads.getBinary(name, { transaction }));
+}
+
+/**
+ * Opens, in another thread of the process that holds it, the store in a directory, to read it. lmdb-js gives all threads
+ * the same environment: it ends with the thread that opened it first, so nothing is closed here but the reader.
+ */
+export function followLmdbStore(path: string, board: Board): FollowingStore {
+  const environment = openEnvironment(path);
+  const open = (): Standing => {
+    const view = new LmdbView(environment);
+    const place = (name: 'head' | 'oldest') => placeOf(readMeta(environment, name, view.transaction));
+    return { view, head: place('head'), oldest: place('oldest') };
+  };
+  const first = new LmdbView(environment);
+  const { log, epoch } = readMeta(environment, 'identity', first.transaction);
+  first.close();
+  return new FollowingStore({ log, epoch, open, close: () => undefined }, board);
+}
