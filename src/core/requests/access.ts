@@ -6,6 +6,7 @@ import type { Request } from '../../framework/request.ts';
 import type { Match } from '../../framework/router.ts';
 import { coerce, type Coerced } from '../../framework/values.ts';
 import { inCidrs } from '../../lib/cidr.ts';
+import type { AuditedCall } from '../audit/entry.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
 import type { Services } from '../services.ts';
@@ -25,6 +26,8 @@ export interface Access {
   readonly grantedBy: readonly string[];
   readonly call: Call;
   readonly error: LockstepError | undefined;
+  /** What the audit made of it for the first entry: the second tells the same. */
+  audited?: AuditedCall;
 }
 
 const NOBODY: Client = {
