@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../framework/field.ts';
 import type { Outcome } from '../../framework/request.ts';
 import { requestPath, type MountRecord } from '../mounts/mount.ts';
-import type { Access } from '../requests/access.ts';
+import { parametersOf, type Access } from '../requests/access.ts';
 import type { Token } from '../tokens/token.ts';
 import type { AuditBroker } from './broker.ts';
 import type { AuditedAuth, AuditedCall, AuditedHeader, AuditedMount, AuditedResponse, AuditedWrap } from './entry.ts';
@@ -112,10 +112,8 @@ function authOf({ record }: Token, id: string | undefined, policyResults: Policy
 
 /** The body's fields, with those of the query below them, as the handler gets them. */
 function dataOf({ request }: Access): JsonObject | undefined {
-  const query = Object.keys(request.query).length > 0 ? request.query : undefined;
-  const raw = request.rawBody === undefined ? undefined : { http_raw_body: request.rawBody };
-  if (query === undefined && raw === undefined) return request.body;
-  return { ...query, ...request.body, ...raw };
+  const parameters = parametersOf(request);
+  return request.rawBody === undefined ? parameters : { ...parameters, http_raw_body: request.rawBody };
 }
 
 const mounts = new WeakMap<MountRecord, AuditedMount>();

@@ -76,7 +76,7 @@ export function serve(services: Services, request: Request): Outcome | Promise<O
           return open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access);
         }),
     );
-    return served instanceof Promise ? served.catch(failed).then(ended) : ended(served);
+    return served instanceof Promise ? served.then(ended, (error: unknown) => ended(failed(error))) : ended(served);
   } catch (error) {
     return ended(failed(error));
   }

@@ -104,9 +104,11 @@ class LogFile implements AuditDevice {
   }
 
   async #write(): Promise<void> {
-    // The rest of this turn's requests join the batch.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) await this.#alone(() => this.#writeBatch(this.#take()));
+    while (this.#queue.length > 0) {
+      // The rest of this turn's requests join the batch.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#alone(() => this.#writeBatch(this.#take()));
+    }
     this.#writing = undefined;
     this.#flushSoon();
   }
