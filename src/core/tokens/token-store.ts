@@ -73,11 +73,11 @@ export function insertToken(
 ): NewToken {
   const key = tokenKey(hmac, spec.id);
   const record = recordOf(spec, now);
-  if (tx.get(keys.token(NAMESPACE, key)) !== undefined) {
+  if (tx.has(keys.token(NAMESPACE, key))) {
     throw fail('badRequest', 'cannot create a token with a duplicate ID');
   }
   if (spec.parent !== undefined) {
-    if (tx.get(keys.token(NAMESPACE, spec.parent.key)) === undefined) throw fail('invalidToken');
+    if (!tx.has(keys.token(NAMESPACE, spec.parent.key))) throw fail('invalidToken');
     tx.put(keys.children(NAMESPACE, spec.parent.key) + key, new Uint8Array());
   }
   tx.put(keys.token(NAMESPACE, key), encodeRecord(record));
