@@ -11,6 +11,7 @@ import type { Grant } from './reply.ts';
  */
 export interface Compartment {
   readonly get: (key: string) => Uint8Array | undefined;
+  readonly has: (key: string) => boolean;
   readonly list: Snapshot['list'];
   readonly children: Snapshot['children'];
   /** As `Store.transact`: `work` may run twice and does no outside I/O. `shared` on a region: throws `hubUnreachable`. */

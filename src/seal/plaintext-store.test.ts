@@ -10,8 +10,9 @@ import { newKey } from './keyring.ts';
  */
 function aside(store: Store): Store {
   const kept = new Map<string, Uint8Array>();
-  const reads = <R extends Pick<Snapshot, 'get' | 'list' | 'children'>>(source: R) => ({
+  const reads = <R extends Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>>(source: R) => ({
     get: (key: string) => kept.get(key) ?? source.get(key),
+    has: (key: string) => kept.has(key) || source.has(key),
     list: (prefix: string, page: Page) => source.list(prefix, page),
     children: (prefix: string, page: Page) => source.children(prefix, page),
   });

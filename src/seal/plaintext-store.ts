@@ -23,7 +23,7 @@ function visible(read: (page: Page) => readonly string[], prefix: string, full: 
   }
 }
 
-type Reads = Pick<Snapshot, 'get' | 'list' | 'children'>;
+type Reads = Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>;
 
 class PlaintextReads<Raw extends Reads, Cipher extends Omit<RecordCipher, 'encrypt'>> implements Reads {
   protected readonly raw: Raw;
@@ -39,6 +39,12 @@ class PlaintextReads<Raw extends Reads, Cipher extends Omit<RecordCipher, 'encry
     checkKey(key);
     const record = this.raw.get(key);
     return record === undefined ? undefined : this.cipher.decrypt(key, record);
+  }
+
+  has(key: string): boolean {
+    this.cipher.checkLive();
+    checkKey(key);
+    return this.raw.has(key);
   }
 
   list(prefix: string, page: Page): readonly string[] {

@@ -32,6 +32,7 @@ export function readBody(request: Incoming, limits: Limits): Promise<Buffer> {
     }
     const chunks: Buffer[] = [];
     let size = 0;
+    let whole = false;
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
       chunks.push(chunk);
@@ -42,6 +43,7 @@ export function readBody(request: Incoming, limits: Limits): Promise<Buffer> {
     };
     request.on('data', onData);
     request.once('end', () => {
+      whole = true;
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     // Node times the bodies of HTTP/1.1 itself.
@@ -56,8 +58,9 @@ export function readBody(request: Incoming, limits: Limits): Promise<Buffer> {
         clearTimeout(timer);
       });
     }
+    // Each request closes in the end, and an error is costly to make.
     const onGone = (): void => {
-      reject(new Gone('the client closed the connection before its body was complete'));
+      if (!whole) reject(new Gone('the client closed the connection before its body was complete'));
     };
     request.once('error', onGone);
     request.once('aborted', onGone);

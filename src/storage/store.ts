@@ -60,6 +60,8 @@ export interface Snapshot extends Disposable {
   readonly position: Position;
   /** Absent is undefined, never a throw. The bytes may be shared: do not change them. */
   get(key: string): Uint8Array | undefined;
+  /** Whether the key has a value. Behind the barrier this costs no decryption, so a damaged value counts as one. */
+  has(key: string): boolean;
   /** Full keys that begin with `prefix` (`prefix` itself too), in key order. A limit of 0 or less gives none. */
   list(prefix: string, page: Page): readonly string[];
   /**

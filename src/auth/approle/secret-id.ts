@@ -119,7 +119,7 @@ export async function issue({ view }: AppRole, role: Role, spec: SecretIdSpec, n
   const key = idKey(view, role, secretId);
   if (located(view, key) !== undefined) throw fail('badRequest', 'SecretID is already registered');
   await home.transact((tx) => {
-    if (tx.get(key) !== undefined) throw fail('badRequest', 'SecretID is already registered');
+    if (tx.has(key)) throw fail('badRequest', 'SecretID is already registered');
     tx.put(key, encodeRecord(record));
     tx.put(accessorKey(view, role, record.accessor), encodeRecord(key));
   });

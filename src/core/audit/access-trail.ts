@@ -1,8 +1,8 @@
 /** Tells the broker what the pipeline knows of a request. */
 import type { JsonObject } from '../../framework/field.ts';
 import type { Outcome } from '../../framework/request.ts';
-import { requestPath } from '../mounts/mount.ts';
-import type { Access } from '../requests/access.ts';
+import { requestPath, type MountRecord } from '../mounts/mount.ts';
+import { parametersOf, type Access } from '../requests/access.ts';
 import type { Token } from '../tokens/token.ts';
 import type { AuditBroker } from './broker.ts';
 import type { AuditedAuth, AuditedCall, AuditedHeader, AuditedMount, AuditedResponse, AuditedWrap } from './entry.ts';
@@ -31,14 +31,7 @@ export function brokerTrail(
   headers: () => AuditedHeaders = () => noHeaders,
   find: FindToken = () => undefined,
 ): AuditTrail {
-  const calls = new WeakMap<Access, AuditedCall>();
-  const callOf = (access: Access): AuditedCall => {
-    const known = calls.get(access);
-    if (known !== undefined) return known;
-    const made = auditedCall(access, headers());
-    calls.set(access, made);
-    return made;
-  };
+  const callOf = (access: Access): AuditedCall => (access.audited ??= auditedCall(access, headers()));
   return {
     event: ({ region, address, what, detail }) => {
       // The broker tells the log when no device can record it.
@@ -56,7 +49,6 @@ const bounded = (text: string): string => text.slice(0, 1_024);
 
 function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
   const { request, token, operation, error, routed, call, region } = access;
-  const data = dataOf(access);
   return {
     auth: token === undefined ? strangerOf(access) : authOf(token, request.token, resultsOf(access)),
     request: {
@@ -67,15 +59,15 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
       clientTokenAccessor: token?.record.accessor,
       namespace: call.namespace,
       path: request.path,
-      ...(data === undefined ? {} : { data }),
+      data: dataOf(access),
       remoteAddress: request.address,
       remotePort: request.port,
       wrapTtl: request.wrapTtl,
       headers: headersOf(access, headers),
-      ...(request.peer === undefined ? {} : { clientCertificateSerial: request.peer.serial }),
+      clientCertificateSerial: request.peer?.serial,
     },
     error: error?.message,
-    ...(region === undefined ? {} : { forwardedFrom: region }),
+    forwardedFrom: region,
   };
 }
 
@@ -99,18 +91,17 @@ function strangerOf(access: Access): AuditedAuth {
   };
 }
 
-function authOf(token: Token, id: string | undefined, policyResults: PolicyResults): AuditedAuth {
-  const { record } = token;
+function authOf({ record }: Token, id: string | undefined, policyResults: PolicyResults): AuditedAuth {
   return {
     clientToken: id,
     accessor: record.accessor,
     displayName: record.displayName,
     policies: record.policies,
     tokenPolicies: record.policies,
-    ...(record.noDefaultPolicy && !record.policies.includes('root') ? { noDefaultPolicy: true } : {}),
+    noDefaultPolicy: record.noDefaultPolicy && !record.policies.includes('root'),
     policyResults,
     metadata: record.meta,
-    ...(record.numUses > 0 ? { remainingUses: record.numUses } : {}),
+    remainingUses: Math.max(0, record.numUses),
     entityId: record.entity,
     tokenType: record.type,
     tokenTtl: record.creationTtl,
@@ -121,14 +112,16 @@ function authOf(token: Token, id: string | undefined, policyResults: PolicyResul
 
 /** The body's fields, with those of the query below them, as the handler gets them. */
 function dataOf({ request }: Access): JsonObject | undefined {
-  const query = Object.keys(request.query).length > 0 ? request.query : undefined;
-  const raw = request.rawBody === undefined ? undefined : { http_raw_body: request.rawBody };
-  if (query === undefined && raw === undefined) return request.body;
-  return { ...query, ...request.body, ...raw };
+  const parameters = parametersOf(request);
+  return request.rawBody === undefined ? parameters : { ...parameters, http_raw_body: request.rawBody };
 }
 
-function mountOf(record: NonNullable<Access['routed']>['mounted']['record']): AuditedMount {
-  return {
+const mounts = new WeakMap<MountRecord, AuditedMount>();
+
+function mountOf(record: MountRecord): AuditedMount {
+  const known = mounts.get(record);
+  if (known !== undefined) return known;
+  const made: AuditedMount = {
     point: requestPath(record),
     type: record.type,
     accessor: record.accessor,
@@ -136,9 +129,12 @@ function mountOf(record: NonNullable<Access['routed']>['mounted']['record']): Au
     clearRequestKeys: record.config.auditNonHmacRequestKeys ?? [],
     clearResponseKeys: record.config.auditNonHmacResponseKeys ?? [],
   };
+  mounts.set(record, made);
+  return made;
 }
 
-function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record<string, AuditedHeader>> {
+function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record<string, AuditedHeader>> | undefined {
+  if (chosen.size === 0) return undefined;
   const shown: [string, AuditedHeader][] = [];
   for (const [name, { hmac }] of chosen) {
     const value = request.headers[name];
@@ -149,17 +145,15 @@ function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record
 
 function auditedResponse(outcome: Outcome, find: FindToken): AuditedResponse {
   const { reply, errors, auth, leaseId, warnings, wrapInfo } = outcome;
-  const data = reply === undefined ? undefined : replyData(reply);
+  // Vault gives a refusal as data too, and there it is hashed.
+  const error = errors === undefined || errors.length === 0 ? undefined : errors.join('; ');
   return {
-    ...(auth === null ? {} : { auth: madeAuth(auth, find) }),
-    ...(leaseId === '' ? {} : { leaseId }),
-    ...(data === undefined ? {} : { data }),
+    auth: auth === null ? undefined : madeAuth(auth, find),
+    leaseId: leaseId === '' ? undefined : leaseId,
+    data: error !== undefined ? { error } : reply === undefined ? undefined : replyData(reply),
     warnings,
-    ...(wrapInfo === null ? {} : { wrap: madeWrap(wrapInfo) }),
-    // Vault gives a refusal as data too, and there it is hashed.
-    ...(errors === undefined || errors.length === 0
-      ? {}
-      : { error: errors.join('; '), data: { error: errors.join('; ') } }),
+    wrap: wrapInfo === null ? undefined : madeWrap(wrapInfo),
+    error,
   };
 }
 

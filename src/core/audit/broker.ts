@@ -142,37 +142,31 @@ export class AuditBroker implements AsyncDisposable {
     await Promise.all(devices.map(({ sink }) => sink.device[Symbol.asyncDispose]()));
   }
 
-  #record(entry: AuditEvent['entry'], line: (device: Enabled) => Uint8Array): undefined | Promise<void> {
-    if (this.#devices.length === 0) return undefined;
-    const tries = this.#devices.map((device) => ({ device, done: this.#try(device, entry, line) }));
-    return this.#together(
-      entry,
-      tries.map(({ device, done }) => ({ durable: device.sink.device.durable, done })),
-    );
-  }
-
-  async #together(entry: AuditEvent['entry'], tries: readonly Try[]): Promise<void> {
+  #record(entry: AuditEvent['entry'], line: (device: Enabled) => string): undefined | Promise<void> {
+    const [first, ...more] = this.#devices;
+    if (first === undefined) return undefined;
     const { monotonic, settled: told } = this.#options;
     const start = monotonic();
-    try {
-      await settled(tries);
-      told?.({ entry, failed: false, milliseconds: monotonic() - start });
-    } catch (error) {
-      told?.({ entry, failed: true, milliseconds: monotonic() - start });
-      throw error;
-    }
+    const tries = [this.#try(first, entry, line), ...more.map((device) => this.#try(device, entry, line))] as const;
+    const ended = (recorded: boolean): void => {
+      told?.({ entry, failed: !recorded, milliseconds: monotonic() - start });
+      if (!recorded) throw fail('auditFailed');
+    };
+    return (more.length === 0 ? tries[0] : settled(this.#devices, tries)).then(ended);
   }
 
-  async #try(device: Enabled, entry: AuditEvent['entry'], line: (device: Enabled) => Uint8Array): Promise<void> {
+  /** Never rejects: whether the device has it. */
+  async #try(device: Enabled, entry: AuditEvent['entry'], line: (device: Enabled) => string): Promise<boolean> {
     const start = this.#options.monotonic();
     try {
       await device.sink.device.record(line(device));
       device.recorded += 1;
       this.#done(device, entry, start, undefined);
+      return true;
     } catch (error) {
       device.failed += 1;
       this.#done(device, entry, start, error);
-      throw error;
+      return false;
     }
   }
 
@@ -187,40 +181,27 @@ export class AuditBroker implements AsyncDisposable {
   }
 }
 
-interface Try {
-  readonly durable: boolean;
-  readonly done: Promise<void>;
-}
-
 /**
  * One success is enough, and a stalled device holds nobody up; but where a device was asked to flush each entry, its
- * word counts first.
+ * word counts first. `tries`: of the devices, in their order.
  */
-async function settled(tries: readonly Try[]): Promise<void> {
-  const durable = tries.filter((one) => one.durable).map((one) => one.done);
-  const others = tries.filter((one) => !one.durable).map((one) => one.done);
-  for (const done of others) done.catch(ignore);
-  if (await anyOf(durable)) return;
-  if (await anyOf(others)) return;
-  throw fail('auditFailed');
+async function settled(devices: readonly Enabled[], tries: readonly Promise<boolean>[]): Promise<boolean> {
+  const durable = tries.filter((_, at) => devices[at]?.sink.device.durable === true);
+  const others = tries.filter((_, at) => devices[at]?.sink.device.durable !== true);
+  return (await anyOf(durable)) || (await anyOf(others));
 }
 
-async function anyOf(tries: readonly Promise<void>[]): Promise<boolean> {
-  const [only, ...more] = tries;
-  if (only === undefined) return false;
-  try {
-    await (more.length === 0 ? only : Promise.any(tries));
-    return true;
-  } catch {
-    return false;
-  }
+/** True as soon as one is, false once none was. */
+function anyOf(tries: readonly Promise<boolean>[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    for (const done of tries) void done.then((recorded) => recorded && resolve(true));
+    void Promise.all(tries).then((all) => resolve(all.includes(true)));
+  });
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'unknown error';
 }
-
-function ignore(): void {}
 
 /** As Vault's first entry of a device. */
 function testCall(): AuditedCall {

@@ -10,7 +10,7 @@ export interface MadeDevice {
   readonly read: (() => Promise<string>) | undefined;
 }
 
-const encode = (text: string): Uint8Array => new TextEncoder().encode(`${text}\n`);
+const line = (text: string): string => `${text}\n`;
 
 export function auditDeviceConformance(name: string, make: () => Promise<MadeDevice>): void {
   test(`${name}: what is recorded is there once record resolves, in the order of the calls`, async (context) => {
@@ -18,7 +18,7 @@ export function auditDeviceConformance(name: string, make: () => Promise<MadeDev
     await using _ = device;
     const told: number[] = [];
     const all = Array.from({ length: 500 }, (_unused, at) =>
-      device.record(encode(`{"n":${at}}`)).then(() => told.push(at)),
+      device.record(line(`{"n":${at}}`)).then(() => told.push(at)),
     );
     await Promise.all(all);
     assert.deepEqual(
@@ -37,7 +37,7 @@ export function auditDeviceConformance(name: string, make: () => Promise<MadeDev
     const { device, read } = await make();
     await using _ = device;
     const texts = [1, 100, 70_000, 3_000_000, 10].map((size, at) => JSON.stringify(String(at).repeat(size)));
-    await Promise.all(texts.map((text) => device.record(encode(text))));
+    await Promise.all(texts.map((text) => device.record(line(text))));
     if (read === undefined) return context.diagnostic('it keeps no record to compare');
     assert.equal(await read(), texts.map((text) => `${text}\n`).join(''));
   });
@@ -45,19 +45,19 @@ export function auditDeviceConformance(name: string, make: () => Promise<MadeDev
   test(`${name}: it goes on after it was opened anew`, async () => {
     const { device } = await make();
     await using _ = device;
-    const before = device.record(encode('{"n":1}'));
+    const before = device.record(line('{"n":1}'));
     const reopened = device.reopen();
-    const after = device.record(encode('{"n":2}'));
+    const after = device.record(line('{"n":2}'));
     await Promise.all([before, reopened, after]);
   });
 
   test(`${name}: disposal waits for what was recorded, may come twice, and ends it`, async () => {
     const { device, read } = await make();
-    const pending = device.record(encode('{"n":1}'));
+    const pending = device.record(line('{"n":1}'));
     await device[Symbol.asyncDispose]();
     await device[Symbol.asyncDispose]();
     await pending;
     if (read !== undefined) assert.equal(await read(), '{"n":1}\n');
-    await assert.rejects(device.record(encode('{"n":2}')), (error) => isLockstepError(error, 'auditFailed'));
+    await assert.rejects(device.record(line('{"n":2}')), (error) => isLockstepError(error, 'auditFailed'));
   });
 }

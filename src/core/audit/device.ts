@@ -7,7 +7,7 @@ export interface AuditDevice extends AsyncDisposable {
    * Resolves once the line, which ends in a newline, is recorded; rejects when it cannot be. Lines are recorded in the
    * order of the calls. After disposal every call rejects.
    */
-  readonly record: (line: Uint8Array) => Promise<void>;
+  readonly record: (line: string) => Promise<void>;
   /** Opens its target anew, so that a rotated file is let go. Rejects, and goes on with the old one, when it cannot. */
   readonly reopen: () => Promise<void>;
 }

@@ -55,18 +55,26 @@ export interface AuditedRequest {
   readonly remotePort: number;
   /** Seconds; 0 when the reply is not to be wrapped. */
   readonly wrapTtl: number;
-  readonly headers?: Readonly<Record<string, AuditedHeader>>;
-  readonly clientCertificateSerial?: string;
+  readonly headers?: Readonly<Record<string, AuditedHeader>> | undefined;
+  readonly clientCertificateSerial?: string | undefined;
+}
+
+/** JSON that both entries of a call share. */
+export interface Fragments {
+  readonly auth: string;
+  readonly request: string;
 }
 
 /** One request as both of its entries tell it. The same object is given for both: what was formatted once is kept. */
 export interface AuditedCall {
+  /** By the formatter that made them. */
+  fragments?: Map<object, Fragments>;
   readonly auth: AuditedAuth;
   readonly request: AuditedRequest;
   /** Why it was refused before anything ran; a message of the catalogue, never a secret. */
   readonly error?: string | undefined;
   /** The region that sent it on, where it came by forwarding. */
-  readonly forwardedFrom?: string;
+  readonly forwardedFrom?: string | undefined;
 }
 
 /** What no request stands for, such as what a hostile region tried. Nothing in it is hidden: no secret may stand there. */
@@ -93,10 +101,10 @@ export interface AuditedWrap {
 export interface AuditedResponse {
   /** The token that was made. */
   readonly auth?: AuditedAuth | undefined;
-  readonly leaseId?: string;
+  readonly leaseId?: string | undefined;
   readonly data?: unknown;
   readonly warnings?: readonly string[] | null;
   readonly redirect?: string;
-  readonly wrap?: AuditedWrap;
+  readonly wrap?: AuditedWrap | undefined;
   readonly error?: string | undefined;
 }

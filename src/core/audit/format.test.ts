@@ -24,8 +24,7 @@ interface Entry {
   readonly response: Readonly<Record<string, unknown>>;
 }
 
-function parse(line: Uint8Array): Entry {
-  const text = Buffer.from(line).toString();
+function parse(text: string): Entry {
   assert.equal(text.indexOf('\n'), text.length - 1);
   return JSON.parse(text) as Entry;
 }
@@ -206,7 +205,7 @@ test('keys stand in the order of a real server', () => {
 test('no canary is in either line, under any options but log_raw', () => {
   for (const options of [{}, { hmac_accessor: 'true' }, { elide_list_responses: 'true' }, { prefix: '@cee: ' }]) {
     const one = formatter(options);
-    const text = Buffer.concat([one.request(call, time), one.response(call, response, time)]).toString();
+    const text = one.request(call, time) + one.response(call, response, time);
     assert.doesNotMatch(text, /CANARY|ACCESSOR/);
   }
 });

@@ -8,20 +8,26 @@ import type {
   AuditedRequest,
   AuditedResponse,
   AuditedWrap,
+  Fragments,
 } from './entry.ts';
-import { plainJson, redacted } from './redact.ts';
+import { plainJson, quoted, redacted } from './redact.ts';
 import type { FormatOptions } from './options.ts';
 
-/** What both entries of a call share. */
-interface Fragments {
-  readonly auth: string;
-  readonly request: string;
+/** Of a token's `auth` block: what stands before the verdict on one request, and what after it. */
+interface TokenMembers {
+  readonly before: string;
+  readonly after: string;
 }
+
+/** A name never needs escaping; a value may. Members begin with a comma, so that one that is left out is no text at all. */
+type Members = string;
 
 export class Formatter {
   readonly #options: FormatOptions;
   readonly #hasher: Hasher;
-  readonly #fragments = new WeakMap<AuditedCall, Fragments>();
+  readonly #moments = new Moments();
+  /** By the token's own object, as its hashes are: all of its `auth` block that is the same in each entry. */
+  readonly #tokens = new WeakMap<object, TokenMembers>();
 
   constructor(options: FormatOptions, hasher: Hasher) {
     this.#options = options;
@@ -29,74 +35,95 @@ export class Formatter {
   }
 
   /** `time`: milliseconds since the epoch. */
-  request(call: AuditedCall, time: number): Uint8Array {
+  request(call: AuditedCall, time: number): string {
     const { auth, request } = this.#fragmentsOf(call);
-    return this.#line([
-      ...head('request', time),
-      `"auth":${auth}`,
-      `"request":${request}`,
-      ...text('error', call.error),
-      ...text('forwarded_from', call.forwardedFrom),
-    ]);
+    return this.#line(
+      this.#head('request', time) +
+        member('auth', auth) +
+        member('request', request) +
+        text('error', call.error) +
+        text('forwarded_from', call.forwardedFrom),
+    );
   }
 
-  response(call: AuditedCall, response: AuditedResponse, time: number): Uint8Array {
+  response(call: AuditedCall, response: AuditedResponse, time: number): string {
     const { auth, request } = this.#fragmentsOf(call);
     // A login's caller is whom the login made: the request came without a token.
     const caller =
       response.auth === undefined || call.auth.clientToken !== undefined ? auth : this.#auth(response.auth);
-    return this.#line([
-      ...head('response', time),
-      `"auth":${caller}`,
-      `"request":${request}`,
-      `"response":${this.#response(call, response)}`,
-      ...text('error', response.error ?? call.error),
-      ...(call.forwardedFrom === undefined ? [] : ['"forwarded":true']),
-    ]);
+    return this.#line(
+      this.#head('response', time) +
+        member('auth', caller) +
+        member('request', request) +
+        member('response', this.#response(call, response)) +
+        text('error', response.error ?? call.error) +
+        flag('forwarded', call.forwardedFrom !== undefined),
+    );
   }
 
   /** Not of Vault's: it has no such thing. */
-  alarm(alarm: AuditedAlarm, time: number): Uint8Array {
-    const members = [
-      ...text('region', alarm.region),
-      ...text('remote_address', alarm.remoteAddress),
-      ...text('what', alarm.what),
-      ...text('detail', alarm.detail),
-    ];
-    return this.#line([...head('alarm', time), `"alarm":${object(members)}`]);
+  alarm(alarm: AuditedAlarm, time: number): string {
+    const members =
+      text('region', alarm.region) +
+      text('remote_address', alarm.remoteAddress) +
+      text('what', alarm.what) +
+      text('detail', alarm.detail);
+    return this.#line(this.#head('alarm', time) + member('alarm', object(members)));
   }
 
-  #line(members: readonly string[]): Uint8Array {
-    return Buffer.from(`${this.#options.prefix}{${members.join(',')}}\n`);
+  #line(members: Members): string {
+    return `${this.#options.prefix}${object(members)}\n`;
   }
 
+  #head(type: 'request' | 'response' | 'alarm', time: number): Members {
+    return `,"time":"${this.#moments.text(time)}","type":"${type}"`;
+  }
+
+  /** What both entries of a call share is made once. */
   #fragmentsOf(call: AuditedCall): Fragments {
-    const known = this.#fragments.get(call);
+    call.fragments ??= new Map();
+    const known = call.fragments.get(this);
     if (known !== undefined) return known;
     const made = { auth: this.#auth(call.auth), request: this.#request(call) };
-    this.#fragments.set(call, made);
+    call.fragments.set(this, made);
     return made;
   }
 
   #auth(auth: AuditedAuth): string {
+    const { before, after } = this.#tokenMembers(auth);
+    return object(
+      before +
+        policyResults(auth) +
+        map('metadata', auth.metadata) +
+        count('num_uses', auth.numUses) +
+        count('remaining_uses', auth.remainingUses) +
+        after,
+    );
+  }
+
+  #tokenMembers(auth: AuditedAuth): TokenMembers {
+    // Nothing is kept without the token itself, since the next entry may have it, nor of a log that shows it in clear.
+    const kept = this.#options.raw || (auth.clientToken ?? '') === '' ? undefined : auth.identity;
+    const known = kept === undefined ? undefined : this.#tokens.get(kept);
+    if (known !== undefined) return known;
     const hashes = this.#tokenOf(auth);
-    return object([
-      ...text('client_token', hashes.clientToken),
-      ...text('accessor', hashes.accessor),
-      ...text('display_name', auth.displayName),
-      ...list('policies', auth.policies),
-      ...list('token_policies', auth.tokenPolicies),
-      ...list('identity_policies', auth.identityPolicies),
-      ...(auth.noDefaultPolicy === true ? ['"no_default_policy":true'] : []),
-      ...policyResults(auth),
-      ...map('metadata', auth.metadata),
-      ...count('num_uses', auth.numUses),
-      ...count('remaining_uses', auth.remainingUses),
-      ...text('entity_id', auth.entityId),
-      ...text('token_type', auth.tokenType),
-      ...count('token_ttl', auth.tokenTtl),
-      ...(auth.issuedAt === 0 ? [] : text('token_issue_time', `${moment(auth.issuedAt).slice(0, 19)}Z`)),
-    ]);
+    const made = {
+      before:
+        text('client_token', hashes.clientToken) +
+        text('accessor', hashes.accessor) +
+        text('display_name', auth.displayName) +
+        list('policies', auth.policies) +
+        list('token_policies', auth.tokenPolicies) +
+        list('identity_policies', auth.identityPolicies) +
+        flag('no_default_policy', auth.noDefaultPolicy === true),
+      after:
+        text('entity_id', auth.entityId) +
+        text('token_type', auth.tokenType) +
+        count('token_ttl', auth.tokenTtl) +
+        text('token_issue_time', auth.issuedAt === 0 ? '' : `${rfc3339(auth.issuedAt).slice(0, 19)}Z`),
+    };
+    if (kept !== undefined) this.#tokens.set(kept, made);
+    return made;
   }
 
   #request({ auth, request }: AuditedCall): string {
@@ -105,59 +132,57 @@ export class Formatter {
       clientToken: request.clientToken,
       accessor: request.clientTokenAccessor,
     });
-    const data = request.data === undefined ? undefined : this.#data(request.data, request.mount?.clearRequestKeys);
-    return object([
-      ...text('id', request.id),
-      ...text('operation', request.operation),
-      ...mount(request.mount),
-      ...text('client_token', hashes.clientToken),
-      ...text('client_token_accessor', hashes.accessor),
-      `"namespace":${object([...text('id', request.namespace.id), ...text('path', request.namespace.path)])}`,
-      ...text('path', request.path),
-      ...(data === undefined ? [] : [`"data":${data}`]),
-      ...text('remote_address', request.remoteAddress),
-      ...count('remote_port', request.remotePort),
-      ...count('wrap_ttl', request.wrapTtl),
-      ...this.#headers(request),
-      ...text('client_certificate_serial_number', request.clientCertificateSerial),
-    ]);
+    const { id, path } = request.namespace;
+    return object(
+      text('id', request.id) +
+        text('operation', request.operation) +
+        mount(request.mount) +
+        text('client_token', hashes.clientToken) +
+        text('client_token_accessor', hashes.accessor) +
+        member('namespace', object(text('id', id) + text('path', path))) +
+        text('path', request.path) +
+        member('data', this.#data(request.data, request.mount?.clearRequestKeys)) +
+        text('remote_address', request.remoteAddress) +
+        count('remote_port', request.remotePort) +
+        count('wrap_ttl', request.wrapTtl) +
+        this.#headers(request) +
+        text('client_certificate_serial_number', request.clientCertificateSerial),
+    );
   }
 
   #response({ request }: AuditedCall, response: AuditedResponse): string {
     const elided = this.#options.elideListResponses && (request.operation === 'list' || request.operation === 'scan');
     const shown = elided ? counted(response.data) : response.data;
-    const data =
-      shown === undefined || shown === null ? undefined : this.#data(shown, request.mount?.clearResponseKeys);
-    return object([
-      ...(response.auth === undefined ? [] : [`"auth":${this.#auth(response.auth)}`]),
-      ...mount(request.mount),
-      ...(response.leaseId === undefined ? [] : [`"secret":${object(text('lease_id', response.leaseId))}`]),
-      ...(data === undefined ? [] : [`"data":${data}`]),
-      ...list('warnings', response.warnings ?? undefined),
-      ...text('redirect', response.redirect),
-      ...(response.wrap === undefined ? [] : [`"wrap_info":${this.#wrap(response.wrap)}`]),
-    ]);
+    return object(
+      member('auth', response.auth === undefined ? undefined : this.#auth(response.auth)) +
+        mount(request.mount) +
+        member('secret', response.leaseId === undefined ? undefined : object(text('lease_id', response.leaseId))) +
+        member('data', this.#data(shown ?? undefined, request.mount?.clearResponseKeys)) +
+        list('warnings', response.warnings ?? undefined) +
+        text('redirect', response.redirect) +
+        member('wrap_info', response.wrap === undefined ? undefined : this.#wrap(response.wrap)),
+    );
   }
 
   #wrap(wrap: AuditedWrap): string {
-    return object([
-      ...count('ttl', wrap.ttl),
-      ...text('token', this.#secret(wrap.token)),
-      ...text('accessor', this.#accessor(wrap.accessor)),
-      ...text('creation_time', wrap.createdAt),
-      ...text('creation_path', wrap.creationPath),
-      ...text('wrapped_accessor', this.#accessor(wrap.wrappedAccessor ?? '')),
-    ]);
+    return object(
+      count('ttl', wrap.ttl) +
+        text('token', this.#secret(wrap.token)) +
+        text('accessor', this.#accessor(wrap.accessor)) +
+        text('creation_time', wrap.createdAt) +
+        text('creation_path', wrap.creationPath) +
+        text('wrapped_accessor', this.#accessor(wrap.wrappedAccessor ?? '')),
+    );
   }
 
-  #headers({ headers }: AuditedRequest): readonly string[] {
-    const entries = Object.entries(headers ?? {});
-    if (entries.length === 0) return [];
-    const shown = entries.map(([name, { values, hmac }]) => {
-      const texts = values.map((value) => JSON.stringify(hmac ? this.#secret(value) : value));
-      return `${JSON.stringify(name)}:[${texts.join(',')}]`;
-    });
-    return [`"headers":{${shown.join(',')}}`];
+  #headers({ headers }: AuditedRequest): Members {
+    if (headers === undefined) return '';
+    let members = '';
+    for (const [name, { values, hmac }] of Object.entries(headers)) {
+      const texts = values.map((value) => quoted(hmac ? this.#secret(value) : value));
+      members += `,${quoted(name)}:[${texts.join(',')}]`;
+    }
+    return members === '' ? '' : member('headers', object(members));
   }
 
   #tokenOf(auth: Pick<AuditedAuth, 'identity' | 'clientToken' | 'accessor'>) {
@@ -168,6 +193,7 @@ export class Formatter {
   }
 
   #data(data: unknown, clear: readonly string[] = []): string | undefined {
+    if (data === undefined) return undefined;
     return this.#options.raw ? plainJson(data) : redacted(data, { hash: (value) => this.#hasher.hash(value), clear });
   }
 
@@ -180,49 +206,72 @@ export class Formatter {
   }
 }
 
-const moment = (time: number): string => new Date(time).toISOString();
+const rfc3339 = (time: number): string => new Date(time).toISOString();
 
-function head(type: 'request' | 'response' | 'alarm', time: number): readonly string[] {
-  return [`"time":"${moment(time)}"`, `"type":"${type}"`];
+/** Moments as text. Within one second only the milliseconds differ, so the rest is made once. */
+class Moments {
+  #second = Number.NaN;
+  /** `2030-01-31T12:00:00.` */
+  #text = '';
+
+  text(time: number): string {
+    const second = Math.floor(time / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = rfc3339(second * 1000).slice(0, 20);
+    }
+    return `${this.#text}${String(Math.floor(time - second * 1000)).padStart(3, '0')}Z`;
+  }
 }
 
-function object(members: readonly string[]): string {
-  return `{${members.join(',')}}`;
+function object(members: Members): string {
+  return `{${members.slice(1)}}`;
 }
 
-/** Empty text, lists and maps, and zero, are left out, as Vault does. */
-function text(name: string, value: string | undefined): readonly string[] {
-  return value === undefined || value === '' ? [] : [`"${name}":${JSON.stringify(value)}`];
+function member(name: string, json: string | undefined): Members {
+  return json === undefined ? '' : `,"${name}":${json}`;
 }
 
-function count(name: string, value: number | undefined): readonly string[] {
-  return value === undefined || value === 0 ? [] : [`"${name}":${value}`];
+/** Empty text, lists and maps, zero and false are left out, as Vault does. */
+function text(name: string, value: string | undefined): Members {
+  return value === undefined || value === '' ? '' : `,"${name}":${quoted(value)}`;
 }
 
-function list(name: string, values: readonly string[] | undefined): readonly string[] {
-  return values === undefined || values.length === 0 ? [] : [`"${name}":${JSON.stringify(values)}`];
+function count(name: string, value: number | undefined): Members {
+  return value === undefined || value === 0 ? '' : `,"${name}":${value}`;
 }
 
-function map(name: string, values: Readonly<Record<string, string>> | null | undefined): readonly string[] {
-  if (values === undefined || values === null || Object.keys(values).length === 0) return [];
-  return [`"${name}":${JSON.stringify(values)}`];
+function flag(name: string, value: boolean): Members {
+  return value ? `,"${name}":true` : '';
 }
 
-function policyResults({ policyResults: results }: AuditedAuth): readonly string[] {
-  if (results === undefined) return [];
-  const granting = results.grantingPolicies.map((name) => ({ name, namespace_id: 'root', type: 'acl' }));
-  const shown = { allowed: results.allowed, ...(granting.length === 0 ? {} : { granting_policies: granting }) };
-  return [`"policy_results":${JSON.stringify(shown)}`];
+function list(name: string, values: readonly string[] | undefined): Members {
+  return values === undefined || values.length === 0 ? '' : `,"${name}":${JSON.stringify(values)}`;
 }
 
-function mount(of: AuditedMount | undefined): readonly string[] {
-  if (of === undefined) return [];
-  return [
-    ...text('mount_point', of.point),
-    ...text('mount_type', of.type),
-    ...text('mount_accessor', of.accessor),
-    ...text('mount_class', of.class),
-  ];
+function map(name: string, values: Readonly<Record<string, string>> | null | undefined): Members {
+  if (values === undefined || values === null) return '';
+  const json = JSON.stringify(values);
+  return json === '{}' ? '' : `,"${name}":${json}`;
+}
+
+function policyResults({ policyResults: results }: AuditedAuth): Members {
+  if (results === undefined) return '';
+  const granting = results.grantingPolicies.map(
+    (name) => `{"name":${quoted(name)},"namespace_id":"root","type":"acl"}`,
+  );
+  const shown = granting.length === 0 ? '' : `,"granting_policies":[${granting.join(',')}]`;
+  return `,"policy_results":{"allowed":${results.allowed}${shown}}`;
+}
+
+function mount(of: AuditedMount | undefined): Members {
+  if (of === undefined) return '';
+  return (
+    text('mount_point', of.point) +
+    text('mount_type', of.type) +
+    text('mount_accessor', of.accessor) +
+    text('mount_class', of.class)
+  );
 }
 
 /** A listing's names replaced by how many there are. */

@@ -70,7 +70,8 @@ function leaves(write: Write, context: Context): boolean {
 export interface Context {
   /** The name of this node's log. */
   readonly log: string;
-  readonly mounts: MountTable;
+  /** undefined: nobody is to be told of changes. */
+  readonly mounts: MountTable | undefined;
   readonly leaves: Leaves;
 }
 
@@ -87,13 +88,17 @@ export function shownIndex(store: Store): Index {
   return { [store.log]: snapshot.position, ...hubIndex(snapshot.get(keys.hubCopy)) };
 }
 
+function changesOf(writes: readonly Write[], mounts: MountTable): readonly MountedChange[] {
+  return [...byMount(writes)].flatMap(([mount, below]) =>
+    (mounts.byUuid(mount)?.plugin.changes?.(below) ?? []).map((change): MountedChange => ({ mount, change })),
+  );
+}
+
 /** `hub` is the hub's part of the index before the batch. Throws what reading a damaged record throws. */
 function read(batch: Batch, hub: Index, context: Context): Entry {
   const { position, time, writes } = batch;
   const { log, mounts } = context;
-  const changes = [...byMount(writes)].flatMap(([mount, below]) =>
-    (mounts.byUuid(mount)?.plugin.changes?.(below) ?? []).map((change): MountedChange => ({ mount, change })),
-  );
+  const changes = mounts === undefined ? [] : changesOf(writes, mounts);
   const whole = changes.length > MOST_TOLD ? [...new Set(changes.map(({ mount }) => mount))] : [];
   const left = writes.filter((write) => leaves(write, context));
   const copy = writes.find(({ key }) => key === keys.hubCopy);

@@ -43,10 +43,17 @@ export class History {
     return this.#tip;
   }
 
-  append(batch: Batch, leaves: Leaves): Entry {
+  /** `heard`: somebody listens. Otherwise nothing is decrypted and kept: who resumes here later reads the log. */
+  append(batch: Batch, leaves: Leaves, heard: boolean): Entry {
     const { store, mounts, most } = this.#options;
-    const entry = entryOf(batch, this.#tip.index, { log: store.log, mounts, leaves });
+    const entry = entryOf(batch, this.#tip.index, { log: store.log, mounts: heard ? mounts : undefined, leaves });
     this.#tip = entry;
+    if (!heard) {
+      this.#entries = [];
+      this.#changes = 0;
+      this.#start = entry.position;
+      return entry;
+    }
     if (entry.changes.length === 0 && !entry.barrier) return entry;
     this.#entries.push(entry);
     this.#changes += entry.changes.length;

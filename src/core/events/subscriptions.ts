@@ -219,8 +219,10 @@ export class Subscriptions implements Disposable {
     const touched = new Set<Subscription>();
     for (const batch of batches) {
       const before = this.#history.tip;
-      this.#publish(this.#history.append(batch, this.#mountPaths.leaves), before, touched);
+      const entry = this.#history.append(batch, this.#mountPaths.leaves, this.#roster.size > 0);
+      this.#publish(entry, before, touched);
     }
+    if (touched.size === 0) return;
     const text = frames.mark(this.#history.tip.index);
     for (const each of touched) if (each.stage === 'live') each.mark(text);
   }

@@ -2,7 +2,7 @@
 import type { Batch, Committed, Epoch, Page, Position, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import type { BarrierMeter } from './node-metrics.ts';
 
-type Reads = Pick<Snapshot, 'get' | 'list' | 'children'>;
+type Reads = Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>;
 
 class MeteredReads<R extends Reads> implements Reads {
   protected readonly inner: R;
@@ -18,6 +18,10 @@ class MeteredReads<R extends Reads> implements Reads {
     const value = this.inner.get(key);
     this.meter.get.record(start, performance.now());
     return value;
+  }
+
+  has(key: string): boolean {
+    return this.inner.has(key);
   }
 
   list(prefix: string, page: Page): readonly string[] {

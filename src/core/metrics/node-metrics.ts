@@ -30,7 +30,12 @@ export class NodeMetrics {
   readonly #requests: Timing;
   readonly #logins: Timing;
   readonly #routes = new WeakMap<Mounted, Map<string, Timing>>();
-  readonly #audit = new Map<string, AuditMeter>();
+  /** By entry and device. */
+  readonly #audit: Readonly<Record<AuditEvent['entry'], Map<string, AuditMeter>>> = {
+    request: new Map(),
+    response: new Map(),
+    alarm: new Map(),
+  };
   #inFlight = 0;
 
   constructor() {
@@ -85,8 +90,7 @@ export class NodeMetrics {
   }
 
   #auditMeter(device: string, entry: AuditEvent['entry']): AuditMeter {
-    const key = `${entry} ${device}`;
-    const known = this.#audit.get(key);
+    const known = this.#audit[entry].get(device);
     if (known !== undefined) return known;
     const of = device === '' ? 'audit' : `audit.${device.replace(/\/$/, '')}`;
     const whose = device === '' ? 'All devices together' : 'One device';
@@ -94,7 +98,7 @@ export class NodeMetrics {
       done: this.all.timing(`vault.${of}.log_${entry}`, `${whose}: entries, milliseconds.`),
       failed: this.all.counter(`vault.${of}.log_${entry}_failure`, `${whose}: entries that could not be recorded.`),
     };
-    this.#audit.set(key, meter);
+    this.#audit[entry].set(device, meter);
     return meter;
   }
 }

@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts';
 import type { Compartment } from '../../framework/plugin.ts';
 import type { Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
 
-type Reads = Pick<Snapshot, 'get' | 'list' | 'children'>;
+type Reads = Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>;
 
 function below(prefix: string, page: Page): Page {
   return page.after === undefined ? page : { limit: page.limit, after: prefix + page.after };
@@ -12,6 +12,7 @@ function below(prefix: string, page: Page): Page {
 function reads(source: Reads, prefix: string): Reads {
   return {
     get: (key) => source.get(prefix + key),
+    has: (key) => source.has(prefix + key),
     list: (key, page) => source.list(prefix + key, below(prefix, page)).map((found) => found.slice(prefix.length)),
     children: (key, page) => source.children(prefix + key, page),
   };
@@ -46,13 +47,13 @@ export function compartment({ store, prefix, writable, mount }: CompartmentOptio
   return {
     writable,
     get: (key) => at((source) => source.get(prefix + key)),
+    has: (key) => at((source) => source.has(prefix + key)),
     list: (key, page) => at((source) => reads(source, prefix).list(key, page)),
     children: (key, page) => at((source) => source.children(prefix + key, page)),
     transact: async (work) => {
       if (!writable) throw fail('hubUnreachable', 'this data is written at the hub alone');
       const { value } = await store.transact((tx) => {
-        if (mount !== undefined && tx.get(mount) === undefined)
-          throw fail('noHandler', 'the mount was disabled meanwhile');
+        if (mount !== undefined && !tx.has(mount)) throw fail('noHandler', 'the mount was disabled meanwhile');
         return work(scoped(tx, prefix));
       });
       return value;

@@ -2,8 +2,8 @@
  * Policies compiled into one decision. Compiling costs what the rules cost, once; a decision costs the segments of its
  * path. An `Acl` never changes: make a new one when a policy changes, or when `validUntil` has passed.
  */
-import { capabilityBit, has, namesOf, unite, type Capability, type CapabilitySet } from './capability.ts';
-import { judge, mergeConstraints, type Details, type PolicyOperation } from './constraints.ts';
+import { capabilityBit, has, namesOf, unite, type CapabilitySet } from './capability.ts';
+import { judge, mergeConstraints, type Details, type PolicyOperation, type Verdict } from './constraints.ts';
 import { buildMatcher, type Matcher, type Ranked } from './matcher.ts';
 import type { Constraints, Policy, Rule } from './rule.ts';
 
@@ -38,8 +38,11 @@ interface Merged {
   readonly capabilities: CapabilitySet;
   readonly constraints: Constraints;
   readonly grants: readonly { readonly policy: string; readonly capabilities: CapabilitySet }[];
+  /** What an operation that it grants comes to, made when it is first asked for. */
+  readonly granted: Map<PolicyOperation, Decision>;
 }
 
+const refused: Verdict = Object.freeze({ ok: false });
 const nothing: Decision = Object.freeze({ allowed: false, sudo: false, root: false, by: Object.freeze([]) });
 const everything: Decision = Object.freeze({ allowed: true, sudo: true, root: true, by: Object.freeze(['root']) });
 
@@ -74,11 +77,13 @@ function merge(known: Merged | undefined, rule: Rule, policy: string): Merged {
     ? rule.constraints
     : { ...rule.constraints, subscribeEventTypes: [] };
   const grant = { policy, capabilities: rule.capabilities };
-  if (known === undefined) return { capabilities: rule.capabilities, constraints, grants: [grant] };
+  const granted = new Map<PolicyOperation, Decision>();
+  if (known === undefined) return { capabilities: rule.capabilities, constraints, grants: [grant], granted };
   return {
     capabilities: unite(known.capabilities, rule.capabilities),
     constraints: mergeConstraints(known.constraints, constraints),
     grants: [...known.grants, grant],
+    granted,
   };
 }
 
@@ -98,11 +103,9 @@ class CompiledAcl implements Acl {
   allows(operation: PolicyOperation, path: string, details: Details = {}): Decision {
     const rule = this.#ruleForEither(path);
     if (rule === undefined) return nothing;
-    const sudo = has(rule.capabilities, 'sudo');
-    if (!has(rule.capabilities, operation)) return sudo ? { ...nothing, sudo } : nothing;
-    const verdict = judge(rule.constraints, operation, details);
-    if (!verdict.ok) return sudo ? { ...nothing, sudo } : nothing;
-    const decision = { allowed: true, sudo, root: false, by: grantersOf(rule, operation) };
+    const verdict = has(rule.capabilities, operation) ? judge(rule.constraints, operation, details) : refused;
+    if (!verdict.ok) return has(rule.capabilities, 'sudo') ? { ...nothing, sudo: true } : nothing;
+    const decision = grantedBy(rule, operation);
     return verdict.limit === undefined ? decision : { ...decision, limit: verdict.limit };
   }
 
@@ -143,9 +146,14 @@ function higher<T>(one: Ranked<T> | undefined, other: Ranked<T> | undefined): Ra
   return (other?.rank ?? -1) > (one?.rank ?? -1) ? other : one;
 }
 
-function grantersOf(rule: Merged, capability: Capability): readonly string[] {
-  const bit = capabilityBit(capability);
-  return [...new Set(rule.grants.filter((grant) => (grant.capabilities & bit) !== 0).map((grant) => grant.policy))];
+function grantedBy(rule: Merged, operation: PolicyOperation): Decision {
+  const known = rule.granted.get(operation);
+  if (known !== undefined) return known;
+  const bit = capabilityBit(operation);
+  const by = new Set(rule.grants.filter((grant) => (grant.capabilities & bit) !== 0).map((grant) => grant.policy));
+  const made: Decision = { allowed: true, sudo: has(rule.capabilities, 'sudo'), root: false, by: [...by] };
+  rule.granted.set(operation, made);
+  return made;
 }
 
 function grantsAnything(set: CapabilitySet): boolean {

@@ -1,11 +1,13 @@
 /** Who asks for what, and whether they may: routing, the token, the policies. Decided before anything runs. */
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Call, Client } from '../../framework/call.ts';
+import type { JsonObject } from '../../framework/field.ts';
 import type { Operation, Path } from '../../framework/path.ts';
 import type { Request } from '../../framework/request.ts';
 import type { Match } from '../../framework/router.ts';
 import { coerce, type Coerced } from '../../framework/values.ts';
 import { inCidrs } from '../../lib/cidr.ts';
+import type { AuditedCall } from '../audit/entry.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
@@ -25,6 +27,8 @@ export interface Access {
   readonly grantedBy: readonly string[];
   readonly call: Call;
   readonly error: LockstepError | undefined;
+  /** What the audit made of it for the first entry: the second tells the same. */
+  audited?: AuditedCall;
 }
 
 const NOBODY: Client = {
@@ -62,6 +66,11 @@ export function makeCall(request: Request, routed: Routed | undefined, client: C
     wrapTtl: request.wrapTtl,
     contentType: request.contentType,
   };
+}
+
+/** The fields of the body, and those of the query below them. */
+export function parametersOf({ query, body }: Request): JsonObject | undefined {
+  return Object.keys(query).length === 0 ? body : { ...query, ...body };
 }
 
 export function operationOf(path: Path<unknown>, request: Request): Operation<never, unknown> | undefined {
@@ -107,8 +116,7 @@ function coerceOrFail(match: Match<unknown>, request: Request): Coerced | Lockst
 }
 
 /** `create` where the path can tell that the thing is new, else what was asked. */
-function aclOperation(access: Omit<Access, 'operation' | 'error' | 'grantedBy'>): PolicyOperation {
-  const { request, match, coerced, routed, call } = access;
+function aclOperation({ request, match, coerced, routed, call }: Found): PolicyOperation {
   if (request.verb !== 'update') return request.verb;
   const exists = match?.path.exists;
   if (exists === undefined || coerced === undefined || routed === undefined) return 'update';
@@ -195,13 +203,24 @@ function decide(services: RequestServices, { request, routed, match, path }: Ask
   const tried = match === undefined ? undefined : coerceOrFail(match, request);
   const bad = isLockstepError(tried) ? tried : undefined;
   const coerced = isLockstepError(tried) ? undefined : tried;
-  const found = { request, routed, match, coerced, token, region, call };
+  const found = { request, routed, match, coerced, call };
   const operation = aclOperation(found);
   const known = token !== undefined || region !== undefined;
-  const { allowed, by, limit } = known ? judge(services, { ...found, operation }, path) : OPEN;
+  const { allowed, by, limit } = known && !request.help ? judge(services, found, { operation, path }) : OPEN;
   // Help is asked for without parameters.
   const error = allowed ? (missing(found) ?? (request.help ? undefined : bad)) : fail('permissionDenied');
-  return { ...found, coerced: limited(coerced, limit), operation, grantedBy: by, error };
+  return {
+    request,
+    routed,
+    match,
+    coerced: limited(coerced, limit),
+    token,
+    region,
+    operation,
+    grantedBy: by,
+    call,
+    error,
+  };
 }
 
 /** A rule's `pagination_limit` takes the place of the page size that was asked for. */
@@ -213,12 +232,15 @@ function limited(coerced: Coerced | undefined, limit: number | undefined): Coerc
 /** Open paths, and the help of any. */
 const OPEN: Decision = { allowed: true, sudo: false, root: false, by: [] };
 
-function judge(services: RequestServices, access: Omit<Access, 'error' | 'grantedBy'>, path: string): Decision {
-  const { match, operation, request, call } = access;
-  if (request.help) return OPEN;
+type Found = Pick<Access, 'request' | 'routed' | 'match' | 'coerced' | 'call'>;
+
+function judge(
+  services: RequestServices,
+  { match, request, call }: Found,
+  asked: Pick<Asked, 'path'> & Pick<Access, 'operation'>,
+): Decision {
   const acl = services.policies.acl(call.client.policies);
-  const details = { body: { ...request.query, ...request.body }, wrapTtl: request.wrapTtl };
-  const verdict = acl.allows(operation, path, details);
+  const verdict = acl.allows(asked.operation, asked.path, { body: parametersOf(request), wrapTtl: request.wrapTtl });
   return match?.path.access === 'root' && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }
 

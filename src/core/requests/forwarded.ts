@@ -121,7 +121,7 @@ async function answer(services: Services, forwarded: Forwarded, access: Access):
       services.store,
       async () => run(services, access),
       (tx, outcome) => {
-        if (tx.get(recordKey(forwarded)) !== undefined) throw fail('conflict');
+        if (tx.has(recordKey(forwarded))) throw fail('conflict');
         const at = services.now();
         tx.put(recordKey(forwarded), encodeRecord({ hash, outcome, at } satisfies Done));
         tx.put(keys.forwardedDue(at, recordKey(forwarded)), new Uint8Array());

@@ -76,20 +76,35 @@ export function serve(services: RequestServices, request: Request): Outcome | Pr
           return open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access);
         }),
     );
-    return served instanceof Promise ? served.catch(failed).then(ended) : ended(served);
+    return served instanceof Promise ? served.then(ended, (error: unknown) => ended(failed(error))) : ended(served);
   } catch (error) {
     return ended(failed(error));
   }
 }
 
-/** Nothing runs before the request is on record, nothing is answered before the response is. */
+/**
+ * Nothing is changed before the request is on record, and nothing is answered before both of its entries are. So what
+ * changes nothing is served meanwhile: its two entries are queued in their order, and mostly share one write.
+ */
 function recorded(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
-  return chain(services.audit.request(access), () => {
-    const settled = attempt(services, access);
-    return chain(settled, (outcome) => {
-      const ending = access.token?.record.numUses === -1 ? services.revocation.revoke(access.token.key) : undefined;
-      return chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
-    });
+  const asked = services.audit.request(access);
+  if (asked === undefined || mayChange(access)) return chain(asked, () => answered(services, access));
+  const answer = answered(services, access);
+  return Promise.all([answer, asked]).then(([outcome]) => outcome);
+}
+
+/** A refusal and help change nothing; a read does with a token's last use, and when its reply is put aside. */
+function mayChange({ match, request, error, token }: Access): boolean {
+  if (token?.record.numUses === -1) return true;
+  if (error !== undefined || request.help || match === undefined) return false;
+  return request.wrapTtl > 0 || operationOf(match.path, request)?.writes !== 'nothing';
+}
+
+/** The outcome, once its entry is on record. */
+function answered(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
+  return chain(attempt(services, access), (outcome) => {
+    const ending = access.token?.record.numUses === -1 ? services.revocation.revoke(access.token.key) : undefined;
+    return chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
   });
 }
 

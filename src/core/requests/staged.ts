@@ -10,7 +10,7 @@ import type { Committed, Page, Snapshot, Store, Transaction } from '../../storag
 const current = new AsyncLocalStorage<Stage>();
 const ATTEMPTS = 16;
 
-type Reads = Pick<Snapshot, 'get' | 'list' | 'children'>;
+type Reads = Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>;
 type Check = (tx: Reads) => boolean;
 
 const sameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
@@ -43,6 +43,13 @@ class Stage {
       return names;
     };
     return {
+      has: (key) => {
+        const own = written.has(key) ? written : this.#writes;
+        if (own.has(key)) return own.get(key) !== undefined;
+        const found = snapshot.has(key);
+        this.#checks.push((tx) => tx.has(key) === found);
+        return found;
+      },
       get: (key) => {
         if (written.has(key)) return written.get(key);
         if (this.#writes.has(key)) return this.#writes.get(key);

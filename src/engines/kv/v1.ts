@@ -31,7 +31,7 @@ const secret = at(':path...', {
   help: 'A secret: an object of names and values.',
   body: 'anything',
   fields: { path: field.name('Where the secret lies.'), ...pageFields },
-  exists: ({ view }, { path }) => view.shared.get(DATA + path) !== undefined,
+  exists: ({ view }, { path }) => view.shared.has(DATA + path),
   operations: {
     read: {
       summary: 'Read a secret',

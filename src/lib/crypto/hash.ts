@@ -11,6 +11,11 @@ export function sha256(...parts: readonly (Uint8Array | string)[]): Buffer {
   return digest.digest();
 }
 
+/** SHA-256 of one text, as base64: a fifth of what an HMAC costs. */
+export function sha256Base64(text: string): string {
+  return hash('sha256', text, 'base64');
+}
+
 /** HMAC-SHA-256 (RFC 2104) of the parts, one after the other: 32 bytes. */
 export function hmacSha256(key: KeyObject, ...parts: readonly (Uint8Array | string)[]): Buffer {
   const mac = createHmac('sha256', key);

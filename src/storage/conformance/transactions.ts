@@ -10,7 +10,7 @@ export function transactionCases(make: Make): void {
 }
 
 function isolationCases(make: Make): void {
-  test('a transaction sees its own writes, in get, list and children', async (t) => {
+  test('a transaction sees its own writes, in get, has, list and children', async (t) => {
     const { store } = await subject(t, make);
     await putAll(store, ['a', 'b', 'c/x', 'd']);
     await store.transact((tx) => {
@@ -21,6 +21,10 @@ function isolationCases(make: Make): void {
       tx.put('e/y', bytes('2'));
       assert.equal(text(tx.get('a')), 'new');
       assert.equal(tx.get('b'), undefined);
+      assert.deepEqual(
+        ['a', 'aa', 'b', 'd', 'e'].map((key) => tx.has(key)),
+        [true, true, false, true, false],
+      );
       assert.deepEqual(tx.list('', { limit: 10 }), ['a', 'aa', 'd', 'e/y']);
       assert.deepEqual(tx.children('', { limit: 10 }), ['a', 'aa', 'd', 'e/']);
       assert.deepEqual(tx.list('', { after: 'a', limit: 2 }), ['aa', 'd']);
@@ -49,6 +53,7 @@ function isolationCases(make: Make): void {
     await putAll(store, ['a', 'b', 'c']);
     using snapshot = store.snapshot();
     using twin = store.snapshot();
+    assert.deepEqual([twin.has('a'), twin.has('n0'), twin.has('')], [true, false, false]);
     const { position } = snapshot;
     for (let round = 0; round < 50; round++) {
       await store.transact((tx) => {

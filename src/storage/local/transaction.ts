@@ -40,6 +40,10 @@ export class LocalTransaction implements Transaction {
     return written === undefined ? this.#base.get(key) : written.value;
   }
 
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
   list(prefix: string, page: Page): readonly string[] {
     this.#check();
     return listKeys(this.#reader(), prefix, page);

@@ -68,6 +68,10 @@ class SharedSnapshot implements Snapshot {
     return this.#reader().get(key);
   }
 
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
   list(prefix: string, page: Page): readonly string[] {
     return listKeys(this.#reader(), prefix, page);
   }

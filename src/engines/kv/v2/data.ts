@@ -10,6 +10,7 @@ import {
   appendVersion,
   DEFAULT_MAX_VERSIONS,
   isDeleted,
+  metadataKey,
   newMetadata,
   readConfig,
   readData,
@@ -118,7 +119,7 @@ const replyFields = {
 const data = at('data/:path...', {
   help: 'Versions of a secret.',
   fields,
-  exists: ({ view }, { path }) => readMetadata(view.shared, path) !== undefined,
+  exists: ({ view }, { path }) => view.shared.has(metadataKey(path)),
   operations: {
     read: {
       summary: 'Read a version',

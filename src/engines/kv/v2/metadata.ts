@@ -89,7 +89,7 @@ const names = { keys: field.list('Names; folders end in a slash.') };
 const metadata = at('metadata/:path...', {
   help: 'Settings and versions of a secret, and the names below a folder.',
   fields,
-  exists: ({ view }, { path }) => readMetadata(view.shared, path) !== undefined,
+  exists: ({ view }, { path }) => view.shared.has(metadataKey(path)),
   operations: {
     read: {
       summary: 'Read the metadata of a secret',

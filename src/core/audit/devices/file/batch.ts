@@ -1,20 +1,19 @@
 /** Lines on their way into a file: who waits for which bytes. */
 
 export interface Waiting {
-  readonly line: Uint8Array;
+  readonly line: string;
+  /** What it takes in the file, as UTF-8. */
+  readonly bytes: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** All lines of a batch as one piece, after a newline where the file ends in the middle of a line. */
-export function join(batch: readonly Waiting[], torn: boolean): Uint8Array {
-  const pieces = batch.map(({ line }) => line);
-  const [only] = pieces;
-  if (!torn && pieces.length === 1 && only !== undefined) return only;
-  return Buffer.concat(torn ? [newline, ...pieces] : pieces);
+export function join(batch: readonly Waiting[], torn: boolean): Buffer {
+  let text = torn ? '\n' : '';
+  for (const { line } of batch) text += line;
+  return Buffer.from(text);
 }
-
-const newline = Buffer.from('\n');
 
 export interface Outcome {
   /** Lines whose last byte was written. */
@@ -28,9 +27,9 @@ export function outcomeOf(batch: readonly Waiting[], torn: boolean, written: num
   if (torn && written === 0) return { complete: 0, torn: true };
   let left = torn ? written - 1 : written;
   let complete = 0;
-  for (const { line } of batch) {
-    if (left < line.length) break;
-    left -= line.length;
+  for (const { bytes } of batch) {
+    if (left < bytes) break;
+    left -= bytes;
     complete += 1;
   }
   return { complete, torn: left > 0 };

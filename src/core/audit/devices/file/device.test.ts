@@ -33,7 +33,7 @@ after(() => {
 const configuration: FilePermissions = { paths: 'any', prefixing: true };
 let made = 0;
 const newPath = (): string => join(root, `audit-${(made += 1)}.log`);
-const line = (value: string): Uint8Array => Buffer.from(`${value}\n`);
+const line = (value: string): string => `${value}\n`;
 
 function open(path: string, options: Readonly<Record<string, string>> = {}): Promise<AuditDevice> {
   const parsed = parseFileOptions({ file_path: path, ...options }, configuration);
@@ -79,7 +79,7 @@ test('standard output that nobody reads is bounded', async () => {
   const stdout = new PassThrough();
   const options = parseFileOptions({ file_path: 'stdout' }, configuration);
   const device = await openFileDevice(options, { warn: () => undefined, stdout });
-  const first = device.record(Buffer.alloc(MAX_WAITING_BYTES + 1));
+  const first = device.record('x'.repeat(MAX_WAITING_BYTES + 1));
   await assert.rejects(device.record(line('{"n":1}')), refuses('auditFailed', /does not take writes fast enough/));
   stdout.resume();
   await first;
@@ -236,8 +236,7 @@ async function fillAndRecover(disk: string): Promise<void> {
 test('what waits for a stalled disk is bounded', async () => {
   const path = newPath();
   await using device = await open(path);
-  const big = Buffer.alloc(8 * 1024 * 1024, 'x');
-  big[big.length - 1] = 0x0a;
+  const big = line('x'.repeat(8 * 1024 * 1024 - 1));
   const results = await Promise.allSettled(
     Array.from({ length: MAX_WAITING_BYTES / big.length + 1 }, () => device.record(big)),
   );

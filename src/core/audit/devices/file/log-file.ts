@@ -53,21 +53,22 @@ class LogFile implements AuditDevice {
     this.#torn = torn;
   }
 
-  record(line: Uint8Array): Promise<void> {
+  record(line: string): Promise<void> {
     if (this.#closed) return Promise.reject(fail('auditFailed', 'the audit device is closed'));
     if (this.#flushError !== undefined) {
       const error = this.#flushError;
       this.#flushError = undefined;
       return Promise.reject(error);
     }
-    if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) {
+    const bytes = Buffer.byteLength(line);
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       return Promise.reject(
         fail('auditFailed', `the audit log ${this.#options.path} does not take writes fast enough`),
       );
     }
-    this.#waitingBytes += line.length;
+    this.#waitingBytes += bytes;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ line, resolve, reject });
+      this.#queue.push({ line, bytes, resolve, reject });
       this.#writing ??= this.#write();
     });
   }
@@ -103,9 +104,11 @@ class LogFile implements AuditDevice {
   }
 
   async #write(): Promise<void> {
-    // The rest of this turn's requests join the batch.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) await this.#alone(() => this.#writeBatch(this.#take()));
+    while (this.#queue.length > 0) {
+      // The rest of this turn's requests join the batch.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#alone(() => this.#writeBatch(this.#take()));
+    }
     this.#writing = undefined;
     this.#flushSoon();
   }
@@ -113,9 +116,9 @@ class LogFile implements AuditDevice {
   #take(): readonly Waiting[] {
     let bytes = 0;
     let count = 0;
-    for (const { line } of this.#queue) {
-      if (count > 0 && bytes + line.length > MAX_BATCH_BYTES) break;
-      bytes += line.length;
+    for (const waiting of this.#queue) {
+      if (count > 0 && bytes + waiting.bytes > MAX_BATCH_BYTES) break;
+      bytes += waiting.bytes;
       count += 1;
     }
     this.#waitingBytes -= bytes;
