@@ -1,11 +1,11 @@
 /** The threads of a node beside the one that writes: what they are told, and what they ask. */
 import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { MetricsCopy } from '../lib/metrics/copy.ts';
-import type { KnownDevice } from './audit/audit-table.ts';
+import type { FollowedDevice } from './audit/known-device.ts';
 
 /** The same audit devices on every thread. Each call resolves, or rejects, once all threads have answered. */
 export interface AuditFollowers {
-  readonly enable: (device: KnownDevice) => Promise<void>;
+  readonly enable: (device: FollowedDevice) => Promise<void>;
   readonly disable: (path: string) => Promise<void>;
   readonly reopen: () => Promise<void>;
 }
@@ -14,7 +14,7 @@ export interface AuditFollowers {
 export interface Unsealing {
   /** Opens the keyring; it never leaves the process. */
   readonly root: KeyObject;
-  readonly devices: readonly KnownDevice[];
+  readonly devices: readonly FollowedDevice[];
 }
 
 /** The threads that read. Each call resolves once all of them have done it: nothing is answered before. */

@@ -1,5 +1,5 @@
 /** `sys/audit` and `sys/audit-hash`: the audit devices of this node. */
-import type { KnownDevice } from '../core/audit/audit-table.ts';
+import type { KnownDevice } from '../core/audit/known-device.ts';
 import type { Node } from '../core/node.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';

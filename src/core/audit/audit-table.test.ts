@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 
 import { ask, testNode, type TestNodeOptions } from '../../../test/support/node.ts';
 import type { Node } from '../node.ts';
-import type { DeclaredDevice } from './audit-table.ts';
+import type { DeclaredDevice } from './known-device.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lockstep-audit-'));
 after(() => {

@@ -9,27 +9,8 @@ import { keys } from '../keys.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { AuditFollowers } from '../threads.ts';
 import type { AuditBroker } from './broker.ts';
-import type { RawOptions } from './options.ts';
+import type { DeclaredDevice, DeviceSpec, FollowedDevice, KnownDevice } from './known-device.ts';
 import { openSink, saltOf, type SinkOptions } from './sink.ts';
-
-/** A device as it was asked for. */
-export interface DeviceSpec {
-  readonly type: string;
-  readonly description: string;
-  readonly local: boolean;
-  readonly options: RawOptions;
-}
-
-export interface DeclaredDevice extends DeviceSpec {
-  readonly path: string;
-}
-
-export interface KnownDevice extends DeviceSpec {
-  /** With its closing slash. */
-  readonly path: string;
-  /** By the configuration: the API cannot take it away. */
-  readonly declared: boolean;
-}
 
 export interface AuditTableOptions extends SinkOptions {
   readonly broker: AuditBroker;
@@ -73,8 +54,12 @@ export class AuditTable {
   }
 
   /** Those that record. */
-  get started(): readonly KnownDevice[] {
-    return this.list().filter(({ path }) => !this.#idle.has(path));
+  get started(): readonly FollowedDevice[] {
+    return this.list().flatMap((device) => (this.#idle.has(device.path) ? [] : [this.#followed(device)]));
+  }
+
+  #followed(device: KnownDevice): FollowedDevice {
+    return { ...device, shared: this.#options.broker.sharedBy(device.path) };
   }
 
   list(): readonly KnownDevice[] {
@@ -89,7 +74,7 @@ export class AuditTable {
       const { store, broker, followers } = this.#options;
       await this.#start(device);
       try {
-        await followers?.enable(device);
+        await followers?.enable(this.#followed(device));
         await store.transact((tx) => {
           tx.put(keys.audit(device.path), encodeRecord(spec));
         });
@@ -135,7 +120,7 @@ export class AuditTable {
       const idle = this.#idleDevices();
       await this.#startIdle();
       await followers?.reopen();
-      for (const device of idle) if (!this.#idle.has(device.path)) await followers?.enable(device);
+      for (const device of idle) if (!this.#idle.has(device.path)) await followers?.enable(this.#followed(device));
     });
   }
 

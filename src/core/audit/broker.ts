@@ -132,6 +132,11 @@ export class AuditBroker implements AsyncDisposable {
     return found.sink.hasher.hash(input);
   }
 
+  /** What the same device on another thread must be given. */
+  sharedBy(path: string): SharedArrayBuffer | undefined {
+    return this.#devices.find(({ sink }) => sink.path === path)?.sink.device.shared;
+  }
+
   counts(): ReadonlyMap<string, DeviceCounts> {
     return new Map(this.#devices.map(({ sink, recorded, failed }) => [sink.path, { recorded, failed }]));
   }

@@ -8,6 +8,8 @@ export interface AuditDevice extends AsyncDisposable {
    * order of the calls. After disposal every call rejects.
    */
   readonly record: (line: string) => Promise<void>;
+  /** What the same device on another thread must be given; absent where threads do not disturb each other. */
+  readonly shared?: SharedArrayBuffer;
   /** Opens its target anew, so that a rotated file is let go. Rejects, and goes on with the old one, when it cannot. */
   readonly reopen: () => Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** The audit devices of a thread that only reads: those of the thread that writes, opened once more. */
-import type { KnownDevice } from './audit-table.ts';
+import type { FollowedDevice } from './known-device.ts';
 import type { AuditBroker } from './broker.ts';
 import { openSink, type SinkOptions } from './sink.ts';
 
@@ -15,7 +15,7 @@ export class FollowingDevices {
   }
 
   /** Without a first entry: the thread that writes made one. Throws as `AuditBroker.enable`. */
-  async enable(device: KnownDevice): Promise<void> {
+  async enable(device: FollowedDevice): Promise<void> {
     const sink = await openSink(device, this.#options);
     await this.#options.broker.enable({ ...sink, format: { ...sink.format, skipTest: true } });
   }

@@ -5,7 +5,7 @@ import { takeKey } from '../../lib/crypto/hash.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
-import type { KnownDevice } from './audit-table.ts';
+import type { FollowedDevice } from './known-device.ts';
 import type { AuditSink } from './broker.ts';
 import { openFileDevice } from './devices/file/device.ts';
 import { parseFileOptions, type FilePermissions } from './devices/file/options.ts';
@@ -28,12 +28,13 @@ const KEY_BYTES = 32;
 export const saltOf = (path: string): string => keys.salt(`audit/${path}`);
 
 /** Throws `badRequest` and `permissionDenied` that name the option and the remedy. */
-export async function openSink({ path, type, options, declared }: KnownDevice, using: SinkOptions): Promise<AuditSink> {
+export async function openSink(device: FollowedDevice, using: SinkOptions): Promise<AuditSink> {
+  const { path, type, options, declared, shared } = device;
   if (type !== 'file') throw fail('badRequest', `unknown backend type: "${type}" (this version has: file)`);
   const { allowed, prefixing, warn, stdout, store } = using;
   const parsed = parseFileOptions(options, declared ? { paths: 'any', prefixing } : allowed);
   const hasher = new Hasher(takeKey(await keyOf(store, path)));
-  return { path, device: await openFileDevice(parsed, { warn, stdout }), format: parsed.format, hasher };
+  return { path, device: await openFileDevice(parsed, { warn, stdout, shared }), format: parsed.format, hasher };
 }
 
 /** A copy of the device's key, made when it is asked for first. */

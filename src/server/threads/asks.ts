@@ -1,5 +1,5 @@
 /** What the threads of a server ask of each other. */
-import type { KnownDevice } from '../../core/audit/audit-table.ts';
+import type { FollowedDevice } from '../../core/audit/known-device.ts';
 import type { AuditSettings } from '../../core/audit/auditing.ts';
 import type { CoreSettings } from '../../core/settings.ts';
 import type { Unsealing } from '../../core/threads.ts';
@@ -30,7 +30,7 @@ export type ReaderAsks = {
   readonly listen: Ask<readonly ListenerSettings[]>;
   readonly unseal: Ask<Unsealing>;
   readonly seal: Ask<undefined>;
-  readonly enableAudit: Ask<KnownDevice>;
+  readonly enableAudit: Ask<FollowedDevice>;
   readonly disableAudit: Ask<string>;
   readonly reopenAudit: Ask<undefined>;
   /** Certificates. */

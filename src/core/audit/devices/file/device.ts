@@ -4,17 +4,22 @@ import { fail } from '../../../../errors.ts';
 import type { AuditDevice } from '../../device.ts';
 import { MAX_WAITING_BYTES, openLogFile } from './log-file.ts';
 import type { FileOptions } from './options.ts';
+import { Turn } from './turn.ts';
 
 export interface FileContext {
   readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
   readonly stdout: Writable;
+  /** `AuditDevice.shared` of the same device on another thread. */
+  readonly shared?: SharedArrayBuffer | undefined;
 }
 
 /** Throws `badRequest` naming the path when it cannot be opened. */
 export function openFileDevice(options: FileOptions, context: FileContext): Promise<AuditDevice> {
   if (options.path === 'discard') return Promise.resolve(streamDevice(undefined));
   if (options.path === 'stdout') return Promise.resolve(streamDevice(context.stdout));
-  return openLogFile({ path: options.path, mode: options.mode, sync: options.sync, warn: context.warn });
+  const { path, mode, sync } = options;
+  const turn = context.shared === undefined ? new Turn() : new Turn(context.shared);
+  return openLogFile({ path, mode, sync, warn: context.warn, turn });
 }
 
 /** A stream keeps the order itself; without one, lines are thrown away. The stream is not ours to close. */

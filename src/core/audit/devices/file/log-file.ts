@@ -7,6 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { fail } from '../../../../errors.ts';
 import { join, outcomeOf, type Waiting } from './batch.ts';
 import { openTarget } from './target.ts';
+import { Turn } from './turn.ts';
 import type { AuditDevice } from '../../device.ts';
 
 /** Bytes that may wait: beyond them the disk has stalled, and requests are refused rather than piled up. */
@@ -21,12 +22,19 @@ export interface LogFileOptions {
   readonly sync: boolean;
   /** Told of a flush in the background that failed. */
   readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
+  /** Of another thread's device on the same file; one of its own if not given. */
+  readonly turn?: Turn;
 }
 
 /** Throws `badRequest` when the file cannot be opened. */
 export async function openLogFile(options: LogFileOptions): Promise<AuditDevice> {
-  const { handle, torn } = await openTarget(options.path, options.mode);
-  return new LogFile(options, handle, torn);
+  const { turn = new Turn() } = options;
+  // In a turn, since a write of another thread that is under way looks torn.
+  return turn.run(async () => {
+    const { handle, torn } = await openTarget(options.path, options.mode);
+    turn.torn = torn;
+    return new LogFile(options, handle, turn);
+  });
 }
 
 class LogFile implements AuditDevice {
@@ -34,7 +42,7 @@ class LogFile implements AuditDevice {
   readonly durable: boolean;
   readonly #options: LogFileOptions;
   #handle: FileHandle;
-  #torn: boolean;
+  readonly #turn: Turn;
   #queue: Waiting[] = [];
   #waitingBytes = 0;
   /** The loop that empties the queue; undefined while there is nothing to do. */
@@ -46,11 +54,15 @@ class LogFile implements AuditDevice {
   #flushError: Error | undefined;
   #closed = false;
 
-  constructor(options: LogFileOptions, handle: FileHandle, torn: boolean) {
+  constructor(options: LogFileOptions, handle: FileHandle, turn: Turn) {
     this.#options = options;
     this.durable = options.sync;
     this.#handle = handle;
-    this.#torn = torn;
+    this.#turn = turn;
+  }
+
+  get shared(): SharedArrayBuffer {
+    return this.#turn.memory;
   }
 
   record(line: string): Promise<void> {
@@ -76,13 +88,20 @@ class LogFile implements AuditDevice {
   async reopen(): Promise<void> {
     if (this.#closed) throw fail('auditFailed', 'the audit device is closed');
     await this.#alone(async () => {
-      const { handle, torn } = await openTarget(this.#options.path, this.#options.mode);
       const old = this.#handle;
-      this.#handle = handle;
-      this.#torn = torn;
+      await this.#turn.run(() => this.#replace());
       await old.datasync().catch(ignore);
       await old.close().catch(ignore);
     });
+  }
+
+  /** Another thread may go on with the old file for a moment: a line that was cut off there is ended first. */
+  async #replace(): Promise<void> {
+    const turn = this.#turn;
+    if (turn.torn && (await this.#writeAll(Buffer.from('\n'))).error === undefined) turn.torn = false;
+    const { handle, torn } = await openTarget(this.#options.path, this.#options.mode);
+    this.#handle = handle;
+    turn.torn = torn;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,16 +146,23 @@ class LogFile implements AuditDevice {
 
   /** Never rejects: each waiting record is told its own outcome. */
   async #writeBatch(batch: readonly Waiting[]): Promise<void> {
-    const bytes = join(batch, this.#torn);
-    const { written, error } = await this.#writeAll(bytes);
-    const { complete, torn } = outcomeOf(batch, this.#torn, written);
-    this.#torn = torn;
+    const { complete, error } = await this.#turn.run(() => this.#writeLines(batch));
     const flushError = this.#options.sync && complete > 0 ? await this.#datasync() : undefined;
     for (const [at, { resolve, reject }] of batch.entries()) {
       const failure = at < complete ? flushError : error;
       if (failure === undefined) resolve();
       else reject(failure);
     }
+  }
+
+  async #writeLines(
+    batch: readonly Waiting[],
+  ): Promise<{ readonly complete: number; readonly error: Error | undefined }> {
+    const turn = this.#turn;
+    const { written, error } = await this.#writeAll(join(batch, turn.torn));
+    const { complete, torn } = outcomeOf(batch, turn.torn, written);
+    turn.torn = torn;
+    return { complete, error };
   }
 
   async #writeAll(bytes: Uint8Array): Promise<{ readonly written: number; readonly error: Error | undefined }> {
