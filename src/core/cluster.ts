@@ -15,15 +15,19 @@ export interface ConsumerReports {
   readonly acknowledged: (consumer: string, position: Position, digest: Uint8Array) => void;
 }
 
-/** At a region: its link to the hub. */
-export interface HubLink {
-  readonly forward: (access: Access) => Promise<Outcome>;
+/** At a region: what reads need to know of its copy. */
+export interface ReadingLink {
   /** The hub's log and where this node's copy stands in it. */
   readonly followed: () => Index;
   /** Headers that say how old the copy is. */
   readonly standing: () => Readonly<Record<string, string>>;
   /** Milliseconds since the last word of the hub. */
   readonly age: () => number;
+}
+
+/** At a region: its link to the hub. */
+export interface HubLink extends ReadingLink {
+  readonly forward: (access: Access) => Promise<Outcome>;
   readonly status: () => JsonObject;
   readonly consumers: ConsumerReports;
 }

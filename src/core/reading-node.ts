@@ -14,7 +14,7 @@ import { brokerTrail } from './audit/access-trail.ts';
 import { openBroker } from './audit/auditing.ts';
 import { FollowingDevices } from './audit/following-devices.ts';
 import type { SinkOptions } from './audit/sink.ts';
-import type { HubLink } from './cluster.ts';
+import type { ReadingLink } from './cluster.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
@@ -41,8 +41,8 @@ export interface ReadingNodeOptions {
   readonly audit: Omit<SinkOptions, 'store' | 'warn'>;
   readonly log: Logger;
   readonly now: () => number;
-  /** At a region: how its copy stands. */
-  readonly link: () => Pick<HubLink, 'forward' | 'followed' | 'standing' | 'age'> | undefined;
+  /** At a region: how its copy stands, from the plaintext store. */
+  readonly link: (store: Store) => (ReadingLink & Disposable) | undefined;
   /** The thread that writes. Never rejects. */
   readonly handOver: (request: Request) => Promise<Outcome>;
 }
@@ -161,16 +161,17 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   async #open({ root, devices: known }: Unsealing): Promise<Reading> {
-    const { settings, log, now, link, audit } = this.#options;
+    const { settings, log, now, audit } = this.#options;
     const { metrics } = this;
     const raw = this.#options.open();
     const barrier = new Barrier(raw);
     const store = new MeteredStore(barrier.unseal(root), metrics.barrier);
+    const link = this.#options.link(store);
     const warn = log.named('audit').warn;
     const broker = openBroker({ now, warn, metrics });
     const devices = new FollowingDevices({ ...audit, store, warn, broker });
     const services = openRequestServices({
-      ...{ store, settings, log, now, link, metrics },
+      ...{ store, settings, log, now, metrics, link: () => link },
       registry: this.#registry,
       subkey: nodeKeys(store),
       trail: brokerTrail(broker, undefined, (id) => services.tokens.find(id)),
@@ -179,6 +180,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
       ...{ raw, services, devices },
       [Symbol.asyncDispose]: async () => {
         services[Symbol.dispose]();
+        link?.[Symbol.dispose]();
         barrier.seal();
         await broker[Symbol.asyncDispose]();
         await raw[Symbol.asyncDispose]();

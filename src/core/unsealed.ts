@@ -6,7 +6,7 @@ import type { Store } from '../storage/store.ts';
 import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import type { AuditTrail } from './audit/trail.ts';
-import type { HubLink } from './cluster.ts';
+import type { HubLink, ReadingLink } from './cluster.ts';
 import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
@@ -47,8 +47,8 @@ export function ttlOf(settings: CoreSettings) {
   };
 }
 
-function forwardBy(link: Pick<HubLink, 'forward'> | undefined, access: Access): Promise<Outcome> {
-  if (link === undefined) throw fail('hubUnreachable');
+function forwardBy(link: Partial<Pick<HubLink, 'forward'>> | undefined, access: Access): Promise<Outcome> {
+  if (link?.forward === undefined) throw fail('hubUnreachable');
   return link.forward(access);
 }
 
@@ -57,7 +57,7 @@ export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link'> {
   readonly trail: AuditTrail;
   /** Keys of this node, one for each purpose. */
   readonly subkey: (purpose: string) => KeyObject;
-  readonly link: () => Pick<HubLink, 'forward' | 'followed' | 'standing' | 'age'> | undefined;
+  readonly link: () => (ReadingLink & Partial<Pick<HubLink, 'forward'>>) | undefined;
 }
 
 /** Follows the store's batches; it writes nothing by itself and has no timers. */

@@ -35,6 +35,20 @@ const NAMES: Readonly<Record<StorageCommand['do'], string>> = {
   stageCommit: 'stage-commit',
 };
 
+/** The state of a region's copy. */
+export function readCopy(store: Store): Copy {
+  using snapshot = store.snapshot();
+  return copyIn(snapshot.get(keys.hubCopy));
+}
+
+/** Calls `moved` with the copy as each batch leaves it, before any reader sees the batch. */
+export function observeCopy(store: Store, moved: (copy: Copy) => void): Disposable {
+  return store.observe(({ writes }) => {
+    const found = writes.find(({ key }) => key === keys.hubCopy);
+    if (found !== undefined) moved(copyIn(found.value));
+  });
+}
+
 export class CopyStore {
   readonly #store: Store;
   readonly #layout: Layout;
@@ -45,16 +59,11 @@ export class CopyStore {
   }
 
   read(): Copy {
-    using snapshot = this.#store.snapshot();
-    return copyIn(snapshot.get(keys.hubCopy));
+    return readCopy(this.#store);
   }
 
-  /** Calls `moved` with the copy as each batch leaves it, before any reader sees the batch. */
   observe(moved: (copy: Copy) => void): Disposable {
-    return this.#store.observe(({ writes }) => {
-      const found = writes.find(({ key }) => key === keys.hubCopy);
-      if (found !== undefined) moved(copyIn(found.value));
-    });
+    return observeCopy(this.#store, moved);
   }
 
   /** Resolves when it is durable. */

@@ -12,6 +12,7 @@ import type { Outcome } from '../framework/request.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
 import type { Logger } from '../lib/log.ts';
 import { decodeFound, encodeRecord } from '../lib/record.ts';
+import type { SharedAge } from '../lib/threads/shared-age.ts';
 import type { Store } from '../storage/store.ts';
 import { HubConnection } from './cluster-client.ts';
 import { decodeHubFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_HUB_FRAME } from './codec.ts';
@@ -22,6 +23,7 @@ import { Forwarder } from './forwarder.ts';
 import { RegionIdentity } from './region-identity.ts';
 import { createLayout } from './layout.ts';
 import type { Cursor, HubFrame, RegionFrame } from './protocol.ts';
+import { followedBy, standingAt } from './standing.ts';
 import { Vouching } from './vouching.ts';
 import type { Machine } from '../lib/machine.ts';
 
@@ -30,6 +32,8 @@ export interface RegionLinkOptions {
   readonly registry: PluginRegistry;
   readonly config: RegionConfig;
   readonly log: Logger;
+  /** For the threads of this node that read. */
+  readonly age?: SharedAge | undefined;
 }
 
 const TICK_MS = 250;
@@ -100,14 +104,9 @@ export class RegionLink implements HubLink {
 
   readonly forward = (access: Access): Promise<Outcome> => this.#forwarder.forward(access);
 
-  readonly followed = (): Index => {
-    const cursor = this.#cursor;
-    return cursor === undefined ? {} : { [cursor.log]: cursor.position };
-  };
+  readonly followed = (): Index => followedBy(this.#cursor);
 
-  readonly standing = (): Readonly<Record<string, string>> => ({
-    'X-Lockstep-Age': String(Math.floor(this.#age / 1000)),
-  });
+  readonly standing = (): Readonly<Record<string, string>> => standingAt(this.#age);
 
   readonly age = (): number => this.#age;
 
@@ -164,6 +163,7 @@ export class RegionLink implements HubLink {
         const { state, outputs } = this.#machine.step(this.#state, input);
         this.#state = state;
         for (const output of outputs) this.#do(output);
+        this.#options.age?.set(this.#age);
       }
     } finally {
       this.#stepping = false;

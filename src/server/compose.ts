@@ -96,8 +96,8 @@ function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads }: A
 }
 
 /** Threads that read share the writer's pages: in memory there is nothing to share. */
-function workersOf({ storage, region, workers }: ServerConfig): number {
-  if (storage.type !== 'lmdb' || region !== undefined) return 0;
+function workersOf({ storage, workers }: ServerConfig): number {
+  if (storage.type !== 'lmdb') return 0;
   return workers ?? availableParallelism() - 1;
 }
 
@@ -124,12 +124,13 @@ async function openThreads(
 }
 
 /** Opened with the node: only then are there keys to prove it by. */
-function clusterOf(config: ServerConfig, log: Logger): OpenCluster | undefined {
+function clusterOf(config: ServerConfig, { log, threads }: Around): OpenCluster | undefined {
   const { region, hub } = config;
   if (region !== undefined) {
     return async (services) => {
       const { RegionLink } = await import('../regions/region-link.ts');
-      return RegionLink.open({ store: services().store, registry, config: region, log: log.named('hub') });
+      const { store } = services();
+      return RegionLink.open({ store, registry, config: region, log: log.named('hub'), age: threads?.age });
     };
   }
   if (hub === undefined) return undefined;
@@ -165,8 +166,8 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   const metrics = new NodeMetrics();
   const runtime = runtimeGauges(metrics.all);
   metrics.all.gauge('lockstep.store.log_bytes', 'Bytes of the log.', () => store.logBytes);
-  const cluster = clusterOf(config, log);
   const threads = await openThreads(config, store, logging);
+  const cluster = clusterOf(config, { log, threads });
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),

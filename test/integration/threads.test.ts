@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { WebSocket } from 'ws';
 import type { Connection } from '../support/connection.ts';
+import { ServerProcess } from '../support/server-process.ts';
 import { limitedToken, threadedServer, type ThreadedServer } from '../support/threaded-server.ts';
 
 const READ = 'secret/data/a';
@@ -181,9 +185,14 @@ test('an audit device is enabled, rotated and disabled on all threads before the
     body: { type: 'file', options: { file_path: file } },
   });
   assert.equal(enabled.status, 204, enabled.text);
+  // One device that has an entry is enough for its request: the other one may take a moment longer.
+  const grownTo = async (path: string, count: number): Promise<void> => {
+    while (lines(path) < count) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(lines(path), count);
+  };
   const before = lines(file);
   await round(threaded, token);
-  assert.equal(lines(file), before + 2 * connections.length);
+  await grownTo(file, before + 2 * connections.length);
 
   renameSync(file, `${file}.1`);
   const from = server.lines.length;
@@ -192,7 +201,7 @@ test('an audit device is enabled, rotated and disabled on all threads before the
   const rotated = lines(`${file}.1`);
   await round(threaded, token);
   assert.equal(lines(`${file}.1`), rotated);
-  assert.equal(lines(file), 2 * connections.length);
+  await grownTo(file, 2 * connections.length);
 
   assert.equal((await server.ask('DELETE', '/v1/sys/audit/second', { token })).status, 204);
   const left = lines(file);
@@ -226,9 +235,18 @@ test('requests that a thread hands over are answered as by the first thread: err
 
 test('a second process is refused the port that the threads of the first one share', async (t) => {
   const { server } = await threadedServer(t, 1);
-  const port = new URL(await server.address()).port;
-  const { ServerProcess } = await import('../support/server-process.ts');
-  await using other = new ServerProcess(['-dev', `-dev-listen-address=127.0.0.1:${port}`]);
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-second-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const file = join(folder, 'server.hcl');
+  writeFileSync(
+    file,
+    `storage "lmdb" { path = "${join(folder, 'data')}" }
+     listener "tcp" { address = "${new URL(await server.address()).host}", tls_disable = true }
+     workers = 1`,
+  );
+  await using other = new ServerProcess([`-config=${file}`]);
   assert.equal(await other.exit, 1);
   assert.match(other.lines.join('\n'), /another process listens there/);
 });
@@ -241,4 +259,35 @@ test('a node ends cleanly with its threads, and its data is there afterwards', a
   await hammering.end();
   server.signal('SIGTERM');
   assert.equal(await server.exit, 0, server.lines.slice(-5).join('\n'));
+});
+
+test('a subscriber is told whichever thread it came to, and its stream ends before the revocation returns', async (t) => {
+  const threaded = await threadedServer(t);
+  const { server, token } = threaded;
+  const policy = 'path "secret/*" { capabilities = ["read", "subscribe"] }';
+  await server.ask('PUT', '/v1/sys/policies/acl/watch', { token, body: { policy } });
+  const made = await server.ask('POST', '/v1/auth/token/create', { token, body: { policies: ['watch'] } });
+  const watching = String((made.json['auth'] as Readonly<Record<string, unknown>>)['client_token']);
+  const address = `${(await server.address()).replace('http', 'ws')}/v1/sys/events/subscribe/*?path=secret/data/*`;
+  const sockets = Array.from(
+    { length: 16 },
+    () => new WebSocket(address, 'lockstep.changes.v1', { headers: { 'X-Vault-Token': watching } }),
+  );
+  const told = sockets.map((socket) => {
+    const frames: string[] = [];
+    socket.on('message', (data: Buffer) => frames.push(data.toString()));
+    return frames;
+  });
+  const ended = sockets.map((socket) => once(socket, 'close'));
+  await Promise.all(sockets.map((socket) => once(socket, 'message')));
+  const long = 'x'.repeat(1_500);
+  await server.ask('POST', `/v1/secret/data/${long}`, { token, body: { data: { value: 1 } } });
+  await Promise.all(
+    sockets.map(async (socket, at) => {
+      while (!told[at]?.some((frame) => frame.includes(long))) await once(socket, 'message');
+    }),
+  );
+  await server.ask('POST', '/v1/auth/token/revoke', { token, body: { token: watching } });
+  await Promise.all(ended);
+  assert.ok(told.every((frames) => frames.at(-1)?.includes('"reason":"revoked"')));
 });

@@ -15,6 +15,8 @@ export interface ThreadData {
   /** The data directory. */
   readonly path: string;
   readonly board: SharedArrayBuffer;
+  /** How old a region's copy is. */
+  readonly age: SharedArrayBuffer;
   readonly settings: CoreSettings;
   readonly audit: Pick<AuditSettings, 'allowed' | 'prefixing'>;
   readonly log: Pick<LogOptions, 'level' | 'format'>;

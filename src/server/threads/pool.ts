@@ -5,6 +5,7 @@ import type { ReadingThreads } from '../../core/threads.ts';
 import type { Handler, Request } from '../../framework/request.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line } from '../../lib/threads/line.ts';
+import { SharedAge } from '../../lib/threads/shared-age.ts';
 import type { Store } from '../../storage/store.ts';
 import type { UpgradeRequest, Upgrade } from '../endpoint.ts';
 import type { ListenerSettings } from '../listener.ts';
@@ -12,7 +13,7 @@ import type { ReaderAsks, ThreadData, WriterAsks } from './asks.ts';
 import { Receiver, type Handed } from './handover.ts';
 import { Tunnels, type Opening } from './tunnel.ts';
 
-export interface PoolOptions extends Omit<ThreadData, 'board'> {
+export interface PoolOptions extends Omit<ThreadData, 'board' | 'age'> {
   /** How many; at least one. */
   readonly size: number;
   /** What the threads follow, below the barrier. */
@@ -40,6 +41,8 @@ export interface Served {
 }
 
 export class ThreadPool implements AsyncDisposable {
+  /** How old this region's copy is; whoever hears the hub sets it. */
+  readonly age = new SharedAge();
   readonly #threads: readonly Thread[];
   readonly #observation: Disposable;
   #served: Served | undefined;
@@ -57,7 +60,7 @@ export class ThreadPool implements AsyncDisposable {
       if (batches % LOOK_EVERY === 0) this.#tellAll('look');
     });
     const { path, settings, audit, log } = rest;
-    const data: ThreadData = { path, settings, audit, log, board: board.memory };
+    const data: ThreadData = { path, settings, audit, log, board: board.memory, age: this.age.memory };
     this.#threads = Array.from({ length: size }, () => this.#start(data, options));
   }
 

@@ -6,6 +6,8 @@ import type { Outcome, Request } from '../../framework/request.ts';
 import { createLogger } from '../../lib/log.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line, type Port } from '../../lib/threads/line.ts';
+import { SharedAge } from '../../lib/threads/shared-age.ts';
+import { openReadingLink } from '../../regions/reading-link.ts';
 import { registry } from '../../registry.ts';
 import { followLmdbStore } from '../../storage/lmdb/follow.ts';
 import type { UpgradeRequest } from '../endpoint.ts';
@@ -38,12 +40,13 @@ async function handOver(request: Request): Promise<Outcome> {
 }
 
 const board = new Board(data.board);
+const age = new SharedAge(data.age);
 const node = new ReadingNode({
   ...{ registry, settings: data.settings, log, handOver },
   open: () => followLmdbStore(data.path, board),
   audit: { ...data.audit, stdout: process.stdout },
   now: Date.now,
-  link: () => undefined,
+  link: (store) => (data.settings.region === undefined ? undefined : openReadingLink(store, age)),
 });
 
 let serving: Serving | undefined;
