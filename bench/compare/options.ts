@@ -80,6 +80,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   const given = { ...usual, ...(values.quick ? quick : {}), ...(values.check ? check : {}), ...values };
   const { rustyvault, directory, json, only } = values;
+  if (values.check && only !== undefined) throw new Error('--check compares: it needs both servers, without --only');
   return {
     rounds: whole('rounds', given.rounds, 1),
     seconds: whole('seconds', given.seconds, 1),

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { loads } from '../load/loads.ts';
 import { probe } from '../load/probe.ts';
 import { wrk } from '../load/wrk.ts';
-import { cpuMicroseconds, endedChildrenCpuMicroseconds, memoryOf } from '../measure/process.ts';
+import { cpuTime, machineCpuTime, memoryOf } from '../measure/process.ts';
 import type { Figures } from '../report/ratios.ts';
 import { nameOf, type Cell } from './cells.ts';
 import type { Progress } from './progress.ts';
@@ -74,20 +74,28 @@ async function measure(
   run: { readonly seconds: number; readonly folder: string; readonly seed: number },
 ): Promise<Figures> {
   const { pid } = server.program;
-  const before = { server: cpuMicroseconds(pid), generator: endedChildrenCpuMicroseconds() };
+  const before = spent(pid);
   const url = server.urls[cell.transport];
   const { requests, microseconds, p50, p99, p999 } = await wrk(loads[cell.load], access, {
     ...{ url, connections: cell.connections, ...run },
   }).catch((error: unknown) => {
     throw new Error(`${server.title}, ${nameOf(cell)}: ${error instanceof Error ? error.message : String(error)}`);
   });
+  const after = spent(pid);
   const { anonymous, resident } = memoryOf(pid);
+  const [used, generator] = [after.server - before.server, after.generator - before.generator];
   return {
     requestsPerSecond: (requests * 1e6) / microseconds,
     ...{ p50: p50 / 1e3, p99: p99 / 1e3, p999: p999 / 1e3 },
-    cpuMicroseconds: (cpuMicroseconds(pid) - before.server) / requests,
+    cpuMicroseconds: used / requests,
     ...{ anonymousMemory: anonymous, residentMemory: resident },
-    generatorBusy: (endedChildrenCpuMicroseconds() - before.generator) / microseconds,
+    generatorBusy: generator / microseconds,
+    othersBusy: (after.machine - before.machine - used - generator) / microseconds,
     requests,
   };
+}
+
+/** CPU so far. The generator is this process's child, and so are other servers, but none of them ends during a run. */
+function spent(pid: number): { readonly server: number; readonly generator: number; readonly machine: number } {
+  return { server: cpuTime(pid).own, generator: cpuTime(process.pid).children, machine: machineCpuTime() };
 }

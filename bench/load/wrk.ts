@@ -50,8 +50,7 @@ export async function wrk(load: Load, access: Access, run: WrkRun): Promise<WrkR
   writeFileSync(file, requests.join('\0'), { mode: 0o600 });
   const script = join(import.meta.dirname, 'replay.lua');
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout=20s', `-s${script}`, url];
-  const output = await must('wrk', [...args, '--', file]);
-  return checked(output);
+  return readResult(await must('wrk', [...args, '--', file]));
 }
 
 function wire({ method, path, token, body }: Request, host: string): string {
@@ -64,7 +63,8 @@ function wire({ method, path, token, body }: Request, host: string): string {
   return `${method} /v1/${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n${content}`;
 }
 
-function checked(output: string): WrkResult {
+/** Reads what `replay.lua` prints. Throws when anything went wrong. */
+export function readResult(output: string): WrkResult {
   const line = /^result (.*)$/m.exec(output)?.[1];
   if (line === undefined) throw new Error(`wrk gave no result:\n${output}`);
   const result = JSON.parse(line) as WrkResult & { readonly errors: Readonly<Record<string, number>> };

@@ -4,25 +4,35 @@ import { readFileSync } from 'node:fs';
 /** `USER_HZ`: what /proc counts in, 100 on every Linux that Node runs on, whatever the kernel's own tick is. */
 const TICKS_PER_SECOND = 100;
 
-/** Where fields of `stat` stand after the command's name, from 0 on. Source: proc_pid_stat(5). */
-const field = { utime: 11, stime: 12, cutime: 13, cstime: 14 } as const;
-
-/** Microseconds of CPU, in user and in system mode, since the process began; in steps of 10,000. */
-export function cpuMicroseconds(pid: number): number {
-  return microseconds(pid, 'utime', 'stime');
+/** Microseconds of CPU, in user and in system mode; in steps of 10,000. */
+export interface CpuTime {
+  readonly own: number;
+  /** Of those of its children that have ended and were waited for. */
+  readonly children: number;
 }
 
-/** The same of the children of this process that have ended. */
-export function endedChildrenCpuMicroseconds(): number {
-  return microseconds(process.pid, 'cutime', 'cstime');
+export function cpuTime(pid: number): CpuTime {
+  return parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
-function microseconds(pid: number, ...names: readonly (keyof typeof field)[]): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name is the only field that may hold blanks and parentheses.
+/** Source: proc_pid_stat(5), fields 14 to 17. */
+export function parseStat(stat: string): CpuTime {
+  // The name, which is the second field, may hold blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = names.reduce((sum, name) => sum + Number(fields[field[name]]), 0);
-  return (ticks * 1e6) / TICKS_PER_SECOND;
+  const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
+  return { own: microseconds([utime, stime]), children: microseconds([cutime, cstime]) };
+}
+
+/** Microseconds of CPU that all programs of the machine have used, and that its host has taken from it. */
+export function machineCpuTime(): number {
+  // Source: proc_stat(5): user nice system idle iowait irq softirq steal.
+  const [user, nice, system, , , irq, softirq, steal] =
+    /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]?.split(' ').map(Number) ?? [];
+  return microseconds([user, nice, system, irq, softirq, steal]);
+}
+
+function microseconds(ticks: readonly (number | undefined)[]): number {
+  return (ticks.reduce<number>((sum, count = Number.NaN) => sum + count, 0) * 1e6) / TICKS_PER_SECOND;
 }
 
 /** Bytes. */

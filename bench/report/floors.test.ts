@@ -9,7 +9,7 @@ const read: Floor = { load: 'read', metric: 'requestsPerSecond', title: 'request
 function row(ours: number, theirs: number): Row {
   const figures = (requestsPerSecond: number): Figures => ({
     ...{ requestsPerSecond, cpuMicroseconds: 1, p50: 1, p99: 1, p999: 1, requests: 1 },
-    ...{ anonymousMemory: 1, residentMemory: 1, generatorBusy: 0 },
+    ...{ anonymousMemory: 1, residentMemory: 1, generatorBusy: 0, othersBusy: 0 },
   });
   const cell = { load: 'read', connections: 16, transport: 'http' } as const;
   return { cell, figures: [[figures(ours)], [figures(theirs)]] };

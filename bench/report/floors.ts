@@ -26,7 +26,7 @@ export interface Verdict {
 }
 
 /** One for each floor. A floor whose row was not measured has failed. `ours` is the first subject, the peer the second. */
-export function judge(rows: readonly Row[], asked: readonly Floor[] = floors): readonly Verdict[] {
+export function judge(rows: readonly Row[], asked: readonly Floor[]): readonly Verdict[] {
   return asked.map(({ load, metric, title, least }) => {
     const name = `${loads[load].title}, ${title}`;
     const [ours = [], theirs = []] = rows.find(({ cell }) => cell.load === load)?.figures ?? [];

@@ -5,7 +5,7 @@ import { medianOf, ratioOf, type Figures } from './ratios.ts';
 function figures(requestsPerSecond: number, cpuMicroseconds: number): Figures {
   return {
     ...{ requestsPerSecond, cpuMicroseconds, p50: 1, p99: 1, p999: 1, requests: 1 },
-    ...{ anonymousMemory: 1, residentMemory: 1, generatorBusy: 0 },
+    ...{ anonymousMemory: 1, residentMemory: 1, generatorBusy: 0, othersBusy: 0 },
   };
 }
 

@@ -15,6 +15,8 @@ export interface Figures {
   readonly residentMemory: number;
   /** How much of its one thread's time the load generator was busy: near 1 it may be what limits. */
   readonly generatorBusy: number;
+  /** Cores that neither the server nor the generator used, but other programs did. */
+  readonly othersBusy: number;
   readonly requests: number;
 }
 

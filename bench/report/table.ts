@@ -7,6 +7,8 @@ import { medianOf, ratioOf, type Figures, type Metric } from './ratios.ts';
 
 /** Of the generator's one thread. */
 const BUSY = 0.9;
+/** Cores; the kernel's own work is among it. */
+const OTHERS = 0.2;
 
 interface Column {
   readonly title: string;
@@ -49,7 +51,11 @@ export function notesOf(
   const left = asked.filter((load) => rows.every(({ cell }) => cell.load !== load));
   const without = subjects.filter(({ access }) => access.ciphertext === undefined).map(({ server }) => server.title);
   const limited = rows.filter(({ figures }) => figures.some((rounds) => medianOf(rounds, 'generatorBusy') > BUSY));
+  const others = Math.max(...rows.flatMap(({ figures }) => figures.map((rounds) => medianOf(rounds, 'othersBusy'))));
   return [
+    ...(others < OTHERS
+      ? []
+      : [`Other programs used up to ${others.toFixed(1)} cores meanwhile: on an idle machine, times are better.`]),
     ...(left.length === 0
       ? []
       : [`Left out: ${left.join(', ')}, since ${without.join(' and ')} has no transit engine.`]),
