@@ -11,14 +11,16 @@ const PREPARED = 4_096;
 
 /** Why there is no wrk, with the remedy; undefined when there is. As root on Debian it is installed. */
 export async function withoutWrk(): Promise<string | undefined> {
-  // It ends with 1 after it has told its version.
   if (await has('sh', ['-c', 'command -v wrk'])) return undefined;
-  if (process.getuid?.() === 0 && (await has('sh', ['-c', 'command -v apt-get']))) {
-    process.stderr.write('installing wrk\n');
-    if (await has('apt-get', ['install', '-y', '--no-install-recommends', 'wrk'])) return undefined;
-    return 'wrk is not there, and `apt-get install wrk` failed; try `apt-get update` first';
+  if (process.getuid?.() !== 0 || !(await has('sh', ['-c', 'command -v apt-get']))) {
+    return 'wrk is not there; install it, on Debian with `apt-get install wrk`';
   }
-  return 'wrk is not there; install it, on Debian with `apt-get install wrk`';
+  process.stderr.write('installing wrk\n');
+  const install = ['install', '-y', '--no-install-recommends', 'wrk'];
+  // A machine that has never asked for the list of packages knows none.
+  const installed =
+    (await has('apt-get', install)) || ((await has('apt-get', ['update'])) && (await has('apt-get', install)));
+  return installed ? undefined : 'wrk is not there, and `apt-get install wrk` failed';
 }
 
 /** As it came over the wire. Times in microseconds. */
