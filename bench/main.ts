@@ -6,8 +6,7 @@ import { line } from '../scripts/suites/outcome.ts';
 import { openbao } from '../test/clients/support/openbao.ts';
 import { cellsOf } from './compare/cells.ts';
 import { parseOptions, usage, type Options } from './compare/options.ts';
-import { Progress } from './compare/progress.ts';
-import { measureAll, runsOf, secondsOf, type Row } from './compare/rounds.ts';
+import { measureAll, type Row } from './compare/rounds.ts';
 import { startSubjects, answerable, type Subject } from './compare/subjects.ts';
 import { withoutWrk } from './load/wrk.ts';
 import { describeMachine, machine } from './measure/machine.ts';
@@ -38,11 +37,11 @@ async function compare(options: Options, bao: string | undefined): Promise<Measu
   process.on('exit', remove);
   await using stack = new AsyncDisposableStack();
   stack.defer(remove);
-  const { only, workers, rounds, seconds } = options;
-  const subjects = await startSubjects({ lockstep: only !== 'openbao', openbao: bao, workers }, folder, stack);
+  const { only, workers, rustyvault, rounds, seconds } = options;
+  const wanted = { lockstep: only !== 'openbao', workers, openbao: bao, rustyvault };
+  const subjects = await startSubjects(wanted, folder, stack);
   const cells = cellsOf({ ...options, loads: answerable(options.loads, subjects) });
-  const work = { subjects, cells, rounds, seconds, folder };
-  return { subjects, rows: await measureAll(work, new Progress(runsOf(work), secondsOf(work))) };
+  return { subjects, rows: await measureAll({ subjects, cells, rounds, seconds, folder }) };
 }
 
 function save(options: Options, { subjects, rows }: Measured): string {

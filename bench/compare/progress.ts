@@ -1,23 +1,23 @@
 /** Says on standard error what is being done, how far it is and how long it will take. */
 
+/** What the generator's start and end take beside its load. */
+const BESIDE_SECONDS = 0.15;
+
 export class Progress {
   readonly #of: number;
   #done = 0;
   #secondsLeft: number;
 
-  /** `seconds`: of load in all. */
-  constructor(of: number, seconds: number) {
-    this.#of = of;
-    this.#secondsLeft = seconds;
+  constructor(runs: readonly { readonly seconds: number }[]) {
+    this.#of = runs.length;
+    this.#secondsLeft = runs.reduce((sum, { seconds }) => sum + seconds + BESIDE_SECONDS, 0);
   }
 
-  async step<T>(what: string, seconds: number, work: () => Promise<T>): Promise<T> {
+  /** Before each run. */
+  next(what: string, seconds: number): void {
     this.#done += 1;
-    // The generator's start and end take a moment beside its load.
-    const left = Math.ceil(this.#secondsLeft + 0.1 * (this.#of - this.#done));
-    process.stderr.write(`[${this.#done}/${this.#of}, ${clock(left)} left] ${what}\n`);
-    this.#secondsLeft -= seconds;
-    return work();
+    process.stderr.write(`[${this.#done}/${this.#of}, ${clock(Math.ceil(this.#secondsLeft))} left] ${what}\n`);
+    this.#secondsLeft -= seconds + BESIDE_SECONDS;
   }
 }
 

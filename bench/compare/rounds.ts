@@ -6,7 +6,7 @@ import { wrk } from '../load/wrk.ts';
 import { cpuTime, machineCpuTime, memoryOf } from '../measure/process.ts';
 import type { Figures } from '../report/ratios.ts';
 import { nameOf, type Cell } from './cells.ts';
-import type { Progress } from './progress.ts';
+import { Progress } from './progress.ts';
 import type { Subject } from './subjects.ts';
 
 export interface Row {
@@ -26,40 +26,46 @@ export interface Work {
 
 const WARM_UP = { connections: 16, seconds: 1 };
 
-/** How many times the generator runs. */
-export function runsOf({ subjects, cells, rounds }: Work): number {
-  return (cells.length * rounds + warmUps(cells).length) * subjects.length;
+interface Run {
+  readonly what: string;
+  readonly cell: Cell;
+  readonly subject: number;
+  /** From 1 on; 0 is the warm-up. */
+  readonly round: number;
+  readonly seconds: number;
 }
 
-/** How long it generates load, in all. */
-export function secondsOf({ subjects, cells, rounds, seconds }: Work): number {
-  return (cells.length * rounds * seconds + warmUps(cells).length * WARM_UP.seconds) * subjects.length;
-}
-
-export async function measureAll(work: Work, progress: Progress): Promise<readonly Row[]> {
-  const { subjects, cells, rounds, seconds, folder } = work;
-  for (const cell of warmUps(cells)) {
-    for (const subject of subjects) {
-      await progress.step(`warm-up: ${subject.server.title}, ${nameOf(cell)}`, WARM_UP.seconds, async () => {
-        await probe(loads[cell.load], subject);
-        await measure(subject, cell, { seconds: WARM_UP.seconds, folder, seed: 0 });
+/** Every run of the generator, in order. */
+export function runsOf({ subjects, cells, rounds, seconds }: Work): readonly Run[] {
+  const runs = (round: number, cell: Cell, seconds: number, prefix: string): Run[] => {
+    const found = [...subjects.entries()]
+      .filter(([, { answers }]) => answers(cell))
+      .map(([subject, { server }]) => {
+        return { what: `${prefix}: ${server.title}, ${nameOf(cell)}`, cell, subject, round, seconds };
       });
-    }
+    return round % 2 === 1 ? found : found.toReversed();
+  };
+  const numbers = Array.from({ length: rounds }, (_, at) => at + 1);
+  return [
+    ...warmUps(cells).flatMap((cell) => runs(0, cell, WARM_UP.seconds, 'warm-up')),
+    ...numbers.flatMap((round) => cells.flatMap((cell) => runs(round, cell, seconds, `round ${round} of ${rounds}`))),
+  ];
+}
+
+export async function measureAll(work: Work): Promise<readonly Row[]> {
+  const { subjects, cells, folder } = work;
+  const rows = new Map(cells.map((cell) => [cell, subjects.map((): Figures[] => [])]));
+  const runs = runsOf(work);
+  const progress = new Progress(runs);
+  for (const { what, cell, subject: at, round, seconds } of runs) {
+    progress.next(what, seconds);
+    const subject = subjects[at];
+    if (subject === undefined) continue;
+    if (round === 0) await probe(loads[cell.load], subject);
+    const figures = await measure(subject, cell, { seconds, folder, seed: round });
+    if (round > 0) rows.get(cell)?.[at]?.push(figures);
   }
-  const rows = cells.map((cell) => ({ cell, figures: subjects.map((): Figures[] => []) }));
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const { cell, figures } of rows) {
-      const numbered = [...subjects.entries()];
-      for (const [at, subject] of round % 2 === 1 ? numbered : numbered.toReversed()) {
-        const what = `round ${round} of ${rounds}: ${subject.server.title}, ${nameOf(cell)}`;
-        const taken = await progress.step(what, seconds, () =>
-          measure(subject, cell, { seconds, folder, seed: round }),
-        );
-        figures[at]?.push(taken);
-      }
-    }
-  }
-  return rows;
+  return [...rows].map(([cell, figures]) => ({ cell, figures }));
 }
 
 /** Each load once over each transport. */
@@ -75,7 +81,7 @@ async function measure(
 ): Promise<Figures> {
   const { pid } = server.program;
   const before = spent(pid);
-  const url = server.urls[cell.transport];
+  const url = server.urls[cell.transport] ?? '';
   const { requests, microseconds, p50, p99, p999 } = await wrk(loads[cell.load], access, {
     ...{ url, connections: cell.connections, ...run },
   }).catch((error: unknown) => {

@@ -23,7 +23,7 @@ export interface Load {
 export const loads = {
   read: {
     title: 'KV v2 read',
-    request: ({ token }, draw) => ({ method: 'GET', path: `secret/data/${keyOf('read', draw)}`, token }),
+    request: ({ token, secrets }, draw) => ({ method: 'GET', path: `${secrets}${keyOf('read', draw)}`, token }),
   },
   list: {
     title: 'KV v2 list of 100',

@@ -33,13 +33,12 @@ const columns: readonly Column[] = [
   { title: 'RSS, MB', metric: 'residentMemory', show: megabytes, compared: false },
 ];
 
-/** One server alone, or the first beside the second. */
+/** The first server beside each other one, or alone. */
 export function tablesOf(rows: readonly Row[], subjects: readonly Subject[]): string {
-  const names = subjects.map(({ server: { title, version } }) => `${title} ${version}`);
-  const table = subjects.length === 1 ? single(rows, 0) : compared(rows, 0, 1);
+  const [first = '', ...others] = subjects.map(({ server: { title, version } }) => `${title} ${version}`);
+  if (others.length === 0) return `${first}\n\n${single(rows, 0)}`;
   const how = 'and how many times better the first is (in single rounds: the least–the most)';
-  const heading = subjects.length === 1 ? names.join() : `${names.join(' : ')}, ${how}`;
-  return `${heading}\n\n${table}`;
+  return others.map((other, at) => `${first} : ${other}, ${how}\n\n${compared(rows, 0, at + 1)}`).join('\n\n');
 }
 
 /** What a reader of the tables must know. */
@@ -49,16 +48,19 @@ export function notesOf(
   asked: readonly LoadName[],
 ): readonly string[] {
   const left = asked.filter((load) => rows.every(({ cell }) => cell.load !== load));
-  const without = subjects.filter(({ access }) => access.ciphertext === undefined).map(({ server }) => server.title);
+  const without = subjects.filter(({ access, whole }) => whole && access.ciphertext === undefined);
   const limited = rows.filter(({ figures }) => figures.some((rounds) => medianOf(rounds, 'generatorBusy') > BUSY));
-  const others = Math.max(...rows.flatMap(({ figures }) => figures.map((rounds) => medianOf(rounds, 'othersBusy'))));
+  const measured = rows.flatMap(({ figures }) => figures.filter((rounds) => rounds.length > 0));
+  const others = Math.max(0, ...measured.map((rounds) => medianOf(rounds, 'othersBusy')));
   return [
     ...(others < OTHERS
       ? []
       : [`Other programs used up to ${others.toFixed(1)} cores meanwhile: on an idle machine, times are better.`]),
     ...(left.length === 0
       ? []
-      : [`Left out: ${left.join(', ')}, since ${without.join(' and ')} has no transit engine.`]),
+      : [
+          `Left out: ${left.join(', ')}, since ${without.map(({ server }) => server.title).join(' and ')} has no transit engine.`,
+        ]),
     ...(limited.length === 0
       ? []
       : [`The load generator had no time left, and may have been what limited: ${limited.map(nameOf).join('; ')}.`]),

@@ -7,6 +7,8 @@ import { keyOf, perSet, secret, type SecretSet } from './secrets.ts';
 /** What the loads present. */
 export interface Access {
   readonly token: string;
+  /** Where secrets are read: `secret/data/`, or `secret/` of KV version 1. */
+  readonly secrets: string;
   readonly roleId: string;
   readonly secretId: string;
   /** Of the engine `transit`, under its key `bench`; undefined where the server has no such engine. */
@@ -15,6 +17,8 @@ export interface Access {
 
 const policy = `path "secret/*" { capabilities = ["create", "read", "update", "list"] }
 path "transit/+/bench" { capabilities = ["update"] }`;
+
+const SECRETS = 'secret/data/';
 
 /** Writes at once: enough to share flushes, few enough for every server. */
 const AT_ONCE = 50;
@@ -42,6 +46,7 @@ export async function prepare(root: Client): Promise<Access> {
   await fill(root, 'written');
   return {
     token: token?.auth?.client_token ?? '',
+    secrets: SECRETS,
     roleId: String(roleId?.data?.['role_id']),
     secretId: String(secretId?.data?.['secret_id']),
     ciphertext,
@@ -66,17 +71,16 @@ async function withTransit(root: Client): Promise<string | undefined> {
 export async function mount(root: Client): Promise<void> {
   await root.write('sys/mounts/secret', { type: 'kv', options: { version: '2' } });
   // OpenBao refuses writes for a moment after the mount was made.
-  await patiently('the mount to take writes', () => write(root, keyOf('read', 0)));
+  await patiently('the mount to take writes', () => root.write(`${SECRETS}${keyOf('read', 0)}`, { data: secret }));
 }
 
-export async function fill(root: Client, set: SecretSet): Promise<void> {
+/** Below `SECRETS`; elsewhere with version 1 of KV. */
+export async function fill(root: Client, set: SecretSet, below: string = SECRETS): Promise<void> {
+  const body = below === SECRETS ? { data: secret } : secret;
+  const write = (at: number) => root.write(`${below}${keyOf(set, at)}`, body);
   for (let at = 0; at < perSet; at += AT_ONCE) {
-    await Promise.all(Array.from({ length: AT_ONCE }, (_, next) => write(root, keyOf(set, at + next))));
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, next) => write(at + next)));
   }
-}
-
-function write(root: Client, key: string): Promise<unknown> {
-  return root.write(`secret/data/${key}`, { data: secret });
 }
 
 /** Asks again while the server says that it cannot yet. */

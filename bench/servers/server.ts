@@ -9,7 +9,7 @@ export interface Server extends AsyncDisposable {
   readonly title: string;
   readonly version: string;
   readonly program: Program;
-  readonly urls: Readonly<Record<Transport, string>>;
+  readonly urls: { readonly http: string; readonly tls?: string };
 }
 
 /** Where a server keeps its data, and the certificate that it shows. */
