@@ -9,6 +9,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import type { Outcome, Request } from '../src/framework/request.ts';
 import { serve } from '../src/server/http.ts';
+import { median } from './measure/statistics.ts';
 
 const connections = 16;
 const data = { data: { username: 'app', password: 'x'.repeat(120) }, metadata: { version: 3, destroyed: false } };
@@ -111,9 +112,6 @@ async function measure(kind: Kind, method: string, milliseconds: number): Promis
   await once(child, 'exit');
   return { perSecond: (answers * 1000) / milliseconds, cpu: cpu / answers };
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 async function main(seconds: number, rounds: number): Promise<void> {
   const results = new Map<string, Figures[]>();

@@ -11,7 +11,7 @@ export interface Suite {
 const minutes = 60;
 
 export const suites = {
-  unit: { files: '{src,scripts}/**/*.test.ts', atOnce: 3, secondsPerFile: 2 * minutes },
+  unit: { files: '{src,scripts,bench}/**/*.test.ts', atOnce: 3, secondsPerFile: 2 * minutes },
   integration: { files: 'test/integration/**/*.test.ts', atOnce: 2, secondsPerFile: 3 * minutes },
   simulator: { files: 'test/simulator/**/*.test.ts', atOnce: 2, secondsPerFile: 15 * minutes },
   faults: { files: 'test/faults/**/*.test.ts', atOnce: 1, secondsPerFile: 15 * minutes },

@@ -1,10 +1,9 @@
 /** A hub and regions as processes of their own on this machine, over LMDB, to be killed and started again. */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Child } from '../../src/cli/up/child.ts';
+import { freePort } from '../support/free-port.ts';
 import { Caller, type Answer } from './caller.ts';
 import { FaultyLink } from './link.ts';
 
@@ -27,15 +26,6 @@ interface Entry {
 
 const START_MS = 60_000;
 const quoted = JSON.stringify;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Asks until the answer is there; throws with `what` when it does not come. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = START_MS): Promise<T> {

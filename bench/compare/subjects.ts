@@ -1,0 +1,70 @@
+/** Starts the servers and brings them to the same state. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { loads, type LoadName } from '../load/loads.ts';
+import { makeCertificate } from '../servers/certificate.ts';
+import { startLockstep } from '../servers/lockstep.ts';
+import { startOpenBao } from '../servers/openbao.ts';
+import { prepare, unsealed, type Access } from '../servers/prepare.ts';
+import { prepareRustyVault, startRustyVault } from '../servers/rustyvault.ts';
+import type { Place, Server } from '../servers/server.ts';
+import type { Cell } from './cells.ts';
+
+/** A server that is ready to be measured. */
+export interface Subject {
+  readonly server: Server;
+  readonly access: Access;
+  /** Whether it has what a cell asks for. */
+  readonly answers: (cell: Cell) => boolean;
+  /** Measured in everything, as opposed to what only stands beside a few rows. */
+  readonly whole: boolean;
+}
+
+export interface Wanted {
+  readonly lockstep: boolean;
+  readonly workers: number | undefined;
+  /** Binaries; what is undefined is left out. */
+  readonly openbao: string | undefined;
+  readonly rustyvault: string | undefined;
+}
+
+/** In the order of tables: Lockstep first. What is started belongs to `stack`; data and certificates go into `folder`. */
+export async function startSubjects(
+  { lockstep, workers, openbao, rustyvault }: Wanted,
+  folder: string,
+  stack: AsyncDisposableStack,
+): Promise<readonly Subject[]> {
+  const certificate = await makeCertificate(folder);
+  const place = (name: string): Place => {
+    const own = join(folder, name);
+    mkdirSync(own);
+    return { folder: own, ...certificate };
+  };
+  const subjects: Subject[] = [];
+  if (lockstep) subjects.push(await whole(stack.use(await startLockstep(place('lockstep'), { workers }))));
+  if (openbao !== undefined) subjects.push(await whole(stack.use(await startOpenBao(openbao, place('openbao')))));
+  if (rustyvault !== undefined) {
+    const server = stack.use(await startRustyVault(rustyvault, place('rustyvault')));
+    const access = await prepareRustyVault(server);
+    const answers = ({ load, transport }: Cell): boolean => load === 'read' && transport === 'http';
+    subjects.push({ server, access, answers, whole: false });
+  }
+  return subjects;
+}
+
+async function whole(server: Server): Promise<Subject> {
+  process.stderr.write(`filling ${server.title} ${server.version}\n`);
+  const root = await unsealed(server.urls.http);
+  const access = await prepare(root);
+  root.close();
+  return { server, access, answers: ({ load }) => has(access, load), whole: true };
+}
+
+function has(access: Access, load: LoadName): boolean {
+  return access.ciphertext !== undefined || !('transit' in loads[load]);
+}
+
+/** The loads that all of the servers measured as a whole have what it takes for. */
+export function answerable(names: readonly LoadName[], subjects: readonly Subject[]): readonly LoadName[] {
+  return names.filter((name) => subjects.every(({ access, whole }) => !whole || has(access, name)));
+}
