@@ -63,6 +63,11 @@ const elsewhere: AnyPlugin = plugin<undefined>({
 
 export class ReadingNode implements Handler, AsyncDisposable {
   readonly metrics = new NodeMetrics();
+  readonly #served = this.metrics.all.counter('lockstep.threads.served', 'Requests served by threads that read.');
+  readonly #handedOver = this.metrics.all.counter(
+    'lockstep.threads.handed_over',
+    'Requests that threads that read have handed to the one that writes.',
+  );
   readonly #options: ReadingNodeOptions;
   readonly #registry: PluginRegistry;
   #reading: Reading | undefined;
@@ -117,7 +122,11 @@ export class ReadingNode implements Handler, AsyncDisposable {
 
   #serve(request: Request): Outcome | Promise<Outcome> {
     const services = this.#reading?.services;
-    if (services === undefined || !onlyReads(services, request)) return this.#options.handOver(request);
+    if (services === undefined || !onlyReads(services, request)) {
+      this.#handedOver.add();
+      return this.#options.handOver(request);
+    }
+    this.#served.add();
     return serve(services, request);
   }
 

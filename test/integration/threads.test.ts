@@ -56,14 +56,17 @@ async function round({ connections }: ThreadedServer, token: string): Promise<re
 
 test('every thread reads, and each read is counted and recorded once', async (t) => {
   const threaded = await threadedServer(t);
-  const { connections, token, folder, reads } = threaded;
-  const before = await reads();
+  const { connections, token, folder, metric } = threaded;
+  const before = await metric('vault_route_read_secret__count');
+  const servedBefore = await metric('lockstep_threads_served');
   for (const connection of connections) {
     const { status, text } = await connection.ask('GET', READ, { token });
     assert.equal(status, 200);
     assert.equal((JSON.parse(text) as { data: { data: { value: number } } }).data.data.value, 0);
   }
-  assert.equal(await reads(), before + connections.length);
+  assert.equal(await metric('vault_route_read_secret__count'), before + connections.length);
+  const served = (await metric('lockstep_threads_served')) - servedBefore;
+  assert.ok(served > 0 && served < connections.length, `${String(served)} of ${String(connections.length)}`);
   const entries = readFileSync(join(folder, 'audit.log'), 'utf8').trimEnd().split('\n');
   const responses = entries.map(
     (line) => JSON.parse(line) as { type: string; request: { path: string; operation: string } },

@@ -17,8 +17,8 @@ export interface ThreadedServer {
   readonly key: string;
   readonly token: string;
   readonly connections: readonly Connection[];
-  /** Requests of one operation on `secret/`, by what the metrics of all threads together say. */
-  readonly reads: () => Promise<number>;
+  /** A metric of all threads together. */
+  readonly metric: (name: string) => Promise<number>;
 }
 
 /** Unsealed, with KV v2 at `secret/` and one secret, `secret/data/a`; ended with the test. */
@@ -48,11 +48,11 @@ export async function threadedServer(t: TestContext, workers: number = 2): Promi
   await server.ask('POST', '/v1/secret/data/a', { token, body: { data: { value: 0 } } });
   const address = await server.address();
   for (let at = 0; at < CONNECTIONS; at += 1) connections.push(new Connection(address));
-  const reads = async (): Promise<number> => {
+  const metric = async (name: string): Promise<number> => {
     const { text } = await server.ask('GET', '/v1/sys/metrics?format=prometheus', { token });
-    return Number(/^vault_route_read_secret__count (\d+)$/m.exec(text)?.[1] ?? 0);
+    return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
   };
-  return { server, folder, key, token, connections, reads };
+  return { server, folder, key, token, connections, metric };
 }
 
 /** A token with one policy, which allows all on `secret/`. */
