@@ -15,7 +15,8 @@ export interface Client {
 }
 
 export interface Call {
-  readonly signal: AbortSignal;
+  /** Aborts when nobody waits for the reply any more. */
+  readonly signal: () => AbortSignal;
   readonly id: string;
   readonly namespace: { readonly id: string; readonly path: string };
   /** The node's clock, milliseconds since the epoch. */

@@ -34,7 +34,8 @@ export interface Request {
   readonly wrapTtl: number;
   /** `X-Vault-Index` as sent; opaque. */
   readonly index: string | undefined;
-  readonly signal: AbortSignal;
+  /** Aborts when nobody waits for the reply any more. Made when it is first asked for: most never ask. */
+  readonly signal: () => AbortSignal;
   /** Which listener: `metrics` allows unauthenticated metrics there. */
   readonly listener: { readonly unauthenticatedMetrics: boolean };
 }
@@ -50,6 +51,8 @@ export interface Outcome {
   readonly leaseDuration: number;
   readonly renewable: boolean;
   readonly auth: JsonObject | null;
+  /** Of the token that a login made: for the audit, since clients do not see it. */
+  readonly displayName?: string;
   readonly wrapInfo: JsonObject | null;
   readonly warnings: readonly string[] | null;
   /** The type of the mount that served it, such as `kv`; Vault shows it as `mount_type`. */

@@ -111,7 +111,7 @@ export function decodeForward(bytes: Uint8Array, address: string, signal: AbortS
       ...requestOf(request),
       body: body === null || body === undefined ? undefined : object(body, 'body'),
       address: `${clientAddress}@${address}`,
-      signal,
+      signal: () => signal,
     },
     client: {
       displayName: text(client, 'displayName'),

@@ -85,6 +85,8 @@ test('the plaintext store neither reads, writes, lists nor reports what the seal
   });
   using snapshot = store.snapshot();
   assert.throws(() => snapshot.get('seal/keyring'), code('permissionDenied'));
+  assert.throws(() => store.get('seal/keyring'), code('permissionDenied'));
+  assert.throws(() => store.has('seal/keyring'), code('permissionDenied'));
   const all = ['a', 's/root/x', 'seal', 'seal0', 'sealx/y', 'z'];
   for (const limit of [1, 2, 3, 4, 100]) {
     const found: string[] = [];
@@ -163,6 +165,8 @@ test('sealing kills every handle: store, snapshots, transactions, observers, wai
     assert.throws(() => snapshot.list('', { limit: 1 }), code('sealed'));
     assert.throws(() => snapshot.children('', { limit: 1 }), code('sealed'));
     assert.throws(() => store.snapshot(), code('sealed'));
+    assert.throws(() => store.get('k'), code('sealed'));
+    assert.throws(() => store.has('k'), code('sealed'));
     assert.throws(() => store.observe(() => undefined), code('sealed'));
     assert.throws(() => writes[0]?.value, code('sealed'));
     let ran = false;

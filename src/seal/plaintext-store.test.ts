@@ -30,6 +30,8 @@ function aside(store: Store): Store {
     get: (target, name) => {
       if (name === 'transact')
         return <T>(work: (tx: Transaction) => T) => target.transact((tx) => work(transaction(tx)));
+      if (name === 'get') return (key: string) => kept.get(key) ?? target.get(key);
+      if (name === 'has') return (key: string) => kept.has(key) || target.has(key);
       if (name === 'snapshot') {
         return (): Snapshot => {
           const snapshot = target.snapshot();

@@ -118,6 +118,19 @@ export class PlaintextStore implements Store {
     return this.#session.raw.hashAt(position);
   }
 
+  get(key: string): Uint8Array | undefined {
+    this.#session.checkLive();
+    checkKey(key);
+    const record = this.#session.raw.get(key);
+    return record === undefined ? undefined : this.#session.decrypt(key, record);
+  }
+
+  has(key: string): boolean {
+    this.#session.checkLive();
+    checkKey(key);
+    return this.#session.raw.has(key);
+  }
+
   snapshot(): Snapshot {
     this.#session.checkLive();
     return new PlaintextSnapshot(this.#session.raw.snapshot(), this.#session);

@@ -44,7 +44,7 @@ class Gate implements Handler {
 
 const aborted = async (request: Request | undefined): Promise<unknown> => {
   assert.ok(request !== undefined);
-  const { signal } = request;
+  const signal = request.signal();
   if (!signal.aborted) await once(signal, 'abort');
   return signal.reason;
 };

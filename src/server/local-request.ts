@@ -23,7 +23,7 @@ export async function ask(node: Handler, { verb, path, token, body }: LocalReque
     port: 0,
     wrapTtl: 0,
     index: undefined,
-    signal: new AbortController().signal,
+    signal: () => new AbortController().signal,
     listener: { unauthenticatedMetrics: false },
   };
   const outcome = await node.handle(request);

@@ -50,7 +50,7 @@ const mergePatch = 'application/merge-patch+json';
 
 /**
  * Everything of a request but its body. Throws the catalogue's errors; nothing that was sent is repeated in them but the
- * names of things. `signal` costs something, so it is made when somebody asks for it.
+ * names of things.
  */
 export function readRequest(incoming: Incoming, method: string, reading: Reading, signal: () => AbortSignal): Arrival {
   const headers = plainHeaders(incoming);
@@ -76,9 +76,7 @@ export function readRequest(incoming: Incoming, method: string, reading: Reading
     wrapTtl: wrapTtlOf(single(headers, 'x-vault-wrap-ttl')),
     index: single(headers, 'x-vault-index'),
     listener: reading,
-    get signal(): AbortSignal {
-      return signal();
-    },
+    signal,
   };
   const peer = reading.tls ? peerOf(incoming) : undefined;
   if (peer !== undefined) request.peer = peer;

@@ -91,6 +91,9 @@ export interface Store extends AsyncDisposable {
   readonly position: Position;
   /** The chain hash at `position`; 32 zero bytes before the first batch. */
   readonly hash: Uint8Array;
+  /** Reads one key now, as a snapshot of this moment would: for who needs no second read of the same moment. */
+  get(key: string): Uint8Array | undefined;
+  has(key: string): boolean;
   snapshot(): Snapshot;
   /**
    * Runs `work` on a snapshot and commits its writes at once; runs it again on a conflict, so it does no outside I/O and

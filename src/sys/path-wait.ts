@@ -46,7 +46,7 @@ const wait = at('wait', {
         const timeoutMs = Math.min(timeout, LONGEST_S) * 1000;
         const acl = node.services.policies.acl(client.policies);
         const shows = (consumer: string): boolean => acl.allows('read', `sys/consumers/${consumer}`).allowed;
-        return reply.ok(await node.hub.wait({ position, timeoutMs, signal, shows }));
+        return reply.ok(await node.hub.wait({ position, timeoutMs, signal: signal(), shows }));
       },
     },
   },

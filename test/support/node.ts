@@ -116,7 +116,7 @@ export function requestOf(method: string, path: string, asking: Asking = {}): Re
     port: 1,
     wrapTtl: asking.wrapTtl ?? 0,
     index: asking.index,
-    signal: new AbortController().signal,
+    signal: () => new AbortController().signal,
     listener: { unauthenticatedMetrics: false },
   };
 }

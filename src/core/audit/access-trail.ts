@@ -144,11 +144,11 @@ function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record
 }
 
 function auditedResponse(outcome: Outcome, find: FindToken): AuditedResponse {
-  const { reply, errors, auth, leaseId, warnings, wrapInfo } = outcome;
+  const { reply, errors, auth, displayName, leaseId, warnings, wrapInfo } = outcome;
   // Vault gives a refusal as data too, and there it is hashed.
   const error = errors === undefined || errors.length === 0 ? undefined : errors.join('; ');
   return {
-    auth: auth === null ? undefined : madeAuth(auth, find),
+    auth: auth === null ? undefined : madeAuth(auth, displayName, find),
     leaseId: leaseId === '' ? undefined : leaseId,
     data: error !== undefined ? { error } : reply === undefined ? undefined : replyData(reply),
     warnings,
@@ -163,13 +163,12 @@ function replyData({ data, bare, raw, status }: NonNullable<Outcome['reply']>): 
 }
 
 /** From the `auth` block that the client gets. */
-function madeAuth(auth: JsonObject, find: FindToken): AuditedAuth {
+function madeAuth(auth: JsonObject, displayName: string | undefined, find: FindToken): AuditedAuth {
   const clientToken = textOf(auth, 'client_token');
-  const found = clientToken === '' ? undefined : find(clientToken)?.record;
   return {
     clientToken,
     accessor: textOf(auth, 'accessor'),
-    displayName: found?.displayName ?? '',
+    displayName: displayName ?? (clientToken === '' ? undefined : find(clientToken))?.record.displayName ?? '',
     policies: textsOf(auth, 'policies'),
     tokenPolicies: textsOf(auth, 'token_policies'),
     metadata: isTexts(auth['metadata']) ? auth['metadata'] : null,
@@ -178,7 +177,6 @@ function madeAuth(auth: JsonObject, find: FindToken): AuditedAuth {
     tokenType: textOf(auth, 'token_type'),
     tokenTtl: countOf(auth, 'lease_duration'),
     issuedAt: 0,
-    identity: found,
   };
 }
 

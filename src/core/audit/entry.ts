@@ -21,7 +21,10 @@ export interface AuditedAuth {
   readonly tokenTtl: number;
   /** Milliseconds since the epoch; 0 when there is no token. */
   readonly issuedAt: number;
-  /** Stands for the token across requests, so that its HMACs are made once; it is held weakly. */
+  /**
+   * Stands for a calling token across requests, so that all but the verdict, metadata and uses is made once. It is held
+   * weakly. Absent for a token that was just made.
+   */
   readonly identity?: object | undefined;
 }
 

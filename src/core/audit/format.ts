@@ -13,10 +13,11 @@ import type {
 import { plainJson, quoted, redacted } from './redact.ts';
 import type { FormatOptions } from './options.ts';
 
-/** Of a token's `auth` block: what stands before the verdict on one request, and what after it. */
+/** What stands in each entry of a token: in its `auth` block before and after the verdict, and in the request. */
 interface TokenMembers {
-  readonly before: string;
-  readonly after: string;
+  readonly before: Members;
+  readonly after: Members;
+  readonly asked: Members;
 }
 
 /** A name never needs escaping; a value may. Members begin with a comma, so that one that is left out is no text at all. */
@@ -26,7 +27,7 @@ export class Formatter {
   readonly #options: FormatOptions;
   readonly #hasher: Hasher;
   readonly #moments = new Moments();
-  /** By the token's own object, as its hashes are: all of its `auth` block that is the same in each entry. */
+  /** By the token's own object, which the token cache lets go: nothing here keeps a token in memory. */
   readonly #tokens = new WeakMap<object, TokenMembers>();
 
   constructor(options: FormatOptions, hasher: Hasher) {
@@ -48,14 +49,14 @@ export class Formatter {
 
   response(call: AuditedCall, response: AuditedResponse, time: number): string {
     const { auth, request } = this.#fragmentsOf(call);
+    const made = response.auth === undefined ? undefined : this.#auth(response.auth);
     // A login's caller is whom the login made: the request came without a token.
-    const caller =
-      response.auth === undefined || call.auth.clientToken !== undefined ? auth : this.#auth(response.auth);
+    const caller = made === undefined || call.auth.clientToken !== undefined ? auth : made;
     return this.#line(
       this.#head('response', time) +
         member('auth', caller) +
         member('request', request) +
-        member('response', this.#response(call, response)) +
+        member('response', this.#response(call, response, made)) +
         text('error', response.error ?? call.error) +
         flag('forwarded', call.forwardedFrom !== undefined),
     );
@@ -106,11 +107,12 @@ export class Formatter {
     const kept = this.#options.raw || (auth.clientToken ?? '') === '' ? undefined : auth.identity;
     const known = kept === undefined ? undefined : this.#tokens.get(kept);
     if (known !== undefined) return known;
-    const hashes = this.#tokenOf(auth);
+    const token = this.#secret(auth.clientToken ?? '');
+    const accessor = this.#accessor(auth.accessor ?? '');
     const made = {
       before:
-        text('client_token', hashes.clientToken) +
-        text('accessor', hashes.accessor) +
+        text('client_token', token) +
+        text('accessor', accessor) +
         text('display_name', auth.displayName) +
         list('policies', auth.policies) +
         list('token_policies', auth.tokenPolicies) +
@@ -121,24 +123,19 @@ export class Formatter {
         text('token_type', auth.tokenType) +
         count('token_ttl', auth.tokenTtl) +
         text('token_issue_time', auth.issuedAt === 0 ? '' : `${rfc3339(auth.issuedAt).slice(0, 19)}Z`),
+      asked: text('client_token', token) + text('client_token_accessor', accessor),
     };
     if (kept !== undefined) this.#tokens.set(kept, made);
     return made;
   }
 
   #request({ auth, request }: AuditedCall): string {
-    const hashes = this.#tokenOf({
-      identity: auth.identity,
-      clientToken: request.clientToken,
-      accessor: request.clientTokenAccessor,
-    });
     const { id, path } = request.namespace;
     return object(
       text('id', request.id) +
         text('operation', request.operation) +
         mount(request.mount) +
-        text('client_token', hashes.clientToken) +
-        text('client_token_accessor', hashes.accessor) +
+        this.#asked(auth, request) +
         member('namespace', object(text('id', id) + text('path', path))) +
         text('path', request.path) +
         member('data', this.#data(request.data, request.mount?.clearRequestKeys)) +
@@ -150,11 +147,17 @@ export class Formatter {
     );
   }
 
-  #response({ request }: AuditedCall, response: AuditedResponse): string {
+  /** Whose token the request came with: mostly that of `auth`; there is none of its own behind an unknown one. */
+  #asked(auth: AuditedAuth, { clientToken = '', clientTokenAccessor: accessor = '' }: AuditedRequest): Members {
+    if (clientToken === auth.clientToken && accessor === auth.accessor) return this.#tokenMembers(auth).asked;
+    return text('client_token', this.#secret(clientToken)) + text('client_token_accessor', this.#accessor(accessor));
+  }
+
+  #response({ request }: AuditedCall, response: AuditedResponse, auth: string | undefined): string {
     const elided = this.#options.elideListResponses && (request.operation === 'list' || request.operation === 'scan');
     const shown = elided ? counted(response.data) : response.data;
     return object(
-      member('auth', response.auth === undefined ? undefined : this.#auth(response.auth)) +
+      member('auth', auth) +
         mount(request.mount) +
         member('secret', response.leaseId === undefined ? undefined : object(text('lease_id', response.leaseId))) +
         member('data', this.#data(shown ?? undefined, request.mount?.clearResponseKeys)) +
@@ -183,13 +186,6 @@ export class Formatter {
       members += `,${quoted(name)}:[${texts.join(',')}]`;
     }
     return members === '' ? '' : member('headers', object(members));
-  }
-
-  #tokenOf(auth: Pick<AuditedAuth, 'identity' | 'clientToken' | 'accessor'>) {
-    const { clientToken = '', accessor = '' } = auth;
-    if (this.#options.raw) return { clientToken, accessor };
-    const hashes = this.#hasher.token(auth);
-    return { clientToken: hashes.clientToken, accessor: this.#options.hmacAccessor ? hashes.accessor : accessor };
   }
 
   #data(data: unknown, clear: readonly string[] = []): string | undefined {
@@ -264,14 +260,20 @@ function policyResults({ policyResults: results }: AuditedAuth): Members {
   return `,"policy_results":{"allowed":${results.allowed}${shown}}`;
 }
 
+const mounts = new WeakMap<AuditedMount, Members>();
+
+/** Made once for each: the same object comes with each request. */
 function mount(of: AuditedMount | undefined): Members {
   if (of === undefined) return '';
-  return (
+  const known = mounts.get(of);
+  if (known !== undefined) return known;
+  const made =
     text('mount_point', of.point) +
     text('mount_type', of.type) +
     text('mount_accessor', of.accessor) +
-    text('mount_class', of.class)
-  );
+    text('mount_class', of.class);
+  mounts.set(of, made);
+  return made;
 }
 
 /** A listing's names replaced by how many there are. */

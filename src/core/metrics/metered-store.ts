@@ -92,6 +92,17 @@ export class MeteredStore implements Store {
     return this.#inner.oldest;
   }
 
+  get(key: string): Uint8Array | undefined {
+    const start = performance.now();
+    const value = this.#inner.get(key);
+    this.#meter.get.record(start, performance.now());
+    return value;
+  }
+
+  has(key: string): boolean {
+    return this.#inner.has(key);
+  }
+
   snapshot(): Snapshot {
     return new MeteredSnapshot(this.#inner.snapshot(), this.#meter);
   }

@@ -46,8 +46,8 @@ export function compartment({ store, prefix, writable, mount }: CompartmentOptio
   };
   return {
     writable,
-    get: (key) => at((source) => source.get(prefix + key)),
-    has: (key) => at((source) => source.has(prefix + key)),
+    get: (key) => store.get(prefix + key),
+    has: (key) => store.has(prefix + key),
     list: (key, page) => at((source) => reads(source, prefix).list(key, page)),
     children: (key, page) => at((source) => source.children(prefix + key, page)),
     transact: async (work) => {

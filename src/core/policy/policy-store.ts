@@ -61,8 +61,7 @@ export class PolicyStore implements Disposable {
   get(name: string): string | undefined {
     if (name === 'root') return '';
     if (name === WRAPPING_POLICY) return wrappingPolicy;
-    using snapshot = this.#store.snapshot();
-    const record = decodeFound<PolicyRecord>(snapshot.get(keys.policy(NAMESPACE, name)));
+    const record = decodeFound<PolicyRecord>(this.#store.get(keys.policy(NAMESPACE, name)));
     return record?.text ?? (name === 'default' ? defaultPolicy : undefined);
   }
 

@@ -53,8 +53,7 @@ const recordKey = ({ region, idempotencyKey }: Forwarded): string =>
 
 /** The answer given before under this key. Throws `conflict` when it was given to another request. */
 function doneBefore(services: Services, forwarded: Forwarded): Outcome | undefined {
-  using snapshot = services.store.snapshot();
-  const done = decodeFound<Done>(snapshot.get(recordKey(forwarded)));
+  const done = decodeFound<Done>(services.store.get(recordKey(forwarded)));
   if (done === undefined) return undefined;
   if (done.hash !== hashOf(forwarded)) throw fail('conflict', 'this idempotency key belongs to another request');
   return done.outcome;

@@ -174,7 +174,9 @@ function finish(services: RequestServices, access: Access, reply: Reply): Outcom
     return outcomeOf(request, reply, { mountType, warnings, status });
   }
   return grantToken(services, access, reply.grant).then(({ created, warnings }) => {
-    const auth = authBlock(created.token.record, created.id);
-    return outcomeOf(request, reply, { mountType, auth, warnings: warn(warnings) });
+    const { record } = created.token;
+    const auth = authBlock(record, created.id);
+    const { displayName } = record;
+    return outcomeOf(request, reply, { mountType, auth, displayName, warnings: warn(warnings) });
   });
 }

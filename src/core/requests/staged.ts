@@ -100,6 +100,8 @@ export function stageable(store: Store): Store {
     get oldest() {
       return store.oldest;
     },
+    get: (key) => store.get(key),
+    has: (key) => store.has(key),
     snapshot: () => store.snapshot(),
     transact: (work) => {
       const stage = current.getStore();

@@ -157,8 +157,7 @@ export class TokenStore implements Disposable {
   #record(key: string): TokenRecord | undefined {
     const known = this.#cache.get(key);
     if (known !== undefined) return known;
-    using snapshot = this.#store.snapshot();
-    const record = decodeFound<TokenRecord>(snapshot.get(keys.token(NAMESPACE, key)));
+    const record = decodeFound<TokenRecord>(this.#store.get(keys.token(NAMESPACE, key)));
     if (record === undefined) return undefined;
     if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
     this.#cache.set(key, record);
@@ -166,8 +165,7 @@ export class TokenStore implements Disposable {
   }
 
   byAccessor(accessor: string): Token | undefined {
-    using snapshot = this.#store.snapshot();
-    const found = snapshot.get(keys.accessor(NAMESPACE, this.#accessorKey(accessor)));
+    const found = this.#store.get(keys.accessor(NAMESPACE, this.#accessorKey(accessor)));
     return found === undefined ? undefined : this.byKey(decodeRecord<string>(found));
   }
 

@@ -25,6 +25,8 @@ function closingCases(make: Make): void {
     const { position } = store;
     await Promise.all([store[Symbol.asyncDispose](), store[Symbol.asyncDispose]()]);
     assert.throws(() => store.snapshot(), code('storeClosed'));
+    assert.throws(() => store.get('k'), code('storeClosed'));
+    assert.throws(() => store.has('k'), code('storeClosed'));
     assert.throws(() => snapshot.get('k'), code('storeClosed'));
     assert.throws(() => snapshot.list('', { limit: 1 }), code('storeClosed'));
     snapshot[Symbol.dispose]();

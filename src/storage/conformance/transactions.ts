@@ -70,6 +70,11 @@ function isolationCases(make: Make): void {
     twin[Symbol.dispose]();
     assert.equal(text(snapshot.get('b')), 'b', 'disposing one snapshot does not touch another one of its position');
     assert.equal(read(store, 'b'), undefined);
+    assert.equal(text(store.get('a')), 'round 49', 'the store itself reads what is newest');
+    assert.deepEqual(
+      [store.get('b'), store.has('b'), store.has('n49'), store.has('')],
+      [undefined, false, true, false],
+    );
   });
 
   test('the bytes that were put are those of the call, whatever the caller does to them later', async (t) => {

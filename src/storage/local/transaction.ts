@@ -56,7 +56,7 @@ export class LocalTransaction implements Transaction {
 
   put(key: string, value: Uint8Array): void {
     // A copy: the flush comes later, and the caller may wipe or reuse its bytes by then.
-    this.#write(key, Uint8Array.from(value));
+    this.#write(key, new Uint8Array(value));
   }
 
   delete(key: string): void {

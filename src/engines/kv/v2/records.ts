@@ -106,9 +106,8 @@ export function appendVersion(tx: Transaction, path: string, before: Metadata, a
   const { data, version, limit } = added;
   const number = before.currentVersion + 1;
   const versions: Record<string, Version> = { ...before.versions, [String(number)]: version };
-  const kept = Object.keys(versions)
-    .map(Number)
-    .sort((a, b) => a - b);
+  // Keys that are numbers stand in their order.
+  const kept = Object.keys(versions).map(Number);
   for (const old of kept.slice(0, Math.max(0, kept.length - limit))) {
     Reflect.deleteProperty(versions, String(old));
     tx.delete(dataKey(path, old));
