@@ -18,7 +18,7 @@ import type { ReadingLink } from './cluster.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
-import { askedPath, operationOf } from './requests/access.ts';
+import { lookUp, operationOf, type Asked } from './requests/access.ts';
 import { serve } from './requests/pipeline.ts';
 import { nodeKeys } from './seed.ts';
 import type { RequestServices } from './services.ts';
@@ -122,12 +122,13 @@ export class ReadingNode implements Handler, AsyncDisposable {
 
   #serve(request: Request): Outcome | Promise<Outcome> {
     const services = this.#reading?.services;
-    if (services === undefined || !onlyReads(services, request)) {
+    const asked = services === undefined ? undefined : lookUp(services, request);
+    if (services === undefined || asked === undefined || !onlyReads(services, asked)) {
       this.#handedOver.add();
       return this.#options.handOver(request);
     }
     this.#served.add();
-    return serve(services, request);
+    return serve(services, request, asked);
   }
 
   #caughtUp(): undefined | Promise<void> {
@@ -206,12 +207,8 @@ export class ReadingNode implements Handler, AsyncDisposable {
 }
 
 /** Whether a request can be served without a write: no use of a token, no wrapped reply, no index to wait for. */
-function onlyReads(services: RequestServices, request: Request): boolean {
-  if (request.help || request.wrapTtl > 0 || !services.freshness.shows(request.index)) return false;
-  const routed = services.mounts.route('root', askedPath(request));
-  if (routed === undefined || routed.mounted.plugin === elsewhere) return false;
-  const match = routed.mounted.router.match(routed.rest);
-  if (match === undefined || operationOf(match.path, request)?.writes !== 'nothing') return false;
-  const token = request.token === undefined ? undefined : services.tokens.find(request.token);
-  return token === undefined || token.record.numUses === 0;
+function onlyReads({ freshness }: RequestServices, { request, routed, match, token }: Asked): boolean {
+  if (request.help || request.wrapTtl > 0 || !freshness.shows(request.index)) return false;
+  if (match === undefined || routed?.mounted.plugin === elsewhere) return false;
+  return operationOf(match.path, request)?.writes === 'nothing' && (token?.record.numUses ?? 0) === 0;
 }

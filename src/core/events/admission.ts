@@ -41,7 +41,7 @@ async function accessOf(services: Services, request: Request, wants: Wants, chec
   };
   let token: Token | undefined;
   try {
-    token = await authenticate(services, request);
+    token = await authenticate(services, { request, token: services.tokens.find(request.token ?? '') });
     assertGranted(services, request, wants, token);
     check(token);
     return made(token, undefined);

@@ -47,7 +47,7 @@ export function clientOf(token: Token | undefined, address: string): Client {
 }
 
 /** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */
-export function askedPath({ verb, path }: Request): string {
+function askedPath({ verb, path }: Request): string {
   return (verb === 'list' || verb === 'scan') && !path.endsWith('/') ? `${path}/` : path;
 }
 
@@ -97,10 +97,35 @@ export function presented(
   return boundTo(token.record, address) && hasOrigin(services, token) ? token : undefined;
 }
 
+/** What a request is about and who makes it, looked up once; nothing is decided yet, and no use of a token is taken. */
+export interface Asked {
+  readonly request: Request;
+  /** As policies see it. */
+  readonly path: string;
+  readonly routed: Routed | undefined;
+  readonly match: Match<unknown> | undefined;
+  /** No token is asked for. */
+  readonly open: boolean;
+  /** The token that was sent, if there is one; undefined on open paths. */
+  readonly token: Token | undefined;
+}
+
+/** Of this moment: what changes afterwards is not in it. */
+export function lookUp(services: RequestServices, request: Request): Asked {
+  const path = askedPath(request);
+  const routed = services.mounts.route('root', path);
+  const match = routed?.mounted.router.match(routed.rest);
+  const open = isOpen(match?.path, request);
+  const token = open || request.token === undefined ? undefined : services.tokens.find(request.token);
+  return { request, path, routed, match, open, token };
+}
+
 /** The token of a request, one use of it taken. Throws `missingToken` or `invalidToken`. */
-export function authenticate(services: RequestServices, request: Request): Token | Promise<Token> {
+export function authenticate(
+  services: RequestServices,
+  { request, token }: Pick<Asked, 'request' | 'token'>,
+): Token | Promise<Token> {
   if (request.token === undefined || request.token === '') throw fail('missingToken');
-  const token = services.tokens.find(request.token);
   if (token === undefined || !hasOrigin(services, token)) throw fail('invalidToken');
   if (!boundTo(token.record, request.address)) throw fail('permissionDenied');
   return token.record.numUses === 0 ? token : services.tokens.use(token);
@@ -133,10 +158,8 @@ export function isOpen(
 }
 
 /** Never throws for what a client did: the refusal is in `error`. */
-export function grantAccess(services: RequestServices, request: Request): Access | Promise<Access> {
-  const path = askedPath(request);
-  const routed = services.mounts.route('root', path);
-  const match = routed?.mounted.router.match(routed.rest);
+export function grantAccess(services: RequestServices, asked: Asked): Access | Promise<Access> {
+  const { request, path, routed, match, open } = asked;
   const base = { request, routed, match } as const;
   const refuse = (error: unknown, token?: Token): Access => {
     if (!isLockstepError(error)) throw error;
@@ -152,7 +175,6 @@ export function grantAccess(services: RequestServices, request: Request): Access
       error,
     };
   };
-  const open = isOpen(match?.path, request);
   const refuseToken = (error: unknown): Access => {
     const said = match?.path.badToken;
     return refuse(said === undefined || !isLockstepError(error) ? error : fail('badRequest', said));
@@ -167,19 +189,11 @@ export function grantAccess(services: RequestServices, request: Request): Access
   };
   let token: Token | undefined | Promise<Token>;
   try {
-    token = open ? undefined : authenticate(services, request);
+    token = open ? undefined : authenticate(services, asked);
   } catch (error) {
     return refuseToken(error);
   }
   return token instanceof Promise ? token.then(granted, refuseToken) : granted(token);
-}
-
-interface Asked {
-  readonly request: Request;
-  readonly routed: Routed | undefined;
-  readonly match: Match<unknown> | undefined;
-  /** As policies see it. */
-  readonly path: string;
 }
 
 /** Whose policies decide: a token's, or those that a region says its caller has. Neither on open paths. */
@@ -197,7 +211,8 @@ export function forwardedAccess(services: RequestServices, request: Request, cal
   return decide(services, { request, routed, match, path }, caller);
 }
 
-function decide(services: RequestServices, { request, routed, match, path }: Asked, caller: Caller): Access {
+function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token'>, caller: Caller): Access {
+  const { request, routed, match, path } = asked;
   const { token, client, region } = caller;
   const call = makeCall(request, routed, client, services.now());
   const tried = match === undefined ? undefined : coerceOrFail(match, request);

@@ -6,7 +6,7 @@ import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
 import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
-import { grantAccess, isOpen, operationOf, type Access } from './access.ts';
+import { grantAccess, isOpen, lookUp, type Asked, operationOf, type Access } from './access.ts';
 import { grantToken } from './grants.ts';
 import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
@@ -57,8 +57,8 @@ function waiterOf({ tokens }: RequestServices, { token, address }: Request): str
   return (token === undefined ? undefined : tokens.find(token)?.key) ?? address;
 }
 
-/** Serves one request on an unsealed node. Never rejects. */
-export function serve(services: RequestServices, request: Request): Outcome | Promise<Outcome> {
+/** Serves one request on an unsealed node. Never rejects. `asked`: where the caller has looked it up, just now. */
+export function serve(services: RequestServices, request: Request, asked?: Asked): Outcome | Promise<Outcome> {
   const { metrics } = services;
   const start = metrics.begin();
   let open = false;
@@ -71,7 +71,7 @@ export function serve(services: RequestServices, request: Request): Outcome | Pr
     const served = chain(
       services.freshness.reach(request.index, () => waiterOf(services, request)),
       () =>
-        chain(grantAccess(services, request), (access) => {
+        chain(grantAccess(services, asked ?? lookUp(services, request)), (access) => {
           open = isOpen(access.match?.path, request);
           return open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access);
         }),

@@ -45,7 +45,7 @@ export class Receiver {
     const abort = new AbortController();
     this.#inWork.set(request.id, abort);
     try {
-      return encodeOutcome(await this.#handler.handle({ ...request, signal: abort.signal }));
+      return encodeOutcome(await this.#handler.handle({ ...request, signal: () => abort.signal }));
     } catch {
       return encodeErrors(500, [`internal error (request ${request.id})`]);
     } finally {

@@ -173,5 +173,5 @@ function boundTo(socket: Duplex, parsed: Handed): Request {
   socket.once('close', () => {
     abort.abort();
   });
-  return { ...parsed, signal: abort.signal };
+  return { ...parsed, signal: () => abort.signal };
 }

@@ -33,9 +33,10 @@ async function handOver(request: Request): Promise<Outcome> {
   const gone = (): void => {
     line.tell('gone', request.id);
   };
-  request.signal.addEventListener('abort', gone, { once: true });
+  const signal = request.signal();
+  signal.addEventListener('abort', gone, { once: true });
   const encoded = await line.ask('request', handed(request));
-  request.signal.removeEventListener('abort', gone);
+  signal.removeEventListener('abort', gone);
   return outcomeOf(request, encoded);
 }
 

@@ -70,6 +70,15 @@ export class FollowingStore implements Store {
     return this.#oldest.position;
   }
 
+  get(key: string): Uint8Array | undefined {
+    this.#checkOpen();
+    return this.#views.current.reader.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
   snapshot(): Snapshot {
     this.#checkOpen();
     return this.#views.snapshot();
