@@ -6,7 +6,10 @@ import type { Call } from './call.ts';
 import type { Field, Fields, Values } from './field.ts';
 import type { Reply } from './reply.ts';
 
-/** What an operation writes decides, before its handler runs, where the request is served. */
+/**
+ * What an operation writes decides, before its handler runs, where the request is served; and one that changes nothing, not
+ * even in memory, may run while its request is still being put on record.
+ */
 export type Writes = 'nothing' | 'local' | 'shared';
 
 export type Verb = 'read' | 'update' | 'patch' | 'delete' | 'list' | 'scan';

@@ -110,7 +110,7 @@ export class AuditBroker implements AsyncDisposable {
     );
   }
 
-  /** Before the handler runs. Rejects with `auditFailed`. */
+  /** Before the handler changes anything. Rejects with `auditFailed`. */
   request(call: AuditedCall): undefined | Promise<void> {
     return this.#record('request', ({ formatter }) => formatter.request(call, this.#options.now()));
   }

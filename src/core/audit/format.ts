@@ -39,8 +39,8 @@ export class Formatter {
   request(call: AuditedCall, time: number): string {
     const { auth, request } = this.#fragmentsOf(call);
     return this.#line(
-      this.#head('request', time) +
-        member('auth', auth) +
+      this.#head('request', time),
+      member('auth', auth) +
         member('request', request) +
         text('error', call.error) +
         text('forwarded_from', call.forwardedFrom),
@@ -53,8 +53,8 @@ export class Formatter {
     // A login's caller is whom the login made: the request came without a token.
     const caller = made === undefined || call.auth.clientToken !== undefined ? auth : made;
     return this.#line(
-      this.#head('response', time) +
-        member('auth', caller) +
+      this.#head('response', time),
+      member('auth', caller) +
         member('request', request) +
         member('response', this.#response(call, response, made)) +
         text('error', response.error ?? call.error) +
@@ -69,15 +69,16 @@ export class Formatter {
       text('remote_address', alarm.remoteAddress) +
       text('what', alarm.what) +
       text('detail', alarm.detail);
-    return this.#line(this.#head('alarm', time) + member('alarm', object(members)));
+    return this.#line(this.#head('alarm', time), member('alarm', object(members)));
   }
 
-  #line(members: Members): string {
-    return `${this.#options.prefix}${object(members)}\n`;
+  #line(head: string, members: Members): string {
+    return `${this.#options.prefix}{${head}${members}}\n`;
   }
 
-  #head(type: 'request' | 'response' | 'alarm', time: number): Members {
-    return `,"time":"${this.#moments.text(time)}","type":"${type}"`;
+  /** What each entry begins with. */
+  #head(type: 'request' | 'response' | 'alarm', time: number): string {
+    return `"time":"${this.#moments.text(time)}","type":"${type}"`;
   }
 
   /** What both entries of a call share is made once. */

@@ -11,7 +11,7 @@ export interface Alarm {
 }
 
 export interface AuditTrail {
-  /** Before anything runs. */
+  /** Before anything is changed. */
   readonly request: (access: Access) => undefined | Promise<void>;
   /** Before the answer is sent. */
   readonly response: (access: Access, outcome: Outcome) => undefined | Promise<void>;
