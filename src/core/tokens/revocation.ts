@@ -88,8 +88,7 @@ export class Revocation {
   }
 
   /**
-   * Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due. A renewed token's old entry
-   * is dropped: the renewal made another.
+   * Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due.
    */
   async expire(now: number, limit = PAGE): Promise<boolean> {
     const prefix = keys.expiries(NAMESPACE);
@@ -104,6 +103,8 @@ export class Revocation {
     for (const entry of due) {
       const key = entry.slice(prefix.length + 16);
       const { value: ended } = await this.#store.transact((tx) => {
+        // Renewed or revoked meanwhile, which took the entry away.
+        if (tx.get(entry) === undefined) return false;
         tx.delete(entry);
         const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
         const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;

@@ -226,7 +226,7 @@ export class TokenStore implements Disposable {
       tx.put(keys.token(NAMESPACE, token.key), encodeRecord(record));
       if (record.expiresAt !== found.expiresAt) {
         // One entry a token, however often it is renewed.
-        tx.delete(keys.expiry(NAMESPACE, found.expiresAt, token.key));
+        if (found.expiresAt > 0) tx.delete(keys.expiry(NAMESPACE, found.expiresAt, token.key));
         tx.put(keys.expiry(NAMESPACE, record.expiresAt, token.key), new Uint8Array());
       }
       return record;
