@@ -44,7 +44,8 @@ export function names(listing: Listing, asked: Asked): Names | Promise<Names> {
   const wanted = limit > 0 && limit <= most ? limit : most + 1;
   const size = Math.min(wanted, atOnce);
   const first = read(after === '' ? { limit: size } : { limit: size, after });
-  return first.length < size || size === wanted ? first : rest({ read, most, atOnce }, wanted, [...first]);
+  if (first.length < size || size === wanted) return whole(first, most);
+  return rest({ read, most, atOnce }, wanted, [...first]);
 }
 
 async function rest({ read, most, atOnce }: Required<Listing>, wanted: number, found: string[]): Promise<Names> {
@@ -54,15 +55,17 @@ async function rest({ read, most, atOnce }: Required<Listing>, wanted: number, f
     const last = found.at(-1);
     const page = read(last === undefined ? { limit } : { limit, after: last });
     for (const name of page) found.push(name);
-    if (found.length > most) {
-      const example = `limit=${String(Math.min(most, 10_000))}`;
-      throw fail(
-        'badRequest',
-        `there are more than the ${String(most)} names that one reply holds: ask for them in parts, with ${example} and after=<the last name of the part before>`,
-      );
-    }
-    if (page.length < limit || found.length === wanted) return found;
+    if (page.length < limit || found.length === wanted) return whole(found, most);
   }
+}
+
+function whole(found: Names, most: number): Names {
+  if (found.length <= most) return found;
+  throw fail(
+    'badRequest',
+    `there are more than the ${String(most)} names that one reply holds: ask for them in parts, ` +
+      `with limit=${String(Math.min(most, 10_000))} and after=<the last name of the part before>`,
+  );
 }
 
 /** The reply to a LIST; 404 when there is nothing. */

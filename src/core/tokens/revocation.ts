@@ -92,14 +92,7 @@ export class Revocation {
    */
   async expire(now: number, limit = PAGE): Promise<boolean> {
     const prefix = keys.expiries(NAMESPACE);
-    const due: string[] = [];
-    {
-      using snapshot = this.#store.snapshot();
-      for (const key of snapshot.list(prefix, { limit })) {
-        if (Number(key.slice(prefix.length, prefix.length + 15)) > now) break;
-        due.push(key);
-      }
-    }
+    const due = this.#due(now, limit);
     for (const entry of due) {
       const key = entry.slice(prefix.length + 16);
       const { value: ended } = await this.#store.transact((tx) => {
@@ -114,6 +107,15 @@ export class Revocation {
       if (ended) await this.#finish(key);
     }
     return due.length === limit;
+  }
+
+  /** Entries whose time has come. Most of the time there are none, which one key tells. */
+  #due(now: number, limit: number): readonly string[] {
+    const prefix = keys.expiries(NAMESPACE);
+    using snapshot = this.#store.snapshot();
+    const isDue = (key: string): boolean => Number(key.slice(prefix.length, prefix.length + 15)) <= now;
+    const [first] = snapshot.list(prefix, { limit: 1 });
+    return first === undefined || !isDue(first) ? [] : snapshot.list(prefix, { limit }).filter(isDue);
   }
 
   #end(tx: Transaction, key: string): void {

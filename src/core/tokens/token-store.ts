@@ -174,9 +174,9 @@ export class TokenStore implements Disposable {
   accessors({ after, limit }: Page): readonly string[] {
     using snapshot = this.#store.snapshot();
     const prefix = keys.accessors(NAMESPACE);
-    const from = after === undefined ? undefined : prefix + this.#accessorKey(after);
+    const behind = after === undefined ? undefined : prefix + this.#accessorKey(after);
     const found: string[] = [];
-    for (const at of everyKey(snapshot, prefix, from)) {
+    for (const at of everyKey(snapshot, prefix, { after: behind, page: limit })) {
       if (found.length >= limit) break;
       const accessor = this.#liveAccessor(snapshot, at);
       if (accessor !== undefined) found.push(accessor);
