@@ -25,8 +25,9 @@ test('keys are counted in the background, exactly, also while they change', asyn
     // Before the place that is counted and behind it.
     for (let at = turns; at < 9_000; at += 331) {
       await store.transact((tx) => {
-        if (tx.get(key(at)) === undefined) tx.put(key(at), value);
-        else tx.delete(key(at));
+        // More come than go, or what is counted wrongly on both sides would cancel out.
+        if (at % 2 === 1 && tx.get(key(at)) === undefined) tx.put(key(at), value);
+        if (at % 4 === 0 && tx.get(key(at)) !== undefined) tx.delete(key(at));
         tx.put('o', value);
       });
     }
@@ -74,7 +75,9 @@ test('the counts of tokens hold through creation, renewal, revocation, expiry an
   await assertShown(node, token);
   await ask(node, 'POST', 'auth/token/renew-self', { token: orphan, body: { increment: '40s' } });
   now += 60_000;
-  await Promise.all([node.tick(), ask(node, 'POST', 'auth/token/revoke', { token, body: { token: orphan } })]);
+  const { tokens, revocation } = node.services;
+  // The tick has seen that it is due when the revocation takes it away.
+  await Promise.all([revocation.revoke(tokens.keyOf(orphan)), node.tick()]);
   await assertShown(node, token);
   await ask(node, 'POST', 'auth/token/revoke-orphan', { token, body: { token: parent } });
   await assertShown(node, token);
