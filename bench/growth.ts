@@ -19,6 +19,7 @@ const USAGE = `Usage: npm run bench:growth [-- options]
   --connections=<n>   Connections of the load; 16.
   --rounds=<n>        Rounds of each load, the two servers in turn; 5.
   --seconds=<n>       Length of a round; 4.
+  --only=<text>       Only the loads whose name has this: read, list, lookup.
   --folder=<path>     Where the filled directories lie; ~/.cache/lockstep-test/growth. A million of each takes 5 GB.
   --refill            Fill anew what is there already.
 `;
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '16' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
+    only: { type: 'string', default: '' },
     folder: { type: 'string', default: join(homedir(), '.cache/lockstep-test/growth') },
     refill: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -117,7 +119,7 @@ async function begin(filling: Filling): Promise<{ readonly server: Running; read
 
 async function askInTurn(parts: readonly { readonly server: Running; readonly figures: Figures }[]): Promise<void> {
   const seconds = Number(values.seconds);
-  for (const [name, script] of Object.entries(loads)) {
+  for (const [name, script] of Object.entries(loads).filter(([name]) => name.includes(values.only))) {
     // The first is not counted: the engine compiles what is run often.
     for (let round = 0; round <= Number(values.rounds); round += 1) {
       for (const { server, figures } of parts) {
@@ -125,7 +127,7 @@ async function askInTurn(parts: readonly { readonly server: Running; readonly fi
         if (round > 0) (figures.loads[name] ??= []).push(load);
       }
     }
-    for (const { server, figures } of parts) figures.afterLoads ??= server.memory();
+    for (const { server, figures } of parts) figures.afterLoads = server.memory();
   }
 }
 
@@ -148,7 +150,7 @@ function show(all: readonly Figures[]): void {
   each('RssAnon + RssFile idle', ({ idle }) => memory(idle));
   each('first scrape until tokens are counted', ({ countedMs }) => `${whole(countedMs)} ms`);
   each('  CPU of that', ({ countedCpuMs }) => `${whole(countedCpuMs)} ms`);
-  for (const name of Object.keys(loads)) {
+  for (const name of Object.keys(all[0]?.loads ?? {})) {
     const of = ({ loads }: Figures): readonly Load[] => loads[name] ?? [];
     const cpu = (figures: Figures): number => middle(of(figures).map((load) => load.cpu));
     const [small, large] = all.map(cpu);
@@ -156,10 +158,11 @@ function show(all: readonly Figures[]): void {
       ...all.map((figures) => `${cpu(figures).toFixed(1)} µs`),
       `× ${((large ?? Number.NaN) / (small ?? Number.NaN)).toFixed(2)}`,
     ]);
+    each(`  page faults of each`, (figures) => middle(of(figures).map(({ faults }) => faults)).toFixed(2));
     each(`  requests/s`, (figures) => whole(middle(of(figures).map(({ perSecond }) => perSecond))));
     each(`  requests counted`, (figures) => whole(of(figures).reduce((sum, { requests }) => sum + requests, 0)));
   }
-  each('RssAnon + RssFile after the reads', ({ afterLoads }) => (afterLoads === undefined ? '' : memory(afterLoads)));
+  each('RssAnon + RssFile after the loads', ({ afterLoads }) => (afterLoads === undefined ? '' : memory(afterLoads)));
 }
 
 async function main(): Promise<void> {

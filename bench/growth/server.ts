@@ -22,6 +22,8 @@ export interface Load {
   readonly perSecond: number;
   /** Microseconds of CPU of the server for each request. */
   readonly cpu: number;
+  /** Page faults of the server for each request: pages of the data file that it maps for the first time. */
+  readonly faults: number;
 }
 
 export interface Running extends AsyncDisposable {
@@ -49,12 +51,16 @@ function megabytes(status: string, field: string): number {
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
 }
 
-function cpuOf(pid: number): number {
+/** From /proc/<pid>/stat, counted behind the name: utime and stime, minflt and majflt. */
+function usage(pid: number): { readonly cpu: number; readonly faults: number } {
   const fields =
     readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
       .split(') ')[1]
       ?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MICROSECONDS;
+  return {
+    cpu: (Number(fields[11]) + Number(fields[12])) * TICK_MICROSECONDS,
+    faults: Number(fields[7]) + Number(fields[9]),
+  };
 }
 
 export async function start({ filled, firstRead, connections }: Start): Promise<Running> {
@@ -76,7 +82,7 @@ audit "file" "file" { options { file_path = "${join(folder, 'audit.log')}" } }
   const { status, text } = await server.ask('GET', firstRead, { token: filled.token });
   if (status !== 200) throw new Error(`the first read answered ${String(status)}: ${text}`);
   const ready = performance.now() - unsealing;
-  const cpu = (): number => cpuOf(server.pid);
+  const cpu = (): number => usage(server.pid).cpu;
   return {
     ...{ filled, address, listening, ready, cpu },
     memory: () => {
@@ -87,12 +93,17 @@ audit "file" "file" { options { file_path = "${join(folder, 'audit.log')}" } }
     load: async (script, seconds) => {
       const lua = join(folder, 'load.lua');
       writeFileSync(lua, script);
-      const before = cpu();
+      const before = usage(server.pid);
       const args = ['-t1', `-c${String(connections)}`, `-d${String(seconds)}s`, '-s', lua, address];
       const { stdout } = await run('wrk', args);
       if (/Non-2xx/.test(stdout)) throw new Error(`some requests failed:\n${stdout}`);
       const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
-      return { requests, perSecond: requests / seconds, cpu: (cpu() - before) / requests };
+      const after = usage(server.pid);
+      return {
+        ...{ requests, perSecond: requests / seconds },
+        cpu: (after.cpu - before.cpu) / requests,
+        faults: (after.faults - before.faults) / requests,
+      };
     },
     [Symbol.asyncDispose]: async () => {
       server.signal('SIGTERM');
