@@ -63,17 +63,17 @@ export class Node implements Handler, AsyncDisposable {
   readonly version = API_VERSION;
   readonly metrics: NodeMetrics;
   readonly #options: NodeOptions;
-  readonly #census = new Census();
   readonly #whileSealed: Router<Node>;
   #services: Unsealed | undefined;
   #cluster: Cluster | undefined;
+  #census: Census | undefined;
   #opening: Promise<void> | undefined;
 
   constructor(options: NodeOptions) {
     const { registry, metrics = new NodeMetrics() } = options;
     this.#options = options;
     this.metrics = metrics;
-    nodeGauges(metrics.all, this, this.#census);
+    nodeGauges(metrics.all, this, () => this.#census);
     this.registry = {
       engines: { ...registry.engines, system: options.system(this) },
       auth: { ...registry.auth, token: tokenAuth(() => this.services) },
@@ -178,10 +178,6 @@ export class Node implements Handler, AsyncDisposable {
   async tick(): Promise<void> {
     const services = this.#services;
     if (services === undefined) return;
-    this.#census.take(services.store, performance.now()).catch((error: unknown) => {
-      // Sealed in the middle of it.
-      if (!isLockstepError(error)) this.#options.log.warn('tokens not counted');
-    });
     while (await services.revocation.expire(services.now()));
     while (await forgetForwarded(services));
   }
@@ -258,13 +254,27 @@ export class Node implements Handler, AsyncDisposable {
     try {
       this.#cluster = await cluster?.(() => opened);
       opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
-      await opened.revocation.resume();
-      if (settings.region === undefined) await opened.mountChanges.resumeRemovals(ROOT_NAMESPACE);
       await threads?.unseal({ root: lifecycle.barrier.rootKey, devices: opened.auditDevices.started });
+      this.#census = new Census(opened.store);
       this.#services = opened;
+      void this.#finish(opened);
     } catch (error) {
       await opened[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /**
+   * What a crash cut off in the middle. Nothing of it can be used any more (a token without its parent, data without its
+   * mount), and it can be much, so that requests do not wait for it.
+   */
+  async #finish({ revocation, mountChanges, log }: Unsealed): Promise<void> {
+    try {
+      await revocation.resume();
+      if (this.#options.settings.region === undefined) await mountChanges.resumeRemovals(ROOT_NAMESPACE);
+    } catch (error) {
+      if (isLockstepError(error, 'sealed')) return;
+      log.error('what was cut off is not finished', { reason: error instanceof Error ? error.message : 'unknown' });
     }
   }
 
@@ -272,6 +282,8 @@ export class Node implements Handler, AsyncDisposable {
     const services = this.#services;
     this.#services = undefined;
     await this.#options.threads?.seal();
+    this.#census?.[Symbol.dispose]();
+    this.#census = undefined;
     await this.#cluster?.[Symbol.asyncDispose]();
     this.#cluster = undefined;
     await services?.[Symbol.asyncDispose]();

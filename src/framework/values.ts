@@ -10,15 +10,19 @@ export interface Coerced {
 
 const has = (object: JsonObject, name: string): boolean => Object.hasOwn(object, name);
 
-/** A path parameter goes before the body, the body before the query. Throws `badRequest` naming the field. */
+/**
+ * A path parameter goes before the body, the body before the query. A body that is the client's own data declares
+ * nothing: its `limit` is none of ours. Throws `badRequest` naming the field.
+ */
 export function coerce<Mount>(match: Match<Mount>, body: JsonObject, query: JsonObject): Coerced {
   const { fields, body: kind } = match.path;
   const values: Record<string, unknown> = {};
+  const declared = kind === 'anything' ? {} : body;
   for (const name of Object.keys(fields)) {
-    const source = has(match.params, name) ? match.params : has(body, name) ? body : query;
+    const source = has(match.params, name) ? match.params : has(declared, name) ? declared : query;
     const raw = has(source, name) ? source[name] : undefined;
     values[name] = fields[name]?.coerce(raw, name);
   }
-  const unknown = kind === 'anything' ? [] : Object.keys(body).filter((name) => !has(fields, name));
+  const unknown = Object.keys(declared).filter((name) => !has(fields, name));
   return { values, unknown };
 }

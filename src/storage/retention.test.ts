@@ -48,7 +48,16 @@ test('only what is dropped is read, and one record more', () => {
 });
 
 test('a long backlog is compacted in steps', () => {
-  assert.deepEqual(compactableTo(log(5_000), { milliseconds: 0, bytes: 0 }, 1e9), at(1_000));
+  assert.deepEqual(compactableTo(log(5_000), { milliseconds: 0, bytes: 0 }, 1e9), at(500));
+});
+
+test('a backlog is worked off over several calls', async () => {
+  await using store = openMemoryStore();
+  for (let round = 0; round < 10_500; round++) await store.transact((tx) => tx.put('k', new Uint8Array(1)));
+  const limits = { milliseconds: 1e9, bytes: 0 };
+  assert.equal((await retain(store, limits))?.sequence, 10_000);
+  assert.equal((await retain(store, limits))?.sequence, 10_500);
+  assert.equal(await retain(store, limits), undefined);
 });
 
 test('a record from a clock that ran ahead holds back only itself and what follows', () => {

@@ -25,12 +25,14 @@ export interface RetentionLimits {
 export const RETENTION: RetentionLimits = { milliseconds: 7 * 24 * 60 * 60 * 1_000, bytes: 1024 ** 3 };
 
 /** Records that are looked at in one go, so that a long backlog does not hold up requests: a few milliseconds. */
-const AT_ONCE = 1_000;
+const AT_ONCE = 500;
+/** And in one call: more than are written between two, and no more than a part of a core while a backlog is worked off. */
+const STEPS = 20;
 
 /**
  * Up to which record the log can be compacted at wall-clock time `now`: all that lie beyond either limit, oldest first.
  * `pinned` is the oldest position that a reader still starts from; nothing behind it is dropped. Undefined: nothing to
- * drop. It looks at 1,000 records at most: ask again after compacting.
+ * drop. It looks at 500 records at most: ask again after compacting.
  */
 export function compactableTo(
   stats: LogStats,
@@ -52,17 +54,21 @@ export function compactableTo(
   return found;
 }
 
-/** Compacts what lies beyond the limits now. Resolves to the new oldest position, undefined when nothing was dropped. */
+/**
+ * Compacts what lies beyond the limits now, of a backlog the first 10,000 records: the next call goes on. Resolves to the
+ * new oldest position, undefined when nothing was dropped.
+ */
 export async function retain(
   store: Store & LogStats,
   limits: RetentionLimits = RETENTION,
   pinned?: Position,
 ): Promise<Position | undefined> {
   let oldest: Position | undefined;
-  for (;;) {
+  for (let step = 0; step < STEPS; step += 1) {
     const upTo = compactableTo(store, limits, Date.now(), pinned);
-    if (upTo === undefined) return oldest;
+    if (upTo === undefined) break;
     await store.compact(upTo);
     oldest = upTo;
   }
+  return oldest;
 }

@@ -118,3 +118,32 @@ test('settings are read, written and reset one by one', async () => {
   assert.equal((await approle.at('DELETE', 'role/app/bind-secret-id')).status, 204);
   assert.equal((await approle.at('POST', 'role/app', { bind_secret_id: false })).status, 400);
 });
+
+test('the accessors of a role come in pages, whichever compartment holds them, and never those of another role', async () => {
+  await using approle = await enabled();
+  await approle.role({});
+  await approle.at('POST', 'role/other', {});
+  await approle.at('POST', 'role/other/secret-id', {});
+  const accessors: string[] = [];
+  for (let at = 0; at < 7; at += 1) {
+    const { secret_id_accessor: accessor } = await approle.secret(at % 2 === 0 ? {} : { num_uses: 3 });
+    accessors.push(accessor);
+  }
+  const { token } = approle;
+  const list = async (query: Record<string, string>): Promise<readonly string[]> => {
+    const { reply } = await ask(approle.node, 'LIST', 'auth/approle/role/app/secret-id', { token, query });
+    return (reply?.data?.['keys'] ?? []) as readonly string[];
+  };
+  const all = await list({});
+  assert.deepEqual(all.toSorted(), accessors.toSorted());
+  const paged: string[] = [];
+  for (
+    let page = await list({ limit: '2' });
+    page.length > 0;
+    page = await list({ limit: '2', after: paged.at(-1) ?? '' })
+  ) {
+    assert.ok(page.length <= 2);
+    paged.push(...page);
+  }
+  assert.deepEqual(paged, all);
+});

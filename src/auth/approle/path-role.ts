@@ -1,6 +1,7 @@
 /** `role/…`: roles, whole and setting by setting. */
 import { fail } from '../../errors.ts';
 import { field, type Field, type JsonObject, type Values } from '../../framework/field.ts';
+import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
@@ -79,13 +80,13 @@ function shown(role: Role): JsonObject {
 
 const roles = at('role', {
   help: 'Names of all roles.',
-  fields: {},
+  fields: pageFields,
   operations: {
     list: {
       summary: 'List roles',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: ({ view }) => reply.keys(view.shared.children(rolesPrefix, { limit: 100_000 })),
+      run: ({ view }, asked) => listed(children(view.shared, rolesPrefix), asked),
     },
   },
 });

@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { Call } from '../../framework/call.ts';
 import { field, type JsonObject, type Values } from '../../framework/field.ts';
+import { listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { outside, parseCidrs } from '../../lib/cidr.ts';
@@ -80,11 +81,12 @@ async function answer(mount: AppRole, values: Values<typeof issuing>, call: Call
   });
 }
 
-const MOST = 100_000;
+/** Each is a record to read. */
+const ACCESSORS_AT_ONCE = 200;
 
 const secretId = at('role/:role_name/secret-id', {
   help: 'Issues a secret-id of a role; lists their accessors.',
-  fields: issuing,
+  fields: { ...issuing, ...pageFields },
   operations: {
     update: {
       summary: 'Issue a secret-id',
@@ -98,7 +100,8 @@ const secretId = at('role/:role_name/secret-id', {
       replies: { 200: { keys: field.list('Accessors.') }, 404: 'empty' },
       run: ({ view }, values) => {
         const role = readRole(view.shared, values.role_name);
-        return role === undefined ? reply.missing : reply.keys(accessorsOf(view, role, MOST));
+        if (role === undefined) return reply.missing;
+        return listed({ read: (page) => accessorsOf(view, role, page), atOnce: ACCESSORS_AT_ONCE }, values);
       },
     },
   },

@@ -11,7 +11,8 @@ import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
-import type { Transaction } from '../../storage/store.ts';
+import { nextTurn } from '../../lib/turn.ts';
+import type { Page, Transaction } from '../../storage/store.ts';
 import type { AppRole, Role } from './role.ts';
 
 /** Times are milliseconds since the epoch; 0 means none. */
@@ -151,17 +152,32 @@ export async function destroy(view: MountView, { key, home, record }: Located): 
   });
 }
 
-export function accessorsOf(view: MountView, role: Owner, limit: number): readonly string[] {
-  const found = homes(view).flatMap((home) =>
-    home.list(`${IDS}${role.name}/`, { limit }).flatMap((key) => {
-      const record = decodeFound<SecretId>(home.get(key));
-      return record?.roleUuid === role.uuid ? [record.accessor] : [];
-    }),
-  );
-  return found.sort();
+const PAGE = 500;
+
+/** A page of the accessors of a role's secret-ids, in the order of their keys; `after` is an accessor. */
+export function accessorsOf(view: MountView, role: Owner, { after, limit }: Page): readonly string[] {
+  const found: string[] = [];
+  for (let from = after === undefined ? undefined : accessorKey(view, role, after); ;) {
+    const size = Math.min(limit, PAGE);
+    const entries = accessorEntries(view, role, { limit: size, ...(from === undefined ? {} : { after: from }) });
+    for (const { key, home } of entries) {
+      const at = decodeFound<string>(home.get(key));
+      const record = at === undefined ? undefined : decodeFound<SecretId>(home.get(at));
+      if (record?.roleUuid === role.uuid) found.push(record.accessor);
+      if (found.length === limit) return found;
+    }
+    if (entries.length < size) return found;
+    from = entries.at(-1)?.key;
+  }
 }
 
-const PAGE = 500;
+/** Of both compartments, as if they were one. */
+function accessorEntries(view: MountView, { name }: Owner, page: Page): readonly Pick<Located, 'key' | 'home'>[] {
+  return homes(view)
+    .flatMap((home) => home.list(`${ACCESSORS}${name}/`, page).map((key) => ({ key, home })))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .slice(0, page.limit);
+}
 
 /** All secret-ids of a role, in short transactions. `shared` ones only where they can be written. */
 export async function destroyAll(view: MountView, role: string): Promise<void> {
@@ -192,6 +208,7 @@ async function sweep(view: MountView, below: string, over: (record: SecretId) =>
       }
       if (page.length < PAGE) break;
       after = page.at(-1);
+      await nextTurn();
     }
   }
 }

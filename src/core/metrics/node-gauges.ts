@@ -5,13 +5,13 @@ import type { Node } from '../node.ts';
 import type { Census } from './census.ts';
 
 /** Gauges of an unsealed node throw while it is sealed, and are left out then. */
-export function nodeGauges(metrics: Metrics, node: Node, census: Census): void {
+export function nodeGauges(metrics: Metrics, node: Node, census: () => Census | undefined): void {
   const gauge = metrics.gauge.bind(metrics);
   gauge('vault.core.unsealed', '1 while this node is unsealed.', () => (node.sealed ? 0 : 1));
   gauge('vault.core.active', '1 while this node serves.', () => (node.sealed ? 0 : 1));
   gauge('vault.core.mount_table.num_entries', 'Mounts, by table.', () => mounts(node));
-  gauge('vault.token.count', 'Tokens, counted once a minute.', () => unsealed(node, census.tokens));
-  gauge('vault.expire.num_leases', 'Tokens that expire, counted once a minute.', () => unsealed(node, census.leases));
+  gauge('vault.token.count', 'Tokens.', () => known(census()?.tokens));
+  gauge('vault.expire.num_leases', 'Tokens that expire.', () => known(census()?.leases));
   gauge('lockstep.info', 'Always 1; the version is a label.', () => [{ labels: { version }, value: 1 }]);
   gauge('lockstep.store.position', 'The newest index of this node’s log.', () => {
     return node.services.store.position.sequence;
@@ -29,8 +29,9 @@ export function nodeGauges(metrics: Metrics, node: Node, census: Census): void {
   hubGauges(metrics, node);
 }
 
-function unsealed(node: Node, value: number): number | readonly Sample[] {
-  return node.sealed ? [] : value;
+/** Left out while it is not known. */
+function known(value: number | undefined): number | readonly Sample[] {
+  return value ?? [];
 }
 
 function mounts(node: Node): readonly Sample[] {

@@ -124,13 +124,14 @@ export class MountChanges {
 
   /** Goes on with removals that a crash cut off. Follows explicit orders alone, never a mount that is missing. */
   async resumeRemovals(namespace: string): Promise<void> {
-    for (;;) {
-      using snapshot = this.#store.snapshot();
-      const pending = snapshot.list(keys.removals(namespace), { limit: 1 });
-      const [first] = pending;
-      if (first === undefined) return;
-      await this.#remove(namespace, first.slice(keys.removals(namespace).length));
+    for (let id = this.#pending(namespace); id !== undefined; id = this.#pending(namespace)) {
+      await this.#remove(namespace, id);
     }
+  }
+
+  #pending(namespace: string): string | undefined {
+    using snapshot = this.#store.snapshot();
+    return snapshot.list(keys.removals(namespace), { limit: 1 })[0]?.slice(keys.removals(namespace).length);
   }
 
   async #remove(namespace: string, id: string): Promise<void> {

@@ -1,12 +1,15 @@
 /** `auth/token/lookup…` and `accessors`: what is known of a token. */
 import { fail } from '../../errors.ts';
 import { field } from '../../framework/field.ts';
+import { listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { describeToken, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
 
 const at = pathsOf<TokenAuth>();
+/** Each is a record to read. */
+const ACCESSORS_AT_ONCE = 200;
 
 /** What Vault answers for a token that is not there: 403 to its holder, so that it logs in again. */
 export function found(token: Token | undefined): Token {
@@ -85,13 +88,14 @@ const byAccessor = at('lookup-accessor', {
 const accessors = at('accessors', {
   help: 'Accessors of all live tokens.',
   access: 'root',
-  fields: {},
+  fields: pageFields,
   operations: {
     list: {
       summary: 'List accessors',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Accessors.') }, 404: 'empty' },
-      run: (auth) => reply.keys(auth.services.tokens.accessors()),
+      run: (auth, asked) =>
+        listed({ read: (page) => auth.services.tokens.accessors(page), atOnce: ACCESSORS_AT_ONCE }, asked),
     },
   },
 });

@@ -1,6 +1,7 @@
 /** `auth/token/roles`: what tokens may be made by whom, without sudo. */
 import { fail } from '../../errors.ts';
 import { field, type Values } from '../../framework/field.ts';
+import { children, listed as listedNames, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
@@ -227,13 +228,13 @@ const role = at('roles/:role_name', {
 
 const roles = at('roles', {
   help: 'Names of all token roles.',
-  fields: {},
+  fields: pageFields,
   operations: {
     list: {
       summary: 'List roles',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: (auth) => reply.keys(auth.view.shared.children(PREFIX, { limit: 100_000 })),
+      run: (auth, asked) => listedNames(children(auth.view.shared, PREFIX), asked),
     },
   },
 });

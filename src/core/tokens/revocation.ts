@@ -2,8 +2,9 @@
  * The end of tokens: by revocation, with all their children, and by expiry. A tree is revoked root first under a marker, in
  * short transactions, so a crash in the middle leaves nothing that works and the marker finishes the rest.
  */
-import type { Store, Transaction } from '../../storage/store.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { nextTurn } from '../../lib/turn.ts';
+import type { Page, Store, Transaction } from '../../storage/store.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenRecord } from './token.ts';
 import { everyKey } from '../../storage/every-key.ts';
@@ -31,61 +32,72 @@ export class Revocation {
     this.#tokens.meter.revoke.record(start, performance.now());
   }
 
-  /** The token alone: its children become orphans. */
+  /** The token alone: its children become orphans, in short transactions, and with the last of them it ends. */
   async revokeOrphan(key: string): Promise<void> {
-    await this.#store.transact((tx) => {
-      this.#tokens.remove(tx, key);
-      this.#removeOwned(tx, key);
-      for (const child of [...everyKey(tx, keys.children(NAMESPACE, key))]) {
-        const at = keys.token(NAMESPACE, child.slice(keys.children(NAMESPACE, key).length));
-        const record = decodeFound<TokenRecord>(tx.get(at));
-        tx.delete(child);
-        if (record === undefined) continue;
-        const { parent: _parent, ...rest } = record;
-        tx.put(at, Buffer.from(JSON.stringify({ ...rest, orphan: true }), 'utf8'));
-      }
-    });
+    for (let ended = false; !ended;) {
+      const { value } = await this.#store.transact((tx) => {
+        const children = tx.list(keys.children(NAMESPACE, key), { limit: PAGE });
+        for (const child of children) this.#letGo(tx, key, child);
+        if (children.length === PAGE) return false;
+        this.#end(tx, key);
+        return true;
+      });
+      ended = value;
+    }
+    await this.#finish(key);
+  }
+
+  #letGo(tx: Transaction, parent: string, child: string): void {
+    const at = keys.token(NAMESPACE, child.slice(keys.children(NAMESPACE, parent).length));
+    const record = decodeFound<TokenRecord>(tx.get(at));
+    tx.delete(child);
+    if (record === undefined) return;
+    const { parent: _parent, ...rest } = record;
+    tx.put(at, encodeRecord({ ...rest, orphan: true } satisfies TokenRecord));
   }
 
   /** The tokens that logins on a mount made, and all their children. */
   async revokeLogins(mount: string): Promise<void> {
     const prefix = keys.tokens(NAMESPACE);
     for (let after: string | undefined; ;) {
-      using snapshot = this.#store.snapshot();
-      const page = snapshot.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      for (const key of page) {
-        const record = decodeFound<TokenRecord>(snapshot.get(key));
-        if (record?.login?.mount === mount) await this.revoke(key.slice(prefix.length));
-      }
+      const { page, made } = this.#loginsOf(mount, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      for (const key of made) await this.revoke(key.slice(prefix.length));
       if (page.length < PAGE) return;
       after = page.at(-1);
+      await nextTurn();
     }
+  }
+
+  /** A page of all tokens, and those of it that logins on the mount made. */
+  #loginsOf(mount: string, page: Page): { readonly page: readonly string[]; readonly made: readonly string[] } {
+    using snapshot = this.#store.snapshot();
+    const found = snapshot.list(keys.tokens(NAMESPACE), page);
+    const isMade = (key: string): boolean => decodeFound<TokenRecord>(snapshot.get(key))?.login?.mount === mount;
+    return { page: found, made: found.filter(isMade) };
   }
 
   /** Finishes what a crash cut off. */
   async resume(): Promise<void> {
-    using snapshot = this.#store.snapshot();
     const prefix = keys.revocations(NAMESPACE);
-    for (const marker of [...everyKey(snapshot, prefix)]) await this.#finish(marker.slice(prefix.length));
+    for (const marker of this.#markers(prefix)) await this.#finish(marker.slice(prefix.length));
+  }
+
+  #markers(prefix: string): readonly string[] {
+    using snapshot = this.#store.snapshot();
+    return [...everyKey(snapshot, prefix)];
   }
 
   /**
-   * Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due. A renewed token's old entry
-   * is dropped: the renewal made another.
+   * Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due.
    */
   async expire(now: number, limit = PAGE): Promise<boolean> {
     const prefix = keys.expiries(NAMESPACE);
-    const due: string[] = [];
-    {
-      using snapshot = this.#store.snapshot();
-      for (const key of snapshot.list(prefix, { limit })) {
-        if (Number(key.slice(prefix.length, prefix.length + 15)) > now) break;
-        due.push(key);
-      }
-    }
+    const due = this.#due(now, limit);
     for (const entry of due) {
       const key = entry.slice(prefix.length + 16);
       const { value: ended } = await this.#store.transact((tx) => {
+        // Renewed or revoked meanwhile, which took the entry away.
+        if (tx.get(entry) === undefined) return false;
         tx.delete(entry);
         const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
         const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;
@@ -95,6 +107,15 @@ export class Revocation {
       if (ended) await this.#finish(key);
     }
     return due.length === limit;
+  }
+
+  /** Entries whose time has come. Most of the time there are none, which one key tells. */
+  #due(now: number, limit: number): readonly string[] {
+    const prefix = keys.expiries(NAMESPACE);
+    using snapshot = this.#store.snapshot();
+    const isDue = (key: string): boolean => Number(key.slice(prefix.length, prefix.length + 15)) <= now;
+    const [first] = snapshot.list(prefix, { limit: 1 });
+    return first === undefined || !isDue(first) ? [] : snapshot.list(prefix, { limit }).filter(isDue);
   }
 
   #end(tx: Transaction, key: string): void {

@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts';
 import { hmacSha256, sha256Base64, type KeyObject } from '../../lib/crypto/hash.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
-import type { Batch, Store, Transaction } from '../../storage/store.ts';
+import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenMeter } from '../metrics/node-metrics.ts';
 import { newAccessor, newTokenId, type Token, type TokenRecord } from './token.ts';
@@ -45,7 +45,8 @@ export interface TokenStoreOptions {
 const CACHE_LIMIT = 20_000;
 const NAMESPACE = ROOT_NAMESPACE;
 
-const tokenKey = (key: KeyObject, id: string): string => hmacSha256(key, `token:${id}`).toString('base64url');
+/** What a token is stored under. */
+export const tokenKey = (key: KeyObject, id: string): string => hmacSha256(key, `token:${id}`).toString('base64url');
 const accessorKey = (key: KeyObject, accessor: string): string =>
   hmacSha256(key, `accessor:${accessor}`).toString('base64url');
 
@@ -174,15 +175,28 @@ export class TokenStore implements Disposable {
     return this.#cache.size;
   }
 
-  /** Accessors of live tokens. */
-  accessors(): readonly string[] {
+  /**
+   * Accessors of live tokens: a page in the order of their keys, `after` an accessor. Past the cache, which keeps the
+   * tokens in use.
+   */
+  accessors({ after, limit }: Page): readonly string[] {
     using snapshot = this.#store.snapshot();
+    const prefix = keys.accessors(NAMESPACE);
+    const behind = after === undefined ? undefined : prefix + this.#accessorKey(after);
     const found: string[] = [];
-    for (const key of everyKey(snapshot, keys.tokens(NAMESPACE))) {
-      const token = this.byKey(key.slice(keys.tokens(NAMESPACE).length));
-      if (token !== undefined) found.push(token.record.accessor);
+    for (const at of everyKey(snapshot, prefix, { after: behind, page: limit })) {
+      if (found.length >= limit) break;
+      const accessor = this.#liveAccessor(snapshot, at);
+      if (accessor !== undefined) found.push(accessor);
     }
-    return found.sort();
+    return found;
+  }
+
+  #liveAccessor(snapshot: Snapshot, at: string): string | undefined {
+    const key = decodeFound<string>(snapshot.get(at));
+    const record = key === undefined ? undefined : decodeFound<TokenRecord>(snapshot.get(keys.token(NAMESPACE, key)));
+    if (record === undefined || (record.expiresAt !== 0 && record.expiresAt <= this.#now())) return undefined;
+    return record.parent === undefined || this.byKey(record.parent) !== undefined ? record.accessor : undefined;
   }
 
   /** With what `also` writes. Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
@@ -220,7 +234,7 @@ export class TokenStore implements Disposable {
       tx.put(keys.token(NAMESPACE, token.key), encodeRecord(record));
       if (record.expiresAt !== found.expiresAt) {
         // One entry a token, however often it is renewed.
-        tx.delete(keys.expiry(NAMESPACE, found.expiresAt, token.key));
+        if (found.expiresAt > 0) tx.delete(keys.expiry(NAMESPACE, found.expiresAt, token.key));
         tx.put(keys.expiry(NAMESPACE, record.expiresAt, token.key), new Uint8Array());
       }
       return record;

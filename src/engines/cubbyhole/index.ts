@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { Call } from '../../framework/call.ts';
 import { field, type JsonObject } from '../../framework/field.ts';
+import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { plugin, type AnyPlugin, type Compartment } from '../../framework/plugin.ts';
 import { reply } from '../../framework/reply.ts';
@@ -18,7 +19,7 @@ const owned = (call: Call, path: string): string => `${call.client.tokenKey}/${p
 const entry = at(':path...', {
   help: 'Data of the calling token.',
   body: 'anything',
-  fields: { path: field.name('Where it lies.') },
+  fields: { path: field.name('Where it lies.'), ...pageFields },
   exists: (mount, { path }, call) => mount.data.get(owned(call, path)) !== undefined,
   operations: {
     read: {
@@ -58,7 +59,7 @@ const entry = at(':path...', {
       summary: 'List',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names; folders end in a slash.') }, 404: 'empty' },
-      run: (mount, { path }, call) => reply.keys(mount.data.children(owned(call, path), { limit: 100_000 })),
+      run: (mount, { path, after, limit }, call) => listed(children(mount.data, owned(call, path)), { after, limit }),
     },
   },
 });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ask, runningNode } from '../../../test/support/node.ts';
+import { keys, ROOT_NAMESPACE } from '../../core/keys.ts';
+import { encodeRecord } from '../../lib/record.ts';
+import { newMetadata } from './v2/records.ts';
 
 async function mounted(version: '1' | '2') {
   let now = Date.UTC(2026, 0, 1);
@@ -9,8 +12,9 @@ async function mounted(version: '1' | '2') {
   assert.equal((await ask(node, 'POST', 'sys/mounts/secret', { token, body })).status, 204);
   const at = (method: string, path: string, body?: Record<string, unknown>, more: object = {}) =>
     ask(node, method, `secret/${path}`, { token, ...(body === undefined ? {} : { body }), ...more });
+  const { store, mounts } = node.services;
   return {
-    at,
+    ...{ at, store, data: keys.data('s', ROOT_NAMESPACE, mounts.at(ROOT_NAMESPACE, 'secret/')?.record.uuid ?? '') },
     later: (seconds: number) => {
       now += seconds * 1000;
     },
@@ -33,6 +37,32 @@ test('version 1 reads what was written, lists by folders and pages', async () =>
   assert.equal((await kv.at('DELETE', 'a')).status, 204);
   assert.equal((await kv.at('GET', 'a')).status, 404);
   assert.equal((await kv.at('PUT', 'x', {})).status, 400);
+});
+
+test('a secret may have names that the paths take for pages', async () => {
+  await using kv = await mounted('1');
+  const data = { limit: 'high', after: { hours: 3 } };
+  assert.equal((await kv.at('PUT', 'a', data)).status, 204);
+  assert.deepEqual((await kv.at('GET', 'a')).reply?.data, data);
+});
+
+test('a folder with more names than a reply with details holds is refused, and comes in pages', async () => {
+  await using kv = await mounted('2');
+  const names = Array.from({ length: 10_001 }, (_, at) => String(at).padStart(5, '0'));
+  await kv.store.transact((tx) => {
+    for (const name of names) tx.put(`${kv.data}metadata/big/${name}`, encodeRecord(newMetadata('')));
+  });
+  const refused = await kv.at('LIST', 'detailed-metadata/big');
+  assert.equal(refused.status, 400);
+  assert.match(String(refused.errors?.[0]), /limit=.*after=/);
+  const query = { limit: '10000' };
+  const page = await kv.at('LIST', 'detailed-metadata/big', undefined, { query });
+  assert.deepEqual(page.reply?.data?.['keys'], names.slice(0, 10_000));
+  const info = page.reply?.data?.['key_info'] as Record<string, { current_version: number }>;
+  assert.equal(info['09999']?.current_version, 0);
+  const rest = await kv.at('LIST', 'detailed-metadata/big', undefined, { query: { ...query, after: '09999' } });
+  assert.deepEqual(rest.reply?.data?.['keys'], ['10000']);
+  assert.deepEqual((await kv.at('LIST', 'metadata/big')).reply?.data?.['keys'], names);
 });
 
 test('a path without data/ in version 2 is told where values lie', async () => {

@@ -1,13 +1,13 @@
 /** KV version 1: one value a path, no versions. */
 import { fail } from '../../errors.ts';
 import { field, type JsonObject } from '../../framework/field.ts';
+import { children, descendants, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import type { DataChange, MountView } from '../../framework/plugin.ts';
 import { reply } from '../../framework/reply.ts';
 import { durationSeconds } from '../../lib/duration.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Write } from '../../storage/store.ts';
-import { children, descendants, pageFields } from './listing.ts';
 
 export interface KvV1 {
   readonly view: MountView;
@@ -71,13 +71,13 @@ const secret = at(':path...', {
       summary: 'List secrets',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names; folders end in a slash.') }, 404: 'empty' },
-      run: ({ view }, { path, after, limit }) => reply.keys(children(view.shared, DATA + path, { after, limit })),
+      run: ({ view }, { path, after, limit }) => listed(children(view.shared, DATA + path), { after, limit }),
     },
     scan: {
       summary: 'List secrets at any depth',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Paths.') }, 404: 'empty' },
-      run: ({ view }, { path, after, limit }) => reply.keys(descendants(view.shared, DATA + path, { after, limit })),
+      run: ({ view }, { path, after, limit }) => listed(descendants(view.shared, DATA + path), { after, limit }),
     },
   },
 });

@@ -1,10 +1,19 @@
 /** `metadata/…`: what is known of a secret beside its data; lists. */
 import { fail } from '../../../errors.ts';
 import { field, type JsonObject } from '../../../framework/field.ts';
+import {
+  children,
+  descendants,
+  listed,
+  names as namesOf,
+  pageFields,
+  type Asked,
+  type Listing,
+} from '../../../framework/listing.ts';
 import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { formatDuration } from '../../../lib/duration.ts';
-import { children, descendants, pageFields } from '../listing.ts';
+import { nextTurn } from '../../../lib/turn.ts';
 import {
   metadataKey,
   newMetadata,
@@ -157,13 +166,13 @@ const metadata = at('metadata/:path...', {
       summary: 'List secrets',
       writes: 'nothing',
       replies: { 200: names, 404: 'empty' },
-      run: ({ view }, { path, after, limit }) => reply.keys(children(view.shared, folderOf(path), { after, limit })),
+      run: ({ view }, { path, after, limit }) => listed(children(view.shared, folderOf(path)), { after, limit }),
     },
     scan: {
       summary: 'List secrets at any depth',
       writes: 'nothing',
       replies: { 200: names, 404: 'empty' },
-      run: ({ view }, { path, after, limit }) => reply.keys(descendants(view.shared, folderOf(path), { after, limit })),
+      run: ({ view }, { path, after, limit }) => listed(descendants(view.shared, folderOf(path)), { after, limit }),
     },
   },
 });
@@ -196,24 +205,31 @@ const detailed = at('detailed-metadata/:path...', {
       writes: 'nothing',
       replies: { 200: { ...names, key_info: field.object('Metadata by name.') }, 404: 'empty' },
       run: (mount, { path, after, limit }) =>
-        withDetails(mount, path, children(mount.view.shared, folderOf(path), { after, limit })),
+        withDetails(mount, path, children(mount.view.shared, folderOf(path)), { after, limit }),
     },
     scan: {
       summary: 'List secrets at any depth with their metadata',
       writes: 'nothing',
       replies: { 200: { ...names, key_info: field.object('Metadata by name.') }, 404: 'empty' },
       run: (mount, { path, after, limit }) =>
-        withDetails(mount, path, descendants(mount.view.shared, folderOf(path), { after, limit })),
+        withDetails(mount, path, descendants(mount.view.shared, folderOf(path)), { after, limit }),
     },
   },
 });
 
-function withDetails(mount: KvV2, path: string, keys: readonly string[]): Reply {
+/** Each name costs the reading of a record. */
+const MOST_DETAILED = 10_000;
+const DETAILED_AT_ONCE = 200;
+
+async function withDetails(mount: KvV2, path: string, listing: Listing, asked: Asked): Promise<Reply> {
   const folder = path === '' || path.endsWith('/') ? path : `${path}/`;
-  const info = keys.flatMap((key) => {
+  const keys = await namesOf({ ...listing, most: MOST_DETAILED }, asked);
+  const info: (readonly [string, JsonObject])[] = [];
+  for (const [at, key] of keys.entries()) {
+    if (at > 0 && at % DETAILED_AT_ONCE === 0) await nextTurn();
     const found = detail(mount, folder, key);
-    return found === undefined ? [] : [[key, found] as const];
-  });
+    if (found !== undefined) info.push([key, found]);
+  }
   return reply.keys(keys, { key_info: Object.fromEntries(info) });
 }
 
