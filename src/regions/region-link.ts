@@ -159,8 +159,8 @@ export class RegionLink implements HubLink {
     this.#stepping = true;
     try {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        const random = randomBytes(4).readUInt32BE() / 2 ** 32;
-        const input = { ...next, now: performance.now(), wall: Date.now(), random };
+        // Spreads reconnections, no more.
+        const input = { ...next, now: performance.now(), wall: Date.now(), random: Math.random() };
         const { state, outputs } = this.#machine.step(this.#state, input);
         this.#state = state;
         for (const output of outputs) this.#do(output);
