@@ -18,6 +18,7 @@ const HELP = `Usage: npm run bench:regions [-- options]
   --regions=50       regions that follow the hub
   --rate=200         KV writes a second, at even distances whatever the answers take
   --seconds=20       how long it is written
+  --warm-up=3        seconds of writes before those that count
   --round-trip=0     milliseconds; bytes between hub and regions are held back for half of it each way
   --apart            each region has a filter of its own; without it all have the same
   --profile          leaves a CPU profile of the hub in .cache/bench/
@@ -30,6 +31,7 @@ const options = readOptions(HELP, {
   regions: 50,
   rate: 200,
   seconds: 20,
+  'warm-up': 3,
   'round-trip': 0,
   apart: false,
   profile: false,
@@ -42,9 +44,9 @@ interface Written {
 }
 
 /** Writes at even distances; gives each write with its place in the hub's log, in the log's order. */
-async function write({ client }: BenchServer): Promise<readonly Written[]> {
+async function write({ client }: BenchServer, seconds: number): Promise<readonly Written[]> {
   const value = 'x'.repeat(200);
-  const count = options.rate * options.seconds;
+  const count = options.rate * seconds;
   const started = performance.now();
   const one = async (at: number): Promise<Written> => {
     const sent = performance.now();
@@ -111,9 +113,10 @@ async function measure(): Promise<Figures> {
   if (link !== undefined) stack.use(link);
   const regions = await join(hub, link, stack);
   console.log(`${String(regions.length)} regions follow the hub; writing for ${String(options.seconds)} s`);
+  await write(hub, options['warm-up']);
   const before = hub.costs;
   const start = performance.eventLoopUtilization();
-  const writes = await write(hub);
+  const writes = await write(hub, options.seconds);
   const { utilization } = performance.eventLoopUtilization(start);
   const last = writes.at(-1)?.sequence ?? 0;
   await Promise.all(regions.map((region) => region.reached(last)));

@@ -9,8 +9,8 @@ import { Secret } from '../../src/lib/secret.ts';
 import { decodeJoinToken } from '../../src/regions/join-token.ts';
 import { RegionLink } from '../../src/regions/region-link.ts';
 import { registry } from '../../src/registry.ts';
-import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { Store } from '../../src/storage/store.ts';
+import { CopyInMemory } from './copy.ts';
 
 /** The copy stood at this sequence of the hub's log from then on, in `performance.now()`. */
 interface Moved {
@@ -46,7 +46,7 @@ export class Follower implements AsyncDisposable {
     const token = String((added?.data as { readonly join_token?: unknown } | undefined)?.join_token);
     const address =
       through === undefined ? parseAddress(decodeJoinToken(token).hub) : { host: '127.0.0.1', port: through.port };
-    const store = openMemoryStore();
+    const store = new CopyInMemory();
     const config = { name, hub: address, join_token_file: undefined, join_token: new Secret(token) };
     const cluster = await RegionLink.open({ store, registry, config, log: silent });
     return new Follower(cluster, store);

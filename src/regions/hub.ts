@@ -38,7 +38,8 @@ export interface HubOptions {
 const INTERVAL_MS = 1_000;
 /**
  * Regions are told of a commit at once, and of those within this time after it together: a frame costs both sides a
- * packet, an encryption and an acknowledgement, so a busy hub would spend itself on them.
+ * packet, an encryption and an acknowledgement, so a busy hub would spend itself on them. Telling takes at most half of
+ * the hub's time.
  */
 const TELL_EVERY_MS = 10;
 /** What is still on its way when a node has gone does not count as a word of it. */
@@ -73,7 +74,7 @@ export class Hub implements RegionHub {
   /** Something was committed, or a rule changed, since the regions were told last. */
   #untold = false;
   #ruled = false;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #tellFrom = Number.NEGATIVE_INFINITY;
   #telling: NodeJS.Timeout | undefined;
 
   private constructor(options: HubOptions) {
@@ -141,7 +142,7 @@ export class Hub implements RegionHub {
     this.#tail.append(batch);
     if (this.#history.observe(batch.position, batch.writes)) this.#ruled = true;
     // What narrows a region's view does not wait.
-    const pause = this.#ruled ? 0 : this.#toldAt + TELL_EVERY_MS - performance.now();
+    const pause = this.#ruled ? 0 : this.#tellFrom - performance.now();
     if (pause > 0) this.#telling ??= setTimeout(() => this.#tell(), pause);
     else queueMicrotask(() => this.#tell());
   }
@@ -154,7 +155,7 @@ export class Hub implements RegionHub {
     this.#ruled = false;
     clearTimeout(this.#telling);
     this.#telling = undefined;
-    this.#toldAt = performance.now();
+    const started = performance.now();
     const sessions = [...this.#sessions()];
     if (sessions.length === 0) this.#tail.clear();
     else this.#tail.settle();
@@ -163,6 +164,8 @@ export class Hub implements RegionHub {
       if (ruled) session.feed({ type: 'today', rule: this.#history.today(session.region) });
       session.feed({ type: 'tip', tip });
     }
+    const ended = performance.now();
+    this.#tellFrom = ended + Math.max(TELL_EVERY_MS, ended - started);
   }
 
   #greet(peer: Peer, stream: ServerHttp2Stream): void {

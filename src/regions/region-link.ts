@@ -262,8 +262,8 @@ export class RegionLink implements HubLink {
     }
   }
 
-  #received(number: number, frame: HubFrame): void {
-    this.#feed({ type: 'frame', connection: number, frame });
+  #received(number: number, frame: HubFrame, more: boolean): void {
+    this.#feed({ type: 'frame', connection: number, frame, more });
     const { link } = this.#state;
     if (frame.type !== 'welcome' || link?.connection !== number || link.stage !== 'following') return;
     this.consumers.welcomed(link.nonce, frame.snapshot === undefined ? this.#cursor?.position : undefined);
@@ -274,8 +274,9 @@ export class RegionLink implements HubLink {
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => {
       try {
-        for (const frame of splitter.push(chunk)) {
-          this.#received(number, decodeHubFrame(frame));
+        const frames = splitter.push(chunk);
+        for (const [at, frame] of frames.entries()) {
+          this.#received(number, decodeHubFrame(frame), at + 1 < frames.length);
         }
       } catch (error) {
         const problem = error instanceof Error ? error.message : 'unreadable';

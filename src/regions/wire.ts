@@ -28,8 +28,12 @@ export class WireError extends Error {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Most frames fit, and so are never copied into more room. */
+const ROOM = 1_024;
+
 export class Writer {
-  #bytes = new Uint8Array(256);
+  // From Node's pool and not zeroed: only what was written leaves.
+  #bytes: Uint8Array = Buffer.allocUnsafe(ROOM);
   #length = 0;
 
   #room(count: number): void {
@@ -55,13 +59,19 @@ export class Writer {
 
   bytes(value: Uint8Array): void {
     this.integer(value.length);
+    this.raw(value);
+  }
+
+  /** What is encoded already. */
+  raw(value: Uint8Array): void {
     this.#room(value.length);
     this.#bytes.set(value, this.#length);
     this.#length += value.length;
   }
 
+  /** Nothing is written afterwards. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return this.#bytes.subarray(0, this.#length);
   }
 }
 
@@ -199,6 +209,24 @@ export function list<T>(kind: Kind<T>, most: number): Kind<readonly T[]> {
       for (let at = 0; at < count; at += 1) values.push(kind.read(from));
       return values;
     },
+  };
+}
+
+/** Encodes each object once, however many frames it goes into: for objects that never change. */
+export function once<T extends object>(kind: Kind<T>): Kind<T> {
+  const encoded = new WeakMap<T, Uint8Array>();
+  return {
+    write: (out, value) => {
+      let known = encoded.get(value);
+      if (known === undefined) {
+        const own = new Writer();
+        kind.write(own, value);
+        known = own.finish();
+        encoded.set(value, known);
+      }
+      out.raw(known);
+    },
+    read: (from) => kind.read(from),
   };
 }
 
