@@ -5,6 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import 'reflect-metadata';
+import { KeyUsageFlags } from '@peculiar/x509';
 import { Client } from '../../src/client/client.ts';
 import { issue, type Issued } from '../../src/server/certificates.testing.ts';
 
@@ -43,7 +45,7 @@ export class BenchServer implements AsyncDisposable {
   /** Started, initialised and unsealed, with a KV mount (version 2) at `secret/`. */
   static async start({ hub = false, tls = false, node = [] }: ServerOptions): Promise<BenchServer> {
     const folder = mkdtempSync(join(tmpdir(), 'lockstep-bench-'));
-    const certificate = tls ? await issue({ name: 'bench' }) : undefined;
+    const certificate = tls ? await certified() : undefined;
     writeFileSync(join(folder, 'server.hcl'), configOf(folder, hub, certificate), { mode: 0o600 });
     const flags = ['--expose-gc', '--disable-sigusr1', '--import', COLLECT, ...node];
     const args = [...flags, join(root, 'src/main.ts'), 'server', `-config=${join(folder, 'server.hcl')}`];
@@ -57,6 +59,10 @@ export class BenchServer implements AsyncDisposable {
       child.kill('SIGKILL');
       throw error;
     }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   get costs(): Costs {
@@ -89,11 +95,22 @@ export class BenchServer implements AsyncDisposable {
   }
 }
 
-function configOf(folder: string, hub: boolean, certificate: Issued | undefined): string {
+interface Certified {
+  readonly authority: Issued;
+  readonly server: Issued;
+}
+
+async function certified(): Promise<Certified> {
+  const authority = await issue({ name: 'bench authority' });
+  const server = await issue({ name: 'localhost', issuer: authority, usages: KeyUsageFlags.digitalSignature });
+  return { authority, server };
+}
+
+function configOf(folder: string, hub: boolean, certificate: Certified | undefined): string {
   let tls = 'tls_disable = true';
   if (certificate !== undefined) {
-    writeFileSync(join(folder, 'cert.pem'), certificate.certPem);
-    writeFileSync(join(folder, 'key.pem'), certificate.keyPem, { mode: 0o600 });
+    writeFileSync(join(folder, 'cert.pem'), certificate.server.certPem);
+    writeFileSync(join(folder, 'key.pem'), certificate.server.keyPem, { mode: 0o600 });
     tls = `tls_cert_file = "${join(folder, 'cert.pem')}", tls_key_file = "${join(folder, 'key.pem')}"`;
   }
   return `listener "tcp" { address = "127.0.0.1:0", ${tls} }
@@ -117,8 +134,8 @@ async function addressOf(child: ChildProcess): Promise<string> {
 }
 
 /** Initialises and unseals; gives a client that may do anything. */
-async function ready(address: string, certificate: Issued | undefined): Promise<Client> {
-  const open = new Client({ address, tls: { caCertText: certificate?.certPem } });
+async function ready(address: string, certificate: Certified | undefined): Promise<Client> {
+  const open = new Client({ address, tls: { caCertText: certificate?.authority.certPem } });
   const made = await open.request('PUT', 'sys/init', { secret_shares: 1, secret_threshold: 1 });
   const { keys, root_token: token } = JSON.parse(made.body) as { readonly keys: string[]; readonly root_token: string };
   await open.write('sys/unseal', { key: keys[0] });

@@ -41,7 +41,7 @@ const INTERVAL_MS = 1_000;
  * packet, an encryption and an acknowledgement, so a busy hub would spend itself on them. Telling takes at most half of
  * the hub's time.
  */
-const TELL_EVERY_MS = 10;
+const TELL_EVERY_MS = 20;
 /** What is still on its way when a node has gone does not count as a word of it. */
 const TWIN_GRACE_MS = 1_000;
 const TWIN_LOOK_MS = 200;

@@ -33,12 +33,12 @@ const ROOM = 1_024;
 
 export class Writer {
   // From Node's pool and not zeroed: only what was written leaves.
-  #bytes: Uint8Array = Buffer.allocUnsafe(ROOM);
+  #bytes: Buffer = Buffer.allocUnsafe(ROOM);
   #length = 0;
 
   #room(count: number): void {
     if (this.#length + count <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + count));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }
@@ -71,7 +71,7 @@ export class Writer {
 
   /** Nothing is written afterwards. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#length);
   }
 }
 

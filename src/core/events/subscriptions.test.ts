@@ -21,6 +21,8 @@ class Pipe implements Carrier {
     this.#held.push(text);
     this.most = Math.max(this.most, this.buffered());
   };
+  readonly hold = (): void => undefined;
+  readonly release = (): void => undefined;
   readonly buffered = (): number => this.#held.reduce((sum, text) => sum + text.length, 0);
   readonly whenDrained = (call: () => void): void => void this.#waiting.push(call);
   readonly close = (code: number, reason: string): void => {
