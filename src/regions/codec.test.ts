@@ -5,6 +5,7 @@ import {
   decodeHubFrame,
   decodeRegionFrame,
   encodeFrame,
+  framePieces,
   FrameSplitter,
   lengthPrefixed,
   MAX_REGION_FRAME,
@@ -107,6 +108,10 @@ test('a write that many regions get is encoded once, and brings none of its batc
     const fresh = some.map((write) => ({ ...write }));
     assert.deepEqual(encodeFrame(frame(n, some)), encodeFrame(frame(n, fresh)));
     assert.deepEqual(decodeHubFrame(encodeFrame(frame(n, some))), frame(n, some));
+    assert.deepEqual(
+      new Uint8Array(Buffer.concat(framePieces(frame(n, some)))),
+      lengthPrefixed(encodeFrame(frame(n, fresh))),
+    );
   }
   assert.deepEqual(decodeHubFrame(both), frame(1, [eu, us]));
 });

@@ -174,12 +174,24 @@ export function decodeHubFrame(frame: Uint8Array): protocol.HubFrame {
   return decode(frame, fromHub, MAX_HUB_FRAME) as protocol.HubFrame;
 }
 
-/** The frame without its length prefix; `lengthPrefixed` adds it. */
-export function encodeFrame(frame: protocol.Frame): Uint8Array {
+function written(frame: protocol.Frame): Writer {
   const out = new Writer();
   out.byte(tags[frame.type]);
   all[frame.type]?.write(out, frame);
-  return out.finish();
+  return out;
+}
+
+/** The frame without its length prefix; `lengthPrefixed` adds it. */
+export function encodeFrame(frame: protocol.Frame): Uint8Array {
+  return written(frame).finish();
+}
+
+/** The frame with its length prefix, in pieces: those that many regions get are not copied for each. */
+export function framePieces(frame: protocol.Frame): readonly Uint8Array[] {
+  const pieces = written(frame).pieces();
+  const prefix = Buffer.allocUnsafe(4);
+  prefix.writeUInt32BE(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  return [prefix, ...pieces];
 }
 
 export function lengthPrefixed(frame: Uint8Array): Uint8Array {

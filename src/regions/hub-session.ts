@@ -3,12 +3,12 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { failpoint } from '../lib/failpoint.ts';
 import { TokenBucket, type Rate } from '../lib/token-bucket.ts';
 import type { Batch, Position, Store } from '../storage/store.ts';
-import { decodeRegionFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_REGION_FRAME } from './codec.ts';
+import { decodeRegionFrame, framePieces, FrameSplitter, MAX_REGION_FRAME } from './codec.ts';
 import { hubStream } from './hub-stream.ts';
 import type { AuditEvent, HubEvent, HubInput, HubOutput, HubStream, HubStreamConfig, PageResult } from './hub-state.ts';
 import { locate } from './locate.ts';
 import { sharedBytes, type LogTail } from './log-tail.ts';
-import type { RefuseReason, Roster, RosterEntry } from './protocol.ts';
+import type { HubFrame, RefuseReason, Roster, RosterEntry } from './protocol.ts';
 import type { ViewHistory } from './view-history.ts';
 import { WireError } from './wire.ts';
 import type { Machine } from '../lib/machine.ts';
@@ -146,7 +146,7 @@ export class HubSession {
       case 'send':
         if (!stream.writable) return;
         failpoint('hub.before-send');
-        if (!stream.write(lengthPrefixed(encodeFrame(output.frame)))) this.feed({ type: 'blocked' });
+        this.#send(output.frame);
         failpoint('hub.after-send');
         return;
       case 'locate':
@@ -181,6 +181,13 @@ export class HubSession {
       case 'close':
         this.#close(output.reason);
     }
+  }
+
+  #send(frame: HubFrame): void {
+    const { stream } = this.#options;
+    let room = true;
+    for (const piece of framePieces(frame)) room = stream.write(piece);
+    if (!room) this.feed({ type: 'blocked' });
   }
 
   #close(reason: RefuseReason | 'ended'): void {

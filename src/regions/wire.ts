@@ -28,24 +28,31 @@ export class WireError extends Error {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Most frames fit, and so are never copied into more room. */
-const ROOM = 1_024;
+/** What a frame is without its writes mostly fits. */
+const ROOM = 256;
+/** From so many bytes on, what is encoded already is taken as it lies, not copied. */
+const WHOLE = 256;
 
 export class Writer {
   // From Node's pool and not zeroed: only what was written leaves.
-  #bytes: Buffer = Buffer.allocUnsafe(ROOM);
-  #length = 0;
+  #bytes = Buffer.allocUnsafe(ROOM);
+  /** Of `#bytes`, up to `#from` lies in `#pieces`. */
+  #from = 0;
+  #to = 0;
+  readonly #pieces: Uint8Array[] = [];
 
   #room(count: number): void {
-    if (this.#length + count <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + count));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    if (this.#to + count <= this.#bytes.length) return;
+    const held = this.#bytes.subarray(this.#from, this.#to);
+    this.#bytes = Buffer.allocUnsafe(Math.max(ROOM, held.length * 2, held.length + count));
+    this.#bytes.set(held);
+    this.#from = 0;
+    this.#to = held.length;
   }
 
   byte(value: number): void {
     this.#room(1);
-    this.#bytes[this.#length++] = value;
+    this.#bytes[this.#to++] = value;
   }
 
   integer(value: number): void {
@@ -59,19 +66,42 @@ export class Writer {
 
   bytes(value: Uint8Array): void {
     this.integer(value.length);
-    this.raw(value);
+    this.#copy(value);
   }
 
-  /** What is encoded already. */
-  raw(value: Uint8Array): void {
+  /** What is encoded already; its bytes must not change. */
+  encoded(value: Uint8Array): void {
+    if (value.length < WHOLE) {
+      this.#copy(value);
+      return;
+    }
+    this.#cut();
+    this.#pieces.push(value);
+  }
+
+  #copy(value: Uint8Array): void {
     this.#room(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    this.#bytes.set(value, this.#to);
+    this.#to += value.length;
   }
 
-  /** Nothing is written afterwards. */
+  #cut(): void {
+    if (this.#from === this.#to) return;
+    const { buffer, byteOffset } = this.#bytes;
+    this.#pieces.push(new Uint8Array(buffer, byteOffset + this.#from, this.#to - this.#from));
+    this.#from = this.#to;
+  }
+
+  /** What was written, one piece after the other; nothing is written afterwards. */
+  pieces(): readonly Uint8Array[] {
+    this.#cut();
+    return this.#pieces;
+  }
+
+  /** As one piece. */
   finish(): Uint8Array {
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#length);
+    const [first = new Uint8Array(), ...more] = this.pieces();
+    return more.length === 0 ? first : new Uint8Array(Buffer.concat([first, ...more]));
   }
 }
 
@@ -224,7 +254,7 @@ export function once<T extends object>(kind: Kind<T>): Kind<T> {
         known = own.finish();
         encoded.set(value, known);
       }
-      out.raw(known);
+      out.encoded(known);
     },
     read: (from) => kind.read(from),
   };
