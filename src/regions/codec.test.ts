@@ -5,11 +5,12 @@ import {
   decodeHubFrame,
   decodeRegionFrame,
   encodeFrame,
+  framePieces,
   FrameSplitter,
   lengthPrefixed,
   MAX_REGION_FRAME,
 } from './codec.ts';
-import type { Frame, HubFrame, RegionFrame } from './protocol.ts';
+import type { Frame, HubFrame, RegionFrame, Write } from './protocol.ts';
 import { WireError } from './wire.ts';
 
 const hash = new Uint8Array(32).fill(7);
@@ -92,6 +93,28 @@ function problemOf(work: () => unknown): string {
   }
   return 'none';
 }
+
+test('a write that many regions get is encoded once, and brings none of its batch along', () => {
+  const eu: Write = { key: 's/root/data/7/eu', value: new Uint8Array(2_000).fill(1) };
+  const us: Write = { key: 's/root/data/7/us', value: new Uint8Array(10).fill(2) };
+  const frame = (n: number, some: readonly Write[]): HubFrame => ({ type: 'batch', ...step, n, writes: some });
+  const both = encodeFrame(frame(1, [eu, us]));
+  for (const [n, some] of [
+    [900, [eu]],
+    [3, [us]],
+    [1, []],
+    [70_000, [us, eu]],
+  ] as const) {
+    const fresh = some.map((write) => ({ ...write }));
+    assert.deepEqual(encodeFrame(frame(n, some)), encodeFrame(frame(n, fresh)));
+    assert.deepEqual(decodeHubFrame(encodeFrame(frame(n, some))), frame(n, some));
+    assert.deepEqual(
+      new Uint8Array(Buffer.concat(framePieces(frame(n, some)))),
+      lengthPrefixed(encodeFrame(frame(n, fresh))),
+    );
+  }
+  assert.deepEqual(decodeHubFrame(both), frame(1, [eu, us]));
+});
 
 test('each frame reads back as it was written', () => {
   for (const [frame, decode] of decodable) assert.deepEqual(decode(encodeFrame(frame)), frame, frame.type);

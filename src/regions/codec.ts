@@ -8,7 +8,21 @@ import { MAX_KEY_BYTES, type Position } from '../storage/store.ts';
 import { MAX_ENTRY_LENGTH, MAX_FILTER_ENTRIES } from './filter.ts';
 import { MAX_ROSTER_ENTRIES } from './protocol.ts';
 import type * as protocol from './protocol.ts';
-import { bytes, fixed, flag, integer, list, oneOf, optional, Reader, record, text, WireError, Writer } from './wire.ts';
+import {
+  bytes,
+  fixed,
+  flag,
+  integer,
+  list,
+  once,
+  oneOf,
+  optional,
+  Reader,
+  record,
+  text,
+  WireError,
+  Writer,
+} from './wire.ts';
 import type { Kind } from './wire.ts';
 
 /** The longest frame that a hub sends, in bytes after the length: the largest batch. */
@@ -23,10 +37,10 @@ const name = text(128);
 const position: Kind<Position> = record<Position>({ epoch: text(96), sequence: integer });
 const hash = fixed(32);
 const cursor = record<protocol.Cursor>({ log: name, position, hash });
-const writes = list(
-  record<protocol.Write>({ key: text(MAX_KEY_BYTES), value: optional(bytes(MAX_HUB_FRAME)) }),
-  MAX_WRITES,
-);
+const write = record<protocol.Write>({ key: text(MAX_KEY_BYTES), value: optional(bytes(MAX_HUB_FRAME)) });
+const writes = list(write, MAX_WRITES);
+/** Of the log, where all regions get the same. */
+const logged = list(once(write), MAX_WRITES);
 const filter = list(text(MAX_ENTRY_LENGTH * 4), MAX_FILTER_ENTRIES);
 const purge = record<protocol.Purge>({ prefixes: list(text(MAX_KEY_BYTES), MAX_WRITES), filter: optional(filter) });
 const step = { n: integer, previous: position, position, hash, time: integer };
@@ -111,7 +125,7 @@ const hubBodies: Bodies<protocol.HubFrame> = {
     snapshot: optional(oneOf(snapshotReasons)),
   }),
   refuse: record<Omit<protocol.Refuse, 'type'>>({ reason: oneOf(refuseReasons), text: text(1024) }),
-  batch: record<Omit<protocol.BatchFrame, 'type'>>({ ...step, writes }),
+  batch: record<Omit<protocol.BatchFrame, 'type'>>({ ...step, writes: logged }),
   skip: record<Omit<protocol.Skip, 'type'>>({ ...step }),
   viewChange: record<Omit<protocol.ViewChange, 'type'>>({ ...step, filter, version: integer, purge, writes }),
   narrow: record<Omit<protocol.Narrow, 'type'>>({ n: integer, purge }),
@@ -160,12 +174,24 @@ export function decodeHubFrame(frame: Uint8Array): protocol.HubFrame {
   return decode(frame, fromHub, MAX_HUB_FRAME) as protocol.HubFrame;
 }
 
-/** The frame without its length prefix; `lengthPrefixed` adds it. */
-export function encodeFrame(frame: protocol.Frame): Uint8Array {
+function written(frame: protocol.Frame): Writer {
   const out = new Writer();
   out.byte(tags[frame.type]);
   all[frame.type]?.write(out, frame);
-  return out.finish();
+  return out;
+}
+
+/** The frame without its length prefix; `lengthPrefixed` adds it. */
+export function encodeFrame(frame: protocol.Frame): Uint8Array {
+  return written(frame).finish();
+}
+
+/** The frame with its length prefix, in pieces: those that many regions get are not copied for each. */
+export function framePieces(frame: protocol.Frame): readonly Uint8Array[] {
+  const pieces = written(frame).pieces();
+  const prefix = Buffer.allocUnsafe(4);
+  prefix.writeUInt32BE(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  return [prefix, ...pieces];
 }
 
 export function lengthPrefixed(frame: Uint8Array): Uint8Array {

@@ -53,7 +53,8 @@ export type FollowerEvent =
   /** After a start, and after `recover`: what the store holds, and the age of the copy in milliseconds. */
   | { readonly type: 'start'; readonly copy: Copy; readonly age: number }
   | { readonly type: 'connected'; readonly connection: number; readonly local: Position }
-  | { readonly type: 'frame'; readonly connection: number; readonly frame: HubFrame }
+  /** `more`: another input of this connection is at hand, and what both bring may be applied together. */
+  | { readonly type: 'frame'; readonly connection: number; readonly frame: HubFrame; readonly more?: boolean }
   | { readonly type: 'badFrame'; readonly connection: number; readonly problem: string }
   | { readonly type: 'ended'; readonly connection: number }
   | { readonly type: 'stored'; readonly command: number }

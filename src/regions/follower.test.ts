@@ -58,6 +58,33 @@ function region(copy: Copy = held, age = 0) {
   };
 }
 
+test('batches that come together are one transaction and one acknowledgement', () => {
+  const one = region();
+  one.frame(welcome());
+  one.feed({ type: 'frame', connection: 1, frame: batch(1, 6), more: true });
+  assert.deepEqual(one.stores(), ['stageDrop'], 'the first waits for the one that is at hand');
+  one.frame(batch(2, 7));
+  const [, applied] = one.outputsOf('store');
+  assert.ok(applied?.type === 'store' && applied.run.do === 'apply');
+  assert.equal(applied.run.changes.length, 2);
+  const answered = one.feed({ type: 'stored', command: 2 });
+  const acks = answered.flatMap((each) => (each.type === 'send' && each.frame.type === 'ack' ? [each.frame] : []));
+  assert.deepEqual(
+    acks.map(({ through, cursor }) => [through, cursor?.position.sequence]),
+    [[2, 7]],
+  );
+});
+
+test('of batches that come together nothing is kept back when the connection ends in between', () => {
+  const one = region();
+  one.frame(welcome());
+  one.feed({ type: 'frame', connection: 1, frame: batch(1, 6), more: true });
+  one.feed({ type: 'badFrame', connection: 1, problem: 'cut' });
+  assert.deepEqual(one.alarms(), ['malformedFrame']);
+  assert.equal(one.state.copy?.cursor?.position.sequence, 5);
+  assert.equal(one.state.link, undefined);
+});
+
 test('a batch is acknowledged when the store has it, not before', () => {
   const one = region();
   one.frame(welcome());

@@ -264,6 +264,7 @@ export function follower(config: FollowerConfig): Machine<Follower, FollowerInpu
   };
   const step = (state: Follower, input: FollowerInput) => {
     const [handled, first] = handle(state, input);
+    if (input.type === 'frame' && input.more === true) return { state: handled, outputs: first };
     const [taken, second] = takeFrames(handled, input.now, input.random);
     const [answered, third] = acknowledge(taken, input.now);
     const [next, fourth] = reconnect(answered, input.now);

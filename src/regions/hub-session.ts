@@ -3,11 +3,12 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { failpoint } from '../lib/failpoint.ts';
 import { TokenBucket, type Rate } from '../lib/token-bucket.ts';
 import type { Batch, Position, Store } from '../storage/store.ts';
-import { decodeRegionFrame, encodeFrame, FrameSplitter, lengthPrefixed, MAX_REGION_FRAME } from './codec.ts';
+import { decodeRegionFrame, framePieces, FrameSplitter, MAX_REGION_FRAME } from './codec.ts';
 import { hubStream } from './hub-stream.ts';
 import type { AuditEvent, HubEvent, HubInput, HubOutput, HubStream, HubStreamConfig, PageResult } from './hub-state.ts';
 import { locate } from './locate.ts';
-import type { RefuseReason, Roster, RosterEntry } from './protocol.ts';
+import { sharedBytes, type LogTail } from './log-tail.ts';
+import type { HubFrame, RefuseReason, Roster, RosterEntry } from './protocol.ts';
 import type { ViewHistory } from './view-history.ts';
 import { WireError } from './wire.ts';
 import type { Machine } from '../lib/machine.ts';
@@ -27,6 +28,7 @@ export interface HubSessionOptions {
   readonly store: Store;
   readonly stream: ServerHttp2Stream;
   readonly history: ViewHistory;
+  readonly tail: LogTail;
   readonly config: HubStreamConfig;
   /** Hashes of the log's chain as the region sees them (`ClusterAuthority.blind`). */
   readonly blind: (hash: Uint8Array) => Uint8Array;
@@ -92,6 +94,9 @@ export class HubSession {
     this.#inputs.push(event);
     if (this.#stepping) return;
     this.#stepping = true;
+    const { stream } = this.#options;
+    // What one input brings about leaves in one piece.
+    stream.cork();
     try {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
         const input = { ...next, now: performance.now(), wall: Date.now() };
@@ -103,6 +108,7 @@ export class HubSession {
       this.#broken(error);
     } finally {
       this.#stepping = false;
+      stream.uncork();
     }
   }
 
@@ -140,7 +146,7 @@ export class HubSession {
       case 'send':
         if (!stream.writable) return;
         failpoint('hub.before-send');
-        if (!stream.write(lengthPrefixed(encodeFrame(output.frame)))) this.feed({ type: 'blocked' });
+        this.#send(output.frame);
         failpoint('hub.after-send');
         return;
       case 'locate':
@@ -149,7 +155,7 @@ export class HubSession {
         });
         return;
       case 'readLog':
-        void this.#readLog(output.read, output.from);
+        this.#readLog(output.read, output.from);
         return;
       case 'readPage':
         // Others come in between: pages of which nothing is in view need no credit, and would follow each other at once.
@@ -175,6 +181,13 @@ export class HubSession {
       case 'close':
         this.#close(output.reason);
     }
+  }
+
+  #send(frame: HubFrame): void {
+    const { stream } = this.#options;
+    let room = true;
+    for (const piece of framePieces(frame)) room = stream.write(piece);
+    if (!room) this.feed({ type: 'blocked' });
   }
 
   #close(reason: RefuseReason | 'ended'): void {
@@ -232,7 +245,14 @@ export class HubSession {
     return found;
   }
 
-  async #readLog(read: number, from: Position): Promise<void> {
+  #readLog(read: number, from: Position): void {
+    const { store, tail } = this.#options;
+    const batches = tail.after(from);
+    if (batches === undefined) void this.#readBack(read, from);
+    else this.feed({ type: 'log', read, batches, tip: store.position });
+  }
+
+  async #readBack(read: number, from: Position): Promise<void> {
     const { store, config } = this.#options;
     try {
       const batches = await this.#batches(from, config.batches, config.bytes);
@@ -251,7 +271,7 @@ export class HubSession {
     let size = 0;
     for await (const batch of store.changes(from, this.#abort.signal)) {
       found.push({ ...batch, hash: this.#options.blind(batch.hash) });
-      for (const { key, value } of batch.writes) if (key.startsWith('s/')) size += key.length + (value?.length ?? 0);
+      size += sharedBytes(batch);
       if (batch.position.sequence >= tip.sequence || found.length >= most || size >= bytes) break;
     }
     return found;

@@ -11,7 +11,7 @@ import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
 import { everyKey } from '../storage/every-key.ts';
-import type { Position, Snapshot } from '../storage/store.ts';
+import type { Batch, Snapshot } from '../storage/store.ts';
 import { Alarms } from './alarms.ts';
 import { ClusterAuthority } from './authority.ts';
 import { ClusterServer, type Peer } from './cluster-server.ts';
@@ -20,6 +20,7 @@ import { decodeForward, type ForwardReply } from './forward-wire.ts';
 import { HubSession } from './hub-session.ts';
 import { encodeJoinToken } from './join-token.ts';
 import { createLayout } from './layout.ts';
+import { LogTail } from './log-tail.ts';
 import type { Write } from './protocol.ts';
 import { holdsPolicy, mayWrite, RegionRegistry } from './registry.ts';
 import { ViewHistory } from './view-history.ts';
@@ -35,6 +36,12 @@ export interface HubOptions {
 
 /** Milliseconds between marks. */
 const INTERVAL_MS = 1_000;
+/**
+ * Regions are told of a commit at once, and of those within this time after it together: a frame costs both sides a
+ * packet, an encryption and an acknowledgement, so a busy hub would spend itself on them. Telling takes at most half of
+ * the hub's time.
+ */
+const TELL_EVERY_MS = 20;
 /** What is still on its way when a node has gone does not count as a word of it. */
 const TWIN_GRACE_MS = 1_000;
 const TWIN_LOOK_MS = 200;
@@ -57,12 +64,18 @@ export class Hub implements RegionHub {
   readonly #regions: RegionRegistry;
   readonly #layout: Layout;
   readonly #history: ViewHistory;
+  readonly #tail: LogTail;
   readonly #convergence: Convergence;
   readonly #connected = new Map<string, Set<Connected>>();
   readonly #observation: Disposable;
   readonly #alarms: Alarms;
   #authority!: ClusterAuthority;
   #server!: ClusterServer;
+  /** Something was committed, or a rule changed, since the regions were told last. */
+  #untold = false;
+  #ruled = false;
+  #tellFrom = Number.NEGATIVE_INFINITY;
+  #telling: NodeJS.Timeout | undefined;
 
   private constructor(options: HubOptions) {
     this.#options = options;
@@ -80,11 +93,9 @@ export class Hub implements RegionHub {
       this.#history = new ViewHistory(snapshot.position, records, this.#layout);
     }
     this.#convergence = new Convergence({ regions: () => this.#regions.all().map(({ name }) => name), now });
-    this.#observation = store.observe(({ position, writes }) => {
-      const changed = this.#history.observe(position, writes);
-      queueMicrotask(() => {
-        this.#tell(changed, position);
-      });
+    this.#tail = new LogTail({ ...LIMITS, blind: (hash) => this.#authority.blind(hash) });
+    this.#observation = store.observe((batch) => {
+      this.#observe(batch);
     });
   }
 
@@ -115,6 +126,7 @@ export class Hub implements RegionHub {
 
   async #close(): Promise<void> {
     this.#observation[Symbol.dispose]();
+    clearTimeout(this.#telling);
     for (const { session } of this.#sessions()) session.stop('shuttingDown');
     await this.#server[Symbol.asyncDispose]();
     this.#alarms[Symbol.dispose]();
@@ -124,12 +136,36 @@ export class Hub implements RegionHub {
     for (const each of this.#connected.values()) yield* each;
   }
 
+  /** Within the publication. */
+  #observe(batch: Batch): void {
+    this.#untold = true;
+    this.#tail.append(batch);
+    if (this.#history.observe(batch.position, batch.writes)) this.#ruled = true;
+    // What narrows a region's view does not wait.
+    const pause = this.#ruled ? 0 : this.#tellFrom - performance.now();
+    if (pause > 0) this.#telling ??= setTimeout(() => this.#tell(), pause);
+    else queueMicrotask(() => this.#tell());
+  }
+
   /** A rule that changed goes before the position that it came with. */
-  #tell(changed: boolean, tip: Position): void {
-    for (const { session } of this.#sessions()) {
-      if (changed) session.feed({ type: 'today', rule: this.#history.today(session.region) });
+  #tell(): void {
+    if (!this.#untold) return;
+    const ruled = this.#ruled;
+    this.#untold = false;
+    this.#ruled = false;
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    const started = performance.now();
+    const sessions = [...this.#sessions()];
+    if (sessions.length === 0) this.#tail.clear();
+    else this.#tail.settle();
+    const tip = this.#services.store.position;
+    for (const { session } of sessions) {
+      if (ruled) session.feed({ type: 'today', rule: this.#history.today(session.region) });
       session.feed({ type: 'tip', tip });
     }
+    const ended = performance.now();
+    this.#tellFrom = ended + Math.max(TELL_EVERY_MS, ended - started);
   }
 
   #greet(peer: Peer, stream: ServerHttp2Stream): void {
@@ -139,7 +175,7 @@ export class Hub implements RegionHub {
     const own = this.#connected.get(name) ?? new Set<Connected>();
     this.#connected.set(name, own);
     const session = new HubSession({
-      ...{ store, stream, history: this.#history, blind: (hash) => this.#authority.blind(hash) },
+      ...{ store, stream, history: this.#history, tail: this.#tail, blind: (hash) => this.#authority.blind(hash) },
       config: {
         ...{ region: name, log: store.log, epoch: store.position.epoch, layout: this.#layout, ...LIMITS },
         nonce: randomBytes(16).toString('hex'),

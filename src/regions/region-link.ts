@@ -158,8 +158,8 @@ export class RegionLink implements HubLink {
     this.#stepping = true;
     try {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        const random = randomBytes(4).readUInt32BE() / 2 ** 32;
-        const input = { ...next, now: performance.now(), wall: Date.now(), random };
+        // Spreads reconnections, no more.
+        const input = { ...next, now: performance.now(), wall: Date.now(), random: Math.random() };
         const { state, outputs } = this.#machine.step(this.#state, input);
         this.#state = state;
         for (const output of outputs) this.#do(output);
@@ -262,8 +262,8 @@ export class RegionLink implements HubLink {
     }
   }
 
-  #received(number: number, frame: HubFrame): void {
-    this.#feed({ type: 'frame', connection: number, frame });
+  #received(number: number, frame: HubFrame, more: boolean): void {
+    this.#feed({ type: 'frame', connection: number, frame, more });
     const { link } = this.#state;
     if (frame.type !== 'welcome' || link?.connection !== number || link.stage !== 'following') return;
     this.consumers.welcomed(link.nonce, frame.snapshot === undefined ? this.#cursor?.position : undefined);
@@ -274,8 +274,9 @@ export class RegionLink implements HubLink {
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => {
       try {
-        for (const frame of splitter.push(chunk)) {
-          this.#received(number, decodeHubFrame(frame));
+        const frames = splitter.push(chunk);
+        for (const [at, frame] of frames.entries()) {
+          this.#received(number, decodeHubFrame(frame), at + 1 < frames.length);
         }
       } catch (error) {
         const problem = error instanceof Error ? error.message : 'unreadable';

@@ -256,6 +256,10 @@ export function walk(view: View, writes: readonly Write[], region: string, layou
   if (rule === null) return { ...nothing, removed: true };
   const held = rule === undefined ? view.held : intersect(rule.filter, view.today.filter);
   const moved = walkMounts(view, writes, held, layout);
+  // Data alone, under a view that lacks nothing, is what nearly all batches are.
+  if (rule === undefined && moved.mounts === view.mounts && view.dropped.size === 0) {
+    return { ...nothing, writes: writes.filter((write) => visible(view, write.key, layout)) };
+  }
   const arrived: View = { ...view, rule: rule ?? view.rule, held, mounts: moved.mounts, dropped: moved.dropped };
 
   const late = letGo(view, withheld(arrived, writes, layout));

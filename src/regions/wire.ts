@@ -28,20 +28,31 @@ export class WireError extends Error {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** What a frame is without its writes mostly fits. */
+const ROOM = 256;
+/** From so many bytes on, what is encoded already is taken as it lies, not copied. */
+const WHOLE = 256;
+
 export class Writer {
-  #bytes = new Uint8Array(256);
-  #length = 0;
+  // From Node's pool and not zeroed: only what was written leaves.
+  #bytes = Buffer.allocUnsafe(ROOM);
+  /** Of `#bytes`, up to `#from` lies in `#pieces`. */
+  #from = 0;
+  #to = 0;
+  readonly #pieces: Uint8Array[] = [];
 
   #room(count: number): void {
-    if (this.#length + count <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    if (this.#to + count <= this.#bytes.length) return;
+    const held = this.#bytes.subarray(this.#from, this.#to);
+    this.#bytes = Buffer.allocUnsafe(Math.max(ROOM, held.length * 2, held.length + count));
+    this.#bytes.set(held);
+    this.#from = 0;
+    this.#to = held.length;
   }
 
   byte(value: number): void {
     this.#room(1);
-    this.#bytes[this.#length++] = value;
+    this.#bytes[this.#to++] = value;
   }
 
   integer(value: number): void {
@@ -55,13 +66,42 @@ export class Writer {
 
   bytes(value: Uint8Array): void {
     this.integer(value.length);
-    this.#room(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    this.#copy(value);
   }
 
+  /** What is encoded already; its bytes must not change. */
+  encoded(value: Uint8Array): void {
+    if (value.length < WHOLE) {
+      this.#copy(value);
+      return;
+    }
+    this.#cut();
+    this.#pieces.push(value);
+  }
+
+  #copy(value: Uint8Array): void {
+    this.#room(value.length);
+    this.#bytes.set(value, this.#to);
+    this.#to += value.length;
+  }
+
+  #cut(): void {
+    if (this.#from === this.#to) return;
+    const { buffer, byteOffset } = this.#bytes;
+    this.#pieces.push(new Uint8Array(buffer, byteOffset + this.#from, this.#to - this.#from));
+    this.#from = this.#to;
+  }
+
+  /** What was written, one piece after the other; nothing is written afterwards. */
+  pieces(): readonly Uint8Array[] {
+    this.#cut();
+    return this.#pieces;
+  }
+
+  /** As one piece. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const [first = new Uint8Array(), ...more] = this.pieces();
+    return more.length === 0 ? first : new Uint8Array(Buffer.concat([first, ...more]));
   }
 }
 
@@ -199,6 +239,24 @@ export function list<T>(kind: Kind<T>, most: number): Kind<readonly T[]> {
       for (let at = 0; at < count; at += 1) values.push(kind.read(from));
       return values;
     },
+  };
+}
+
+/** Encodes each object once, however many frames it goes into: for objects that never change. */
+export function once<T extends object>(kind: Kind<T>): Kind<T> {
+  const encoded = new WeakMap<T, Uint8Array>();
+  return {
+    write: (out, value) => {
+      let known = encoded.get(value);
+      if (known === undefined) {
+        const own = new Writer();
+        kind.write(own, value);
+        known = own.finish();
+        encoded.set(value, known);
+      }
+      out.encoded(known);
+    },
+    read: (from) => kind.read(from),
   };
 }
 

@@ -44,7 +44,7 @@ export const defaultLimits: Limits = Object.freeze({
   readTimeout: 30_000,
   idleTimeout: 300_000,
   maxDuration: 90_000,
-  maxConnections: 10_000,
+  maxConnections: 16_384,
   maxInFlight: 4_096,
 });
 

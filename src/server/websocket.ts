@@ -101,7 +101,7 @@ async function answer(node: EventsOptions['node'], server: WebSocketServer, aski
   }
   // `ws` looks at nothing else of the request.
   server.handleUpgrade(request as IncomingMessage, socket, head, (websocket) => {
-    const opened = services.subscriptions.open({ wants, token, index, consumer }, carrierOf(websocket));
+    const opened = services.subscriptions.open({ wants, token, index, consumer }, carrierOf(websocket, socket));
     listen(websocket, opened);
     consumer?.attach(opened.end);
   });
@@ -131,7 +131,7 @@ function listen(websocket: WebSocket, { received, invalid, closed }: Receiver): 
   websocket.once('close', closed);
 }
 
-function carrierOf(websocket: WebSocket): Carrier {
+function carrierOf(websocket: WebSocket, socket: Duplex): Carrier {
   const waiting: (() => void)[] = [];
   const written = (): void => {
     if (waiting.length === 0 || websocket.bufferedAmount > 0) return;
@@ -140,6 +140,12 @@ function carrierOf(websocket: WebSocket): Carrier {
   return {
     send: (text) => {
       websocket.send(text, written);
+    },
+    hold: () => {
+      socket.cork();
+    },
+    release: () => {
+      socket.uncork();
     },
     buffered: () => websocket.bufferedAmount,
     whenDrained: (call) => {

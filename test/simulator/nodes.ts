@@ -349,6 +349,8 @@ export function handOver(connection: Connection, to: 'hub' | 'region', bytes: Ui
   }
   const { region, number } = connection;
   if (region.incarnation === connection.incarnation) {
-    region.feed({ type: 'frame', connection: number, frame: decodeHubFrame(bytes) });
+    // As a chunk of the socket brings them: those that have come together are applied together.
+    const more = connection.toRegion.length > 0;
+    region.feed({ type: 'frame', connection: number, frame: decodeHubFrame(bytes), more });
   }
 }

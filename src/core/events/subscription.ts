@@ -11,6 +11,9 @@ import { covers, typeMatches, type Pattern } from './patterns.ts';
 /** A connection, as the server gives it. */
 export interface Carrier {
   readonly send: (text: string) => void;
+  /** What is sent until `release` leaves in one piece: a packet costs more than what is in it. */
+  readonly hold: () => void;
+  readonly release: () => void;
   /** Calls once, when everything that was sent has left this process; never when the connection ends before. */
   readonly whenDrained: (call: () => void) => void;
   /** Bytes that were sent and have not left this process. */
@@ -114,6 +117,14 @@ export class Subscription {
     if (this.stage === 'over') return;
     this.#options.carrier.send(text);
     this.sentAt = this.#options.now();
+  }
+
+  hold(): void {
+    this.#options.carrier.hold();
+  }
+
+  release(): void {
+    this.#options.carrier.release();
   }
 
   /** Tells what it may know of these, all of one entry or one stretch of history. False: it takes no more, cut it off. */

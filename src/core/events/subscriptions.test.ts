@@ -19,7 +19,21 @@ class Pipe implements Carrier {
 
   readonly send = (text: string): void => {
     this.#held.push(text);
+    this.#piece?.push(String((JSON.parse(text) as Frame)['kind']));
     this.most = Math.max(this.most, this.buffered());
+  };
+  /** The kinds of frames that left in one piece. */
+  readonly pieces: string[][] = [];
+  #piece: string[] | undefined;
+
+  readonly hold = (): void => {
+    assert.equal(this.#piece, undefined, 'held once');
+    this.#piece = [];
+  };
+  readonly release = (): void => {
+    assert.ok(this.#piece !== undefined, 'released only when held');
+    this.pieces.push(this.#piece);
+    this.#piece = undefined;
   };
   readonly buffered = (): number => this.#held.reduce((sum, text) => sum + text.length, 0);
   readonly whenDrained = (call: () => void): void => void this.#waiting.push(call);
@@ -71,6 +85,32 @@ async function write(node: Node, name: string, count: number): Promise<void> {
 
 const eventsOf = (pipe: Pipe): readonly unknown[] =>
   pipe.frames.filter(({ kind }) => kind === 'event').map(({ path }) => path);
+
+test('the events of a moment and the mark after them leave in one piece', async () => {
+  await using server = await started(100_000);
+  const pipe = new Pipe();
+  server.open(pipe);
+  await turn();
+  await write(server.node, 'w', 2);
+  assert.deepEqual(pipe.pieces, [['event', 'event', 'mark']]);
+});
+
+test('what is held back for one that ends in between leaves before the end', async () => {
+  await using server = await started(100_000);
+  const pipe = new Pipe();
+  const opened = server.open(pipe);
+  await turn();
+  const send = pipe.send.bind(pipe);
+  Object.assign(pipe, {
+    send: (text: string) => {
+      send(text);
+      if (text.includes('"event"')) opened.end('slow');
+    },
+  });
+  await write(server.node, 'w', 2);
+  assert.deepEqual(pipe.pieces, [['event', 'closing']]);
+  assert.deepEqual(pipe.closed, [1013, 'slow']);
+});
 
 test('one that does not read is held little for, and catches up without a gap when it reads again', async () => {
   await using server = await started(100_000);

@@ -224,7 +224,10 @@ export class Subscriptions implements Disposable {
     }
     if (touched.size === 0) return;
     const text = frames.mark(this.#history.tip.index);
-    for (const each of touched) if (each.stage === 'live') each.mark(text);
+    for (const each of touched) {
+      if (each.stage === 'live') each.mark(text);
+      each.release();
+    }
   }
 
   #reconsider(): void {
@@ -245,9 +248,12 @@ export class Subscriptions implements Disposable {
       }
     }
     for (const [who, events] of found) {
-      if (who.full) who.fallBehind(before);
-      else if (who.tell(events)) touched.add(who);
-      else this.#end(who, 'slow');
+      if (who.full) {
+        who.fallBehind(before);
+        continue;
+      }
+      touch(who, touched);
+      if (!who.tell(events)) this.#end(who, 'slow');
     }
     const whole = entry.whole.flatMap((uuid) => this.#options.mounts.byUuid(uuid)?.path ?? []);
     for (const path of [...this.#mountPaths.takeLeft(), ...whole]) this.#tellOfMount(path, entry, touched);
@@ -259,8 +265,8 @@ export class Subscriptions implements Disposable {
       const { dialect, patterns } = who.wants;
       if (who.stage !== 'live' || dialect === 'vault' || !patterns.some((pattern) => meets(pattern, path))) continue;
       if (!this.#rights.reaches(who.tokenKey, path)) continue;
+      touch(who, touched);
       who.send(text);
-      touched.add(who);
     }
   }
 
@@ -316,14 +322,15 @@ export class Subscriptions implements Disposable {
     const { stall, heartbeat, markEvery } = this.#limits;
     // Marks to many subscribers are spread out: a mark costs a packet.
     const pause = Math.max(markEvery, this.#roster.size / 20);
-    const text = frames.mark(this.#history.tip.index);
+    const { tip } = this.#history;
+    const text = frames.mark(tip.index);
     for (const each of this.#roster.all()) {
       if (each.stage === 'behind' && now - (each.behindSince ?? now) > stall) this.#end(each, 'slow');
       if (each.stage !== 'live') continue;
       const since = now - each.sentAt;
-      const moved = samePlace(each.marked, each.told.position) ? since > heartbeat * 1000 : since >= pause;
+      const moved = samePlace(each.marked, tip.position) ? since > heartbeat * 1000 : since >= pause;
       if (!moved) continue;
-      if (each.full) each.fallBehind(each.told);
+      if (each.full) each.fallBehind(tip);
       else each.mark(text);
     }
   }
@@ -345,6 +352,13 @@ export class Subscriptions implements Disposable {
     }
     events.acknowledged(result, sha256(JSON.stringify([...ack.files])));
   }
+}
+
+/** What it is told of the batches at hand, and the mark after them, leave together. */
+function touch(who: Subscription, touched: Set<Subscription>): void {
+  if (touched.has(who)) return;
+  touched.add(who);
+  who.hold();
 }
 
 function samePlace(a: Position | undefined, b: Position): boolean {
