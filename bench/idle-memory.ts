@@ -47,7 +47,14 @@ async function fill(client: Client): Promise<void> {
 
 async function measure(): Promise<void> {
   writeFileSync(join(folder, 'hub.hcl'), config);
-  const flags = ['--expose-gc', '--disable-sigusr1', '--import', collect, join(root, 'src/main.ts')];
+  const flags = [
+    '--expose-gc',
+    '--disable-sigusr1',
+    '--max-semi-space-size=8',
+    '--import',
+    collect,
+    join(root, 'src/main.ts'),
+  ];
   const args = [...flags, 'server', `-config=${join(folder, 'hub.hcl')}`];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const { pid = 0 } = child;
