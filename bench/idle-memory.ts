@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'lockstep-idle-'));
 
 /** A collection on demand: by a module that the server itself knows nothing of. */
 const collect = 'data:text/javascript,process.on("SIGUSR2",()=>{gc();gc()})';
-const flags = ['--expose-gc', '--disable-sigusr1', '--import', collect];
+const flags = ['--expose-gc', '--disable-sigusr1', '--max-semi-space-size=8', '--import', collect];
 
 async function measure(): Promise<void> {
   await using server = await startLockstep({ folder, ...(await makeCertificate(folder)) }, { flags });
