@@ -44,13 +44,13 @@ export function eventsEndpoint({ node, pingEvery = 15_000 }: EventsOptions): Eve
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
   });
   let ended = false;
-  const pings = keepAlive(server, pingEvery);
+  const pings = new KeepAlive(pingEvery);
   return {
     upgrade: (request, socket, head, parsed) => {
       // Between here and the WebSocket nobody else listens for the end of the connection.
       const dropped = (): void => void socket.destroy();
       socket.on('error', dropped);
-      answer(node, server, { request, socket, head, parsed })
+      answer({ node, server, pings }, { request, socket, head, parsed })
         .catch((error: unknown) => {
           refuse(socket, error);
         })
@@ -61,7 +61,7 @@ export function eventsEndpoint({ node, pingEvery = 15_000 }: EventsOptions): Eve
     close: (reason) => {
       if (ended) return;
       ended = true;
-      clearInterval(pings);
+      pings[Symbol.dispose]();
       if (!node.sealed) node.services.subscriptions.close(reason);
       for (const each of server.clients) each.close(1001, reason);
     },
@@ -73,7 +73,13 @@ function refuse(socket: Duplex, error: unknown): void {
   respondRaw(socket, status, message === '' ? undefined : message);
 }
 
-async function answer(node: EventsOptions['node'], server: WebSocketServer, asking: Asking): Promise<void> {
+interface Serving {
+  readonly node: EventsOptions['node'];
+  readonly server: WebSocketServer;
+  readonly pings: KeepAlive;
+}
+
+async function answer({ node, server, pings }: Serving, asking: Asking): Promise<void> {
   const { request, socket, head, parsed } = asking;
   const { services } = node;
   if (!parsed.path.startsWith(ROOT)) throw fail('unsupportedPath');
@@ -103,6 +109,7 @@ async function answer(node: EventsOptions['node'], server: WebSocketServer, aski
   server.handleUpgrade(request as IncomingMessage, socket, head, (websocket) => {
     const opened = services.subscriptions.open({ wants, token, index, consumer }, carrierOf(websocket, socket));
     listen(websocket, opened);
+    pings.add(websocket);
     consumer?.attach(opened.end);
   });
 }
@@ -161,18 +168,47 @@ function carrierOf(websocket: WebSocket, socket: Duplex): Carrier {
   };
 }
 
-/** A connection that is cut off in the network says nothing: one that does not answer a ping is ended. */
-function keepAlive(server: WebSocketServer, every: number): NodeJS.Timeout {
-  const silent = new WeakSet<WebSocket>();
-  return setInterval(() => {
-    for (const each of server.clients) {
-      if (silent.has(each)) {
+/** Who is pinged at one time: of many, all at once would hold up everybody else. */
+const TURNS = 32;
+
+/**
+ * A connection that is cut off in the network says nothing: one that does not answer a ping is ended. Each is pinged once
+ * in `every` milliseconds, by turns.
+ */
+class KeepAlive implements Disposable {
+  readonly #turns = Array.from({ length: TURNS }, () => new Set<WebSocket>());
+  readonly #silent = new WeakSet<WebSocket>();
+  readonly #timer: NodeJS.Timeout;
+  #added = 0;
+  #turn = 0;
+
+  constructor(every: number) {
+    this.#timer = setInterval(() => {
+      this.#ping();
+    }, every / TURNS).unref();
+  }
+
+  add(websocket: WebSocket): void {
+    const turn = this.#turns[this.#added % TURNS];
+    this.#added += 1;
+    turn?.add(websocket);
+    websocket.once('close', () => turn?.delete(websocket));
+  }
+
+  #ping(): void {
+    this.#turn = (this.#turn + 1) % TURNS;
+    for (const each of this.#turns[this.#turn] ?? []) {
+      if (this.#silent.has(each)) {
         each.terminate();
         continue;
       }
-      silent.add(each);
-      each.once('pong', () => silent.delete(each));
+      this.#silent.add(each);
+      each.once('pong', () => this.#silent.delete(each));
       each.ping();
     }
-  }, every).unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
 }
