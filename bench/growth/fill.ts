@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { KeptRecords } from '../../src/core/mounts/kept-records.ts';
 import { compartment } from '../../src/core/mounts/compartment.ts';
 import { MountChanges, type MountSpec } from '../../src/core/mounts/mount-changes.ts';
 import { NO_CONFIG } from '../../src/core/mounts/mount.ts';
@@ -70,7 +71,8 @@ async function inGroups(count: number, one: (at: number) => Promise<unknown>): P
 async function fillSecrets(store: Store, count: number): Promise<void> {
   const { uuid } = await new MountChanges(store).enable(ROOT_NAMESPACE, KV);
   const mount = keys.mount('s', ROOT_NAMESPACE, uuid);
-  const shared = compartment({ store, prefix: keys.data('s', ROOT_NAMESPACE, uuid), writable: true, mount });
+  using kept = new KeptRecords(store);
+  const shared = compartment({ store, kept, prefix: keys.data('s', ROOT_NAMESPACE, uuid), writable: true, mount });
   const data = { value: 'x'.repeat(VALUE_BYTES) };
   await inGroups(count, (at) => {
     const createdTime = new Date().toISOString();

@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { uuid } from '../../lib/crypto/random.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { NO_TOKEN_SETTINGS, type TokenSettings } from '../token-fields.ts';
 
@@ -68,7 +68,7 @@ export const NO_ROLE: Role = newRole('-', uuid());
 export function roleByRoleId(view: MountView, roleId: string): Role | undefined {
   const name = roleNameAt(view.shared, view, roleId);
   const read = name === undefined ? view.shared.list(ROLES, { limit: 1 })[0] : ROLES + name;
-  const role = read === undefined ? undefined : decodeFound<Role>(view.shared.get(read));
+  const role = read === undefined ? undefined : view.shared.kept(read, decodeRecord<Role>);
   return name !== undefined && role?.roleId === roleId ? role : undefined;
 }
 

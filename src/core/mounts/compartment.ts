@@ -1,6 +1,7 @@
 /** A mount's window on the store: its own keys only, the prefix added and taken away here. */
 import { fail } from '../../errors.ts';
 import type { Compartment } from '../../framework/plugin.ts';
+import type { KeptRecords } from './kept-records.ts';
 import type { Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
 
 type Reads = Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>;
@@ -32,6 +33,7 @@ function scoped(tx: Transaction, prefix: string): Transaction {
 
 export interface CompartmentOptions {
   readonly store: Store;
+  readonly kept: KeptRecords;
   readonly prefix: string;
   /** A region takes no shared writes: only the hub's log does. */
   readonly writable: boolean;
@@ -39,7 +41,7 @@ export interface CompartmentOptions {
   readonly mount?: string;
 }
 
-export function compartment({ store, prefix, writable, mount }: CompartmentOptions): Compartment {
+export function compartment({ store, kept, prefix, writable, mount }: CompartmentOptions): Compartment {
   const at = <T>(read: (source: Reads) => T): T => {
     using snapshot = store.snapshot();
     return read(snapshot);
@@ -48,6 +50,7 @@ export function compartment({ store, prefix, writable, mount }: CompartmentOptio
     writable,
     get: (key) => store.get(prefix + key),
     has: (key) => store.has(prefix + key),
+    kept: (key, decode) => kept.get(prefix + key, decode),
     list: (key, page) => at((source) => reads(source, prefix).list(key, page)),
     children: (key, page) => at((source) => source.children(prefix + key, page)),
     transact: async (work) => {

@@ -12,6 +12,7 @@ import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
 import { stageable } from '../requests/staged.ts';
 import { compartment, type CompartmentOptions } from './compartment.ts';
+import { KeptRecords } from './kept-records.ts';
 import { isBuiltIn, requestPath, type MountConfig, type MountRecord } from './mount.ts';
 
 export interface Mounted {
@@ -45,6 +46,7 @@ const MOUNT_KEY = /^[sl]\/([^/]+)\/mounts\/([^/]+)$/;
 export class MountTable implements Disposable {
   readonly #options: MountTableOptions;
   readonly #shared: Store;
+  readonly #kept: KeptRecords;
   /** By namespace and request path. */
   readonly #byPath = new Map<string, Mounted>();
   readonly #byUuid = new Map<string, Mounted>();
@@ -53,6 +55,7 @@ export class MountTable implements Disposable {
   constructor(options: MountTableOptions) {
     this.#options = options;
     this.#shared = stageable(options.store);
+    this.#kept = new KeptRecords(options.store);
     using snapshot = options.store.snapshot();
     for (const cls of ['l', 's'] as const) this.#load(snapshot, cls);
     this.#observation = options.store.observe((batch) => {
@@ -62,6 +65,7 @@ export class MountTable implements Disposable {
 
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
+    this.#kept[Symbol.dispose]();
   }
 
   /** The mount with the longest path that begins `path`; undefined when none does. */
@@ -134,6 +138,7 @@ export class MountTable implements Disposable {
 
   #view(namespace: string, record: MountRecord): MountView {
     const { store, hub, region, ttl } = this.#options;
+    const kept = this.#kept;
     const key = takeKey(Buffer.from(record.salt, 'base64'));
     const area = (cls: KeyClass): Pick<CompartmentOptions, 'prefix' | 'mount'> => ({
       prefix: keys.data(cls, namespace, record.uuid),
@@ -144,8 +149,8 @@ export class MountTable implements Disposable {
       accessor: record.accessor,
       options: record.options ?? {},
       region,
-      shared: compartment({ store: this.#shared, ...area('s'), writable: hub }),
-      local: compartment({ store, ...area('l'), writable: true }),
+      shared: compartment({ store: this.#shared, kept, ...area('s'), writable: hub }),
+      local: compartment({ store, kept, ...area('l'), writable: true }),
       ttl: () => ttl(record.config),
       hmac: (text) => hmacSha256(key, text).toString('base64url'),
     };

@@ -11,12 +11,17 @@ const OPTIONS = { authTagLength: TAG_BYTES } as const;
 const nonces = Buffer.alloc(NONCE_BYTES * 256);
 let used = nonces.length;
 
-function nextNonce(): Buffer {
+/** The same bytes, as `subarray` gives them: of a Buffer that takes four times as long, since it makes a Buffer. */
+function part(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+}
+
+function nextNonce(): Uint8Array {
   if (used === nonces.length) {
     randomFillSync(nonces);
     used = 0;
   }
-  const nonce = nonces.subarray(used, used + NONCE_BYTES);
+  const nonce = part(nonces, used, used + NONCE_BYTES);
   used += NONCE_BYTES;
   return nonce;
 }
@@ -59,10 +64,10 @@ export function decryptGcm(
   const end = sealed.length - TAG_BYTES;
   const start = header + NONCE_BYTES;
   if (end < start) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(header, start), OPTIONS);
+  const decipher = createDecipheriv('aes-256-gcm', key, part(sealed, header, start), OPTIONS);
   decipher.setAAD(aad);
-  decipher.setAuthTag(sealed.subarray(end));
-  const plaintext = decipher.update(sealed.subarray(start, end));
+  decipher.setAuthTag(part(sealed, end, sealed.length));
+  const plaintext = decipher.update(part(sealed, start, end));
   try {
     decipher.final();
   } catch {

@@ -10,6 +10,7 @@ import {
   appendVersion,
   DEFAULT_MAX_VERSIONS,
   isDeleted,
+  keptMetadata,
   metadataKey,
   newMetadata,
   readConfig,
@@ -43,7 +44,7 @@ interface Found {
 }
 
 function find(mount: KvV2, path: string, wanted: number, call: Call): Found | undefined {
-  const metadata = readMetadata(mount.view.shared, path);
+  const metadata = keptMetadata(mount.view.shared, path);
   if (metadata === undefined) return undefined;
   const number = wanted === 0 ? metadata.currentVersion : wanted;
   const version = metadata.versions[String(number)];

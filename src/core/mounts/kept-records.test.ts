@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { countingStore } from '../../../test/support/counting-store.ts';
+import { decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { KeptRecords } from './kept-records.ts';
+
+const decode = (bytes: Uint8Array): { readonly n: number } => decodeRecord(bytes);
+
+async function written(count: number, value: (at: number) => object) {
+  const { store, read } = countingStore();
+  await store.transact((tx) => {
+    for (let at = 0; at < count; at += 1) tx.put(`k/${String(at)}`, encodeRecord(value(at)));
+  });
+  read();
+  return { store, read, kept: new KeptRecords(store) };
+}
+
+test('a record is read and decoded once, and anew when it has changed', async () => {
+  const { store, read, kept } = await written(2, (n) => ({ n }));
+  assert.equal(kept.get('k/0', decode)?.n, 0);
+  assert.equal(kept.get('k/0', decode), kept.get('k/0', decode));
+  assert.equal(kept.get('k/1', decode)?.n, 1);
+  assert.equal(read(), 2);
+  await store.transact((tx) => {
+    tx.put('k/0', encodeRecord({ n: 7 }));
+  });
+  assert.equal(kept.get('k/0', decode)?.n, 7);
+  assert.equal(kept.get('k/1', decode)?.n, 1);
+  assert.equal(read(), 1);
+  await store.transact((tx) => {
+    tx.delete('k/0');
+  });
+  assert.equal(kept.get('k/0', decode), undefined);
+});
+
+test('what is not there is looked for again', async () => {
+  const { store, kept } = await written(0, () => ({}));
+  assert.equal(kept.get('k/0', decode), undefined);
+  await store.transact((tx) => {
+    tx.put('k/0', encodeRecord({ n: 1 }));
+  });
+  assert.equal(kept.get('k/0', decode)?.n, 1);
+});
+
+test('neither many records nor large ones fill the memory: it starts anew, and answers as before', async () => {
+  const many = await written(5_000, (n) => ({ n }));
+  for (let at = 0; at < 5_000; at += 1) assert.equal(many.kept.get(`k/${String(at)}`, decode)?.n, at);
+  assert.equal(many.kept.get('k/0', decode)?.n, 0);
+  assert.equal(many.read(), 5_001);
+  const large = await written(6, (n) => ({ n, text: 'x'.repeat(1024 * 1024) }));
+  for (let at = 0; at < 6; at += 1) assert.equal(large.kept.get(`k/${String(at)}`, decode)?.n, at);
+  assert.equal(large.kept.get('k/0', decode)?.n, 0);
+  assert.equal(large.read(), 7);
+});
