@@ -20,6 +20,53 @@ test('work in one turn never overlaps with work in another one over the same mem
   for (let at = 0; at < 6; at += 2) assert.equal(steps[at]?.replace('begins', 'ends'), steps[at + 1]);
 });
 
+test('work that is to run at once does not wait for another thread that keeps the turn', async () => {
+  const first = new Turn();
+  const second = new Turn(first.memory);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const held = first.run(() => promise);
+  assert.equal(
+    second.runNow(() => 1),
+    undefined,
+  );
+  resolve();
+  await held;
+  assert.deepEqual(
+    second.runNow(() => 2),
+    { value: 2 },
+  );
+  assert.throws(
+    () =>
+      second.runNow(() => {
+        throw new Error('x');
+      }),
+    /x/,
+  );
+  assert.deepEqual(
+    first.runNow(() => 3),
+    { value: 3 },
+  );
+});
+
+test('a device records while another thread keeps the turn, once it is given up', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-turn-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const path = join(folder, 'audit.log');
+  const turn = new Turn();
+  const device = await openLogFile({ path, mode: undefined, sync: false, warn: () => undefined, turn });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const held = turn.run(() => promise);
+  const recorded = device.record('a\n');
+  assert.equal(readFileSync(path, 'utf8'), '');
+  resolve();
+  await held;
+  await recorded;
+  await device[Symbol.asyncDispose]();
+  assert.equal(readFileSync(path, 'utf8'), 'a\n');
+});
+
 test('a turn is given on when the work in it fails', async () => {
   const turn = new Turn();
   await assert.rejects(

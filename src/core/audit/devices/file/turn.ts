@@ -4,6 +4,8 @@
  */
 const TAKEN = 0;
 const TORN = 1;
+/** Some tens of microseconds. */
+const SPINS = 2_000;
 
 export class Turn {
   /** What another thread makes its own turn of. */
@@ -15,7 +17,22 @@ export class Turn {
     this.#words = new Int32Array(memory);
   }
 
-  /** Runs `work` while no other thread does. */
+  /**
+   * Runs `work` at once if the turn is free, or another thread gives it up within about as long as a write takes; otherwise
+   * does nothing and gives undefined.
+   */
+  runNow<T>(work: () => T): { readonly value: T } | undefined {
+    for (let tries = 0; Atomics.compareExchange(this.#words, TAKEN, 0, 1) !== 0; tries += 1) {
+      if (tries === SPINS) return undefined;
+    }
+    try {
+      return { value: work() };
+    } finally {
+      this.#give();
+    }
+  }
+
+  /** Runs `work` while no other thread does, as soon as that can be. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     while (Atomics.compareExchange(this.#words, TAKEN, 0, 1) !== 0) {
       const waited = Atomics.waitAsync(this.#words, TAKEN, 1);
@@ -24,9 +41,13 @@ export class Turn {
     try {
       return await work();
     } finally {
-      Atomics.store(this.#words, TAKEN, 0);
-      Atomics.notify(this.#words, TAKEN, 1);
+      this.#give();
     }
+  }
+
+  #give(): void {
+    Atomics.store(this.#words, TAKEN, 0);
+    Atomics.notify(this.#words, TAKEN, 1);
   }
 
   /** To be read and set in a turn alone. */
