@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isLockstepError } from '../errors.ts';
-import { nextTurn } from '../lib/turn.ts';
+import { nextTurn } from '../lib/next-turn.ts';
 import type { Page } from '../storage/store.ts';
 import { listed, MOST_NAMES, names } from './listing.ts';
 

@@ -1,6 +1,6 @@
 /** LIST and SCAN with pages, as OpenBao has them: `after` is the last name of the page before, `limit` its size. */
 import { fail } from '../errors.ts';
-import { nextTurn } from '../lib/turn.ts';
+import { nextTurn } from '../lib/next-turn.ts';
 import type { Page } from '../storage/store.ts';
 import { field } from './field.ts';
 import type { Compartment } from './plugin.ts';

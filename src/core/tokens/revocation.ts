@@ -2,7 +2,7 @@
  * The end of tokens: by revocation, with all their children, and by expiry. A tree is revoked root first under a marker, in
  * short transactions, so a crash in the middle leaves nothing that works and the marker finishes the rest.
  */
-import { nextTurn } from '../../lib/turn.ts';
+import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Store, Transaction } from '../../storage/store.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';

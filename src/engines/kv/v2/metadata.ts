@@ -13,7 +13,7 @@ import {
 import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { formatDuration } from '../../../lib/duration.ts';
-import { nextTurn } from '../../../lib/turn.ts';
+import { nextTurn } from '../../../lib/next-turn.ts';
 import {
   metadataKey,
   newMetadata,
