@@ -87,9 +87,7 @@ export class Revocation {
     return [...everyKey(snapshot, prefix)];
   }
 
-  /**
-   * Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due.
-   */
+  /** Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due. */
   async expire(now: number, limit = PAGE): Promise<boolean> {
     const prefix = keys.expiries(NAMESPACE);
     const due = this.#due(now, limit);
@@ -97,7 +95,7 @@ export class Revocation {
       const key = entry.slice(prefix.length + 16);
       const { value: ended } = await this.#store.transact((tx) => {
         // Renewed or revoked meanwhile, which took the entry away.
-        if (tx.get(entry) === undefined) return false;
+        if (!tx.has(entry)) return false;
         tx.delete(entry);
         const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
         const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;

@@ -5,7 +5,7 @@ import {
   children,
   descendants,
   listed,
-  names as namesOf,
+  namesOf,
   pageFields,
   type Asked,
   type Listing,
