@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../src/lib/version.ts';
-import { freePort } from '../../test/support/free-port.ts';
+import { freePort } from '../../src/cli/up/free-port.ts';
 import { Program } from './program.ts';
 import type { Place, Server } from './server.ts';
 

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from '../../test/clients/support/run.ts';
-import { freePort } from '../../test/support/free-port.ts';
+import { freePort } from '../../src/cli/up/free-port.ts';
 import { Program } from './program.ts';
 import type { Place, Server } from './server.ts';
 

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from '../../src/client/client.ts';
 import { must } from '../../test/clients/support/run.ts';
-import { freePort } from '../../test/support/free-port.ts';
+import { freePort } from '../../src/cli/up/free-port.ts';
 import { fill, type Access } from './prepare.ts';
 import { Program } from './program.ts';
 import type { Place, Server } from './server.ts';

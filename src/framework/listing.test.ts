@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isLockstepError } from '../errors.ts';
-import { nextTurn } from '../lib/turn.ts';
+import { nextTurn } from '../lib/next-turn.ts';
 import type { Page } from '../storage/store.ts';
-import { listed, MOST_NAMES, names } from './listing.ts';
+import { listed, MOST_NAMES, namesOf } from './listing.ts';
 
 const text = (at: number): string => String(at).padStart(7, '0');
 const all = { after: '', limit: 0 };
@@ -22,7 +22,7 @@ function numbered(count: number) {
 
 test('a list is read in pages of a few thousand, each in a turn of its own', async () => {
   const { read, pages } = numbered(12_345);
-  const found = names({ read }, all);
+  const found = namesOf({ read }, all);
   assert.ok(found instanceof Promise);
   assert.deepEqual(pages, [5_000]);
   await nextTurn();
@@ -35,23 +35,23 @@ test('a list is read in pages of a few thousand, each in a turn of its own', asy
 });
 
 test('what fits into one page is there at once', () => {
-  assert.deepEqual(names({ read: numbered(3).read }, all), ['0000000', '0000001', '0000002']);
-  assert.deepEqual(names({ read: numbered(9).read }, { after: '0000001', limit: 2 }), ['0000002', '0000003']);
-  assert.deepEqual(names({ read: numbered(5_000).read }, { after: '', limit: 5_000 }).valueOf(), [
+  assert.deepEqual(namesOf({ read: numbered(3).read }, all), ['0000000', '0000001', '0000002']);
+  assert.deepEqual(namesOf({ read: numbered(9).read }, { after: '0000001', limit: 2 }), ['0000002', '0000003']);
+  assert.deepEqual(namesOf({ read: numbered(5_000).read }, { after: '', limit: 5_000 }).valueOf(), [
     ...numbered(5_000).read({ limit: 5_000 }),
   ]);
 });
 
 test('a reply holds the most that it may, and is refused rather than cut when there is more', async () => {
-  assert.equal((await names({ read: numbered(MOST_NAMES).read }, all)).length, MOST_NAMES);
+  assert.equal((await namesOf({ read: numbered(MOST_NAMES).read }, all)).length, MOST_NAMES);
   const refused = (error: unknown): boolean =>
     isLockstepError(error, 'badRequest') && /more than the 100000 names.*limit=10000 and after=/.test(error.message);
   const more = { read: numbered(MOST_NAMES + 1).read };
-  await assert.rejects(async () => names(more, all), refused);
-  await assert.rejects(async () => names(more, { after: '', limit: MOST_NAMES + 1 }), refused);
-  assert.equal((await names(more, { after: '', limit: MOST_NAMES })).length, MOST_NAMES);
-  assert.deepEqual(await names(more, { after: text(MOST_NAMES - 1), limit: 0 }), [text(MOST_NAMES)]);
-  await assert.rejects(async () => names({ read: numbered(11).read, most: 10 }, all), /more than the 10 names/);
+  await assert.rejects(async () => namesOf(more, all), refused);
+  await assert.rejects(async () => namesOf(more, { after: '', limit: MOST_NAMES + 1 }), refused);
+  assert.equal((await namesOf(more, { after: '', limit: MOST_NAMES })).length, MOST_NAMES);
+  assert.deepEqual(await namesOf(more, { after: text(MOST_NAMES - 1), limit: 0 }), [text(MOST_NAMES)]);
+  await assert.rejects(async () => namesOf({ read: numbered(11).read, most: 10 }, all), /more than the 10 names/);
 });
 
 test('nothing is 404', async () => {

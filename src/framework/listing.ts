@@ -1,6 +1,6 @@
 /** LIST and SCAN with pages, as OpenBao has them: `after` is the last name of the page before, `limit` its size. */
 import { fail } from '../errors.ts';
-import { nextTurn } from '../lib/turn.ts';
+import { nextTurn } from '../lib/next-turn.ts';
 import type { Page } from '../storage/store.ts';
 import { field } from './field.ts';
 import type { Compartment } from './plugin.ts';
@@ -36,7 +36,7 @@ type Names = readonly string[];
  * The names that were asked for. Where they are more than one reply holds, throws `badRequest` with the remedy: a list
  * that ends early reads as the whole, and who compares it with something deletes the rest.
  */
-export function names(listing: Listing, asked: Asked): Names | Promise<Names> {
+export function namesOf(listing: Listing, asked: Asked): Names | Promise<Names> {
   const { read, most = MOST_NAMES, atOnce = AT_ONCE } = listing;
   const { after, limit } = asked;
   if (after.length > MOST_AFTER) throw fail('badRequest', '"after" is too long');
@@ -70,7 +70,7 @@ function whole(found: Names, most: number): Names {
 
 /** The reply to a LIST; 404 when there is nothing. */
 export function listed(listing: Listing, asked: Asked): Reply | Promise<Reply> {
-  const found = names(listing, asked);
+  const found = namesOf(listing, asked);
   return found instanceof Promise ? found.then((all) => reply.keys(all)) : reply.keys(found);
 }
 

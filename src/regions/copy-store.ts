@@ -37,8 +37,7 @@ const NAMES: Readonly<Record<StorageCommand['do'], string>> = {
 
 /** The state of a region's copy. */
 export function readCopy(store: Store): Copy {
-  using snapshot = store.snapshot();
-  return copyIn(snapshot.get(keys.hubCopy));
+  return copyIn(store.get(keys.hubCopy));
 }
 
 /** Calls `moved` with the copy as each batch leaves it, before any reader sees the batch. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child } from '../../src/cli/up/child.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../src/cli/up/free-port.ts';
 import { Caller, type Answer } from './caller.ts';
 import { FaultyLink } from './link.ts';
 

@@ -11,7 +11,7 @@ import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
-import { nextTurn } from '../../lib/turn.ts';
+import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Transaction } from '../../storage/store.ts';
 import type { AppRole, Role } from './role.ts';
 

@@ -1,13 +1,12 @@
 /** Hub, two regions and an agent in each, as processes of their own on this machine. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { Client } from '../../client/client.ts';
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { Child, type ChildOptions } from './child.ts';
 import { DelayedLink } from './delayed-link.ts';
+import { freePort } from './free-port.ts';
 import { agentConfig, joinTokenFile, keyFile, rootTokenFile, serverConfig, type Places } from './layout.ts';
 import { filterOf, policyOf, REGIONS, type RegionName } from './tree.ts';
 
@@ -22,15 +21,6 @@ interface ServerEntry {
   readonly port: number;
   child: Child;
   client: Client;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

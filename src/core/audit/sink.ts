@@ -39,11 +39,8 @@ export async function openSink(device: FollowedDevice, using: SinkOptions): Prom
 
 /** A copy of the device's key, made when it is asked for first. */
 async function keyOf(store: Store, path: string): Promise<Uint8Array> {
-  {
-    using snapshot = store.snapshot();
-    const found = snapshot.get(saltOf(path));
-    if (found !== undefined) return Buffer.from(found);
-  }
+  const found = store.get(saltOf(path));
+  if (found !== undefined) return Buffer.from(found);
   const { value } = await store.transact((tx) => madeKey(tx, path));
   return value;
 }

@@ -3,6 +3,7 @@
  * each subscriber. Reaches further back on demand, by reading the log once for everybody who asks.
  */
 import { fail, isLockstepError } from '../../errors.ts';
+import { nextTurn } from '../../lib/next-turn.ts';
 import type { Batch, Position, Store } from '../../storage/store.ts';
 import type { Index } from '../freshness.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
@@ -111,7 +112,7 @@ export class History {
   async #seek(from: Position, signal: AbortSignal): Promise<boolean> {
     if (from.sequence < this.#start.sequence) return this.#readBack(from, signal);
     // It is shown already, and will be appended when the loop turns.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     return this.#holds(from);
   }
 
@@ -150,7 +151,7 @@ export class History {
       yield entry;
       if (batch.position.sequence >= this.#start.sequence) return;
       read += 1;
-      if (read % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (read % TURN === 0) await nextTurn();
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ask, runningNode, testNode } from '../../../test/support/node.ts';
-import { nextTurn } from '../../lib/turn.ts';
+import { nextTurn } from '../../lib/next-turn.ts';
 import { openMemoryStore } from '../../storage/memory/open.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';

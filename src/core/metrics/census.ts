@@ -1,6 +1,6 @@
 /** How many tokens there are, for metrics: no request counts, and no restart. */
 import { isLockstepError } from '../../errors.ts';
-import { nextTurn } from '../../lib/turn.ts';
+import { nextTurn } from '../../lib/next-turn.ts';
 import type { Batch, Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 

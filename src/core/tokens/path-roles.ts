@@ -1,7 +1,7 @@
 /** `auth/token/roles`: what tokens may be made by whom, without sudo. */
 import { fail } from '../../errors.ts';
 import { field, type Values } from '../../framework/field.ts';
-import { children, listed as listedNames, pageFields } from '../../framework/listing.ts';
+import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
@@ -55,7 +55,7 @@ function globMatches(glob: string, text: string): boolean {
   return text.length - at >= tail.length && text.endsWith(tail);
 }
 
-const listed = (name: string, exact: readonly string[], globs: readonly string[]): boolean =>
+const isListed = (name: string, exact: readonly string[], globs: readonly string[]): boolean =>
   exact.includes(name) || globs.some((glob) => globMatches(glob, name));
 
 function policiesFor(
@@ -66,17 +66,17 @@ function policiesFor(
   const { allowedPolicies, allowedPoliciesGlob, disallowedPolicies, disallowedPoliciesGlob } = role;
   const restricted = allowedPolicies.length + allowedPoliciesGlob.length > 0;
   const wanted = asked === undefined || asked.length === 0 ? (restricted ? allowedPolicies : caller) : asked;
-  const refusesDefault = listed('default', disallowedPolicies, disallowedPoliciesGlob);
+  const refusesDefault = isListed('default', disallowedPolicies, disallowedPoliciesGlob);
   const clean = cleanPolicies(wanted, role.noDefaultPolicy || refusesDefault);
   for (const name of clean) {
     if (name === 'root' && !caller.includes('root')) {
       throw fail('badRequest', 'root tokens may not be created without parent token being root');
     }
-    if (listed(name, disallowedPolicies, disallowedPoliciesGlob)) {
+    if (isListed(name, disallowedPolicies, disallowedPoliciesGlob)) {
       throw fail('badRequest', `token policy "${name}" is disallowed by this role`);
     }
     // A role that only disallows lets any other policy through, as in Vault.
-    if (restricted && name !== 'default' && !listed(name, allowedPolicies, allowedPoliciesGlob)) {
+    if (restricted && name !== 'default' && !isListed(name, allowedPolicies, allowedPoliciesGlob)) {
       throw fail('badRequest', `token policies (${clean.join(', ')}) must be subset of the role's allowed policies`);
     }
   }
@@ -234,7 +234,7 @@ const roles = at('roles', {
       summary: 'List roles',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: (auth, asked) => listedNames(children(auth.view.shared, PREFIX), asked),
+      run: (auth, asked) => listed(children(auth.view.shared, PREFIX), asked),
     },
   },
 });

@@ -2,7 +2,7 @@
  * The end of tokens: by revocation, with all their children, and by expiry. A tree is revoked root first under a marker, in
  * short transactions, so a crash in the middle leaves nothing that works and the marker finishes the rest.
  */
-import { nextTurn } from '../../lib/turn.ts';
+import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Store, Transaction } from '../../storage/store.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
@@ -87,9 +87,7 @@ export class Revocation {
     return [...everyKey(snapshot, prefix)];
   }
 
-  /**
-   * Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due.
-   */
+  /** Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due. */
   async expire(now: number, limit = PAGE): Promise<boolean> {
     const prefix = keys.expiries(NAMESPACE);
     const due = this.#due(now, limit);
@@ -97,7 +95,7 @@ export class Revocation {
       const key = entry.slice(prefix.length + 16);
       const { value: ended } = await this.#store.transact((tx) => {
         // Renewed or revoked meanwhile, which took the entry away.
-        if (tx.get(entry) === undefined) return false;
+        if (!tx.has(entry)) return false;
         tx.delete(entry);
         const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
         const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;

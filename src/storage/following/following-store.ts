@@ -20,7 +20,6 @@ export interface FollowedMedium {
   readonly epoch: Epoch;
   /** The newest committed state. It can be ahead of what the writer has published. */
   open(): Standing;
-  close(): void;
 }
 
 /**
@@ -41,7 +40,13 @@ export class FollowingStore implements Store {
   /** What it shows was not published yet when it was looked at last. */
   #ahead = false;
   #closed = false;
-  readonly #source: LogSource;
+  readonly #source: LogSource = {
+    head: () => this.#head,
+    oldest: () => this.#oldest,
+    record: (sequence) => this.#views.current.reader.record(sequence),
+    next: (signal) => this.#feed.next(signal),
+    checkOpen: () => this.#checkOpen(),
+  };
 
   constructor(medium: FollowedMedium, board: Board) {
     this.#medium = medium;
@@ -54,7 +59,6 @@ export class FollowingStore implements Store {
     this.#head = head;
     this.#oldest = oldest;
     this.#views = new Views(view, head.position, SNAPSHOT_LIMIT);
-    this.#source = this.#logSource();
     this.#ahead = this.#isAhead();
   }
 
@@ -117,7 +121,6 @@ export class FollowingStore implements Store {
   }
 
   /** A commit is on disk a moment before the writer shows it. */
-  /** A commit is on disk a moment before the writer shows it. */
   #isAhead(): boolean {
     return this.#board.isAhead(this.#head.position.sequence);
   }
@@ -154,24 +157,8 @@ export class FollowingStore implements Store {
     if (!this.#closed) {
       this.#closed = true;
       this.#views.close();
-      this.#medium.close();
     }
     return Promise.resolve();
-  }
-
-  #logSource(): LogSource {
-    const store = this;
-    return {
-      get head() {
-        return store.#head;
-      },
-      get oldest() {
-        return store.#oldest;
-      },
-      record: (sequence) => store.#views.current.reader.record(sequence),
-      next: (signal) => store.#feed.next(signal),
-      checkOpen: () => store.#checkOpen(),
-    };
   }
 
   #checkOpen(): void {

@@ -25,5 +25,5 @@ export function followLmdbStore(path: string, board: Board): FollowingStore {
   const first = new LmdbView(environment);
   const { log, epoch } = readMeta(environment, 'identity', first.transaction);
   first.close();
-  return new FollowingStore({ log, epoch, open, close: () => undefined }, board);
+  return new FollowingStore({ log, epoch, open }, board);
 }

@@ -76,7 +76,13 @@ export class LocalStore implements Store, LogStats {
   #compacting: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #dead = false;
-  readonly #source: LogSource;
+  readonly #source: LogSource = {
+    head: () => this.#head,
+    oldest: () => this.#oldest,
+    record: (sequence) => this.#record(sequence),
+    next: (signal) => this.#feed.next(signal),
+    checkOpen: () => this.#checkOpen(),
+  };
 
   constructor(medium: Medium, options: LocalStoreOptions) {
     this.#medium = medium;
@@ -86,7 +92,6 @@ export class LocalStore implements Store, LogStats {
     this.#head = medium.head;
     this.#oldest = medium.oldest;
     this.#views = new Views(medium.open(), this.#head.position, options.snapshotLimit ?? SNAPSHOT_LIMIT);
-    this.#source = this.#logSource();
   }
 
   get position(): Position {
@@ -169,21 +174,6 @@ export class LocalStore implements Store, LogStats {
 
   #checkOpen(): void {
     if (this.#closed !== undefined || this.#dead) throw fail('storeClosed');
-  }
-
-  #logSource(): LogSource {
-    const store = this;
-    return {
-      get head() {
-        return store.#head;
-      },
-      get oldest() {
-        return store.#oldest;
-      },
-      record: (sequence) => store.#record(sequence),
-      next: (signal) => store.#feed.next(signal),
-      checkOpen: () => store.#checkOpen(),
-    };
   }
 
   #record(sequence: number): StoredRecord {

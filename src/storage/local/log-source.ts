@@ -5,26 +5,26 @@ import type { Place, StoredRecord } from './medium.ts';
 /** The log of one node, as its readers need it: what is committed, not compacted and shown. */
 export interface LogSource {
   /** The newest place that is shown. */
-  readonly head: Place;
+  readonly head: () => Place;
   /** The oldest position that changes can start from. */
-  readonly oldest: Place;
-  record(sequence: number): StoredRecord;
+  readonly oldest: () => Place;
+  readonly record: (sequence: number) => StoredRecord;
   /** Resolves when there is more, when the store is closed, or when `signal` aborts. */
-  next(signal: AbortSignal): Promise<void>;
+  readonly next: (signal: AbortSignal) => Promise<void>;
   /** Throws `storeClosed`. */
-  checkOpen(): void;
+  readonly checkOpen: () => void;
 }
 
 /** Whether a position is part of this history up to now. */
 export function isPast({ head }: Pick<LogSource, 'head'>, { epoch, sequence }: Position): boolean {
-  const newest = head.position;
+  const newest = head().position;
   return epoch === newest.epoch && Number.isSafeInteger(sequence) && sequence >= 0 && sequence <= newest.sequence;
 }
 
 /** `Store.hashAt`. */
 export function hashAt(source: LogSource, position: Position): Uint8Array | undefined {
   source.checkOpen();
-  const { head, oldest } = source;
+  const [head, oldest] = [source.head(), source.oldest()];
   const { sequence } = position;
   if (!isPast(source, position) || sequence < oldest.position.sequence) return undefined;
   if (sequence === oldest.position.sequence) return oldest.hash;
@@ -39,8 +39,8 @@ export async function* changes(source: LogSource, from: Position, signal: AbortS
   let hash = hashAt(source, from);
   while (!signal.aborted) {
     source.checkOpen();
-    if (cursor < source.oldest.position.sequence) throw fail('compacted');
-    if (cursor === source.head.position.sequence) {
+    if (cursor < source.oldest().position.sequence) throw fail('compacted');
+    if (cursor === source.head().position.sequence) {
       await source.next(signal);
       continue;
     }

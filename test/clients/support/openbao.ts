@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../../src/cli/up/free-port.ts';
 import { cached } from './cache.ts';
 import { must } from './run.ts';
 

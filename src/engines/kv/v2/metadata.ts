@@ -5,7 +5,7 @@ import {
   children,
   descendants,
   listed,
-  names as namesOf,
+  namesOf,
   pageFields,
   type Asked,
   type Listing,
@@ -13,7 +13,7 @@ import {
 import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { formatDuration } from '../../../lib/duration.ts';
-import { nextTurn } from '../../../lib/turn.ts';
+import { nextTurn } from '../../../lib/next-turn.ts';
 import {
   metadataKey,
   newMetadata,
