@@ -51,3 +51,11 @@ test('a cubbyhole is its token’s alone and goes with it', async () => {
   assert.equal((await ask(node, 'GET', 'cubbyhole/a/b', { token: root })).status, 404);
   assert.deepEqual((await ask(node, 'LIST', 'cubbyhole/', { token })).reply?.data, { keys: ['a/'] });
 });
+
+test('a node that cannot close one of its parts drops its keys all the same', async () => {
+  const { node } = await runningNode({
+    cluster: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.reject(new Error('not closed')) }),
+  });
+  await assert.rejects(node.seal(), /not closed/);
+  assert.throws(() => node.keyStatus(), { code: 'sealed' });
+});

@@ -82,8 +82,7 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
-    this.#options.lifecycle.seal();
+    await this.seal();
   }
 
   get initialized(): boolean {
@@ -131,9 +130,13 @@ export class Node implements Handler, AsyncDisposable {
     return this.sealStatus();
   }
 
+  /** The keys are gone also when something could not be closed. */
   async seal(): Promise<void> {
-    await this.#close();
-    this.#options.lifecycle.seal();
+    try {
+      await this.#close();
+    } finally {
+      this.#options.lifecycle.seal();
+    }
   }
 
   sealStatus(): JsonObject {

@@ -96,9 +96,17 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   readonly audit: AuditFollowers = {
-    enable: (device) => this.#onDevices((devices) => devices.enable(device)),
-    disable: (path) => this.#onDevices((devices) => devices.disable(path)),
-    reopen: () => this.#onDevices((devices) => devices.reopen()),
+    enable: (device) =>
+      this.#onDevices(async (devices) => {
+        await devices?.enable(device);
+        this.#know((known) => [...known, device]);
+      }),
+    disable: (path) =>
+      this.#onDevices(async (devices) => {
+        this.#know((known) => known.filter((each) => each.path !== path));
+        await devices?.disable(path);
+      }),
+    reopen: () => this.#onDevices((devices) => devices?.reopen()),
   };
 
   measured(): MetricsCopy {
@@ -147,12 +155,22 @@ export class ReadingNode implements Handler, AsyncDisposable {
     return this.#reading.services;
   }
 
-  async #onDevices(change: (devices: FollowingDevices) => Promise<void>): Promise<void> {
-    await this.#opening;
-    const reading = this.#reading;
-    if (reading === undefined) return;
-    await reading.raw.catchUp();
-    await change(reading.devices);
+  /** In turn with what opens and closes them. undefined: none are open here, and everything is handed over. */
+  #onDevices(change: (devices: FollowingDevices | undefined) => void | Promise<void>): Promise<void> {
+    const before = this.#opening;
+    const changed = (async () => {
+      await before;
+      await this.#caughtUp();
+      await change(this.#reading?.devices);
+    })();
+    this.#opening = changed.catch(() => undefined);
+    return changed;
+  }
+
+  /** What is opened anew later has the devices of then, not those that it was unsealed with. */
+  #know(change: (known: Unsealing['devices']) => Unsealing['devices']): void {
+    if (this.#unsealing === undefined) return;
+    this.#unsealing = { ...this.#unsealing, devices: change(this.#unsealing.devices) };
   }
 
   /** One after the other; what is asked last holds. */

@@ -40,9 +40,14 @@ export function brokerTrail(
     },
     request: (access) => (broker.enabled ? broker.request(callOf(access)) : undefined),
     response: (access, outcome) =>
-      broker.enabled ? broker.response(callOf(access), auditedResponse(outcome, find)) : undefined,
+      broker.enabled && !(broker.ended && tellsNothing(outcome))
+        ? broker.response(callOf(access), auditedResponse(outcome, find))
+        : undefined,
   };
 }
+
+/** Such as the reply to the request that sealed the node, and with it ended the audit. */
+const tellsNothing = ({ status, errors }: Outcome): boolean => status === 204 || errors !== undefined;
 
 /** Whoever raises an alarm may have chosen its words. */
 const bounded = (text: string): string => text.slice(0, 1_024);

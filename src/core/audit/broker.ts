@@ -54,13 +54,19 @@ interface Enabled {
 export class AuditBroker implements AsyncDisposable {
   readonly #options: BrokerOptions;
   #devices: readonly Enabled[] = [];
+  #ended = false;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
   }
 
   get enabled(): boolean {
-    return this.#devices.length > 0;
+    return this.#ended || this.#devices.length > 0;
+  }
+
+  /** It had devices, and they are closed: what is still under way cannot be put on record any more, and is refused. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /**
@@ -143,11 +149,13 @@ export class AuditBroker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const devices = this.#devices;
+    this.#ended ||= devices.length > 0;
     this.#devices = [];
     await Promise.all(devices.map(({ sink }) => sink.device[Symbol.asyncDispose]()));
   }
 
   #record(entry: AuditEvent['entry'], line: (device: Enabled) => string): undefined | Promise<void> {
+    if (this.#ended) return Promise.reject(fail('auditFailed'));
     const [first, ...more] = this.#devices;
     if (first === undefined) return undefined;
     const { monotonic, settled: told } = this.#options;

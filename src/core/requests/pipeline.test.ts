@@ -56,7 +56,7 @@ async function audited() {
   await ask(made.node, 'POST', 'sys/mounts/secret', { token, body: { type: 'kv' } });
   await ask(made.node, 'POST', 'secret/a', { token, body: { password: 'p1' } });
   hasher.hashed.length = 0;
-  return { ...made, device, hasher };
+  return { ...made, broker, device, hasher };
 }
 
 /** What is under way now has happened when this resolves. */
@@ -124,4 +124,21 @@ test('of a token that is known, and of a request without data, only what the rep
   await using _ = node;
   await ask(node, 'GET', 'secret/a', { token });
   assert.deepEqual(hasher.hashed, ['p1']);
+});
+
+test('what is still under way when the audit ends is refused, since it cannot be put on record; what tells nothing is not', async () => {
+  const { node, root: token, broker } = await audited();
+  await using _ = node;
+  // More than one turn of the event loop reads: the list is under way when the audit ends.
+  for (let at = 0; at <= 5_000; at += 500) {
+    const names = Array.from({ length: 500 }, (_, i) => `secret/many/${String(at + i)}`);
+    await Promise.all(names.map((path) => ask(node, 'POST', path, { token, body: { a: '1' } })));
+  }
+  const list = ask(node, 'LIST', 'secret/many', { token });
+  const nothing = ask(node, 'DELETE', 'secret/a', { token });
+  await broker[Symbol.asyncDispose]();
+  assert.equal((await list).status, 500);
+  assert.equal((await list).reply?.data, undefined);
+  assert.equal((await nothing).status, 204);
+  assert.equal((await ask(node, 'GET', 'secret/many/1', { token })).status, 500);
 });

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { requestOf } from '../../test/support/node.ts';
+import { fail } from '../errors.ts';
+import { takeKey } from '../lib/crypto/hash.ts';
+import { silent } from '../lib/log.ts';
+import { registry } from '../registry.ts';
+import { createBarrier } from '../seal/barrier.ts';
+import { openMemoryStore } from '../storage/memory/open.ts';
+import type { FollowedDevice } from './audit/known-device.ts';
+import { ReadingNode } from './reading-node.ts';
+import { outcomeOf } from './requests/pipeline.ts';
+import { seed } from './seed.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
+
+interface Made {
+  readonly node: ReadingNode;
+  /** A read, and by which thread it was served. */
+  readonly read: () => Promise<'here' | 'handed over'>;
+  /** The log does not reach back any more to where the thread stands, once. */
+  readonly leaveBehind: () => void;
+  readonly device: (name: string) => FollowedDevice;
+  /** Paths of what a device recorded. */
+  readonly recorded: (name: string) => readonly string[];
+}
+
+async function readingNode(t: TestContext): Promise<Made> {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-reading-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const store = openMemoryStore();
+  const root = takeKey(Buffer.alloc(32, 7));
+  const { value: token } = await store.transact((tx) => createBarrier(tx, root, Date.now(), (own) => seed(own, 0)));
+  let behind = false;
+  const followed = Object.assign(store, {
+    catchUp: (): undefined => {
+      if (!behind) return;
+      behind = false;
+      throw fail('compacted');
+    },
+    // It is opened again and again here; its pages are not the thread's to close.
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+  let handed = 0;
+  const node = new ReadingNode({
+    ...{ registry, settings: DEFAULT_SETTINGS, log: silent, now: Date.now, link: () => undefined },
+    open: () => followed,
+    audit: { allowed: { paths: 'any', prefixing: false }, prefixing: false, stdout: process.stdout },
+    handOver: (request) => {
+      handed += 1;
+      return Promise.resolve(outcomeOf(request, { status: 200 }));
+    },
+  });
+  t.after(() => node[Symbol.asyncDispose]());
+  await node.unseal({ root, devices: [] });
+  return {
+    node,
+    read: async () => {
+      const before = handed;
+      const { status } = await node.handle(requestOf('GET', 'auth/token/lookup-self', { token }));
+      assert.equal(status, 200);
+      return handed > before ? 'handed over' : 'here';
+    },
+    leaveBehind: () => {
+      behind = true;
+    },
+    device: (name) => ({
+      ...{ path: `${name}/`, type: 'file', description: '', local: false, declared: false },
+      options: { file_path: join(folder, name) },
+    }),
+    recorded: (name) =>
+      readFileSync(join(folder, name), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => (JSON.parse(line) as { type: string }).type),
+  };
+}
+
+test('a thread that was left behind has, once it reads again, the audit devices of now', async (t) => {
+  const { node, read, leaveBehind, device, recorded } = await readingNode(t);
+  await node.audit.enable(device('kept'));
+  await node.audit.enable(device('dropped'));
+  await node.audit.disable('dropped/');
+  leaveBehind();
+  assert.equal(await read(), 'handed over');
+  await node.audit.reopen();
+  assert.equal(await read(), 'here');
+  assert.deepEqual(recorded('kept'), ['request', 'response']);
+  assert.deepEqual(recorded('dropped'), []);
+});
+
+test('a device is enabled also on a thread that finds itself left behind just then', async (t) => {
+  const { node, read, leaveBehind, device, recorded } = await readingNode(t);
+  leaveBehind();
+  await node.audit.enable(device('new'));
+  await node.audit.reopen();
+  assert.equal(await read(), 'here');
+  assert.deepEqual(recorded('new'), ['request', 'response']);
+});
