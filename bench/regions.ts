@@ -8,10 +8,13 @@ import { DelayedLink } from '../src/cli/up/delayed-link.ts';
 import { parseAddress } from '../src/config/address.ts';
 import { decodeIndex } from '../src/core/freshness.ts';
 import { decodeJoinToken } from '../src/regions/join-token.ts';
-import { keep, shown, spread, type Spread } from './fleet/figures.ts';
 import { Follower } from './fleet/follower.ts';
-import { readOptions } from './fleet/options.ts';
-import { BenchServer } from './fleet/server.ts';
+import { megabytes } from './measure/process.ts';
+import { spread, type Spread } from './measure/statistics.ts';
+import { keep, shown } from './program/figures.ts';
+import { readOptions } from './program/options.ts';
+import { MeasuredNode } from './servers/measured-node.ts';
+import { mount } from './servers/prepare.ts';
 
 const HELP = `Usage: npm run bench:regions [-- options]
 
@@ -44,13 +47,13 @@ interface Written {
 }
 
 /** Writes at even distances; gives each write with its place in the hub's log, in the log's order. */
-async function write({ client }: BenchServer, seconds: number): Promise<readonly Written[]> {
+async function write({ root }: MeasuredNode, seconds: number): Promise<readonly Written[]> {
   const value = 'x'.repeat(200);
   const count = options.rate * seconds;
   const started = performance.now();
   const one = async (at: number): Promise<Written> => {
     const sent = performance.now();
-    const { index = '' } = await client.request('POST', `secret/data/shared/${String(at % 1_000)}`, {
+    const { index = '' } = await root.request('POST', `secret/data/shared/${String(at % 1_000)}`, {
       data: { value },
     });
     const [position] = Object.values(decodeIndex(index) ?? {});
@@ -67,19 +70,23 @@ async function write({ client }: BenchServer, seconds: number): Promise<readonly
 }
 
 /** A region that only learns where the hub listens for regions would need no enrolment; the token says it. */
-async function linkTo({ client }: BenchServer): Promise<DelayedLink | undefined> {
+async function linkTo({ root }: MeasuredNode): Promise<DelayedLink | undefined> {
   if (options['round-trip'] === 0) return undefined;
-  const added = await client.write('sys/regions/probe', { paths: [] });
+  const added = await root.write('sys/regions/probe', { paths: [] });
   const { join_token: token } = (added?.data ?? {}) as { readonly join_token?: unknown };
-  await client.delete('sys/regions/probe');
+  await root.delete('sys/regions/probe');
   return DelayedLink.open(parseAddress(decodeJoinToken(String(token)).hub), options['round-trip'] / 2);
 }
 
-async function join(hub: BenchServer, link: DelayedLink | undefined, stack: AsyncDisposableStack): Promise<Follower[]> {
+async function join(
+  hub: MeasuredNode,
+  link: DelayedLink | undefined,
+  stack: AsyncDisposableStack,
+): Promise<Follower[]> {
   const regions: Follower[] = [];
   for (let at = 0; at < options.regions; at += 1) {
     const paths = options.apart ? ['secret/shared/', `secret/own-${String(at)}/`] : ['secret/shared/'];
-    const region = stack.use(await Follower.join(hub.client, `region-${String(at)}`, paths, link));
+    const region = stack.use(await Follower.join(hub.root, `region-${String(at)}`, paths, link));
     await region.reached(0);
     regions.push(region);
   }
@@ -98,35 +105,37 @@ interface Figures {
   readonly commitToApplied: Spread;
   readonly sentToApplied: Spread;
   readonly sentToAcknowledged: Spread;
+  /** Milliseconds. */
   readonly hubCpuPerWrite: number;
+  /** Bytes. */
   readonly hubRssAnon: { readonly alone: number; readonly after: number };
   /** The share of the time in which the writer and the regions had work: near 1, they are what is measured. */
   readonly busy: number;
 }
 
 async function measure(): Promise<Figures> {
-  const node = options.profile ? ['--cpu-prof', '--cpu-prof-dir=.cache/bench'] : [];
   await using stack = new AsyncDisposableStack();
-  const hub = stack.use(await BenchServer.start({ hub: true, node }));
-  const alone = await hub.settled();
+  const hub = stack.use(await MeasuredNode.start(options.profile));
+  await mount(hub.root);
+  const alone = await hub.memory();
   const link = await linkTo(hub);
   if (link !== undefined) stack.use(link);
   const regions = await join(hub, link, stack);
   console.log(`${String(regions.length)} regions follow the hub; writing for ${String(options.seconds)} s`);
   await write(hub, options['warm-up']);
-  const before = hub.costs;
+  const before = hub.cpu;
   const start = performance.eventLoopUtilization();
   const writes = await write(hub, options.seconds);
   const { utilization } = performance.eventLoopUtilization(start);
   const last = writes.at(-1)?.sequence ?? 0;
   await Promise.all(regions.map((region) => region.reached(last)));
-  const cpu = hub.costs.cpu - before.cpu;
+  const cpu = hub.cpu - before;
   return {
     commitToApplied: spread(delays(writes, regions, ({ acknowledged }) => acknowledged)),
     sentToApplied: spread(delays(writes, regions, ({ sent }) => sent)),
     sentToAcknowledged: spread(writes.map(({ sent, acknowledged }) => acknowledged - sent)),
-    hubCpuPerWrite: cpu / writes.length,
-    hubRssAnon: { alone: alone.rssAnon / 1024, after: (await hub.settled()).rssAnon / 1024 },
+    hubCpuPerWrite: cpu / 1_000 / writes.length,
+    hubRssAnon: { alone: alone.anonymous, after: (await hub.memory()).anonymous },
     busy: utilization,
   };
 }
@@ -138,7 +147,7 @@ function report({ hubRssAnon, ...figures }: Figures): void {
   console.log(`sent → applied           ${shown(figures.sentToApplied)}`);
   console.log(`sent → acknowledged      ${shown(figures.sentToAcknowledged)}`);
   console.log(`hub: ${figures.hubCpuPerWrite.toFixed(2)} ms of CPU a write`);
-  console.log(`hub: RssAnon ${hubRssAnon.alone.toFixed(0)} MB alone, ${hubRssAnon.after.toFixed(0)} MB afterwards`);
+  console.log(`hub: RssAnon ${megabytes(hubRssAnon.alone)} MB alone, ${megabytes(hubRssAnon.after)} MB afterwards`);
   console.log(`writer and regions were busy ${(figures.busy * 100).toFixed(0)} % of the time`);
 }
 

@@ -2,10 +2,13 @@
  * How soon every subscriber of one node has a change, and what each costs: `npm run bench:subscribers`. A server as its own
  * process (LMDB, file audit), its subscribers in this one, where the changes are made, too. Asserts nothing.
  */
-import { keep, shown, spread, type Spread } from './fleet/figures.ts';
-import { readOptions } from './fleet/options.ts';
-import { BenchServer } from './fleet/server.ts';
 import { Subscriber, type Target } from './fleet/subscriber.ts';
+import { megabytes } from './measure/process.ts';
+import { spread, type Spread } from './measure/statistics.ts';
+import { keep, shown } from './program/figures.ts';
+import { readOptions } from './program/options.ts';
+import { MeasuredNode } from './servers/measured-node.ts';
+import { mount } from './servers/prepare.ts';
 
 const HELP = `Usage: npm run bench:subscribers [-- options]
 
@@ -28,10 +31,10 @@ const WARM_UP = 1_000;
 
 const POLICY = 'path "secret/data/app/*" { capabilities = ["read", "subscribe"] }';
 
-async function tokensOf({ client }: BenchServer): Promise<readonly string[]> {
-  await client.write('sys/policies/acl/app', { policy: POLICY });
+async function tokensOf({ root }: MeasuredNode): Promise<readonly string[]> {
+  await root.write('sys/policies/acl/app', { policy: POLICY });
   const made = Array.from({ length: options.tokens }, async () => {
-    const reply = await client.write('auth/token/create', { policies: ['app'], no_parent: true });
+    const reply = await root.write('auth/token/create', { policies: ['app'], no_parent: true });
     return String((reply?.auth as { readonly client_token?: unknown } | undefined)?.client_token);
   });
   return Promise.all(made);
@@ -83,54 +86,55 @@ interface Figures {
   /** From when the write was sent. */
   readonly sentToAll: Spread;
   readonly sentToAcknowledged: Spread;
+  /** Microseconds. */
   readonly cpuPerSubscriberAndChange: number;
-  /** Kilobytes. */
+  /** Bytes. */
   readonly memoryPerSubscriber: number;
   readonly rssAnon: { readonly before: number; readonly after: number };
   readonly busy: number;
 }
 
-async function change({ client }: BenchServer, telling: Telling, version: number) {
+async function change({ root }: MeasuredNode, telling: Telling, version: number) {
   const all = telling.everybody(version);
   const sent = performance.now();
-  await client.write('secret/data/app/db', { data: { value: 'x'.repeat(200) } });
+  await root.write('secret/data/app/db', { data: { value: 'x'.repeat(200) } });
   const acknowledged = performance.now();
   const reached = await all;
   return { toAll: reached - sent, write: acknowledged - sent, acknowledgedToAll: reached - acknowledged };
 }
 
 async function measure(): Promise<Figures> {
-  const node = options.profile ? ['--cpu-prof', '--cpu-prof-dir=.cache/bench'] : [];
-  await using server = await BenchServer.start({ tls: options.tls, node });
+  await using server = await MeasuredNode.start(options.profile);
+  const { urls, root, caCertText } = server;
+  await mount(root);
   const tokens = await tokensOf(server);
   const telling = new Telling();
   const target = (at: number): Target => ({
-    address: server.address,
-    ca: server.client.settings.tls?.caCertText,
+    ...(options.tls ? { address: urls.tls ?? '', ca: caCertText } : { address: urls.http, ca: undefined }),
     token: tokens[at % tokens.length] ?? '',
     path: 'secret/data/app/*',
   });
-  await server.client.write('secret/data/app/db', { data: { value: 'first' } });
+  await root.write('secret/data/app/db', { data: { value: 'first' } });
   // A server that has had some traffic: what its heap grows by under any is no subscriber's.
   for (const each of await subscribe(WARM_UP, target, telling.told)) each.end();
-  const before = await server.settled();
+  const before = await server.memory();
   const subscribers = await subscribe(options.subscribers, target, telling.told);
-  const after = await server.settled();
+  const after = await server.memory();
   await change(server, telling, 2);
-  const { cpu } = server.costs;
+  const { cpu } = server;
   const start = performance.eventLoopUtilization();
   const told = [];
   for (let at = 0; at < options.changes; at += 1) told.push(await change(server, telling, at + 3));
   const { utilization } = performance.eventLoopUtilization(start);
-  const spent = server.costs.cpu - cpu;
+  const spent = server.cpu - cpu;
   for (const subscriber of subscribers) subscriber.end();
   return {
     reachedAll: spread(told.map(({ acknowledgedToAll }) => acknowledgedToAll)),
     sentToAll: spread(told.map(({ toAll }) => toAll)),
     sentToAcknowledged: spread(told.map(({ write }) => write)),
     cpuPerSubscriberAndChange: spent / options.changes / options.subscribers,
-    memoryPerSubscriber: (after.rssAnon - before.rssAnon) / options.subscribers,
-    rssAnon: { before: before.rssAnon / 1024, after: after.rssAnon / 1024 },
+    memoryPerSubscriber: (after.anonymous - before.anonymous) / options.subscribers,
+    rssAnon: { before: before.anonymous, after: after.anonymous },
     busy: utilization,
   };
 }
@@ -140,9 +144,9 @@ function report({ rssAnon, ...figures }: Figures): void {
   console.log(`acknowledged → all have it   ${shown(figures.reachedAll)}`);
   console.log(`sent → all have it           ${shown(figures.sentToAll)}`);
   console.log(`sent → acknowledged          ${shown(figures.sentToAcknowledged)}`);
-  console.log(`server: ${(figures.cpuPerSubscriberAndChange * 1000).toFixed(1)} µs of CPU a subscriber and change`);
+  console.log(`server: ${figures.cpuPerSubscriberAndChange.toFixed(1)} µs of CPU a subscriber and change`);
   console.log(
-    `server: ${figures.memoryPerSubscriber.toFixed(1)} kB a subscriber (RssAnon ${rssAnon.before.toFixed(0)} → ${rssAnon.after.toFixed(0)} MB)`,
+    `server: ${(figures.memoryPerSubscriber / 1024).toFixed(1)} kB a subscriber (RssAnon ${megabytes(rssAnon.before)} → ${megabytes(rssAnon.after)} MB)`,
   );
   console.log(`the subscribers were busy ${(figures.busy * 100).toFixed(0)} % of the time`);
 }

@@ -6,7 +6,7 @@ import { Random } from '../../test/simulator/random.ts';
 import type { Access } from '../servers/prepare.ts';
 import type { Load, Request } from './loads.ts';
 
-/** Requests that are made before and then sent in turn: more than there are keys. */
+/** More than there are keys to draw from. */
 const PREPARED = 4_096;
 
 /** Why there is no wrk, with the remedy; undefined when there is. As root on Debian it is installed. */
@@ -40,15 +40,17 @@ export interface WrkRun {
   readonly folder: string;
   /** The same one gives the same keys in the same order. */
   readonly seed: number;
+  /** Requests that are made before and then sent in turn. */
+  readonly prepared?: number;
 }
 
 /** Throws when a reply was not 2xx, or a connection failed. */
 export async function wrk(load: Load, access: Access, run: WrkRun): Promise<WrkResult> {
-  const { url, connections, seconds, folder, seed } = run;
+  const { url, connections, seconds, folder, seed, prepared = PREPARED } = run;
   const file = join(folder, 'requests');
   const random = new Random(seed);
   const host = new URL(url).host;
-  const requests = Array.from({ length: PREPARED }, () => wire(load.request(access, random.word()), host));
+  const requests = Array.from({ length: prepared }, () => wire(load.request(access, random.word()), host));
   writeFileSync(file, requests.join('\0'), { mode: 0o600 });
   const script = join(import.meta.dirname, 'replay.lua');
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout=20s', `-s${script}`, url];

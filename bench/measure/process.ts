@@ -17,10 +17,21 @@ export function cpuTime(pid: number): CpuTime {
 
 /** Source: proc_pid_stat(5), fields 14 to 17. */
 export function parseStat(stat: string): CpuTime {
-  // The name, which is the second field, may hold blanks and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
+  const [utime, stime, cutime, cstime] = numbersOf(stat, 14, 17);
   return { own: microseconds([utime, stime]), children: microseconds([cutime, cstime]) };
+}
+
+/** How often it touched a page that it had not mapped yet, such as one of its data file. Fields 10 and 12. */
+export function pageFaults(pid: number): number {
+  const [minor = Number.NaN, , major = Number.NaN] = numbersOf(readFileSync(`/proc/${pid}/stat`, 'utf8'), 10, 12);
+  return minor + major;
+}
+
+/** Fields as proc_pid_stat(5) counts them, from the third one on. */
+function numbersOf(stat: string, first: number, last: number): readonly number[] {
+  // The name, which is the second field, may hold blanks and parentheses.
+  const behind = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return behind.slice(first - 3, last - 2).map(Number);
 }
 
 /** Microseconds of CPU that all programs of the machine have used, and that its host has taken from it. */

@@ -1,4 +1,4 @@
-/** Lockstep as its users run it: `bin/lockstep server`, LMDB on the disk, a file audit device, a hub. */
+/** Lockstep as its users run it: `bin/lockstep server`, LMDB on the disk, a file audit device. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../src/lib/version.ts';
@@ -9,19 +9,26 @@ import type { Place, Server } from './server.ts';
 const root = join(import.meta.dirname, '../..');
 export const executable = join(root, 'bin/lockstep');
 const main = join(root, 'src/main.ts');
+/** What `bin/lockstep` gives Node. */
+const usual = ['--disable-sigusr1', '--max-semi-space-size=8'];
 
 export interface LockstepOptions {
   /** Worker threads; the configuration says nothing of them by default. */
   readonly workers?: number | undefined;
-  /** Flags of Node, with which the sources are started in place of `bin/lockstep`. */
+  /** More flags of Node, with which the sources are started in place of `bin/lockstep`. */
   readonly flags?: readonly string[];
+  /** Whether regions may join it; they may by default. */
+  readonly hub?: boolean;
+  /** Where its data lies; in the place's folder by default. */
+  readonly data?: string;
 }
 
-export async function startLockstep(place: Place, { workers, flags }: LockstepOptions = {}): Promise<Server> {
+export async function startLockstep(place: Place, options: LockstepOptions = {}): Promise<Server> {
+  const { flags } = options;
   const [http, tls] = [await freePort(), await freePort()];
   const file = join(place.folder, 'lockstep.hcl');
-  writeFileSync(file, config(place, { http, tls }, workers));
-  const [command, before] = flags === undefined ? [executable, []] : [process.execPath, [...flags, main]];
+  writeFileSync(file, config(place, { http, tls }, options));
+  const [command, before] = flags === undefined ? [executable, []] : [process.execPath, [...usual, ...flags, main]];
   const args = [...before, 'server', `-config=${file}`];
   const program = await Program.start({ command, args, ready: /^==> Lockstep server started/ });
   const urls = { http: `http://127.0.0.1:${http}`, tls: `https://127.0.0.1:${tls}` };
@@ -31,7 +38,7 @@ export async function startLockstep(place: Place, { workers, flags }: LockstepOp
 function config(
   { folder, certFile, keyFile }: Place,
   ports: Readonly<Record<'http' | 'tls', number>>,
-  workers: number | undefined,
+  { workers, hub = true, data = join(folder, 'data') }: LockstepOptions,
 ): string {
   return `listener "tcp" {
   address     = "127.0.0.1:${ports.http}"
@@ -43,17 +50,14 @@ listener "tcp" {
   tls_key_file  = "${keyFile}"
 }
 storage "lmdb" {
-  path = "${join(folder, 'data')}"
+  path = "${data}"
 }
 audit "file" "file" {
   options {
     file_path = "${join(folder, 'audit.log')}"
   }
 }
-hub {
-  cluster_address = "127.0.0.1:0"
-}
-${workers === undefined ? '' : `workers = ${workers}\n`}`;
+${hub ? 'hub {\n  cluster_address = "127.0.0.1:0"\n}\n' : ''}${workers === undefined ? '' : `workers = ${workers}\n`}`;
 }
 
 /** A development server, in memory; its root token is `root`. `found[1]` is its address. */
