@@ -145,7 +145,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
     } catch (error) {
       if (!isLockstepError(error, 'compacted')) throw error;
       // Too far behind for its caches to follow: they are made anew. Until then all is handed over.
-      void this.#reopen();
+      this.#reopen().catch(() => undefined);
       return undefined;
     }
   }
