@@ -43,7 +43,7 @@ export interface ReadingNodeOptions {
   readonly now: () => number;
   /** At a region: how its copy stands, from the plaintext store. */
   readonly link: (store: Store) => (ReadingLink & Disposable) | undefined;
-  /** The thread that writes. Never rejects. */
+  /** Asks the thread that writes. Rejects when that is gone; the server then answers 500. */
   readonly handOver: (request: Request) => Promise<Outcome>;
 }
 
@@ -123,20 +123,20 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   handle(request: Request): Outcome | Promise<Outcome> {
-    const behind = this.#caughtUp();
-    if (behind === undefined) return this.#serve(request);
-    return chain(behind, () => this.#serve(request));
+    return chain(this.#caughtUp(), () => this.#serve(request));
   }
 
   #serve(request: Request): Outcome | Promise<Outcome> {
     const services = this.#reading?.services;
-    const asked = services === undefined ? undefined : lookUp(services, request);
-    if (services === undefined || asked === undefined || !onlyReads(services, asked)) {
-      this.#handedOver.add();
-      return this.#options.handOver(request);
+    if (services !== undefined) {
+      const asked = lookUp(services, request);
+      if (onlyReads(services, asked)) {
+        this.#served.add();
+        return serve(services, request, asked);
+      }
     }
-    this.#served.add();
-    return serve(services, request, asked);
+    this.#handedOver.add();
+    return this.#options.handOver(request);
   }
 
   #caughtUp(): undefined | Promise<void> {

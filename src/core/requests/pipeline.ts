@@ -6,7 +6,7 @@ import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
 import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
-import { grantAccess, isOpen, lookUp, type Asked, operationOf, type Access } from './access.ts';
+import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
 import { grantToken } from './grants.ts';
 import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
@@ -70,11 +70,13 @@ export function serve(services: RequestServices, request: Request, asked?: Asked
   try {
     const served = chain(
       services.freshness.reach(request.index, () => waiterOf(services, request)),
-      () =>
-        chain(grantAccess(services, asked ?? lookUp(services, request)), (access) => {
-          open = isOpen(access.match?.path, request);
-          return open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access);
-        }),
+      () => {
+        const found = asked ?? lookUp(services, request);
+        open = found.open;
+        return chain(grantAccess(services, found), (access) =>
+          open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access),
+        );
+      },
     );
     return served instanceof Promise ? served.then(ended, (error: unknown) => ended(failed(error))) : ended(served);
   } catch (error) {

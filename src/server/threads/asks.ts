@@ -8,7 +8,7 @@ import type { MetricsCopy } from '../../lib/metrics/copy.ts';
 import type { Encoded } from '../envelope.ts';
 import type { ListenerSettings } from '../listener.ts';
 import type { Handed } from './handover.ts';
-import type { Opening } from './tunnel.ts';
+import type { End, Opening, Piece } from './tunnel.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -42,8 +42,8 @@ export type ReaderAsks = {
   readonly look: Ask<undefined>;
   /** Resolves once its requests are answered. */
   readonly close: Ask<undefined>;
-  readonly tunnelData: Ask<{ readonly id: number; readonly bytes: Uint8Array }>;
-  readonly tunnelEnd: Ask<{ readonly id: number; readonly abrupt: boolean }>;
+  readonly tunnelData: Ask<Piece>;
+  readonly tunnelEnd: Ask<End>;
 };
 
 /** Asked of the thread that writes. */
@@ -53,6 +53,6 @@ export type WriterAsks = {
   readonly gone: Ask<string>;
   readonly log: Ask<string>;
   readonly tunnelOpen: Ask<Opening>;
-  readonly tunnelData: Ask<{ readonly id: number; readonly bytes: Uint8Array }>;
-  readonly tunnelEnd: Ask<{ readonly id: number; readonly abrupt: boolean }>;
+  readonly tunnelData: Ask<Piece>;
+  readonly tunnelEnd: Ask<End>;
 };

@@ -53,19 +53,13 @@ export class ThreadPool implements AsyncDisposable {
     const { size, store, ...rest } = options;
     const board = new Board();
     board.publish(store.position.sequence);
-    let batches = 0;
     this.#observation = store.observe(({ position }) => {
       board.publish(position.sequence);
-      batches += 1;
-      if (batches % LOOK_EVERY === 0) this.#tellAll('look');
+      if (position.sequence % LOOK_EVERY === 0) for (const { line } of this.#threads) line.tell('look', undefined);
     });
     const { path, settings, audit, log } = rest;
     const data: ThreadData = { path, settings, audit, log, board: board.memory, age: this.age.memory };
     this.#threads = Array.from({ length: size }, () => this.#start(data, options));
-  }
-
-  get size(): number {
-    return this.#threads.length;
   }
 
   readonly node: ReadingThreads = {
@@ -104,10 +98,6 @@ export class ThreadPool implements AsyncDisposable {
     await Promise.all(this.#threads.map(({ exited }) => exited));
   }
 
-  #tellAll(name: 'look'): void {
-    for (const { line } of this.#threads) line.tell(name, undefined);
-  }
-
   async #askAll<K extends Exclude<keyof ReaderAsks, 'metrics'>>(
     name: K,
     argument: ReaderAsks[K]['argument'],
@@ -132,6 +122,12 @@ export class ThreadPool implements AsyncDisposable {
     });
     worker.once('error', failed);
     const receiver = new Receiver({ handle: (request) => this.#serving.handler.handle(request) });
+    const tunnels = new Tunnels({
+      data: (piece) => line.ask('tunnelData', piece),
+      end: (end) => {
+        line.tell('tunnelEnd', end);
+      },
+    });
     const line: Line<ReaderAsks, WriterAsks> = new Line<ReaderAsks, WriterAsks>(worker, {
       request: (request) => receiver.serve(request),
       gone: (id) => {
@@ -143,16 +139,7 @@ export class ThreadPool implements AsyncDisposable {
       tunnelOpen: (opening) => {
         this.#upgrade(opening, tunnels.open(opening.id));
       },
-      tunnelData: ({ id, bytes }) => tunnels.received(id, bytes),
-      tunnelEnd: ({ id, abrupt }) => {
-        tunnels.ended(id, abrupt);
-      },
-    });
-    const tunnels = new Tunnels({
-      data: (id, bytes) => line.ask('tunnelData', { id, bytes }),
-      end: (id, abrupt) => {
-        line.tell('tunnelEnd', { id, abrupt });
-      },
+      ...tunnels.answers,
     });
     return { worker, line, tunnels, exited };
   }

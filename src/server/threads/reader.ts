@@ -71,6 +71,13 @@ async function close(): Promise<void> {
   await node[Symbol.asyncDispose]();
 }
 
+const tunnels = new Tunnels({
+  data: (piece) => line.ask('tunnelData', piece),
+  end: (end) => {
+    line.tell('tunnelEnd', end);
+  },
+});
+
 const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port, {
   listen,
   close,
@@ -84,15 +91,5 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   look: () => {
     node.look();
   },
-  tunnelData: ({ id, bytes }) => tunnels.received(id, bytes),
-  tunnelEnd: ({ id, abrupt }) => {
-    tunnels.ended(id, abrupt);
-  },
-});
-
-const tunnels = new Tunnels({
-  data: (id, bytes) => line.ask('tunnelData', { id, bytes }),
-  end: (id, abrupt) => {
-    line.tell('tunnelEnd', { id, abrupt });
-  },
+  ...tunnels.answers,
 });

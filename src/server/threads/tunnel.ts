@@ -16,11 +16,21 @@ export interface Opening {
   readonly parsed: Handed;
 }
 
+export interface Piece {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface End {
+  readonly id: number;
+  readonly abrupt: boolean;
+}
+
 /** The way to the other thread. */
 export interface Far {
   /** Resolves once the other end has taken the bytes. */
-  readonly data: (id: number, bytes: Uint8Array) => Promise<unknown>;
-  readonly end: (id: number, abrupt: boolean) => void;
+  readonly data: (piece: Piece) => Promise<unknown>;
+  readonly end: (end: End) => void;
 }
 
 /** One end of each tunnel between two threads, by number. */
@@ -32,6 +42,12 @@ export class Tunnels {
     this.#far = far;
   }
 
+  /** What the other thread asks of this one. */
+  readonly answers = {
+    tunnelData: ({ id, bytes }: Piece): Promise<void> => this.#received(id, bytes),
+    tunnelEnd: ({ id, abrupt }: End): void => this.#ended(id, abrupt),
+  };
+
   open(id: number): Duplex {
     const end = new TunnelEnd(id, this.#far, () => this.#ends.delete(id));
     this.#ends.set(id, end);
@@ -39,11 +55,11 @@ export class Tunnels {
   }
 
   /** From the other end. Resolves once they were taken; what is for an end that is gone is dropped. */
-  async received(id: number, bytes: Uint8Array): Promise<void> {
+  async #received(id: number, bytes: Uint8Array): Promise<void> {
     await this.#ends.get(id)?.receive(bytes);
   }
 
-  ended(id: number, abrupt: boolean): void {
+  #ended(id: number, abrupt: boolean): void {
     const end = this.#ends.get(id);
     if (abrupt) end?.destroy();
     else end?.push(null);
@@ -82,17 +98,17 @@ class TunnelEnd extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
     // A copy: cloning a piece of Node's pool would carry all of the pool.
-    this.#far.data(this.#id, Uint8Array.from(chunk)).then(() => done(), done);
+    this.#far.data({ id: this.#id, bytes: Uint8Array.from(chunk) }).then(() => done(), done);
   }
 
   override _final(done: () => void): void {
-    this.#far.end(this.#id, false);
+    this.#far.end({ id: this.#id, abrupt: false });
     done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this._read();
-    this.#far.end(this.#id, true);
+    this.#far.end({ id: this.#id, abrupt: true });
     this.#gone();
     done(error);
   }

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Board } from '../../lib/threads/board.ts';
 import { bytes, code, put, read } from '../conformance/subject.ts';
-import type { FollowingStore } from '../following/following-store.ts';
+import type { FollowingStore } from '../local/following-store.ts';
 import type { LocalStore } from '../local/local-store.ts';
 import type { Batch } from '../store.ts';
 import { directory, opened } from './fixture.ts';

@@ -1,5 +1,5 @@
 import type { Board } from '../../lib/threads/board.ts';
-import { FollowingStore, type Standing } from '../following/following-store.ts';
+import { FollowingStore, type Standing } from '../local/following-store.ts';
 import { openEnvironment, type Environment } from './environment.ts';
 import type { ReadTransaction } from './holder.ts';
 import { LmdbView } from './medium.ts';

@@ -18,8 +18,7 @@ export function openFileDevice(options: FileOptions, context: FileContext): Prom
   if (options.path === 'discard') return Promise.resolve(streamDevice(undefined));
   if (options.path === 'stdout') return Promise.resolve(streamDevice(context.stdout));
   const { path, mode, sync } = options;
-  const turn = context.shared === undefined ? new Turn() : new Turn(context.shared);
-  return openLogFile({ path, mode, sync, warn: context.warn, turn });
+  return openLogFile({ path, mode, sync, warn: context.warn, turn: new Turn(context.shared) });
 }
 
 /** A stream keeps the order itself; without one, lines are thrown away. The stream is not ours to close. */

@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { fail } from '../../../../errors.ts';
+import { nextTurn } from '../../../../lib/next-turn.ts';
 import { join, outcomeOf, type Waiting } from './batch.ts';
 import { openTarget } from './target.ts';
 import { Turn } from './turn.ts';
@@ -142,7 +143,7 @@ class LogFile implements AuditDevice {
   async #write(): Promise<void> {
     while (this.#queue.length > 0) {
       // The rest of this turn's requests join the batch.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextTurn();
       await this.#alone(() => this.#writeBatch(this.#take()));
     }
     this.#writing = undefined;

@@ -1,10 +1,10 @@
 /** The store of a thread that only reads: it follows, through the disk's own pages, what the node's writer commits. */
 import { fail } from '../../errors.ts';
 import type { Board } from '../../lib/threads/board.ts';
-import { Feed } from '../local/feed.ts';
-import { changes, hashAt, type LogSource } from '../local/log-source.ts';
-import type { Place, View } from '../local/medium.ts';
-import { SNAPSHOT_LIMIT, Views } from '../local/views.ts';
+import { Feed } from './feed.ts';
+import { changes, hashAt, type LogSource } from './log-source.ts';
+import type { Place, View } from './medium.ts';
+import { SNAPSHOT_LIMIT, Views } from './views.ts';
 import type { Batch, Committed, Epoch, Position, Snapshot, Store } from '../store.ts';
 
 /** A view, and the place that it shows. */
