@@ -236,7 +236,7 @@ export const serverKeys = {
   audit,
   telemetry,
   workers: key.count(
-    'Threads that serve reads beside the first one, which writes. By default one less than the machine has processors; ' +
+    'Threads that serve reads beside the first one, which writes. By default one less than the machine has processors (on Linux; 0 elsewhere); ' +
       '0 serves everything on one thread. In memory there are none.',
   ),
   api_addr: ignored('nodes tell nobody where they are: clients use the address that they know'),

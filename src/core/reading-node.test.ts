@@ -22,6 +22,10 @@ interface Made {
   readonly read: () => Promise<'here' | 'handed over'>;
   /** The log does not reach back any more to where the thread stands, once. */
   readonly leaveBehind: () => void;
+  /** From now on the store cannot be opened. */
+  readonly breakOpening: () => void;
+  /** Errors in the log. */
+  readonly logged: readonly string[];
   readonly device: (name: string) => FollowedDevice;
   /** Paths of what a device recorded. */
   readonly recorded: (name: string) => readonly string[];
@@ -46,9 +50,15 @@ async function readingNode(t: TestContext): Promise<Made> {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
   let handed = 0;
+  let broken = false;
+  const logged: string[] = [];
+  const log = { ...silent, error: (message: string) => void logged.push(message) };
   const node = new ReadingNode({
-    ...{ registry, settings: DEFAULT_SETTINGS, log: silent, now: Date.now, link: () => undefined },
-    open: () => followed,
+    ...{ registry, settings: DEFAULT_SETTINGS, log, now: Date.now, link: () => undefined },
+    open: () => {
+      if (broken) throw fail('corrupt');
+      return followed;
+    },
     audit: { allowed: { paths: 'any', prefixing: false }, prefixing: false, stdout: process.stdout },
     handOver: (request) => {
       handed += 1;
@@ -68,6 +78,10 @@ async function readingNode(t: TestContext): Promise<Made> {
     leaveBehind: () => {
       behind = true;
     },
+    breakOpening: () => {
+      broken = true;
+    },
+    logged,
     device: (name) => ({
       ...{ path: `${name}/`, type: 'file', description: '', local: false, declared: false },
       options: { file_path: join(folder, name) },
@@ -100,4 +114,15 @@ test('a device is enabled also on a thread that finds itself left behind just th
   await node.audit.reopen();
   assert.equal(await read(), 'here');
   assert.deepEqual(recorded('new'), ['request', 'response']);
+});
+
+test('a thread that cannot make its caches anew says so, once, and hands everything over', async (t) => {
+  const { node, read, breakOpening, leaveBehind, logged } = await readingNode(t);
+  assert.equal(await read(), 'here');
+  breakOpening();
+  leaveBehind();
+  assert.equal(await read(), 'handed over');
+  await node.audit.reopen();
+  assert.equal(await read(), 'handed over');
+  assert.deepEqual(logged, ['a thread cannot make its caches anew: it hands over every request']);
 });

@@ -145,7 +145,11 @@ export class ReadingNode implements Handler, AsyncDisposable {
     } catch (error) {
       if (!isLockstepError(error, 'compacted')) throw error;
       // Too far behind for its caches to follow: they are made anew. Until then all is handed over.
-      this.#reopen().catch(() => undefined);
+      this.#reopen().catch((cause: unknown) => {
+        this.#options.log.error('a thread cannot make its caches anew: it hands over every request', {
+          error: cause instanceof Error ? cause.message : 'unknown',
+        });
+      });
       return undefined;
     }
   }

@@ -98,7 +98,8 @@ function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads }: A
 /** Threads that read share the writer's pages: in memory there is nothing to share. */
 function workersOf({ storage, workers }: ServerConfig): number {
   if (storage.type !== 'lmdb') return 0;
-  return workers ?? availableParallelism() - 1;
+  // Elsewhere the kernel spreads no connections over listeners of one port, or refuses to open it twice.
+  return workers ?? (process.platform === 'linux' ? availableParallelism() - 1 : 0);
 }
 
 async function openThreads(

@@ -60,9 +60,7 @@ export class Tunnels {
   }
 
   #ended(id: number, abrupt: boolean): void {
-    const end = this.#ends.get(id);
-    if (abrupt) end?.destroy();
-    else end?.push(null);
+    this.#ends.get(id)?.farEnded(abrupt);
   }
 
   /** The other thread is gone. */
@@ -76,6 +74,7 @@ class TunnelEnd extends Duplex {
   readonly #far: Far;
   readonly #gone: () => void;
   #wanted: (() => void) | undefined;
+  #allReceived = false;
 
   constructor(id: number, far: Far, gone: () => void) {
     super({ allowHalfOpen: true });
@@ -89,6 +88,15 @@ class TunnelEnd extends Duplex {
     await new Promise<void>((resolve) => {
       this.#wanted = resolve;
     });
+  }
+
+  /** What came before is still read to its end, however slowly, also when the other end is gone meanwhile. */
+  farEnded(abrupt: boolean): void {
+    if (!abrupt) {
+      this.#allReceived = true;
+      this.push(null);
+    } else if (this.#allReceived && !this.readableEnded) this.once('end', () => this.destroy());
+    else this.destroy();
   }
 
   override _read(): void {

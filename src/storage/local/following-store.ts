@@ -106,12 +106,14 @@ export class FollowingStore implements Store {
     const { view, head, oldest } = this.#medium.open();
     const from = this.#head.position.sequence;
     const to = head.position.sequence;
-    if (oldest.position.sequence > from) {
-      view.close();
-      throw fail('compacted');
-    }
     const batches: Batch[] = [];
-    for (let sequence = from + 1; sequence <= to; sequence++) batches.push(view.record(sequence).batch);
+    try {
+      if (oldest.position.sequence > from) throw fail('compacted');
+      for (let sequence = from + 1; sequence <= to; sequence++) batches.push(view.record(sequence).batch);
+    } catch (error) {
+      view.close();
+      throw error;
+    }
     this.#feed.publish(batches);
     this.#head = head;
     this.#oldest = oldest;
