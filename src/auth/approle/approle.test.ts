@@ -82,10 +82,13 @@ test('a secret-id ends with its time, by its accessor, and with its role', async
   approle.later(61);
   assert.equal((await approle.login({ role_id, secret_id: first.secret_id })).status, 400);
   const second = await approle.secret();
+  // Used before, so that it is at hand.
+  assert.equal((await approle.login({ role_id, secret_id: second.secret_id })).status, 200);
   const destroy = { secret_id_accessor: second.secret_id_accessor };
   assert.equal((await approle.at('POST', 'role/app/secret-id-accessor/destroy', destroy)).status, 204);
   assert.equal((await approle.login({ role_id, secret_id: second.secret_id })).status, 400);
   const third = await approle.secret();
+  assert.equal((await approle.login({ role_id, secret_id: third.secret_id })).status, 200);
   assert.equal((await approle.at('DELETE', 'role/app')).status, 204);
   assert.equal((await approle.login({ role_id, secret_id: third.secret_id })).status, 400);
 });

@@ -72,7 +72,7 @@ export function findSecretId(view: MountView, role: Owner, secretId: string): Lo
 
 function located(view: MountView, key: string): Located | undefined {
   for (const home of homes(view)) {
-    const record = decodeFound<SecretId>(home.get(key));
+    const record = home.kept(key, decodeRecord<SecretId>);
     if (record !== undefined) return { key, home, record };
   }
   return undefined;

@@ -173,6 +173,30 @@ function concurrencyCases(make: Make): void {
     assert.equal(read(store, 'n'), '200');
   });
 
+  test('transactions that share a flush list what those before them wrote, and not what one of them took back', async (t) => {
+    const { store } = await subject(t, make);
+    await putAll(store, ['a', 'b']);
+    const listed = (key: string) => (tx: Transaction) => {
+      tx.put(key, bytes('1'));
+      return tx.list('', { limit: 10 });
+    };
+    const refused = store.transact((tx) => {
+      tx.delete('a');
+      tx.put('x', bytes('1'));
+      tx.list('', { limit: 10 });
+      throw new Error('taken back');
+    });
+    const all = await Promise.all([
+      store.transact((tx) => tx.delete('b')),
+      store.transact(listed('c')),
+      assert.rejects(refused, /taken back/),
+      store.transact((tx) => tx.put('b', bytes('again'))),
+      store.transact(listed('aa')),
+    ]);
+    assert.deepEqual(all[1].value, ['a', 'c']);
+    assert.deepEqual(all[4].value, ['a', 'aa', 'b', 'c']);
+  });
+
   test('concurrent transactions share a flush', async (t) => {
     const { store, flushes } = await subject(t, make);
     if (flushes === undefined) return t.skip('this store flushes nothing');

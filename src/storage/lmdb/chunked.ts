@@ -38,7 +38,7 @@ function partKey(id: Uint8Array, number: number): Buffer {
 }
 
 /** The stored form of `bytes`; what does not fit into one part goes into the table under `id`. */
-export function store(bytes: Uint8Array, id: () => PartsId, parts: Parts): Buffer {
+export function store(bytes: Uint8Array, id: () => PartsId, parts: Pick<Parts, 'put'>): Buffer {
   if (bytes.length <= PART_BYTES) {
     const stored = Buffer.allocUnsafe(1 + bytes.length);
     stored.writeUInt8(INLINE);

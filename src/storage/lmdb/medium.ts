@@ -5,7 +5,7 @@ import { compareKeys, fits } from '../key.ts';
 import type { Chained, Medium, Place, StoredRecord, View } from '../local/medium.ts';
 import { decodeLogRecord } from '../log-record.ts';
 import { MAX_KEY_BYTES, type Epoch, type Position } from '../store.ts';
-import { discard, lengthOf, load, partsId, store, type Parts } from './chunked.ts';
+import { discard, lengthOf, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
 import type { Environment } from './environment.ts';
 import type { ReadTransaction } from './holder.ts';
 import { encodeMeta, placeOf, placeRecord, type Meta } from './meta.ts';
@@ -33,6 +33,9 @@ function cut(text: string): string {
 interface Gets<K> {
   getBinary(key: K, options: { readonly transaction: ReadTransaction }): Buffer | undefined;
 }
+
+/** One put or removal of a table: all that it needs was made and checked before. */
+type Change = () => void;
 
 /** One read transaction: what was committed when it was made. */
 export class LmdbView implements View {
@@ -106,7 +109,6 @@ export class LmdbMedium implements Medium {
   readonly head: Place;
   readonly oldest: Place;
   readonly #environment: Environment;
-  readonly #parts: Parts;
   readonly #closed: () => void;
   #appended: number;
   #dropped: number;
@@ -114,15 +116,8 @@ export class LmdbMedium implements Medium {
   #flushes = 0;
 
   constructor(environment: Environment, meta: Omit<Meta, 'format'>, closed: () => void) {
-    const { chunks } = environment;
     this.#environment = environment;
     this.#closed = closed;
-    // Only used inside of write transactions, where it reads what they wrote.
-    this.#parts = {
-      get: (key) => chunks.getBinary(key),
-      put: (key, part) => void chunks.put(key, Buffer.from(part.buffer, part.byteOffset, part.length)),
-      remove: (key) => void chunks.remove(key),
-    };
     this.log = meta.identity.log;
     this.epoch = meta.identity.epoch;
     this.head = placeOf(meta.head);
@@ -147,13 +142,14 @@ export class LmdbMedium implements Medium {
 
   async commit(group: readonly Chained[]): Promise<void> {
     failpoint('storage.before-commit');
+    const last = group.at(-1)?.batch;
+    if (last === undefined) return;
     const appended = group.reduce((bytes, { record }) => bytes + record.length, this.#appended);
-    await this.#write(() => {
-      for (const chained of group) this.#append(chained);
-      const last = group.at(-1)?.batch;
-      if (last !== undefined) this.#putMeta('head', placeRecord(last, appended));
-      failpoint('storage.in-commit');
-    });
+    const changes: Change[] = [];
+    this.#putData(group, changes);
+    for (const { batch, record } of group) this.#putRecord(batch.position.sequence, record, changes);
+    this.#putMeta('head', placeRecord(last, appended), changes);
+    await this.#write(changes, 'storage.in-commit');
     this.#appended = appended;
     failpoint('storage.after-flush-before-publish');
   }
@@ -161,19 +157,19 @@ export class LmdbMedium implements Medium {
   async compact(upTo: Place): Promise<void> {
     const last = upTo.position.sequence;
     const { log } = this.#environment;
+    const changes: Change[] = [];
+    const parts = this.#parts(changes);
     let dropped = this.#dropped;
-    await this.#write(() => {
-      for (let sequence = this.#oldest.sequence + 1; sequence <= last; sequence++) {
-        const key = logKey(sequence);
-        const stored = log.getBinary(key);
-        if (stored === undefined) continue;
-        dropped += lengthOf(stored);
-        discard(stored, this.#parts);
-        void log.remove(key);
-      }
-      this.#putMeta('oldest', placeRecord(upTo, dropped));
-      failpoint('storage.in-compact');
-    });
+    for (let sequence = this.#oldest.sequence + 1; sequence <= last; sequence++) {
+      const key = logKey(sequence);
+      const stored = log.getBinary(key);
+      if (stored === undefined) continue;
+      dropped += lengthOf(stored);
+      discard(stored, parts);
+      changes.push(() => void log.remove(key));
+    }
+    this.#putMeta('oldest', placeRecord(upTo, dropped), changes);
+    await this.#write(changes, 'storage.in-compact');
     this.#oldest = upTo.position;
     this.#dropped = dropped;
   }
@@ -186,35 +182,71 @@ export class LmdbMedium implements Medium {
     }
   }
 
-  /** One child transaction: a throw in `write` undoes all its puts, which a plain one of lmdb-js would commit. */
-  async #write(write: () => void): Promise<void> {
+  /**
+   * One block, which lmdb-js's own thread writes and flushes in one LMDB transaction, all or nothing. A callback within
+   * the transaction would make that thread wait for this one and this one for it, and both for each put.
+   */
+  async #write(changes: readonly Change[], within: string): Promise<void> {
     try {
-      await this.#environment.root.childTransaction(write);
+      await this.#environment.root.batch(() => {
+        try {
+          for (const change of changes) change();
+        } catch {
+          // Of a block that is not whole lmdb-js would commit the beginning. Not reached: keys were checked, bytes made.
+          process.abort();
+        }
+        failpoint(within);
+      });
     } catch (error) {
       throw fail('internal', 'the storage could not be written', { cause: await causeOf(error) });
     }
     this.#flushes += 1;
   }
 
-  #append({ batch, record }: Chained): void {
-    const { data, log } = this.#environment;
-    const { sequence } = batch.position;
-    batch.writes.forEach(({ key, value }, index) => {
-      discard(data.getBinary(key), this.#parts);
-      if (value === undefined) void data.remove(key);
-      else
-        void data.put(
-          key,
-          store(value, () => partsId('data', sequence, index), this.#parts),
-        );
-    });
-    void log.put(
-      logKey(sequence),
-      store(record, () => partsId('log', sequence, 0), this.#parts),
-    );
+  #parts(changes: Change[]): Pick<Parts, 'put' | 'remove'> {
+    const { chunks } = this.#environment;
+    return {
+      put: (key, part) => {
+        const bytes = Buffer.from(part.buffer, part.byteOffset, part.length);
+        changes.push(() => void chunks.put(key, bytes));
+      },
+      remove: (key) => {
+        changes.push(() => void chunks.remove(key));
+      },
+    };
   }
 
-  #putMeta<K extends keyof Meta>(name: K, value: Meta[K]): void {
-    void this.#environment.meta.put(name, encodeMeta(value));
+  /** Of each key the last value alone. What it replaces is what is published: nobody else writes. */
+  #putData(group: readonly Chained[], changes: Change[]): void {
+    const { data } = this.#environment;
+    const parts = this.#parts(changes);
+    const written = new Map<string, { value: Uint8Array | undefined; id: () => PartsId }>();
+    for (const { batch } of group) {
+      const { sequence } = batch.position;
+      batch.writes.forEach(({ key, value }, index) => {
+        written.set(key, { value, id: () => partsId('data', sequence, index) });
+      });
+    }
+    for (const [key, { value, id }] of written) {
+      // Lent until the next read: only whether it has parts is looked at, which is seldom.
+      discard(data.getBinaryFast(key), parts);
+      if (value === undefined) {
+        changes.push(() => void data.remove(key));
+        continue;
+      }
+      const stored = store(value, id, parts);
+      changes.push(() => void data.put(key, stored));
+    }
+  }
+
+  #putRecord(sequence: number, record: Uint8Array, changes: Change[]): void {
+    const { log } = this.#environment;
+    const stored = store(record, () => partsId('log', sequence, 0), this.#parts(changes));
+    changes.push(() => void log.put(logKey(sequence), stored));
+  }
+
+  #putMeta<K extends keyof Meta>(name: K, value: Meta[K], changes: Change[]): void {
+    const stored = encodeMeta(value);
+    changes.push(() => void this.#environment.meta.put(name, stored));
   }
 }

@@ -1,12 +1,11 @@
 import { fail } from '../../errors.ts';
 import { encodeLogRecord } from '../log-record.ts';
 import type { LogStats, RecordStat } from '../retention.ts';
-import { SortedMap } from '../sorted-map.ts';
 import type { Batch, Committed, Epoch, Position, Snapshot, Store, Transaction, Write } from '../store.ts';
 import { Feed } from './feed.ts';
 import { changes, hashAt, isPast, type LogSource } from './log-source.ts';
 import type { Chained, Medium, Place, StoredRecord } from './medium.ts';
-import { LocalTransaction, type Overlay } from './transaction.ts';
+import { LocalTransaction, Overlay } from './transaction.ts';
 import { SNAPSHOT_LIMIT, Views, type SnapshotLimit } from './views.ts';
 
 export interface LocalStoreOptions {
@@ -35,7 +34,7 @@ class Group {
   /** What is told once the flush is done: also a throw can rest on writes of the group that were not yet durable. */
   readonly settle: (() => void)[] = [];
   readonly callers: Waiting[] = [];
-  overlay: Overlay = new SortedMap();
+  readonly overlay = new Overlay();
   bytes = 0;
   head: Place;
 
@@ -53,6 +52,7 @@ class Group {
     const { batch, record } = encodeLogRecord({ position, previous, time: Date.now(), writes }, this.head.hash);
     this.batches.push({ batch, record });
     this.bytes += record.length;
+    this.overlay.add(writes);
     this.head = { position, hash: batch.hash };
   }
 }
@@ -221,17 +221,14 @@ export class LocalStore implements Store, LogStats {
     group.callers.push(waiting);
     try {
       const value = waiting.work(tx);
-      const { writes, overlay } = tx.end();
+      const writes = tx.end();
       if (isThenable(value)) throw fail('internal', 'storage work must be synchronous: it returned a promise');
       if (this.#options.conflict?.() === true) {
         group.callers.pop();
         this.#queue.push(waiting);
         return;
       }
-      if (writes.length > 0) {
-        group.append(writes);
-        group.overlay = overlay;
-      }
+      if (writes.length > 0) group.append(writes);
       const { position } = group.head;
       group.settle.push(() => waiting.resolve({ value, position }));
     } catch (error) {

@@ -1,14 +1,49 @@
 import { fail } from '../../errors.ts';
 import { checkKey, compareKeys } from '../key.ts';
 import { listChildren, listKeys, type Reader } from '../paging.ts';
-import type { SortedMap } from '../sorted-map.ts';
+import { SortedMap } from '../sorted-map.ts';
 import type { Page, Transaction, Write } from '../store.ts';
 
-/** What lies on top of a reader: values, and deletions as `value: undefined`. */
-export type Overlay = SortedMap<{ readonly value: Uint8Array | undefined }>;
+/** Values by key, and deletions as undefined, in key order. */
+type Sorted = SortedMap<{ readonly value: Uint8Array | undefined }>;
+
+function withAll(sorted: Sorted, values: ReadonlyMap<string, Uint8Array | undefined>): Sorted {
+  let all = sorted;
+  for (const [key, value] of values) all = all.set(key, { value });
+  return all;
+}
+
+/** What the transactions of a group wrote, on top of a reader. It is put into order once one of them lists. */
+export class Overlay {
+  readonly #values = new Map<string, Uint8Array | undefined>();
+  #sorted: Sorted | undefined;
+
+  get isEmpty(): boolean {
+    return this.#values.size === 0;
+  }
+
+  has(key: string): boolean {
+    return this.#values.has(key);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#values.get(key);
+  }
+
+  get sorted(): Sorted {
+    return (this.#sorted ??= withAll(new SortedMap(), this.#values));
+  }
+
+  add(writes: readonly Write[]): void {
+    for (const { key, value } of writes) {
+      this.#values.set(key, value);
+      this.#sorted = this.#sorted?.set(key, { value });
+    }
+  }
+}
 
 /** The keys of both, without those that the overlay deletes. */
-function* mergedKeys(base: Iterable<string>, over: ReturnType<Overlay['from']>): Generator<string, undefined> {
+function* mergedKeys(base: Iterable<string>, over: ReturnType<Sorted['from']>): Generator<string, undefined> {
   let top = over.next();
   for (const key of base) {
     while (!top.done && compareKeys(top.value[0], key) < 0) {
@@ -25,8 +60,10 @@ function* mergedKeys(base: Iterable<string>, over: ReturnType<Overlay['from']>):
 /** A transaction that runs: reads of `base` with the overlay and its own writes on top. It ends with its work. */
 export class LocalTransaction implements Transaction {
   readonly #base: Reader;
+  readonly #overlay: Overlay;
   readonly #writes = new Map<string, Uint8Array | undefined>();
-  #overlay: Overlay;
+  /** The overlay with the own writes, once it has listed. */
+  #sorted: Sorted | undefined;
   #ended = false;
 
   constructor(base: Reader, overlay: Overlay) {
@@ -36,8 +73,8 @@ export class LocalTransaction implements Transaction {
 
   get(key: string): Uint8Array | undefined {
     this.#check();
-    const written = this.#overlay.get(key);
-    return written === undefined ? this.#base.get(key) : written.value;
+    if (this.#writes.has(key)) return this.#writes.get(key);
+    return this.#overlay.has(key) ? this.#overlay.get(key) : this.#base.get(key);
   }
 
   has(key: string): boolean {
@@ -55,7 +92,8 @@ export class LocalTransaction implements Transaction {
   }
 
   put(key: string, value: Uint8Array): void {
-    // A copy: the flush comes later, and the caller may wipe or reuse its bytes by then.
+    // A copy: the flush comes later, and the caller may wipe or reuse its bytes by then. In memory of its own: slices of the
+    // pool of Buffers outlive the young generation, and brought about seven times as many full collections.
     this.#write(key, new Uint8Array(value));
   }
 
@@ -63,25 +101,25 @@ export class LocalTransaction implements Transaction {
     this.#write(key, undefined);
   }
 
-  /** Ends it: one write for each key, the last one, and the overlay for who comes next. */
-  end(): { readonly writes: readonly Write[]; readonly overlay: Overlay } {
+  /** Ends it, and gives one write for each key, the last one. */
+  end(): readonly Write[] {
     this.#ended = true;
-    return { writes: [...this.#writes].map(([key, value]) => ({ key, value })), overlay: this.#overlay };
+    return Array.from(this.#writes, ([key, value]) => ({ key, value }));
   }
 
   #write(key: string, value: Uint8Array | undefined): void {
     this.#check();
     checkKey(key);
     this.#writes.set(key, value);
-    this.#overlay = this.#overlay.set(key, { value });
+    this.#sorted = this.#sorted?.set(key, { value });
   }
 
   #reader(): Reader {
-    if (this.#overlay.isEmpty) return this.#base;
+    if (this.#overlay.isEmpty && this.#writes.size === 0) return this.#base;
+    const sorted = (this.#sorted ??= withAll(this.#overlay.sorted, this.#writes));
     return {
       get: (key) => this.get(key),
-      keysFrom: (start, exclusive) =>
-        mergedKeys(this.#base.keysFrom(start, exclusive), this.#overlay.from(start, exclusive)),
+      keysFrom: (start, exclusive) => mergedKeys(this.#base.keysFrom(start, exclusive), sorted.from(start, exclusive)),
     };
   }
 
