@@ -24,6 +24,11 @@ export interface Reply {
   readonly status: number;
   /** Goes under `data`. */
   readonly data?: JsonObject;
+  /**
+   * Stands for `data` across requests: whoever gives the same object again gives equal data. What the audit makes of the
+   * data is then made once. Held weakly; use it for one form of the data alone.
+   */
+  readonly identity?: object;
   /** Puts `data`'s keys at the top level too, as Vault does for old `sys/` paths (`sys/mounts`, `sys/policy` …). */
   readonly flat?: boolean;
   readonly grant?: Grant;

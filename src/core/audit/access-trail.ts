@@ -156,6 +156,7 @@ function auditedResponse(outcome: Outcome, find: FindToken): AuditedResponse {
     auth: auth === null ? undefined : madeAuth(auth, displayName, find),
     leaseId: leaseId === '' ? undefined : leaseId,
     data: error !== undefined ? { error } : reply === undefined ? undefined : replyData(reply),
+    identity: error === undefined ? reply?.identity : undefined,
     warnings,
     wrap: wrapInfo === null ? undefined : madeWrap(wrapInfo),
     error,

@@ -106,6 +106,8 @@ export interface AuditedResponse {
   readonly auth?: AuditedAuth | undefined;
   readonly leaseId?: string | undefined;
   readonly data?: unknown;
+  /** Stands for `data` across requests, and is held weakly (`Reply.identity`). */
+  readonly identity?: object | undefined;
   readonly warnings?: readonly string[] | null;
   readonly redirect?: string;
   readonly wrap?: AuditedWrap | undefined;

@@ -283,6 +283,27 @@ test('two tokens never share a hash, and one token keeps its own', () => {
   assert.equal(tokenIn('c', late), hashed('c'));
 });
 
+test('data that come again under their identity are hashed once, and only where all is hashed', () => {
+  const identity = {};
+  const secret = { seen: 'A', hidden: 'B' };
+  const dataIn = (one: Formatter, data: object, clearResponseKeys: readonly string[], of: object = identity) => {
+    const from = call.request.mount;
+    const mount = from === undefined ? undefined : { ...from, clearResponseKeys };
+    const entry = one.response({ auth, request: { ...call.request, mount } }, { data, identity: of }, time);
+    return parse(entry).response['data'];
+  };
+  const one = formatter();
+  const all = { seen: hashed('A'), hidden: hashed('B') };
+  assert.deepEqual(dataIn(one, secret, ['seen']), { seen: 'A', hidden: hashed('B') });
+  assert.deepEqual(dataIn(one, secret, []), all);
+  assert.deepEqual(dataIn(one, {}, []), all, 'kept');
+  assert.deepEqual(dataIn(one, secret, ['hidden']), { seen: hashed('A'), hidden: 'B' });
+  assert.deepEqual(dataIn(one, { other: 'C' }, [], {}), { other: hashed('C') });
+  const raw = formatter({ log_raw: 'true' });
+  assert.deepEqual(dataIn(raw, secret, []), secret);
+  assert.deepEqual(dataIn(raw, { seen: 'D' }, []), { seen: 'D' });
+});
+
 const walk = (data: unknown): unknown => {
   const text = redacted(data, { hash: hashed, clear: [] });
   return text === undefined ? undefined : JSON.parse(text);

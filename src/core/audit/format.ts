@@ -29,6 +29,8 @@ export class Formatter {
   readonly #moments = new Moments();
   /** By the token's own object, which the token cache lets go: nothing here keeps a token in memory. */
   readonly #tokens = new WeakMap<object, TokenMembers>();
+  /** Replies' data with every string hashed, by their identity: what stands in the log, no secret. */
+  readonly #replies = new WeakMap<object, string>();
 
   constructor(options: FormatOptions, hasher: Hasher) {
     this.#options = options;
@@ -155,17 +157,27 @@ export class Formatter {
   }
 
   #response({ request }: AuditedCall, response: AuditedResponse, auth: string | undefined): string {
-    const elided = this.#options.elideListResponses && (request.operation === 'list' || request.operation === 'scan');
-    const shown = elided ? counted(response.data) : response.data;
     return object(
       member('auth', auth) +
         mount(request.mount) +
         member('secret', response.leaseId === undefined ? undefined : object(text('lease_id', response.leaseId))) +
-        member('data', this.#data(shown ?? undefined, request.mount?.clearResponseKeys)) +
+        member('data', this.#replyData(request, response)) +
         list('warnings', response.warnings ?? undefined) +
         text('redirect', response.redirect) +
         member('wrap_info', response.wrap === undefined ? undefined : this.#wrap(response.wrap)),
     );
+  }
+
+  #replyData(request: AuditedRequest, { data, identity }: AuditedResponse): string | undefined {
+    const elided = this.#options.elideListResponses && isListing(request);
+    const clear = request.mount?.clearResponseKeys ?? [];
+    // Kept is only what is hashed throughout: neither values in clear, nor what another tuning of the mount would show.
+    if (identity === undefined || elided || this.#options.raw || clear.length > 0) {
+      return this.#data((elided ? counted(data) : data) ?? undefined, clear);
+    }
+    const made = this.#replies.get(identity) ?? this.#data(data);
+    if (made !== undefined) this.#replies.set(identity, made);
+    return made;
   }
 
   #wrap(wrap: AuditedWrap): string {
@@ -276,6 +288,8 @@ function mount(of: AuditedMount | undefined): Members {
   mounts.set(of, made);
   return made;
 }
+
+const isListing = ({ operation }: AuditedRequest): boolean => operation === 'list' || operation === 'scan';
 
 /** A listing's names replaced by how many there are. */
 function counted(data: unknown): unknown {

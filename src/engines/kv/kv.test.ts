@@ -94,6 +94,34 @@ test('version 2 keeps versions, deletes, undeletes and destroys them', async () 
   assert.equal((await kv.at('LIST', 'metadata/')).status, 404);
 });
 
+test('what a read tells of a version has one identity until any of it changes', async () => {
+  await using kv = await mounted('2');
+  const read = async (query: Record<string, string> = {}) => (await kv.at('GET', 'data/a', undefined, { query })).reply;
+  const seen = new Set<unknown>();
+  const changed = async () => {
+    const found = await read();
+    const identity = found?.identity;
+    assert.ok(identity !== undefined && !seen.has(identity), 'another than before');
+    seen.add(identity);
+    assert.equal((await read())?.identity, identity);
+    return found?.data;
+  };
+  await kv.at('POST', 'data/a', { data: { k: 'one' } });
+  assert.deepEqual((await changed())?.['data'], { k: 'one' });
+  await kv.at('POST', 'data/a', { data: { k: 'two' } });
+  assert.deepEqual((await changed())?.['data'], { k: 'two' });
+  assert.notEqual((await read({ version: '1' }))?.identity, (await read())?.identity);
+  await kv.at('POST', 'metadata/a', { custom_metadata: { owner: 'x' } });
+  const { metadata } = (await changed()) as { metadata: Record<string, unknown> };
+  assert.deepEqual(metadata['custom_metadata'], { owner: 'x' });
+  await kv.at('DELETE', 'data/a');
+  assert.equal((await read())?.identity, undefined);
+  await kv.at('DELETE', 'metadata/a');
+  await kv.at('POST', 'data/a', { data: { k: 'three' } });
+  assert.deepEqual((await changed())?.['data'], { k: 'three' });
+  assert.equal((await kv.at('GET', 'subkeys/a')).reply?.identity, undefined);
+});
+
 test('check-and-set lets one of two writers through', async () => {
   await using kv = await mounted('2');
   const write = (cas: number) => kv.at('POST', 'data/x', { data: { a: 'b' }, options: { cas } });

@@ -133,7 +133,9 @@ const data = at('data/:path...', {
         const found = find(mount, path, version, call);
         if (found === undefined) return reply.missing;
         if (found.data === undefined) return gone(found, 'data');
-        return reply.ok({ data: found.data, metadata: shownVersion(found.metadata, found.number, found.version) });
+        const metadata = shownVersion(found.metadata, found.number, found.version);
+        // A version's data never change, and what is told of it changes only with the record that holds `version`.
+        return { ...reply.ok({ data: found.data, metadata }), identity: found.version };
       },
     },
     update: {
