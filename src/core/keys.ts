@@ -32,6 +32,11 @@ export const keys = {
   revocations: (ns: string) => `l/${ns}/revocations/`,
   audits: `l/${ROOT_NAMESPACE}/audit/`,
   audit: (path: string) => `l/${ROOT_NAMESPACE}/audit/${path}`,
+  /** Which versions this node has run. */
+  versions: `l/${ROOT_NAMESPACE}/versions/`,
+  version: (name: string) => `l/${ROOT_NAMESPACE}/versions/${name}`,
+  /** What `sys/config` says of this node. */
+  config: (name: string) => `l/${ROOT_NAMESPACE}/config/${name}`,
   /** Secrets of this node: HMAC keys of the token store. */
   salt: (name: string) => `l/${ROOT_NAMESPACE}/salts/${name}`,
   /** At the hub. */

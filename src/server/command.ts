@@ -1,10 +1,12 @@
 /** `lockstep server`: reads the configuration, serves until it is told to end. */
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
+import type { InFlight } from '../core/in-flight.ts';
 import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
-import { createLogger, type Logger } from '../lib/log.ts';
+import type { Logger } from '../lib/log.ts';
+import { LogSource } from '../lib/log-source.ts';
 import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
 import { openLogOutput } from '../lib/program/log-output.ts';
 import { writePidFile } from '../lib/program/pid-file.ts';
@@ -120,7 +122,11 @@ function sayWhatIsNext(node: Node, log: Logger): void {
 }
 
 /** On this thread, and on those that only read. */
-async function listen(config: ServerConfig, served: Served & { log: Logger }, threads?: ThreadPool): Promise<Serving> {
+async function listen(
+  config: ServerConfig,
+  served: Served & { log: Logger; inFlight: InFlight },
+  threads?: ThreadPool,
+): Promise<Serving> {
   const listeners = config.listener.map(listenerSettings);
   if (threads === undefined) return serve({ ...served, listeners });
   const shared = listeners.map((each) => (each.kind === 'tcp' ? { ...each, shared: 'first' as const } : each));
@@ -141,9 +147,11 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   await using composed = await compose(config, logging);
   const { node, threads } = composed;
   const events = lazyEvents(node);
-  const serving = await listen(config, { handler: node, upgrade: events.upgrade, log }, threads);
+  const { inFlight } = composed;
+  const serving = await listen(config, { handler: node, upgrade: events.upgrade, log, inFlight }, threads);
   await using _closing = {
     [Symbol.asyncDispose]: async () => {
+      node.monitors.endAll();
       await events.close();
       await Promise.all([serving.close(), threads?.[Symbol.asyncDispose]()]);
     },
@@ -179,13 +187,13 @@ export async function run(argv: readonly string[]): Promise<number> {
       process.stderr.write(line);
     });
     await using _output = { [Symbol.asyncDispose]: output.close };
-    const log = createLogger({
+    const logs = new LogSource({
       level: config.log_level,
       format: config.log_format === 'json' ? 'json' : 'standard',
       write: output.write,
       now: Date.now,
     });
-    await start(config, { log, output });
+    await start(config, { log: logs.log, logs, output });
     return 0;
   } catch (error) {
     if (!isLockstepError(error)) throw error;

@@ -5,9 +5,11 @@ import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/
 import type { OpenCluster } from '../core/cluster.ts';
 import { NodeMetrics } from '../core/metrics/node-metrics.ts';
 import { runtimeGauges } from '../core/metrics/runtime-gauges.ts';
+import { InFlight } from '../core/in-flight.ts';
 import { Node } from '../core/node.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
 import type { Logger } from '../lib/log.ts';
+import type { LogSource } from '../lib/log-source.ts';
 import type { LogOutput } from '../lib/program/log-output.ts';
 import { registry } from '../registry.ts';
 import { SealLifecycle } from '../seal/lifecycle.ts';
@@ -23,6 +25,8 @@ const BUILD_DATE = '2026-11-23T00:00:00Z';
 export interface Composed extends AsyncDisposable {
   readonly node: Node;
   readonly store: Store;
+  /** To be told what this thread serves. */
+  readonly inFlight: InFlight;
   /** Drops what the log need not hold any longer: called about once a second. */
   readonly retain: () => Promise<void>;
   /** Where reads are served beside this thread; undefined where this thread serves everything. */
@@ -104,7 +108,7 @@ function workersOf({ storage, workers }: ServerConfig): number {
 async function openThreads(
   config: ServerConfig,
   store: Store,
-  { log, output }: Logging,
+  { log, logs }: Logging,
 ): Promise<ThreadPool | undefined> {
   const size = workersOf(config);
   const { storage, log_level: level, log_format } = config;
@@ -114,7 +118,7 @@ async function openThreads(
   return new ThreadPool({
     ...{ size, store, path: storage.path, settings: settingsOf(config), audit: { allowed, prefixing } },
     log: { level, format: log_format === 'json' ? 'json' : 'standard' },
-    write: output.write,
+    logs,
     failed: (error) => {
       // What is committed is on disk; a thread that ended in the middle of something may have left anything else.
       log.error('a thread failed, the process ends', { kind: error.name });
@@ -142,6 +146,8 @@ function clusterOf(config: ServerConfig, { log, threads }: Around): OpenCluster 
 
 export interface Logging {
   readonly log: Logger;
+  /** Where it comes from. */
+  readonly logs: LogSource;
   readonly output: LogOutput;
 }
 
@@ -168,6 +174,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   metrics.all.gauge('lockstep.store.log_bytes', 'Bytes of the log.', () => store.logBytes);
   const threads = await openThreads(config, store, logging);
   const cluster = clusterOf(config, { log, threads });
+  const inFlight = new InFlight(Date.now);
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
@@ -175,9 +182,10 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     ...(cluster === undefined ? {} : { cluster }),
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
+    ...{ logs: logging.logs, inFlight },
   });
   return {
-    ...{ node, store, threads },
+    ...{ node, store, threads, inFlight },
     retain: async () => {
       await retain(store, { milliseconds: config.log_retention * 1_000, bytes: config.log_retention_bytes });
     },

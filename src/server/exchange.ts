@@ -1,5 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
+import { pipeline, Readable } from 'node:stream';
+import type { InFlight } from '../core/in-flight.ts';
 import { errors, fail, isLockstepError } from '../errors.ts';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 
@@ -17,6 +19,8 @@ export interface Service {
   readonly reading: Reading;
   /** Requests whose handler has not settled. */
   inFlight: number;
+  /** The same, of all listeners of this thread, to be looked at. */
+  readonly requests: InFlight | undefined;
   /** No more requests are taken on the connections that are left. */
   closing: boolean;
 }
@@ -94,6 +98,7 @@ export class Exchange {
   async #await(request: Request, pending: Promise<Outcome>): Promise<void> {
     const service = this.#service;
     service.inFlight++;
+    service.requests?.begin(request);
     const { maxDuration } = service.reading.limits;
     const timer = maxDuration === 0 ? undefined : setTimeout(() => this.#timeOut(), maxDuration);
     try {
@@ -103,6 +108,7 @@ export class Exchange {
     } finally {
       clearTimeout(timer);
       service.inFlight--;
+      service.requests?.end(request);
     }
   }
 
@@ -172,7 +178,21 @@ export class Exchange {
       (outgoing as ServerResponse).writeHead(500, { 'Content-Length': 0 }).end();
       return;
     }
-    (outgoing as ServerResponse).end(encoded.body);
+    if (encoded.stream === undefined) (outgoing as ServerResponse).end(encoded.body);
+    else this.#stream(encoded.stream, request);
+  }
+
+  /** Ends when the body does, or with the connection: then its source is told to end. */
+  #stream(body: AsyncIterable<string>, request: Request | undefined): void {
+    const { requests } = this.#service;
+    const outgoing = this.#outgoing as ServerResponse;
+    outgoing.flushHeaders();
+    if (request !== undefined) {
+      // After what served it has let it go.
+      queueMicrotask(() => requests?.begin(request));
+      outgoing.once('close', () => requests?.end(request));
+    }
+    pipeline(Readable.from(body), outgoing, () => undefined);
   }
 
   /** On HTTP/1.1 a reset would overtake the reply: says it, then reads over the rest for a while, then closes. */

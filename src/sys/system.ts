@@ -7,14 +7,17 @@ import { capabilityPaths } from './path-capabilities.ts';
 import { consumerPaths } from './path-consumers.ts';
 import { eventPaths } from './path-events.ts';
 import { healthPaths } from './path-health.ts';
+import { hostPaths } from './path-host.ts';
 import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
+import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policy.ts';
 import { regionPaths } from './path-regions.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
+import { toolPaths } from './path-tools.ts';
 import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 
@@ -24,14 +27,17 @@ export const systemPaths: readonly Path<Node>[] = [
   ...consumerPaths,
   ...eventPaths,
   ...healthPaths,
+  ...hostPaths,
   ...internalPaths,
   ...keyPaths,
+  ...logPaths,
   ...metricsPaths,
   ...mountPaths,
   ...policyPaths,
   ...regionPaths,
   ...remountPaths,
   ...sealPaths,
+  ...toolPaths,
   ...waitPaths,
   ...wrappingPaths,
 ];
