@@ -6,7 +6,7 @@ import { fail, isLockstepError } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Path } from '../framework/path.ts';
 import type { AnyPlugin } from '../framework/plugin.ts';
-import type { Handler, Outcome, Request } from '../framework/request.ts';
+import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import { compileRouter, type Router } from '../framework/router.ts';
 import { coerce } from '../framework/values.ts';
 import { chain } from '../lib/chain.ts';
@@ -48,6 +48,8 @@ export interface NodeOptions {
   readonly log: Logger;
   /** Where `log` comes from. Absent: one that nothing is written to. */
   readonly logs?: LogSource;
+  /** For `sys/config/state/sanitized`. */
+  readonly sanitizedConfig?: JsonObject;
   /** What this thread serves right now. Absent: nothing is known of it. */
   readonly inFlight?: InFlight;
   readonly now: () => number;
@@ -203,6 +205,12 @@ export class Node implements Handler, AsyncDisposable {
     return together(this.metrics.all, (await this.#options.threads?.metrics()) ?? [], at);
   }
 
+  /** How much there is. Throws `sealed`. */
+  get census(): Census {
+    if (this.#census === undefined) throw fail('sealed');
+    return this.#census;
+  }
+
   /** What all threads of this node serve right now. */
   async inFlight(): Promise<readonly InFlightRequest[]> {
     const { inFlight, threads } = this.#options;
@@ -313,6 +321,16 @@ export class Node implements Handler, AsyncDisposable {
     await this.#cluster?.[Symbol.asyncDispose]();
     this.#cluster = undefined;
     await services?.[Symbol.asyncDispose]();
+  }
+
+  /** Nothing is said while it is sealed: that lies behind the seal. */
+  get cors(): CorsConfig | undefined {
+    return this.#services?.config.cors;
+  }
+
+  /** What this node was started with, without secrets. */
+  get sanitizedConfig(): JsonObject {
+    return this.#options.sanitizedConfig ?? {};
   }
 
   handle(request: Request): Outcome | Promise<Outcome> {

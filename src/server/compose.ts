@@ -1,5 +1,6 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
 import { availableParallelism } from 'node:os';
+import { sanitizedConfig } from '../config/sanitized.ts';
 import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
@@ -182,7 +183,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     ...(cluster === undefined ? {} : { cluster }),
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
-    ...{ logs: logging.logs, inFlight },
+    ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
   });
   return {
     ...{ node, store, threads, inFlight },

@@ -6,6 +6,7 @@ import { errors, fail, isLockstepError } from '../errors.ts';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 
 import { Gone, parseBody, readBody, type Incoming } from './body.ts';
+import { judgeOrigin } from './cors.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
 import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
@@ -39,6 +40,7 @@ export class Exchange {
   #abort: AbortController | undefined;
   #aborted: Error | undefined;
   #expectsContinue = false;
+  #crossing: Readonly<Record<string, string>> | undefined;
 
   constructor(service: Service, incoming: Incoming, outgoing: Outgoing) {
     this.#service = service;
@@ -49,6 +51,7 @@ export class Exchange {
   /** `expectsContinue`: the client holds its body back until it is told to go on (RFC 9110 10.1.1). */
   start(method: string, expectsContinue: boolean): void {
     this.#expectsContinue = expectsContinue;
+    if (this.#crosses(method)) return;
     let request: Arrival;
     try {
       request = readRequest(this.#incoming, method, this.#service.reading, () => this.#signal());
@@ -59,6 +62,17 @@ export class Exchange {
     }
     if (withBodies.has(request.verb)) void this.#receive(request);
     else this.#serve(request);
+  }
+
+  /** Whether a request from a page of another origin is answered by that alone. */
+  #crosses(method: string): boolean {
+    const { origin } = this.#incoming.headers;
+    if (origin === undefined) return false;
+    const judged = judgeOrigin(this.#service.handler.cors, method, this.#incoming.headers);
+    this.#crossing = judged?.headers;
+    if (judged?.answer === undefined) return false;
+    this.#write(judged.answer);
+    return true;
   }
 
   /** Health is answered under any load, or an overloaded node would be restarted for it. */
@@ -218,6 +232,7 @@ export class Exchange {
 
   #headers({ headers, body }: Encoded): OutgoingHttpHeaders {
     const all: OutgoingHttpHeaders = headers;
+    if (this.#crossing !== undefined) Object.assign(all, this.#crossing);
     if (this.#service.reading.tls) all['Strict-Transport-Security'] = 'max-age=31536000; includeSubDomains';
     if (body !== undefined) all['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     return all;

@@ -4,7 +4,9 @@ import type { Path } from '../framework/path.ts';
 import { plugin, type AnyPlugin } from '../framework/plugin.ts';
 import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
+import { configPaths } from './path-config.ts';
 import { consumerPaths } from './path-consumers.ts';
+import { counterPaths } from './path-counters.ts';
 import { eventPaths } from './path-events.ts';
 import { healthPaths } from './path-health.ts';
 import { hostPaths } from './path-host.ts';
@@ -13,6 +15,7 @@ import { keyPaths } from './path-keys.ts';
 import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
+import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
 import { regionPaths } from './path-regions.ts';
 import { remountPaths } from './path-remount.ts';
@@ -24,7 +27,9 @@ import { wrappingPaths } from './path-wrapping.ts';
 export const systemPaths: readonly Path<Node>[] = [
   ...auditPaths,
   ...capabilityPaths,
+  ...configPaths,
   ...consumerPaths,
+  ...counterPaths,
   ...eventPaths,
   ...healthPaths,
   ...hostPaths,
@@ -33,6 +38,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...logPaths,
   ...metricsPaths,
   ...mountPaths,
+  ...pluginPaths,
   ...policyPaths,
   ...regionPaths,
   ...remountPaths,
