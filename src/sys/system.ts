@@ -15,8 +15,10 @@ import { keyPaths } from './path-keys.ts';
 import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
+import { passwordPolicyPaths } from './path-password-policy.ts';
 import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
+import { policyDetailPaths } from './path-policy-details.ts';
 import { regionPaths } from './path-regions.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
@@ -38,8 +40,10 @@ export const systemPaths: readonly Path<Node>[] = [
   ...logPaths,
   ...metricsPaths,
   ...mountPaths,
+  ...passwordPolicyPaths,
   ...pluginPaths,
   ...policyPaths,
+  ...policyDetailPaths,
   ...regionPaths,
   ...remountPaths,
   ...sealPaths,
