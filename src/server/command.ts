@@ -1,4 +1,5 @@
 /** `lockstep server`: reads the configuration, serves until it is told to end. */
+import { readFile } from 'node:fs/promises';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
 import type { InFlight } from '../core/in-flight.ts';
 import type { Node } from '../core/node.ts';
@@ -11,6 +12,7 @@ import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
 import { openLogOutput } from '../lib/program/log-output.ts';
 import { writePidFile } from '../lib/program/pid-file.ts';
 import { compose, type Composed, type Logging } from './compose.ts';
+import type { Finding } from './diagnose.ts';
 import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
 import { listenerSettings } from './from-config.ts';
@@ -31,6 +33,8 @@ Options:
   -dev                            In memory, initialised and unsealed; for development only.
   -dev-root-token-id=<token>      The root token of -dev. Also VAULT_DEV_ROOT_TOKEN_ID.
   -dev-listen-address=<address>   Where -dev listens; 127.0.0.1:8200 if not given.
+  -diagnose                       Start nothing: say what would go wrong, as "operator diagnose" does.
+  -format=<format>                Of what -diagnose says: table or json.
   -log-level=<level>              trace, debug, info, warn or error.
   -log-format=<format>            standard or json.
   -log-file=<path>                A file to log to besides standard error. SIGHUP opens it anew.
@@ -41,6 +45,8 @@ const OPTIONS = {
   dev: { type: 'boolean' },
   'dev-root-token-id': { type: 'string' },
   'dev-listen-address': { type: 'string' },
+  diagnose: { type: 'boolean' },
+  format: { type: 'string' },
 } as const;
 
 const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
@@ -174,6 +180,22 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   await ended;
 }
 
+/** A configuration that cannot be read is a finding too. */
+async function judge(values: ReturnType<typeof parse>): Promise<number> {
+  const { diagnose, exitCodeOf, findingsJson, findingsText } = await import('./diagnose.ts');
+  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => undefined);
+  let findings: readonly Finding[];
+  try {
+    findings = await diagnose(configOf(values), { now: Date.now(), limits });
+  } catch (error) {
+    if (!isLockstepError(error, 'invalidConfig')) throw error;
+    const advice = 'mend it: every key stands in docs/configuration.md';
+    findings = error.message.split('\n').map((message) => ({ name: 'configuration', status: 'fail', message, advice }));
+  }
+  process.stdout.write(values.format === 'json' ? findingsJson(findings) : findingsText(findings));
+  return exitCodeOf(findings);
+}
+
 export async function run(argv: readonly string[]): Promise<number> {
   try {
     const values = parse(argv);
@@ -181,6 +203,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     }
+    if (values.diagnose === true) return await judge(values);
     const config = configOf(values);
     armFailpoints(config.failpoints);
     const output = openLogOutput(config.log_file, (line) => {

@@ -45,7 +45,8 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
 
 const keySource = ({ key }: StaticKey): string => (key.from === 'file' ? `file://${key.path}` : key.value.expose());
 
-async function openSeal(config: SealConfig, storage: StorageConfig): Promise<Seal> {
+/** Throws `invalidConfig` where its key cannot be used. */
+export async function openSeal(config: SealConfig, storage: StorageConfig): Promise<Seal> {
   if (config.type === 'shamir') {
     const { shamirSeal } = await import('../seal/shamir/seal.ts');
     return shamirSeal();
