@@ -14,7 +14,7 @@ const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 function headerName(name: string): string {
   if (HEADER.test(name)) return name;
-  throw fail('badRequest', `"${name}" cannot be the name of a header`);
+  throw fail('badRequest', 'a header has a name of letters, digits and dashes');
 }
 
 /** A page of one origin: scheme, host and port, without a path. */
@@ -22,7 +22,7 @@ function origin(text: string): string {
   if (text === '*') return text;
   const parsed = URL.canParse(text) ? new URL(text).origin : '';
   if (parsed !== text) {
-    throw fail('badRequest', `allowed_origins: "${text}" is not an origin such as https://ui.example:8200`);
+    throw fail('badRequest', 'allowed_origins: each is an origin such as https://ui.example:8200, or * alone');
   }
   return text;
 }

@@ -25,7 +25,8 @@ const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
 function levelOf(given: string | undefined): LogLevel {
   if (given === undefined || given === '') throw fail('badRequest', 'level is required');
   const level = LEVELS.get(given.trim().toLowerCase());
-  if (level === undefined) throw fail('badRequest', `invalid level provided: unknown log level: ${given}`);
+  if (level === undefined)
+    throw fail('badRequest', 'invalid level provided: it is one of trace, debug, info, warn, error');
   return level;
 }
 

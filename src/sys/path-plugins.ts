@@ -116,12 +116,12 @@ function reloaded(node: Node, given: { plugin: string; mounts: readonly string[]
   const { plugin, mounts } = given;
   if ((plugin === '') === (mounts.length === 0)) throw fail('badRequest', 'plugin or mounts must be provided');
   if (plugin !== '' && ![...namesOf(node, 'auth'), ...namesOf(node, 'secret')].includes(plugin)) {
-    throw fail('badRequest', `plugin not found in the catalog: "${plugin}"`);
+    throw fail('badRequest', 'plugin not found in the catalog: see sys/plugins/catalog');
   }
   for (const mount of mounts) {
     const path = mount.endsWith('/') ? mount : `${mount}/`;
     if (node.services.mounts.at(call.namespace.id, path) === undefined) {
-      throw fail('badRequest', `nothing is mounted at "${path}"`);
+      throw fail('badRequest', 'nothing is mounted at one of the mounts: see sys/mounts');
     }
   }
   return reply.ok({ reload_id: call.id });

@@ -16,7 +16,7 @@ const SOURCES: ReadonlySet<string> = new Set(['platform', 'seal', 'all']);
 
 function encoded(bytes: Buffer, format: string): string {
   if (format === 'hex' || format === 'base64') return bytes.toString(format);
-  throw fail('badRequest', `unsupported encoding format "${format}"; must be "hex" or "base64"`);
+  throw fail('badRequest', 'unsupported encoding format; must be "hex" or "base64"');
 }
 
 function counted(text: string | number): number {
@@ -35,7 +35,7 @@ interface Wanted {
 
 function random({ source, bytes, format }: Wanted): Reply {
   if (!SOURCES.has(source)) {
-    throw fail('badRequest', `unsupported entropy source "${source}"; must be "platform", "seal" or "all"`);
+    throw fail('badRequest', 'unsupported entropy source; must be "platform", "seal" or "all"');
   }
   const made = encoded(randomBytes(counted(bytes)), format);
   const warnings = source === 'seal' ? ['no seal/entropy augmentation available, using platform entropy source'] : [];
@@ -104,7 +104,7 @@ interface Hashing {
 function hashed({ algorithm, input, format }: Hashing): Reply {
   const known = digestAlgorithms.find((name) => name === algorithm);
   if (known === undefined) {
-    throw fail('badRequest', `unsupported algorithm ${algorithm}: it is one of ${digestAlgorithms.join(', ')}`);
+    throw fail('badRequest', `unsupported algorithm: it is one of ${digestAlgorithms.join(', ')}`);
   }
   // Node's decoder drops what is no base64, and would hash something else than was meant.
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(input)) {
