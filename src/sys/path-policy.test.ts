@@ -97,6 +97,12 @@ test('ends that contradict each other or have passed are refused', async () => {
   assert.equal(await read(), undefined);
 });
 
+test('a policy that nobody checks is answered as Vault does', async () => {
+  const { put, read } = await setUp();
+  await put({});
+  assert.deepEqual(await read(), { name: 'own', policy: reading('a') });
+});
+
 test('policies are listed in pages, below folders and with their documents', async () => {
   const { node, token } = await setUp();
   for (const name of ['team/a', 'team/b', 'teams']) {

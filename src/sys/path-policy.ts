@@ -34,7 +34,9 @@ export function factsShown({ version, modified, expiration, casRequired }: Polic
 function readPolicy(node: Node, wanted: string, key: 'rules' | 'policy'): Reply {
   const found = node.services.policies.describe(lower(wanted));
   if (found === undefined) return reply.missing;
-  const shown = { name: lower(wanted), [key]: found.text, ...factsShown(found) };
+  // Clients of Vault compare whole replies: more is told of a policy for which it was asked for.
+  const more = found.checked || found.casRequired || found.expiration !== undefined;
+  const shown = { name: lower(wanted), [key]: found.text, ...(more ? factsShown(found) : {}) };
   return { ...reply.ok(shown), flat: key === 'rules' };
 }
 

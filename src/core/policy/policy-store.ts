@@ -19,9 +19,11 @@ interface PolicyRecord {
   /** From then on it is as if it were not there. */
   readonly expiration?: number;
   readonly casRequired?: boolean;
+  /** Somebody has named a version when writing it. */
+  readonly checked?: boolean;
 }
 
-export interface PolicyFacts extends Required<Pick<PolicyRecord, 'text' | 'version' | 'casRequired'>> {
+export interface PolicyFacts extends Required<Pick<PolicyRecord, 'text' | 'version' | 'casRequired' | 'checked'>> {
   readonly modified: number | undefined;
   readonly expiration: number | undefined;
 }
@@ -54,8 +56,15 @@ function refuseTemplates(rules: readonly Rule[]): void {
   throw fail('badRequest', `templated policy paths are not offered, and without it more is allowed: "${found.path}"`);
 }
 
-function factsOf({ text, version = 0, modified, expiration, casRequired = false }: PolicyRecord): PolicyFacts {
-  return { text, version, modified, expiration, casRequired };
+function factsOf({
+  text,
+  version = 0,
+  modified,
+  expiration,
+  casRequired = false,
+  checked = false,
+}: PolicyRecord): PolicyFacts {
+  return { text, version, modified, expiration, casRequired, checked };
 }
 
 function checkVersion(before: PolicyRecord | undefined, cas: number | undefined): void {
@@ -69,6 +78,16 @@ function checkVersion(before: PolicyRecord | undefined, cas: number | undefined)
     'badRequest',
     `check-and-set parameter ${String(cas)} did not match the current version ${String(version)}`,
   );
+}
+
+/** What a change leaves out stays as `base` has it. */
+function changed(base: PolicyRecord, { text, casRequired, expiration }: PolicyChange): PolicyRecord {
+  return {
+    ...base,
+    ...(text === undefined ? {} : { text }),
+    ...(casRequired === undefined ? {} : { casRequired }),
+    ...(expiration === undefined ? {} : { expiration }),
+  };
 }
 
 /** No rule outlives its document. */
@@ -157,17 +176,13 @@ export class PolicyStore implements Disposable {
     await this.#store.transact((tx) => {
       const before = this.#living(decodeFound<PolicyRecord>(tx.get(key)));
       checkVersion(before, change.cas);
-      const base = kept(before);
-      const expiration = change.expiration ?? base?.expiration;
-      const after: PolicyRecord = {
-        name,
-        text: change.text ?? base?.text ?? '',
+      const after = changed(kept(before) ?? { name, text: '' }, change);
+      const about = {
         version: (before?.version ?? 0) + 1,
         modified: this.#now(),
-        casRequired: change.casRequired ?? base?.casRequired ?? false,
-        ...(expiration === undefined ? {} : { expiration }),
+        checked: change.cas !== undefined || before?.checked === true,
       };
-      tx.put(key, encodeRecord(after));
+      tx.put(key, encodeRecord({ ...after, ...about } satisfies PolicyRecord));
     });
   }
 
