@@ -85,7 +85,7 @@ async function fillSecrets(store: Store, count: number): Promise<void> {
 async function fillTokens(store: Store, count: number): Promise<string> {
   const now = Date.now();
   using policies = new PolicyStore(store, Date.now);
-  await policies.put('bench', POLICY);
+  await policies.put('bench', { text: POLICY });
   const hmac = nodeKeys(store)(TOKEN_KEYS);
   const spec = { ...ROOT_TOKEN, path: 'auth/token/create', displayName: 'token', policies: ['default', 'bench'] };
   // A millisecond apart, so that no two end at once.

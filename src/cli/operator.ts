@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { during } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
+import { diagnose } from './operator-diagnose.ts';
 import { init } from './operator-init.ts';
 import type { Data } from './pairs.ts';
 import { showSealStatus } from './seal-view.ts';
@@ -104,5 +105,5 @@ export const operator = group({
     { note: 'Initialise a new server:', line: 'operator init' },
     { note: 'Unseal it:', line: 'operator unseal' },
   ],
-  commands: { init, 'key-status': keyStatus, rotate, seal, unseal },
+  commands: { diagnose, init, 'key-status': keyStatus, rotate, seal, unseal },
 });

@@ -15,7 +15,7 @@ see [configuration](configuration.md). Without \`VAULT_TOKEN\` the token is read
 \`lockstep login\` leaves it.
 
 Exit codes: 0 success, 1 a wrong command line or a local error, 2 an error of the server or of the connection, 127 an
-unknown command. \`status\` and \`wait\` say their own.
+unknown command. \`status\`, \`wait\` and \`operator diagnose\` say their own.
 
 \`lockstep server\` and \`lockstep agent\` are programs of their own.
 `;

@@ -18,6 +18,7 @@ export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
   operator: async () => (await import('./operator.ts')).operator,
   'path-help': async () => (await import('./data.ts')).pathHelp,
   policy: async () => (await import('./policy.ts')).policy,
+  print: async () => (await import('./print.ts')).print,
   regions: async () => (await import('./regions.ts')).regions,
   secrets: async () => (await import('./secrets.ts')).secrets,
   token: async () => (await import('./token.ts')).token,

@@ -21,6 +21,8 @@ export const keys = {
   removals: (ns: string) => `l/${ns}/removals/`,
   policies: (ns: string) => `s/${ns}/policies/`,
   policy: (ns: string, name: string) => `s/${ns}/policies/${name}`,
+  passwordPolicies: (ns: string) => `s/${ns}/password-policies/`,
+  passwordPolicy: (ns: string, name: string) => `s/${ns}/password-policies/${name}`,
   tokens: (ns: string) => `l/${ns}/tokens/`,
   token: (ns: string, key: string) => `l/${ns}/tokens/${key}`,
   accessors: (ns: string) => `l/${ns}/accessors/`,
@@ -32,6 +34,11 @@ export const keys = {
   revocations: (ns: string) => `l/${ns}/revocations/`,
   audits: `l/${ROOT_NAMESPACE}/audit/`,
   audit: (path: string) => `l/${ROOT_NAMESPACE}/audit/${path}`,
+  /** Which versions this node has run. */
+  versions: `l/${ROOT_NAMESPACE}/versions/`,
+  version: (name: string) => `l/${ROOT_NAMESPACE}/versions/${name}`,
+  /** What `sys/config` says of this node. */
+  config: (name: string) => `l/${ROOT_NAMESPACE}/config/${name}`,
   /** Secrets of this node: HMAC keys of the token store. */
   salt: (name: string) => `l/${ROOT_NAMESPACE}/salts/${name}`,
   /** At the hub. */

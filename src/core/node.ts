@@ -6,11 +6,12 @@ import { fail, isLockstepError } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Path } from '../framework/path.ts';
 import type { AnyPlugin } from '../framework/plugin.ts';
-import type { Handler, Outcome, Request } from '../framework/request.ts';
+import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import { compileRouter, type Router } from '../framework/router.ts';
 import { coerce } from '../framework/values.ts';
 import { chain } from '../lib/chain.ts';
 import type { Logger } from '../lib/log.ts';
+import { LogSource } from '../lib/log-source.ts';
 import { together } from '../lib/metrics/copy.ts';
 import type { Metrics } from '../lib/metrics/metrics.ts';
 import type { KeyStatus } from '../seal/barrier.ts';
@@ -19,6 +20,8 @@ import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
+import type { InFlight, InFlightRequest } from './in-flight.ts';
+import { LogMonitors } from './log-monitors.ts';
 import { Census } from './metrics/census.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
@@ -33,6 +36,7 @@ import type { Services } from './services.ts';
 import type { ReadingThreads } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
 import { openServices, type Unsealed } from './unsealed.ts';
+import { noteVersion } from './versions.ts';
 
 export interface NodeOptions {
   readonly lifecycle: SealLifecycle;
@@ -42,6 +46,12 @@ export interface NodeOptions {
   readonly systemPaths: readonly Path<Node>[];
   readonly settings: CoreSettings;
   readonly log: Logger;
+  /** Where `log` comes from. Absent: one that nothing is written to. */
+  readonly logs?: LogSource;
+  /** For `sys/config/state/sanitized`. */
+  readonly sanitizedConfig?: JsonObject;
+  /** What this thread serves right now. Absent: nothing is known of it. */
+  readonly inFlight?: InFlight;
   readonly now: () => number;
   readonly audit: OpenAudit;
   /** Opens this node's side of the cluster: a region's link, a hub's listener. */
@@ -62,6 +72,8 @@ export class Node implements Handler, AsyncDisposable {
   readonly registry: PluginRegistry;
   readonly version = API_VERSION;
   readonly metrics: NodeMetrics;
+  readonly logs: LogSource;
+  readonly monitors: LogMonitors;
   readonly #options: NodeOptions;
   readonly #whileSealed: Router<Node>;
   #services: Unsealed | undefined;
@@ -73,6 +85,9 @@ export class Node implements Handler, AsyncDisposable {
     const { registry, metrics = new NodeMetrics() } = options;
     this.#options = options;
     this.metrics = metrics;
+    this.logs =
+      options.logs ?? new LogSource({ level: 'info', format: 'standard', write: () => undefined, now: options.now });
+    this.monitors = new LogMonitors(this.logs);
     nodeGauges(metrics.all, this, () => this.#census);
     this.registry = {
       engines: { ...registry.engines, system: options.system(this) },
@@ -190,6 +205,20 @@ export class Node implements Handler, AsyncDisposable {
     return together(this.metrics.all, (await this.#options.threads?.metrics()) ?? [], at);
   }
 
+  /** How much there is. Throws `sealed`. */
+  get census(): Census {
+    if (this.#census === undefined) throw fail('sealed');
+    return this.#census;
+  }
+
+  /** What all threads of this node serve right now. */
+  async inFlight(): Promise<readonly InFlightRequest[]> {
+    const { inFlight, threads } = this.#options;
+    // This thread last: by then the request that asks is in work too.
+    const others = (await threads?.inFlight()) ?? [];
+    return [...(inFlight?.list() ?? []), ...others];
+  }
+
   /** Whether metrics are offered in the form of Prometheus. */
   get prometheus(): boolean {
     return this.#options.settings.prometheus;
@@ -271,8 +300,9 @@ export class Node implements Handler, AsyncDisposable {
    * What a crash cut off in the middle. Nothing of it can be used any more (a token without its parent, data without its
    * mount), and it can be much, so that requests do not wait for it.
    */
-  async #finish({ revocation, mountChanges, log }: Unsealed): Promise<void> {
+  async #finish({ revocation, mountChanges, log, store, now }: Unsealed): Promise<void> {
     try {
+      await noteVersion(store, now());
       await revocation.resume();
       if (this.#options.settings.region === undefined) await mountChanges.resumeRemovals(ROOT_NAMESPACE);
     } catch (error) {
@@ -284,12 +314,23 @@ export class Node implements Handler, AsyncDisposable {
   async #close(): Promise<void> {
     const services = this.#services;
     this.#services = undefined;
+    this.monitors.endAll();
     await this.#options.threads?.seal();
     this.#census?.[Symbol.dispose]();
     this.#census = undefined;
     await this.#cluster?.[Symbol.asyncDispose]();
     this.#cluster = undefined;
     await services?.[Symbol.asyncDispose]();
+  }
+
+  /** Nothing is said while it is sealed: that lies behind the seal. */
+  get cors(): CorsConfig | undefined {
+    return this.#services?.config.cors;
+  }
+
+  /** What this node was started with, without secrets. */
+  get sanitizedConfig(): JsonObject {
+    return this.#options.sanitizedConfig ?? {};
   }
 
   handle(request: Request): Outcome | Promise<Outcome> {

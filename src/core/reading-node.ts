@@ -4,7 +4,7 @@
  */
 import { isLockstepError } from '../errors.ts';
 import { plugin, type AnyPlugin } from '../framework/plugin.ts';
-import type { Handler, Outcome, Request } from '../framework/request.ts';
+import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import { chain } from '../lib/chain.ts';
 import type { Logger } from '../lib/log.ts';
 import { copyOf, type MetricsCopy } from '../lib/metrics/copy.ts';
@@ -122,6 +122,10 @@ export class ReadingNode implements Handler, AsyncDisposable {
     await this.seal();
   }
 
+  get cors(): CorsConfig | undefined {
+    return this.#reading?.services.config.cors;
+  }
+
   handle(request: Request): Outcome | Promise<Outcome> {
     return chain(this.#caughtUp(), () => this.#serve(request));
   }
@@ -206,7 +210,11 @@ export class ReadingNode implements Handler, AsyncDisposable {
       ...{ store, settings, log, now, metrics, link: () => link },
       registry: this.#registry,
       subkey: nodeKeys(store),
-      trail: brokerTrail(broker, undefined, (id) => services.tokens.find(id)),
+      trail: brokerTrail(
+        broker,
+        () => services.config.auditedHeaders,
+        (id) => services.tokens.find(id),
+      ),
     });
     const reading: Reading = {
       ...{ raw, services, devices },

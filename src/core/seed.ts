@@ -5,6 +5,7 @@ import { randomBytes } from '../lib/crypto/random.ts';
 import type { Store, Transaction } from '../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from './keys.ts';
 import { seedBuiltIn } from './mounts/mount-changes.ts';
+import { putVersion } from './versions.ts';
 import { newTokenId } from './tokens/token.ts';
 import { insertToken, type TokenSpec } from './tokens/token-store.ts';
 
@@ -34,6 +35,7 @@ export function seed(tx: Transaction, now: number): string {
   const secret = randomBytes(SECRET_BYTES);
   tx.put(keys.salt(NODE_SECRET), Buffer.from(secret));
   seedBuiltIn(tx, ROOT_NAMESPACE);
+  putVersion(tx, now);
   const id = newTokenId();
   insertToken(tx, deriveKey(takeKey(secret), TOKEN_KEYS), { ...ROOT_TOKEN, id }, now);
   return id;

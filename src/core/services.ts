@@ -12,6 +12,7 @@ import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
+import type { NodeConfig } from './node-config.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
 import type { Access } from './requests/access.ts';
 import type { StalenessLimits } from './requests/staleness.ts';
@@ -31,6 +32,8 @@ export interface RequestServices {
   readonly freshness: Freshness;
   readonly audit: AuditTrail;
   readonly metrics: NodeMetrics;
+  /** What `sys/config` says. */
+  readonly config: NodeConfig;
   readonly log: Logger;
   readonly now: () => number;
   /** Seconds, after the system's defaults. */

@@ -1,6 +1,7 @@
 /** The threads of a node beside the one that writes: what they are told, and what they ask. */
 import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { MetricsCopy } from '../lib/metrics/copy.ts';
+import type { InFlightRequest } from './in-flight.ts';
 import type { FollowedDevice } from './audit/known-device.ts';
 
 /** The same audit devices on every thread. Each call resolves, or rejects, once all threads have answered. */
@@ -22,6 +23,8 @@ export interface ReadingThreads {
   readonly unseal: (unsealing: Unsealing) => Promise<void>;
   readonly seal: () => Promise<void>;
   readonly audit: AuditFollowers;
+  /** What each serves right now. */
+  readonly inFlight: () => Promise<readonly InFlightRequest[]>;
   /** What each has counted and measured. */
   readonly metrics: () => Promise<readonly MetricsCopy[]>;
 }

@@ -14,6 +14,7 @@ import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
+import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import type { Access } from './requests/access.ts';
@@ -68,6 +69,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const revocation = new Revocation(store, tokens);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
   const policies = new PolicyStore(store, now);
+  const config = new NodeConfig(store);
   const mounts = new MountTable({
     ...{ store, registry, ttl },
     region: settings.region ?? 'hub',
@@ -83,14 +85,14 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     waitersPerToken: 64,
   });
   return {
-    ...{ store, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl },
+    ...{ store, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl, config },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.dispose]: () => {
-      for (const part of [freshness, mounts, policies, tokens]) part[Symbol.dispose]();
+      for (const part of [freshness, mounts, policies, tokens, config]) part[Symbol.dispose]();
     },
   };
 }

@@ -60,6 +60,30 @@ interface Named {
   readonly tag: string;
 }
 
+/** LIST and SCAN stand as GET with a parameter, which is required unless the path can be read too. */
+function queryParameters(verb: Verb, { fields, operations }: Path<unknown>, names: readonly string[]): JsonObject {
+  const { read, list, scan, update, patch } = operations;
+  const flags = [list === undefined ? [] : ['list'], scan === undefined ? [] : ['scan']].flat();
+  // Fields of a path that is written too are for what is written, but for those that cut a list into pages.
+  const written = update !== undefined || patch !== undefined;
+  const asked = names.filter((name) => !written || (verb !== 'read' && ['after', 'limit'].includes(name)));
+  const parameters = [
+    ...flags.map((name) => ({
+      name,
+      in: 'query',
+      required: read === undefined && name === verb,
+      schema: { type: 'string', enum: ['true'] },
+    })),
+    ...asked.flatMap((name) => {
+      const found = fields[name];
+      return found === undefined
+        ? []
+        : [{ name, in: 'query', required: false, description: found.help, schema: schema(found) }];
+    }),
+  ];
+  return parameters.length === 0 ? {} : { parameters };
+}
+
 function operation(verb: Verb, declared: Operation<never, unknown>, { path, params, tag }: Named): JsonObject {
   const bodyNames = Object.keys(path.fields).filter((name) => !params.includes(name));
   const withBody = verb === 'update' || verb === 'patch';
@@ -74,9 +98,7 @@ function operation(verb: Verb, declared: Operation<never, unknown>, { path, para
   return {
     summary: declared.summary,
     tags: [tag],
-    ...(verb === 'list' || verb === 'scan'
-      ? { parameters: [{ name: verb, in: 'query', required: true, schema: { type: 'string', enum: ['true'] } }] }
-      : {}),
+    ...(withBody || verb === 'delete' ? {} : queryParameters(verb, path, bodyNames)),
     ...(withBody && bodyNames.length > 0
       ? { requestBody: { required: required.length > 0, content: { 'application/json': { schema: body } } } }
       : {}),

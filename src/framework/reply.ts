@@ -43,6 +43,8 @@ export interface Reply {
   readonly bare?: JsonObject;
   /** The body is this text or these bytes (metrics, PEM). */
   readonly raw?: { readonly contentType: string; readonly body: string | Uint8Array };
+  /** The body comes piece by piece until it ends; asked to `return` when the client goes away (`sys/monitor`). */
+  readonly stream?: { readonly contentType: string; readonly body: AsyncIterable<string> };
   readonly headers?: Readonly<Record<string, string>>;
 }
 

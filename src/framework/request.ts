@@ -61,7 +61,18 @@ export interface Outcome {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Which pages of other origins a browser may let ask this node: `sys/config/cors`. */
+export interface CorsConfig {
+  /** `*` alone is every origin. */
+  readonly origins: readonly string[];
+  /** Beside the usual ones. */
+  readonly headers: readonly string[];
+  readonly credentials: boolean;
+}
+
 /** What the server calls. Never rejects: every failure is an outcome. */
 export interface Handler {
   handle(request: Request): Outcome | Promise<Outcome>;
+  /** Absent, or undefined: nothing is said of other origins. */
+  readonly cors?: CorsConfig | undefined;
 }

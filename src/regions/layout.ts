@@ -9,6 +9,7 @@ import type { Layout, Mount, Mounts } from './view.ts';
 
 const MOUNT = /^s\/[^/]+\/mounts\/([^/]+)$/;
 const POLICY = /^s\/[^/]+\/policies\/(.+)$/s;
+const PASSWORD_POLICY = /^s\/[^/]+\/password-policies\/(.+)$/s;
 const DATA = /^s\/[^/]+\/data\/([^/]+)\/(.*)$/s;
 const REGION = /^h\/[^/]+\/regions\/([^/]+)$/;
 
@@ -40,6 +41,8 @@ export function createLayout(registry: PluginRegistry): Layout {
     pathOf: (key, mounts) => {
       const policy = POLICY.exec(key)?.[1];
       if (policy !== undefined) return record(`sys/policies/acl/${policy}`);
+      const password = PASSWORD_POLICY.exec(key)?.[1];
+      if (password !== undefined) return record(`sys/policies/password/${password}`);
       const mount = mountRecord(key);
       if (mount !== undefined) {
         const known = mounts.get(mount);

@@ -7,6 +7,11 @@ export interface Problem {
   readonly remedy: string;
 }
 
+/** When the first certificate of a PEM chain ends, milliseconds since the epoch. */
+export function endOfCertificate(pem: Buffer): number {
+  return new X509Certificate(pem.toString('latin1')).notAfter.getTime();
+}
+
 /** What clients will dislike about the first certificate of a PEM chain. `now` in milliseconds. */
 export function inspectCertificate(pem: Buffer, now: number = Date.now()): readonly Problem[] {
   const certificate = new X509Certificate(pem.toString('latin1'));

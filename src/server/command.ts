@@ -1,14 +1,18 @@
 /** `lockstep server`: reads the configuration, serves until it is told to end. */
+import { readFile } from 'node:fs/promises';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
+import type { InFlight } from '../core/in-flight.ts';
 import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
-import { createLogger, type Logger } from '../lib/log.ts';
+import type { Logger } from '../lib/log.ts';
+import { LogSource } from '../lib/log-source.ts';
 import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
 import { openLogOutput } from '../lib/program/log-output.ts';
 import { writePidFile } from '../lib/program/pid-file.ts';
 import { compose, type Composed, type Logging } from './compose.ts';
+import type { Finding } from './diagnose.ts';
 import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
 import { listenerSettings } from './from-config.ts';
@@ -29,6 +33,8 @@ Options:
   -dev                            In memory, initialised and unsealed; for development only.
   -dev-root-token-id=<token>      The root token of -dev. Also VAULT_DEV_ROOT_TOKEN_ID.
   -dev-listen-address=<address>   Where -dev listens; 127.0.0.1:8200 if not given.
+  -diagnose                       Start nothing: say what would go wrong, as "operator diagnose" does.
+  -format=<format>                Of what -diagnose says: table or json.
   -log-level=<level>              trace, debug, info, warn or error.
   -log-format=<format>            standard or json.
   -log-file=<path>                A file to log to besides standard error. SIGHUP opens it anew.
@@ -39,6 +45,8 @@ const OPTIONS = {
   dev: { type: 'boolean' },
   'dev-root-token-id': { type: 'string' },
   'dev-listen-address': { type: 'string' },
+  diagnose: { type: 'boolean' },
+  format: { type: 'string' },
 } as const;
 
 const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
@@ -120,7 +128,11 @@ function sayWhatIsNext(node: Node, log: Logger): void {
 }
 
 /** On this thread, and on those that only read. */
-async function listen(config: ServerConfig, served: Served & { log: Logger }, threads?: ThreadPool): Promise<Serving> {
+async function listen(
+  config: ServerConfig,
+  served: Served & { log: Logger; inFlight: InFlight },
+  threads?: ThreadPool,
+): Promise<Serving> {
   const listeners = config.listener.map(listenerSettings);
   if (threads === undefined) return serve({ ...served, listeners });
   const shared = listeners.map((each) => (each.kind === 'tcp' ? { ...each, shared: 'first' as const } : each));
@@ -141,9 +153,11 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   await using composed = await compose(config, logging);
   const { node, threads } = composed;
   const events = lazyEvents(node);
-  const serving = await listen(config, { handler: node, upgrade: events.upgrade, log }, threads);
+  const { inFlight } = composed;
+  const serving = await listen(config, { handler: node, upgrade: events.upgrade, log, inFlight }, threads);
   await using _closing = {
     [Symbol.asyncDispose]: async () => {
+      node.monitors.endAll();
       await events.close();
       await Promise.all([serving.close(), threads?.[Symbol.asyncDispose]()]);
     },
@@ -166,6 +180,22 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   await ended;
 }
 
+/** A configuration that cannot be read is a finding too. */
+async function judge(values: ReturnType<typeof parse>): Promise<number> {
+  const { diagnose, exitCodeOf, findingsJson, findingsText } = await import('./diagnose.ts');
+  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => undefined);
+  let findings: readonly Finding[];
+  try {
+    findings = await diagnose(configOf(values), { now: Date.now(), limits });
+  } catch (error) {
+    if (!isLockstepError(error, 'invalidConfig')) throw error;
+    const advice = 'mend it: every key stands in docs/configuration.md';
+    findings = error.message.split('\n').map((message) => ({ name: 'configuration', status: 'fail', message, advice }));
+  }
+  process.stdout.write(values.format === 'json' ? findingsJson(findings) : findingsText(findings));
+  return exitCodeOf(findings);
+}
+
 export async function run(argv: readonly string[]): Promise<number> {
   try {
     const values = parse(argv);
@@ -173,19 +203,20 @@ export async function run(argv: readonly string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     }
+    if (values.diagnose === true) return await judge(values);
     const config = configOf(values);
     armFailpoints(config.failpoints);
     const output = openLogOutput(config.log_file, (line) => {
       process.stderr.write(line);
     });
     await using _output = { [Symbol.asyncDispose]: output.close };
-    const log = createLogger({
+    const logs = new LogSource({
       level: config.log_level,
       format: config.log_format === 'json' ? 'json' : 'standard',
       write: output.write,
       now: Date.now,
     });
-    await start(config, { log, output });
+    await start(config, { log: logs.log, logs, output });
     return 0;
   } catch (error) {
     if (!isLockstepError(error)) throw error;

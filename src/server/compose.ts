@@ -1,13 +1,16 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
 import { availableParallelism } from 'node:os';
+import { sanitizedConfig } from '../config/sanitized.ts';
 import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
 import { NodeMetrics } from '../core/metrics/node-metrics.ts';
 import { runtimeGauges } from '../core/metrics/runtime-gauges.ts';
+import { InFlight } from '../core/in-flight.ts';
 import { Node } from '../core/node.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
 import type { Logger } from '../lib/log.ts';
+import type { LogSource } from '../lib/log-source.ts';
 import type { LogOutput } from '../lib/program/log-output.ts';
 import { registry } from '../registry.ts';
 import { SealLifecycle } from '../seal/lifecycle.ts';
@@ -23,6 +26,8 @@ const BUILD_DATE = '2026-11-23T00:00:00Z';
 export interface Composed extends AsyncDisposable {
   readonly node: Node;
   readonly store: Store;
+  /** To be told what this thread serves. */
+  readonly inFlight: InFlight;
   /** Drops what the log need not hold any longer: called about once a second. */
   readonly retain: () => Promise<void>;
   /** Where reads are served beside this thread; undefined where this thread serves everything. */
@@ -40,7 +45,8 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
 
 const keySource = ({ key }: StaticKey): string => (key.from === 'file' ? `file://${key.path}` : key.value.expose());
 
-async function openSeal(config: SealConfig, storage: StorageConfig): Promise<Seal> {
+/** Throws `invalidConfig` where its key cannot be used. */
+export async function openSeal(config: SealConfig, storage: StorageConfig): Promise<Seal> {
   if (config.type === 'shamir') {
     const { shamirSeal } = await import('../seal/shamir/seal.ts');
     return shamirSeal();
@@ -105,7 +111,7 @@ function workersOf({ storage, workers }: ServerConfig): number {
 async function openThreads(
   config: ServerConfig,
   store: Store,
-  { log, output }: Logging,
+  { log, logs }: Logging,
 ): Promise<ThreadPool | undefined> {
   const size = workersOf(config);
   const { storage, log_level: level, log_format } = config;
@@ -115,7 +121,7 @@ async function openThreads(
   return new ThreadPool({
     ...{ size, store, path: storage.path, settings: settingsOf(config), audit: { allowed, prefixing } },
     log: { level, format: log_format === 'json' ? 'json' : 'standard' },
-    write: output.write,
+    logs,
     failed: (error) => {
       // What is committed is on disk; a thread that ended in the middle of something may have left anything else.
       log.error('a thread failed, the process ends', { kind: error.name });
@@ -143,6 +149,8 @@ function clusterOf(config: ServerConfig, { log, threads }: Around): OpenCluster 
 
 export interface Logging {
   readonly log: Logger;
+  /** Where it comes from. */
+  readonly logs: LogSource;
   readonly output: LogOutput;
 }
 
@@ -169,6 +177,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   metrics.all.gauge('lockstep.store.log_bytes', 'Bytes of the log.', () => store.logBytes);
   const threads = await openThreads(config, store, logging);
   const cluster = clusterOf(config, { log, threads });
+  const inFlight = new InFlight(Date.now);
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
@@ -176,9 +185,10 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     ...(cluster === undefined ? {} : { cluster }),
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
+    ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
   });
   return {
-    ...{ node, store, threads },
+    ...{ node, store, threads, inFlight },
     retain: async () => {
       await retain(store, { milliseconds: config.log_retention * 1_000, bytes: config.log_retention_bytes });
     },

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { fail, isLockstepError } from '../errors.ts';
+import type { InFlight } from '../core/in-flight.ts';
 import type { Handler, Request } from '../framework/request.ts';
 import { createServer } from '../lib/node-http.ts';
 import { Gone } from './body.ts';
@@ -30,6 +31,7 @@ export interface EndpointOptions {
   readonly handler: Handler;
   readonly log: Log;
   readonly upgrade: Upgrade | undefined;
+  readonly inFlight: InFlight | undefined;
 }
 
 type AnyServer = Server | Http2SecureServer;
@@ -54,6 +56,7 @@ export class Endpoint {
       handler,
       log,
       inFlight: 0,
+      requests: options.inFlight,
       closing: false,
       reading: {
         limits,

@@ -1,5 +1,6 @@
 /** Vault's reply formats: the envelope, bare objects, raw bytes and errors. One serialisation a reply. */
 import { envelope } from '../framework/envelope.ts';
+import type { Reply } from '../framework/reply.ts';
 import type { Outcome } from '../framework/request.ts';
 
 export interface Encoded {
@@ -8,6 +9,8 @@ export interface Encoded {
   readonly headers: Record<string, string>;
   /** Absent: no body, and no `Content-Length` (204). */
   readonly body: string | Uint8Array | undefined;
+  /** The body piece by piece, without a `Content-Length`. */
+  readonly stream?: AsyncIterable<string>;
 }
 
 const json = 'application/json';
@@ -20,13 +23,23 @@ export function encodeOutcome(outcome: Outcome): Encoded {
   if (reply?.headers !== undefined) Object.assign(headers, reply.headers);
   Object.assign(headers, outcome.headers);
   if (outcome.errors !== undefined) return encodeErrors(outcome.status, outcome.errors, headers);
-  if (reply?.raw !== undefined) {
-    return withBody(outcome.status, reply.raw.body, reply.raw.contentType, headers);
-  }
-  if (reply?.bare !== undefined) return withBody(outcome.status, `${JSON.stringify(reply.bare)}\n`, json, headers);
+  const own = reply === undefined ? undefined : unenveloped(outcome.status, reply, headers);
+  if (own !== undefined) return own;
   if (outcome.status === 204) return { status: 204, headers, body: undefined };
   if (outcome.status >= 400 && isBare(outcome)) return encodeErrors(outcome.status, [], headers);
   return withBody(outcome.status, envelope(outcome), json, headers);
+}
+
+function unenveloped(
+  status: number,
+  { raw, stream, bare }: Reply,
+  headers: Record<string, string>,
+): Encoded | undefined {
+  if (raw !== undefined) return withBody(status, raw.body, raw.contentType, headers);
+  if (bare !== undefined) return withBody(status, `${JSON.stringify(bare)}\n`, json, headers);
+  if (stream === undefined) return undefined;
+  headers['Content-Type'] = stream.contentType;
+  return { status, headers, body: undefined, stream: stream.body };
 }
 
 export function encodeErrors(

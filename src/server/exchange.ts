@@ -1,9 +1,12 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
+import { pipeline, Readable } from 'node:stream';
+import type { InFlight } from '../core/in-flight.ts';
 import { errors, fail, isLockstepError } from '../errors.ts';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 
 import { Gone, parseBody, readBody, type Incoming } from './body.ts';
+import { judgeOrigin } from './cors.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
 import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
@@ -17,6 +20,8 @@ export interface Service {
   readonly reading: Reading;
   /** Requests whose handler has not settled. */
   inFlight: number;
+  /** The same, of all listeners of this thread, to be looked at. */
+  readonly requests: InFlight | undefined;
   /** No more requests are taken on the connections that are left. */
   closing: boolean;
 }
@@ -35,6 +40,7 @@ export class Exchange {
   #abort: AbortController | undefined;
   #aborted: Error | undefined;
   #expectsContinue = false;
+  #crossing: Readonly<Record<string, string>> | undefined;
 
   constructor(service: Service, incoming: Incoming, outgoing: Outgoing) {
     this.#service = service;
@@ -45,6 +51,7 @@ export class Exchange {
   /** `expectsContinue`: the client holds its body back until it is told to go on (RFC 9110 10.1.1). */
   start(method: string, expectsContinue: boolean): void {
     this.#expectsContinue = expectsContinue;
+    if (this.#crosses(method)) return;
     let request: Arrival;
     try {
       request = readRequest(this.#incoming, method, this.#service.reading, () => this.#signal());
@@ -55,6 +62,17 @@ export class Exchange {
     }
     if (withBodies.has(request.verb)) void this.#receive(request);
     else this.#serve(request);
+  }
+
+  /** Whether a request from a page of another origin is answered by that alone. */
+  #crosses(method: string): boolean {
+    const { origin } = this.#incoming.headers;
+    if (origin === undefined) return false;
+    const judged = judgeOrigin(this.#service.handler.cors, method, this.#incoming.headers);
+    this.#crossing = judged?.headers;
+    if (judged?.answer === undefined) return false;
+    this.#write(judged.answer);
+    return true;
   }
 
   /** Health is answered under any load, or an overloaded node would be restarted for it. */
@@ -94,6 +112,7 @@ export class Exchange {
   async #await(request: Request, pending: Promise<Outcome>): Promise<void> {
     const service = this.#service;
     service.inFlight++;
+    service.requests?.begin(request);
     const { maxDuration } = service.reading.limits;
     const timer = maxDuration === 0 ? undefined : setTimeout(() => this.#timeOut(), maxDuration);
     try {
@@ -103,6 +122,7 @@ export class Exchange {
     } finally {
       clearTimeout(timer);
       service.inFlight--;
+      service.requests?.end(request);
     }
   }
 
@@ -172,7 +192,21 @@ export class Exchange {
       (outgoing as ServerResponse).writeHead(500, { 'Content-Length': 0 }).end();
       return;
     }
-    (outgoing as ServerResponse).end(encoded.body);
+    if (encoded.stream === undefined) (outgoing as ServerResponse).end(encoded.body);
+    else this.#stream(encoded.stream, request);
+  }
+
+  /** Ends when the body does, or with the connection: then its source is told to end. */
+  #stream(body: AsyncIterable<string>, request: Request | undefined): void {
+    const { requests } = this.#service;
+    const outgoing = this.#outgoing as ServerResponse;
+    outgoing.flushHeaders();
+    if (request !== undefined) {
+      // After what served it has let it go.
+      queueMicrotask(() => requests?.begin(request));
+      outgoing.once('close', () => requests?.end(request));
+    }
+    pipeline(Readable.from(body), outgoing, () => undefined);
   }
 
   /** On HTTP/1.1 a reset would overtake the reply: says it, then reads over the rest for a while, then closes. */
@@ -198,6 +232,7 @@ export class Exchange {
 
   #headers({ headers, body }: Encoded): OutgoingHttpHeaders {
     const all: OutgoingHttpHeaders = headers;
+    if (this.#crossing !== undefined) Object.assign(all, this.#crossing);
     if (this.#service.reading.tls) all['Strict-Transport-Security'] = 'max-age=31536000; includeSubDomains';
     if (body !== undefined) all['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     return all;

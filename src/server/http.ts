@@ -1,3 +1,4 @@
+import type { InFlight } from '../core/in-flight.ts';
 import type { Handler } from '../framework/request.ts';
 import { Endpoint, type Upgrade } from './endpoint.ts';
 import type { ListenerSettings, Log } from './listener.ts';
@@ -8,6 +9,8 @@ export interface ServeOptions {
   readonly log: Log;
   /** Is given the WebSocket upgrades of HTTP/1.1 connections; without it they are ordinary requests. */
   readonly upgrade?: Upgrade;
+  /** Is told of each request that takes time. */
+  readonly inFlight?: InFlight | undefined;
   /** Milliseconds that requests in work have to end when the server closes; 10 s if not given. */
   readonly grace?: number;
 }
@@ -25,11 +28,11 @@ export interface Serving {
  * HTTP/1.1 everywhere; on TLS also HTTP/2, as the client chooses (ALPN).
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const { handler, listeners, log, upgrade, grace = 10_000 } = options;
+  const { handler, listeners, log, upgrade, inFlight, grace = 10_000 } = options;
   const endpoints: Endpoint[] = [];
   try {
     for (const settings of listeners) {
-      const endpoint = await Endpoint.open({ settings, handler, log, upgrade });
+      const endpoint = await Endpoint.open({ settings, handler, log, upgrade, inFlight });
       endpoints.push(endpoint);
       log.info('listening', { address: endpoint.address });
     }

@@ -1,7 +1,9 @@
 /** `sys/policy` (old) and `sys/policies/acl`: what tokens may do. */
 import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';
-import { field } from '../framework/field.ts';
+import type { PolicyChange, PolicyFacts } from '../core/policy/policy-store.ts';
+import { field, type JsonObject } from '../framework/field.ts';
+import type { Asked } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
 
@@ -11,29 +13,96 @@ const name = field.name('Name of the policy. Lower case.');
 const policy = field.string('The document, HCL or JSON; base64 is taken too.');
 
 /** Vault takes a document as it is, or as base64 of it. */
-function documentOf(given: string | undefined): string {
+export function documentOf(given: string | undefined): string {
   if (given === undefined || given === '') throw fail('badRequest', "'policy' parameter not supplied or empty");
   const plain = /^[A-Za-z0-9+/\s]+={0,2}$/.test(given) && !/[{}]/.test(given);
   return plain ? Buffer.from(given, 'base64').toString('utf8') : given;
 }
 
-const lower = (text: string): string => text.toLowerCase();
+const lower = (text: string): string => text.toLowerCase().replace(/\/$/, '');
 
-function readPolicy(node: Node, wanted: string, key: 'rules' | 'policy'): Reply {
-  const found = node.services.policies.get(lower(wanted));
-  if (found === undefined) return reply.missing;
-  return { ...reply.ok({ name: lower(wanted), [key]: found }), flat: key === 'rules' };
+/** Of a document, beside its text. Times are RFC 3339. */
+export function factsShown({ version, modified, expiration, casRequired }: PolicyFacts): JsonObject {
+  return {
+    cas_required: casRequired,
+    version,
+    ...(modified === undefined ? {} : { modified: new Date(modified).toISOString() }),
+    ...(expiration === undefined ? {} : { expiration: new Date(expiration).toISOString() }),
+  };
 }
 
-async function writePolicy(node: Node, wanted: string, given: string | undefined): Promise<Reply> {
-  await node.services.policies.put(lower(wanted), documentOf(given));
+function readPolicy(node: Node, wanted: string, key: 'rules' | 'policy'): Reply {
+  const found = node.services.policies.describe(lower(wanted));
+  if (found === undefined) return reply.missing;
+  // Clients of Vault compare whole replies: more is told of a policy for which it was asked for.
+  const more = found.checked || found.casRequired || found.expiration !== undefined;
+  const shown = { name: lower(wanted), [key]: found.text, ...(more ? factsShown(found) : {}) };
+  return { ...reply.ok(shown), flat: key === 'rules' };
+}
+
+const changeFields = {
+  policy,
+  cas: field.integer('The version that it replaces; 0 where there is to be none.'),
+  cas_required: field.boolean('Whether every later write must say which version it replaces.'),
+  expiration: field.time('When it ends.'),
+  ttl: field.duration('When it ends, from now on.'),
+};
+
+interface Written {
+  readonly cas: number | undefined;
+  readonly cas_required: boolean | undefined;
+  readonly expiration: string | undefined;
+  readonly ttl: number | undefined;
+}
+
+/** Milliseconds since the epoch. */
+function endOf({ expiration, ttl }: Written, now: number): number | undefined {
+  if (expiration !== undefined && ttl !== undefined) {
+    throw fail('badRequest', "cannot supply both 'expiration' and 'ttl' for policies");
+  }
+  if (ttl !== undefined) return ttl === 0 ? undefined : now + ttl * 1_000;
+  if (expiration === undefined) return undefined;
+  const end = Date.parse(expiration);
+  if (Number.isNaN(end)) throw fail('badRequest', '"expiration" must be a moment such as 2030-01-31T00:00:00Z');
+  if (end <= now) throw fail('badRequest', 'refusing to update policy as expiration time has already elapsed');
+  return end;
+}
+
+const changeOf = (values: Written, now: number): Omit<PolicyChange, 'text'> => ({
+  cas: values.cas,
+  casRequired: values.cas_required,
+  expiration: endOf(values, now),
+});
+
+async function writePolicy(node: Node, wanted: string, given: string | undefined, values: Written): Promise<Reply> {
+  const { policies, now } = node.services;
+  await policies.put(lower(wanted), { text: documentOf(given), ...changeOf(values, now()) });
   return reply.empty;
+}
+
+async function patchPolicy(node: Node, wanted: string, given: string | undefined, values: Written): Promise<Reply> {
+  const { policies, now } = node.services;
+  const text = given === undefined ? undefined : documentOf(given);
+  await policies.patch(lower(wanted), { text, ...changeOf(values, now()) });
+  return { status: 200 };
 }
 
 async function deletePolicy(node: Node, wanted: string): Promise<Reply> {
   await node.services.policies.delete(lower(wanted));
   return reply.empty;
 }
+
+/** Names below a folder, and behind the last one of a page. */
+export function namesBelow(node: Node, folder: string, { after, limit }: Asked): readonly string[] {
+  const prefix = folder === '' ? '' : `${lower(folder)}/`;
+  const found = node.services.policies.list().filter((each) => each.startsWith(prefix) && each > after);
+  return limit > 0 ? found.slice(0, limit) : found;
+}
+
+export const pageFields = {
+  after: field.string('Names behind this one.', { default: '' }),
+  limit: field.integer('At most so many names.', { default: 0 }),
+};
 
 const list = (node: Node): Reply => {
   const names = node.services.policies.list();
@@ -45,6 +114,14 @@ const names = {
   policies: field.list('The same names, for old clients.'),
 };
 
+const facts = {
+  name: field.string('Name.'),
+  version: field.integer('Counts its writes; 0 where nobody has written it.'),
+  modified: field.time('When it was written.'),
+  expiration: field.time('When it ends.'),
+  cas_required: field.boolean('Whether a write must say which version it replaces.'),
+};
+
 const oldList = at('policy', {
   help: 'Names of all policies.',
   fields: {},
@@ -54,21 +131,27 @@ const oldList = at('policy', {
   },
 });
 
-const old = at('policy/:name', {
+const old = at('policy/:name...', {
   help: 'One policy.',
-  fields: { name, policy, rules: field.string('Old name of `policy`.') },
+  fields: { name, ...changeFields, ...pageFields, rules: field.string('Old name of `policy`.') },
   operations: {
+    list: {
+      summary: 'List policies below a folder',
+      writes: 'nothing',
+      replies: { 200: { keys: names.keys }, 404: 'empty' },
+      run: (node, values) => reply.keys(namesBelow(node, values.name, values)),
+    },
     read: {
       summary: 'Read a policy',
       writes: 'nothing',
-      replies: { 200: { name: field.string('Name.'), rules: field.string('The document.') }, 404: 'empty' },
+      replies: { 200: { ...facts, rules: field.string('The document.') }, 404: 'empty' },
       run: (node, values) => readPolicy(node, values.name, 'rules'),
     },
     update: {
       summary: 'Write a policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: (node, values) => writePolicy(node, values.name, values.policy ?? values.rules),
+      run: (node, values) => writePolicy(node, values.name, values.policy ?? values.rules, values),
     },
     delete: {
       summary: 'Delete a policy',
@@ -81,33 +164,45 @@ const old = at('policy/:name', {
 
 const aclList = at('policies/acl', {
   help: 'Names of all ACL policies.',
-  fields: {},
+  fields: pageFields,
   operations: {
     list: {
       summary: 'List policies',
       writes: 'nothing',
-      replies: { 200: { keys: names.keys } },
-      run: (node) => reply.ok({ keys: node.services.policies.list() }),
+      replies: { 200: { keys: names.keys }, 404: 'empty' },
+      run: (node, asked) => reply.keys(namesBelow(node, '', asked)),
     },
     read: { summary: 'List policies', writes: 'nothing', replies: { 200: names }, run: list },
   },
 });
 
-const acl = at('policies/acl/:name', {
+const acl = at('policies/acl/:name...', {
   help: 'One ACL policy.',
-  fields: { name, policy },
+  fields: { name, ...changeFields, ...pageFields },
   operations: {
+    list: {
+      summary: 'List policies below a folder',
+      writes: 'nothing',
+      replies: { 200: { keys: names.keys }, 404: 'empty' },
+      run: (node, values) => reply.keys(namesBelow(node, values.name, values)),
+    },
     read: {
       summary: 'Read a policy',
       writes: 'nothing',
-      replies: { 200: { name: field.string('Name.'), policy: field.string('The document.') }, 404: 'empty' },
+      replies: { 200: { ...facts, policy: field.string('The document.') }, 404: 'empty' },
       run: (node, values) => readPolicy(node, values.name, 'policy'),
     },
     update: {
       summary: 'Write a policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: (node, values) => writePolicy(node, values.name, values.policy),
+      run: (node, values) => writePolicy(node, values.name, values.policy, values),
+    },
+    patch: {
+      summary: 'Change what is given of a policy',
+      writes: 'shared',
+      replies: { 200: 'empty' },
+      run: (node, values) => patchPolicy(node, values.name, values.policy, values),
     },
     delete: {
       summary: 'Delete a policy',

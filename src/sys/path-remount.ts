@@ -9,6 +9,25 @@ import { mountPath } from './mount-description.ts';
 
 const at = pathsOf<Node>();
 
+/** The newest are known, until the node starts again, as in Vault. */
+const MOST_KNOWN = 1_024;
+
+interface Move {
+  readonly source_mount: string;
+  readonly target_mount: string;
+  readonly status: 'success';
+}
+
+const moves = new WeakMap<Node, Map<string, Move>>();
+
+function note(node: Node, id: string, from: string, to: string): void {
+  const known = moves.get(node) ?? new Map<string, Move>();
+  moves.set(node, known);
+  const [oldest] = known.keys();
+  if (known.size >= MOST_KNOWN && oldest !== undefined) known.delete(oldest);
+  known.set(id, { source_mount: from, target_mount: to, status: 'success' });
+}
+
 const remount = at('remount', {
   help: 'Moves a mount to another path.',
   access: 'root',
@@ -35,6 +54,7 @@ const remount = at('remount', {
           if (requestPath(before) !== from) throw fail('conflict', `the mount at "${from}" has moved meanwhile`);
           return { ...before, path };
         });
+        note(node, call.id, from, to);
         return reply.ok({ migration_id: call.id });
       },
     },
@@ -48,8 +68,15 @@ const remountStatus = at('remount/status/:migration_id', {
     read: {
       summary: 'Status of a move',
       writes: 'nothing',
-      replies: { 200: 'any' },
-      run: (_node, values) => reply.ok({ migration_id: values.migration_id, migration_info: { status: 'success' } }),
+      replies: {
+        200: { migration_id: field.string('As given.'), migration_info: field.object('From, to and status.') },
+        404: 'empty',
+      },
+      run: (node, values) => {
+        const move = moves.get(node)?.get(values.migration_id);
+        if (move === undefined) return reply.missing;
+        return reply.ok({ migration_id: values.migration_id, migration_info: move });
+      },
     },
   },
 });

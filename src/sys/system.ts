@@ -4,34 +4,50 @@ import type { Path } from '../framework/path.ts';
 import { plugin, type AnyPlugin } from '../framework/plugin.ts';
 import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
+import { configPaths } from './path-config.ts';
 import { consumerPaths } from './path-consumers.ts';
+import { counterPaths } from './path-counters.ts';
 import { eventPaths } from './path-events.ts';
 import { healthPaths } from './path-health.ts';
+import { hostPaths } from './path-host.ts';
 import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
+import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
+import { passwordPolicyPaths } from './path-password-policy.ts';
+import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
+import { policyDetailPaths } from './path-policy-details.ts';
 import { regionPaths } from './path-regions.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
+import { toolPaths } from './path-tools.ts';
 import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 
 export const systemPaths: readonly Path<Node>[] = [
   ...auditPaths,
   ...capabilityPaths,
+  ...configPaths,
   ...consumerPaths,
+  ...counterPaths,
   ...eventPaths,
   ...healthPaths,
+  ...hostPaths,
   ...internalPaths,
   ...keyPaths,
+  ...logPaths,
   ...metricsPaths,
   ...mountPaths,
+  ...passwordPolicyPaths,
+  ...pluginPaths,
   ...policyPaths,
+  ...policyDetailPaths,
   ...regionPaths,
   ...remountPaths,
   ...sealPaths,
+  ...toolPaths,
   ...waitPaths,
   ...wrappingPaths,
 ];

@@ -10,6 +10,7 @@ import { keys, ROOT_NAMESPACE } from '../../src/core/keys.ts';
 import type { Node } from '../../src/core/node.ts';
 import { decodeFound } from '../../src/lib/record.ts';
 import { silent } from '../../src/lib/log.ts';
+import { LogSource } from '../../src/lib/log-source.ts';
 import { compose } from '../../src/server/compose.ts';
 import { countingStore } from '../support/counting-store.ts';
 import { ask, runningNode, testNode } from '../support/node.ts';
@@ -62,7 +63,8 @@ workers = 0
 `,
   );
   const output = { write: () => undefined, reopen: () => undefined, close: () => Promise.resolve() };
-  await using composed = await compose(loadServerConfig({ files: [config], flags: {} }), { log: silent, output });
+  const logs = new LogSource({ level: 'error', format: 'json', write: output.write, now: Date.now });
+  await using composed = await compose(loadServerConfig({ files: [config], flags: {} }), { log: silent, logs, output });
   await work(composed.node);
 }
 

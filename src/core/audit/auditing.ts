@@ -1,6 +1,7 @@
 /** The audit of a node, put together: devices, what they record, and what the request path calls. */
 import type { Writable } from 'node:stream';
 import type { Store } from '../../storage/store.ts';
+import { NodeConfig } from '../node-config.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { AuditFollowers } from '../threads.ts';
 import { brokerTrail, type FindToken } from './access-trail.ts';
@@ -55,10 +56,14 @@ export async function openAuditing(store: Store, options: AuditingOptions): Prom
   const broker = openBroker(options);
   try {
     const devices = await AuditTable.open({ store, broker, ...settings, stdout, warn, followers });
+    const config = new NodeConfig(store);
     return {
-      trail: brokerTrail(broker, undefined, find),
+      trail: brokerTrail(broker, () => config.auditedHeaders, find),
       devices,
-      [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: async () => {
+        config[Symbol.dispose]();
+        await broker[Symbol.asyncDispose]();
+      },
     };
   } catch (error) {
     await broker[Symbol.asyncDispose]();

@@ -12,6 +12,30 @@ import { WRAPPING_POLICY, wrappingPolicy } from './wrapping-policy.ts';
 interface PolicyRecord {
   readonly name: string;
   readonly text: string;
+  /** Absent in what was written before there were versions. */
+  readonly version?: number;
+  /** Milliseconds since the epoch, as the next one. */
+  readonly modified?: number;
+  /** From then on it is as if it were not there. */
+  readonly expiration?: number;
+  readonly casRequired?: boolean;
+  /** Somebody has named a version when writing it. */
+  readonly checked?: boolean;
+}
+
+export interface PolicyFacts extends Required<Pick<PolicyRecord, 'text' | 'version' | 'casRequired' | 'checked'>> {
+  readonly modified: number | undefined;
+  readonly expiration: number | undefined;
+}
+
+/** What a write says; what is undefined stays as it was on a patch, and is the default otherwise. */
+export interface PolicyChange {
+  readonly text?: string | undefined;
+  /** The version that it is to replace; 0, or less, where there is to be none. */
+  readonly cas?: number | undefined;
+  readonly casRequired?: boolean | undefined;
+  /** Milliseconds since the epoch. */
+  readonly expiration?: number | undefined;
 }
 
 const NAMESPACE = ROOT_NAMESPACE;
@@ -30,6 +54,47 @@ function refuseTemplates(rules: readonly Rule[]): void {
   );
   if (found === undefined) return;
   throw fail('badRequest', `templated policy paths are not offered, and without it more is allowed: "${found.path}"`);
+}
+
+function factsOf({
+  text,
+  version = 0,
+  modified,
+  expiration,
+  casRequired = false,
+  checked = false,
+}: PolicyRecord): PolicyFacts {
+  return { text, version, modified, expiration, casRequired, checked };
+}
+
+function checkVersion(before: PolicyRecord | undefined, cas: number | undefined): void {
+  if (cas === undefined) {
+    if (before?.casRequired === true) throw fail('badRequest', 'check-and-set parameter required for this call');
+    return;
+  }
+  const version = before?.version ?? 0;
+  if (Math.max(cas, 0) === version) return;
+  throw fail(
+    'badRequest',
+    `check-and-set parameter ${String(cas)} did not match the current version ${String(version)}`,
+  );
+}
+
+/** What a change leaves out stays as `base` has it. */
+function changed(base: PolicyRecord, { text, casRequired, expiration }: PolicyChange): PolicyRecord {
+  return {
+    ...base,
+    ...(text === undefined ? {} : { text }),
+    ...(casRequired === undefined ? {} : { casRequired }),
+    ...(expiration === undefined ? {} : { expiration }),
+  };
+}
+
+/** No rule outlives its document. */
+function rulesOf({ text, expiration: end }: PolicyFacts): readonly Rule[] {
+  const rules = parsePolicy(text);
+  if (end === undefined) return rules;
+  return rules.map((rule) => ({ ...rule, expiration: Math.min(rule.expiration ?? end, end) }));
 }
 
 export class PolicyStore implements Disposable {
@@ -59,25 +124,65 @@ export class PolicyStore implements Disposable {
 
   /** The document as it was written; undefined when there is none. `root` has no document: the empty text. */
   get(name: string): string | undefined {
-    if (name === 'root') return '';
-    if (name === WRAPPING_POLICY) return wrappingPolicy;
-    const record = decodeFound<PolicyRecord>(this.#store.get(keys.policy(NAMESPACE, name)));
-    return record?.text ?? (name === 'default' ? defaultPolicy : undefined);
+    return this.describe(name)?.text;
+  }
+
+  /** As `get`, with what is known of it. */
+  describe(name: string): PolicyFacts | undefined {
+    if (name === 'root') return factsOf({ name, text: '' });
+    if (name === WRAPPING_POLICY) return factsOf({ name, text: wrappingPolicy });
+    const record = this.#living(decodeFound<PolicyRecord>(this.#store.get(keys.policy(NAMESPACE, name))));
+    if (record !== undefined) return factsOf(record);
+    return name === 'default' ? factsOf({ name, text: defaultPolicy }) : undefined;
+  }
+
+  #living(record: PolicyRecord | undefined): PolicyRecord | undefined {
+    return (record?.expiration ?? Number.POSITIVE_INFINITY) > this.#now() ? record : undefined;
   }
 
   list(): readonly string[] {
     using snapshot = this.#store.snapshot();
     const prefix = keys.policies(NAMESPACE);
     const written = [...everyKey(snapshot, prefix)].map((key) => key.slice(prefix.length));
-    return [...new Set([...written, 'default', 'root'])].sort();
+    const living = written.filter((name) => this.describe(name) !== undefined);
+    return [...new Set([...living, 'default', 'root'])].sort();
   }
 
-  /** Throws `badRequest` when the document does not parse, or has a rule whose absence would widen it. */
-  async put(name: string, text: string): Promise<void> {
+  /**
+   * Throws `badRequest` when the document does not parse, has a rule whose absence would widen it, or is to replace another
+   * version than the one that is there.
+   */
+  put(name: string, change: PolicyChange & { readonly text: string }): Promise<void> {
+    return this.#change(name, change, () => undefined);
+  }
+
+  /** Throws `badRequest` when there is none. */
+  patch(name: string, change: PolicyChange): Promise<void> {
+    return this.#change(name, change, (before) => {
+      if (before === undefined) throw fail('badRequest', 'policy not found');
+      return before;
+    });
+  }
+
+  /** `kept`: what of the version before stays, where the change does not say. */
+  async #change(
+    name: string,
+    change: PolicyChange,
+    kept: (before: PolicyRecord | undefined) => PolicyRecord | undefined,
+  ): Promise<void> {
     if (RESERVED.has(name)) throw fail('badRequest', `cannot update "${name}" policy`);
-    refuseTemplates(parsePolicy(text));
+    if (change.text !== undefined) refuseTemplates(parsePolicy(change.text));
+    const key = keys.policy(NAMESPACE, name);
     await this.#store.transact((tx) => {
-      tx.put(keys.policy(NAMESPACE, name), encodeRecord({ name, text } satisfies PolicyRecord));
+      const before = this.#living(decodeFound<PolicyRecord>(tx.get(key)));
+      checkVersion(before, change.cas);
+      const after = changed(kept(before) ?? { name, text: '' }, change);
+      const about = {
+        version: (before?.version ?? 0) + 1,
+        modified: this.#now(),
+        checked: change.cas !== undefined || before?.checked === true,
+      };
+      tx.put(key, encodeRecord({ ...after, ...about } satisfies PolicyRecord));
     });
   }
 
@@ -98,8 +203,8 @@ export class PolicyStore implements Disposable {
     if (known !== undefined && known.validUntil > now) return known;
     const acl = compile(
       names.flatMap((name) => {
-        const text = this.get(name);
-        return text === undefined ? [] : [{ name, namespace: '', rules: parsePolicy(text) }];
+        const found = this.describe(name);
+        return found === undefined ? [] : [{ name, namespace: '', rules: rulesOf(found) }];
       }),
       now,
     );

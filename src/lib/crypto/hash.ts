@@ -61,3 +61,22 @@ export function equalSecret(given: Uint8Array | string, expected: Uint8Array | s
   }
   return timingSafeEqual(left, right);
 }
+
+/** By Vault's names, in OpenSSL's. */
+const ALGORITHMS = {
+  'sha2-224': 'sha224',
+  'sha2-256': 'sha256',
+  'sha2-384': 'sha384',
+  'sha2-512': 'sha512',
+  'sha3-224': 'sha3-224',
+  'sha3-256': 'sha3-256',
+  'sha3-384': 'sha3-384',
+  'sha3-512': 'sha3-512',
+} as const;
+export type DigestAlgorithm = keyof typeof ALGORITHMS;
+export const digestAlgorithms = Object.keys(ALGORITHMS) as readonly DigestAlgorithm[];
+
+/** FIPS 180-4 and 202. */
+export function digest(algorithm: DigestAlgorithm, bytes: Uint8Array): Buffer {
+  return hash(ALGORITHMS[algorithm], bytes, 'buffer');
+}

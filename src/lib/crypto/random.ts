@@ -27,3 +27,19 @@ export function randomBase62(length: number): string {
 export function uuid(): string {
   return randomUUID();
 }
+
+/** `count` whole numbers below `bound`, each equally likely. `bound` is at most 2^32. */
+export function randomIndexes(bound: number, count: number): number[] {
+  const made: number[] = [];
+  // From here on numbers would favour the first ones, so they are drawn anew.
+  const fair = 2 ** 32 - (2 ** 32 % bound);
+  while (made.length < count) {
+    const bytes = nodeRandomBytes(4 * (count - made.length));
+    for (let at = 0; at < bytes.length; at += 4) {
+      const drawn = bytes.readUInt32LE(at);
+      if (drawn < fair) made.push(drawn % bound);
+    }
+    bytes.fill(0);
+  }
+  return made;
+}

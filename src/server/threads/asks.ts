@@ -1,13 +1,14 @@
 /** What the threads of a server ask of each other. */
 import type { FollowedDevice } from '../../core/audit/known-device.ts';
 import type { AuditSettings } from '../../core/audit/auditing.ts';
+import type { InFlightRequest } from '../../core/in-flight.ts';
 import type { CoreSettings } from '../../core/settings.ts';
 import type { Unsealing } from '../../core/threads.ts';
-import type { LogOptions } from '../../lib/log.ts';
+import type { LogOptions, LogRecord } from '../../lib/log.ts';
+import type { LogState } from '../../lib/log-source.ts';
 import type { MetricsCopy } from '../../lib/metrics/copy.ts';
-import type { Encoded } from '../envelope.ts';
 import type { ListenerSettings } from '../listener.ts';
-import type { Handed } from './handover.ts';
+import type { Answer, Handed } from './handover.ts';
 import type { End, Opening, Piece } from './tunnel.ts';
 
 /** What a thread is started with. */
@@ -38,6 +39,9 @@ export type ReaderAsks = {
   /** Certificates. */
   readonly reload: Ask<undefined>;
   readonly metrics: Ask<undefined, MetricsCopy>;
+  readonly inFlight: Ask<undefined, readonly InFlightRequest[]>;
+  /** Which records it shall send. */
+  readonly logState: Ask<LogState>;
   /** There is much that it has not looked at. */
   readonly look: Ask<undefined>;
   /** Resolves once its requests are answered. */
@@ -48,10 +52,10 @@ export type ReaderAsks = {
 
 /** Asked of the thread that writes. */
 export type WriterAsks = {
-  readonly request: Ask<Handed, Encoded>;
+  readonly request: Ask<Handed, Answer>;
   /** The client of a request went away. */
   readonly gone: Ask<string>;
-  readonly log: Ask<string>;
+  readonly log: Ask<LogRecord>;
   readonly tunnelOpen: Ask<Opening>;
   readonly tunnelData: Ask<Piece>;
   readonly tunnelEnd: Ask<End>;

@@ -1,7 +1,9 @@
 /** A request on its way to the thread that writes, and its answer on the way back: what structured cloning carries. */
+import { pipeline, Readable } from 'node:stream';
 import { fail } from '../../errors.ts';
 import type { Handler, Outcome, Request } from '../../framework/request.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from '../envelope.ts';
+import type { Tunnels } from './tunnel.ts';
 
 /** A `Request` but for what is bound to its thread. */
 export interface Handed extends Omit<Request, 'signal' | 'listener'> {
@@ -58,12 +60,37 @@ export class Receiver {
   }
 }
 
+/** A reply as it crosses: a body that comes piece by piece goes through a tunnel of that number. */
+export interface Answer extends Omit<Encoded, 'stream'> {
+  readonly tunnel?: number;
+}
+
+let lastTunnel = 0;
+
+/** The other end opens tunnels too, with numbers above zero. */
+export function answerOver(tunnels: Tunnels, { stream, ...rest }: Encoded): Answer {
+  if (stream === undefined) return rest;
+  const tunnel = --lastTunnel;
+  const end = tunnels.open(tunnel);
+  // Its other end is opened when the answer arrives: nothing may overtake that.
+  setImmediate(() => {
+    pipeline(Readable.from(stream), end, () => undefined);
+  });
+  return { ...rest, tunnel };
+}
+
+async function* textOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  for await (const piece of pieces) yield decoder.decode(piece, { stream: true });
+}
+
 /** The answer as an outcome again: its body goes out as it is. */
-export function outcomeOf({ id }: Request, { status, headers, body }: Encoded): Outcome {
+export function outcomeOf({ id }: Request, { status, headers, body, tunnel }: Answer, tunnels: Tunnels): Outcome {
   const { 'Content-Type': contentType = '', ...rest } = headers;
   return {
     ...{ status, requestId: id, leaseId: '', leaseDuration: 0, renewable: false, auth: null, wrapInfo: null },
     ...{ warnings: null, mountType: '', headers: rest },
+    ...(tunnel === undefined ? {} : { reply: { status, stream: { contentType, body: textOf(tunnels.open(tunnel)) } } }),
     ...(body === undefined ? {} : { reply: { status, raw: { contentType, body } } }),
   };
 }

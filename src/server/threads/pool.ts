@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import type { ReadingThreads } from '../../core/threads.ts';
 import type { Handler, Request } from '../../framework/request.ts';
+import type { LogSource } from '../../lib/log-source.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line } from '../../lib/threads/line.ts';
 import { SharedAge } from '../../lib/threads/shared-age.ts';
@@ -10,7 +11,7 @@ import type { Store } from '../../storage/store.ts';
 import type { UpgradeRequest, Upgrade } from '../endpoint.ts';
 import type { ListenerSettings } from '../listener.ts';
 import type { ReaderAsks, ThreadData, WriterAsks } from './asks.ts';
-import { Receiver, type Handed } from './handover.ts';
+import { answerOver, Receiver, type Handed } from './handover.ts';
 import { Tunnels, type Opening } from './tunnel.ts';
 
 export interface PoolOptions extends Omit<ThreadData, 'board' | 'age'> {
@@ -18,8 +19,8 @@ export interface PoolOptions extends Omit<ThreadData, 'board' | 'age'> {
   readonly size: number;
   /** What the threads follow, below the barrier. */
   readonly store: Store;
-  /** Takes the lines that threads log. */
-  readonly write: (line: string) => void;
+  /** Takes what threads log, and says which of it is wanted. */
+  readonly logs: LogSource;
   /** A thread failed: what it knows is lost, and the node must not go on as if nothing had been. */
   readonly failed: (error: Error) => void;
 }
@@ -60,6 +61,9 @@ export class ThreadPool implements AsyncDisposable {
     const { path, settings, audit, log } = rest;
     const data: ThreadData = { path, settings, audit, log, board: board.memory, age: this.age.memory };
     this.#threads = Array.from({ length: size }, () => this.#start(data, options));
+    options.logs.follow((state) => {
+      if (!this.#closed) for (const { line } of this.#threads) line.tell('logState', state);
+    });
   }
 
   readonly node: ReadingThreads = {
@@ -70,6 +74,7 @@ export class ThreadPool implements AsyncDisposable {
       disable: (path) => this.#askAll('disableAudit', path),
       reopen: () => this.#askAll('reopenAudit', undefined),
     },
+    inFlight: async () => (await Promise.all(this.#threads.map(({ line }) => line.ask('inFlight', undefined)))).flat(),
     metrics: () => Promise.all(this.#threads.map(({ line }) => line.ask('metrics', undefined))),
   };
 
@@ -98,7 +103,7 @@ export class ThreadPool implements AsyncDisposable {
     await Promise.all(this.#threads.map(({ exited }) => exited));
   }
 
-  async #askAll<K extends Exclude<keyof ReaderAsks, 'metrics'>>(
+  async #askAll<K extends Exclude<keyof ReaderAsks, 'metrics' | 'inFlight'>>(
     name: K,
     argument: ReaderAsks[K]['argument'],
   ): Promise<void> {
@@ -110,7 +115,7 @@ export class ThreadPool implements AsyncDisposable {
     if (refused !== undefined) throw refused.reason;
   }
 
-  #start(data: ThreadData, { write, failed }: PoolOptions): Thread {
+  #start(data: ThreadData, { logs, failed }: PoolOptions): Thread {
     // Its name ends as this module's does: `.ts` in a checkout, `.js` when compiled.
     const entry = new URL(import.meta.url.endsWith('.ts') ? './reader.ts' : './reader.js', import.meta.url);
     const worker = new Worker(entry, { workerData: data });
@@ -129,12 +134,12 @@ export class ThreadPool implements AsyncDisposable {
       },
     });
     const line: Line<ReaderAsks, WriterAsks> = new Line<ReaderAsks, WriterAsks>(worker, {
-      request: (request) => receiver.serve(request),
+      request: async (request) => answerOver(tunnels, await receiver.serve(request)),
       gone: (id) => {
         receiver.gone(id);
       },
-      log: (text) => {
-        write(text);
+      log: (record) => {
+        logs.take(record);
       },
       tunnelOpen: (opening) => {
         this.#upgrade(opening, tunnels.open(opening.id));

@@ -1,9 +1,10 @@
 /** A thread that reads: it listens where the node listens, serves what writes nothing, and hands over the rest. */
 import { pipeline, type Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
+import { InFlight } from '../../core/in-flight.ts';
 import { ReadingNode } from '../../core/reading-node.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
-import { createLogger } from '../../lib/log.ts';
+import { LogSource } from '../../lib/log-source.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line, type Port } from '../../lib/threads/line.ts';
 import { SharedAge } from '../../lib/threads/shared-age.ts';
@@ -21,13 +22,18 @@ const data = workerData as ThreadData;
 const port = parentPort as Port | null;
 if (port === null) throw new Error('this module is the start of a thread');
 
-const log = createLogger({
+const logs = new LogSource({
   ...data.log,
-  write: (text) => {
-    line.tell('log', text);
+  write: () => undefined,
+  handOver: (record) => {
+    // As text, since a detail can be anything, and not all of it can cross.
+    const details = JSON.parse(JSON.stringify(record.details)) as Readonly<Record<string, unknown>>;
+    line.tell('log', { ...record, details });
   },
   now: Date.now,
 });
+const { log } = logs;
+const inFlight = new InFlight(Date.now);
 
 async function handOver(request: Request): Promise<Outcome> {
   const gone = (): void => {
@@ -37,7 +43,7 @@ async function handOver(request: Request): Promise<Outcome> {
   signal.addEventListener('abort', gone, { once: true });
   const encoded = await line.ask('request', handed(request));
   signal.removeEventListener('abort', gone);
-  return outcomeOf(request, encoded);
+  return outcomeOf(request, encoded, tunnels);
 }
 
 const board = new Board(data.board);
@@ -62,7 +68,7 @@ function upgrade(request: UpgradeRequest, socket: Duplex, head: Buffer, parsed: 
 }
 
 async function listen(listeners: readonly ListenerSettings[]): Promise<void> {
-  serving = await serve({ handler: node, listeners, log, upgrade });
+  serving = await serve({ handler: node, listeners, log, upgrade, inFlight });
 }
 
 async function close(): Promise<void> {
@@ -88,6 +94,10 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   reopenAudit: () => node.audit.reopen(),
   reload: () => serving?.reload(),
   metrics: () => node.measured(),
+  inFlight: () => inFlight.list(),
+  logState: (state) => {
+    logs.apply(state);
+  },
   look: () => {
     node.look();
   },

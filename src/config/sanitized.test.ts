@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseHcl } from '../lib/hcl/index.ts';
+import { sanitizedConfig } from './sanitized.ts';
+import { serverConfig } from './server.ts';
+
+test('the configuration is shown without anything that is secret', () => {
+  const text = `
+    listener "tcp" { address = "127.0.0.1:8200", tls_cert_file = "/c", tls_key_file = "/canary-path" }
+    storage "lmdb" { path = "/data" }
+    seal "static" { current_key_id = "1", current_key = "env://CANARY" }
+    audit "file" "main" { options { file_path = "/a", prefix = "canary" } }
+    region "eu" { hub = "hub.example:8201" }`;
+  const env = { CANARY: 'canary-key', LOCKSTEP_JOIN_TOKEN: 'canary-token' };
+  const shown = sanitizedConfig(serverConfig([parseHcl(text, 'test.hcl')], {}, env));
+  assert.equal(JSON.stringify(shown).includes('canary'), false);
+  assert.deepEqual(shown['seals'], [{ type: 'static', disabled: false }]);
+  assert.deepEqual(shown['storage'], { type: 'lmdb', path: '/data' });
+  assert.deepEqual(shown['region'], { name: 'eu', hub: 'hub.example:8201' });
+  assert.deepEqual(shown['listeners'], [{ type: 'tcp', config: { address: '127.0.0.1:8200', tls_disable: false } }]);
+});

@@ -1,0 +1,247 @@
+/** `lockstep operator diagnose`: what would go wrong with a configuration, before it does. It makes and changes nothing. */
+import { constants, type Stats } from 'node:fs';
+import { access, readFile, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ServerConfig } from '../config/server.ts';
+import { isLockstepError } from '../errors.ts';
+import { createServer } from '../lib/node-http.ts';
+import { openSeal } from './compose.ts';
+import { listenerSettings } from './from-config.ts';
+import { listenOn } from './listen.ts';
+import type { ListenerSettings } from './listener.ts';
+import { TlsFiles } from './tls.ts';
+
+export type Standing = 'ok' | 'warn' | 'fail' | 'skipped';
+
+export interface Finding {
+  readonly name: string;
+  readonly status: Standing;
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice?: string;
+}
+
+/** What a certificate, a disk or a clock is judged by. */
+export interface Surroundings {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Of the process: the text of /proc/self/limits; undefined where there is none. */
+  readonly limits: string | undefined;
+}
+
+const GIB = 1024 ** 3;
+const MONTH_MS = 30 * 86_400_000;
+/** Nobody runs this version before it was made. */
+const OLDEST_CLOCK = Date.UTC(2026, 0, 1);
+
+const ok = (name: string, message: string): Finding => ({ name, status: 'ok', message });
+const warn = (name: string, message: string, advice: string): Finding => ({ name, status: 'warn', message, advice });
+const bad = (name: string, message: string, advice: string): Finding => ({ name, status: 'fail', message, advice });
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown error';
+
+/** The catalogue's messages name the thing and the remedy, in this order, parted by a colon. */
+function refusal(name: string, error: unknown): Finding {
+  if (!isLockstepError(error)) return bad(name, codeOf(error), 'see the message');
+  const [, message = error.message, advice = ''] = /^(.*?): ([^:]+)$/s.exec(error.message) ?? [];
+  return bad(name, message, advice === '' ? 'see the message' : advice);
+}
+
+async function checkPort(name: string, settings: ListenerSettings): Promise<Finding> {
+  if (settings.kind === 'unix') return checkFolder(name, dirname(settings.path), 'the socket');
+  if (settings.port === 0) return { name, status: 'skipped', message: 'any free port is taken' };
+  const server = createServer();
+  try {
+    await listenOn(server, settings);
+    return ok(name, `${settings.host}:${String(settings.port)} is free`);
+  } catch (error) {
+    return refusal(name, error);
+  } finally {
+    server.close();
+  }
+}
+
+async function checkTlsFiles(name: string, settings: ListenerSettings, now: number): Promise<readonly Finding[]> {
+  if (settings.tls === undefined) {
+    const local = settings.kind === 'unix' || /^(?:127\.|localhost$|::1$)/.test(settings.host);
+    if (local) return [{ name, status: 'skipped', message: 'plain, on this machine alone' }];
+    return [warn(name, 'tokens and secrets cross the network in clear', 'give it tls_cert_file and tls_key_file')];
+  }
+  const complaints: Finding[] = [];
+  try {
+    const { cert } = (
+      await TlsFiles.load(settings.tls, {
+        info: () => undefined,
+        warn: () => undefined,
+        error: (problem, { remedy } = {}) => complaints.push(bad(name, problem, String(remedy))),
+      })
+    ).options;
+    if (complaints.length > 0) return complaints;
+    const { endOfCertificate } = await import('./certificate.ts');
+    const end = endOfCertificate(cert as Buffer);
+    if (end - now < MONTH_MS) {
+      const day = new Date(end).toISOString();
+      return [
+        warn(name, `the certificate ends at ${day}`, 'replace the files in time: they are read anew by themselves'),
+      ];
+    }
+    return [ok(name, 'certificate and key belong together')];
+  } catch (error) {
+    return [refusal(name, error)];
+  }
+}
+
+/** Whether this process may make files in a folder, or in the nearest one above that is there. */
+async function checkFolder(name: string, folder: string, what: string): Promise<Finding> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+    return ok(name, `${what} can be made in ${folder}`);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT') return bad(name, `${folder} does not exist`, 'create it');
+    return bad(name, `${what} cannot be made in ${folder} (${code})`, 'give the folder to the user of the server');
+  }
+}
+
+async function found(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(() => undefined);
+}
+
+async function checkStorage({ storage }: ServerConfig): Promise<readonly Finding[]> {
+  const name = 'storage';
+  if (storage.type === 'inmem') {
+    return [warn(name, 'everything is lost when the server ends', 'use storage "lmdb" for what is to stay')];
+  }
+  const { path } = storage;
+  const stats = await found(path);
+  if (stats === undefined) return [await checkFolder(name, dirname(path), 'the data directory'), await checkDisk(path)];
+  if (!stats.isDirectory()) return [bad(name, `${path} is no directory`, 'give the path of a directory of its own')];
+  const folder = await checkFolder(name, path, 'data');
+  const open = (stats.mode & 0o077) === 0;
+  const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
+  const rights = open
+    ? ok(name, `${path} belongs to its user alone`)
+    : warn(name, `${path} has the mode ${mode}: others can look into it`, `chmod 0700 ${path}`);
+  return [folder, rights, await checkHolder(path), await checkDisk(path)];
+}
+
+/** Who runs on the directory, by what it wrote there; the server itself looks at the lock. */
+async function checkHolder(path: string): Promise<Finding> {
+  const name = 'storage lock';
+  const text = await readFile(join(path, 'holder.json'), 'utf8').catch(() => '{}');
+  const pid = Number(/"pid":(\d+)/.exec(text)?.[1] ?? Number.NaN);
+  if (Number.isNaN(pid) || !isAlive(pid)) return ok(name, 'nobody uses the data directory');
+  const message = `process ${String(pid)} uses the data directory`;
+  return warn(name, message, 'end it before you start another server there');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+async function checkDisk(path: string): Promise<Finding> {
+  const name = 'disk space';
+  let at = path;
+  while ((await found(at)) === undefined && dirname(at) !== at) at = dirname(at);
+  const { bavail, bsize, blocks } = await statfs(at);
+  const free = bavail * bsize;
+  const shown = `${(free / GIB).toFixed(1)} GiB are free at ${at}`;
+  if (free < GIB / 8) return bad(name, shown, 'make room: a server whose disk is full refuses writes');
+  if (free < GIB || bavail < blocks / 20) return warn(name, shown, 'make room before it is full');
+  return ok(name, shown);
+}
+
+async function checkSeal(config: ServerConfig): Promise<Finding> {
+  const name = 'seal';
+  try {
+    const seal = await openSeal(config.seal, config.storage);
+    if (seal.type === 'shamir') return ok(name, 'people bring shares after each start');
+    return ok(name, `the key of seal "${seal.type}" can be read`);
+  } catch (error) {
+    return refusal(name, error);
+  }
+}
+
+async function checkAudit({ audit, dev }: ServerConfig): Promise<readonly Finding[]> {
+  if (audit.length === 0 && dev === undefined) {
+    return [warn('audit', 'nothing is put on record', 'declare a device: audit "file" "main" { … }')];
+  }
+  const findings = audit.map(async ({ path, options }): Promise<Finding> => {
+    const name = `audit "${path}"`;
+    const file = options['file_path'] ?? options['path'] ?? '';
+    if (file === 'stdout' || file === 'discard') return ok(name, `writes to ${file}`);
+    if (file === '') return bad(name, 'no file is named', 'give the option file_path');
+    if ((await found(file)) === undefined) return checkFolder(name, dirname(file), 'the file');
+    return access(file, constants.W_OK).then(
+      () => ok(name, `${file} can be written`),
+      (error: unknown) =>
+        bad(name, `${file} cannot be written (${codeOf(error)})`, 'give the file to the user of the server'),
+    );
+  });
+  return Promise.all(findings);
+}
+
+function checkProcess({ now, limits }: Surroundings): readonly Finding[] {
+  const clock =
+    now < OLDEST_CLOCK
+      ? bad('clock', `the clock says ${new Date(now).toISOString()}`, 'set it: tokens end by it')
+      : ok('clock', `the clock says ${new Date(now).toISOString()}`);
+  const [, most] = /^Max open files +(\d+|unlimited)/m.exec(limits ?? '') ?? [];
+  const name = 'open files';
+  if (most === undefined) return [clock, { name, status: 'skipped', message: 'the limit is not known here' }];
+  const few = most !== 'unlimited' && Number(most) < 4_096;
+  const shown = `this process may have ${most} files and connections open`;
+  return [clock, few ? warn(name, shown, 'raise it: LimitNOFILE= of systemd, or ulimit -n 65536') : ok(name, shown)];
+}
+
+/** All findings, the listeners' first. */
+export async function diagnose(config: ServerConfig, surroundings: Surroundings): Promise<readonly Finding[]> {
+  const listeners = config.listener.map(async (listener, at): Promise<readonly Finding[]> => {
+    const settings = listenerSettings(listener);
+    const name = `listener ${String(at + 1)}`;
+    return [await checkPort(name, settings), ...(await checkTlsFiles(`${name} TLS`, settings, surroundings.now))];
+  });
+  const warnings = config.warnings.map((each) =>
+    warn('configuration', each, 'remove the key, or see why it is ignored'),
+  );
+  return [
+    ok('configuration', 'it can be read'),
+    ...warnings,
+    ...(await Promise.all(listeners)).flat(),
+    ...(await checkStorage(config)),
+    await checkSeal(config),
+    ...(await checkAudit(config)),
+    ...checkProcess(surroundings),
+  ];
+}
+
+/** Vault's: 1 where something fails, 2 where something is to be looked at. */
+export function exitCodeOf(findings: readonly Finding[]): number {
+  if (findings.some(({ status }) => status === 'fail')) return 1;
+  return findings.some(({ status }) => status === 'warn') ? 2 : 0;
+}
+
+const WORDS: Readonly<Record<Standing, string>> = {
+  ok: 'success',
+  warn: 'warning',
+  fail: 'failure',
+  skipped: 'skipped',
+};
+
+export function findingsText(findings: readonly Finding[]): string {
+  const lines = findings.map(({ name, status, message, advice }) => {
+    const remedy = advice === undefined ? '' : `\n              ${advice}`;
+    return `[ ${WORDS[status]} ] ${name}: ${message}${remedy}\n`;
+  });
+  return lines.join('');
+}
+
+export function findingsJson(findings: readonly Finding[]): string {
+  const status = (['ok', 'fail', 'warn'] as const)[exitCodeOf(findings)];
+  return `${JSON.stringify({ name: 'diagnose', status, children: findings }, undefined, 2)}\n`;
+}
