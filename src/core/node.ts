@@ -14,9 +14,12 @@ import type { Logger } from '../lib/log.ts';
 import { together } from '../lib/metrics/copy.ts';
 import type { Metrics } from '../lib/metrics/metrics.ts';
 import type { KeyStatus } from '../seal/barrier.ts';
-import type { InitOptions, Shares } from '../seal/initialise.ts';
+import type { InitOptions } from '../seal/initialise.ts';
+import type { Shares } from '../seal/shown-shares.ts';
+import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
+import { KeyHolders } from './key-holders.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import { Census } from './metrics/census.ts';
@@ -58,10 +61,16 @@ export interface NewKeys {
   readonly rootToken: string;
 }
 
+export interface NodeInitOptions extends InitOptions {
+  /** The root token is then shown encrypted to this key alone. */
+  readonly rootTokenPgpKey?: string | undefined;
+}
+
 export class Node implements Handler, AsyncDisposable {
   readonly registry: PluginRegistry;
   readonly version = API_VERSION;
   readonly metrics: NodeMetrics;
+  readonly keyHolders: KeyHolders;
   readonly #options: NodeOptions;
   readonly #whileSealed: Router<Node>;
   #services: Unsealed | undefined;
@@ -78,6 +87,11 @@ export class Node implements Handler, AsyncDisposable {
       engines: { ...registry.engines, system: options.system(this) },
       auth: { ...registry.auth, token: tokenAuth(() => this.services) },
     };
+    this.keyHolders = new KeyHolders({
+      lifecycle: options.lifecycle,
+      threads: options.threads,
+      tokens: () => this.services.tokens,
+    });
     this.#whileSealed = compileRouter(options.systemPaths.filter((path) => path.sealed === true));
   }
 
@@ -106,14 +120,15 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   /** Makes keys and a root token. Throws `alreadyInitialized` when it is done. */
-  async initialize(options: InitOptions): Promise<NewKeys> {
+  async initialize({ rootTokenPgpKey, ...options }: NodeInitOptions): Promise<NewKeys> {
     const { lifecycle, now } = this.#options;
+    const pgp = rootTokenPgpKey ? await readPgpKey('root_token_pgp_key', rootTokenPgpKey) : undefined;
     const made = await lifecycle.init(options, (tx) => seed(tx, now()));
     if (!lifecycle.barrier.sealed) await this.#openLater();
     return {
       unsealShares: made.unsealShares.expose(),
       recoveryShares: made.recoveryShares.expose(),
-      rootToken: made.seeded,
+      rootToken: pgp === undefined ? made.seeded : Buffer.from(await pgp.encrypt(made.seeded)).toString('base64'),
     };
   }
 
@@ -282,6 +297,7 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.keyHolders.forget();
     const services = this.#services;
     this.#services = undefined;
     await this.#options.threads?.seal();

@@ -39,11 +39,12 @@ export class Barrier {
 
   /**
    * Reads the keyring with the root key; writes nothing, so a node whose log is out of reach can unseal. Throws
-   * `corrupt`, `formatVersion`, or `conflict` when it is unsealed already.
+   * `corrupt`, `formatVersion`, or `conflict` when it is unsealed already. `expected`: root keys that may have replaced
+   * it, as `expectRoot` would have told.
    */
-  unseal(root: KeyObject): Store {
+  unseal(root: KeyObject, ...expected: readonly KeyObject[]): Store {
     if (!this.sealed) throw fail('conflict', 'the barrier is unsealed already');
-    this.#session = new Session(this.#raw, root, this.#options);
+    this.#session = new Session(this.#raw, [root, ...expected], this.#options);
     this.#store = new PlaintextStore(this.#session);
     return this.#store;
   }
@@ -58,6 +59,19 @@ export class Barrier {
   /** Adds a key term; every handle writes under it from the commit on. Old terms go on decrypting. */
   async rotate(): Promise<KeyStatus> {
     return await this.#live.rotate();
+  }
+
+  /**
+   * Puts the keyring under another root key, in one transaction with what `write` stores on the raw store, and goes on
+   * with it. The keys of the data stay.
+   */
+  async changeRoot(next: KeyObject, write: (tx: Transaction) => void): Promise<void> {
+    await this.#live.changeRoot(next, write);
+  }
+
+  /** As another handle is about to put the keyring under this root key. */
+  expectRoot(next: KeyObject): void {
+    this.#live.expect(next);
   }
 
   keyStatus(): KeyStatus {

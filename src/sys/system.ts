@@ -6,6 +6,7 @@ import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { consumerPaths } from './path-consumers.ts';
 import { eventPaths } from './path-events.ts';
+import { generateRootPaths } from './path-generate-root.ts';
 import { healthPaths } from './path-health.ts';
 import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
@@ -13,6 +14,7 @@ import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policy.ts';
 import { regionPaths } from './path-regions.ts';
+import { rekeyPaths } from './path-rekey.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
 import { waitPaths } from './path-wait.ts';
@@ -23,6 +25,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...capabilityPaths,
   ...consumerPaths,
   ...eventPaths,
+  ...generateRootPaths,
   ...healthPaths,
   ...internalPaths,
   ...keyPaths,
@@ -30,6 +33,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...mountPaths,
   ...policyPaths,
   ...regionPaths,
+  ...rekeyPaths,
   ...remountPaths,
   ...sealPaths,
   ...waitPaths,

@@ -3,6 +3,7 @@ import type { FollowedDevice } from '../../core/audit/known-device.ts';
 import type { AuditSettings } from '../../core/audit/auditing.ts';
 import type { CoreSettings } from '../../core/settings.ts';
 import type { Unsealing } from '../../core/threads.ts';
+import type { KeyObject } from '../../lib/crypto/hash.ts';
 import type { LogOptions } from '../../lib/log.ts';
 import type { MetricsCopy } from '../../lib/metrics/copy.ts';
 import type { Encoded } from '../envelope.ts';
@@ -32,6 +33,7 @@ export type ReaderAsks = {
   readonly listen: Ask<readonly ListenerSettings[]>;
   readonly unseal: Ask<Unsealing>;
   readonly seal: Ask<undefined>;
+  readonly expectRoot: Ask<KeyObject>;
   readonly enableAudit: Ask<FollowedDevice>;
   readonly disableAudit: Ask<string>;
   readonly reopenAudit: Ask<undefined>;
