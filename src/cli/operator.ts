@@ -4,7 +4,9 @@ import type { Context } from './context.ts';
 import { during } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
+import { generateRoot } from './operator-generate-root.ts';
 import { init } from './operator-init.ts';
+import { rekey, rotateKeys } from './operator-rekey.ts';
 import type { Data } from './pairs.ts';
 import { showSealStatus } from './seal-view.ts';
 import { alignColumns } from './table.ts';
@@ -99,10 +101,19 @@ function shortTime(text: string): string {
 }
 
 export const operator = group({
-  summary: 'Initialise, seal, unseal and rotate keys',
+  summary: 'Initialise, seal, unseal, rotate and change keys',
   examples: [
     { note: 'Initialise a new server:', line: 'operator init' },
     { note: 'Unseal it:', line: 'operator unseal' },
   ],
-  commands: { init, 'key-status': keyStatus, rotate, seal, unseal },
+  commands: {
+    'generate-root': generateRoot,
+    init,
+    'key-status': keyStatus,
+    rekey,
+    rotate,
+    'rotate-keys': rotateKeys,
+    seal,
+    unseal,
+  },
 });

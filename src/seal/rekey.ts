@@ -248,9 +248,8 @@ export class Rekey {
       checkSplit({ shares, threshold }, 'secret');
       return { shares, threshold };
     }
-    const none = (count: number): boolean => count === 0 || count === 1;
-    if (!none(shares) || !none(threshold) || (pgpKeys?.length ?? 0) > 0 || backup) {
-      throw fail('badRequest', `the seal "${type}" has no unseal shares: leave shares, threshold, PGP and backup out`);
+    if ((pgpKeys?.length ?? 0) > 0 || backup) {
+      throw fail('badRequest', `the seal "${type}" has no unseal shares: leave pgp_keys and backup out`);
     }
     return undefined;
   }
