@@ -32,6 +32,8 @@ export const keys = {
   revocations: (ns: string) => `l/${ns}/revocations/`,
   audits: `l/${ROOT_NAMESPACE}/audit/`,
   audit: (path: string) => `l/${ROOT_NAMESPACE}/audit/${path}`,
+  /** When this node's barrier rotates its key. */
+  rotation: `l/${ROOT_NAMESPACE}/key-rotation`,
   /** Secrets of this node: HMAC keys of the token store. */
   salt: (name: string) => `l/${ROOT_NAMESPACE}/salts/${name}`,
   /** At the hub. */

@@ -20,6 +20,7 @@ import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { KeyHolders } from './key-holders.ts';
+import { KeyRotation } from './key-rotation.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import { Census } from './metrics/census.ts';
@@ -76,6 +77,7 @@ export class Node implements Handler, AsyncDisposable {
   #services: Unsealed | undefined;
   #cluster: Cluster | undefined;
   #census: Census | undefined;
+  #keyRotation: KeyRotation | undefined;
   #opening: Promise<void> | undefined;
 
   constructor(options: NodeOptions) {
@@ -188,6 +190,12 @@ export class Node implements Handler, AsyncDisposable {
     return this.#options.lifecycle.keyStatus();
   }
 
+  /** When the key rotates by itself. Throws `sealed`. */
+  get keyRotation(): KeyRotation {
+    if (this.#keyRotation === undefined) throw fail('sealed');
+    return this.#keyRotation;
+  }
+
   async rotate(): Promise<void> {
     await this.#options.lifecycle.rotate();
   }
@@ -196,6 +204,7 @@ export class Node implements Handler, AsyncDisposable {
   async tick(): Promise<void> {
     const services = this.#services;
     if (services === undefined) return;
+    await this.#keyRotation?.tick();
     while (await services.revocation.expire(services.now()));
     while (await forgetForwarded(services));
   }
@@ -273,6 +282,7 @@ export class Node implements Handler, AsyncDisposable {
       this.#cluster = await cluster?.(() => opened);
       opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
       await threads?.unseal({ root: lifecycle.barrier.rootKey, devices: opened.auditDevices.started });
+      this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
       this.#census = new Census(opened.store);
       this.#services = opened;
       void this.#finish(opened);
@@ -303,6 +313,7 @@ export class Node implements Handler, AsyncDisposable {
     await this.#options.threads?.seal();
     this.#census?.[Symbol.dispose]();
     this.#census = undefined;
+    this.#keyRotation = undefined;
     await this.#cluster?.[Symbol.asyncDispose]();
     this.#cluster = undefined;
     await services?.[Symbol.asyncDispose]();

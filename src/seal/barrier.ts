@@ -78,6 +78,11 @@ export class Barrier {
     return this.#live.status;
   }
 
+  /** After how many encryptions under one key the next write adds a term. */
+  set rotateAfter(encryptions: number) {
+    this.#options.rotateAfter = encryptions;
+  }
+
   /** 90 % of the encryptions that one key is good for are used. The barrier then rotates by itself, at a next write. */
   get needsRotation(): boolean {
     return this.#live.status.encryptions >= this.#options.rotateAfter;

@@ -66,6 +66,7 @@ export async function replaceKeys(replacing: Replacing, stored: Stored, change: 
     tx.put(CONFIG_KEY, config);
     tx.put(ROOT_KEY, sealed);
     moveRest(tx, { before, root, seal }, change);
+    failpoint('seal.in-replace');
   });
   failpoint('seal.after-replace');
 }

@@ -25,7 +25,7 @@ export interface KeyStatus {
 export interface SessionOptions {
   readonly now: () => number;
   /** Encryptions under one term after which the next write adds a term. */
-  readonly rotateAfter: number;
+  rotateAfter: number;
 }
 
 /** The root key in use, and those that are to follow it. */
