@@ -3,6 +3,7 @@ import type { Context } from './context.ts';
 import { during, exit } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
+import { readPgpFile } from './key-input.ts';
 import type { Data } from './pairs.ts';
 
 export const init = command({
@@ -15,6 +16,9 @@ export const init = command({
     'key-threshold': flag.integer('How many parts unseal; default 3.', { aliases: ['t'] }),
     'recovery-shares': flag.integer('With auto-unseal: how many recovery keys there are; default 5.'),
     'recovery-threshold': flag.integer('With auto-unseal: how many of them are needed; default 3.'),
+    'pgp-keys': flag.list('Files with public PGP keys, one for each key, which is then shown encrypted to it.'),
+    'recovery-pgp-keys': flag.list('The same for the recovery keys, with auto-unseal.'),
+    'root-token-pgp-key': flag.path('A file with the public PGP key that the root token is encrypted to.'),
     status: flag.boolean('Only say whether the server is initialised: exit code 0 it is, 2 it is not, 1 an error.'),
   },
   output: 'format',
@@ -25,7 +29,7 @@ export const init = command({
   run: async (context, { values }) => {
     if (values.status === true) return showWhether(context);
     const seal = await during('Error asking for the seal', context.inquirer.read('sys/seal-status'));
-    const body = isAuto(seal?.data ?? {}) ? recoveryBody(values) : sharesBody(values);
+    const body = { ...(isAuto(seal?.data ?? {}) ? recoveryBody(values) : sharesBody(values)), ...pgpBody(values) };
     const reply = await during('Error initializing', context.client.write('sys/init', body));
     await showKeys(context, reply?.data ?? {}, body);
     return exit.ok;
@@ -53,6 +57,22 @@ function sharesBody(values: Given): Readonly<Record<string, unknown>> {
 function recoveryBody(values: Given): Readonly<Record<string, unknown>> {
   const shares = { recovery_shares: values['recovery-shares'] ?? 5 };
   return { ...shares, recovery_threshold: values['recovery-threshold'] ?? 3 };
+}
+
+interface PgpFiles {
+  readonly 'pgp-keys': readonly string[];
+  readonly 'recovery-pgp-keys': readonly string[];
+  readonly 'root-token-pgp-key': string | undefined;
+}
+
+function pgpBody(files: PgpFiles): Readonly<Record<string, unknown>> {
+  const [keys, recovery] = [files['pgp-keys'].map(readPgpFile), files['recovery-pgp-keys'].map(readPgpFile)];
+  const root = files['root-token-pgp-key'];
+  return {
+    ...(keys.length === 0 ? {} : { pgp_keys: keys }),
+    ...(recovery.length === 0 ? {} : { recovery_pgp_keys: recovery }),
+    ...(root === undefined ? {} : { root_token_pgp_key: readPgpFile(root) }),
+  };
 }
 
 async function showKeys(context: Context, reply: Data, body: Given): Promise<void> {

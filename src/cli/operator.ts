@@ -5,7 +5,9 @@ import { during } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
 import { diagnose } from './operator-diagnose.ts';
+import { generateRoot } from './operator-generate-root.ts';
 import { init } from './operator-init.ts';
+import { rekey, rotateKeys } from './operator-rekey.ts';
 import type { Data } from './pairs.ts';
 import { showSealStatus } from './seal-view.ts';
 import { alignColumns } from './table.ts';
@@ -100,10 +102,20 @@ function shortTime(text: string): string {
 }
 
 export const operator = group({
-  summary: 'Initialise, seal, unseal and rotate keys',
+  summary: 'Initialise, seal, unseal, rotate and change keys',
   examples: [
     { note: 'Initialise a new server:', line: 'operator init' },
     { note: 'Unseal it:', line: 'operator unseal' },
   ],
-  commands: { diagnose, init, 'key-status': keyStatus, rotate, seal, unseal },
+  commands: {
+    diagnose,
+    'generate-root': generateRoot,
+    init,
+    'key-status': keyStatus,
+    rekey,
+    rotate,
+    'rotate-keys': rotateKeys,
+    seal,
+    unseal,
+  },
 });

@@ -84,7 +84,14 @@ const accessKeys = {
     'cors_allowed_headers',
   ]),
   ...ignoredAll('response headers are fixed', ['custom_response_headers']),
-  disable_unauthed_rekey_endpoints: ignored('there are no unauthenticated rekey endpoints'),
+  disable_unauthed_rekey_endpoints: key.boolean(
+    'Ask for a token with sudo at `sys/rekey` and `sys/rekey-recovery-key`; false serves whoever reaches this listener.',
+    { default: true },
+  ),
+  disable_unauthed_generate_root_endpoints: key.boolean(
+    'Ask for a token with sudo at `sys/generate-root`; false serves whoever reaches this listener.',
+    { default: true },
+  ),
   disable_replication_status_endpoints: ignored('there are no replication status endpoints'),
   disable_request_limiter: ignored('there is no adaptive request limiter'),
   max_json_token: ignored('the other limits on JSON bound it'),

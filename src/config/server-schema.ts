@@ -64,6 +64,20 @@ const seal = one(
       previous_key_id: key.text('Name of the key that was in use before.'),
       previous_key: key.keySource('The key that was in use before.'),
     },
+    transit: {
+      address: key.url('Of the other server: `https://kms.example:8200`.', { required: true }),
+      token: key.keySource('Its token: `file:///path`, `env://VARIABLE`, or the token itself.', { required: true }),
+      key_name: key.text('The key of its transit engine.', { required: true }),
+      mount_path: key.text('Of its transit engine.', { default: 'transit/' }),
+      namespace: key.text('Of its transit engine.', { default: '' }),
+      disable_renewal: key.boolean('Leave the token to somebody else, such as an agent.', { default: false }),
+      tls_ca_cert: key.path('PEM file of the authorities to trust; none, the built-in ones.'),
+      tls_client_cert: key.path('PEM file of the client certificate.'),
+      tls_client_key: key.path('PEM file of its key.'),
+      tls_server_name: key.text('The name that its certificate is checked for.'),
+      tls_skip_verify: key.boolean("Do not check the server's certificate. Unsafe.", { default: false }),
+      key_id_prefix: ignored('what is stored names the version of the key'),
+    },
   },
   (value) => {
     if (value.type !== 'static') return undefined;

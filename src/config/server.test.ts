@@ -180,7 +180,7 @@ test('refuses what is not there, contradicts itself or would be unsafe', () => {
     ['listener "tcp" { chroot_namespace = "a" }', /`chroot_namespace` is not offered/],
     ['listener "unix" {}', /`address` is missing/],
     ['storage "consul" {}', /unknown storage `consul` \(known: lmdb, inmem, raft, file\)/],
-    ['seal "transit" { address = "x" }', /unknown seal `transit`/],
+    ['seal "ocikms" { address = "x" }', /unknown seal `ocikms`/],
     [
       'seal "static" { current_key_id = "a" current_key = "env://MISSING" }',
       /names the environment variable MISSING, which is not set/,

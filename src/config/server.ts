@@ -28,7 +28,13 @@ export interface StaticKey {
 }
 export type SealConfig =
   | { readonly type: 'shamir' }
-  | { readonly type: 'static'; readonly current: StaticKey; readonly previous: StaticKey | undefined };
+  | { readonly type: 'static'; readonly current: StaticKey; readonly previous: StaticKey | undefined }
+  | TransitConfig;
+type GivenSeal = NonNullable<Values['seal']>;
+/** The transit engine of another server. */
+export interface TransitConfig extends Omit<Extract<GivenSeal, { readonly type: 'transit' }>, 'token'> {
+  readonly token: KeyMaterial;
+}
 
 /** This node is a region: its name at the hub, the hub's address, and what it enrols with. */
 export interface RegionConfig {
@@ -169,6 +175,7 @@ function storageConfig(reader: Reader, { storage }: Values): StorageConfig {
 
 function sealConfig(reader: Reader, { seal }: Values, env: Environment): SealConfig {
   if (seal === undefined || seal.type === 'shamir') return { type: 'shamir' };
+  if (seal.type === 'transit') return { ...seal, token: keyMaterial(reader, 'token', seal.token, env) };
   const current = keyMaterial(reader, 'current_key', seal.current_key, env);
   const previous = seal.previous_key && keyMaterial(reader, 'previous_key', seal.previous_key, env);
   return {

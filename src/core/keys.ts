@@ -39,6 +39,8 @@ export const keys = {
   version: (name: string) => `l/${ROOT_NAMESPACE}/versions/${name}`,
   /** What `sys/config` says of this node. */
   config: (name: string) => `l/${ROOT_NAMESPACE}/config/${name}`,
+  /** When this node's barrier rotates its key. */
+  rotation: `l/${ROOT_NAMESPACE}/key-rotation`,
   /** Secrets of this node: HMAC keys of the token store. */
   salt: (name: string) => `l/${ROOT_NAMESPACE}/salts/${name}`,
   /** At the hub. */

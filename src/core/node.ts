@@ -15,9 +15,13 @@ import { LogSource } from '../lib/log-source.ts';
 import { together } from '../lib/metrics/copy.ts';
 import type { Metrics } from '../lib/metrics/metrics.ts';
 import type { KeyStatus } from '../seal/barrier.ts';
-import type { InitOptions, Shares } from '../seal/initialise.ts';
+import type { InitOptions } from '../seal/initialise.ts';
+import type { Shares } from '../seal/shown-shares.ts';
+import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
+import { KeyHolders } from './key-holders.ts';
+import { KeyRotation } from './key-rotation.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
@@ -68,17 +72,24 @@ export interface NewKeys {
   readonly rootToken: string;
 }
 
+export interface NodeInitOptions extends InitOptions {
+  /** The root token is then shown encrypted to this key alone. */
+  readonly rootTokenPgpKey?: string | undefined;
+}
+
 export class Node implements Handler, AsyncDisposable {
   readonly registry: PluginRegistry;
   readonly version = API_VERSION;
   readonly metrics: NodeMetrics;
   readonly logs: LogSource;
   readonly monitors: LogMonitors;
+  readonly keyHolders: KeyHolders;
   readonly #options: NodeOptions;
   readonly #whileSealed: Router<Node>;
   #services: Unsealed | undefined;
   #cluster: Cluster | undefined;
   #census: Census | undefined;
+  #keyRotation: KeyRotation | undefined;
   #opening: Promise<void> | undefined;
 
   constructor(options: NodeOptions) {
@@ -93,6 +104,11 @@ export class Node implements Handler, AsyncDisposable {
       engines: { ...registry.engines, system: options.system(this) },
       auth: { ...registry.auth, token: tokenAuth(() => this.services) },
     };
+    this.keyHolders = new KeyHolders({
+      lifecycle: options.lifecycle,
+      threads: options.threads,
+      tokens: () => this.services.tokens,
+    });
     this.#whileSealed = compileRouter(options.systemPaths.filter((path) => path.sealed === true));
   }
 
@@ -121,14 +137,15 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   /** Makes keys and a root token. Throws `alreadyInitialized` when it is done. */
-  async initialize(options: InitOptions): Promise<NewKeys> {
+  async initialize({ rootTokenPgpKey, ...options }: NodeInitOptions): Promise<NewKeys> {
     const { lifecycle, now } = this.#options;
+    const pgp = rootTokenPgpKey ? await readPgpKey('root_token_pgp_key', rootTokenPgpKey) : undefined;
     const made = await lifecycle.init(options, (tx) => seed(tx, now()));
     if (!lifecycle.barrier.sealed) await this.#openLater();
     return {
       unsealShares: made.unsealShares.expose(),
       recoveryShares: made.recoveryShares.expose(),
-      rootToken: made.seeded,
+      rootToken: pgp === undefined ? made.seeded : Buffer.from(await pgp.encrypt(made.seeded)).toString('base64'),
     };
   }
 
@@ -188,6 +205,12 @@ export class Node implements Handler, AsyncDisposable {
     return this.#options.lifecycle.keyStatus();
   }
 
+  /** When the key rotates by itself. Throws `sealed`. */
+  get keyRotation(): KeyRotation {
+    if (this.#keyRotation === undefined) throw fail('sealed');
+    return this.#keyRotation;
+  }
+
   async rotate(): Promise<void> {
     await this.#options.lifecycle.rotate();
   }
@@ -196,6 +219,7 @@ export class Node implements Handler, AsyncDisposable {
   async tick(): Promise<void> {
     const services = this.#services;
     if (services === undefined) return;
+    await this.#keyRotation?.tick();
     while (await services.revocation.expire(services.now()));
     while (await forgetForwarded(services));
   }
@@ -287,6 +311,7 @@ export class Node implements Handler, AsyncDisposable {
       this.#cluster = await cluster?.(() => opened);
       opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
       await threads?.unseal({ root: lifecycle.barrier.rootKey, devices: opened.auditDevices.started });
+      this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
       this.#census = new Census(opened.store);
       this.#services = opened;
       void this.#finish(opened);
@@ -312,12 +337,14 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.keyHolders.forget();
     const services = this.#services;
     this.#services = undefined;
     this.monitors.endAll();
     await this.#options.threads?.seal();
     this.#census?.[Symbol.dispose]();
     this.#census = undefined;
+    this.#keyRotation = undefined;
     await this.#cluster?.[Symbol.asyncDispose]();
     this.#cluster = undefined;
     await services?.[Symbol.asyncDispose]();

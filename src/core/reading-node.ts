@@ -6,6 +6,7 @@ import { isLockstepError } from '../errors.ts';
 import { plugin, type AnyPlugin } from '../framework/plugin.ts';
 import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import { chain } from '../lib/chain.ts';
+import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { Logger } from '../lib/log.ts';
 import { copyOf, type MetricsCopy } from '../lib/metrics/copy.ts';
 import { Barrier } from '../seal/barrier.ts';
@@ -49,6 +50,7 @@ export interface ReadingNodeOptions {
 
 interface Reading extends AsyncDisposable {
   readonly raw: FollowedStore;
+  readonly barrier: Barrier;
   readonly services: RequestServices;
   readonly devices: FollowingDevices;
 }
@@ -93,6 +95,15 @@ export class ReadingNode implements Handler, AsyncDisposable {
   async seal(): Promise<void> {
     this.#unsealing = undefined;
     await this.#reopen();
+  }
+
+  /** The keyring is about to be put under this root key: also what is opened anew must find it. */
+  async expectRoot(root: KeyObject): Promise<void> {
+    const known = this.#unsealing;
+    if (known === undefined) return;
+    this.#unsealing = { ...known, expected: [...(known.expected ?? []), root] };
+    await this.#opening;
+    this.#reading?.barrier.expectRoot(root);
   }
 
   readonly audit: AuditFollowers = {
@@ -196,12 +207,12 @@ export class ReadingNode implements Handler, AsyncDisposable {
     if (unsealing !== undefined) this.#reading = await this.#open(unsealing);
   }
 
-  async #open({ root, devices: known }: Unsealing): Promise<Reading> {
+  async #open({ root, expected = [], devices: known }: Unsealing): Promise<Reading> {
     const { settings, log, now, audit } = this.#options;
     const { metrics } = this;
     const raw = this.#options.open();
     const barrier = new Barrier(raw);
-    const store = new MeteredStore(barrier.unseal(root), metrics.barrier);
+    const store = new MeteredStore(barrier.unseal(root, ...expected), metrics.barrier);
     const link = this.#options.link(store);
     const warn = log.named('audit').warn;
     const broker = openBroker({ now, warn, metrics });
@@ -217,7 +228,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
       ),
     });
     const reading: Reading = {
-      ...{ raw, services, devices },
+      ...{ raw, barrier, services, devices },
       [Symbol.asyncDispose]: async () => {
         services[Symbol.dispose]();
         link?.[Symbol.dispose]();

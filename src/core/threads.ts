@@ -15,6 +15,8 @@ export interface AuditFollowers {
 export interface Unsealing {
   /** Opens the keyring; it never leaves the process. */
   readonly root: KeyObject;
+  /** Those that may have replaced it, in order. */
+  readonly expected?: readonly KeyObject[];
   readonly devices: readonly FollowedDevice[];
 }
 
@@ -22,6 +24,8 @@ export interface Unsealing {
 export interface ReadingThreads {
   readonly unseal: (unsealing: Unsealing) => Promise<void>;
   readonly seal: () => Promise<void>;
+  /** The keyring is about to be put under this root key. */
+  readonly expectRoot: (root: KeyObject) => Promise<void>;
   readonly audit: AuditFollowers;
   /** What each serves right now. */
   readonly inFlight: () => Promise<readonly InFlightRequest[]>;

@@ -1,6 +1,6 @@
 /** OpenAPI 3.0 from the path tables. */
 import type { Field, FieldKind, Fields, JsonObject } from './field.ts';
-import type { Operation, Path, Verb } from './path.ts';
+import { needsSudo, type Operation, type Path, type Verb } from './path.ts';
 
 export interface DescribedMount {
   /** With its closing slash. */
@@ -121,7 +121,7 @@ function describe(path: Path<unknown>, tag: string): JsonObject {
       schema: { type: 'string' },
     })),
     ...(path.access === 'open' ? { 'x-vault-unauthenticated': true } : {}),
-    ...(path.access === 'root' ? { 'x-vault-sudo': true } : {}),
+    ...(needsSudo(path.access) ? { 'x-vault-sudo': true } : {}),
     ...(path.exists === undefined ? {} : { 'x-vault-createSupported': true }),
   };
   for (const [verb, declared] of Object.entries(path.operations) as [Verb, Operation<never, unknown>][]) {

@@ -15,6 +15,11 @@ export type Writes = 'nothing' | 'local' | 'shared';
 export type Verb = 'read' | 'update' | 'patch' | 'delete' | 'list' | 'scan';
 export const verbs: readonly Verb[] = ['read', 'update', 'patch', 'delete', 'list', 'scan'];
 
+/** Whether a token needs `sudo` for such a path, where one is asked for. */
+export function needsSudo(access: Path<never>['access']): boolean {
+  return access === 'root' || access === 'rekey' || access === 'generate-root';
+}
+
 export interface Operation<V, Mount> {
   readonly summary: string;
   readonly writes: Writes;
@@ -31,9 +36,10 @@ export interface Declaration<F extends Fields, V, Mount> {
   readonly description?: string;
   /**
    * Absent: a token and its policies decide. `root`: also needs `sudo`. `open`: no token is asked for. `metrics`: none is
-   * asked for on listeners that serve metrics without one.
+   * asked for on listeners that serve metrics without one. `rekey` and `generate-root`: as `root`, but for listeners that
+   * serve them without a token.
    */
-  readonly access?: 'open' | 'root' | 'metrics';
+  readonly access?: 'open' | 'root' | 'metrics' | 'rekey' | 'generate-root';
   /** What a caller is told, with 400, whose token is missing, used up or over. Absent: Vault's usual 403. */
   readonly badToken?: string;
   /** Served while the node is sealed or not initialised (`sys/health`, `sys/unseal` …). */

@@ -36,8 +36,16 @@ export interface Request {
   readonly index: string | undefined;
   /** Aborts when nobody waits for the reply any more. Made when it is first asked for: most never ask. */
   readonly signal: () => AbortSignal;
-  /** Which listener: `metrics` allows unauthenticated metrics there. */
-  readonly listener: { readonly unauthenticatedMetrics: boolean };
+  /** Which listener: what it serves without a token. */
+  readonly listener: Unauthenticated;
+}
+
+/** What a listener serves without a token, beside what every one does. */
+export interface Unauthenticated {
+  readonly unauthenticatedMetrics: boolean;
+  /** `sys/rekey`, as older scripts expect. */
+  readonly unauthenticatedRekey?: boolean;
+  readonly unauthenticatedGenerateRoot?: boolean;
 }
 
 /** The `reply` in full, ready for the envelope. */

@@ -39,11 +39,12 @@ export class Barrier {
 
   /**
    * Reads the keyring with the root key; writes nothing, so a node whose log is out of reach can unseal. Throws
-   * `corrupt`, `formatVersion`, or `conflict` when it is unsealed already.
+   * `corrupt`, `formatVersion`, or `conflict` when it is unsealed already. `expected`: root keys that may have replaced
+   * it, as `expectRoot` would have told.
    */
-  unseal(root: KeyObject): Store {
+  unseal(root: KeyObject, ...expected: readonly KeyObject[]): Store {
     if (!this.sealed) throw fail('conflict', 'the barrier is unsealed already');
-    this.#session = new Session(this.#raw, root, this.#options);
+    this.#session = new Session(this.#raw, [root, ...expected], this.#options);
     this.#store = new PlaintextStore(this.#session);
     return this.#store;
   }
@@ -60,8 +61,26 @@ export class Barrier {
     return await this.#live.rotate();
   }
 
+  /**
+   * Puts the keyring under another root key, in one transaction with what `write` stores on the raw store, and goes on
+   * with it. The keys of the data stay.
+   */
+  async changeRoot(next: KeyObject, write: (tx: Transaction) => void): Promise<void> {
+    await this.#live.changeRoot(next, write);
+  }
+
+  /** As another handle is about to put the keyring under this root key. */
+  expectRoot(next: KeyObject): void {
+    this.#live.expect(next);
+  }
+
   keyStatus(): KeyStatus {
     return this.#live.status;
+  }
+
+  /** After how many encryptions under one key the next write adds a term. */
+  set rotateAfter(encryptions: number) {
+    this.#options.rotateAfter = encryptions;
   }
 
   /** 90 % of the encryptions that one key is good for are used. The barrier then rotates by itself, at a next write. */

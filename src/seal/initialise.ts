@@ -2,24 +2,17 @@
 import type { KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
-import { deriveKey } from '../lib/crypto/hash.ts';
 import { randomBytes, uuid } from '../lib/crypto/random.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Snapshot, Store, Transaction } from '../storage/store.ts';
 import { createBarrier } from './barrier.ts';
 import { KEY_BYTES, KEYRING_KEY, newKey } from './keyring.ts';
+import { readPgpKeys, type PgpKey } from './pgp.ts';
 import type { Seal } from './seal.ts';
 import { SEAL_AREA } from './session.ts';
+import { showShares, type Shares } from './shown-shares.ts';
 import { checkSplit, DEFAULT_SPLIT, splitKey, type Split } from './shamir/shares.ts';
-import {
-  CONFIG_KEY,
-  encodeConfig,
-  encryptRoot,
-  RECOVERY_INFO,
-  RECOVERY_KEY,
-  recoveryProof,
-  ROOT_KEY,
-} from './stored.ts';
+import { CONFIG_KEY, encodeConfig, encodeRecovery, encryptRoot, RECOVERY_KEY, ROOT_KEY } from './stored.ts';
 
 /**
  * `secret…` belong to shares that unseal, `recovery…` to auto-unseal; the other pair is refused (0 counts as not
@@ -32,12 +25,9 @@ export interface InitOptions {
   readonly recoveryThreshold?: number | undefined;
   /** Vault's parameter for auto-unseal: 0 or 1, without effect. */
   readonly storedShares?: number | undefined;
-}
-
-/** One entry a share, in both spellings that clients show. */
-export interface Shares {
-  readonly hex: readonly string[];
-  readonly base64: readonly string[];
+  /** One PGP key for each share, which is then shown encrypted to it alone. As for the numbers, the other is refused. */
+  readonly pgpKeys?: readonly string[] | undefined;
+  readonly recoveryPgpKeys?: readonly string[] | undefined;
 }
 
 export interface Initialized<T> {
@@ -66,21 +56,21 @@ export async function initialise<T>(
 ): Promise<Initialized<T> & { readonly root: KeyObject }> {
   const split = splitOf(seal, options);
   checkBefore(raw);
+  const pgp = await pgpKeysOf(seal, options, split.shares);
   const unsealKey = newKey();
   const root = newKey();
   const config = encodeConfig(seal.type, split, uuid());
   const wrapped = (await seal.wrapper?.wrap(unsealKey, AbortSignal.timeout(WRAP_TIMEOUT_MS))) ?? new Uint8Array(0);
   const secret = seal.wrapper === undefined ? unsealKey.export() : randomBytes(KEY_BYTES);
   try {
-    const shares = await splitKey(secret, split);
+    const given = new Secret(await showShares(await splitKey(secret, split), pgp));
     const { value: seeded } = await raw.transact((tx) => {
       checkEmpty(tx);
       tx.put(CONFIG_KEY, config);
       tx.put(ROOT_KEY, encryptRoot(root, { unsealKey, config, wrapped }));
-      if (seal.wrapper !== undefined) tx.put(RECOVERY_KEY, recoveryProof(deriveKey(root, RECOVERY_INFO), secret));
+      if (seal.wrapper !== undefined) tx.put(RECOVERY_KEY, encodeRecovery(root, secret));
       return createBarrier(tx, root, now(), seed);
     });
-    const given = new Secret(spell(shares));
     const none = new Secret<Shares>({ hex: [], base64: [] });
     return seal.wrapper === undefined
       ? { root, seeded, unsealShares: given, recoveryShares: none }
@@ -128,12 +118,12 @@ function checkBefore(raw: Store): void {
   checkEmpty(snapshot);
 }
 
-function spell(shares: readonly Uint8Array[]): Shares {
-  const buffers = shares.map((share) => Buffer.from(share.buffer, share.byteOffset, share.length));
-  const spelled = {
-    hex: buffers.map((share) => share.toString('hex')),
-    base64: buffers.map((share) => share.toString('base64')),
-  };
-  for (const share of buffers) share.fill(0);
-  return spelled;
+async function pgpKeysOf(seal: Seal, options: InitOptions, shares: number): Promise<readonly PgpKey[]> {
+  const auto = seal.wrapper !== undefined;
+  const unfit = auto ? options.pgpKeys : options.recoveryPgpKeys;
+  if (unfit !== undefined && unfit.length > 0) {
+    const [name, other] = auto ? ['pgp_keys', 'recovery_pgp_keys'] : ['recovery_pgp_keys', 'pgp_keys'];
+    throw fail('badRequest', `${name} does not apply to the seal "${seal.type}": use ${other}`);
+  }
+  return readPgpKeys(auto ? 'recovery_pgp_keys' : 'pgp_keys', auto ? options.recoveryPgpKeys : options.pgpKeys, shares);
 }

@@ -2,25 +2,28 @@
 import type { KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
-import { equalSecret, takeKey } from '../lib/crypto/hash.ts';
+import { takeKey } from '../lib/crypto/hash.ts';
 import { pinnedCopy } from '../lib/crypto/pinned.ts';
 import { uuid } from '../lib/crypto/random.ts';
 import type { Store, Transaction } from '../storage/store.ts';
 import { Barrier, type BarrierOptions, type KeyStatus } from './barrier.ts';
+import { GivenShares } from './given-shares.ts';
 import { initialise, type Initialized, type InitOptions } from './initialise.ts';
+import { replaceKeys, type KeyChange, type Replacing } from './replace-keys.ts';
 import type { KeyWrapper, Seal } from './seal.ts';
-import { combineShares, shareBytes } from './shamir/shares.ts';
+import { combineShares, type Split } from './shamir/shares.ts';
+import { BACKUP_KEYS, decodeBackup, type ShareBackup, type ShareKind } from './share-backup.ts';
 import {
   CONFIG_KEY,
   decodeConfig,
   decryptRoot,
   encryptRoot,
   isRecoveryKey,
-  RECOVERY_INFO,
   RECOVERY_KEY,
   ROOT_KEY,
   wrappedKey,
   type SealConfig,
+  type Stored,
 } from './stored.ts';
 
 export interface SealLifecycleOptions extends BarrierOptions {
@@ -51,17 +54,10 @@ export interface SealStatus {
   readonly storage_type: string;
 }
 
-/** The two records that a root key takes, read at one moment. */
-interface Stored {
-  readonly config: SealConfig;
-  readonly configBytes: Uint8Array;
-  readonly root: Uint8Array;
-}
-
 export class SealLifecycle {
   readonly barrier: Barrier;
   readonly #options: SealLifecycleOptions;
-  #shares: Uint8Array[] = [];
+  readonly #shares = new GivenShares();
   #nonce = '';
   /** Init, unseal and open run one after the other, so that shares are counted in order. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -91,7 +87,7 @@ export class SealLifecycle {
       sealed: this.barrier.sealed,
       t: stored?.config.threshold ?? 0,
       n: stored?.config.shares ?? 0,
-      progress: this.#shares.length,
+      progress: this.#shares.count,
       nonce: this.#nonce,
       version: about.version,
       build_date: about.buildDate,
@@ -151,7 +147,7 @@ export class SealLifecycle {
         throw fail('badRequest', `the seal "${this.#options.seal.type}" unseals by itself: it takes no shares`);
       }
       this.#collect(share, stored.config);
-      if (this.#shares.length === stored.config.threshold) await this.#unsealWith(stored);
+      if (this.#shares.count === stored.config.threshold) await this.#unsealWith(stored);
       return this.status();
     });
   }
@@ -184,12 +180,42 @@ export class SealLifecycle {
         return decryptRoot(stored.root, takeKey(pinnedCopy(key)), stored.configBytes) !== undefined;
       }
       using snapshot = this.#options.raw.snapshot();
-      const proof = snapshot.get(RECOVERY_KEY);
-      if (proof === undefined) throw fail('corrupt', `${RECOVERY_KEY} is missing: restore it from a backup`);
-      return isRecoveryKey(this.barrier.deriveKey(RECOVERY_INFO), key, proof);
+      return isRecoveryKey(this.barrier.rootKey, key, snapshot.get(RECOVERY_KEY));
     } finally {
       key.fill(0);
     }
+  }
+
+  /** How the shares that authorise are split, and whether a machine unseals. Throws `notInitialized`. */
+  get shareholders(): { readonly split: Split; readonly auto: boolean; readonly type: string } {
+    const stored = this.#read();
+    if (stored === undefined) throw fail('notInitialized');
+    const { shares, threshold } = stored.config;
+    const { type, wrapper } = this.#options.seal;
+    return { split: { shares, threshold }, auto: wrapper !== undefined, type };
+  }
+
+  /** New keys above the keyring, and new shares if `change` has some. Throws `sealed`, or `conflict`. */
+  replaceKeys(change: KeyChange, announce: Replacing['announce']): Promise<void> {
+    return this.#next(async () => {
+      const stored = this.#read();
+      if (stored === undefined) throw fail('notInitialized');
+      await replaceKeys({ seal: this.#options.seal, barrier: this.barrier, announce }, stored, change);
+    });
+  }
+
+  /** The encrypted shares that a rekey kept. Throws `sealed`. */
+  shareBackup(kind: ShareKind): ShareBackup | undefined {
+    const root = this.barrier.rootKey;
+    using snapshot = this.#options.raw.snapshot();
+    const stored = snapshot.get(BACKUP_KEYS[kind]);
+    return stored === undefined ? undefined : decodeBackup(root, kind, stored);
+  }
+
+  async deleteShareBackup(kind: ShareKind): Promise<void> {
+    await this.#options.raw.transact((tx) => {
+      tx.delete(BACKUP_KEYS[kind]);
+    });
   }
 
   #next<T>(work: () => Promise<T>): Promise<T> {
@@ -217,22 +243,14 @@ export class SealLifecycle {
   }
 
   #collect(share: Uint8Array | undefined, config: SealConfig): void {
-    const expected = shareBytes(config);
-    if (share?.length !== expected) {
-      throw fail('badRequest', `'key' must be a share of ${expected} bytes, in hex or base64`);
-    }
-    // No early end: the time tells nothing of which share it equals.
-    let known = false;
-    for (const given of this.#shares) known = equalSecret(share, given) || known;
-    if (known) return;
-    if (this.#shares.length === 0) this.#nonce = uuid();
-    this.#shares.push(pinnedCopy(share));
+    const first = this.#shares.count === 0;
+    if (this.#shares.add(share, config) && first) this.#nonce = uuid();
   }
 
   async #unsealWith({ config, configBytes, root: stored }: Stored): Promise<void> {
     let key: Uint8Array | undefined;
     try {
-      key = await combineShares(this.#shares, config);
+      key = await this.#shares.combine(config);
     } finally {
       this.#forget();
     }
@@ -247,8 +265,7 @@ export class SealLifecycle {
   }
 
   #forget(): void {
-    for (const share of this.#shares) share.fill(0);
-    this.#shares = [];
+    this.#shares.forget();
     this.#nonce = '';
   }
 

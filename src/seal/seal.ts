@@ -12,6 +12,8 @@ export interface Seal {
   readonly wrapper?: KeyWrapper;
   /** Whether the seal could work now. A seal that needs nothing is always healthy. */
   readonly check: (signal: AbortSignal) => Promise<'healthy' | 'unreachable'>;
+  /** Ends what it does by itself, such as keeping a token alive. */
+  readonly [Symbol.dispose]?: () => void;
 }
 
 export interface KeyWrapper {

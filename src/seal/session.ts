@@ -25,8 +25,11 @@ export interface KeyStatus {
 export interface SessionOptions {
   readonly now: () => number;
   /** Encryptions under one term after which the next write adds a term. */
-  readonly rotateAfter: number;
+  rotateAfter: number;
 }
+
+/** The root key in use, and those that are to follow it. */
+export type Roots = readonly [KeyObject, ...KeyObject[]];
 
 export class Session {
   readonly raw: Store;
@@ -35,19 +38,22 @@ export class Session {
   readonly #observers = new Set<(batch: Batch) => void>();
   readonly #subscription: Disposable;
   #root: KeyObject | undefined;
+  /** In order: each replaces `#root` once the stored keyring is under it. */
+  #expected: readonly KeyObject[];
   #keyring: Keyring | undefined;
   /** Why the stored keyring, changed by another node or by a stranger, cannot be read. */
   #fault: unknown;
   #used = 0;
   #granted = 0;
 
-  /** Throws `corrupt` or `formatVersion` when the stored keyring does not open with `root`. */
-  constructor(raw: Store, root: KeyObject, options: SessionOptions) {
+  /** Throws `corrupt` or `formatVersion` when the stored keyring opens with none of `roots`, which follow one another. */
+  constructor(raw: Store, [root, ...expected]: Roots, options: SessionOptions) {
     using snapshot = raw.snapshot();
     this.raw = raw;
     this.#options = options;
-    this.#keyring = Keyring.decrypt(root, snapshot.get(KEYRING_KEY));
     this.#root = root;
+    this.#expected = expected;
+    this.#take(snapshot.get(KEYRING_KEY));
     this.#subscription = raw.observe((batch) => {
       this.#apply(batch);
     });
@@ -77,6 +83,7 @@ export class Session {
   end(): void {
     this.#keyring = undefined;
     this.#root = undefined;
+    this.#expected = [];
     this.#observers.clear();
     this.#subscription[Symbol.dispose]();
     this.#ended.abort();
@@ -101,13 +108,29 @@ export class Session {
   }
 
   async rotate(): Promise<KeyStatus> {
-    const root = this.rootKey;
+    this.checkLive();
     // The observer below takes the new keyring up before this resolves.
     await this.raw.transact((tx) => {
-      const stored = Keyring.decrypt(root, tx.get(KEYRING_KEY));
-      tx.put(KEYRING_KEY, stored.rotated(this.#options.now()).encrypt(root));
+      const { keyring, root } = this.#open(tx.get(KEYRING_KEY));
+      tx.put(KEYRING_KEY, keyring.rotated(this.#options.now()).encrypt(root));
     });
     return this.status;
+  }
+
+  /** The keyring may be found under this root key from now on; the one in use serves until then. */
+  expect(root: KeyObject): void {
+    this.checkLive();
+    this.#expected = [...this.#expected, root];
+  }
+
+  /** Puts the keyring under another root key, in one transaction with what `write` stores of that key. */
+  async changeRoot(next: KeyObject, write: (tx: Transaction) => void): Promise<void> {
+    // It stays expected when this fails: a commit of which nothing was heard may still come to pass.
+    this.expect(next);
+    await this.raw.transact((tx) => {
+      tx.put(KEYRING_KEY, this.#open(tx.get(KEYRING_KEY)).keyring.encrypt(next));
+      write(tx);
+    });
   }
 
   /** For one transaction, which may run several times. */
@@ -175,15 +198,36 @@ export class Session {
     for (const apply of [...this.#observers]) apply(revealed);
   }
 
+  /** The keyring, and the root key that it is under. */
+  #open(stored: Uint8Array | undefined): { readonly keyring: Keyring; readonly root: KeyObject } {
+    const root = this.rootKey;
+    try {
+      return { keyring: Keyring.decrypt(root, stored), root };
+    } catch (error) {
+      for (const next of this.#expected) {
+        const keyring = opened(next, stored);
+        if (keyring !== undefined) return { keyring, root: next };
+      }
+      throw error;
+    }
+  }
+
+  #take(stored: Uint8Array | undefined): void {
+    const { keyring, root } = this.#open(stored);
+    this.#expected = this.#expected.slice(this.#expected.indexOf(root) + 1);
+    this.#root = root;
+    this.#keyring = keyring;
+  }
+
   /** Every change of the keyring comes this way, our own rotation and another node's alike. */
   #adopt(stored: Uint8Array | undefined): void {
     try {
-      const keyring = Keyring.decrypt(this.rootKey, stored);
-      if (keyring.active.number !== this.keyring.active.number) {
+      const { number } = this.keyring.active;
+      this.#take(stored);
+      if (this.keyring.active.number !== number) {
         this.#used = 0;
         this.#granted = 0;
       }
-      this.#keyring = keyring;
       this.#fault = undefined;
     } catch (error) {
       // An observer must not throw. Reads go on under the keys at hand; a write would be lost at the next unseal.
@@ -192,9 +236,9 @@ export class Session {
   }
 
   #reserve(tx: Transaction): number {
-    const root = this.rootKey;
     const { number } = this.keyring.active;
-    let keyring = Keyring.decrypt(root, tx.get(KEYRING_KEY)).counted(number, GRANT);
+    const { keyring: stored, root } = this.#open(tx.get(KEYRING_KEY));
+    let keyring = stored.counted(number, GRANT);
     const encryptions = keyring.term(number)?.encryptions ?? 0;
     if (encryptions > MAX_ENCRYPTIONS) {
       throw fail('internal', `key term ${number} has reached its ${MAX_ENCRYPTIONS} encryptions: rotate the key`);
@@ -205,6 +249,14 @@ export class Session {
     tx.put(KEYRING_KEY, keyring.encrypt(root));
     this.#granted += GRANT;
     return GRANT;
+  }
+}
+
+function opened(root: KeyObject, stored: Uint8Array | undefined): Keyring | undefined {
+  try {
+    return Keyring.decrypt(root, stored);
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,14 +5,17 @@
  * - `seal/root`: format version, the length and bytes of the unseal key as the seal wrapped it (none for shares), then
  *   the root key encrypted by the unseal key. `seal/config` and all that stands before are associated data, so that a
  *   changed byte anywhere keeps the root key closed.
- * - `seal/recovery`: proof of the recovery key, keyed by the root key; with auto-unseal only.
+ * - `seal/recovery`: proof of the recovery key, with auto-unseal only: format version, then, encrypted under a key that
+ *   is derived from the root key, a random key and the HMAC under it of the recovery key. So the root key can change
+ *   without the recovery key. Before version 2: the HMAC alone, under the derived key.
+ * - `seal/backup`, `seal/recovery-backup`: shares encrypted to PGP keys (`share-backup.ts`).
  */
 import type { KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
 import { decryptGcm, encryptGcm, GCM_OVERHEAD } from '../lib/crypto/aes-gcm.ts';
-import { equalSecret, hmacSha256, takeKey } from '../lib/crypto/hash.ts';
-import { KEY_BYTES } from './keyring.ts';
+import { deriveKey, equalSecret, hmacSha256, takeKey } from '../lib/crypto/hash.ts';
+import { KEY_BYTES, newKey } from './keyring.ts';
 import type { Split } from './shamir/shares.ts';
 
 export const CONFIG_KEY = 'seal/config';
@@ -20,7 +23,9 @@ export const ROOT_KEY = 'seal/root';
 export const RECOVERY_KEY = 'seal/recovery';
 
 /** Derives, from the root key, the key of `seal/recovery`. */
-export const RECOVERY_INFO = 'lockstep recovery key';
+const RECOVERY_INFO = 'lockstep recovery key';
+const RECOVERY_LABEL = Buffer.from(`lockstep ${RECOVERY_KEY}`);
+const RECOVERY_FORMAT = 2;
 
 const FORMAT = 1;
 const HEADER_BYTES = 3;
@@ -30,6 +35,13 @@ export interface SealConfig extends Split {
   readonly type: string;
   /** Names this initialisation. */
   readonly nonce: string;
+}
+
+/** The two records that a root key takes, read at one moment. */
+export interface Stored {
+  readonly config: SealConfig;
+  readonly configBytes: Uint8Array;
+  readonly root: Uint8Array;
 }
 
 export function encodeConfig(type: string, { shares, threshold }: Split, nonce: string): Uint8Array {
@@ -98,13 +110,40 @@ export function wrappedKey(stored: Uint8Array): Uint8Array {
   return stored.subarray(HEADER_BYTES, HEADER_BYTES + length);
 }
 
-/** `key` is derived from the root key, so whoever can write to the disk cannot make a recovery key of their own. */
-export function recoveryProof(key: KeyObject, recoveryKey: Uint8Array): Uint8Array {
-  return hmacSha256(key, recoveryKey);
+/** Whoever can write to the disk cannot make a recovery key of their own: the proof is under the root key. */
+export function encodeRecovery(root: KeyObject, recoveryKey: Uint8Array): Uint8Array {
+  const key = newKey();
+  const clear = Buffer.concat([key.export(), hmacSha256(key, recoveryKey)]);
+  return underRoot(root, clear);
 }
 
-export function isRecoveryKey(key: KeyObject, recoveryKey: Uint8Array, proof: Uint8Array): boolean {
-  return equalSecret(recoveryProof(key, recoveryKey), proof);
+/** Throws `corrupt` when the record is damaged or missing. */
+export function isRecoveryKey(root: KeyObject, recoveryKey: Uint8Array, stored: Uint8Array | undefined): boolean {
+  const clear = openRecovery(root, stored);
+  const proof = clear.subarray(KEY_BYTES);
+  return equalSecret(hmacSha256(takeKey(clear.subarray(0, KEY_BYTES)), recoveryKey), proof);
+}
+
+/** The same proof under another root key. */
+export function moveRecovery(from: KeyObject, to: KeyObject, stored: Uint8Array | undefined): Uint8Array {
+  return underRoot(to, openRecovery(from, stored));
+}
+
+function underRoot(root: KeyObject, clear: Uint8Array): Uint8Array {
+  const record = encryptGcm(deriveKey(root, RECOVERY_INFO), clear, RECOVERY_LABEL, 1);
+  clear.fill(0);
+  record.writeUInt8(RECOVERY_FORMAT, 0);
+  return record;
+}
+
+/** Key and proof. */
+function openRecovery(root: KeyObject, stored: Uint8Array | undefined): Uint8Array {
+  if (stored === undefined) throw fail('corrupt', `${RECOVERY_KEY} is missing: restore it from a backup`);
+  const derived = deriveKey(root, RECOVERY_INFO);
+  if (stored.length === KEY_BYTES) return Buffer.concat([derived.export(), stored]);
+  const clear = stored[0] === RECOVERY_FORMAT ? decryptGcm(derived, stored, RECOVERY_LABEL, 1) : undefined;
+  if (clear?.length !== 2 * KEY_BYTES) throw damaged(RECOVERY_KEY);
+  return clear;
 }
 
 function associated(config: Uint8Array, header: Uint8Array): Uint8Array {

@@ -1,7 +1,7 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
 import { availableParallelism } from 'node:os';
 import { sanitizedConfig } from '../config/sanitized.ts';
-import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
+import type { ServerConfig, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
 import { NodeMetrics } from '../core/metrics/node-metrics.ts';
@@ -14,11 +14,11 @@ import type { LogSource } from '../lib/log-source.ts';
 import type { LogOutput } from '../lib/program/log-output.ts';
 import { registry } from '../registry.ts';
 import { SealLifecycle } from '../seal/lifecycle.ts';
-import type { Seal } from '../seal/seal.ts';
 import type { LocalStore } from '../storage/local/local-store.ts';
 import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
 import { system, systemPaths } from '../sys/system.ts';
+import { openSeal } from './open-seal.ts';
 import type { ThreadPool } from './threads/pool.ts';
 
 const BUILD_DATE = '2026-11-23T00:00:00Z';
@@ -41,27 +41,6 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
   }
   const { openLmdbStore } = await import('../storage/lmdb/open.ts');
   return openLmdbStore({ path: config.path });
-}
-
-const keySource = ({ key }: StaticKey): string => (key.from === 'file' ? `file://${key.path}` : key.value.expose());
-
-/** Throws `invalidConfig` where its key cannot be used. */
-export async function openSeal(config: SealConfig, storage: StorageConfig): Promise<Seal> {
-  if (config.type === 'shamir') {
-    const { shamirSeal } = await import('../seal/shamir/seal.ts');
-    return shamirSeal();
-  }
-  const { openStaticSeal } = await import('../seal/static/seal.ts');
-  const { current, previous } = config;
-  return openStaticSeal(
-    {
-      current_key_id: current.id,
-      current_key: keySource(current),
-      ...(previous === undefined ? {} : { previous_key_id: previous.id, previous_key: keySource(previous) }),
-    },
-    // Variables are read by the configuration already.
-    { env: () => undefined, ...(storage.type === 'lmdb' ? { dataDirectory: storage.path } : {}) },
-  );
 }
 
 function settingsOf(config: ServerConfig): CoreSettings {
@@ -161,7 +140,7 @@ interface Around {
 
 export async function compose(config: ServerConfig, logging: Logging): Promise<Composed> {
   const { log } = logging;
-  const seal = await openSeal(config.seal, config.storage);
+  const seal = await openSeal(config.seal, config.storage, log.named('seal'));
   const store = await openStore(config.storage);
   const lifecycle = new SealLifecycle({
     raw: store,
@@ -196,6 +175,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
       runtime[Symbol.dispose]();
       await node[Symbol.asyncDispose]();
       await threads?.[Symbol.asyncDispose]();
+      seal[Symbol.dispose]?.();
       await store[Symbol.asyncDispose]();
     },
   };

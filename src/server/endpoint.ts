@@ -63,6 +63,8 @@ export class Endpoint {
         tls: tls !== undefined,
         forwardedFor: settings.forwardedFor === undefined ? undefined : new ForwardedFor(settings.forwardedFor),
         unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
+        unauthenticatedRekey: settings.unauthenticatedRekey ?? false,
+        unauthenticatedGenerateRoot: settings.unauthenticatedGenerateRoot ?? false,
         metrics: settings.metrics ?? 'too',
         requireRequestHeader: settings.requireRequestHeader ?? false,
         unixPath: settings.kind === 'unix' ? settings.path : undefined,

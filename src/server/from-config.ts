@@ -53,6 +53,8 @@ export function listenerSettings(listener: Listener): ListenerSettings {
   const common = {
     limits: limits(listener),
     unauthenticatedMetrics: listener.telemetry.unauthenticated_metrics_access,
+    unauthenticatedRekey: !listener.disable_unauthed_rekey_endpoints,
+    unauthenticatedGenerateRoot: !listener.disable_unauthed_generate_root_endpoints,
     metrics: metrics(listener),
   };
   if (listener.type === 'unix') {

@@ -80,6 +80,8 @@ interface AnyListener {
   readonly limits?: Partial<Limits>;
   readonly forwardedFor?: ForwardedForSettings;
   readonly unauthenticatedMetrics?: boolean;
+  readonly unauthenticatedRekey?: boolean;
+  readonly unauthenticatedGenerateRoot?: boolean;
   /** Whether metrics are served here beside all else (default), alone, or not at all. The rest is 404. */
   readonly metrics?: 'too' | 'only' | 'never';
   /** Refuses a request without `X-Vault-Request: true` with 412: a guard of agents against forged requests. */

@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls';
 import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Verb } from '../framework/path.ts';
-import type { Request } from '../framework/request.ts';
+import type { Request, Unauthenticated } from '../framework/request.ts';
 import { uuid } from '../lib/crypto/random.ts';
 import { durationSeconds } from '../lib/duration.ts';
 import type { Incoming } from './body.ts';
@@ -13,11 +13,10 @@ import type { Limits } from './listener.ts';
 import { canonicalPath, checkSegments, parseQuery } from './path.ts';
 
 /** What of a listener bears on how its requests are read. */
-export interface Reading {
+export interface Reading extends Unauthenticated {
   readonly limits: Limits;
   readonly tls: boolean;
   readonly forwardedFor: ForwardedFor | undefined;
-  readonly unauthenticatedMetrics: boolean;
   readonly metrics: 'too' | 'only' | 'never';
   readonly requireRequestHeader: boolean;
   /** The socket's path, which stands for the address of those who connect to it. */

@@ -3,6 +3,7 @@ import type { Node } from '../core/node.ts';
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
+import { formatDuration } from '../lib/duration.ts';
 
 const at = pathsOf<Node>();
 
@@ -47,4 +48,51 @@ const rotation = (pattern: string) =>
     },
   });
 
-export const keyPaths = [keyStatus, rotation('rotate'), rotation('rotate/keyring')];
+const rotationConfig = (pattern: string) =>
+  at(pattern, {
+    help: 'When the encryption key rotates by itself: after so many encryptions, or at such an age.',
+    access: 'root',
+    fields: {
+      max_operations: field.integer('Encryptions under one key, from 1,000,000 to 90 % of 2^32, which is the default.'),
+      interval: field.duration('Age of a key, from 24 hours on; 0, the default, for none.'),
+      enabled: field.boolean('Whether it does so at all. At 2^32 encryptions a key is refused all the same.'),
+    },
+    operations: {
+      read: {
+        summary: 'When the key rotates by itself',
+        writes: 'nothing',
+        replies: {
+          200: {
+            max_operations: field.integer('Encryptions under one key.'),
+            interval: field.any('Age of a key, as Go writes durations; 0 for none.'),
+            enabled: field.boolean('Whether it does so at all.'),
+          },
+        },
+        run: ({ keyRotation }) => {
+          const { enabled, interval, maxOperations } = keyRotation.config;
+          return reply.ok({
+            enabled,
+            interval: interval === 0 ? 0 : formatDuration(interval),
+            max_operations: maxOperations,
+          });
+        },
+      },
+      update: {
+        summary: 'Set when the key rotates by itself; what is not given stays',
+        writes: 'local',
+        replies: { 204: 'empty' },
+        run: async ({ keyRotation }, { enabled, interval, max_operations: maxOperations }) => {
+          await keyRotation.configure({ enabled, interval, maxOperations });
+          return reply.empty;
+        },
+      },
+    },
+  });
+
+export const keyPaths = [
+  keyStatus,
+  rotation('rotate'),
+  rotation('rotate/keyring'),
+  rotationConfig('rotate/config'),
+  rotationConfig('rotate/keyring/config'),
+];

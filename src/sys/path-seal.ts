@@ -4,6 +4,7 @@ import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
 import { fail } from '../errors.ts';
 import type { Node } from '../core/node.ts';
+import { decodeShare } from './share-field.ts';
 
 const at = pathsOf<Node>();
 
@@ -17,9 +18,9 @@ const init = at('init', {
     recovery_shares: field.integer('Shares of the recovery key, with an auto-unseal seal.'),
     recovery_threshold: field.integer('How many recovery shares authorise, with an auto-unseal seal.'),
     stored_shares: field.integer('Kept for old clients; has no effect.'),
-    pgp_keys: field.list('PGP keys for the shares: not offered.'),
-    root_token_pgp_key: field.string('PGP key for the root token: not offered.'),
-    recovery_pgp_keys: field.list('PGP keys for the recovery shares: not offered.'),
+    pgp_keys: field.list('One public PGP key for each share, in base64.'),
+    root_token_pgp_key: field.string('A public PGP key that the root token is encrypted to, in base64.'),
+    recovery_pgp_keys: field.list('One public PGP key for each recovery share, with an auto-unseal seal.'),
   },
   operations: {
     read: {
@@ -33,15 +34,14 @@ const init = at('init', {
       writes: 'local',
       replies: { 200: 'any' },
       run: async (node, values) => {
-        const pgp = [values.pgp_keys, values.recovery_pgp_keys, values.root_token_pgp_key];
-        if (pgp.some((keys) => keys !== undefined && keys.length > 0)) {
-          throw fail('badRequest', 'PGP encryption of shares and root token is not offered: leave the pgp fields out');
-        }
         const { unsealShares, recoveryShares, rootToken } = await node.initialize({
           secretShares: values.secret_shares,
           secretThreshold: values.secret_threshold,
           recoveryShares: values.recovery_shares,
           recoveryThreshold: values.recovery_threshold,
+          pgpKeys: values.pgp_keys,
+          recoveryPgpKeys: values.recovery_pgp_keys,
+          rootTokenPgpKey: values.root_token_pgp_key,
         });
         return {
           status: 200,
@@ -73,14 +73,6 @@ const sealStatus = at('seal-status', {
     },
   },
 });
-
-/** Shares come as hex, or as base64 in any of its alphabets, as `operator init` printed them. */
-function decodeShare(text: string): Uint8Array {
-  const trimmed = text.trim();
-  const bytes = /^([0-9a-f]{2})+$/i.test(trimmed) ? Buffer.from(trimmed, 'hex') : Buffer.from(trimmed, 'base64');
-  if (bytes.length < 16 || bytes.length > 256) throw fail('badRequest', "'key' must be a valid hex or base64 string");
-  return bytes;
-}
 
 const unseal = at('unseal', {
   help: 'Takes one share of the unseal key.',

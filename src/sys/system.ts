@@ -8,6 +8,7 @@ import { configPaths } from './path-config.ts';
 import { consumerPaths } from './path-consumers.ts';
 import { counterPaths } from './path-counters.ts';
 import { eventPaths } from './path-events.ts';
+import { generateRootPaths } from './path-generate-root.ts';
 import { healthPaths } from './path-health.ts';
 import { hostPaths } from './path-host.ts';
 import { internalPaths } from './path-internal.ts';
@@ -20,6 +21,7 @@ import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
 import { policyDetailPaths } from './path-policy-details.ts';
 import { regionPaths } from './path-regions.ts';
+import { rekeyPaths } from './path-rekey.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
 import { toolPaths } from './path-tools.ts';
@@ -33,6 +35,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...consumerPaths,
   ...counterPaths,
   ...eventPaths,
+  ...generateRootPaths,
   ...healthPaths,
   ...hostPaths,
   ...internalPaths,
@@ -45,6 +48,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...policyPaths,
   ...policyDetailPaths,
   ...regionPaths,
+  ...rekeyPaths,
   ...remountPaths,
   ...sealPaths,
   ...toolPaths,

@@ -56,6 +56,43 @@ test('bao initialises, unseals, rotates and seals a new server', { skip }, async
   assert.equal(await root.ok('read', '-field=x', 'cubbyhole/kept'), 'y');
 });
 
+interface Status {
+  readonly nonce: string;
+  readonly progress: number;
+  readonly otp: string;
+  readonly encoded_token: string;
+  readonly verification_nonce: string;
+  readonly keys_base64: readonly string[];
+}
+
+test('bao changes the unseal keys, verified, and makes a root token by them', { skip }, async () => {
+  await using server = await newServer();
+  using nobody = baoAt(binary ?? '', server.address);
+  const split = ['-key-shares=3', '-key-threshold=2'];
+  const made = await nobody.json<{ unseal_keys_b64: string[]; root_token: string }>('operator', 'init', ...split);
+  const [first = '', second = ''] = made.unseal_keys_b64;
+  for (const key of [first, second]) await nobody.ok('operator', 'unseal', key);
+  const root = nobody.as(made.root_token);
+
+  assert.match(await nobody.fails('operator', 'rotate-keys', '-init'), /permission denied/);
+  const begun = await root.json<Status>('operator', 'rotate-keys', '-init', '-n=2', '-t=2', '-verify');
+  await root.ok('operator', 'rotate-keys', `-nonce=${begun.nonce}`, first);
+  const fresh = await root.json<Status>('operator', 'rotate-keys', `-nonce=${begun.nonce}`, second);
+  const [one = '', two = ''] = fresh.keys_base64;
+  const verify = ['operator', 'rotate-keys', '-verify', `-nonce=${fresh.verification_nonce}`];
+  assert.match(await root.ok(...verify, one), /Verification Progress +1\/2/);
+  assert.match(await root.ok(...verify, two), /the new keys\s+are now active/);
+  await root.ok('operator', 'seal');
+  for (const key of [one, two]) await nobody.ok('operator', 'unseal', key);
+
+  const attempt = await root.json<Status>('operator', 'generate-root', '-init');
+  await root.ok('operator', 'generate-root', `-nonce=${attempt.nonce}`, one);
+  const done = await root.json<Status>('operator', 'generate-root', `-nonce=${attempt.nonce}`, two);
+  const decode = ['operator', 'generate-root', `-decode=${done.encoded_token}`, `-otp=${attempt.otp}`];
+  const token = await root.ok(...decode);
+  assert.match(await nobody.as(token.trim()).ok('token', 'lookup'), /policies +\[root\]/);
+});
+
 describe('bao at a development server', { skip }, () => {
   let server: TestServer;
   let bao: Bao & Disposable;

@@ -47,6 +47,54 @@ const differencesOnOurs: Readonly<Record<string, string>> = {
   'status -format=yaml': noCommitDate,
 };
 
+test(
+  'changes the unseal keys and makes a root token by them',
+  { skip: ofBao ? 'needs a new server of ours' : false },
+  async () => {
+    await using server = await newServer();
+    const nobody = commandLine(executable, server.address, '');
+    const json = async <T>(cli: Cli, args: readonly string[], input = ''): Promise<T> => {
+      const { code, stdout, stderr } = await cli([...args, '-format=json'], input);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout) as T;
+    };
+    type Keys = Readonly<Record<'nonce' | 'otp' | 'encoded_token' | 'verification_nonce', string>> & {
+      readonly keys_base64: readonly string[];
+    };
+    const made = await json<{ unseal_keys_b64: string[]; root_token: string }>(nobody, [
+      'operator',
+      'init',
+      '-n=2',
+      '-t=2',
+    ]);
+    let keys: readonly string[] = made.unseal_keys_b64;
+    for (const key of keys) await nobody(['operator', 'unseal', '-'], key);
+    const root = commandLine(executable, server.address, made.root_token);
+    for (const name of ['rekey', 'rotate-keys']) {
+      assert.equal((await nobody(['operator', name, '-status'])).code, 2);
+      const [first = '', second = ''] = keys;
+      const { nonce } = await json<Keys>(root, ['operator', name, '-init', '-n=2', '-t=2', '-verify']);
+      assert.equal((await root(['operator', name, '-'], first)).code, 1, 'a key from a pipe needs the nonce');
+      assert.match((await root(['operator', name, `-nonce=${nonce}`, '-'], first)).stdout, /Progress +1\/2/);
+      const fresh = await json<Keys>(root, ['operator', name, `-nonce=${nonce}`, '-'], second);
+      const verify = ['operator', name, '-verify', `-nonce=${fresh.verification_nonce}`, '-'];
+      for (const key of fresh.keys_base64) assert.equal((await root(verify, key)).code, 0);
+      keys = fresh.keys_base64;
+    }
+    await root(['operator', 'seal']);
+    for (const key of keys) await nobody(['operator', 'unseal', '-'], key);
+    assert.equal((await nobody(['status'])).code, 0);
+
+    const { nonce, otp } = await json<Keys>(root, ['operator', 'generate-root', '-init']);
+    const given = ['operator', 'generate-root', `-nonce=${nonce}`, '-'];
+    await root(given, keys[0]);
+    const done = await json<Keys>(root, given, keys[1]);
+    const decode = ['operator', 'generate-root', `-decode=${done.encoded_token}`, `-otp=${otp}`];
+    const token = (await nobody(decode)).stdout.trim();
+    assert.equal((await commandLine(executable, server.address, token)(['token', 'lookup'])).code, 0);
+  },
+);
+
 const noBao = binary === undefined ? 'bao is neither in the cache nor to be had' : false;
 
 test('prints what OpenBao prints', { skip: noBao }, async (suite) => {

@@ -5,17 +5,11 @@
 const suite = 'tests/integration_tests';
 const system = `${suite}/api/system_backend`;
 
-const rekey = 'changing the shares of the unseal key (sys/rekey) is not offered yet';
-const generateRoot = 'sys/generate-root is not offered yet';
 const github = 'enables the auth method github, which is not offered';
 const leases = 'makes its leases with the PKI engine, which is not offered yet';
 
 export const leftOut: Readonly<Record<string, string>> = {
   [`${system}/test_auth.py::TestAuth::test_auth_backend_manipulation`]: github,
-  [`${system}/test_key.py::TestKey::test_get_backed_up_keys`]: rekey,
-  [`${system}/test_key.py::TestKey::test_rekey_multi`]: rekey,
-  [`${system}/test_key.py::TestKey::test_rekey_verify_multi`]: rekey,
-  [`${system}/test_key.py::TestKey::test_start_generate_root`]: generateRoot,
   [`${system}/test_lease.py`]: leases,
   [`${suite}/v1/test_integration.py::IntegrationTest::test_auth_gcp_alternate_mount_point_with_no_client_token_exception`]:
     'enables the auth method gcp, which is not offered',
@@ -28,10 +22,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   [`${suite}/v1/test_integration.py::IntegrationTest::test_write_with_response`]:
     'the transit engine is not offered yet',
   [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_auth_backend_manipulation`]: github,
-  [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_get_backed_up_keys`]: rekey,
   [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_read_lease`]: leases,
-  [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_rekey_multi`]: rekey,
-  [`${suite}/v1/test_system_backend.py::TestSystemBackend::test_start_generate_root`]: generateRoot,
 };
 
 /** What of the suite is run at all; its other modules are about engines and auth methods that are not offered yet. */

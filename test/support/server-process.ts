@@ -18,8 +18,10 @@ export class ServerProcess implements AsyncDisposable {
   readonly #exit: Promise<number | null>;
   #waiting: (() => void)[] = [];
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(executable, ['server', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  /** `failpoints`: as `LOCKSTEP_FAILPOINTS` takes them. */
+  constructor(args: readonly string[], { failpoints = '' }: { readonly failpoints?: string } = {}) {
+    const env = { ...process.env, LOCKSTEP_FAILPOINTS: failpoints };
+    this.#child = spawn(executable, ['server', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#exit = once(this.#child, 'exit').then(([code]) => code as number | null);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue;

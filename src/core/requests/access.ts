@@ -2,7 +2,7 @@
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Call, Client } from '../../framework/call.ts';
 import type { JsonObject } from '../../framework/field.ts';
-import type { Operation, Path } from '../../framework/path.ts';
+import { needsSudo, type Operation, type Path } from '../../framework/path.ts';
 import type { Request } from '../../framework/request.ts';
 import type { Match } from '../../framework/router.ts';
 import { coerce, type Coerced } from '../../framework/values.ts';
@@ -153,8 +153,19 @@ export function isOpen(
   path: { readonly access?: Path<unknown>['access'] } | undefined,
   { help, listener }: Request,
 ): boolean {
-  if (path?.access === 'metrics') return listener.unauthenticatedMetrics && !help;
-  return path?.access === 'open' && !help;
+  if (help) return false;
+  switch (path?.access) {
+    case 'open':
+      return true;
+    case 'metrics':
+      return listener.unauthenticatedMetrics;
+    case 'rekey':
+      return listener.unauthenticatedRekey === true;
+    case 'generate-root':
+      return listener.unauthenticatedGenerateRoot === true;
+    default:
+      return false;
+  }
 }
 
 /** Never throws for what a client did: the refusal is in `error`. */
@@ -256,7 +267,7 @@ function judge(
 ): Decision {
   const acl = services.policies.acl(call.client.policies);
   const verdict = acl.allows(asked.operation, asked.path, { body: parametersOf(request), wrapTtl: request.wrapTtl });
-  return match?.path.access === 'root' && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
+  return needsSudo(match?.path.access) && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }
 
 function missing({ routed, match, request }: Pick<Access, 'routed' | 'match' | 'request'>): LockstepError | undefined {

@@ -4,6 +4,7 @@
  */
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Client } from '../../framework/call.ts';
+import { needsSudo } from '../../framework/path.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { failpoint } from '../../lib/failpoint.ts';
@@ -77,7 +78,7 @@ function notForwarded(access: Access): LockstepError | undefined {
   const { match, request } = access;
   const operation = match === undefined ? undefined : operationOf(match.path, request);
   if (operation?.writes !== 'shared') return fail('hubRefused', 'only a write of shared data is forwarded');
-  return match?.path.access === 'root' ? fail('hubRefused', 'no region may do this') : undefined;
+  return needsSudo(match?.path.access) ? fail('hubRefused', 'no region may do this') : undefined;
 }
 
 /**

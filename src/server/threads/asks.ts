@@ -4,6 +4,7 @@ import type { AuditSettings } from '../../core/audit/auditing.ts';
 import type { InFlightRequest } from '../../core/in-flight.ts';
 import type { CoreSettings } from '../../core/settings.ts';
 import type { Unsealing } from '../../core/threads.ts';
+import type { KeyObject } from '../../lib/crypto/hash.ts';
 import type { LogOptions, LogRecord } from '../../lib/log.ts';
 import type { LogState } from '../../lib/log-source.ts';
 import type { MetricsCopy } from '../../lib/metrics/copy.ts';
@@ -33,6 +34,7 @@ export type ReaderAsks = {
   readonly listen: Ask<readonly ListenerSettings[]>;
   readonly unseal: Ask<Unsealing>;
   readonly seal: Ask<undefined>;
+  readonly expectRoot: Ask<KeyObject>;
   readonly enableAudit: Ask<FollowedDevice>;
   readonly disableAudit: Ask<string>;
   readonly reopenAudit: Ask<undefined>;

@@ -1,13 +1,13 @@
 /** A request on its way to the thread that writes, and its answer on the way back: what structured cloning carries. */
 import { pipeline, Readable } from 'node:stream';
 import { fail } from '../../errors.ts';
-import type { Handler, Outcome, Request } from '../../framework/request.ts';
+import type { Handler, Outcome, Request, Unauthenticated } from '../../framework/request.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from '../envelope.ts';
 import type { Tunnels } from './tunnel.ts';
 
 /** A `Request` but for what is bound to its thread. */
 export interface Handed extends Omit<Request, 'signal' | 'listener'> {
-  readonly listener: { readonly unauthenticatedMetrics: boolean };
+  readonly listener: Unauthenticated;
 }
 
 export function handed(request: Request): Handed {
@@ -29,8 +29,13 @@ export function handed(request: Request): Handed {
     ...(request.peer === undefined ? {} : { peer: request.peer }),
     wrapTtl: request.wrapTtl,
     index: request.index,
-    listener: { unauthenticatedMetrics: request.listener.unauthenticatedMetrics },
+    listener: unauthenticated(request.listener),
   };
+}
+
+function unauthenticated(listener: Unauthenticated): Unauthenticated {
+  const { unauthenticatedMetrics, unauthenticatedRekey = false, unauthenticatedGenerateRoot = false } = listener;
+  return { unauthenticatedMetrics, unauthenticatedRekey, unauthenticatedGenerateRoot };
 }
 
 /** Serves what other threads hand over. A client that goes away is told of by `gone`. */

@@ -69,6 +69,7 @@ export class ThreadPool implements AsyncDisposable {
   readonly node: ReadingThreads = {
     unseal: (unsealing) => this.#askAll('unseal', unsealing),
     seal: () => this.#askAll('seal', undefined),
+    expectRoot: (root) => this.#askAll('expectRoot', root),
     audit: {
       enable: (device) => this.#askAll('enableAudit', device),
       disable: (path) => this.#askAll('disableAudit', path),

@@ -89,6 +89,7 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   close,
   unseal: (unsealing) => node.unseal(unsealing),
   seal: () => node.seal(),
+  expectRoot: (root) => node.expectRoot(root),
   enableAudit: (device) => node.audit.enable(device),
   disableAudit: (path) => node.audit.disable(path),
   reopenAudit: () => node.audit.reopen(),

@@ -43,6 +43,23 @@ operator init -status
 operator key-status
 operator key-status -format=json
 operator rotate
+operator rotate-keys -status
+operator rotate-keys -status -format=json
+operator rotate-keys -backup-delete
+operator rotate-keys -backup-retrieve
+operator rotate-keys -verify -status
+operator rotate-keys -init -key-shares=3 -key-threshold=2
+operator rotate-keys -status
+operator rotate-keys -init
+operator rotate-keys -nonce=4711 -
+operator rotate-keys -cancel
+operator rotate-keys -cancel -verify
+operator rotate-keys -target=recovery -init
+operator rotate-keys -target=none -init
+operator generate-root -cancel
+operator generate-root -init -otp=a -pgp-key=b
+operator generate-root -decode=abc
+operator generate-root abc
 
 # Version 2: put, get, list
 kv put secret/a x=1 y=two

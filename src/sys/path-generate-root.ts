@@ -1,0 +1,131 @@
+/** `sys/generate-root` (Vault), `sys/generate-root-token` (OpenBao) and `sys/decode-token`: a new root token by shares. */
+import type { Node } from '../core/node.ts';
+import { decodeToken, OTP_LENGTH, type RootProgress } from '../core/root-generation.ts';
+import { fail } from '../errors.ts';
+import { field, type JsonObject } from '../framework/field.ts';
+import { pathsOf, type Path } from '../framework/path.ts';
+import { reply, type Reply } from '../framework/reply.ts';
+import { decodeShare } from './share-field.ts';
+
+const at = pathsOf<Node>();
+
+interface Manner {
+  readonly base: string;
+  readonly access: 'root' | 'generate-root';
+  readonly answer: (data: JsonObject) => Reply;
+}
+const manners: readonly Manner[] = [
+  { base: 'generate-root', access: 'generate-root', answer: (data) => ({ status: 200, bare: data }) },
+  { base: 'generate-root-token', access: 'root', answer: reply.ok },
+];
+
+const progressFields = {
+  nonce: field.string('Names the attempt.'),
+  started: field.boolean('Whether there is one.'),
+  progress: field.integer('Shares given so far.'),
+  required: field.integer('How many are needed.'),
+  complete: field.boolean('Whether the token is made.'),
+  encoded_token: field.string('The token, encrypted by the one-time password or to the PGP key.'),
+  encoded_root_token: field.string('The same, under its older name.'),
+  pgp_fingerprint: field.string('Of the PGP key.'),
+  otp: field.string('The one-time password, where one was made: shown this once.'),
+  otp_length: field.integer('How long a one-time password must be.'),
+} as const;
+
+function shown({ encodedToken, fingerprint, ...progress }: RootProgress): JsonObject {
+  return {
+    nonce: progress.nonce,
+    started: progress.started,
+    progress: progress.progress,
+    required: progress.required,
+    complete: progress.complete,
+    encoded_token: encodedToken,
+    encoded_root_token: encodedToken,
+    pgp_fingerprint: fingerprint,
+    otp: progress.otp,
+    otp_length: OTP_LENGTH,
+  };
+}
+
+const repliesOf = ({ access }: Manner) => ({ 200: access === 'root' ? progressFields : 'any' }) as const;
+
+const attempt = (manner: Manner): Path<Node> =>
+  at(`${manner.base}/attempt`, {
+    help: 'Starts an attempt to make a root token, and tells how far it is.',
+    access: manner.access,
+    fields: {
+      otp: field.secret(`A one-time password of ${OTP_LENGTH} bytes; one is made if neither it nor pgp_key is given.`, {
+        default: '',
+      }),
+      pgp_key: field.string('A public PGP key, in base64.', { default: '' }),
+    },
+    operations: {
+      read: {
+        summary: 'How far the attempt is',
+        writes: 'nothing',
+        replies: repliesOf(manner),
+        run: ({ keyHolders }) => manner.answer(shown(keyHolders.rootGeneration.progress())),
+      },
+      update: {
+        summary: 'Start an attempt',
+        writes: 'local',
+        replies: repliesOf(manner),
+        run: async ({ keyHolders }, { otp, pgp_key: pgpKey }) =>
+          manner.answer(shown(await keyHolders.rootGeneration.start({ otp, pgpKey }))),
+      },
+      delete: {
+        summary: 'Cancel the attempt',
+        writes: 'local',
+        replies: { 204: 'empty' },
+        run: ({ keyHolders }) => {
+          keyHolders.rootGeneration.cancel();
+          return reply.empty;
+        },
+      },
+    },
+  });
+
+const update = (manner: Manner): Path<Node> =>
+  at(`${manner.base}/update`, {
+    help: 'Takes one share; the last that is needed makes the token.',
+    access: manner.access,
+    fields: {
+      key: field.secret('One share, hex or base64.', { default: '' }),
+      nonce: field.string('The nonce of the attempt.', { default: '' }),
+    },
+    operations: {
+      update: {
+        summary: 'Give a share',
+        writes: 'local',
+        replies: repliesOf(manner),
+        run: async ({ keyHolders }, { key, nonce }) => {
+          if (key === '') throw fail('badRequest', 'key is required');
+          if (nonce === '') throw fail('badRequest', 'nonce is required');
+          return manner.answer(shown(await keyHolders.rootGeneration.give(decodeShare(key), nonce)));
+        },
+      },
+    },
+  });
+
+const decode = at('decode-token', {
+  help: 'Decodes a token that sys/generate-root encoded with a one-time password. It changes and remembers nothing.',
+  access: 'open',
+  fields: {
+    encoded_token: field.required(field.secret('As sys/generate-root gave it.')),
+    otp: field.required(field.secret('The one-time password.')),
+  },
+  operations: {
+    update: {
+      summary: 'Decode a token',
+      writes: 'nothing',
+      replies: { 200: { token: field.string('The token.') } },
+      run: (_, { encoded_token: encoded, otp }) => {
+        const token = decodeToken(encoded, otp);
+        if (token === undefined) throw fail('badRequest', 'encoded_token and otp are not of one length');
+        return reply.ok({ token });
+      },
+    },
+  },
+});
+
+export const generateRootPaths: readonly Path<Node>[] = [...manners.map(attempt), ...manners.map(update), decode];
