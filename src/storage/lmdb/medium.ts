@@ -3,9 +3,10 @@ import { failpoint } from '../../lib/failpoint.ts';
 import { fail } from '../../errors.ts';
 import { compareKeys, fits } from '../key.ts';
 import type { Chained, Medium, Place, StoredRecord, View } from '../local/medium.ts';
+import type { Replacement } from '../local/replacement.ts';
 import { decodeLogRecord } from '../log-record.ts';
-import { MAX_KEY_BYTES, type Epoch, type Position } from '../store.ts';
-import { discard, lengthOf, load, partsId, store, type Parts } from './chunked.ts';
+import { MAX_KEY_BYTES, type Epoch, type Position, type Write } from '../store.ts';
+import { discard, lengthOf, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
 import type { Environment } from './environment.ts';
 import type { ReadTransaction } from './holder.ts';
 import { encodeMeta, placeOf, placeRecord, type Meta } from './meta.ts';
@@ -90,13 +91,37 @@ export class LmdbView implements View {
 }
 
 /** lmdb-js rejects with a promise of the cause, which must not be left alone; it comes at once, or else is not waited for. */
-async function causeOf(error: unknown): Promise<unknown> {
+export async function causeOf(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
   const cause = Promise.resolve(error.commitError).then(
     () => error,
     (found: unknown) => found,
   );
   return Promise.race([cause, setTimeout(CAUSE_MILLISECONDS, error, { ref: false })]);
+}
+
+/** Only used inside of write transactions, where it reads what they wrote. */
+export function partsOf({ chunks }: Environment): Parts {
+  return {
+    get: (key) => chunks.getBinary(key),
+    put: (key, part) => void chunks.put(key, Buffer.from(part.buffer, part.byteOffset, part.length)),
+    remove: (key) => void chunks.remove(key),
+  };
+}
+
+/** One write of a batch, within a write transaction; `id` names the parts of a large value. */
+export function putValue({ data }: Environment, parts: Parts, { key, value }: Write, id: () => PartsId): void {
+  discard(data.getBinary(key), parts);
+  if (value === undefined) void data.remove(key);
+  else void data.put(key, store(value, id, parts));
+}
+
+/** What a medium asks of its directory. */
+export interface LmdbDirectory {
+  /** A first view has been opened: other processes know this one by it. */
+  readonly opened?: () => void;
+  readonly replacement: () => Replacement;
+  readonly closed: () => void;
 }
 
 /** Data and log of one node in an LMDB environment: each commit one durable LMDB transaction. */
@@ -107,22 +132,16 @@ export class LmdbMedium implements Medium {
   readonly oldest: Place;
   readonly #environment: Environment;
   readonly #parts: Parts;
-  readonly #closed: () => void;
+  readonly #directory: LmdbDirectory;
   #appended: number;
   #dropped: number;
   #oldest: Position;
   #flushes = 0;
 
-  constructor(environment: Environment, meta: Omit<Meta, 'format'>, closed: () => void) {
-    const { chunks } = environment;
+  constructor(environment: Environment, meta: Omit<Meta, 'format'>, directory: LmdbDirectory) {
     this.#environment = environment;
-    this.#closed = closed;
-    // Only used inside of write transactions, where it reads what they wrote.
-    this.#parts = {
-      get: (key) => chunks.getBinary(key),
-      put: (key, part) => void chunks.put(key, Buffer.from(part.buffer, part.byteOffset, part.length)),
-      remove: (key) => void chunks.remove(key),
-    };
+    this.#directory = directory;
+    this.#parts = partsOf(environment);
     this.log = meta.identity.log;
     this.epoch = meta.identity.epoch;
     this.head = placeOf(meta.head);
@@ -142,7 +161,13 @@ export class LmdbMedium implements Medium {
   }
 
   open(): View {
-    return new LmdbView(this.#environment);
+    const view = new LmdbView(this.#environment);
+    this.#directory.opened?.();
+    return view;
+  }
+
+  async replacement(): Promise<Replacement> {
+    return this.#directory.replacement();
   }
 
   async commit(group: readonly Chained[]): Promise<void> {
@@ -182,7 +207,7 @@ export class LmdbMedium implements Medium {
     try {
       await this.#environment.root.close();
     } finally {
-      this.#closed();
+      this.#directory.closed();
     }
   }
 
@@ -197,16 +222,10 @@ export class LmdbMedium implements Medium {
   }
 
   #append({ batch, record }: Chained): void {
-    const { data, log } = this.#environment;
+    const { log } = this.#environment;
     const { sequence } = batch.position;
-    batch.writes.forEach(({ key, value }, index) => {
-      discard(data.getBinary(key), this.#parts);
-      if (value === undefined) void data.remove(key);
-      else
-        void data.put(
-          key,
-          store(value, () => partsId('data', sequence, index), this.#parts),
-        );
+    batch.writes.forEach((write, index) => {
+      putValue(this.#environment, this.#parts, write, () => partsId('data', sequence, index));
     });
     void log.put(
       logKey(sequence),
