@@ -38,6 +38,8 @@ export interface Reply {
   readonly bare?: JsonObject;
   /** The body is this text or these bytes (metrics, PEM). */
   readonly raw?: { readonly contentType: string; readonly body: string | Uint8Array };
+  /** The body is this file, compressed by gzip on the way; it is removed. Its content stays out of the audit. */
+  readonly file?: { readonly contentType: string; readonly path: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
 

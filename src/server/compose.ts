@@ -1,5 +1,6 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { SealConfig, ServerConfig, StaticKey, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
@@ -36,6 +37,13 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
   }
   const { openLmdbStore } = await import('../storage/lmdb/open.ts');
   return openLmdbStore({ path: config.path });
+}
+
+/** Where snapshots lie on their way in and out: what is in them is encrypted by the barrier. */
+function spoolFolder(storage: StorageConfig): string {
+  return storage.type === 'lmdb'
+    ? join(storage.path, 'spool')
+    : join(tmpdir(), `lockstep-spool-${String(process.pid)}`);
 }
 
 const keySource = ({ key }: StaticKey): string => (key.from === 'file' ? `file://${key.path}` : key.value.expose());
@@ -175,6 +183,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     ...(cluster === undefined ? {} : { cluster }),
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
+    snapshots: { store, folder: spoolFolder(config.storage) },
   });
   return {
     ...{ node, store, threads },

@@ -1,5 +1,6 @@
 /** Vault's reply formats: the envelope, bare objects, raw bytes and errors. One serialisation a reply. */
 import { envelope } from '../framework/envelope.ts';
+import type { Reply } from '../framework/reply.ts';
 import type { Outcome } from '../framework/request.ts';
 
 export interface Encoded {
@@ -8,6 +9,8 @@ export interface Encoded {
   readonly headers: Record<string, string>;
   /** Absent: no body, and no `Content-Length` (204). */
   readonly body: string | Uint8Array | undefined;
+  /** Instead of a body: see `Reply.file`. */
+  readonly file?: string;
 }
 
 const json = 'application/json';
@@ -20,13 +23,21 @@ export function encodeOutcome(outcome: Outcome): Encoded {
   if (reply?.headers !== undefined) Object.assign(headers, reply.headers);
   Object.assign(headers, outcome.headers);
   if (outcome.errors !== undefined) return encodeErrors(outcome.status, outcome.errors, headers);
-  if (reply?.raw !== undefined) {
-    return withBody(outcome.status, reply.raw.body, reply.raw.contentType, headers);
-  }
-  if (reply?.bare !== undefined) return withBody(outcome.status, `${JSON.stringify(reply.bare)}\n`, json, headers);
+  const own = reply === undefined ? undefined : withoutEnvelope(outcome.status, reply, headers);
+  if (own !== undefined) return own;
   if (outcome.status === 204) return { status: 204, headers, body: undefined };
   if (outcome.status >= 400 && isBare(outcome)) return encodeErrors(outcome.status, [], headers);
   return withBody(outcome.status, envelope(outcome), json, headers);
+}
+
+function withoutEnvelope(status: number, reply: Reply, headers: Record<string, string>): Encoded | undefined {
+  const { file, raw, bare } = reply;
+  if (file !== undefined) {
+    headers['Content-Type'] ??= file.contentType;
+    return { status, headers, body: undefined, file: file.path };
+  }
+  if (raw !== undefined) return withBody(status, raw.body, raw.contentType, headers);
+  return bare === undefined ? undefined : withBody(status, `${JSON.stringify(bare)}\n`, json, headers);
 }
 
 export function encodeErrors(

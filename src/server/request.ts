@@ -28,6 +28,7 @@ export interface Reading {
 export interface Arrival extends Request {
   body: JsonObject | undefined;
   rawBody?: Uint8Array;
+  upload?: NonNullable<Request['upload']>;
   peer?: NonNullable<Request['peer']>;
 }
 

@@ -15,6 +15,7 @@ import { policyPaths } from './path-policy.ts';
 import { regionPaths } from './path-regions.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
+import { snapshotPaths } from './path-snapshot.ts';
 import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 
@@ -32,6 +33,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...regionPaths,
   ...remountPaths,
   ...sealPaths,
+  ...snapshotPaths,
   ...waitPaths,
   ...wrappingPaths,
 ];

@@ -7,7 +7,7 @@ import type { LogOptions } from '../../lib/log.ts';
 import type { MetricsCopy } from '../../lib/metrics/copy.ts';
 import type { Encoded } from '../envelope.ts';
 import type { ListenerSettings } from '../listener.ts';
-import type { Handed } from './handover.ts';
+import type { Handed, Upload } from './handover.ts';
 import type { End, Opening, Piece } from './tunnel.ts';
 
 /** What a thread is started with. */
@@ -42,6 +42,8 @@ export type ReaderAsks = {
   readonly look: Ask<undefined>;
   /** Resolves once its requests are answered. */
   readonly close: Ask<undefined>;
+  /** Resolves once the body of a request that was handed over is in the file. */
+  readonly upload: Ask<Upload>;
   readonly tunnelData: Ask<Piece>;
   readonly tunnelEnd: Ask<End>;
 };

@@ -8,7 +8,7 @@ import { NO_HASH } from '../log-record.ts';
 import type { Epoch } from '../store.ts';
 import { openEnvironment, prepareDirectory, syncNames, type Environment } from './environment.ts';
 import { currentEnvironment, dropOthers } from './generation.ts';
-import { claimDirectory, claimHere, releaseDirectory, type ReadTransaction } from './holder.ts';
+import { claimDirectory, claimHere, releaseDirectory } from './holder.ts';
 import { LmdbMedium } from './medium.ts';
 import { LmdbReplacement } from './replacement.ts';
 import { decodeMeta, encodeMeta, placeOf, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
@@ -142,21 +142,12 @@ class HeldDirectory {
         new LmdbReplacement({
           path: this.#path,
           die: this.#die,
-          adopt: (other, itsMeta) => this.#adoptAnew(other, itsMeta),
+          adopt: (other, itsMeta, itsOpened) => this.adopt(other, itsMeta, itsOpened),
         }),
       closed: () => {
         if (this.#current === environment) this.#release();
         else dropOthers(this.#path);
       },
-    });
-  }
-
-  /** Held by a reader until the medium has a view of its own: other processes know this one by its readers. */
-  #adoptAnew(environment: Environment, meta: Meta): LmdbMedium {
-    let reader: ReadTransaction | undefined = claimDirectory(environment.root, this.#path);
-    return this.adopt(environment, meta, () => {
-      reader?.done();
-      reader = undefined;
     });
   }
 

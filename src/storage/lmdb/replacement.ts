@@ -8,6 +8,7 @@ import type { Write } from '../store.ts';
 import { load, partsId } from './chunked.ts';
 import { openEnvironment, syncNames, type Environment } from './environment.ts';
 import { makeCurrent, nextEnvironment } from './generation.ts';
+import type { ReadTransaction } from './holder.ts';
 import { causeOf, partsOf, putValue } from './medium.ts';
 import { encodeMeta, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
 
@@ -18,7 +19,7 @@ export interface ReplacementOptions {
   /** The data directory. */
   readonly path: string;
   /** Makes the store's medium of the new environment, which is the directory's from then on. */
-  readonly adopt: (environment: Environment, meta: Meta) => Medium;
+  readonly adopt: (environment: Environment, meta: Meta, opened: () => void) => Medium;
   readonly die: (error: unknown) => void;
 }
 
@@ -75,8 +76,16 @@ export class LmdbReplacement implements Replacement {
 
   async install(): Promise<Medium> {
     if (this.#meta === undefined) throw fail('internal', 'a replacement was installed before it was complete');
+    // Held until the medium has a view of its own: from the switch on, other processes know this one by its readers.
+    const { root } = this.#environment;
+    root.resetReadTxn();
+    let reader: ReadTransaction | undefined = root.useReadTransaction();
+    root.resetReadTxn();
     makeCurrent(this.#options.path, this.#folder);
-    return this.#options.adopt(this.#environment, this.#meta);
+    return this.#options.adopt(this.#environment, this.#meta, () => {
+      reader?.done();
+      reader = undefined;
+    });
   }
 
   async discard(): Promise<void> {
