@@ -10,6 +10,7 @@ import type { CorsConfig, Handler, Outcome, Request } from '../framework/request
 import { compileRouter, type Router } from '../framework/router.ts';
 import { coerce } from '../framework/values.ts';
 import { chain } from '../lib/chain.ts';
+import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { Logger } from '../lib/log.ts';
 import { LogSource } from '../lib/log-source.ts';
 import { together } from '../lib/metrics/copy.ts';
@@ -37,6 +38,8 @@ import { clientOf, isOpen, makeCall } from './requests/access.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
+import { endCredentials } from './snapshots/credentials.ts';
+import { Snapshots, type SnapshotNode, type SnapshotPlace } from './snapshots/snapshots.ts';
 import type { ReadingThreads } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
 import { openServices, type Unsealed } from './unsealed.ts';
@@ -64,7 +67,12 @@ export interface NodeOptions {
   readonly metrics?: NodeMetrics;
   /** Where reads are served beside this thread. */
   readonly threads?: ReadingThreads | undefined;
+  /** Absent: no snapshots of this node can be taken or restored. */
+  readonly snapshots?: SnapshotPlace;
 }
+
+/** How long an auto-unseal may take after a restore. */
+const REOPEN_MS = 60_000;
 
 export interface NewKeys {
   readonly unsealShares: Shares;
@@ -91,10 +99,14 @@ export class Node implements Handler, AsyncDisposable {
   #census: Census | undefined;
   #keyRotation: KeyRotation | undefined;
   #opening: Promise<void> | undefined;
+  readonly #snapshots: Snapshots | undefined;
+  #replacing = false;
 
   constructor(options: NodeOptions) {
-    const { registry, metrics = new NodeMetrics() } = options;
+    const { registry, metrics = new NodeMetrics(), snapshots, lifecycle, now } = options;
     this.#options = options;
+    const replaceContent: SnapshotNode['replaceContent'] = (replace, root) => this.#replaceContent(replace, root);
+    this.#snapshots = snapshots && new Snapshots(snapshots, { lifecycle, now, replaceContent });
     this.metrics = metrics;
     this.logs =
       options.logs ?? new LogSource({ level: 'info', format: 'standard', write: () => undefined, now: options.now });
@@ -154,9 +166,31 @@ export class Node implements Handler, AsyncDisposable {
     await this.services.tokens.create({ ...ROOT_TOKEN, id });
   }
 
+  /** Throws `badRequest` where none can be taken. */
+  get snapshots(): Snapshots {
+    if (this.#snapshots !== undefined) return this.#snapshots;
+    throw fail('badRequest', 'this node has no place for snapshots');
+  }
+
+  /** Whatever happens to the new content, the node opens again what is there then. */
+  async #replaceContent(replace: () => Promise<void>, root: KeyObject | undefined): Promise<void> {
+    const { lifecycle } = this.#options;
+    this.#replacing = true;
+    try {
+      await this.seal();
+      await replace();
+    } finally {
+      this.#replacing = false;
+      if (root === undefined) await lifecycle.open(AbortSignal.timeout(REOPEN_MS));
+      else await lifecycle.reopen(root);
+    }
+    if (!lifecycle.barrier.sealed) await this.#open();
+  }
+
   /** Takes one share, or forgets all given so far when there is none. Answers the seal status. */
   async unseal(share: Uint8Array | undefined): Promise<JsonObject> {
     const { lifecycle } = this.#options;
+    if (this.#replacing) throw fail('sealed', 'a snapshot is being restored: wait for it');
     const { sealed } = await lifecycle.unseal(share, { reset: share === undefined });
     if (!sealed && this.#services === undefined) await this.#open();
     return this.sealStatus();
@@ -302,6 +336,7 @@ export class Node implements Handler, AsyncDisposable {
     const { registry } = this;
     const { settings, log, now, audit, lifecycle, cluster, threads } = this.#options;
     const { metrics } = this;
+    await this.#settleRestore();
     const store = new MeteredStore(lifecycle.store, metrics.barrier);
     const opened = await openServices({
       ...{ store, registry, settings, log, now, audit, metrics },
@@ -319,6 +354,21 @@ export class Node implements Handler, AsyncDisposable {
       await opened[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** The first opening after a restore: what must not come back ends before anything is served. */
+  async #settleRestore(): Promise<void> {
+    const { lifecycle, log, settings } = this.#options;
+    const { restored } = lifecycle;
+    if (restored === undefined) return;
+    const { registry } = this;
+    if (!restored.keepCredentials) {
+      await endCredentials({ store: lifecycle.store, registry, region: settings.region !== undefined });
+    }
+    await lifecycle.rotate();
+    await lifecycle.settle();
+    const { keepCredentials, from } = restored;
+    log.info('restored a snapshot', { sequence: from.sequence, epoch: from.epoch, keepCredentials });
   }
 
   /**

@@ -30,6 +30,8 @@ export interface Call {
   readonly token: string | undefined;
   /** The body as parsed; an empty object when there was none. */
   readonly body: JsonObject;
+  /** Writes the body into a new file; undefined but for uploads. */
+  readonly upload: ((path: string) => Promise<void>) | undefined;
   readonly query: Readonly<Record<string, string>>;
   /** `X-Vault-Wrap-TTL`, seconds; 0 when the reply is not to be wrapped. */
   readonly wrapTtl: number;

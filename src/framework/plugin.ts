@@ -84,6 +84,11 @@ export interface Plugin<Mount> {
    */
   readonly dataAt?: (mount: Mount, dataPath: string, version: number | undefined) => JsonObject | undefined;
   /**
+   * Key prefixes, of both compartments, of what was handed out and can be used by who holds it (secret-ids). After a
+   * restore such records are gone, unless they were asked for.
+   */
+  readonly issued?: readonly string[];
+  /**
    * The logical path that a request below the mount is about, as `logicalPath` has it (`data/apps/eu/db` -> `apps/eu/db`).
    * undefined, or absent: nothing that a region may write by forwarding.
    */

@@ -45,6 +45,8 @@ export interface Reply {
   readonly raw?: { readonly contentType: string; readonly body: string | Uint8Array };
   /** The body comes piece by piece until it ends; asked to `return` when the client goes away (`sys/monitor`). */
   readonly stream?: { readonly contentType: string; readonly body: AsyncIterable<string> };
+  /** The body is this file, compressed by gzip on the way; it is removed. Its content stays out of the audit. */
+  readonly file?: { readonly contentType: string; readonly path: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -20,6 +20,11 @@ export interface Request {
   readonly body: JsonObject | undefined;
   /** Bytes of a body that is not JSON (`application/octet-stream` and the like). */
   readonly rawBody?: Uint8Array;
+  /**
+   * Of uploads, whose body may be larger than memory and is not read before the request is authorised: writes it into a new
+   * file, as it comes.
+   */
+  readonly upload?: (path: string) => Promise<void>;
   readonly contentType: string;
   /** The last value of each. */
   readonly query: Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ import { GivenShares } from './given-shares.ts';
 import { initialise, type Initialized, type InitOptions } from './initialise.ts';
 import { replaceKeys, type KeyChange, type Replacing } from './replace-keys.ts';
 import type { KeyWrapper, Seal } from './seal.ts';
+import { decodeRestored, RESTORED_KEY, type Restored } from './restored.ts';
 import { combineShares, type Split } from './shamir/shares.ts';
 import { BACKUP_KEYS, decodeBackup, type ShareBackup, type ShareKind } from './share-backup.ts';
 import {
@@ -149,6 +150,32 @@ export class SealLifecycle {
       this.#collect(share, stored.config);
       if (this.#shares.count === stored.config.threshold) await this.#unsealWith(stored);
       return this.status();
+    });
+  }
+
+  /** The kind of seal that the configuration names. */
+  get type(): string {
+    return this.#options.seal.type;
+  }
+
+  /** Unseals with a root key that is at hand, in turn: after a restore under the same keys. */
+  reopen(root: KeyObject): Promise<void> {
+    return this.#next(async () => {
+      this.barrier.unseal(root);
+    });
+  }
+
+  /** What stands in a store that was just restored, until `settle`. */
+  get restored(): Restored | undefined {
+    using snapshot = this.#options.raw.snapshot();
+    const stored = snapshot.get(RESTORED_KEY);
+    return stored === undefined ? undefined : decodeRestored(stored);
+  }
+
+  /** Nothing is left to do after the restore. */
+  async settle(): Promise<void> {
+    await this.#options.raw.transact((tx) => {
+      tx.delete(RESTORED_KEY);
     });
   }
 

@@ -1,5 +1,6 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { sanitizedConfig } from '../config/sanitized.ts';
 import type { ServerConfig, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
@@ -41,6 +42,13 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
   }
   const { openLmdbStore } = await import('../storage/lmdb/open.ts');
   return openLmdbStore({ path: config.path });
+}
+
+/** Where snapshots lie on their way in and out: what is in them is encrypted by the barrier. */
+function spoolFolder(storage: StorageConfig): string {
+  return storage.type === 'lmdb'
+    ? join(storage.path, 'spool')
+    : join(tmpdir(), `lockstep-spool-${String(process.pid)}`);
 }
 
 function settingsOf(config: ServerConfig): CoreSettings {
@@ -165,6 +173,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
     ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
+    snapshots: { store, folder: spoolFolder(config.storage) },
   });
   return {
     ...{ node, store, threads, inFlight },

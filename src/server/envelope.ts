@@ -11,6 +11,8 @@ export interface Encoded {
   readonly body: string | Uint8Array | undefined;
   /** The body piece by piece, without a `Content-Length`. */
   readonly stream?: AsyncIterable<string>;
+  /** Instead of a body: see `Reply.file`. */
+  readonly file?: string;
 }
 
 const json = 'application/json';
@@ -30,16 +32,19 @@ export function encodeOutcome(outcome: Outcome): Encoded {
   return withBody(outcome.status, envelope(outcome), json, headers);
 }
 
-function unenveloped(
-  status: number,
-  { raw, stream, bare }: Reply,
-  headers: Record<string, string>,
-): Encoded | undefined {
+function unenveloped(status: number, reply: Reply, headers: Record<string, string>): Encoded | undefined {
+  const { raw, bare, stream, file } = reply;
   if (raw !== undefined) return withBody(status, raw.body, raw.contentType, headers);
   if (bare !== undefined) return withBody(status, `${JSON.stringify(bare)}\n`, json, headers);
-  if (stream === undefined) return undefined;
-  headers['Content-Type'] = stream.contentType;
-  return { status, headers, body: undefined, stream: stream.body };
+  const streamed = stream ?? file;
+  if (streamed === undefined) return undefined;
+  headers['Content-Type'] ??= streamed.contentType;
+  return {
+    status,
+    headers,
+    body: undefined,
+    ...(stream === undefined ? { file: file?.path ?? '' } : { stream: stream.body }),
+  };
 }
 
 export function encodeErrors(

@@ -9,6 +9,7 @@ import { Gone, parseBody, readBody, type Incoming } from './body.ts';
 import { judgeOrigin } from './cors.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
+import { isLong, dropFile, isUpload, receive, sendFile } from './uploads.ts';
 import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
 
 export type Outgoing = ServerResponse | Http2ServerResponse;
@@ -60,7 +61,10 @@ export class Exchange {
       this.#refuse(error);
       return;
     }
-    if (withBodies.has(request.verb)) void this.#receive(request);
+    if (isUpload(request)) {
+      request.upload = (path) => this.#upload(path);
+      this.#serve(request);
+    } else if (withBodies.has(request.verb)) void this.#receive(request);
     else this.#serve(request);
   }
 
@@ -79,6 +83,11 @@ export class Exchange {
   #checkLoad({ path }: Request): void {
     const { inFlight, reading } = this.#service;
     if (inFlight >= reading.limits.maxInFlight && path !== 'sys/health') throw fail('tooManyRequests');
+  }
+
+  async #upload(path: string): Promise<void> {
+    if (this.#expectsContinue) this.#outgoing.writeContinue();
+    await receive(this.#incoming, path, this.#service.reading.limits.readTimeout);
   }
 
   async #receive(request: Arrival): Promise<void> {
@@ -113,7 +122,7 @@ export class Exchange {
     const service = this.#service;
     service.inFlight++;
     service.requests?.begin(request);
-    const { maxDuration } = service.reading.limits;
+    const maxDuration = isLong(request) ? 0 : service.reading.limits.maxDuration;
     const timer = maxDuration === 0 ? undefined : setTimeout(() => this.#timeOut(), maxDuration);
     try {
       this.#send(request, await pending);
@@ -158,7 +167,9 @@ export class Exchange {
       this.#failed(request, error);
       return;
     }
-    this.#write(encoded, request);
+    // What is refused before its body was read.
+    if (request.upload !== undefined && !this.#incoming.complete) this.#writeAndDrain(encoded);
+    else this.#write(encoded, request);
   }
 
   /** A handler that throws is a fault of ours: it is told by its request's id, never in detail. */
@@ -181,7 +192,10 @@ export class Exchange {
 
   #write(encoded: Encoded, request?: Request): void {
     const outgoing = this.#outgoing;
-    if (outgoing.headersSent || outgoing.destroyed) return;
+    if (outgoing.headersSent || outgoing.destroyed) {
+      if (encoded.file !== undefined) void dropFile(encoded.file);
+      return;
+    }
     const headers = this.#headers(encoded);
     if (this.#incoming.httpVersionMajor < 2 && this.#isLast()) headers['Connection'] = 'close';
     try {
@@ -192,8 +206,9 @@ export class Exchange {
       (outgoing as ServerResponse).writeHead(500, { 'Content-Length': 0 }).end();
       return;
     }
-    if (encoded.stream === undefined) (outgoing as ServerResponse).end(encoded.body);
-    else this.#stream(encoded.stream, request);
+    if (encoded.file !== undefined) sendFile(encoded.file, outgoing).catch(() => undefined);
+    else if (encoded.stream !== undefined) this.#stream(encoded.stream, request);
+    else (outgoing as ServerResponse).end(encoded.body);
   }
 
   /** Ends when the body does, or with the connection: then its source is told to end. */

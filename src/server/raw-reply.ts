@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { STATUS_CODES } from '../lib/node-http.ts';
+import { isUploading } from './uploads.ts';
 
 /** A whole HTTP/1.1 reply in Vault's error format; then the connection ends. */
 export function respondRaw(socket: Duplex, status: number, message?: string): void {
@@ -29,7 +30,11 @@ const statuses: Readonly<Record<string, readonly [status: number, message: strin
  * then the connection ends.
  */
 export function rejectClient(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const code = error.code ?? '';
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUploading(socket)) return;
+  reject(error.code ?? '', socket);
+}
+
+function reject(code: string, socket: Duplex): void {
   const current = (socket as Duplex & { readonly _httpMessage?: ServerResponse | null })._httpMessage;
   if (current !== undefined && current !== null && current.req.complete && !current.writableEnded) {
     current.shouldKeepAlive = false;

@@ -27,6 +27,7 @@ export interface Reading extends Unauthenticated {
 export interface Arrival extends Request {
   body: JsonObject | undefined;
   rawBody?: Uint8Array;
+  upload?: NonNullable<Request['upload']>;
   peer?: NonNullable<Request['peer']>;
 }
 

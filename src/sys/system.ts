@@ -24,6 +24,7 @@ import { regionPaths } from './path-regions.ts';
 import { rekeyPaths } from './path-rekey.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
+import { snapshotPaths } from './path-snapshot.ts';
 import { toolPaths } from './path-tools.ts';
 import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
@@ -51,6 +52,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...rekeyPaths,
   ...remountPaths,
   ...sealPaths,
+  ...snapshotPaths,
   ...toolPaths,
   ...waitPaths,
   ...wrappingPaths,

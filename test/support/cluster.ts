@@ -1,7 +1,10 @@
 /** A hub and its regions in this process, over real TLS connections on loopback. */
 import type { RegionConfig } from '../../src/config/server.ts';
 import { keys } from '../../src/core/keys.ts';
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Hub } from '../../src/regions/hub.ts';
 import { RegionLink } from '../../src/regions/region-link.ts';
 import { decodeJoinToken } from '../../src/regions/join-token.ts';
@@ -30,6 +33,7 @@ export async function testHub(port = 0, options: Pick<TestNodeOptions, 'trail' |
     ...options,
     store,
     log,
+    snapshots: { store, folder: join(tmpdir(), `lockstep-spool-${randomUUID()}`) },
     cluster: (services) => Hub.open({ services, registry, listen: { host: '127.0.0.1', port }, advertised: undefined }),
   });
   return { node, root, store };

@@ -6,6 +6,7 @@ import type { Cluster } from '../../src/core/cluster.ts';
 import { NodeMetrics } from '../../src/core/metrics/node-metrics.ts';
 import { Node } from '../../src/core/node.ts';
 import type { Services } from '../../src/core/services.ts';
+import type { SnapshotPlace } from '../../src/core/snapshots/snapshots.ts';
 import { DEFAULT_SETTINGS, type CoreSettings } from '../../src/core/settings.ts';
 import type { JsonObject } from '../../src/framework/field.ts';
 import type { Verb } from '../../src/framework/path.ts';
@@ -35,6 +36,7 @@ export interface TestNodeOptions {
   readonly trail?: AuditTrail;
   readonly cluster?: (services: () => Services) => Promise<Cluster>;
   readonly log?: Logger;
+  readonly snapshots?: SnapshotPlace;
 }
 
 function auditOf({ audit = {}, trail, now = Date.now }: TestNodeOptions, metrics: NodeMetrics): OpenAudit {
@@ -65,6 +67,7 @@ export function testNode(options: TestNodeOptions = {}): Node {
     systemPaths,
     settings: { ...DEFAULT_SETTINGS, ...settings },
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
+    ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
     log,
     now,
     metrics,

@@ -5,6 +5,7 @@ import { grantOf } from '../token-fields.ts';
 import { loginPaths } from './path-login.ts';
 import { rolePaths } from './path-role.ts';
 import { secretIdPaths } from './path-secret-id.ts';
+import { ISSUED } from './secret-id.ts';
 import { indexedRole, readRole, rolesPrefix, type AppRole } from './role.ts';
 
 export const approle: AnyPlugin = plugin<AppRole>({
@@ -12,6 +13,7 @@ export const approle: AnyPlugin = plugin<AppRole>({
   help: 'Machines log in with a role-id and a secret-id.',
   open: (view) => ({ view }),
   paths: () => [...loginPaths, ...rolePaths, ...secretIdPaths],
+  issued: ISSUED,
   renewLogin: ({ view }, internal) => {
     const name = internal['role'];
     const role = typeof name === 'string' ? readRole(view.shared, name) : undefined;

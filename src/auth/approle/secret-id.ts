@@ -41,6 +41,8 @@ export interface Located {
 
 const IDS = 'secret-id/';
 const ACCESSORS = 'accessor/';
+/** All that this file keeps: a login needs both. */
+export const ISSUED: readonly string[] = [IDS, ACCESSORS];
 
 const mark = (region: string): string => sha256(`region:${region}`).subarray(0, 4).toString('hex');
 

@@ -62,6 +62,7 @@ export function makeCall(request: Request, routed: Routed | undefined, client: C
     client,
     token: request.token,
     body: request.body ?? {},
+    upload: request.upload,
     query: request.query,
     wrapTtl: request.wrapTtl,
     contentType: request.contentType,

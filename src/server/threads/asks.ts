@@ -9,7 +9,7 @@ import type { LogOptions, LogRecord } from '../../lib/log.ts';
 import type { LogState } from '../../lib/log-source.ts';
 import type { MetricsCopy } from '../../lib/metrics/copy.ts';
 import type { ListenerSettings } from '../listener.ts';
-import type { Answer, Handed } from './handover.ts';
+import type { Answer, Handed, Upload } from './handover.ts';
 import type { End, Opening, Piece } from './tunnel.ts';
 
 /** What a thread is started with. */
@@ -48,6 +48,8 @@ export type ReaderAsks = {
   readonly look: Ask<undefined>;
   /** Resolves once its requests are answered. */
   readonly close: Ask<undefined>;
+  /** Resolves once the body of a request that was handed over is in the file. */
+  readonly upload: Ask<Upload>;
   readonly tunnelData: Ask<Piece>;
   readonly tunnelEnd: Ask<End>;
 };

@@ -6,7 +6,9 @@ import { encodeErrors, encodeOutcome, type Encoded } from '../envelope.ts';
 import type { Tunnels } from './tunnel.ts';
 
 /** A `Request` but for what is bound to its thread. */
-export interface Handed extends Omit<Request, 'signal' | 'listener'> {
+export interface Handed extends Omit<Request, 'signal' | 'listener' | 'upload'> {
+  /** Whether its body waits at the other thread. */
+  readonly uploads: boolean;
   readonly listener: Unauthenticated;
 }
 
@@ -21,6 +23,7 @@ export function handed(request: Request): Handed {
     token: request.token,
     body: request.body,
     ...(request.rawBody === undefined ? {} : { rawBody: request.rawBody }),
+    uploads: request.upload !== undefined,
     contentType: request.contentType,
     query: request.query,
     headers: request.headers,
@@ -38,13 +41,22 @@ function unauthenticated(listener: Unauthenticated): Unauthenticated {
   return { unauthenticatedMetrics, unauthenticatedRekey, unauthenticatedGenerateRoot };
 }
 
+/** The body of the request `id` is to be written to `path`. */
+export interface Upload {
+  readonly id: string;
+  readonly path: string;
+}
+
 /** Serves what other threads hand over. A client that goes away is told of by `gone`. */
 export class Receiver {
   readonly #handler: Handler;
+  readonly #upload: (upload: Upload) => Promise<void>;
   readonly #inWork = new Map<string, AbortController>();
 
-  constructor(handler: Handler) {
+  /** `upload`: has the thread that handed a request over write its body into a file. */
+  constructor(handler: Handler, upload: (upload: Upload) => Promise<void>) {
     this.#handler = handler;
+    this.#upload = upload;
   }
 
   /** Encoded here: text crosses to another thread at less cost than objects. Never rejects. */
@@ -52,7 +64,9 @@ export class Receiver {
     const abort = new AbortController();
     this.#inWork.set(request.id, abort);
     try {
-      return encodeOutcome(await this.#handler.handle({ ...request, signal: () => abort.signal }));
+      const { uploads, ...rest } = request;
+      const upload = uploads ? { upload: (path: string) => this.#upload({ id: request.id, path }) } : {};
+      return encodeOutcome(await this.#handler.handle({ ...rest, ...upload, signal: () => abort.signal }));
     } catch {
       return encodeErrors(500, [`internal error (request ${request.id})`]);
     } finally {
@@ -90,12 +104,13 @@ async function* textOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string
 }
 
 /** The answer as an outcome again: its body goes out as it is. */
-export function outcomeOf({ id }: Request, { status, headers, body, tunnel }: Answer, tunnels: Tunnels): Outcome {
+export function outcomeOf({ id }: Request, { status, headers, body, tunnel, file }: Answer, tunnels: Tunnels): Outcome {
   const { 'Content-Type': contentType = '', ...rest } = headers;
   return {
     ...{ status, requestId: id, leaseId: '', leaseDuration: 0, renewable: false, auth: null, wrapInfo: null },
     ...{ warnings: null, mountType: '', headers: rest },
     ...(tunnel === undefined ? {} : { reply: { status, stream: { contentType, body: textOf(tunnels.open(tunnel)) } } }),
+    ...(file === undefined ? {} : { reply: { status, file: { contentType, path: file } } }),
     ...(body === undefined ? {} : { reply: { status, raw: { contentType, body } } }),
   };
 }

@@ -127,7 +127,9 @@ export class ThreadPool implements AsyncDisposable {
       });
     });
     worker.once('error', failed);
-    const receiver = new Receiver({ handle: (request) => this.#serving.handler.handle(request) });
+    const receiver = new Receiver({ handle: (request) => this.#serving.handler.handle(request) }, (upload) =>
+      line.ask('upload', upload),
+    );
     const tunnels = new Tunnels({
       data: (piece) => line.ask('tunnelData', piece),
       end: (end) => {

@@ -35,13 +35,18 @@ const logs = new LogSource({
 const { log } = logs;
 const inFlight = new InFlight(Date.now);
 
+/** Bodies that wait to be asked for, by the id of their request. */
+const uploads = new Map<string, NonNullable<Request['upload']>>();
+
 async function handOver(request: Request): Promise<Outcome> {
   const gone = (): void => {
     line.tell('gone', request.id);
   };
   const signal = request.signal();
   signal.addEventListener('abort', gone, { once: true });
+  if (request.upload !== undefined) uploads.set(request.id, request.upload);
   const encoded = await line.ask('request', handed(request));
+  uploads.delete(request.id);
   signal.removeEventListener('abort', gone);
   return outcomeOf(request, encoded, tunnels);
 }
@@ -102,5 +107,6 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   look: () => {
     node.look();
   },
+  upload: ({ id, path }) => uploads.get(id)?.(path),
   ...tunnels.answers,
 });

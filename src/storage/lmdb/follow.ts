@@ -1,6 +1,7 @@
 import type { Board } from '../../lib/threads/board.ts';
 import { FollowingStore, type Standing } from '../local/following-store.ts';
 import { openEnvironment, type Environment } from './environment.ts';
+import { currentEnvironment } from './generation.ts';
 import type { ReadTransaction } from './holder.ts';
 import { LmdbView } from './medium.ts';
 import { decodeMeta, placeOf, type Meta } from './meta.ts';
@@ -16,7 +17,7 @@ function readMeta<K extends keyof Meta>({ meta }: Environment, name: K, transact
  * the same environment: it ends with the thread that opened it first, so nothing is closed here but the reader.
  */
 export function followLmdbStore(path: string, board: Board): FollowingStore {
-  const environment = openEnvironment(path);
+  const environment = openEnvironment(currentEnvironment(path));
   const open = (): Standing => {
     const view = new LmdbView(environment);
     const place = (name: 'head' | 'oldest') => placeOf(readMeta(environment, name, view.transaction));

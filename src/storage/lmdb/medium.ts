@@ -3,6 +3,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import { fail } from '../../errors.ts';
 import { compareKeys, fits } from '../key.ts';
 import type { Chained, Medium, Place, StoredRecord, View } from '../local/medium.ts';
+import type { Replacement } from '../local/replacement.ts';
 import { decodeLogRecord } from '../log-record.ts';
 import { MAX_KEY_BYTES, type Epoch, type Position } from '../store.ts';
 import { discard, lengthOf, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
@@ -93,13 +94,21 @@ export class LmdbView implements View {
 }
 
 /** lmdb-js rejects with a promise of the cause, which must not be left alone; it comes at once, or else is not waited for. */
-async function causeOf(error: unknown): Promise<unknown> {
+export async function causeOf(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
   const cause = Promise.resolve(error.commitError).then(
     () => error,
     (found: unknown) => found,
   );
   return Promise.race([cause, setTimeout(CAUSE_MILLISECONDS, error, { ref: false })]);
+}
+
+/** What a medium asks of its directory. */
+export interface LmdbDirectory {
+  /** A first view has been opened: other processes know this one by it. */
+  readonly opened?: () => void;
+  readonly replacement: () => Replacement;
+  readonly closed: () => void;
 }
 
 /** Data and log of one node in an LMDB environment: each commit one durable LMDB transaction. */
@@ -109,15 +118,15 @@ export class LmdbMedium implements Medium {
   readonly head: Place;
   readonly oldest: Place;
   readonly #environment: Environment;
-  readonly #closed: () => void;
+  readonly #directory: LmdbDirectory;
   #appended: number;
   #dropped: number;
   #oldest: Position;
   #flushes = 0;
 
-  constructor(environment: Environment, meta: Omit<Meta, 'format'>, closed: () => void) {
+  constructor(environment: Environment, meta: Omit<Meta, 'format'>, directory: LmdbDirectory) {
     this.#environment = environment;
-    this.#closed = closed;
+    this.#directory = directory;
     this.log = meta.identity.log;
     this.epoch = meta.identity.epoch;
     this.head = placeOf(meta.head);
@@ -137,7 +146,13 @@ export class LmdbMedium implements Medium {
   }
 
   open(): View {
-    return new LmdbView(this.#environment);
+    const view = new LmdbView(this.#environment);
+    this.#directory.opened?.();
+    return view;
+  }
+
+  async replacement(): Promise<Replacement> {
+    return this.#directory.replacement();
   }
 
   async commit(group: readonly Chained[]): Promise<void> {
@@ -178,7 +193,7 @@ export class LmdbMedium implements Medium {
     try {
       await this.#environment.root.close();
     } finally {
-      this.#closed();
+      this.#directory.closed();
     }
   }
 

@@ -7,8 +7,10 @@ import type { SnapshotLimit } from '../local/views.ts';
 import { NO_HASH } from '../log-record.ts';
 import type { Epoch } from '../store.ts';
 import { openEnvironment, prepareDirectory, syncNames, type Environment } from './environment.ts';
+import { currentEnvironment, dropOthers } from './generation.ts';
 import { claimDirectory, claimHere, releaseDirectory } from './holder.ts';
 import { LmdbMedium } from './medium.ts';
+import { LmdbReplacement } from './replacement.ts';
 import { decodeMeta, encodeMeta, placeOf, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
 
 export interface LmdbStoreOptions {
@@ -118,6 +120,43 @@ function checkTail(environment: Environment, meta: Meta, medium: Medium): void {
   view.close();
 }
 
+/** A data directory that this process holds, whichever environment in it is the store. */
+class HeldDirectory {
+  readonly #path: string;
+  readonly #free: () => void;
+  readonly #die: (error: unknown) => void;
+  #current: Environment | undefined;
+
+  constructor(path: string, free: () => void, die: (error: unknown) => void) {
+    this.#path = path;
+    this.#free = free;
+    this.#die = die;
+  }
+
+  /** From now on the store lies in this environment. */
+  adopt(environment: Environment, meta: Meta, opened?: () => void): LmdbMedium {
+    this.#current = environment;
+    return new LmdbMedium(environment, meta, {
+      ...(opened === undefined ? {} : { opened }),
+      replacement: () =>
+        new LmdbReplacement({
+          path: this.#path,
+          die: this.#die,
+          adopt: (other, itsMeta, itsOpened) => this.adopt(other, itsMeta, itsOpened),
+        }),
+      closed: () => {
+        if (this.#current === environment) this.#release();
+        else dropOthers(this.#path);
+      },
+    });
+  }
+
+  #release(): void {
+    releaseDirectory(this.#path);
+    this.#free();
+  }
+}
+
 /**
  * Opens the store in a directory, or makes it. Throws `storeInUse` (naming who holds it), `invalidConfig` (the directory
  * cannot be made or kept private), `formatVersion` (written in another format) or `corrupt`.
@@ -128,14 +167,15 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LocalSto
   const free = claimHere(path);
   let environment: Environment | undefined;
   try {
-    environment = openEnvironment(path);
+    const folder = currentEnvironment(path);
+    environment = openEnvironment(folder);
     // Held until the store has a view of its own: other processes know this one by its readers.
     const reader = claimDirectory(environment.root, path);
-    const meta = readMeta(environment, path);
-    const medium = new LmdbMedium(environment, meta, () => {
-      releaseDirectory(path);
-      free();
-    });
+    // Whoever held it may have put another content in its place just before it ended.
+    if (currentEnvironment(path) !== folder) throw fail('storeInUse', `the data directory ${path} was just restored`);
+    dropOthers(path);
+    const meta = readMeta(environment, folder);
+    const medium = new HeldDirectory(path, free, die).adopt(environment, meta);
     checkTail(environment, meta, medium);
     const store = new LocalStore(medium, { die, ...others });
     reader.done();

@@ -5,6 +5,7 @@ import type { Batch, Committed, Epoch, Position, Snapshot, Store, Transaction, W
 import { Feed } from './feed.ts';
 import { changes, hashAt, isPast, type LogSource } from './log-source.ts';
 import type { Chained, Medium, Place, StoredRecord } from './medium.ts';
+import type { Replacement } from './replacement.ts';
 import { LocalTransaction, Overlay } from './transaction.ts';
 import { SNAPSHOT_LIMIT, Views, type SnapshotLimit } from './views.ts';
 
@@ -63,12 +64,10 @@ function isThenable(value: unknown): boolean {
 
 /** A Store over a log of this node alone: one writer, in this process, so that work is run once and in turn. */
 export class LocalStore implements Store, LogStats {
-  readonly log: string;
-  readonly epoch: Epoch;
-  readonly #medium: Medium;
   readonly #options: LocalStoreOptions;
   readonly #feed = new Feed();
-  readonly #views: Views;
+  #medium: Medium;
+  #views: Views;
   #head: Place;
   #oldest: Place;
   #queue: Waiting[] = [];
@@ -76,6 +75,7 @@ export class LocalStore implements Store, LogStats {
   #compacting: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #dead = false;
+  #replacing = false;
   readonly #source: LogSource = {
     head: () => this.#head,
     oldest: () => this.#oldest,
@@ -87,11 +87,17 @@ export class LocalStore implements Store, LogStats {
   constructor(medium: Medium, options: LocalStoreOptions) {
     this.#medium = medium;
     this.#options = options;
-    this.log = medium.log;
-    this.epoch = medium.epoch;
     this.#head = medium.head;
     this.#oldest = medium.oldest;
-    this.#views = new Views(medium.open(), this.#head.position, options.snapshotLimit ?? SNAPSHOT_LIMIT);
+    this.#views = this.#viewsOf(medium);
+  }
+
+  get log(): string {
+    return this.#medium.log;
+  }
+
+  get epoch(): Epoch {
+    return this.#medium.epoch;
   }
 
   get position(): Position {
@@ -150,6 +156,36 @@ export class LocalStore implements Store, LogStats {
     return step;
   }
 
+  /** A content that can take the place of this store's; nothing changes before `replace`. */
+  replacement(): Promise<Replacement> {
+    this.#checkOpen();
+    return this.#medium.replacement();
+  }
+
+  /**
+   * Puts a completed content into the place of the present one. Nobody may write meanwhile: that is refused with
+   * `storeClosed`. Snapshots end, and change streams too. Observers stay, and are told nothing: their owner knows.
+   */
+  async replace(replacement: Replacement): Promise<void> {
+    this.#checkOpen();
+    this.#replacing = true;
+    try {
+      await this.#committing;
+      await this.#compacting;
+      const old = this.#medium;
+      const medium = await replacement.install();
+      this.#views.close();
+      this.#medium = medium;
+      this.#head = medium.head;
+      this.#oldest = medium.oldest;
+      this.#views = this.#viewsOf(medium);
+      await old.close();
+    } finally {
+      this.#replacing = false;
+      this.#feed.wake();
+    }
+  }
+
   /** Flushes since it was opened; 0 in memory. */
   get flushes(): number {
     return this.#medium.flushes;
@@ -173,7 +209,11 @@ export class LocalStore implements Store, LogStats {
   }
 
   #checkOpen(): void {
-    if (this.#closed !== undefined || this.#dead) throw fail('storeClosed');
+    if (this.#closed !== undefined || this.#dead || this.#replacing) throw fail('storeClosed');
+  }
+
+  #viewsOf(medium: Medium): Views {
+    return new Views(medium.open(), medium.head.position, this.#options.snapshotLimit ?? SNAPSHOT_LIMIT);
   }
 
   #record(sequence: number): StoredRecord {

@@ -39,6 +39,8 @@ export async function* changes(source: LogSource, from: Position, signal: AbortS
   let hash = hashAt(source, from);
   while (!signal.aborted) {
     source.checkOpen();
+    // Another content has taken its place.
+    if (source.head().position.epoch !== from.epoch) throw fail('unknownPosition');
     if (cursor < source.oldest().position.sequence) throw fail('compacted');
     if (cursor === source.head().position.sequence) {
       await source.next(signal);

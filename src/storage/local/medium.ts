@@ -1,5 +1,6 @@
 import type { LogRecord } from '../log-record.ts';
 import type { Reader } from '../paging.ts';
+import type { Replacement } from './replacement.ts';
 import type { Batch, Epoch, Position } from '../store.ts';
 
 /** A place of the log with the chain hash there. */
@@ -45,5 +46,7 @@ export interface Medium {
   commit(group: readonly Chained[]): Promise<void>;
   /** Drops the records up to and including `upTo`, durably; interrupted, it has dropped an older part of them. */
   compact(upTo: Place): Promise<void>;
+  /** Another content, empty, beside this one. */
+  replacement(): Promise<Replacement>;
   close(): Promise<void>;
 }

@@ -2,10 +2,11 @@ import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { LocalStore } from '../local/local-store.ts';
 import type { Chained, Medium, Place, StoredRecord, View } from '../local/medium.ts';
+import type { NewHistory, Replacement } from '../local/replacement.ts';
 import type { SnapshotLimit } from '../local/views.ts';
 import { NO_HASH } from '../log-record.ts';
 import { SortedMap } from '../sorted-map.ts';
-import type { Epoch } from '../store.ts';
+import type { Epoch, Write } from '../store.ts';
 
 export interface MemoryStoreOptions {
   /** Asked after each run of a transaction's work: true makes it run again, behind those that wait. */
@@ -13,17 +14,33 @@ export interface MemoryStoreOptions {
   readonly snapshotLimit?: SnapshotLimit;
 }
 
+function firstHistory(): NewHistory {
+  const epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
+  const head = { position: { epoch: `${epoch.number}.${epoch.id}`, sequence: 0 }, hash: NO_HASH };
+  return { log: randomBytes(16).toString('hex'), epoch, head };
+}
+
 class MemoryMedium implements Medium {
-  readonly log = randomBytes(16).toString('hex');
-  readonly epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
-  readonly head: Place = { position: { epoch: `${this.epoch.number}.${this.epoch.id}`, sequence: 0 }, hash: NO_HASH };
-  readonly oldest: Place = this.head;
+  readonly log: string;
+  readonly epoch: Epoch;
+  readonly head: Place;
+  readonly oldest: Place;
   readonly flushes = 0;
   readonly #records = new Map<number, StoredRecord>();
-  #data = new SortedMap<Uint8Array>();
-  #hash: Uint8Array = NO_HASH;
-  #compacted = 0;
+  #data: SortedMap<Uint8Array>;
+  #hash: Uint8Array;
+  #compacted: number;
   #logBytes = 0;
+
+  constructor({ log, epoch, head }: NewHistory = firstHistory(), data: SortedMap<Uint8Array> = new SortedMap()) {
+    this.log = log;
+    this.epoch = epoch;
+    this.head = head;
+    this.oldest = head;
+    this.#data = data;
+    this.#hash = head.hash;
+    this.#compacted = head.position.sequence;
+  }
 
   get logBytes(): number {
     return this.#logBytes;
@@ -60,6 +77,10 @@ class MemoryMedium implements Medium {
     }
   }
 
+  async replacement(): Promise<Replacement> {
+    return new MemoryReplacement();
+  }
+
   async close(): Promise<void> {
     this.#records.clear();
   }
@@ -68,6 +89,35 @@ class MemoryMedium implements Medium {
     const record = this.#records.get(sequence);
     if (record === undefined) throw fail('corrupt', `log record ${sequence} is missing`);
     return record;
+  }
+}
+
+class MemoryReplacement implements Replacement {
+  #data = new SortedMap<Uint8Array>();
+  #history: NewHistory | undefined;
+
+  get(key: string): Uint8Array | undefined {
+    return this.#data.get(key);
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    for (const { key, value } of writes) {
+      // A copy: what is read from a snapshot lies in a buffer that holds much more.
+      this.#data = value === undefined ? this.#data.delete(key) : this.#data.set(key, Uint8Array.from(value));
+    }
+  }
+
+  async complete(history: NewHistory): Promise<void> {
+    this.#history = history;
+  }
+
+  async install(): Promise<Medium> {
+    if (this.#history === undefined) throw fail('internal', 'a replacement was installed before it was complete');
+    return new MemoryMedium(this.#history, this.#data);
+  }
+
+  async discard(): Promise<void> {
+    this.#data = new SortedMap();
   }
 }
 

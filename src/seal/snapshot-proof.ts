@@ -1,0 +1,52 @@
+/** What ties a snapshot to the keys that it was taken under, and a restore to those it is opened with. */
+import type { KeyObject } from 'node:crypto';
+
+import { fail } from '../errors.ts';
+import { deriveKey, equalSecret, hmacSha256 } from '../lib/crypto/hash.ts';
+import type { Replacement } from '../storage/local/replacement.ts';
+import type { Store } from '../storage/store.ts';
+import { Keyring, KEYRING_KEY } from './keyring.ts';
+import { CONFIG_KEY, decodeConfig, RECOVERY_KEY, ROOT_KEY } from './stored.ts';
+
+const INFO = 'lockstep snapshot';
+
+/** `SHA256SUMS.sealed`: only who has the root key can make it, so nobody else can make a snapshot that is restored. */
+export function sealSums(root: KeyObject, sums: string): string {
+  return `hmac-sha256 ${hmacSha256(deriveKey(root, INFO), sums).toString('hex')}\n`;
+}
+
+/** Throws `snapshotKeys` for a snapshot of other keys, `snapshotDamaged` for one that their holder did not write. */
+export function checkSeal(
+  root: KeyObject,
+  { sums, sealed }: { readonly sums: string; readonly sealed: Uint8Array },
+  content: Pick<Replacement, 'get'>,
+): void {
+  if (equalSecret(sealed, Buffer.from(sealSums(root, sums)))) return;
+  try {
+    Keyring.decrypt(root, content.get(KEYRING_KEY));
+  } catch {
+    throw fail(
+      'snapshotKeys',
+      'the snapshot was taken under other keys than this node has: snapshot-force restores it, and its own keys unseal it',
+    );
+  }
+  throw fail('snapshotDamaged', 'the snapshot is damaged: SHA256SUMS.sealed was not made from SHA256SUMS');
+}
+
+/** Throws `snapshotKeys` when the content could never be unsealed by the seal that this node is configured with. */
+export function checkSealType(type: string, content: Pick<Replacement, 'get'>): void {
+  const stored = content.get(CONFIG_KEY);
+  if (stored === undefined) throw fail('snapshotDamaged', 'the snapshot holds no initialised node');
+  const found = decodeConfig(stored).type;
+  if (found === type) return;
+  throw fail(
+    'snapshotKeys',
+    `the snapshot was taken under the seal "${found}", this node has "${type}": configure that one`,
+  );
+}
+
+/** Under the same root key, the shares (or the wrapping) of today open what is restored: older ones stay replaced. */
+export async function keepSeal(raw: Store, content: Replacement): Promise<void> {
+  using snapshot = raw.snapshot();
+  await content.write([CONFIG_KEY, ROOT_KEY, RECOVERY_KEY].map((key) => ({ key, value: snapshot.get(key) })));
+}

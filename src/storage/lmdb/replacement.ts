@@ -1,0 +1,133 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { fail } from '../../errors.ts';
+import { failpoint } from '../../lib/failpoint.ts';
+import type { Medium } from '../local/medium.ts';
+import type { NewHistory, Replacement } from '../local/replacement.ts';
+import type { Write } from '../store.ts';
+import { discard, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
+import { openEnvironment, syncNames, type Environment } from './environment.ts';
+import { makeCurrent, nextEnvironment } from './generation.ts';
+import type { ReadTransaction } from './holder.ts';
+import { causeOf } from './medium.ts';
+import { encodeMeta, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
+
+/** Left free on the disk, so that the old store can go on: LMDB ends the process when it cannot write. */
+const SPARE_BYTES = 64 * 1024 * 1024;
+
+/** Only used inside of write transactions, where it reads what they wrote. */
+function partsOf({ chunks }: Environment): Parts {
+  return {
+    get: (key) => chunks.getBinary(key),
+    put: (key, part) => void chunks.put(key, Buffer.from(part.buffer, part.byteOffset, part.length)),
+    remove: (key) => void chunks.remove(key),
+  };
+}
+
+/** One write, within a write transaction; `id` names the parts of a large value. */
+function putValue({ data }: Environment, parts: Parts, { key, value }: Write, id: () => PartsId): void {
+  discard(data.getBinary(key), parts);
+  if (value === undefined) void data.remove(key);
+  else void data.put(key, store(value, id, parts));
+}
+
+export interface ReplacementOptions {
+  /** The data directory. */
+  readonly path: string;
+  /** Makes the store's medium of the new environment, which is the directory's from then on. */
+  readonly adopt: (environment: Environment, meta: Meta, opened: () => void) => Medium;
+  readonly die: (error: unknown) => void;
+}
+
+/** An LMDB environment in a folder of the data directory, until `install` makes it the store. */
+export class LmdbReplacement implements Replacement {
+  readonly #options: ReplacementOptions;
+  readonly #folder: string;
+  readonly #environment: Environment;
+  #written = 0;
+  #meta: Meta | undefined;
+
+  constructor(options: ReplacementOptions) {
+    this.#options = options;
+    this.#folder = nextEnvironment(options.path);
+    mkdirSync(this.#folder, { mode: 0o700 });
+    this.#environment = openEnvironment(this.#folder);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const { data, chunks } = this.#environment;
+    const stored = data.getBinary(key);
+    if (stored === undefined) return undefined;
+    return load(stored, { get: (part) => chunks.getBinary(part) }, `the stored value of ${key}`);
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    await this.#checkSpace(writes);
+    const parts = partsOf(this.#environment);
+    await this.#commit(() => {
+      for (const write of writes) {
+        // Batches of a log count from 1, so that no later value has this name.
+        const id = () => partsId('data', 0, this.#written);
+        putValue(this.#environment, parts, write, id);
+        this.#written += 1;
+      }
+    });
+    failpoint('snapshot.in-load');
+  }
+
+  async complete({ log, epoch, head }: NewHistory): Promise<void> {
+    const place = placeRecord(head, 0);
+    const made: Meta = { format: STORE_FORMAT, identity: { log, epoch }, head: place, oldest: place };
+    const { meta } = this.#environment;
+    await this.#commit(() => {
+      void meta.put('format', encodeMeta(made.format));
+      void meta.put('identity', encodeMeta(made.identity));
+      void meta.put('head', encodeMeta(made.head));
+      void meta.put('oldest', encodeMeta(made.oldest));
+    });
+    syncNames(this.#folder);
+    this.#meta = made;
+    failpoint('snapshot.complete');
+  }
+
+  async install(): Promise<Medium> {
+    if (this.#meta === undefined) throw fail('internal', 'a replacement was installed before it was complete');
+    // Held until the medium has a view of its own: from the switch on, other processes know this one by its readers.
+    const { root } = this.#environment;
+    root.resetReadTxn();
+    let reader: ReadTransaction | undefined = root.useReadTransaction();
+    root.resetReadTxn();
+    makeCurrent(this.#options.path, this.#folder);
+    return this.#options.adopt(this.#environment, this.#meta, () => {
+      reader?.done();
+      reader = undefined;
+    });
+  }
+
+  async discard(): Promise<void> {
+    await this.#environment.root.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #checkSpace(writes: readonly Write[]): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#folder);
+    const needed = writes.reduce((sum, { value }) => sum + 4_096 + 2 * (value?.length ?? 0), SPARE_BYTES);
+    if (bavail * bsize < needed) {
+      throw fail(
+        'internal',
+        `there is no room in ${this.#options.path} for what is restored: free the disk, then try again`,
+      );
+    }
+  }
+
+  /** A write that fails leaves lmdb-js with a damaged heap (see `open.ts`). The old store is untouched on the disk. */
+  async #commit(write: () => void): Promise<void> {
+    try {
+      await this.#environment.root.childTransaction(write);
+    } catch (error) {
+      const failed = fail('internal', 'what is restored could not be written', { cause: await causeOf(error) });
+      this.#options.die(failed);
+      throw failed;
+    }
+  }
+}
