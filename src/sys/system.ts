@@ -11,6 +11,8 @@ import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
+import { namespaceLockPaths } from './path-namespace-lock.ts';
+import { namespacePaths } from './path-namespaces.ts';
 import { policyPaths } from './path-policy.ts';
 import { regionPaths } from './path-regions.ts';
 import { remountPaths } from './path-remount.ts';
@@ -28,6 +30,8 @@ export const systemPaths: readonly Path<Node>[] = [
   ...keyPaths,
   ...metricsPaths,
   ...mountPaths,
+  ...namespaceLockPaths,
+  ...namespacePaths,
   ...policyPaths,
   ...regionPaths,
   ...remountPaths,

@@ -146,7 +146,7 @@ test('names that a region makes up do not change what anybody else may do', asyn
   await using hub = await world();
   const made = await hub.as('POST', 'auth/token/create', { policies: ['eu-app'], no_default_policy: true });
   const more = await hub.as('POST', 'auth/token/create', { policies: ['eu-app', 'eu-wide'], no_default_policy: true });
-  hub.node.services.policies.acl(['eu-app\u0000eu-wide']);
+  hub.node.services.policies.acl({ namespace: 'root', policies: ['eu-app\u0000eu-wide'] });
   for (const { auth } of [made, more]) {
     const token = String(auth?.['client_token']);
     assert.equal((await ask(hub.node, 'GET', 'secret/data/eu/db', { token })).status, 200);

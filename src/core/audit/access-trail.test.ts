@@ -123,7 +123,15 @@ test('what a region forwards is on record with its name and whom it asks for, re
     serveForwarded(node.services, {
       request: requestOf('POST', 'sys/policies/acl/x', { body: { policy: '' } }),
       region: 'eu',
-      client: { displayName: 'web', policies, entity: '', tokenKey: '', accessor: 'KEYED', address: '10.0.0.9' },
+      client: {
+        displayName: 'web',
+        policies,
+        namespace: 'root',
+        entity: '',
+        tokenKey: '',
+        accessor: 'KEYED',
+        address: '10.0.0.9',
+      },
       idempotencyKey: 'k',
       mayWrite: () => true,
       holdsPolicy: () => true,
