@@ -258,7 +258,7 @@ export class Node implements Handler, AsyncDisposable {
       this.#cluster = await cluster?.(() => opened);
       opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
       await threads?.unseal({ root: lifecycle.barrier.rootKey, devices: opened.auditDevices.started });
-      this.#census = new Census(opened.store);
+      this.#census = new Census(opened.store, opened.namespaces);
       this.#services = opened;
       void this.#finish(opened);
     } catch (error) {

@@ -132,10 +132,11 @@ const one = at('namespaces/:path...', {
     delete: {
       summary: 'Delete a namespace and all that is in it',
       writes: 'shared',
-      replies: { 200: { status: field.string('`in-progress`: it is gone, and its data is being removed.') } },
+      // `status` is `in-progress`: it is gone, and its data is being removed. Of one that is not there a warning says so.
+      replies: { 200: 'any' },
       run: async (node, { path }, { namespace }) => {
         const id = await node.services.namespaceChanges.delete(namespace, namespaceName(path));
-        if (id === undefined) return { status: 200, warnings: ['requested namespace does not exist'] };
+        if (id === undefined) return { ...reply.ok({}), warnings: ['requested namespace does not exist'] };
         removeLater(node, id);
         return reply.ok({ status: 'in-progress' });
       },
