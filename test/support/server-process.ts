@@ -18,8 +18,10 @@ export class ServerProcess implements AsyncDisposable {
   readonly #exit: Promise<number | null>;
   #waiting: (() => void)[] = [];
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(executable, ['server', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  /** `env`: beside that of this process. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const whole = { ...process.env, ...env };
+    this.#child = spawn(executable, ['server', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: whole });
     this.#exit = once(this.#child, 'exit').then(([code]) => code as number | null);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue;
