@@ -15,6 +15,15 @@ const maybeName = { usage: '[PATH]', least: 0, most: 1 } as const;
 /** `sys/namespaces` takes one name; those further down are reached through `-namespace`. */
 const at = (target: string): string => `sys/namespaces/${cleanPath(target)}`;
 
+/** As OpenBao's: in JSON and YAML the namespace alone, without what the reply has around it. */
+async function show(context: Context, found: Envelope | undefined, target: string): Promise<number> {
+  if (found === undefined || context.out.isTable || context.out.field !== undefined) {
+    return showFound(context, found, target);
+  }
+  await context.out.value(found.data ?? {}, () => '');
+  return exit.ok;
+}
+
 const custom = flag.map('A pair of your own.');
 
 const create = command({
@@ -28,7 +37,7 @@ const create = command({
   ],
   run: async (context, { values, args: [target = ''] }) => {
     const body = { custom_metadata: values['custom-metadata'] };
-    return showFound(context, await during('Error creating namespace', context.client.write(at(target), body)), target);
+    return show(context, await during('Error creating namespace', context.client.write(at(target), body)), target);
   },
 });
 
@@ -40,7 +49,7 @@ const lookup = command({
   run: async (context, { args: [target = ''] }) => {
     const found = await during('Error looking up namespace', context.client.read(at(target)));
     if (found === undefined) throw new CommandError('Namespace not found', exit.server);
-    return showFound(context, found, target);
+    return show(context, found, target);
   },
 });
 
@@ -56,7 +65,7 @@ const patch = command({
   run: async (context, { values, args: [target = ''] }) => {
     const removed = Object.fromEntries(values['remove-custom-metadata'].map((key) => [key, null]));
     const body = { custom_metadata: { ...values['custom-metadata'], ...removed } };
-    return showFound(context, await during('Error patching namespace', context.client.patch(at(target), body)), target);
+    return show(context, await during('Error patching namespace', context.client.patch(at(target), body)), target);
   },
 });
 
