@@ -9,6 +9,8 @@ export const errors = {
   permissionDenied: { status: 403, retry: 'never', text: 'permission denied' },
   invalidToken: { status: 403, retry: 'never', text: 'permission denied' },
   notFound: { status: 404, retry: 'never', text: '' },
+  noNamespace: { status: 404, retry: 'never', text: 'namespace not found' },
+  namespaceLocked: { status: 503, retry: 'later', text: 'API access to this namespace has been locked' },
   noHandler: { status: 404, retry: 'never', text: 'no handler for route' },
   unsupportedPath: { status: 404, retry: 'never', text: 'unsupported path' },
   unsupportedOperation: { status: 405, retry: 'never', text: 'unsupported operation' },

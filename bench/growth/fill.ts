@@ -10,6 +10,8 @@ import { compartment } from '../../src/core/mounts/compartment.ts';
 import { MountChanges, type MountSpec } from '../../src/core/mounts/mount-changes.ts';
 import { NO_CONFIG } from '../../src/core/mounts/mount.ts';
 import { keys, ROOT_NAMESPACE } from '../../src/core/keys.ts';
+import { NamespaceTable } from '../../src/core/namespaces/namespace-table.ts';
+import { ROOT } from '../../src/core/namespaces/namespace.ts';
 import { PolicyStore } from '../../src/core/policy/policy-store.ts';
 import { nodeKeys, ROOT_TOKEN, seed, TOKEN_KEYS } from '../../src/core/seed.ts';
 import { insertToken, tokenKey } from '../../src/core/tokens/token-store.ts';
@@ -69,7 +71,7 @@ async function inGroups(count: number, one: (at: number) => Promise<unknown>): P
 }
 
 async function fillSecrets(store: Store, count: number): Promise<void> {
-  const { uuid } = await new MountChanges(store).enable(ROOT_NAMESPACE, KV);
+  const { uuid } = await new MountChanges(store).enable(ROOT, KV);
   const mount = keys.mount('s', ROOT_NAMESPACE, uuid);
   using kept = new KeptRecords(store);
   const shared = compartment({ store, kept, prefix: keys.data('s', ROOT_NAMESPACE, uuid), writable: true, mount });
@@ -84,8 +86,9 @@ async function fillSecrets(store: Store, count: number): Promise<void> {
 
 async function fillTokens(store: Store, count: number): Promise<string> {
   const now = Date.now();
-  using policies = new PolicyStore(store, Date.now);
-  await policies.put('bench', { text: POLICY });
+  using namespaces = new NamespaceTable(store);
+  using policies = new PolicyStore(store, namespaces, Date.now);
+  await policies.put(ROOT.id, 'bench', { text: POLICY });
   const hmac = nodeKeys(store)(TOKEN_KEYS);
   const spec = { ...ROOT_TOKEN, path: 'auth/token/create', displayName: 'token', policies: ['default', 'bench'] };
   // A millisecond apart, so that no two end at once.

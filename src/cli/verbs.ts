@@ -15,6 +15,7 @@ export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
   completion: async () => (await import('./completion.ts')).completion,
   kv: async () => (await import('./kv.ts')).kv,
   lease: async () => (await import('./lease.ts')).lease,
+  namespace: async () => (await import('./namespace.ts')).namespace,
   operator: async () => (await import('./operator.ts')).operator,
   'path-help': async () => (await import('./data.ts')).pathHelp,
   policy: async () => (await import('./policy.ts')).policy,

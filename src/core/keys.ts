@@ -12,7 +12,27 @@ export type KeyClass = 'h' | 's' | 'l';
 
 export const ROOT_NAMESPACE = 'root';
 
+/** Where a key lies: `s/root/policies/app` is of the class `s`, the namespace `root` and the area `policies`. */
+const PLACE = /^[hsl]\/([^/]+)\/([^/]+)\//;
+
+/** The namespace whose `area` of the class a key lies in; undefined for any other key. */
+export function namespaceOfKey(key: string, cls: KeyClass, area: string): string | undefined {
+  if (!key.startsWith(cls)) return undefined;
+  const [, namespace, found] = PLACE.exec(key) ?? [];
+  return found === area ? namespace : undefined;
+}
+
 export const keys = {
+  /** Records of all namespaces but the root one, by id: a table, so that it can be read without knowing any. */
+  namespaces: `s/${ROOT_NAMESPACE}/namespaces/`,
+  namespace: (id: string) => `s/${ROOT_NAMESPACE}/namespaces/${id}`,
+  /** Ids of the namespaces right below one, by name: no name is given twice, and no mount hides one. */
+  names: (parent: string) => `s/${parent}/names/`,
+  name: (parent: string, name: string) => `s/${parent}/names/${name}`,
+  /** Namespaces whose keys are being deleted: an explicit order, as for mounts. */
+  namespaceRemovals: `l/${ROOT_NAMESPACE}/namespace-removals/`,
+  /** Everything of a namespace in one class. */
+  all: (cls: KeyClass, ns: string) => `${cls}/${ns}/`,
   mounts: (cls: KeyClass, ns: string) => `${cls}/${ns}/mounts/`,
   mount: (cls: KeyClass, ns: string, uuid: string) => `${cls}/${ns}/mounts/${uuid}`,
   /** All data of one mount in one class. */
@@ -28,7 +48,10 @@ export const keys = {
   accessors: (ns: string) => `l/${ns}/accessors/`,
   accessor: (ns: string, key: string) => `l/${ns}/accessors/${key}`,
   children: (ns: string, parent: string) => `l/${ns}/children/${parent}/`,
-  /** Due work by time: `<bucket>` is a fixed-width millisecond time, so key order is time order. */
+  /**
+   * Due work by time: `<bucket>` is a fixed-width millisecond time, so key order is time order. That of all namespaces lies
+   * in the root one, so that one key tells whether there is any.
+   */
   expiries: (ns: string) => `l/${ns}/expiry/`,
   expiry: (ns: string, at: number, key: string) => `l/${ns}/expiry/${String(at).padStart(15, '0')}/${key}`,
   revocations: (ns: string) => `l/${ns}/revocations/`,

@@ -23,11 +23,11 @@ import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
-import { ROOT_NAMESPACE } from './keys.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
 import { Census } from './metrics/census.ts';
+import { ROOT } from './namespaces/namespace.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
@@ -347,7 +347,7 @@ export class Node implements Handler, AsyncDisposable {
       opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
       await threads?.unseal({ root: lifecycle.barrier.rootKey, devices: opened.auditDevices.started });
       this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
-      this.#census = new Census(opened.store);
+      this.#census = new Census(opened.store, opened.namespaces);
       this.#services = opened;
       void this.#finish(opened);
     } catch (error) {
@@ -375,11 +375,13 @@ export class Node implements Handler, AsyncDisposable {
    * What a crash cut off in the middle. Nothing of it can be used any more (a token without its parent, data without its
    * mount), and it can be much, so that requests do not wait for it.
    */
-  async #finish({ revocation, mountChanges, log, store, now }: Unsealed): Promise<void> {
+  async #finish({ revocation, mountChanges, namespaceChanges, namespaces, log, store, now }: Unsealed): Promise<void> {
     try {
       await noteVersion(store, now());
       await revocation.resume();
-      if (this.#options.settings.region === undefined) await mountChanges.resumeRemovals(ROOT_NAMESPACE);
+      if (this.#options.settings.region !== undefined) return;
+      await namespaceChanges.resumeRemovals();
+      for (const { id } of [ROOT, ...namespaces.all()]) await mountChanges.resumeRemovals(id);
     } catch (error) {
       if (isLockstepError(error, 'sealed')) return;
       log.error('what was cut off is not finished', { reason: error instanceof Error ? error.message : 'unknown' });
@@ -426,7 +428,11 @@ export class Node implements Handler, AsyncDisposable {
       if (operation === undefined) throw fail('unsupportedOperation');
       if (match.path.access === 'metrics' && !isOpen(match.path, request)) throw fail('sealed');
       const { values } = coerce(match, request.body ?? {}, request.query);
-      const call = makeCall(request, undefined, clientOf(undefined, request.address), now());
+      const call = makeCall(
+        { request, routed: undefined, namespace: ROOT },
+        clientOf(undefined, request.address),
+        now(),
+      );
       const outcome = chain(operation.run(this, values as never, call), (reply) => outcomeOf(request, reply));
       return outcome instanceof Promise ? outcome.catch(failed) : outcome;
     } catch (error) {

@@ -12,6 +12,8 @@ import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
+import type { NamespaceChanges } from './namespaces/namespace-changes.ts';
+import type { NamespaceTable } from './namespaces/namespace-table.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
 import type { Access } from './requests/access.ts';
@@ -24,6 +26,7 @@ import type { Wrapping } from './wrapping/wrapping.ts';
 export interface RequestServices {
   /** With plaintext values: the barrier is below. */
   readonly store: Store;
+  readonly namespaces: NamespaceTable;
   readonly mounts: MountTable;
   readonly tokens: TokenStore;
   readonly revocation: Revocation;
@@ -49,6 +52,7 @@ export interface RequestServices {
 
 /** All of an unsealed node, on the thread that writes. */
 export interface Services extends RequestServices {
+  readonly namespaceChanges: NamespaceChanges;
   readonly mountChanges: MountChanges;
   readonly subscriptions: Subscriptions;
   readonly consumers: Consumers;

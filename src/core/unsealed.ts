@@ -14,6 +14,8 @@ import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
+import { NamespaceChanges } from './namespaces/namespace-changes.ts';
+import { NamespaceTable } from './namespaces/namespace-table.ts';
 import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
@@ -65,10 +67,12 @@ export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link'> {
 export function openRequestServices(options: RequestOptions): RequestServices & Disposable {
   const { store, registry, settings, log, now, link, metrics, trail, subkey } = options;
   const ttl = ttlOf(settings);
-  const tokens = new TokenStore({ store, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
+  // First, so that a batch reaches it before what looks namespaces up.
+  const namespaces = new NamespaceTable(store);
+  const tokens = new TokenStore({ store, namespaces, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
   const revocation = new Revocation(store, tokens);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
-  const policies = new PolicyStore(store, now);
+  const policies = new PolicyStore(store, namespaces, now);
   const config = new NodeConfig(store);
   const mounts = new MountTable({
     ...{ store, registry, ttl },
@@ -85,14 +89,14 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     waitersPerToken: 64,
   });
   return {
-    ...{ store, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl, config },
+    ...{ store, namespaces, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl, config },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.dispose]: () => {
-      for (const part of [freshness, mounts, policies, tokens, config]) part[Symbol.dispose]();
+      for (const part of [freshness, mounts, policies, tokens, config, namespaces]) part[Symbol.dispose]();
     },
   };
 }
@@ -104,9 +108,18 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   const auditing = await options.audit(store, (id) => serving.tokens.find(id));
   const subkey = nodeKeys(store);
   const serving = openRequestServices({ ...options, subkey, trail: auditing.trail });
-  const { mounts, policies, tokens } = serving;
+  const { namespaces, mounts, policies, tokens } = serving;
   const limits = settings.subscriptions;
-  const subscriptions = new Subscriptions({ store, mounts, policies, tokens, log: log.named('events'), now, limits });
+  const subscriptions = new Subscriptions({
+    store,
+    namespaces,
+    mounts,
+    policies,
+    tokens,
+    log: log.named('events'),
+    now,
+    limits,
+  });
   const { region } = settings;
   const consumers = new Consumers({
     ...{ store, now, region, key: subkey('consumers'), log: log.named('consumers') },
@@ -118,6 +131,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   return {
     ...serving,
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
+    namespaceChanges: new NamespaceChanges(store, tokens),
     [Symbol.asyncDispose]: async () => {
       for (const part of [subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();

@@ -5,6 +5,8 @@ import type { JsonObject } from './field.ts';
 export interface Client {
   readonly displayName: string;
   readonly policies: readonly string[];
+  /** The id of the namespace that the token belongs to, and that its policies are meant in. */
+  readonly namespace: string;
   readonly entity: string;
   /** Stable for one token and secret: the namespace of a cubbyhole. Empty on open paths. */
   readonly tokenKey: string;
@@ -18,6 +20,7 @@ export interface Call {
   /** Aborts when nobody waits for the reply any more. */
   readonly signal: () => AbortSignal;
   readonly id: string;
+  /** Where the request works. The path has a closing slash, and is empty for the root namespace. */
   readonly namespace: { readonly id: string; readonly path: string };
   /** The node's clock, milliseconds since the epoch. */
   readonly now: number;

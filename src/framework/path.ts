@@ -42,6 +42,11 @@ export interface Declaration<F extends Fields, V, Mount> {
   readonly access?: 'open' | 'root' | 'metrics' | 'rekey' | 'generate-root';
   /** What a caller is told, with 400, whose token is missing, used up or over. Absent: Vault's usual 403. */
   readonly badToken?: string;
+  /**
+   * Of `sys/`: served in every namespace, about that one. Absent: in the root namespace alone, since what is not about a
+   * namespace is about the node.
+   */
+  readonly namespaces?: true;
   /** Served while the node is sealed or not initialised (`sys/health`, `sys/unseal` …). */
   readonly sealed?: true;
   readonly fields: F;

@@ -11,9 +11,12 @@ export interface Request {
   readonly help: boolean;
   /** The HTTP method as it was sent, for audit and errors. */
   readonly method: string;
-  /** Canonical, without `/v1/`, percent-decoded, no empty, `.` or `..` segment; may end in `/`. */
+  /**
+   * Canonical, without `/v1/`, percent-decoded, no empty, `.` or `..` segment; may end in `/`. Once the request is placed:
+   * below its namespace.
+   */
   readonly path: string;
-  /** `X-Vault-Namespace` without slashes at its ends; empty for the root one. */
+  /** `X-Vault-Namespace` without slashes at its ends; empty for the root one. It does not yet count what `path` names. */
   readonly namespace: string;
   readonly token: string | undefined;
   /** undefined when there was no body. */

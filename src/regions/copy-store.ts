@@ -2,7 +2,7 @@
  * A region's durable copy of what the hub shares, as the follower's commands change it: each is one transaction of the
  * region's own store, behind its own barrier, with the copy's state in it.
  */
-import { keys } from '../core/keys.ts';
+import { keys, ROOT_NAMESPACE } from '../core/keys.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { decodeFound, encodeRecord } from '../lib/record.ts';
 import { everyKey } from '../storage/every-key.ts';
@@ -141,7 +141,10 @@ export class CopyStore {
 
   #mounts(tx: Transaction, prefix: string, known: ReadonlyMap<string, Mount>): Map<string, Mount> {
     const mounts = new Map(known);
-    for (const at of everyKey(tx, `${prefix === STAGE ? STAGE : ''}s/root/mounts/`)) {
+    const stage = prefix === STAGE ? STAGE : '';
+    const ids = [...everyKey(tx, stage + keys.namespaces)].map((at) => at.slice(stage.length + keys.namespaces.length));
+    const below = [keys.namespaces, ...[ROOT_NAMESPACE, ...ids].map((id) => keys.mounts('s', id))];
+    for (const at of below.flatMap((each) => [...everyKey(tx, stage + each)])) {
       const key = prefix === STAGE ? at.slice(STAGE.length) : at;
       const stored = tx.get(at);
       const value = prefix === STAGE ? (stored?.[0] === PUT ? stored.subarray(1) : undefined) : stored;

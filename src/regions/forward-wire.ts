@@ -13,6 +13,7 @@ import { checkSegments } from '../server/path.ts';
 export interface ForwardedRequest {
   readonly idempotencyKey: string;
   readonly request: Request;
+  /** Its namespace is a path here: ids are looked up by whoever has them. */
   readonly client: Client;
 }
 
@@ -30,7 +31,7 @@ export function idempotencyKeyOf({ request }: Access): string {
 
 /** The token stays here; the hub gets what its own policies need to decide (design rule 14). */
 export function encodeForward(access: Access): string {
-  const { request, call } = access;
+  const { request, call, home } = access;
   const { displayName, policies, entity, accessor, address } = call.client;
   return JSON.stringify({
     idempotencyKey: idempotencyKeyOf(access),
@@ -38,12 +39,13 @@ export function encodeForward(access: Access): string {
       id: request.id,
       verb: request.verb,
       method: request.method,
+      namespace: call.namespace.path,
       path: request.path,
       body: request.body ?? null,
       contentType: request.contentType,
       query: request.query,
     },
-    client: { displayName, policies, entity, accessor, address },
+    client: { displayName, policies, namespace: home, entity, accessor, address },
   });
 }
 
@@ -77,6 +79,15 @@ function text(from: JsonObject, name: string, most: number = MAX_TEXT): string {
 function canonical(path: string): string {
   if (path === '') throw refused('path');
   checkSegments(path, 'the forwarded path');
+  return path;
+}
+
+/** A path with a closing slash; empty for the root namespace, also from a region that knows no others. */
+function namespaceOf(from: JsonObject): string {
+  if (from['namespace'] === undefined) return '';
+  const path = text(from, 'namespace', MAX_PATH);
+  if (path !== '' && !path.endsWith('/')) throw refused('namespace');
+  checkSegments(path, 'the forwarded namespace');
   return path;
 }
 
@@ -116,6 +127,7 @@ export function decodeForward(bytes: Uint8Array, address: string, signal: AbortS
     client: {
       displayName: text(client, 'displayName'),
       policies: policiesOf(client),
+      namespace: namespaceOf(client),
       entity: text(client, 'entity'),
       accessor: text(client, 'accessor'),
       tokenKey: '',
@@ -137,7 +149,7 @@ function requestOf(request: JsonObject): Omit<Request, 'body' | 'address' | 'sig
     query: queryOf(request),
     contentType: text(request, 'contentType'),
     help: false,
-    namespace: '',
+    namespace: namespaceOf(request).slice(0, -1),
     token: undefined,
     headers: {},
     port: 0,

@@ -2,13 +2,16 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { keys } from '../core/keys.ts';
 import { isBuiltIn } from '../core/mounts/mount.ts';
+import { ROOT } from '../core/namespaces/namespace.ts';
+import type { Placed } from '../core/namespaces/namespace-table.ts';
 import type { Cluster, ConsumerReports, RegionHub, RegionRules, WaitRequest } from '../core/cluster.ts';
 import type { PluginRegistry } from '../core/registry-contract.ts';
 import { serveForwarded } from '../core/requests/forwarded.ts';
 import type { Services } from '../core/services.ts';
 import type { Address } from '../config/address.ts';
-import { fail } from '../errors.ts';
+import { fail, isLockstepError } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
+import type { Request } from '../framework/request.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
 import { everyKey } from '../storage/every-key.ts';
 import type { Batch, Snapshot } from '../storage/store.ts';
@@ -59,6 +62,14 @@ function* recordsBelow(snapshot: Snapshot, prefix: string): Generator<Write> {
   for (const key of everyKey(snapshot, prefix)) yield { key, value: snapshot.get(key) };
 }
 
+/** What the views of all regions are made of: namespaces, mounts and the regions' own records. */
+function viewRecords(snapshot: Snapshot): readonly Write[] {
+  const namespaces = [...recordsBelow(snapshot, keys.namespaces)];
+  const ids = [ROOT.id, ...namespaces.map(({ key }) => key.slice(keys.namespaces.length))];
+  const mounts = ids.flatMap((id) => [...recordsBelow(snapshot, keys.mounts('s', id))]);
+  return [...namespaces, ...mounts, ...recordsBelow(snapshot, keys.regions)];
+}
+
 export class Hub implements RegionHub {
   readonly #options: HubOptions;
   readonly #regions: RegionRegistry;
@@ -89,7 +100,7 @@ export class Hub implements RegionHub {
     this.#regions = new RegionRegistry(store, now);
     {
       using snapshot = store.snapshot();
-      const records = [...recordsBelow(snapshot, keys.mounts('s', 'root')), ...recordsBelow(snapshot, keys.regions)];
+      const records = viewRecords(snapshot);
       this.#history = new ViewHistory(snapshot.position, records, this.#layout);
     }
     this.#convergence = new Convergence({ regions: () => this.#regions.all().map(({ name }) => name), now });
@@ -254,27 +265,41 @@ export class Hub implements RegionHub {
   async #forward(peer: Peer, body: Uint8Array): Promise<ForwardReply> {
     const services = this.#services;
     const decoded = decodeForward(body, peer.address, AbortSignal.timeout(60_000));
+    const home = services.namespaces.byPath(decoded.client.namespace);
     const { outcome, position } = await serveForwarded(services, {
       ...decoded,
+      // One that is not here has no policies: they allow nothing.
+      client: { ...decoded.client, namespace: home?.id ?? '' },
       region: peer.region.name,
-      mayWrite: (path) => {
-        const logical = this.#logicalRequest(path);
+      mayWrite: (request) => {
+        const logical = this.#logicalRequest(request);
         return logical !== undefined && mayWrite(peer.region, logical);
       },
-      holdsPolicy: (name) => holdsPolicy(peer.region, name),
+      holdsPolicy: (name) => home !== undefined && holdsPolicy(peer.region, home.path, name),
     });
     return { outcome, log: services.store.log, position };
   }
 
   /** What a request is about, in the terms of filters; undefined: nothing that a region may write. */
-  #logicalRequest(path: string): string | undefined {
-    const routed = this.#services.mounts.route('root', path);
+  #logicalRequest(request: Request): string | undefined {
+    const placed = this.#placed(request);
+    const routed = placed === undefined ? undefined : this.#services.mounts.route(placed.namespace.id, placed.path);
     if (routed === undefined) return undefined;
-    const { plugin, record, path: mountPath } = routed.mounted;
+    const { plugin, record, fullPath: mountPath } = routed.mounted;
     // Whatever a plug-in says: identities, logins and the system are the hub's (design rule 19).
     if (record.table === 'auth' || record.local || isBuiltIn(record)) return undefined;
     const below = plugin.requestPath?.(routed.rest, record.options ?? {});
     return below === undefined ? undefined : mountPath + below;
+  }
+
+  /** A namespace that is not here answers as one that the region may not write to. */
+  #placed({ namespace, path }: Request): Placed | undefined {
+    try {
+      return this.#services.namespaces.place(namespace, path);
+    } catch (error) {
+      if (isLockstepError(error, 'noNamespace')) return undefined;
+      throw error;
+    }
   }
 
   async add(name: string, rules: RegionRules): Promise<string> {

@@ -1,16 +1,24 @@
 /** How storage keys map to API paths: the key layout of the core and the plug-ins' own, for filters. */
 import type { MountRecord } from '../core/mounts/mount.ts';
-import { isBuiltIn, requestPath } from '../core/mounts/mount.ts';
+import { fullPath, isBuiltIn } from '../core/mounts/mount.ts';
+import { ROOT } from '../core/namespaces/namespace.ts';
+import type { NamespaceRecord } from '../core/namespaces/namespace.ts';
 import type { PluginRegistry } from '../core/registry-contract.ts';
 import { decodeRecord } from '../lib/record.ts';
 import type { LogicalPath } from './filter.ts';
+import type { Write } from './protocol.ts';
 import type { RegionRecord } from './registry.ts';
 import type { Layout, Mount, Mounts } from './view.ts';
 
 const MOUNT = /^s\/[^/]+\/mounts\/([^/]+)$/;
-const POLICY = /^s\/[^/]+\/policies\/(.+)$/s;
-const PASSWORD_POLICY = /^s\/[^/]+\/password-policies\/(.+)$/s;
-const DATA = /^s\/[^/]+\/data\/([^/]+)\/(.*)$/s;
+/** A namespace is looked after as a mount of everything below its path: it comes into view and leaves as a whole. */
+const NAMESPACE = /^s\/root\/namespaces\/([^/]+)$/;
+const NAME = /^s\/([^/]+)\/names\/(.+)$/s;
+const POLICY = /^s\/([^/]+)\/policies\/(.+)$/s;
+const PASSWORD_POLICY = /^s\/([^/]+)\/password-policies\/(.+)$/s;
+const DATA = /^s\/([^/]+)\/data\/([^/]+)\/(.*)$/s;
+/** What belongs to a namespace and to no mount of its own. */
+const OF_NAMESPACE = /^s\/([^/]+)\/(?:names|policies|password-policies|data)\//;
 const REGION = /^h\/[^/]+\/regions\/([^/]+)$/;
 
 interface TypedMount extends Mount {
@@ -21,52 +29,81 @@ interface TypedMount extends Mount {
 const record = (path: string): LogicalPath => ({ kind: 'record', path });
 const whole = (path: string): LogicalPath => ({ kind: 'mount', path });
 
-export function createLayout(registry: PluginRegistry): Layout {
-  const pathOfData = (id: string, key: string, mounts: Mounts): LogicalPath | undefined => {
-    // Shared data of a built-in mount: the roles of `auth/token`.
-    if (isBuiltIn({ uuid: id })) return record(`${id === 'token' ? 'auth/token' : id}/${key}`);
-    const mount = mounts.get(id) as TypedMount | undefined;
-    if (mount === undefined) return undefined;
-    const plugin = mount.table === 'auth' ? registry.auth[mount.type] : registry.engines[mount.type];
-    // A plug-in that does not say what its keys mean is replicated as a whole or not at all.
-    if (plugin?.logicalPath === undefined) return record(mount.path);
-    const below = plugin.logicalPath(key);
-    return below === undefined ? whole(mount.path) : record(mount.path + below);
+/** undefined: that namespace is not known, and nothing of it is in any view. */
+const pathOfNamespace = (id: string, mounts: Mounts): string | undefined =>
+  id === ROOT.id ? '' : mounts.get(id)?.path;
+
+function inNamespace(id: string, mounts: Mounts, below: string): LogicalPath | undefined {
+  const path = pathOfNamespace(id, mounts);
+  return path === undefined ? undefined : record(path + below);
+}
+
+const mountRecord = (key: string): string | undefined => (MOUNT.exec(key) ?? NAMESPACE.exec(key))?.[1];
+
+function mountOf(key: string): string | undefined {
+  const id = DATA.exec(key)?.[2];
+  if (id !== undefined && !isBuiltIn({ uuid: id })) return id;
+  const namespace = OF_NAMESPACE.exec(key)?.[1];
+  return namespace === ROOT.id ? id : namespace;
+}
+
+function pathOfData(registry: PluginRegistry, key: string, mounts: Mounts): LogicalPath | undefined {
+  const [, namespace = '', id = '', rest = ''] = DATA.exec(key) ?? [];
+  // Shared data of a built-in mount: the roles of `auth/token`.
+  if (isBuiltIn({ uuid: id })) return inNamespace(namespace, mounts, `${id === 'token' ? 'auth/token' : id}/${rest}`);
+  const mount = mounts.get(id) as TypedMount | undefined;
+  if (mount === undefined) return undefined;
+  const plugin = mount.table === 'auth' ? registry.auth[mount.type] : registry.engines[mount.type];
+  // A plug-in that does not say what its keys mean is replicated as a whole or not at all.
+  if (plugin?.logicalPath === undefined) return record(mount.path);
+  const below = plugin.logicalPath(rest);
+  return below === undefined ? whole(mount.path) : record(mount.path + below);
+}
+
+/** Of a record that is no mount's data. */
+function pathOfOther(key: string, mounts: Mounts): LogicalPath | undefined {
+  const [, home = '', policy] = POLICY.exec(key) ?? [];
+  if (policy !== undefined) return inNamespace(home, mounts, `sys/policies/acl/${policy}`);
+  const [, owner = '', password] = PASSWORD_POLICY.exec(key) ?? [];
+  if (password !== undefined) return inNamespace(owner, mounts, `sys/policies/password/${password}`);
+  const mount = mountRecord(key);
+  const known = mount === undefined ? undefined : mounts.get(mount);
+  if (known !== undefined) return whole(known.path);
+  const [, parent = '', name] = NAME.exec(key) ?? [];
+  const above = pathOfNamespace(parent, mounts);
+  return name === undefined || above === undefined ? undefined : whole(`${above}${name}/`);
+}
+
+function readMount({ key, value }: Write): Mount | undefined {
+  const id = mountRecord(key);
+  if (NAMESPACE.test(key)) return namespaceOf(key, value);
+  const found = read<MountRecord>(value);
+  if (id === undefined || found === undefined) return undefined;
+  const namespace = key.split('/')[1] ?? '';
+  const mount: TypedMount = {
+    ...{ id, path: fullPath(found), record: key, data: `s/${namespace}/data/${id}/` },
+    ...{ table: found.table, type: found.type },
   };
-  const mountRecord = (key: string): string | undefined => MOUNT.exec(key)?.[1];
+  return mount;
+}
+
+export function createLayout(registry: PluginRegistry): Layout {
   return {
     mountRecord,
-    mountOf: (key) => DATA.exec(key)?.[1],
+    mountOf,
+    readMount,
     regionRecord: (key) => REGION.exec(key)?.[1],
-    pathOf: (key, mounts) => {
-      const policy = POLICY.exec(key)?.[1];
-      if (policy !== undefined) return record(`sys/policies/acl/${policy}`);
-      const password = PASSWORD_POLICY.exec(key)?.[1];
-      if (password !== undefined) return record(`sys/policies/password/${password}`);
-      const mount = mountRecord(key);
-      if (mount !== undefined) {
-        const known = mounts.get(mount);
-        return known === undefined ? undefined : whole(known.path);
-      }
-      const [, id, below] = DATA.exec(key) ?? [];
-      return id === undefined || below === undefined ? undefined : pathOfData(id, below, mounts);
-    },
-    readMount: ({ key, value }) => {
-      const id = mountRecord(key);
-      const found = read<MountRecord>(value);
-      if (id === undefined || found === undefined) return undefined;
-      const namespace = key.split('/')[1] ?? '';
-      const mount: TypedMount = {
-        ...{ id, path: requestPath(found), record: key, data: `s/${namespace}/data/${id}/` },
-        ...{ table: found.table, type: found.type },
-      };
-      return mount;
-    },
+    pathOf: (key, mounts) => (DATA.test(key) ? pathOfData(registry, key, mounts) : pathOfOther(key, mounts)),
     readRule: ({ value }) => {
       const found = read<RegionRecord>(value);
       return found === undefined ? undefined : { filter: found.filter, version: found.version };
     },
   };
+}
+
+function namespaceOf(key: string, value: Uint8Array | undefined): Mount | undefined {
+  const found = read<NamespaceRecord>(value);
+  return found === undefined ? undefined : { id: found.id, path: found.path, record: key, data: `s/${found.id}/` };
 }
 
 /** Unreadable is as if it were not there: such a mount or region is in no view. */

@@ -229,6 +229,6 @@ export function mayWrite(record: RegionRecord, path: string): boolean {
 }
 
 /** Whether a policy's document is in the region's view. */
-export function holdsPolicy(record: RegionRecord, name: string): boolean {
-  return covers(record.filter, `sys/policies/acl/${name}`);
+export function holdsPolicy(record: RegionRecord, namespace: string, name: string): boolean {
+  return covers(record.filter, `${namespace}sys/policies/acl/${name}`);
 }

@@ -168,9 +168,19 @@ function tokenOf(headers: IncomingHttpHeaders, longest: number): string | undefi
 
 function namespaceOf(header: string | undefined): string {
   if (header === undefined) return '';
-  const path = header.replace(/^\/|\/$/g, '');
+  const path = utf8(header).replace(/^\/|\/$/g, '');
   checkSegments(path, 'X-Vault-Namespace');
   return path;
+}
+
+/** Node takes the bytes of a header for ISO 8859-1; names of namespaces are UTF-8, as in paths. */
+function utf8(header: string): string {
+  if (!/[\u0080-\u00ff]/.test(header)) return header;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'));
+  } catch {
+    throw fail('badRequest', 'X-Vault-Namespace is not valid UTF-8');
+  }
 }
 
 function wrapTtlOf(header: string | undefined): number {

@@ -1,6 +1,8 @@
 /** `sys/capabilities`, `-self`, `-accessor`: what a token may do on paths. */
 import type { Node } from '../core/node.ts';
+import { tokenIn } from '../core/tokens/path-lookup.ts';
 import type { Token } from '../core/tokens/token.ts';
+import type { Call } from '../framework/call.ts';
 import { fail } from '../errors.ts';
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -18,13 +20,13 @@ interface Asked {
   readonly paths: readonly string[] | undefined;
 }
 
-function answer(node: Node, token: Token | undefined, asked: Asked): Reply {
+function answer(node: Node, token: Token | undefined, asked: Asked, { namespace }: Call): Reply {
   const paths = asked.paths ?? asked.path ?? [];
   if (paths.length === 0) throw fail('badRequest', 'paths must be supplied');
   if (token === undefined) throw fail('badRequest', 'invalid token');
-  const acl = node.services.policies.acl(token.record.policies);
+  const acl = node.services.policies.acl({ namespace: token.namespace, policies: token.record.policies });
   const data: Record<string, unknown> = {};
-  for (const path of paths) data[path] = acl.capabilities(path.startsWith('/') ? path.slice(1) : path);
+  for (const path of paths) data[path] = acl.capabilities(namespace.path + path.replace(/^\//, ''));
   const [only] = paths;
   if (paths.length === 1 && only !== undefined) data['capabilities'] = data[only];
   return { ...reply.ok(data), flat: true };
@@ -32,39 +34,43 @@ function answer(node: Node, token: Token | undefined, asked: Asked): Reply {
 
 const self = at('capabilities-self', {
   help: 'What the calling token may do.',
+  namespaces: true,
   fields,
   operations: {
     update: {
       summary: 'Capabilities of the calling token',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (node, values, call) => answer(node, node.services.tokens.byKey(call.client.tokenKey), values),
+      run: (node, values, call) => answer(node, node.services.tokens.byKey(call.client.tokenKey), values, call),
     },
   },
 });
 
 const ofToken = at('capabilities', {
   help: 'What a token may do.',
+  namespaces: true,
   fields: { ...fields, token: field.secret('The token.') },
   operations: {
     update: {
       summary: 'Capabilities of a token',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (node, values) => answer(node, node.services.tokens.find(values.token ?? ''), values),
+      run: (node, values, call) => answer(node, tokenIn(node, call, values.token ?? ''), values, call),
     },
   },
 });
 
 const ofAccessor = at('capabilities-accessor', {
   help: 'What the token of an accessor may do.',
+  namespaces: true,
   fields: { ...fields, accessor: field.string('The accessor.') },
   operations: {
     update: {
       summary: 'Capabilities of the token of an accessor',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (node, values) => answer(node, node.services.tokens.byAccessor(values.accessor ?? ''), values),
+      run: (node, values, call) =>
+        answer(node, node.services.tokens.byAccessor(call.namespace.id, values.accessor ?? ''), values, call),
     },
   },
 });

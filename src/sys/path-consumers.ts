@@ -33,7 +33,7 @@ function shown({ record, connected, acknowledged, expires }: ConsumerState, now:
 
 /** Only who may read what a consumer reads is shown it. */
 function visible(node: Node, { record }: ConsumerState, call: Call): boolean {
-  const acl = node.services.policies.acl(call.client.policies);
+  const acl = node.services.policies.acl(call.client);
   return acl.root || record.paths.every((path) => mayName(acl, patternOf(path), ['read']));
 }
 

@@ -13,6 +13,7 @@ function statusCode(node: Node, codes: Readonly<Record<'active' | 'sealed' | 'un
 
 const health = at('health', {
   help: 'Whether this node serves: 200 active, 429 standby, 472/473 secondaries, 501 not initialised, 503 sealed.',
+  namespaces: true,
   access: 'open',
   sealed: true,
   fields: {
@@ -44,6 +45,7 @@ const health = at('health', {
 
 const leader = at('leader', {
   help: 'Which node is active. Without high availability a node leads itself.',
+  namespaces: true,
   access: 'open',
   fields: {},
   operations: {

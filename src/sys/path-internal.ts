@@ -1,5 +1,7 @@
 /** `sys/internal/ui/…` and `sys/internal/specs/openapi`: what clients ask to find their way. */
 import type { Mounted } from '../core/mounts/mount-table.ts';
+import type { MountRecord } from '../core/mounts/mount.ts';
+import { ROOT } from '../core/namespaces/namespace.ts';
 import type { Node } from '../core/node.ts';
 import type { Acl } from '../core/policy/index.ts';
 import { presented } from '../core/requests/access.ts';
@@ -7,7 +9,7 @@ import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { openApi } from '../framework/openapi.ts';
-import { pathsOf } from '../framework/path.ts';
+import { pathsOf, type Path } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
 import { describeMount, describeToAll } from './mount-description.ts';
 
@@ -16,13 +18,26 @@ const at = pathsOf<Node>();
 /** The rights of who calls an open path; undefined for nobody. */
 function aclOf({ services }: Node, { token, client }: Call): Acl | undefined {
   const known = presented(services, token, client.address);
-  return known === undefined ? undefined : services.policies.acl(known.record.policies);
+  return known === undefined
+    ? undefined
+    : services.policies.acl({ namespace: known.namespace, policies: known.record.policies });
 }
 
 /** Mounts on which the caller may do anything at all; without a token those that are listed to all. */
 function visible(node: Node, call: Call, acl: Acl | undefined): readonly Mounted[] {
   const all = node.services.mounts.all(call.namespace.id);
-  return all.filter(({ path, record }) => record.config.listingVisibility === 'unauth' || acl?.reaches(path) === true);
+  return all.filter(
+    ({ fullPath, record }) => record.config.listingVisibility === 'unauth' || acl?.reaches(fullPath) === true,
+  );
+}
+
+/** Of `sys/` most is about the node, and served in the root namespace alone. */
+function servedIn(
+  { namespace }: Call,
+  { uuid }: MountRecord,
+  paths: readonly Path<unknown>[],
+): readonly Path<unknown>[] {
+  return namespace.id === ROOT.id || uuid !== 'sys' ? paths : paths.filter((path) => path.namespaces === true);
 }
 
 const section = (mounts: readonly Mounted[], table: 'secret' | 'auth', describe: typeof describeMount): JsonObject =>
@@ -32,6 +47,7 @@ const section = (mounts: readonly Mounted[], table: 'secret' | 'auth', describe:
 
 const mountList = at('internal/ui/mounts', {
   help: 'Mounts that the caller can see.',
+  namespaces: true,
   access: 'open',
   fields: {},
   operations: {
@@ -51,6 +67,7 @@ const mountList = at('internal/ui/mounts', {
 
 const oneMount = at('internal/ui/mounts/:path...', {
   help: 'The mount that a path belongs to, for callers who may do something there.',
+  namespaces: true,
   fields: { path: field.name('A path of the mount, or below it.') },
   access: 'open',
   operations: {
@@ -75,8 +92,27 @@ const oneMount = at('internal/ui/mounts/:path...', {
   },
 });
 
+const childNamespaces = at('internal/ui/namespaces', {
+  help: 'Namespaces right below this one in which the caller may do something.',
+  namespaces: true,
+  fields: {},
+  operations: {
+    read: {
+      summary: 'Visible namespaces',
+      writes: 'nothing',
+      replies: { 200: { keys: field.list('Their names, with a closing slash.') } },
+      run: ({ services }, _values, { client, namespace }) => {
+        const acl = services.policies.acl(client);
+        const found = services.namespaces.below(namespace).filter(({ path }) => acl.reaches(path));
+        return reply.ok({ keys: found.map(({ path }) => path.slice(namespace.path.length)) });
+      },
+    },
+  },
+});
+
 const resultant = at('internal/ui/resultant-acl', {
   help: 'Whether the calling token is a root token.',
+  namespaces: true,
   fields: {},
   operations: {
     read: {
@@ -84,7 +120,7 @@ const resultant = at('internal/ui/resultant-acl', {
       writes: 'nothing',
       replies: { 200: 'any' },
       run: (node, _values, call) => {
-        const acl = node.services.policies.acl(call.client.policies);
+        const acl = node.services.policies.acl(call.client);
         return reply.ok({ root: acl.root, exact_paths: {}, glob_paths: {} });
       },
     },
@@ -93,6 +129,7 @@ const resultant = at('internal/ui/resultant-acl', {
 
 const specs = at('internal/specs/openapi', {
   help: 'An OpenAPI document of the mounts that the caller can see, made from the same tables that route.',
+  namespaces: true,
   fields: { generic_mount_paths: field.boolean('Write mount paths as parameters.', { default: false }) },
   operations: {
     read: {
@@ -100,11 +137,11 @@ const specs = at('internal/specs/openapi', {
       writes: 'nothing',
       replies: { 200: 'any' },
       run: (node, values, call) => {
-        const acl = node.services.policies.acl(call.client.policies);
+        const acl = node.services.policies.acl(call.client);
         const mounts = visible(node, call, acl).map(({ path, plugin, record }) => ({
           path: values.generic_mount_paths ? `{${record.type}_mount_path}/` : path,
           type: record.type,
-          paths: plugin.paths({ options: record.options ?? {} }),
+          paths: servedIn(call, record, plugin.paths({ options: record.options ?? {} })),
         }));
         return { status: 200, bare: openApi(mounts, node.version) };
       },
@@ -112,4 +149,4 @@ const specs = at('internal/specs/openapi', {
   },
 });
 
-export const internalPaths = [mountList, oneMount, resultant, specs];
+export const internalPaths = [mountList, oneMount, childNamespaces, resultant, specs];

@@ -126,15 +126,15 @@ const monitor = at('monitor', {
         if (format !== 'standard' && format !== 'json') throw fail('badRequest', 'unknown log format');
         if (node.monitors.size >= MOST_MONITORS) throw fail('tooManyRequests', 'too many callers follow the log');
         const { services } = node;
-        const { tokenKey, policies } = call.client;
-        const token = keys.token(ROOT_NAMESPACE, tokenKey);
+        const { client } = call;
+        const token = keys.token(ROOT_NAMESPACE, client.tokenKey);
         const rules = keys.policies(ROOT_NAMESPACE);
         const body = node.monitors.open(services.store, {
           ...{ level: lowest, format },
           ends: ({ writes }) => writes.some(({ key, value }) => key === token && value === undefined),
           matters: ({ writes }) => writes.some(({ key }) => key.startsWith(rules)),
           allowed: () =>
-            services.policies.acl(policies).allows('read', 'sys/monitor', { body: undefined, wrapTtl: 0 }).allowed,
+            services.policies.acl(client).allows('read', 'sys/monitor', { body: undefined, wrapTtl: 0 }).allowed,
         });
         return { status: 200, stream: { contentType: 'text/plain; charset=utf-8', body } };
       },

@@ -71,7 +71,7 @@ async function enable(node: Node, call: Call, table: MountTableName, values: Ena
       .join(', ');
     throw fail('badRequest', `plugin not found in the catalog: ${type} (this version has: ${known})`);
   }
-  await mountChanges.enable(call.namespace.id, {
+  await mountChanges.enable(call.namespace, {
     ...{ table, type, options },
     path: mountPath(values.path),
     description: values.description,
@@ -112,6 +112,7 @@ function tablePaths(table: MountTableName) {
   const { area, thing } = words[table];
   const mountList = at(area, {
     help: `All ${thing}s.`,
+    namespaces: true,
     fields: {},
     operations: {
       read: {
@@ -132,6 +133,7 @@ function mountOne(table: MountTableName) {
   const { area, thing } = words[table];
   return at(`${area}/:path...`, {
     help: `Enables, shows and disables one ${thing}.`,
+    namespaces: true,
     ...(table === 'auth' ? { access: 'root' as const } : {}),
     fields: {
       path,
@@ -171,7 +173,7 @@ function mountOne(table: MountTableName) {
           if (mounted === undefined) return reply.empty;
           const { mountChanges, revocation } = node.services;
           await mountChanges.disable(call.namespace.id, mounted.record);
-          if (table === 'auth') await revocation.revokeLogins(mounted.record.uuid);
+          if (table === 'auth') await revocation.revokeLogins(call.namespace.id, mounted.record.uuid);
           return reply.empty;
         },
       },
@@ -183,6 +185,7 @@ function tunePath(table: MountTableName) {
   const { area, thing } = words[table];
   return at(`${area}/:path.../tune`, {
     help: `Settings of one ${thing}.`,
+    namespaces: true,
     ...(table === 'auth' ? { access: 'root' as const } : {}),
     fields: {
       path,

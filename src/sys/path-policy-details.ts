@@ -1,6 +1,7 @@
 /** `sys/policies/detailed`: policies with all that is known of them. */
 import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';
+import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import type { Asked } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -12,8 +13,8 @@ const at = pathsOf<Node>();
 /** Documents can be long: more of them are asked for in parts. */
 const MOST = 10_000;
 
-function detailed(node: Node, folder: string, asked: Asked): Reply {
-  const names = namesBelow(node, folder, asked);
+function detailed(node: Node, call: Call, folder: string, asked: Asked): Reply {
+  const names = namesBelow(node, call, folder, asked);
   if (names.length > MOST) {
     throw fail(
       'badRequest',
@@ -21,7 +22,7 @@ function detailed(node: Node, folder: string, asked: Asked): Reply {
     );
   }
   const info = names.flatMap((name): [string, JsonObject][] => {
-    const found = node.services.policies.describe(name);
+    const found = node.services.policies.describe(call.namespace.id, name);
     return found === undefined ? [] : [[name, { name, policy: found.text, ...factsShown(found) }]];
   });
   return reply.keys(names, { key_info: Object.fromEntries(info) });
@@ -31,26 +32,28 @@ const replies = { 200: { keys: field.list('Names.'), key_info: field.object('By 
 
 const all = at('policies/detailed/acl', {
   help: 'All ACL policies with their documents.',
+  namespaces: true,
   fields: pageFields,
   operations: {
     list: {
       summary: 'List policies with details',
       writes: 'nothing',
       replies,
-      run: (node, asked) => detailed(node, '', asked),
+      run: (node, asked, call) => detailed(node, call, '', asked),
     },
   },
 });
 
 const below = at('policies/detailed/acl/:name...', {
   help: 'The ACL policies below a folder with their documents.',
+  namespaces: true,
   fields: { name: field.name('The folder.'), ...pageFields },
   operations: {
     list: {
       summary: 'List policies below a folder with details',
       writes: 'nothing',
       replies,
-      run: (node, values) => detailed(node, values.name, values),
+      run: (node, values, call) => detailed(node, call, values.name, values),
     },
   },
 });

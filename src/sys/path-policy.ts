@@ -2,6 +2,7 @@
 import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';
 import type { PolicyChange, PolicyFacts } from '../core/policy/policy-store.ts';
+import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import type { Asked } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -31,8 +32,8 @@ export function factsShown({ version, modified, expiration, casRequired }: Polic
   };
 }
 
-function readPolicy(node: Node, wanted: string, key: 'rules' | 'policy'): Reply {
-  const found = node.services.policies.describe(lower(wanted));
+function readPolicy(node: Node, call: Call, wanted: string, key: 'rules' | 'policy'): Reply {
+  const found = node.services.policies.describe(call.namespace.id, lower(wanted));
   if (found === undefined) return reply.missing;
   // Clients of Vault compare whole replies: more is told of a policy for which it was asked for.
   const more = found.checked || found.casRequired || found.expiration !== undefined;
@@ -74,28 +75,43 @@ const changeOf = (values: Written, now: number): Omit<PolicyChange, 'text'> => (
   expiration: endOf(values, now),
 });
 
-async function writePolicy(node: Node, wanted: string, given: string | undefined, values: Written): Promise<Reply> {
+async function writePolicy(
+  node: Node,
+  call: Call,
+  values: Written & { readonly name: string },
+  given: string | undefined,
+): Promise<Reply> {
   const { policies, now } = node.services;
-  await policies.put(lower(wanted), { text: documentOf(given), ...changeOf(values, now()) });
+  await policies.put(call.namespace.id, lower(values.name), { text: documentOf(given), ...changeOf(values, now()) });
   return reply.empty;
 }
 
-async function patchPolicy(node: Node, wanted: string, given: string | undefined, values: Written): Promise<Reply> {
+async function patchPolicy(
+  node: Node,
+  call: Call,
+  values: Written & { readonly name: string },
+  given: string | undefined,
+): Promise<Reply> {
   const { policies, now } = node.services;
   const text = given === undefined ? undefined : documentOf(given);
-  await policies.patch(lower(wanted), { text, ...changeOf(values, now()) });
+  await policies.patch(call.namespace.id, lower(values.name), { text, ...changeOf(values, now()) });
   return { status: 200 };
 }
 
-async function deletePolicy(node: Node, wanted: string): Promise<Reply> {
-  await node.services.policies.delete(lower(wanted));
+async function deletePolicy(node: Node, call: Call, wanted: string): Promise<Reply> {
+  await node.services.policies.delete(call.namespace.id, lower(wanted));
   return reply.empty;
 }
 
 /** Names below a folder, and behind the last one of a page. */
-export function namesBelow(node: Node, folder: string, { after, limit }: Asked): readonly string[] {
+export function namesBelow(
+  node: Node,
+  { namespace }: Call,
+  folder: string,
+  { after, limit }: Asked,
+): readonly string[] {
   const prefix = folder === '' ? '' : `${lower(folder)}/`;
-  const found = node.services.policies.list().filter((each) => each.startsWith(prefix) && each > after);
+  const found = node.services.policies.list(namespace.id).filter((each) => each.startsWith(prefix) && each > after);
   return limit > 0 ? found.slice(0, limit) : found;
 }
 
@@ -104,8 +120,8 @@ export const pageFields = {
   limit: field.integer('At most so many names.', { default: 0 }),
 };
 
-const list = (node: Node): Reply => {
-  const names = node.services.policies.list();
+const list = (node: Node, _values: unknown, { namespace }: Call): Reply => {
+  const names = node.services.policies.list(namespace.id);
   return { ...reply.ok({ keys: names, policies: names }), flat: true };
 };
 
@@ -124,6 +140,7 @@ const facts = {
 
 const oldList = at('policy', {
   help: 'Names of all policies.',
+  namespaces: true,
   fields: {},
   operations: {
     read: { summary: 'List policies', writes: 'nothing', replies: { 200: names }, run: list },
@@ -133,44 +150,46 @@ const oldList = at('policy', {
 
 const old = at('policy/:name...', {
   help: 'One policy.',
+  namespaces: true,
   fields: { name, ...changeFields, ...pageFields, rules: field.string('Old name of `policy`.') },
   operations: {
     list: {
       summary: 'List policies below a folder',
       writes: 'nothing',
       replies: { 200: { keys: names.keys }, 404: 'empty' },
-      run: (node, values) => reply.keys(namesBelow(node, values.name, values)),
+      run: (node, values, call) => reply.keys(namesBelow(node, call, values.name, values)),
     },
     read: {
       summary: 'Read a policy',
       writes: 'nothing',
       replies: { 200: { ...facts, rules: field.string('The document.') }, 404: 'empty' },
-      run: (node, values) => readPolicy(node, values.name, 'rules'),
+      run: (node, values, call) => readPolicy(node, call, values.name, 'rules'),
     },
     update: {
       summary: 'Write a policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: (node, values) => writePolicy(node, values.name, values.policy ?? values.rules, values),
+      run: (node, values, call) => writePolicy(node, call, values, values.policy ?? values.rules),
     },
     delete: {
       summary: 'Delete a policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: (node, values) => deletePolicy(node, values.name),
+      run: (node, values, call) => deletePolicy(node, call, values.name),
     },
   },
 });
 
 const aclList = at('policies/acl', {
   help: 'Names of all ACL policies.',
+  namespaces: true,
   fields: pageFields,
   operations: {
     list: {
       summary: 'List policies',
       writes: 'nothing',
       replies: { 200: { keys: names.keys }, 404: 'empty' },
-      run: (node, asked) => reply.keys(namesBelow(node, '', asked)),
+      run: (node, asked, call) => reply.keys(namesBelow(node, call, '', asked)),
     },
     read: { summary: 'List policies', writes: 'nothing', replies: { 200: names }, run: list },
   },
@@ -178,37 +197,38 @@ const aclList = at('policies/acl', {
 
 const acl = at('policies/acl/:name...', {
   help: 'One ACL policy.',
+  namespaces: true,
   fields: { name, ...changeFields, ...pageFields },
   operations: {
     list: {
       summary: 'List policies below a folder',
       writes: 'nothing',
       replies: { 200: { keys: names.keys }, 404: 'empty' },
-      run: (node, values) => reply.keys(namesBelow(node, values.name, values)),
+      run: (node, values, call) => reply.keys(namesBelow(node, call, values.name, values)),
     },
     read: {
       summary: 'Read a policy',
       writes: 'nothing',
       replies: { 200: { ...facts, policy: field.string('The document.') }, 404: 'empty' },
-      run: (node, values) => readPolicy(node, values.name, 'policy'),
+      run: (node, values, call) => readPolicy(node, call, values.name, 'policy'),
     },
     update: {
       summary: 'Write a policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: (node, values) => writePolicy(node, values.name, values.policy, values),
+      run: (node, values, call) => writePolicy(node, call, values, values.policy),
     },
     patch: {
       summary: 'Change what is given of a policy',
       writes: 'shared',
       replies: { 200: 'empty' },
-      run: (node, values) => patchPolicy(node, values.name, values.policy, values),
+      run: (node, values, call) => patchPolicy(node, call, values, values.policy),
     },
     delete: {
       summary: 'Delete a policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: (node, values) => deletePolicy(node, values.name),
+      run: (node, values, call) => deletePolicy(node, call, values.name),
     },
   },
 });

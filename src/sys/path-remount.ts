@@ -30,6 +30,7 @@ function note(node: Node, id: string, from: string, to: string): void {
 
 const remount = at('remount', {
   help: 'Moves a mount to another path.',
+  namespaces: true,
   access: 'root',
   fields: {
     from: field.required(field.string('Where the mount is.')),
@@ -63,6 +64,7 @@ const remount = at('remount', {
 
 const remountStatus = at('remount/status/:migration_id', {
   help: 'How far a move is. A move is one transaction here: it was done when it was answered.',
+  namespaces: true,
   fields: { migration_id: field.name('From the reply of sys/remount.') },
   operations: {
     read: {

@@ -61,6 +61,7 @@ const init = at('init', {
 
 const sealStatus = at('seal-status', {
   help: 'How far the node is unsealed.',
+  namespaces: true,
   access: 'open',
   sealed: true,
   fields: {},

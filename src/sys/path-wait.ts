@@ -44,7 +44,7 @@ const wait = at('wait', {
       run: async (node, { index, latest, timeout }, { signal, client }) => {
         const position = positionOf(node, index, latest);
         const timeoutMs = Math.min(timeout, LONGEST_S) * 1000;
-        const acl = node.services.policies.acl(client.policies);
+        const acl = node.services.policies.acl(client);
         const shows = (consumer: string): boolean => acl.allows('read', `sys/consumers/${consumer}`).allowed;
         return reply.ok(await node.hub.wait({ position, timeoutMs, signal: signal(), shows }));
       },

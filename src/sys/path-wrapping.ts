@@ -19,6 +19,7 @@ function wrappingToken(given: string | undefined, call: Call): string {
 
 const wrap = at('wrapping/wrap', {
   help: 'Wraps the data that it is given.',
+  namespaces: true,
   fields: {},
   body: 'anything',
   operations: {
@@ -41,10 +42,11 @@ const shown = {
 };
 
 const look = (node: Node, given: string | undefined, call: Call): Reply =>
-  reply.ok({ ...node.services.wrapping.lookup(wrappingToken(given, call)) });
+  reply.ok({ ...node.services.wrapping.lookup(wrappingToken(given, call), call) });
 
 const lookup = at('wrapping/lookup', {
   help: 'What is known of a wrapped response; it stays wrapped.',
+  namespaces: true,
   access: 'open',
   fields: { token },
   operations: {
@@ -65,6 +67,7 @@ const lookup = at('wrapping/lookup', {
 
 const unwrap = at('wrapping/unwrap', {
   help: 'The wrapped response, once.',
+  namespaces: true,
   badToken: BAD_WRAPPING_TOKEN,
   fields: { token },
   operations: {
@@ -75,7 +78,7 @@ const unwrap = at('wrapping/unwrap', {
       run: async (node, values, call): Promise<Reply> => {
         const { wrapping } = node.services;
         const id = wrappingToken(values.token, call);
-        const body = id === call.token ? wrapping.unwrapOwn(call.client.tokenKey) : await wrapping.unwrap(id);
+        const body = id === call.token ? wrapping.unwrapOwn(call.client.tokenKey) : await wrapping.unwrap(id, call);
         return { status: 200, raw: { contentType: 'application/json', body } };
       },
     },
@@ -84,6 +87,7 @@ const unwrap = at('wrapping/unwrap', {
 
 const rewrap = at('wrapping/rewrap', {
   help: 'Puts a wrapped response into a new token; the old one ends.',
+  namespaces: true,
   fields: { token },
   operations: {
     update: {
@@ -91,7 +95,7 @@ const rewrap = at('wrapping/rewrap', {
       writes: 'local',
       replies: { 200: 'empty' },
       run: async (node, values, call) => {
-        const wrapInfo = await node.services.wrapping.rewrap(wrappingToken(values.token, call));
+        const wrapInfo = await node.services.wrapping.rewrap(wrappingToken(values.token, call), call);
         return { status: 200, wrapInfo };
       },
     },

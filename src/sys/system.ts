@@ -16,6 +16,8 @@ import { keyPaths } from './path-keys.ts';
 import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
+import { namespaceLockPaths } from './path-namespace-lock.ts';
+import { namespacePaths } from './path-namespaces.ts';
 import { passwordPolicyPaths } from './path-password-policy.ts';
 import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
@@ -44,6 +46,8 @@ export const systemPaths: readonly Path<Node>[] = [
   ...logPaths,
   ...metricsPaths,
   ...mountPaths,
+  ...namespaceLockPaths,
+  ...namespacePaths,
   ...passwordPolicyPaths,
   ...pluginPaths,
   ...policyPaths,

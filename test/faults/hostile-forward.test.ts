@@ -49,6 +49,31 @@ test('where a region may not write, every request is answered alike, whatever th
   assert.equal(Buffer.concat(attacker.heard).includes(CANARY), false);
 });
 
+test('a namespace that a region may not hold is as one that is not there, named in whatever way', async () => {
+  await using hub = await world();
+  const { attacker } = await hostile(hub, 'eu', VIEW);
+  using _attacker = attacker;
+  const policy = 'path "*" { capabilities = ["create", "read", "update"] }';
+  await hub.as('POST', 'sys/namespaces/team');
+  await hub.as('POST', 'team/sys/mounts/secret', { type: 'kv-v2' });
+  await hub.as('PUT', 'team/sys/policies/acl/eu-app', { policy });
+  await hub.as('PUT', 'sys/policies/acl/eu-app', { policy });
+  const before = hub.store.position.sequence;
+  const path = 'secret/data/eu/x';
+  for (const asked of [
+    ...['team/', 'nope/'].map((namespace) => ({ path, more: { namespace } })),
+    ...['team/', 'nope/'].map((namespace) => ({ path: namespace + path })),
+    { path: 'team/sys/policies/acl/eu-app', body: { policy } },
+    { path: 'sys/namespaces/other', body: {} },
+    { path: 'sys/namespaces/api-lock/unlock/team', body: {} },
+  ]) {
+    const { json } = await attacker.forward(asked);
+    const { status, errors } = json.outcome ?? {};
+    assert.deepEqual([status, errors], [403, ['this region may not write there']], JSON.stringify(asked));
+  }
+  assert.equal(hub.store.position.sequence, before, 'nothing was written');
+});
+
 const inside: readonly (readonly [name: string, asked: Partial<Asked>, status: number])[] = [
   ['a root token', { policies: ['root'] }, 403],
   ['root beside another', { policies: ['eu-app', 'root'] }, 403],
@@ -102,6 +127,9 @@ const malformed: readonly (readonly [name: string, body: string | Partial<Asked>
   ['thousands of policies', { policies: Array.from({ length: 5_000 }, (_, n) => `p${String(n)}`) }],
   ['a query of objects', { query: { a: {} } }],
   ['a body that is a list', { body: [] }],
+  ['a namespace without its slash', { more: { namespace: 'team' } }],
+  ['a namespace above', { more: { namespace: '../' } }],
+  ['a namespace that is no text', { more: { namespace: 7 } }],
 ];
 
 test('what no region sends is refused before it is looked at, and named', async () => {
@@ -146,7 +174,7 @@ test('names that a region makes up do not change what anybody else may do', asyn
   await using hub = await world();
   const made = await hub.as('POST', 'auth/token/create', { policies: ['eu-app'], no_default_policy: true });
   const more = await hub.as('POST', 'auth/token/create', { policies: ['eu-app', 'eu-wide'], no_default_policy: true });
-  hub.node.services.policies.acl(['eu-app\u0000eu-wide']);
+  hub.node.services.policies.acl({ namespace: 'root', policies: ['eu-app\u0000eu-wide'] });
   for (const { auth } of [made, more]) {
     const token = String(auth?.['client_token']);
     assert.equal((await ask(hub.node, 'GET', 'secret/data/eu/db', { token })).status, 200);

@@ -295,3 +295,29 @@ test('a subscriber is told whichever thread it came to, and its stream ends befo
   await Promise.all(ended);
   assert.ok(told.every((frames) => frames.at(-1)?.includes('"reason":"revoked"')));
 });
+
+test('a namespace is made, locked and deleted on all threads before the call returns', async (t) => {
+  const threaded = await threadedServer(t);
+  const { connections, token, metric } = threaded;
+  const [first] = connections;
+  const write = async (method: string, path: string, body: object = {}) =>
+    (await first?.ask(method, path, { token, body }))?.status;
+  const read = async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<readonly number[]> => {
+    const answers = await Promise.all(connections.map((each) => each.ask('GET', path, { token, headers })));
+    return [...new Set(answers.map(({ status }) => status))];
+  };
+  assert.equal(await write('POST', 'sys/namespaces/team'), 200);
+  assert.equal(await write('POST', 'team/sys/mounts/kv', { type: 'kv' }), 204);
+  assert.equal(await write('POST', 'team/kv/x', { k: 'v' }), 204);
+  const before = await metric('lockstep_threads_served');
+  assert.deepEqual(await read('kv/x', { 'X-Vault-Namespace': 'team' }), [200]);
+  assert.deepEqual(await read('team/kv/x'), [200]);
+  assert.ok((await metric('lockstep_threads_served')) > before);
+  assert.deepEqual(await read('kv/x', { 'X-Vault-Namespace': 'nope' }), [404]);
+  assert.equal(await write('POST', 'sys/namespaces/api-lock/lock/team'), 200);
+  assert.deepEqual(await read('team/kv/x'), [503]);
+  assert.equal(await write('POST', 'sys/namespaces/api-lock/unlock/team'), 200);
+  assert.deepEqual(await read('team/kv/x'), [200]);
+  assert.equal(await write('DELETE', 'sys/namespaces/team'), 200);
+  assert.deepEqual(await read('team/kv/x'), [404]);
+});

@@ -1,5 +1,6 @@
 /** Watches a node: each of its replies must be what the path table declares. */
 import { Node } from '../../src/core/node.ts';
+import { lookUp } from '../../src/core/requests/access.ts';
 import { problemOfReply, type Declared } from '../../src/framework/check-reply.testing.ts';
 import type { Outcome, Request } from '../../src/framework/request.ts';
 import { compileRouter } from '../../src/framework/router.ts';
@@ -9,11 +10,10 @@ import { systemPaths } from '../../src/sys/system.ts';
 const system = compileRouter(systemPaths);
 
 /** Looked up before the request runs, which may move or remove the mount. */
-function operationOf(node: Node, { verb, path }: Request): Declared | undefined {
-  const asked = (verb === 'list' || verb === 'scan') && !path.endsWith('/') ? `${path}/` : path;
+function operationOf(node: Node, request: Request): Declared | undefined {
+  const { verb, path } = request;
   if (node.sealed) return system.match(path.replace(/^sys\//, ''))?.path.operations[verb];
-  const routed = node.services.mounts.route('root', asked);
-  return routed?.mounted.router.match(routed.rest)?.path.operations[verb];
+  return lookUp(node.services, request).match?.path.operations[verb];
 }
 
 type Handle = (this: Node, request: Request) => Outcome | Promise<Outcome>;

@@ -91,6 +91,8 @@ export interface Asking {
   readonly query?: Readonly<Record<string, string>>;
   readonly index?: string;
   readonly address?: string;
+  /** `X-Vault-Namespace`. */
+  readonly namespace?: string;
   readonly contentType?: string;
   readonly help?: boolean;
   /** Seconds. */
@@ -109,7 +111,7 @@ export function requestOf(method: string, path: string, asking: Asking = {}): Re
     help: asking.help ?? false,
     method,
     path,
-    namespace: '',
+    namespace: asking.namespace ?? '',
     token: asking.token,
     body: asking.body,
     contentType: asking.contentType ?? (asking.body === undefined ? '' : 'application/json'),

@@ -113,6 +113,43 @@ test('requests of a node leave both entries, who asked for what, and no secret',
   assert.deepEqual(refusal?.['data'], { error: hasher.hash('permission denied') });
 });
 
+test('an entry names the namespace, the path below it, and where the policies that granted it are', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-trail-'));
+  const file = join(folder, 'audit.log');
+  const { broker, node, root } = await audited(file);
+  await using _broker = broker;
+  await using _node = node;
+  await ask(node, 'POST', 'sys/namespaces/team', { token: root });
+  const inside = { token: root, namespace: 'team' };
+  const policy = { policy: 'path "sys/mounts" { capabilities = ["read"] }' };
+  await ask(node, 'PUT', 'sys/policies/acl/p', { ...inside, body: policy });
+  const made = await ask(node, 'POST', 'team/auth/token/create', { token: root, body: { policies: ['p'] } });
+  await ask(node, 'GET', 'team/sys/mounts', { token: String(made.auth?.['client_token']) });
+  await ask(node, 'GET', 'sys/mounts', { token: root, namespace: 'nope' });
+  const { requests } = entriesOf(readFileSync(file, 'utf8'));
+  rmSync(folder, { recursive: true });
+  const id = node.services.namespaces.byPath('team/')?.id;
+  assert.deepEqual(
+    requests.map(({ request }) => [request['namespace'], request['path']]),
+    [
+      [{ id: 'root' }, 'sys/namespaces/team'],
+      [{ id, path: 'team/' }, 'sys/policies/acl/p'],
+      [{ id, path: 'team/' }, 'auth/token/create'],
+      [{ id, path: 'team/' }, 'sys/mounts'],
+      [{ id: 'root' }, 'sys/mounts'],
+    ],
+  );
+  const [, byRoot, , byOwn, unknown] = requests;
+  const granting = (name: string, place: object) => ({
+    allowed: true,
+    granting_policies: [{ name, ...place, type: 'acl' }],
+  });
+  assert.deepEqual(byRoot?.auth['policy_results'], granting('root', { namespace_id: 'root' }));
+  const own = { namespace_id: id, namespace_path: 'team/' };
+  assert.deepEqual(byOwn?.auth['policy_results'], granting('p', own));
+  assert.equal(unknown?.error, 'namespace not found');
+});
+
 test('what a region forwards is on record with its name and whom it asks for, refusals too', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-trail-'));
   const file = join(folder, 'audit.log');
@@ -123,7 +160,15 @@ test('what a region forwards is on record with its name and whom it asks for, re
     serveForwarded(node.services, {
       request: requestOf('POST', 'sys/policies/acl/x', { body: { policy: '' } }),
       region: 'eu',
-      client: { displayName: 'web', policies, entity: '', tokenKey: '', accessor: 'KEYED', address: '10.0.0.9' },
+      client: {
+        displayName: 'web',
+        policies,
+        namespace: 'root',
+        entity: '',
+        tokenKey: '',
+        accessor: 'KEYED',
+        address: '10.0.0.9',
+      },
       idempotencyKey: 'k',
       mayWrite: () => true,
       holdsPolicy: () => true,

@@ -5,7 +5,15 @@ import { requestPath, type MountRecord } from '../mounts/mount.ts';
 import { parametersOf, type Access } from '../requests/access.ts';
 import type { Token } from '../tokens/token.ts';
 import type { AuditBroker } from './broker.ts';
-import type { AuditedAuth, AuditedCall, AuditedHeader, AuditedMount, AuditedResponse, AuditedWrap } from './entry.ts';
+import type {
+  AuditedAuth,
+  AuditedCall,
+  AuditedHeader,
+  AuditedMount,
+  AuditedResponse,
+  AuditedWrap,
+  PolicyResults,
+} from './entry.ts';
 import type { AuditTrail } from './trail.ts';
 
 /** Lower-case header names to whether their values are hashed: `sys/config/auditing/request-headers`. */
@@ -78,11 +86,13 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
 
 const isAllowed = ({ error }: Access): boolean => error?.code !== 'permissionDenied' && error?.code !== 'hubRefused';
 
-type PolicyResults = NonNullable<AuditedAuth['policyResults']>;
-
 function resultsOf(access: Access): PolicyResults {
   const allowed = isAllowed(access);
-  return { allowed, grantingPolicies: allowed ? access.grantedBy : [] };
+  const results = { allowed, grantingPolicies: allowed ? access.grantedBy : [] };
+  // Most are of the root namespace, which needs no words.
+  return access.home === ''
+    ? results
+    : { ...results, namespace: { id: access.call.client.namespace, path: access.home } };
 }
 
 /** Who has no token here: nobody, or whom a region says it asks for. */

@@ -1,5 +1,12 @@
 /** What is put on record of a request: the input of `Formatter`. Values are plain; the formatter hides them. */
 
+export interface PolicyResults {
+  readonly allowed: boolean;
+  readonly grantingPolicies: readonly string[];
+  /** Where the policies are; the root one if not given. */
+  readonly namespace?: { readonly id: string; readonly path: string };
+}
+
 /** Who asked. */
 export interface AuditedAuth {
   readonly clientToken?: string | undefined;
@@ -10,7 +17,7 @@ export interface AuditedAuth {
   readonly identityPolicies?: readonly string[];
   readonly noDefaultPolicy?: boolean;
   /** The verdict of the policies; absent before they were asked. */
-  readonly policyResults?: { readonly allowed: boolean; readonly grantingPolicies: readonly string[] };
+  readonly policyResults?: PolicyResults;
   readonly metadata?: Readonly<Record<string, string>> | null;
   readonly numUses?: number;
   readonly remainingUses?: number;

@@ -266,9 +266,9 @@ function map(name: string, values: Readonly<Record<string, string>> | null | und
 
 function policyResults({ policyResults: results }: AuditedAuth): Members {
   if (results === undefined) return '';
-  const granting = results.grantingPolicies.map(
-    (name) => `{"name":${quoted(name)},"namespace_id":"root","type":"acl"}`,
-  );
+  const { id = 'root', path = '' } = results.namespace ?? {};
+  const place = `"namespace_id":${quoted(id)}${text('namespace_path', path)}`;
+  const granting = results.grantingPolicies.map((name) => `{"name":${quoted(name)},${place},"type":"acl"}`);
   const shown = granting.length === 0 ? '' : `,"granting_policies":[${granting.join(',')}]`;
   return `,"policy_results":{"allowed":${results.allowed}${shown}}`;
 }

@@ -1,6 +1,7 @@
 /** Whether a request to subscribe is granted: recorded like any other request, before and after. */
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
+import { ROOT } from '../namespaces/namespace.ts';
 import { authenticate, clientOf, makeCall, type Access } from '../requests/access.ts';
 import { asFailure, failure, outcomeOf } from '../requests/pipeline.ts';
 import type { Services } from '../services.ts';
@@ -17,7 +18,7 @@ export interface Admission {
 export type Check = (token: Token) => void;
 
 function assertGranted(services: Services, request: Request, wants: Wants, token: Token): void {
-  const acl = services.policies.acl(token.record.policies);
+  const acl = services.policies.acl({ namespace: token.namespace, policies: token.record.policies });
   // Ours asks for rights on what is watched, not on this path; but a deny of it is meant.
   const allowed = wants.dialect === 'vault' ? acl.allows('read', request.path).allowed : !acl.denies(request.path);
   if (!allowed) throw fail('permissionDenied');
@@ -25,7 +26,8 @@ function assertGranted(services: Services, request: Request, wants: Wants, token
 }
 
 async function accessOf(services: Services, request: Request, wants: Wants, check: Check): Promise<Access> {
-  const routed = services.mounts.route('root', request.path);
+  const namespace = services.namespaces.place(request.namespace, '').namespace;
+  const routed = services.mounts.route(ROOT.id, request.path);
   const base = {
     request,
     routed,
@@ -36,12 +38,16 @@ async function accessOf(services: Services, request: Request, wants: Wants, chec
     grantedBy: [],
   } as const;
   const made = (token: Token | undefined, error: LockstepError | undefined): Access => {
-    const call = makeCall(request, routed, clientOf(token, request.address), services.now());
-    return { ...base, token, call, error };
+    const call = makeCall({ request, routed, namespace }, clientOf(token, request.address), services.now());
+    const home = services.namespaces.byId(call.client.namespace)?.path ?? '';
+    return { ...base, token, call, home, error };
   };
   let token: Token | undefined;
   try {
     token = await authenticate(services, { request, token: services.tokens.find(request.token ?? '') });
+    if (namespace.id !== ROOT.id) {
+      throw fail('badRequest', 'events are told in the root namespace: name the namespace in the paths to watch');
+    }
     assertGranted(services, request, wants, token);
     check(token);
     return made(token, undefined);

@@ -7,7 +7,7 @@ import { decodeRecord } from '../../lib/record.ts';
 import type { Batch, Position, Store, Write } from '../../storage/store.ts';
 import type { Index } from '../freshness.ts';
 import { keys } from '../keys.ts';
-import { requestPath, type MountRecord } from '../mounts/mount.ts';
+import { fullPath, type MountRecord } from '../mounts/mount.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 
 export interface MountedChange {
@@ -63,7 +63,7 @@ export type Leaves = (uuid: string, path: string | undefined) => boolean;
 function leaves(write: Write, context: Context): boolean {
   const uuid = write.key.startsWith('s/') ? MOUNT.exec(write.key)?.[1] : undefined;
   if (uuid === undefined) return false;
-  const path = write.value === undefined ? undefined : requestPath(decodeRecord<MountRecord>(write.value));
+  const path = write.value === undefined ? undefined : fullPath(decodeRecord<MountRecord>(write.value));
   return context.leaves(uuid, path);
 }
 

@@ -1,7 +1,7 @@
 /** What a subscriber may know, by today's policies and as long as its token lives. */
 import type { JsonObject } from '../../framework/field.ts';
-import { ROOT_NAMESPACE } from '../keys.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
+import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import type { Acl } from '../policy/index.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
@@ -11,6 +11,7 @@ import type { Wants } from './subscription.ts';
 const BOTH = ['subscribe', 'read'] as const;
 
 export interface RightsOptions {
+  readonly namespaces: NamespaceTable;
   readonly mounts: MountTable;
   readonly policies: PolicyStore;
   readonly tokens: TokenStore;
@@ -26,7 +27,8 @@ export class Rights {
   #acl(tokenKey: string): Acl | undefined {
     const { tokens, policies } = this.#options;
     const token = tokens.byKey(tokenKey);
-    return token === undefined ? undefined : policies.acl(token.record.policies);
+    if (token === undefined) return undefined;
+    return policies.acl({ namespace: token.namespace, policies: token.record.policies });
   }
 
   /** `subscribe` and `read` on the path under which the data is read. */
@@ -50,7 +52,9 @@ export class Rights {
 
   /** What a read of the path answers; undefined where that cannot be told. */
   dataAt(path: string, version: number | undefined): JsonObject | undefined {
-    const routed = this.#options.mounts.route(ROOT_NAMESPACE, path);
+    const { namespaces, mounts } = this.#options;
+    const placed = namespaces.place('', path);
+    const routed = mounts.route(placed.namespace.id, placed.path);
     if (routed === undefined) return undefined;
     const { plugin, instance } = routed.mounted;
     return plugin.dataAt?.(instance, routed.rest, version);

@@ -10,6 +10,7 @@ import type { Batch, Position, Store } from '../../storage/store.ts';
 import { decodeIndex } from '../freshness.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
+import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import type { Token } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
@@ -26,6 +27,7 @@ import { Subscription, type Carrier, type Reached, type Told, type Wants } from 
 
 export interface SubscriptionsOptions {
   readonly store: Store;
+  readonly namespaces: NamespaceTable;
   readonly mounts: MountTable;
   readonly policies: PolicyStore;
   readonly tokens: TokenStore;
@@ -255,7 +257,7 @@ export class Subscriptions implements Disposable {
       touch(who, touched);
       if (!who.tell(events)) this.#end(who, 'slow');
     }
-    const whole = entry.whole.flatMap((uuid) => this.#options.mounts.byUuid(uuid)?.path ?? []);
+    const whole = entry.whole.flatMap((uuid) => this.#options.mounts.byUuid(uuid)?.fullPath ?? []);
     for (const path of [...this.#mountPaths.takeLeft(), ...whole]) this.#tellOfMount(path, entry, touched);
   }
 

@@ -1,5 +1,4 @@
 /** From entries of the history to events with the paths of today. */
-import { ROOT_NAMESPACE } from '../keys.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 import type { Entry, Leaves } from './entry.ts';
 import { frames } from './frames.ts';
@@ -11,7 +10,7 @@ export function* toldBy(entry: Entry, mounts: MountTable): Generator<Told> {
   for (const { mount, change } of entry.changes) {
     const mounted = mounts.byUuid(mount);
     if (mounted === undefined) continue;
-    const path = mounted.path + change.dataPath;
+    const path = mounted.fullPath + change.dataPath;
     let frame: string | undefined;
     yield {
       ...{ mounted, change, path, index, position, time },
@@ -41,7 +40,7 @@ export class MountPaths {
   #left: string[] = [];
 
   constructor(mounts: MountTable) {
-    for (const { record, path } of mounts.all(ROOT_NAMESPACE)) this.#paths.set(record.uuid, path);
+    for (const { record, fullPath } of mounts.everywhere()) this.#paths.set(record.uuid, fullPath);
   }
 
   readonly leaves: Leaves = (uuid, path) => {

@@ -18,7 +18,7 @@ test('keys are counted in the background, exactly, also while they change', asyn
     tx.put('o', value);
     tx.put('q', value);
   });
-  using count = new KeyCount(store, 'p/');
+  using count = new KeyCount(store, { now: () => ['p/'], has: (at) => at.startsWith('p/') });
   assert.equal(count.value, undefined);
   let turns = 0;
   for (; count.value === undefined; turns += 1) {

@@ -2,27 +2,39 @@
 import { isLockstepError } from '../../errors.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { Batch, Store } from '../../storage/store.ts';
-import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { keys, namespaceOfKey } from '../keys.ts';
+import { ROOT } from '../namespaces/namespace.ts';
+import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 
 const PAGE = 1_000;
 
+/** The keys that are counted: all below some prefixes. */
+export interface Areas {
+  /** The prefixes that there are at this moment. */
+  readonly now: () => readonly string[];
+  /** Whether a key is one of them, below a prefix that came later too. */
+  readonly has: (key: string) => boolean;
+}
+
 /**
- * The number of keys below a prefix, each of which is put once and deleted once. They are counted when somebody first
+ * The number of keys below prefixes, each of which is put once and deleted once. They are counted when somebody first
  * asks, in pages, and from then on kept by the change batches; also while the count is under way, since a batch counts
  * for the keys that it has passed and the pages to come show the others.
  */
 export class KeyCount implements Disposable {
   readonly #store: Store;
-  readonly #prefix: string;
+  readonly #areas: Areas;
+  /** Those whose keys are still to be counted, from the last on. */
+  #ahead: string[] = [];
   #observation: Disposable | undefined;
   #found = 0;
   /** The last key that was counted. */
   #passed = '';
   #whole = false;
 
-  constructor(store: Store, prefix: string) {
+  constructor(store: Store, areas: Areas) {
     this.#store = store;
-    this.#prefix = prefix;
+    this.#areas = areas;
   }
 
   [Symbol.dispose](): void {
@@ -35,6 +47,7 @@ export class KeyCount implements Disposable {
       this.#observation = this.#store.observe((batch) => {
         this.#follow(batch);
       });
+      this.#ahead = [...this.#areas.now()];
       this.#next();
       if (!this.#whole) void this.#countOn();
     }
@@ -43,17 +56,32 @@ export class KeyCount implements Disposable {
 
   #follow({ writes }: Batch): void {
     for (const { key, value } of writes) {
-      if (!key.startsWith(this.#prefix)) continue;
-      if (this.#whole || key <= this.#passed) this.#found += value === undefined ? -1 : 1;
+      if (this.#areas.has(key) && this.#hasPassed(key)) this.#found += value === undefined ? -1 : 1;
     }
+  }
+
+  /** What came after the count began lies in no area that is ahead of it, and counts at once. */
+  #hasPassed(key: string): boolean {
+    const area = this.#whole ? undefined : this.#ahead.findLast((prefix) => key.startsWith(prefix));
+    return area === undefined || (area === this.#ahead.at(-1) && key <= this.#passed);
   }
 
   #next(): void {
     using snapshot = this.#store.snapshot();
-    const page = snapshot.list(this.#prefix, { limit: PAGE, after: this.#passed });
-    this.#found += page.length;
-    this.#passed = page.at(-1) ?? this.#passed;
-    this.#whole = page.length < PAGE;
+    // Namespaces with few keys share a page's worth of work.
+    for (let room = PAGE; room > 0;) {
+      const area = this.#ahead.at(-1);
+      if (area === undefined) break;
+      const page = snapshot.list(area, { limit: room, after: this.#passed });
+      this.#found += page.length;
+      this.#passed = page.at(-1) ?? this.#passed;
+      if (page.length < room) {
+        this.#ahead.pop();
+        this.#passed = '';
+      }
+      room -= Math.max(1, page.length);
+    }
+    this.#whole = this.#ahead.length === 0;
   }
 
   async #countOn(): Promise<void> {
@@ -74,10 +102,14 @@ export class Census implements Disposable {
   readonly #leases: KeyCount;
 
   /** `store`: of one unsealed period. */
-  constructor(store: Store) {
+  constructor(store: Store, namespaces: NamespaceTable) {
     // Each token has one accessor, which never changes.
-    this.#tokens = new KeyCount(store, keys.accessors(ROOT_NAMESPACE));
-    this.#leases = new KeyCount(store, keys.expiries(ROOT_NAMESPACE));
+    this.#tokens = new KeyCount(store, {
+      now: () => [ROOT, ...namespaces.all()].map(({ id }) => keys.accessors(id)),
+      has: (key) => namespaceOfKey(key, 'l', 'accessors') !== undefined,
+    });
+    const expiries = keys.expiries(ROOT.id);
+    this.#leases = new KeyCount(store, { now: () => [expiries], has: (key) => key.startsWith(expiries) });
   }
 
   [Symbol.dispose](): void {

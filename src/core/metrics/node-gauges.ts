@@ -35,7 +35,7 @@ function known(value: number | undefined): number | readonly Sample[] {
 }
 
 function mounts(node: Node): readonly Sample[] {
-  const all = node.services.mounts.all('root').map(({ record }) => record.table);
+  const all = [...node.services.mounts.everywhere()].map(({ record }) => record.table);
   const of = (table: 'auth' | 'secret'): number => all.filter((each) => each === table).length;
   return [
     { labels: { type: 'auth', local: 'false' }, value: of('auth') },

@@ -1,10 +1,12 @@
 /** Changes to the mount tables: enable, tune, move, disable. Each is one transaction on the shared class. */
 import { fail } from '../../errors.ts';
+import { sha256 } from '../../lib/crypto/hash.ts';
 import { randomBytes, uuid } from '../../lib/crypto/random.ts';
-import { decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
-import { keys } from '../keys.ts';
+import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import type { Namespace, NamespaceRecord } from '../namespaces/namespace.ts';
 import {
   BUILT_IN,
   isBuiltIn,
@@ -54,6 +56,10 @@ function records(tx: Transaction, namespace: string): readonly MountRecord[] {
 
 function assertFree(tx: Transaction, namespace: string, candidate: MountRecord): void {
   const wanted = requestPath(candidate);
+  const [first = ''] = wanted.split('/', 1);
+  if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
+  if (tx.has(keys.name(namespace, first)))
+    throw fail('badRequest', `path is already in use by the namespace "${first}/"`);
   if (candidate.table === 'secret' && RESERVED.some((path) => wanted.startsWith(path)) && !isBuiltIn(candidate)) {
     throw fail('badRequest', `cannot mount under "${wanted}": the path is reserved`);
   }
@@ -64,6 +70,25 @@ function assertFree(tx: Transaction, namespace: string, candidate: MountRecord):
       throw fail('badRequest', `path is already in use at ${taken}`);
     }
   }
+}
+
+/** Of a new namespace: a mount that its name would hide, since a path leads to one of the two only. */
+export function mountBelow(tx: Transaction, namespace: string, name: string): string | undefined {
+  return records(tx, namespace)
+    .map(requestPath)
+    .find((path) => path.startsWith(`${name}/`));
+}
+
+/**
+ * The mounts that a namespace has from the start, made from its record: each node has them as soon as it knows the
+ * namespace, without a write. What is tuned of them is written, as in the root namespace.
+ */
+export function builtInOf({ id: namespace, path, salt }: NamespaceRecord): readonly MountRecord[] {
+  return Object.entries(BUILT_IN).map(([id, { table, path: at, type, description, local }]) => ({
+    ...{ uuid: id, table, path: at, type, description, local, salt, namespace: path },
+    ...{ config: NO_CONFIG, sealWrap: false, externalEntropyAccess: false, options: null },
+    accessor: `${table === 'auth' ? 'auth_' : ''}${type}_${sha256(`${namespace}/${id}`).toString('hex').slice(0, 8)}`,
+  }));
 }
 
 /** The mounts that every node has of its own; those that are there stay as they are. */
@@ -79,6 +104,13 @@ export function seedBuiltIn(tx: Transaction, namespace: string): void {
   }
 }
 
+/** A built-in mount of a namespace, of which nothing is written yet. */
+function untuned(tx: Transaction, namespace: string, id: string): Uint8Array | undefined {
+  const found = decodeFound<NamespaceRecord>(tx.get(keys.namespace(namespace)));
+  const mount = found === undefined ? undefined : builtInOf(found).find(({ uuid: own }) => own === id);
+  return mount === undefined ? undefined : encodeRecord(mount);
+}
+
 export class MountChanges {
   readonly #store: Store;
 
@@ -87,11 +119,11 @@ export class MountChanges {
   }
 
   /** Throws `badRequest` when the path is taken, lies below or above another mount, or is reserved. */
-  async enable(namespace: string, spec: MountSpec): Promise<MountRecord> {
-    const record = newMount(spec);
+  async enable({ id, path }: Namespace, spec: MountSpec): Promise<MountRecord> {
+    const record = { ...newMount(spec), ...(id === ROOT_NAMESPACE ? {} : { namespace: path }) };
     await this.#store.transact((tx) => {
-      assertFree(tx, namespace, record);
-      tx.put(keys.mount('s', namespace, record.uuid), encodeRecord(record));
+      assertFree(tx, id, record);
+      tx.put(keys.mount('s', id, record.uuid), encodeRecord(record));
     });
     return record;
   }
@@ -100,7 +132,7 @@ export class MountChanges {
   async change(namespace: string, id: string, change: (record: MountRecord) => MountRecord): Promise<void> {
     await this.#store.transact((tx) => {
       const key = keys.mount(isBuiltIn({ uuid: id }) ? 'l' : 's', namespace, id);
-      const found = tx.get(key);
+      const found = tx.get(key) ?? untuned(tx, namespace, id);
       if (found === undefined) throw fail('badRequest', 'no matching mount: it was disabled meanwhile');
       const before = decodeRecord<MountRecord>(found);
       const after = change(before);

@@ -9,17 +9,22 @@ import { decodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
+import type { NamespaceRecord } from '../namespaces/namespace.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
 import { stageable } from '../requests/staged.ts';
 import { compartment, type CompartmentOptions } from './compartment.ts';
 import { KeptRecords } from './kept-records.ts';
-import { isBuiltIn, requestPath, type MountConfig, type MountRecord } from './mount.ts';
+import { builtInOf } from './mount-changes.ts';
+import { fullPath, isBuiltIn, requestPath, type MountConfig, type MountRecord } from './mount.ts';
 
 export interface Mounted {
   readonly record: MountRecord;
+  /** The id of its namespace. */
   readonly namespace: string;
-  /** `secret/`, `auth/approle/`. */
+  /** Below its namespace: `secret/`, `auth/approle/`. */
   readonly path: string;
+  /** From the root namespace on: `team/secret/`. */
+  readonly fullPath: string;
   readonly plugin: AnyPlugin;
   readonly instance: unknown;
   readonly router: Router<unknown>;
@@ -43,6 +48,16 @@ export interface MountTableOptions {
 
 const MOUNT_KEY = /^[sl]\/([^/]+)\/mounts\/([^/]+)$/;
 
+/** Built-in mounts have the same id in each namespace. */
+const idIn = (namespace: string, uuid: string): string =>
+  namespace !== ROOT_NAMESPACE && isBuiltIn({ uuid }) ? `${namespace}|${uuid}` : uuid;
+
+/** The record without which nothing of the mount may be written: its own, or of a built-in one its namespace's. */
+function presence(namespace: string, record: MountRecord): Pick<CompartmentOptions, 'mount'> {
+  if (!isBuiltIn(record)) return { mount: keys.mount('s', namespace, record.uuid) };
+  return namespace === ROOT_NAMESPACE ? {} : { mount: keys.namespace(namespace) };
+}
+
 export class MountTable implements Disposable {
   readonly #options: MountTableOptions;
   readonly #shared: Store;
@@ -50,6 +65,8 @@ export class MountTable implements Disposable {
   /** By namespace and request path. */
   readonly #byPath = new Map<string, Mounted>();
   readonly #byUuid = new Map<string, Mounted>();
+  /** By type and options, which alone decide over them: each namespace has the same few mounts. */
+  readonly #routers = new Map<string, Router<unknown>>();
   readonly #observation: Disposable;
 
   constructor(options: MountTableOptions) {
@@ -57,7 +74,11 @@ export class MountTable implements Disposable {
     this.#shared = stageable(options.store);
     this.#kept = new KeptRecords(options.store);
     using snapshot = options.store.snapshot();
-    for (const cls of ['l', 's'] as const) this.#load(snapshot, cls);
+    this.#load(snapshot, ROOT_NAMESPACE);
+    for (const key of everyKey(snapshot, keys.namespaces)) {
+      this.#applyNamespace(key, snapshot.get(key));
+      this.#load(snapshot, key.slice(keys.namespaces.length));
+    }
     this.#observation = options.store.observe((batch) => {
       this.#follow(batch);
     });
@@ -99,27 +120,53 @@ export class MountTable implements Disposable {
       .sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
-  #load(snapshot: Snapshot, cls: KeyClass): void {
-    for (const key of everyKey(snapshot, keys.mounts(cls, ROOT_NAMESPACE))) this.#apply(key, snapshot.get(key));
+  /** Of all namespaces. */
+  *everywhere(): Generator<Mounted> {
+    yield* this.#byUuid.values();
+  }
+
+  #load(snapshot: Snapshot, namespace: string): void {
+    for (const cls of ['l', 's'] as const) {
+      for (const key of everyKey(snapshot, keys.mounts(cls, namespace))) this.#apply(key, snapshot.get(key));
+    }
   }
 
   #follow(batch: Batch): void {
     for (const write of batch.writes) {
       if (MOUNT_KEY.test(write.key)) this.#apply(write.key, write.value);
+      else if (write.key.startsWith(keys.namespaces)) this.#applyNamespace(write.key, write.value);
     }
+  }
+
+  /** A namespace comes with its built-in mounts, and takes all of its mounts with it. */
+  #applyNamespace(key: string, value: Uint8Array | undefined): void {
+    const namespace = key.slice(keys.namespaces.length);
+    const there = [...this.#byUuid.values()].filter((mounted) => mounted.namespace === namespace);
+    if (value === undefined) {
+      for (const mounted of there) this.#close(mounted);
+      return;
+    }
+    for (const record of builtInOf(decodeRecord<NamespaceRecord>(value))) {
+      if (!there.some((mounted) => mounted.record.uuid === record.uuid)) this.#add(namespace, record);
+    }
+  }
+
+  #close({ namespace, path, record }: Mounted): void {
+    this.#byUuid.delete(idIn(namespace, record.uuid));
+    this.#byPath.delete(`${namespace}|${path}`);
   }
 
   #apply(key: string, value: Uint8Array | undefined): void {
     const [, namespace = '', uuid = ''] = MOUNT_KEY.exec(key) ?? [];
-    const known = this.#byUuid.get(uuid);
-    if (known !== undefined) {
-      this.#byUuid.delete(uuid);
-      this.#byPath.delete(`${known.namespace}|${known.path}`);
-    }
-    if (value === undefined) return;
-    const mounted = this.#open(namespace, decodeRecord<MountRecord>(value));
+    const known = this.#byUuid.get(idIn(namespace, uuid));
+    if (known !== undefined) this.#close(known);
+    if (value !== undefined) this.#add(namespace, decodeRecord<MountRecord>(value));
+  }
+
+  #add(namespace: string, record: MountRecord): void {
+    const mounted = this.#open(namespace, record);
     if (mounted === undefined) return;
-    this.#byUuid.set(uuid, mounted);
+    this.#byUuid.set(idIn(namespace, record.uuid), mounted);
     this.#byPath.set(`${namespace}|${mounted.path}`, mounted);
   }
 
@@ -133,7 +180,20 @@ export class MountTable implements Disposable {
       return undefined;
     }
     const view = this.#view(namespace, record);
-    return { record, namespace, path, plugin, instance: plugin.open(view), router: compileRouter(plugin.paths(view)) };
+    return {
+      ...{ record, namespace, path, plugin, fullPath: fullPath(record) },
+      instance: plugin.open(view),
+      router: this.#router(record, plugin),
+    };
+  }
+
+  #router({ table, type, options }: MountRecord, plugin: AnyPlugin): Router<unknown> {
+    const key = JSON.stringify([table, type, options]);
+    const known = this.#routers.get(key);
+    if (known !== undefined) return known;
+    const made = compileRouter(plugin.paths({ options: options ?? {} }));
+    this.#routers.set(key, made);
+    return made;
   }
 
   #view(namespace: string, record: MountRecord): MountView {
@@ -142,7 +202,7 @@ export class MountTable implements Disposable {
     const key = takeKey(Buffer.from(record.salt, 'base64'));
     const area = (cls: KeyClass): Pick<CompartmentOptions, 'prefix' | 'mount'> => ({
       prefix: keys.data(cls, namespace, record.uuid),
-      ...(isBuiltIn(record) ? {} : { mount: keys.mount('s', namespace, record.uuid) }),
+      ...presence(namespace, record),
     });
     return {
       uuid: record.uuid,

@@ -30,11 +30,18 @@ export interface MountRecord {
   readonly config: MountConfig;
   /** Key of the mount's HMAC, base64: shared with the mount, never shown. */
   readonly salt: string;
+  /** The path of its namespace with a closing slash; absent in the root one. Namespaces never move. */
+  readonly namespace?: string;
 }
 
 /** Where requests reach it: `secret/`, `auth/approle/`. */
 export function requestPath(record: Pick<MountRecord, 'table' | 'path'>): string {
   return record.table === 'auth' ? `auth/${record.path}` : record.path;
+}
+
+/** The same from the root namespace on: `team/secret/`. What policies, filters and subscribers name. */
+export function fullPath(record: Pick<MountRecord, 'table' | 'path' | 'namespace'>): string {
+  return (record.namespace ?? '') + requestPath(record);
 }
 
 export const NO_CONFIG: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };

@@ -2,7 +2,8 @@
 import { fail } from '../../errors.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
-import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
+import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
 import { has } from './capability.ts';
@@ -38,7 +39,13 @@ export interface PolicyChange {
   readonly expiration?: number | undefined;
 }
 
-const NAMESPACE = ROOT_NAMESPACE;
+/** Whose rights are asked for: names of policies mean something in one namespace only. */
+export interface Holder {
+  /** The id of the namespace that the names belong to. */
+  readonly namespace: string;
+  readonly policies: readonly string[];
+}
+
 const CACHE_LIMIT = 2_000;
 const BORDER = '\u0000';
 /** Names that nobody writes. */
@@ -99,16 +106,17 @@ function rulesOf({ text, expiration: end }: PolicyFacts): readonly Rule[] {
 
 export class PolicyStore implements Disposable {
   readonly #store: Store;
+  readonly #namespaces: NamespaceTable;
   readonly #now: () => number;
   readonly #acls = new Map<string, Acl>();
   readonly #observation: Disposable;
 
-  constructor(store: Store, now: () => number) {
+  constructor(store: Store, namespaces: NamespaceTable, now: () => number) {
     this.#store = store;
+    this.#namespaces = namespaces;
     this.#now = now;
-    const prefix = keys.policies(NAMESPACE);
     this.#observation = store.observe((batch) => {
-      if (batch.writes.some((write) => write.key.startsWith(prefix))) this.#acls.clear();
+      if (batch.writes.some(({ key }) => namespaceOfKey(key, 's', 'policies') !== undefined)) this.#acls.clear();
     });
   }
 
@@ -122,16 +130,19 @@ export class PolicyStore implements Disposable {
     return this.#acls.size;
   }
 
-  /** The document as it was written; undefined when there is none. `root` has no document: the empty text. */
-  get(name: string): string | undefined {
-    return this.describe(name)?.text;
+  /**
+   * The document as it was written; undefined when there is none. `root`, which is in the root namespace alone, has no
+   * document: the empty text.
+   */
+  get(namespace: string, name: string): string | undefined {
+    return this.describe(namespace, name)?.text;
   }
 
   /** As `get`, with what is known of it. */
-  describe(name: string): PolicyFacts | undefined {
-    if (name === 'root') return factsOf({ name, text: '' });
+  describe(namespace: string, name: string): PolicyFacts | undefined {
+    if (name === 'root') return namespace === ROOT_NAMESPACE ? factsOf({ name, text: '' }) : undefined;
     if (name === WRAPPING_POLICY) return factsOf({ name, text: wrappingPolicy });
-    const record = this.#living(decodeFound<PolicyRecord>(this.#store.get(keys.policy(NAMESPACE, name))));
+    const record = this.#living(decodeFound<PolicyRecord>(this.#store.get(keys.policy(namespace, name))));
     if (record !== undefined) return factsOf(record);
     return name === 'default' ? factsOf({ name, text: defaultPolicy }) : undefined;
   }
@@ -140,25 +151,26 @@ export class PolicyStore implements Disposable {
     return (record?.expiration ?? Number.POSITIVE_INFINITY) > this.#now() ? record : undefined;
   }
 
-  list(): readonly string[] {
+  list(namespace: string): readonly string[] {
     using snapshot = this.#store.snapshot();
-    const prefix = keys.policies(NAMESPACE);
+    const prefix = keys.policies(namespace);
     const written = [...everyKey(snapshot, prefix)].map((key) => key.slice(prefix.length));
-    const living = written.filter((name) => this.describe(name) !== undefined);
-    return [...new Set([...living, 'default', 'root'])].sort();
+    const living = written.filter((name) => this.describe(namespace, name) !== undefined);
+    const always = namespace === ROOT_NAMESPACE ? ['default', 'root'] : ['default'];
+    return [...new Set([...living, ...always])].sort();
   }
 
   /**
    * Throws `badRequest` when the document does not parse, has a rule whose absence would widen it, or is to replace another
    * version than the one that is there.
    */
-  put(name: string, change: PolicyChange & { readonly text: string }): Promise<void> {
-    return this.#change(name, change, () => undefined);
+  put(namespace: string, name: string, change: PolicyChange & { readonly text: string }): Promise<void> {
+    return this.#change({ namespace, name }, change, () => undefined);
   }
 
   /** Throws `badRequest` when there is none. */
-  patch(name: string, change: PolicyChange): Promise<void> {
-    return this.#change(name, change, (before) => {
+  patch(namespace: string, name: string, change: PolicyChange): Promise<void> {
+    return this.#change({ namespace, name }, change, (before) => {
       if (before === undefined) throw fail('badRequest', 'policy not found');
       return before;
     });
@@ -166,14 +178,15 @@ export class PolicyStore implements Disposable {
 
   /** `kept`: what of the version before stays, where the change does not say. */
   async #change(
-    name: string,
+    { namespace, name }: { readonly namespace: string; readonly name: string },
     change: PolicyChange,
     kept: (before: PolicyRecord | undefined) => PolicyRecord | undefined,
   ): Promise<void> {
     if (RESERVED.has(name)) throw fail('badRequest', `cannot update "${name}" policy`);
     if (change.text !== undefined) refuseTemplates(parsePolicy(change.text));
-    const key = keys.policy(NAMESPACE, name);
+    const key = keys.policy(namespace, name);
     await this.#store.transact((tx) => {
+      if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
       const before = this.#living(decodeFound<PolicyRecord>(tx.get(key)));
       checkVersion(before, change.cas);
       const after = changed(kept(before) ?? { name, text: '' }, change);
@@ -186,25 +199,32 @@ export class PolicyStore implements Disposable {
     });
   }
 
-  async delete(name: string): Promise<void> {
+  async delete(namespace: string, name: string): Promise<void> {
     if (RESERVED.has(name) || name === 'default') throw fail('badRequest', `cannot delete "${name}" policy`);
     await this.#store.transact((tx) => {
-      tx.delete(keys.policy(NAMESPACE, name));
+      tx.delete(keys.policy(namespace, name));
     });
   }
 
-  /** What the policies allow together. A name without a document allows nothing. */
-  acl(names: readonly string[]): Acl {
+  /**
+   * What the policies allow together, in their namespace and below it. A name without a document allows nothing, nor does
+   * any name of a namespace that is gone.
+   */
+  acl({ namespace, policies: names }: Holder): Acl {
     const now = this.#now();
     // No document has such a name; with it, one list of names could be taken for another.
-    if (names.some((name) => name.includes(BORDER))) return this.acl(names.filter((name) => !name.includes(BORDER)));
-    const id = names.join(BORDER);
+    if (names.some((name) => name.includes(BORDER))) {
+      return this.acl({ namespace, policies: names.filter((name) => !name.includes(BORDER)) });
+    }
+    // No namespace has such an id: the root one is meant by none.
+    const id = namespace === ROOT_NAMESPACE ? names.join(BORDER) : [...names, '', namespace].join(BORDER);
     const known = this.#acls.get(id);
     if (known !== undefined && known.validUntil > now) return known;
+    const path = this.#namespaces.byId(namespace)?.path;
     const acl = compile(
       names.flatMap((name) => {
-        const found = this.describe(name);
-        return found === undefined ? [] : [{ name, namespace: '', rules: rulesOf(found) }];
+        const found = path === undefined ? undefined : this.describe(namespace, name);
+        return found === undefined ? [] : [{ name, namespace: path ?? '', rules: rulesOf(found) }];
       }),
       now,
     );

@@ -9,6 +9,7 @@ import { coerce, type Coerced } from '../../framework/values.ts';
 import { inCidrs } from '../../lib/cidr.ts';
 import type { AuditedCall } from '../audit/entry.ts';
 import type { Routed } from '../mounts/mount-table.ts';
+import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
 import type { Token } from '../tokens/token.ts';
@@ -26,6 +27,8 @@ export interface Access {
   /** The policies that allow it. */
   readonly grantedBy: readonly string[];
   readonly call: Call;
+  /** The path of the namespace that the caller's policies belong to. */
+  readonly home: string;
   readonly error: LockstepError | undefined;
   /** What the audit made of it for the first entry: the second tells the same. */
   audited?: AuditedCall;
@@ -34,6 +37,7 @@ export interface Access {
 const NOBODY: Client = {
   displayName: '',
   policies: [],
+  namespace: ROOT.id,
   entity: '',
   tokenKey: '',
   accessor: '',
@@ -43,7 +47,7 @@ const NOBODY: Client = {
 export function clientOf(token: Token | undefined, address: string): Client {
   if (token === undefined) return { ...NOBODY, address };
   const { displayName, policies, entity, accessor } = token.record;
-  return { displayName, policies, entity, tokenKey: token.key, accessor, address };
+  return { displayName, policies, namespace: token.namespace, entity, tokenKey: token.key, accessor, address };
 }
 
 /** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */
@@ -51,11 +55,15 @@ function askedPath({ verb, path }: Request): string {
   return (verb === 'list' || verb === 'scan') && !path.endsWith('/') ? `${path}/` : path;
 }
 
-export function makeCall(request: Request, routed: Routed | undefined, client: Client, now: number): Call {
+export function makeCall(
+  { request, routed, namespace }: Pick<Asked, 'request' | 'routed' | 'namespace'>,
+  client: Client,
+  now: number,
+): Call {
   return {
     signal: request.signal,
     id: request.id,
-    namespace: { id: 'root', path: '' },
+    namespace,
     now,
     path: routed?.rest ?? askedPath(request),
     mountPath: routed?.mounted.path ?? '',
@@ -100,9 +108,13 @@ export function presented(
 
 /** What a request is about and who makes it, looked up once; nothing is decided yet, and no use of a token is taken. */
 export interface Asked {
+  /** With its path below the namespace. */
   readonly request: Request;
-  /** As policies see it. */
+  readonly namespace: Namespace;
+  /** As policies see it: from the root namespace on. */
   readonly path: string;
+  /** Why it is not served whoever asks. */
+  readonly refusal: LockstepError | undefined;
   readonly routed: Routed | undefined;
   readonly match: Match<unknown> | undefined;
   /** No token is asked for. */
@@ -112,13 +124,63 @@ export interface Asked {
 }
 
 /** Of this moment: what changes afterwards is not in it. */
-export function lookUp(services: RequestServices, request: Request): Asked {
-  const path = askedPath(request);
-  const routed = services.mounts.route('root', path);
-  const match = routed?.mounted.router.match(routed.rest);
-  const open = isOpen(match?.path, request);
+export function lookUp(services: RequestServices, sent: Request): Asked {
+  const placed = place(services, sent);
+  const found = route(services, placed);
+  const { request, refusal } = found;
+  const open = isOpen(found.match?.path, request);
   const token = open || request.token === undefined ? undefined : services.tokens.find(request.token);
-  return { request, path, routed, match, open, token };
+  const asked = { ...found, open, token };
+  if (refusal !== undefined || token === undefined || token.namespace === found.namespace.id) return asked;
+  return ofToken(services, asked, token.namespace);
+}
+
+interface PlacedRequest extends Pick<Asked, 'request' | 'namespace' | 'refusal'> {}
+
+/** Which namespace is meant, by header and path: once, for everything that comes after (design rule 29). */
+function place({ namespaces }: RequestServices, request: Request): PlacedRequest {
+  // Most nodes have none: nothing is looked up or made anew for them.
+  if (namespaces.size === 0) return { request, namespace: ROOT, refusal: undefined };
+  try {
+    const { namespace, path } = namespaces.place(request.namespace, request.path);
+    const refusal = namespaces.refusal(namespace, path);
+    const below = path === request.path ? request : { ...request, path };
+    return { request: below, namespace, refusal };
+  } catch (error) {
+    if (!isLockstepError(error)) throw error;
+    return { request, namespace: ROOT, refusal: error };
+  }
+}
+
+function route({ mounts }: RequestServices, { request, namespace, refusal }: PlacedRequest) {
+  const path = askedPath(request);
+  const routed = mounts.route(namespace.id, path);
+  const match = routed?.mounted.router.match(routed.rest);
+  return { request, namespace, refusal, path: namespace.path === '' ? path : namespace.path + path, routed, match };
+}
+
+/** Paths about the calling token itself: they mean nothing outside of its namespace, so they are served there. */
+const OF_ITSELF: ReadonlySet<string> = new Set([
+  'auth/token/lookup-self',
+  'auth/token/renew-self',
+  'auth/token/revoke-self',
+]);
+
+const isOfItself = ({ path, body, token }: Request): boolean =>
+  OF_ITSELF.has(path) || (path === 'sys/wrapping/unwrap' && [undefined, '', token].includes(body?.['token'] as string));
+
+/** A token of another namespace: what is its own it finds in its own namespace. */
+function ofToken(services: RequestServices, asked: Asked, home: string): Asked {
+  const { request, routed } = asked;
+  const namespace = services.namespaces.byId(home);
+  if (namespace === undefined) return asked;
+  if (isOfItself(request)) {
+    const refusal = services.namespaces.refusal(namespace, request.path);
+    return { ...asked, ...route(services, { request, namespace, refusal }) };
+  }
+  // A token has one cubbyhole, wherever it is used.
+  const own = routed?.mounted.record.uuid === 'cubbyhole' ? services.mounts.at(home, 'cubbyhole/') : undefined;
+  return routed === undefined || own === undefined ? asked : { ...asked, routed: { ...routed, mounted: own } };
 }
 
 /** The token of a request, one use of it taken. Throws `missingToken` or `invalidToken`. */
@@ -171,13 +233,14 @@ export function isOpen(
 
 /** Never throws for what a client did: the refusal is in `error`. */
 export function grantAccess(services: RequestServices, asked: Asked): Access | Promise<Access> {
-  const { request, path, routed, match, open } = asked;
+  const { request, path, routed, match, open, namespace } = asked;
   const base = { request, routed, match } as const;
   const refuse = (error: unknown, token?: Token): Access => {
     if (!isLockstepError(error)) throw error;
-    const call = makeCall(request, routed, clientOf(token, request.address), services.now());
+    const call = makeCall(asked, clientOf(token, request.address), services.now());
     return {
       ...base,
+      home: homeOf(services, call),
       token,
       region: undefined,
       coerced: undefined,
@@ -191,10 +254,11 @@ export function grantAccess(services: RequestServices, asked: Asked): Access | P
     const said = match?.path.badToken;
     return refuse(said === undefined || !isLockstepError(error) ? error : fail('badRequest', said));
   };
+  if (asked.refusal !== undefined) return refuse(asked.refusal);
   const granted = (token: Token | undefined): Access => {
     const client = clientOf(token, request.address);
     try {
-      return decide(services, { ...base, path }, { token, client, region: undefined });
+      return decide(services, { ...base, path, namespace }, { token, client, region: undefined });
     } catch (error) {
       return refuse(error, token);
     }
@@ -216,17 +280,16 @@ export interface Caller {
 }
 
 /** A request that a region forwards: its word on who asks, this node's policies, and what the region may write at all. */
-export function forwardedAccess(services: RequestServices, request: Request, caller: Caller): Access {
-  const path = askedPath(request);
-  const routed = services.mounts.route('root', path);
-  const match = routed?.mounted.router.match(routed.rest);
-  return decide(services, { request, routed, match, path }, caller);
+export function forwardedAccess(services: RequestServices, sent: Request, caller: Caller): Access {
+  const found = route(services, place(services, sent));
+  const access = decide(services, found, caller);
+  return found.refusal === undefined ? access : { ...access, error: found.refusal };
 }
 
-function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token'>, caller: Caller): Access {
+function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' | 'refusal'>, caller: Caller): Access {
   const { request, routed, match, path } = asked;
   const { token, client, region } = caller;
-  const call = makeCall(request, routed, client, services.now());
+  const call = makeCall(asked, client, services.now());
   const tried = match === undefined ? undefined : coerceOrFail(match, request);
   const bad = isLockstepError(tried) ? tried : undefined;
   const coerced = isLockstepError(tried) ? undefined : tried;
@@ -246,6 +309,7 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token'>,
     operation,
     grantedBy: by,
     call,
+    home: homeOf(services, call),
     error,
   };
 }
@@ -259,6 +323,19 @@ function limited(coerced: Coerced | undefined, limit: number | undefined): Coerc
 /** Open paths, and the help of any. */
 const OPEN: Decision = { allowed: true, sudo: false, root: false, by: [] };
 
+function homeOf({ namespaces }: Pick<RequestServices, 'namespaces'>, { client }: Call): string {
+  return namespaces.byId(client.namespace)?.path ?? '';
+}
+
+const OUTSIDE: Decision = { allowed: false, sudo: false, root: false, by: [] };
+
+/** A token works in its own namespace and below it. Its policies can say nothing else; this holds whatever they say. */
+function mayEnter({ namespaces }: RequestServices, { client, namespace }: Call): boolean {
+  if (client.namespace === namespace.id) return true;
+  const home = namespaces.byId(client.namespace);
+  return home !== undefined && isWithin(namespace, home);
+}
+
 type Found = Pick<Access, 'request' | 'routed' | 'match' | 'coerced' | 'call'>;
 
 function judge(
@@ -266,18 +343,27 @@ function judge(
   { match, request, call }: Found,
   asked: Pick<Asked, 'path'> & Pick<Access, 'operation'>,
 ): Decision {
-  const acl = services.policies.acl(call.client.policies);
+  if (!mayEnter(services, call)) return OUTSIDE;
+  const acl = services.policies.acl(call.client);
   const verdict = acl.allows(asked.operation, asked.path, { body: parametersOf(request), wrapTtl: request.wrapTtl });
   return needsSudo(match?.path.access) && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }
 
-function missing({ routed, match, request }: Pick<Access, 'routed' | 'match' | 'request'>): LockstepError | undefined {
-  if (routed === undefined) return fail('noHandler', `no handler for route "${request.path}". route entry not found.`);
+const isServedIn = ({ namespace }: Call, { mounted }: Routed, { path }: Match<unknown>): boolean =>
+  namespace.id === ROOT.id || mounted.record.uuid !== 'sys' || path.namespaces === true;
+
+function missing({ routed, match, request, call }: Omit<Found, 'coerced'>): LockstepError | undefined {
+  if (routed === undefined) {
+    return fail('noHandler', `no handler for route "${call.namespace.path}${request.path}". route entry not found.`);
+  }
   if (request.help && routed.rest === '') return undefined;
   if (match === undefined) {
     const { plugin, record } = routed.mounted;
     const hint = plugin.unsupported?.(record.options ?? {});
     return hint === undefined ? fail('unsupportedPath') : fail('unsupportedPath', `unsupported path: ${hint}`);
+  }
+  if (!isServedIn(call, routed, match)) {
+    return fail('badRequest', 'operation unavailable in namespaces: ask in the root namespace');
   }
   if (!request.help && match.path.operations[request.verb] === undefined) return fail('unsupportedOperation');
   return undefined;

@@ -24,7 +24,7 @@ export interface Forwarded {
   /** Chosen by the region, kept over its retries. */
   readonly idempotencyKey: string;
   /** Whether the region may write there: its filter and its write grant. */
-  readonly mayWrite: (path: string) => boolean;
+  readonly mayWrite: (request: Request) => boolean;
   /** Whether the region holds a policy's document: one that it cannot have grants nothing. */
   readonly holdsPolicy: (name: string) => boolean;
 }
@@ -44,7 +44,7 @@ interface Done {
 const hashOf = ({ request, region, client }: Forwarded): string =>
   sha256(
     JSON.stringify([
-      ...[region, client.policies, client.entity, request.verb, request.path],
+      ...[region, client.policies, client.entity, request.verb, request.path, request.namespace, client.namespace],
       ...[request.contentType, request.query, request.body ?? null],
     ]),
   ).toString('hex');
@@ -69,7 +69,7 @@ const KEY = /^[^\p{C}]{1,256}$/u;
 function beyond({ request, client, idempotencyKey, mayWrite }: Forwarded): LockstepError | undefined {
   if (client.policies.includes('root')) return fail('hubRefused', 'a root token of a region rules that region alone');
   if (!KEY.test(idempotencyKey)) return fail('badRequest', 'an idempotency key of 1 to 256 characters is needed');
-  return mayWrite(request.path) ? undefined : fail('hubRefused', 'this region may not write there');
+  return mayWrite(request) ? undefined : fail('hubRefused', 'this region may not write there');
 }
 
 /** Reads are answered by the region's own copy, and what is local stays where it is: shared writes alone are taken. */

@@ -52,7 +52,7 @@ export async function grantToken(services: RequestServices, access: Access, gran
   const { ttl, warnings } = boundTtl(grant, services.ttl(record.config));
   const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
   const created = await services.tokens.create({
-    policies,
+    ...{ policies, namespace: call.namespace.id },
     path: `${call.mountPath}${call.path}`,
     meta: grant.metadata ?? null,
     displayName: grant.displayName === '' ? name : `${name}-${grant.displayName}`,

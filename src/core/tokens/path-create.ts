@@ -5,6 +5,7 @@ import { field, type Values } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import type { Reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
+import { ROOT } from '../namespaces/namespace.ts';
 import { boundTtl, cleanPolicies } from '../requests/grants.ts';
 import type { RequestServices } from '../services.ts';
 import { readRole, type TokenRole } from './path-roles.ts';
@@ -38,8 +39,12 @@ const displayName = (wanted: string): string =>
 /** Clients in Go send the empty string for what they were not given. */
 const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 
+const NO_POLICIES: readonly string[] = Object.freeze([]);
+
 interface Caller {
   readonly token: Token;
+  /** Those of the namespace that it asks in: a name means something in its own namespace only. */
+  readonly policies: readonly string[];
   /** Root, or `sudo` on the path: may choose ids, periods, orphans and any policy. */
   readonly sudo: boolean;
 }
@@ -49,8 +54,10 @@ function callerOf(services: RequestServices, call: Call): Caller {
   if (token === undefined) throw fail('invalidToken');
   // What a child may do would be without the limit, and an orphan would outlive it.
   if (token.record.numUses !== 0) throw fail('badRequest', 'restricted use token cannot generate child tokens');
-  const decision = services.policies.acl(token.record.policies).allows('update', `${call.mountPath}${call.path}`);
-  return { token, sudo: decision.sudo };
+  const path = `${call.namespace.path}${call.mountPath}${call.path}`;
+  const own = token.namespace === call.namespace.id;
+  const { sudo } = services.policies.acl(call.client).allows('update', path);
+  return { token, sudo, policies: own ? token.record.policies : NO_POLICIES };
 }
 
 function refuseWithoutSudo(asked: Asked, { sudo }: Caller, role: TokenRole | undefined): void {
@@ -65,33 +72,37 @@ function refuseWithoutSudo(asked: Asked, { sudo }: Caller, role: TokenRole | und
 }
 
 /** `default` comes by itself only from who could give it: a token that was made without it makes no child with it. */
-function addsDefault(asked: Asked, { token, sudo }: Caller, role: TokenRole | undefined): boolean {
+function addsDefault(asked: Asked, { policies, sudo }: Caller, role: TokenRole | undefined): boolean {
   if (asked.no_default_policy || role?.record.noDefaultPolicy === true) return false;
-  return sudo || token.record.policies.includes('default');
+  return sudo || policies === NO_POLICIES || policies.includes('default');
 }
 
 /** The policies of the new token. A caller without sudo gives no more than it has; a role decides by its own lists. */
 function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined): readonly string[] {
-  const own = caller.token.record.policies;
+  const own = caller.policies;
   if (role?.decides === true) return role.policiesFor(asked.policies, own);
   const wanted = asked.policies === undefined || asked.policies.length === 0 ? own : asked.policies;
   const clean = cleanPolicies(wanted, !addsDefault(asked, caller, role));
   if (clean.includes('root') && !own.includes('root')) {
     throw fail('badRequest', 'root tokens may not be created without parent token being root');
   }
-  const more = clean.filter((name) => !own.includes(name));
+  const granted = own === NO_POLICIES ? ['default'] : own;
+  const more = clean.filter((name) => !granted.includes(name));
   if (!caller.sudo && more.length > 0) {
     throw fail('badRequest', 'child policies must be subset of parent');
   }
   return clean;
 }
 
-function checked(asked: Asked): void {
+function checked(asked: Asked, { namespace }: Call): void {
   if (asked.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use type "service"');
   if (asked.num_uses < 0) throw fail('badRequest', 'number of uses cannot be negative');
   if (given(asked.entity_alias) !== undefined)
     throw fail('badRequest', 'entity aliases are not offered: leave entity_alias out');
   const id = given(asked.id);
+  if (id !== undefined && namespace.id !== ROOT.id) {
+    throw fail('badRequest', 'token IDs can only be manually specified in the root namespace');
+  }
   if (id !== undefined && (/^[bhs]\.|^hv[bsr]\./.test(id) || id.includes('.') || id.length > 256)) {
     throw fail('badRequest', 'custom token ID cannot have the form of a generated one, nor contain a dot');
   }
@@ -121,23 +132,28 @@ function isOrphan(asked: Asked, form: Form, terms: Terms): boolean {
 }
 
 /** A root token lives for ever unless it is told not to. */
-function lifeOf(auth: TokenAuth, asked: Asked, terms: Terms, root: boolean) {
+function lifeOf(mount: ReturnType<RequestServices['ttl']>, asked: Asked, terms: Terms, root: boolean) {
   const period = terms.period > 0 ? terms.period : asked.period;
   const explicitMaxTtl = smallest(asked.explicit_max_ttl, terms.explicitMaxTtl);
   const bounds = { ttl: asked.ttl ?? asked.lease ?? 0, maxTtl: 0, period, explicitMaxTtl };
   const unbounded = root && bounds.ttl + period + explicitMaxTtl === 0;
-  const { ttl, warnings } = unbounded ? { ttl: 0, warnings: [] } : boundTtl(bounds, auth.services.ttl(auth.config()));
+  const { ttl, warnings } = unbounded ? { ttl: 0, warnings: [] } : boundTtl(bounds, mount);
   return { ttl, period, explicitMaxTtl, warnings };
 }
 
 async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Promise<Reply> {
   const { services } = auth;
   const terms: Terms = form.role?.record ?? NO_ROLE;
-  checked(asked);
+  checked(asked, call);
   const caller = callerOf(services, call);
   refuseWithoutSudo(asked, caller, form.role);
   const policies = policiesFor(asked, caller, form.role);
-  const { ttl, period, explicitMaxTtl, warnings } = lifeOf(auth, asked, terms, policies.includes('root'));
+  const { ttl, period, explicitMaxTtl, warnings } = lifeOf(
+    services.ttl(auth.config(call)),
+    asked,
+    terms,
+    policies.includes('root'),
+  );
   if (ttl === 0 && caller.token.record.expiresAt !== 0) {
     throw fail('badRequest', 'expiring root tokens cannot create non-expiring root tokens');
   }
@@ -145,7 +161,7 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
   const chosen = given(asked.id);
   const { id, token } = await services.tokens.create({
     ...(chosen === undefined ? {} : { id: chosen }),
-    policies,
+    ...{ policies, namespace: call.namespace.id },
     path: pathOf(call, terms),
     meta: asked.meta ?? null,
     displayName: displayName(asked.display_name),
@@ -157,7 +173,7 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
     role: terms.name,
     noDefaultPolicy: asked.no_default_policy,
   });
-  const absent = policies.filter((name) => services.policies.get(name) === undefined);
+  const absent = policies.filter((name) => services.policies.get(call.namespace.id, name) === undefined);
   const missing = absent.map((name) => `Policy "${name}" does not exist`);
   return { status: 200, auth: authBlock(token.record, id), warnings: [...warnings, ...missing] };
 }

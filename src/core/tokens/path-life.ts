@@ -5,7 +5,7 @@ import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { boundTtl } from '../requests/grants.ts';
-import { found, foundByAccessor } from './path-lookup.ts';
+import { found, foundByAccessor, tokenIn } from './path-lookup.ts';
 import { authBlock, type Token, type TokenRecord } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
 
@@ -27,7 +27,7 @@ interface Terms {
 function termsOf(auth: TokenAuth, { record }: Token, call: Call): Terms {
   const { services } = auth;
   if (record.login === undefined) {
-    return { ttl: record.creationTtl, period: record.period, maxTtl: 0, mount: services.ttl(auth.config()) };
+    return { ttl: record.creationTtl, period: record.period, maxTtl: 0, mount: services.ttl(auth.config(call)) };
   }
   const mounted = services.mounts.byUuid(record.login.mount);
   if (mounted === undefined) throw fail('badRequest', 'the auth mount of this token is gone: log in again');
@@ -66,7 +66,7 @@ const renewToken = at('renew', {
       replies: { 200: 'empty' },
       run: async (auth, values, call) => {
         const id = values.token ?? call.token ?? '';
-        return withToken(await renew(auth, found(auth.services.tokens.find(id)), values.increment, call), id);
+        return withToken(await renew(auth, found(tokenIn(auth, call, id)), values.increment, call), id);
       },
     },
   },
@@ -96,7 +96,7 @@ const renewAccessor = at('renew-accessor', {
       summary: 'Renew a token by its accessor',
       writes: 'local',
       replies: { 200: 'empty' },
-      run: (auth, values, call) => renew(auth, foundByAccessor(auth, values.accessor), values.increment, call),
+      run: (auth, values, call) => renew(auth, foundByAccessor(auth, call, values.accessor), values.increment, call),
     },
   },
 });
@@ -114,8 +114,8 @@ const revokeToken = at('revoke', {
       summary: 'Revoke a token',
       writes: 'local',
       replies: { 204: 'empty' },
-      run: (auth, { token }) => {
-        const there = auth.services.tokens.find(token);
+      run: (auth, { token }, call) => {
+        const there = tokenIn(auth, call, token);
         return there === undefined ? reply.empty : revoke(auth, there);
       },
     },
@@ -143,7 +143,7 @@ const revokeAccessor = at('revoke-accessor', {
       summary: 'Revoke a token by its accessor',
       writes: 'local',
       replies: { 204: 'empty' },
-      run: (auth, { accessor }) => revoke(auth, foundByAccessor(auth, accessor)),
+      run: (auth, { accessor }, call) => revoke(auth, foundByAccessor(auth, call, accessor)),
     },
   },
 });
@@ -157,8 +157,8 @@ const revokeOrphan = at('revoke-orphan', {
       summary: 'Revoke a token and orphan its children',
       writes: 'local',
       replies: { 204: 'empty' },
-      run: async (auth, { token }) => {
-        const there = auth.services.tokens.find(token);
+      run: async (auth, { token }, call) => {
+        const there = tokenIn(auth, call, token);
         if (there === undefined) throw fail('badRequest', 'token to revoke not found');
         await auth.services.revocation.revokeOrphan(there.key);
         return reply.empty;

@@ -1,5 +1,6 @@
 /** `auth/token/lookup…` and `accessors`: what is known of a token. */
 import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
 import { field } from '../../framework/field.ts';
 import { listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
@@ -17,14 +18,27 @@ export function found(token: Token | undefined): Token {
   return token;
 }
 
-export function foundByAccessor(auth: TokenAuth, accessor: string): Token {
-  const token = auth.services.tokens.byAccessor(accessor);
+/** Of the namespace that is asked: what belongs to another one is as if it were not there (design rule 31). */
+export function tokenIn(
+  auth: Pick<TokenAuth, 'services'>,
+  { namespace, token: own }: Call,
+  id: string,
+): Token | undefined {
+  const token = auth.services.tokens.find(id);
+  return token?.namespace === namespace.id || id === own ? token : undefined;
+}
+
+export function foundByAccessor(auth: TokenAuth, { namespace }: Call, accessor: string): Token {
+  const token = auth.services.tokens.byAccessor(namespace.id, accessor);
   if (token === undefined) throw fail('badRequest', 'invalid accessor');
   return token;
 }
 
-const shown = (auth: TokenAuth, token: Token, id: string): Reply =>
-  reply.ok(describeToken(token, id, auth.services.now()));
+function shown({ services }: TokenAuth, token: Token, id: string): Reply {
+  const path = services.namespaces.byId(token.namespace)?.path ?? '';
+  // As Vault, which names no root namespace.
+  return reply.ok({ ...describeToken(token, id, services.now()), ...(path === '' ? {} : { namespace_path: path }) });
+}
 
 const lookup = at('lookup', {
   help: 'What is known of a token. Without one: of the calling token.',
@@ -37,7 +51,7 @@ const lookup = at('lookup', {
       run: (auth, { token }, call) =>
         token === undefined
           ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), '')
-          : shown(auth, found(auth.services.tokens.find(token)), token),
+          : shown(auth, found(tokenIn(auth, call, token)), token),
     },
     update: {
       summary: 'Look a token up',
@@ -46,7 +60,7 @@ const lookup = at('lookup', {
       run: (auth, { token }, call) =>
         token === undefined
           ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? '')
-          : shown(auth, found(auth.services.tokens.find(token)), token),
+          : shown(auth, found(tokenIn(auth, call, token)), token),
     },
   },
 });
@@ -80,13 +94,13 @@ const byAccessor = at('lookup-accessor', {
       summary: 'Look a token up by its accessor',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, { accessor }) => shown(auth, foundByAccessor(auth, accessor), ''),
+      run: (auth, { accessor }, call) => shown(auth, foundByAccessor(auth, call, accessor), ''),
     },
   },
 });
 
 const accessors = at('accessors', {
-  help: 'Accessors of all live tokens.',
+  help: 'Accessors of all live tokens of the namespace.',
   access: 'root',
   fields: pageFields,
   operations: {
@@ -94,8 +108,8 @@ const accessors = at('accessors', {
       summary: 'List accessors',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Accessors.') }, 404: 'empty' },
-      run: (auth, asked) =>
-        listed({ read: (page) => auth.services.tokens.accessors(page), atOnce: ACCESSORS_AT_ONCE }, asked),
+      run: ({ services }, asked, { namespace }) =>
+        listed({ read: (page) => services.tokens.accessors(namespace.id, page), atOnce: ACCESSORS_AT_ONCE }, asked),
     },
   },
 });

@@ -6,12 +6,14 @@ import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Store, Transaction } from '../../storage/store.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
-import type { TokenRecord } from './token.ts';
+import { namespaceOfToken, type TokenRecord } from './token.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { TokenStore } from './token-store.ts';
 
-const NAMESPACE = ROOT_NAMESPACE;
 const PAGE = 200;
+
+const tokenAt = (key: string): string => keys.token(namespaceOfToken(key), key);
+const childrenOf = (parent: string): string => keys.children(namespaceOfToken(parent), parent);
 
 export class Revocation {
   readonly #store: Store;
@@ -36,7 +38,7 @@ export class Revocation {
   async revokeOrphan(key: string): Promise<void> {
     for (let ended = false; !ended;) {
       const { value } = await this.#store.transact((tx) => {
-        const children = tx.list(keys.children(NAMESPACE, key), { limit: PAGE });
+        const children = tx.list(childrenOf(key), { limit: PAGE });
         for (const child of children) this.#letGo(tx, key, child);
         if (children.length === PAGE) return false;
         this.#end(tx, key);
@@ -48,7 +50,7 @@ export class Revocation {
   }
 
   #letGo(tx: Transaction, parent: string, child: string): void {
-    const at = keys.token(NAMESPACE, child.slice(keys.children(NAMESPACE, parent).length));
+    const at = tokenAt(child.slice(childrenOf(parent).length));
     const record = decodeFound<TokenRecord>(tx.get(at));
     tx.delete(child);
     if (record === undefined) return;
@@ -56,11 +58,11 @@ export class Revocation {
     tx.put(at, encodeRecord({ ...rest, orphan: true } satisfies TokenRecord));
   }
 
-  /** The tokens that logins on a mount made, and all their children. */
-  async revokeLogins(mount: string): Promise<void> {
-    const prefix = keys.tokens(NAMESPACE);
+  /** The tokens that logins on a mount of the namespace made, and all their children. */
+  async revokeLogins(namespace: string, mount: string): Promise<void> {
+    const prefix = keys.tokens(namespace);
     for (let after: string | undefined; ;) {
-      const { page, made } = this.#loginsOf(mount, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      const { page, made } = this.#loginsOf(prefix, mount, { limit: PAGE, ...(after === undefined ? {} : { after }) });
       for (const key of made) await this.revoke(key.slice(prefix.length));
       if (page.length < PAGE) return;
       after = page.at(-1);
@@ -69,16 +71,20 @@ export class Revocation {
   }
 
   /** A page of all tokens, and those of it that logins on the mount made. */
-  #loginsOf(mount: string, page: Page): { readonly page: readonly string[]; readonly made: readonly string[] } {
+  #loginsOf(
+    prefix: string,
+    mount: string,
+    page: Page,
+  ): { readonly page: readonly string[]; readonly made: readonly string[] } {
     using snapshot = this.#store.snapshot();
-    const found = snapshot.list(keys.tokens(NAMESPACE), page);
+    const found = snapshot.list(prefix, page);
     const isMade = (key: string): boolean => decodeFound<TokenRecord>(snapshot.get(key))?.login?.mount === mount;
     return { page: found, made: found.filter(isMade) };
   }
 
   /** Finishes what a crash cut off. */
   async resume(): Promise<void> {
-    const prefix = keys.revocations(NAMESPACE);
+    const prefix = keys.revocations(ROOT_NAMESPACE);
     for (const marker of this.#markers(prefix)) await this.#finish(marker.slice(prefix.length));
   }
 
@@ -89,7 +95,7 @@ export class Revocation {
 
   /** Revokes tokens whose time has come, oldest first, up to `limit`; true when more are due. */
   async expire(now: number, limit = PAGE): Promise<boolean> {
-    const prefix = keys.expiries(NAMESPACE);
+    const prefix = keys.expiries(ROOT_NAMESPACE);
     const due = this.#due(now, limit);
     for (const entry of due) {
       const key = entry.slice(prefix.length + 16);
@@ -97,7 +103,7 @@ export class Revocation {
         // Renewed or revoked meanwhile, which took the entry away.
         if (!tx.has(entry)) return false;
         tx.delete(entry);
-        const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
+        const record = decodeFound<TokenRecord>(tx.get(tokenAt(key)));
         const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;
         if (over) this.#end(tx, key);
         return over;
@@ -109,7 +115,7 @@ export class Revocation {
 
   /** Entries whose time has come. Most of the time there are none, which one key tells. */
   #due(now: number, limit: number): readonly string[] {
-    const prefix = keys.expiries(NAMESPACE);
+    const prefix = keys.expiries(ROOT_NAMESPACE);
     using snapshot = this.#store.snapshot();
     const isDue = (key: string): boolean => Number(key.slice(prefix.length, prefix.length + 15)) <= now;
     const [first] = snapshot.list(prefix, { limit: 1 });
@@ -118,7 +124,7 @@ export class Revocation {
 
   #end(tx: Transaction, key: string): void {
     this.#tokens.remove(tx, key);
-    tx.put(keys.revocations(NAMESPACE) + key, new Uint8Array());
+    tx.put(keys.revocations(ROOT_NAMESPACE) + key, new Uint8Array());
   }
 
   /** Works off one marker: what the token owned, then its children, each under a marker of its own. */
@@ -127,16 +133,16 @@ export class Revocation {
     for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
       const current = key;
       const { value: more } = await this.#store.transact((tx) => {
-        const children = tx.list(keys.children(NAMESPACE, current), { limit: PAGE });
+        const children = tx.list(childrenOf(current), { limit: PAGE });
         for (const child of children) {
-          const childKey = child.slice(keys.children(NAMESPACE, current).length);
+          const childKey = child.slice(childrenOf(current).length);
           tx.delete(child);
           this.#end(tx, childKey);
         }
         const owned = this.#removeOwned(tx, current);
         const done = children.length < PAGE && !owned;
-        if (done) tx.delete(keys.revocations(NAMESPACE) + current);
-        return { children: children.map((c) => c.slice(keys.children(NAMESPACE, current).length)), done };
+        if (done) tx.delete(keys.revocations(ROOT_NAMESPACE) + current);
+        return { children: children.map((c) => c.slice(childrenOf(current).length)), done };
       });
       if (!more.done) waiting.push(current);
       waiting.push(...more.children);
@@ -145,7 +151,7 @@ export class Revocation {
 
   /** The cubbyhole goes with its token. True when more is left. */
   #removeOwned(tx: Transaction, key: string): boolean {
-    const page = tx.list(`${keys.data('l', NAMESPACE, 'cubbyhole')}${key}/`, { limit: PAGE });
+    const page = tx.list(`${keys.data('l', namespaceOfToken(key), 'cubbyhole')}${key}/`, { limit: PAGE });
     for (const owned of page) tx.delete(owned);
     return page.length === PAGE;
   }

@@ -1,5 +1,6 @@
 /** The built-in auth method `token`: its mount is the core itself, so it lies here and not with the plug-ins. */
 import { plugin, type AnyPlugin, type MountView } from '../../framework/plugin.ts';
+import type { Call } from '../../framework/call.ts';
 import type { RequestServices } from '../services.ts';
 import { NO_CONFIG, type MountConfig } from '../mounts/mount.ts';
 import { createPaths } from './path-create.ts';
@@ -10,7 +11,8 @@ import { rolePaths } from './path-roles.ts';
 export interface TokenAuth {
   readonly services: RequestServices;
   readonly view: MountView;
-  readonly config: () => MountConfig;
+  /** Of the mount in the namespace that is asked. */
+  readonly config: (call: Call) => MountConfig;
 }
 
 export function tokenAuth(services: () => RequestServices): AnyPlugin {
@@ -22,7 +24,7 @@ export function tokenAuth(services: () => RequestServices): AnyPlugin {
       get services() {
         return services();
       },
-      config: () => services().mounts.byUuid(view.uuid)?.record.config ?? NO_CONFIG,
+      config: ({ namespace }) => services().mounts.at(namespace.id, 'auth/token/')?.record.config ?? NO_CONFIG,
     }),
     paths: () => [...createPaths, ...lookupPaths, ...lifePaths, ...rolePaths],
     logicalPath: (key) => key,

@@ -4,13 +4,16 @@ import { hmacSha256, sha256Base64, type KeyObject } from '../../lib/crypto/hash.
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
-import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenMeter } from '../metrics/node-metrics.ts';
-import { newAccessor, newTokenId, type Token, type TokenRecord } from './token.ts';
+import type { NamespaceTable } from '../namespaces/namespace-table.ts';
+import { newAccessor, newTokenId, namespaceOfToken, tokenKeyIn, type Token, type TokenRecord } from './token.ts';
 
 /** What a new token is made of; the store adds times, key and accessor. Durations in seconds, 0 for none. */
 export interface TokenSpec {
   readonly id?: string;
+  /** The id of the namespace that it belongs to; the root one if not given. */
+  readonly namespace?: string;
   readonly policies: readonly string[];
   readonly path: string;
   readonly meta: Readonly<Record<string, string>> | null;
@@ -36,6 +39,7 @@ export interface NewToken {
 
 export interface TokenStoreOptions {
   readonly store: Store;
+  readonly namespaces: NamespaceTable;
   readonly key: KeyObject;
   readonly now: () => number;
   /** Where times are recorded. */
@@ -43,18 +47,22 @@ export interface TokenStoreOptions {
 }
 
 const CACHE_LIMIT = 20_000;
-const NAMESPACE = ROOT_NAMESPACE;
+
+const tokenAt = (key: string): string => keys.token(namespaceOfToken(key), key);
+const childrenOf = (parent: string): string => keys.children(namespaceOfToken(parent), parent);
+const expiryAt = (at: number, key: string): string => keys.expiry(ROOT_NAMESPACE, at, key);
 
 /** What a token is stored under. */
-export const tokenKey = (key: KeyObject, id: string): string => hmacSha256(key, `token:${id}`).toString('base64url');
+export const tokenKey = (key: KeyObject, id: string, namespace: string = ROOT_NAMESPACE): string =>
+  tokenKeyIn(namespace, hmacSha256(key, `token:${id}`).toString('base64url'));
 const accessorKey = (key: KeyObject, accessor: string): string =>
   hmacSha256(key, `accessor:${accessor}`).toString('base64url');
 
 function recordOf(spec: TokenSpec, now: number): TokenRecord {
-  const { id: _id, parent, ttl, ...rest } = spec;
+  const { id: _id, namespace, parent, ttl, ...rest } = spec;
   return {
     ...rest,
-    accessor: newAccessor(),
+    accessor: newAccessor(namespace),
     createdAt: now,
     creationTtl: ttl,
     expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
@@ -72,23 +80,26 @@ export function insertToken(
   spec: TokenSpec & { readonly id: string },
   now: number,
 ): NewToken {
-  const key = tokenKey(hmac, spec.id);
+  const { namespace = ROOT_NAMESPACE } = spec;
+  const key = tokenKey(hmac, spec.id, namespace);
   const record = recordOf(spec, now);
-  if (tx.has(keys.token(NAMESPACE, key))) {
+  if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
+  if (tx.has(tokenAt(key))) {
     throw fail('badRequest', 'cannot create a token with a duplicate ID');
   }
   if (spec.parent !== undefined) {
-    if (!tx.has(keys.token(NAMESPACE, spec.parent.key))) throw fail('invalidToken');
-    tx.put(keys.children(NAMESPACE, spec.parent.key) + key, new Uint8Array());
+    if (!tx.has(tokenAt(spec.parent.key))) throw fail('invalidToken');
+    tx.put(childrenOf(spec.parent.key) + key, new Uint8Array());
   }
-  tx.put(keys.token(NAMESPACE, key), encodeRecord(record));
-  tx.put(keys.accessor(NAMESPACE, accessorKey(hmac, record.accessor)), encodeRecord(key));
-  if (record.expiresAt > 0) tx.put(keys.expiry(NAMESPACE, record.expiresAt, key), new Uint8Array());
-  return { id: spec.id, token: { key, namespace: NAMESPACE, record } };
+  tx.put(tokenAt(key), encodeRecord(record));
+  tx.put(keys.accessor(namespace, accessorKey(hmac, record.accessor)), encodeRecord(key));
+  if (record.expiresAt > 0) tx.put(expiryAt(record.expiresAt, key), new Uint8Array());
+  return { id: spec.id, token: { key, namespace, record } };
 }
 
 export class TokenStore implements Disposable {
   readonly #store: Store;
+  readonly #namespaces: NamespaceTable;
   readonly #key: KeyObject;
   readonly #now: () => number;
   readonly meter: TokenMeter;
@@ -98,8 +109,9 @@ export class TokenStore implements Disposable {
   readonly #keys = new Map<string, string>();
   readonly #observation: Disposable;
 
-  constructor({ store, key, now, meter }: TokenStoreOptions) {
+  constructor({ store, namespaces, key, now, meter }: TokenStoreOptions) {
     this.#store = store;
+    this.#namespaces = namespaces;
     this.#key = key;
     this.#now = now;
     this.meter = meter;
@@ -115,14 +127,14 @@ export class TokenStore implements Disposable {
   }
 
   #follow(batch: Batch): void {
-    const prefix = keys.tokens(NAMESPACE);
     for (const { key } of batch.writes) {
-      if (key.startsWith(prefix)) this.#cache.delete(key.slice(prefix.length));
+      const namespace = namespaceOfKey(key, 'l', 'tokens');
+      if (namespace !== undefined) this.#cache.delete(key.slice(keys.tokens(namespace).length));
     }
   }
 
   keyOf(id: string): string {
-    return tokenKey(this.#key, id);
+    return tokenKey(this.#key, id, this.#namespaces.ofId(id).id);
   }
 
   #accessorKey(accessor: string): string {
@@ -146,27 +158,31 @@ export class TokenStore implements Disposable {
 
   byKey(key: string): Token | undefined {
     const now = this.#now();
+    const namespace = namespaceOfToken(key);
+    // With its namespace all that belongs to it is over; what is left of it is being removed.
+    if (namespace !== ROOT_NAMESPACE && this.#namespaces.byId(namespace) === undefined) return undefined;
     const record = this.#record(key);
     // A child ends with its parent at once, not when it is swept up: the sweep may be long, or the node sealed.
     for (let each = record; ; each = this.#record(each.parent)) {
       if (each === undefined || (each.expiresAt !== 0 && each.expiresAt <= now)) return undefined;
       if (each.parent === undefined) break;
     }
-    return record === undefined ? undefined : { key, namespace: NAMESPACE, record };
+    return record === undefined ? undefined : { key, namespace, record };
   }
 
   #record(key: string): TokenRecord | undefined {
     const known = this.#cache.get(key);
     if (known !== undefined) return known;
-    const record = decodeFound<TokenRecord>(this.#store.get(keys.token(NAMESPACE, key)));
+    const record = decodeFound<TokenRecord>(this.#store.get(tokenAt(key)));
     if (record === undefined) return undefined;
     if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
     this.#cache.set(key, record);
     return record;
   }
 
-  byAccessor(accessor: string): Token | undefined {
-    const found = this.#store.get(keys.accessor(NAMESPACE, this.#accessorKey(accessor)));
+  /** Of that namespace alone. */
+  byAccessor(namespace: string, accessor: string): Token | undefined {
+    const found = this.#store.get(keys.accessor(namespace, this.#accessorKey(accessor)));
     return found === undefined ? undefined : this.byKey(decodeRecord<string>(found));
   }
 
@@ -176,12 +192,12 @@ export class TokenStore implements Disposable {
   }
 
   /**
-   * Accessors of live tokens: a page in the order of their keys, `after` an accessor. Past the cache, which keeps the
+   * Accessors of live tokens of a namespace: a page in the order of their keys, `after` an accessor. Past the cache, which keeps the
    * tokens in use.
    */
-  accessors({ after, limit }: Page): readonly string[] {
+  accessors(namespace: string, { after, limit }: Page): readonly string[] {
     using snapshot = this.#store.snapshot();
-    const prefix = keys.accessors(NAMESPACE);
+    const prefix = keys.accessors(namespace);
     const behind = after === undefined ? undefined : prefix + this.#accessorKey(after);
     const found: string[] = [];
     for (const at of everyKey(snapshot, prefix, { after: behind, page: limit })) {
@@ -194,7 +210,7 @@ export class TokenStore implements Disposable {
 
   #liveAccessor(snapshot: Snapshot, at: string): string | undefined {
     const key = decodeFound<string>(snapshot.get(at));
-    const record = key === undefined ? undefined : decodeFound<TokenRecord>(snapshot.get(keys.token(NAMESPACE, key)));
+    const record = key === undefined ? undefined : decodeFound<TokenRecord>(snapshot.get(tokenAt(key)));
     if (record === undefined || (record.expiresAt !== 0 && record.expiresAt <= this.#now())) return undefined;
     return record.parent === undefined || this.byKey(record.parent) !== undefined ? record.accessor : undefined;
   }
@@ -202,7 +218,7 @@ export class TokenStore implements Disposable {
   /** With what `also` writes. Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
   async create(spec: TokenSpec, also?: (tx: Transaction, key: string) => void): Promise<NewToken> {
     const start = performance.now();
-    const id = spec.id ?? newTokenId();
+    const id = spec.id ?? newTokenId(spec.namespace);
     const { value } = await this.#store.transact((tx) => {
       const made = insertToken(tx, this.#key, { ...spec, id }, this.#now());
       also?.(tx, made.token.key);
@@ -228,14 +244,14 @@ export class TokenStore implements Disposable {
 
   async #change(token: Token, change: (record: TokenRecord) => TokenRecord): Promise<Token> {
     const { value } = await this.#store.transact((tx) => {
-      const found = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, token.key)));
+      const found = decodeFound<TokenRecord>(tx.get(tokenAt(token.key)));
       if (found === undefined) throw fail('invalidToken');
       const record = change(found);
-      tx.put(keys.token(NAMESPACE, token.key), encodeRecord(record));
+      tx.put(tokenAt(token.key), encodeRecord(record));
       if (record.expiresAt !== found.expiresAt) {
         // One entry a token, however often it is renewed.
-        if (found.expiresAt > 0) tx.delete(keys.expiry(NAMESPACE, found.expiresAt, token.key));
-        tx.put(keys.expiry(NAMESPACE, record.expiresAt, token.key), new Uint8Array());
+        if (found.expiresAt > 0) tx.delete(expiryAt(found.expiresAt, token.key));
+        tx.put(expiryAt(record.expiresAt, token.key), new Uint8Array());
       }
       return record;
     });
@@ -244,11 +260,11 @@ export class TokenStore implements Disposable {
 
   /** Takes one token out; its children stay. For `Revocation` alone. */
   remove(tx: Transaction, key: string): void {
-    const record = decodeFound<TokenRecord>(tx.get(keys.token(NAMESPACE, key)));
+    const record = decodeFound<TokenRecord>(tx.get(tokenAt(key)));
     if (record === undefined) return;
-    tx.delete(keys.token(NAMESPACE, key));
-    tx.delete(keys.accessor(NAMESPACE, this.#accessorKey(record.accessor)));
-    if (record.parent !== undefined) tx.delete(keys.children(NAMESPACE, record.parent) + key);
-    if (record.expiresAt > 0) tx.delete(keys.expiry(NAMESPACE, record.expiresAt, key));
+    tx.delete(tokenAt(key));
+    tx.delete(keys.accessor(namespaceOfToken(key), this.#accessorKey(record.accessor)));
+    if (record.parent !== undefined) tx.delete(childrenOf(record.parent) + key);
+    if (record.expiresAt > 0) tx.delete(expiryAt(record.expiresAt, key));
   }
 }

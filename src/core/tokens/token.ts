@@ -1,6 +1,7 @@
 /** A token's record, and what the outside may see of it. */
 import type { JsonObject } from '../../framework/field.ts';
 import { randomBase62 } from '../../lib/crypto/random.ts';
+import { keys, ROOT_NAMESPACE } from '../keys.ts';
 
 /** Times are milliseconds since the epoch, durations seconds; 0 means none. */
 export interface TokenRecord {
@@ -34,15 +35,32 @@ export interface TokenRecord {
 
 /** A token in use. */
 export interface Token {
-  /** Its storage key: a keyed HMAC of the token. */
+  /** Its storage key: a keyed HMAC of the token, and outside of the root namespace the id of its own. */
   readonly key: string;
+  /** The id of its namespace: its policies are meant there, and it works nowhere above or beside it. */
   readonly namespace: string;
   readonly record: TokenRecord;
 }
 
+/** What belongs to a namespace ends in its id, as in Vault; nothing is added in the root one. */
+const ending = (namespace: string): string => (namespace === ROOT_NAMESPACE ? '' : `.${namespace}`);
+
 /** Vault's form: `hvs.` and 24 characters. */
-export const newTokenId = (): string => `hvs.${randomBase62(24)}`;
-export const newAccessor = (): string => randomBase62(24);
+export const newTokenId = (namespace: string = ROOT_NAMESPACE): string => `hvs.${randomBase62(24)}${ending(namespace)}`;
+export const newAccessor = (namespace: string = ROOT_NAMESPACE): string => `${randomBase62(24)}${ending(namespace)}`;
+
+/** A storage key from an HMAC in base64url, which has no dot. */
+export const tokenKeyIn = (namespace: string, hmac: string): string => hmac + ending(namespace);
+
+/** The storage keys of tokens, from where their records lie in a namespace. */
+export const tokenKeysOf = (namespace: string, records: readonly string[]): readonly string[] =>
+  records.map((at) => at.slice(keys.tokens(namespace).length));
+
+/** The namespace of the token with this storage key. */
+export function namespaceOfToken(key: string): string {
+  const at = key.indexOf('.');
+  return at === -1 ? ROOT_NAMESPACE : key.slice(at + 1);
+}
 
 export const secondsLeft = (record: TokenRecord, now: number): number =>
   record.expiresAt === 0 ? 0 : Math.max(0, Math.round((record.expiresAt - now) / 1000));

@@ -23,7 +23,7 @@ function standIn(outcome: Outcome, wrapInfo: Outcome['wrapInfo']): Outcome {
 /** Who asks without a token has nothing wrapped but a login: or anybody could fill the storage. */
 export function wrapped(
   services: RequestServices,
-  { request, token }: Pick<Access, 'request' | 'token'>,
+  { request, token, call }: Pick<Access, 'request' | 'token' | 'call'>,
   outcome: Outcome,
 ): Outcome | Promise<Outcome> {
   if (outcome.wrapInfo !== null) return standIn(outcome, outcome.wrapInfo);
@@ -31,7 +31,7 @@ export function wrapped(
   if (token === undefined && outcome.auth === null) return outcome;
   const accessor = outcome.auth?.['accessor'];
   const content = {
-    ...{ body: envelope(outcome), path: request.path, ttl: request.wrapTtl },
+    ...{ body: envelope(outcome), path: request.path, ttl: request.wrapTtl, namespace: call.namespace.id },
     ...(typeof accessor === 'string' ? { wrappedAccessor: accessor } : {}),
   };
   return services.wrapping.wrap(content).then((wrapInfo) => standIn(outcome, wrapInfo));

@@ -3,20 +3,23 @@
  * node's own, and are made in one transaction; who takes the token's only use gets the reply, and nobody else ever does.
  */
 import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
 import type { JsonObject } from '../../framework/field.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
 import type { Revocation } from '../tokens/revocation.ts';
-import type { Token } from '../tokens/token.ts';
+import { namespaceOfToken, type Token } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 
 export interface Wrappable {
   /** The reply's body as it would have been sent. */
   readonly body: string;
-  /** The path that was asked for. */
+  /** The path that was asked for, below its namespace. */
   readonly path: string;
+  /** The id of the namespace that the token is to belong to. */
+  readonly namespace: string;
   /** Seconds. */
   readonly ttl: number;
   /** Of the token in the reply, so that it can be revoked by who never sees it. */
@@ -45,10 +48,13 @@ export const BAD_WRAPPING_TOKEN = 'wrapping token is not valid or does not exist
 
 /** Where the cubbyhole engine itself reads them: `cubbyhole/response` is the old way to unwrap. */
 const cubbyhole = (token: string, name: 'response' | 'wrapinfo'): string =>
-  `${keys.data('l', 'root', 'cubbyhole')}${token}/${name}`;
+  `${keys.data('l', namespaceOfToken(token), 'cubbyhole')}${token}/${name}`;
 
 const isWrapping = ({ record: { policies } }: Token): boolean =>
   policies.length === 1 && policies[0] === WRAPPING_POLICY;
+
+/** Who asks, and in which namespace: of others' tokens it sees those of that one alone (design rule 31). */
+type Asking = Pick<Call, 'token' | 'namespace'>;
 
 export class Wrapping {
   readonly #options: WrappingOptions;
@@ -58,12 +64,22 @@ export class Wrapping {
   }
 
   /** The `wrap_info` block of the reply that stands for the wrapped one. */
-  async wrap({ body, path, ttl, wrappedAccessor }: Wrappable): Promise<JsonObject> {
+  async wrap({ body, path, namespace, ttl, wrappedAccessor }: Wrappable): Promise<JsonObject> {
     const { tokens, now } = this.#options;
     const accessor = wrappedAccessor === undefined ? {} : { wrapped_accessor: wrappedAccessor };
     const info = { creation_time: new Date(now()).toISOString(), creation_path: path, creation_ttl: ttl };
     const spec = {
-      ...{ path, ttl, explicitMaxTtl: ttl, maxTtl: 0, period: 0, numUses: 1, renewable: false, noDefaultPolicy: true },
+      ...{
+        path,
+        namespace,
+        ttl,
+        explicitMaxTtl: ttl,
+        maxTtl: 0,
+        period: 0,
+        numUses: 1,
+        renewable: false,
+        noDefaultPolicy: true,
+      },
       ...{ policies: [WRAPPING_POLICY], meta: null, displayName: '', boundCidrs: [], role: '' },
     };
     const { id, token } = await tokens.create(spec, (tx, key) => {
@@ -80,15 +96,15 @@ export class Wrapping {
     };
   }
 
-  /** Leaves the token as it is. Throws `badRequest` when it wraps nothing. */
-  lookup(id: string): WrappedInfo {
-    const { creation_time, creation_path, creation_ttl } = this.#info(this.#unused(id));
+  /** Leaves the token as it is. Throws `badRequest` when it wraps nothing, or belongs to another namespace. */
+  lookup(id: string, from: Asking): WrappedInfo {
+    const { creation_time, creation_path, creation_ttl } = this.#info(this.#unused(id, from));
     return { creation_time, creation_path, creation_ttl };
   }
 
   /** The body that the token holds, taken out: a second try, also at the same moment, gets `badRequest`. */
-  async unwrap(id: string): Promise<string> {
-    return (await this.#take(id)).body;
+  async unwrap(id: string, from: Asking): Promise<string> {
+    return (await this.#take(id, from)).body;
   }
 
   /** As `unwrap`, by a request that the wrapping token itself made: its use is taken already, and ends with the request. */
@@ -97,20 +113,23 @@ export class Wrapping {
   }
 
   /** The same body in a new token, with the same time to live. */
-  async rewrap(id: string): Promise<JsonObject> {
-    const { body, info } = await this.#take(id);
+  async rewrap(id: string, from: Asking): Promise<JsonObject> {
+    const { body, info, namespace } = await this.#take(id, from);
     const { creation_path: path, creation_ttl: ttl, wrapped_accessor: wrappedAccessor } = info;
-    return this.wrap({ ...{ body, path, ttl }, ...(wrappedAccessor === undefined ? {} : { wrappedAccessor }) });
+    return this.wrap({
+      ...{ body, path, namespace, ttl },
+      ...(wrappedAccessor === undefined ? {} : { wrappedAccessor }),
+    });
   }
 
-  async #take(id: string): Promise<{ body: string; info: Stored }> {
+  async #take(id: string, from: Asking): Promise<{ body: string; info: Stored; namespace: string }> {
     const { tokens, revocation } = this.#options;
-    const token = await tokens.use(this.#unused(id)).catch(() => {
+    const token = await tokens.use(this.#unused(id, from)).catch(() => {
       throw fail('badRequest', BAD_WRAPPING_TOKEN);
     });
     const taken = this.#read(token);
     await revocation.revoke(token.key);
-    return taken;
+    return { ...taken, namespace: token.namespace };
   }
 
   #wrapping(token: Token | undefined): Token {
@@ -118,9 +137,10 @@ export class Wrapping {
     return token;
   }
 
-  #unused(id: string): Token {
+  #unused(id: string, { token: own, namespace }: Asking): Token {
     const token = this.#wrapping(this.#options.tokens.find(id));
-    if (token.record.numUses < 1) throw fail('badRequest', BAD_WRAPPING_TOKEN);
+    const known = token.namespace === namespace.id || id === own;
+    if (token.record.numUses < 1 || !known) throw fail('badRequest', BAD_WRAPPING_TOKEN);
     return token;
   }
 

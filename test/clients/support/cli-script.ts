@@ -20,17 +20,21 @@ export function parseScript(text: string): readonly Line[] {
 
 /** What differs from run to run becomes a word of its own. */
 export function normalise(text: string): string {
-  return text
-    .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
-    .replaceAll(/\d{4}-\d\d-\d\d[T ][0-9:.]+(Z| \+0000 UTC)/g, 'TIME')
-    .replaceAll(/\d{1,2} [A-Z][a-z]{2} \d\d \d\d:\d\d UTC/g, 'TIME')
-    .replaceAll(/\b(hv)?[sb]\.[A-Za-z0-9_-]{20,}/g, 'TOKEN')
-    .replaceAll(/\b[A-Za-z0-9]{24}\b/g, 'ACCESSOR')
-    .replaceAll(/\b([a-z_]+_)[0-9a-f]{8}\b/g, '$1ID')
-    .replaceAll(/\/tmp\/[A-Za-z0-9-]+/g, 'FOLDER')
-    .replaceAll(/\bvault-cluster-[0-9a-f]{8}\b/g, 'CLUSTER')
-    .replaceAll(/((?:server_time_utc|creation_time|encryptions|Encryption Count)"?:? +)\d+/g, '$1N')
-    .replaceAll(/\b(1h|59m5[0-9]s)\b/g, 'ABOUT-1h');
+  return (
+    text
+      .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
+      .replaceAll(/\d{4}-\d\d-\d\d[T ][0-9:.]+(Z| \+0000 UTC)/g, 'TIME')
+      .replaceAll(/\d{1,2} [A-Z][a-z]{2} \d\d \d\d:\d\d UTC/g, 'TIME')
+      .replaceAll(/\b(hv)?[sb]\.[A-Za-z0-9_-]{20,}/g, 'TOKEN')
+      .replaceAll(/\b[A-Za-z0-9]{24}\b/g, 'ACCESSOR')
+      .replaceAll(/\b([a-z_]+_)[0-9a-f]{8}\b/g, '$1ID')
+      // Of a namespace, in table, JSON and YAML.
+      .replaceAll(/\b(id"?:? +"?)[A-Za-z0-9]{6}\b/g, '$1ID')
+      .replaceAll(/\/tmp\/[A-Za-z0-9-]+/g, 'FOLDER')
+      .replaceAll(/\bvault-cluster-[0-9a-f]{8}\b/g, 'CLUSTER')
+      .replaceAll(/((?:server_time_utc|creation_time|encryptions|Encryption Count)"?:? +)\d+/g, '$1N')
+      .replaceAll(/\b(1h|59m5[0-9]s)\b/g, 'ABOUT-1h')
+  );
 }
 
 export const script = `
@@ -238,4 +242,42 @@ audit list -format=json
 lease lookup x
 lease renew x
 lease revoke -prefix nothing/
+
+# Namespaces
+namespace list
+namespace list -format=json
+namespace lookup team
+namespace create team
+namespace create -custom-metadata=a=b -custom-metadata=c=d -format=json other
+namespace create -field=path third
+namespace create -namespace=team a
+namespace create secret
+namespace create sys
+namespace create
+namespace list
+namespace list -format=json
+namespace list -format=yaml
+namespace list -namespace=team
+namespace list -namespace=nope
+namespace scan
+namespace scan -format=json
+namespace lookup team
+namespace lookup -format=json other
+namespace patch -custom-metadata=x=y -remove-custom-metadata=a other
+namespace patch -custom-metadata=x=y none
+secrets enable -namespace=team -path=kv kv
+kv put -namespace=team kv/x a=b
+kv get -namespace=team kv/x
+kv get team/kv/x
+kv get -namespace=team/a kv/x
+read -namespace=team sys/audit
+namespace lock team
+kv get -namespace=team kv/x
+namespace unlock -unlock-key=wrong team
+namespace unlock team
+namespace unlock team
+namespace delete team
+namespace delete third
+namespace delete third
+namespace list
 `;

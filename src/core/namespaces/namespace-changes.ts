@@ -1,0 +1,179 @@
+/** Changes to the namespaces: made, described, locked, deleted. Each is one transaction on the shared class. */
+import { fail } from '../../errors.ts';
+import { equalSecret, sha256Base64 } from '../../lib/crypto/hash.ts';
+import { randomBase62, randomBytes, uuid } from '../../lib/crypto/random.ts';
+import { failpoint } from '../../lib/failpoint.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import type { Store, Transaction } from '../../storage/store.ts';
+import { keys } from '../keys.ts';
+import { mountBelow } from '../mounts/mount-changes.ts';
+import { tokenKeysOf } from '../tokens/token.ts';
+import type { TokenStore } from '../tokens/token-store.ts';
+import { DEEPEST, depthOf, ROOT, type Namespace, type NamespaceRecord } from './namespace.ts';
+
+type Metadata = Readonly<Record<string, string>>;
+
+const ID_LENGTH = 6;
+const UNLOCK_KEY_LENGTH = 24;
+const PAGE = 200;
+
+const recordIn = (tx: Transaction, parent: string, name: string): NamespaceRecord | undefined => {
+  const id = decodeFound<string>(tx.get(keys.name(parent, name)));
+  return id === undefined ? undefined : decodeFound<NamespaceRecord>(tx.get(keys.namespace(id)));
+};
+
+function assertThere(tx: Transaction, { id }: Namespace): void {
+  if (id !== ROOT.id && !tx.has(keys.namespace(id))) throw fail('noNamespace');
+}
+
+function newId(tx: Transaction): string {
+  for (;;) {
+    const id = randomBase62(ID_LENGTH);
+    // One that is being removed is still in the keys of what is left of it.
+    const taken = id === ROOT.id || tx.has(keys.namespace(id)) || tx.has(keys.namespaceRemovals + id);
+    if (!taken) return id;
+  }
+}
+
+export class NamespaceChanges {
+  readonly #store: Store;
+  readonly #tokens: TokenStore;
+
+  constructor(store: Store, tokens: TokenStore) {
+    this.#store = store;
+    this.#tokens = tokens;
+  }
+
+  /** Makes `name` below `parent`, or describes the one that is there anew. Throws `badRequest` where a mount has the path. */
+  async put(parent: Namespace, name: string, customMetadata: Metadata): Promise<NamespaceRecord> {
+    const { value } = await this.#store.transact((tx) => {
+      assertThere(tx, parent);
+      const record = { ...(recordIn(tx, parent.id, name) ?? made(tx, parent, name)), customMetadata };
+      tx.put(keys.name(parent.id, name), encodeRecord(record.id));
+      tx.put(keys.namespace(record.id), encodeRecord(record));
+      return record;
+    });
+    return value;
+  }
+
+  /** Throws `badRequest` when there is none of that name. */
+  async change(
+    parent: Namespace,
+    name: string,
+    change: (record: NamespaceRecord) => NamespaceRecord,
+  ): Promise<NamespaceRecord> {
+    const { value } = await this.#store.transact((tx) => {
+      const before = recordIn(tx, parent.id, name);
+      if (before === undefined) throw fail('badRequest', 'requested namespace does not exist');
+      const after = change(before);
+      tx.put(keys.namespace(after.id), encodeRecord(after));
+      return after;
+    });
+    return value;
+  }
+
+  /** Answers the key that unlocks it, which is kept as a hash alone. Throws `badRequest` when it is locked already. */
+  async lock(namespace: Namespace): Promise<string> {
+    const key = randomBase62(UNLOCK_KEY_LENGTH);
+    await this.#changeLock(namespace, (record) => {
+      if (record.lock !== undefined) throw fail('badRequest', `namespace "${record.path}" is already locked`);
+      return { ...record, lock: sha256Base64(key) };
+    });
+    return key;
+  }
+
+  /** `key` undefined: by whom may do it without. Throws `badRequest` when it is not the right one, or nothing is locked. */
+  async unlock(namespace: Namespace, key: string | undefined): Promise<void> {
+    await this.#changeLock(namespace, ({ lock, ...record }) => {
+      if (lock === undefined) throw fail('badRequest', `namespace "${record.path}" is not locked`);
+      if (key !== undefined && !equalSecret(sha256Base64(key), lock)) throw fail('badRequest', 'incorrect unlock key');
+      return record;
+    });
+  }
+
+  async #changeLock({ id }: Namespace, change: (record: NamespaceRecord) => NamespaceRecord): Promise<void> {
+    await this.#store.transact((tx) => {
+      const record = decodeFound<NamespaceRecord>(tx.get(keys.namespace(id)));
+      if (record === undefined) throw fail('badRequest', 'requested namespace does not exist');
+      tx.put(keys.namespace(id), encodeRecord(change(record)));
+    });
+  }
+
+  /**
+   * It and all that is in it answer nothing any more when this resolves: the keys are deleted afterwards, by `remove`, also
+   * over a restart. Answers its id; undefined when there is none of that name. Throws `badRequest` while others are in it.
+   */
+  async delete(parent: Namespace, name: string): Promise<string | undefined> {
+    const { value } = await this.#store.transact((tx) => {
+      const record = recordIn(tx, parent.id, name);
+      if (record === undefined) return undefined;
+      if (tx.list(keys.names(record.id), { limit: 1 }).length > 0) {
+        throw fail('badRequest', 'unable to delete namespace containing child namespaces');
+      }
+      tx.delete(keys.name(parent.id, name));
+      tx.delete(keys.namespace(record.id));
+      tx.put(keys.namespaceRemovals + record.id, encodeRecord({ path: record.path }));
+      return record.id;
+    });
+    failpoint('namespace.deleted');
+    return value;
+  }
+
+  /** Goes on with removals that a crash cut off. Follows explicit orders alone, never a namespace that is missing. */
+  async resumeRemovals(): Promise<void> {
+    for (let id = this.#pending(); id !== undefined; id = this.#pending()) await this.remove(id);
+  }
+
+  #pending(): string | undefined {
+    using snapshot = this.#store.snapshot();
+    return snapshot.list(keys.namespaceRemovals, { limit: 1 })[0]?.slice(keys.namespaceRemovals.length);
+  }
+
+  /** Deletes every key of a namespace that was deleted, in short transactions; nothing where no order says so. */
+  async remove(id: string): Promise<void> {
+    const steps = [
+      (tx: Transaction) => this.#removeTokens(tx, id),
+      ...(['s', 'l', 'h'] as const).map((cls) => (tx: Transaction) => removePage(tx, keys.all(cls, id))),
+    ];
+    for (const step of steps) {
+      for (let more = true; more;) {
+        const { value } = await this.#store.transact((tx) => tx.has(keys.namespaceRemovals + id) && step(tx));
+        failpoint('namespace.removing');
+        more = value;
+      }
+    }
+    await this.#store.transact((tx) => {
+      tx.delete(keys.namespaceRemovals + id);
+    });
+  }
+
+  /** First, and one by one: what finds them by time, and their parents further up, lie elsewhere. */
+  #removeTokens(tx: Transaction, id: string): boolean {
+    const page = tx.list(keys.tokens(id), { limit: PAGE });
+    for (const key of tokenKeysOf(id, page)) {
+      tx.delete(keys.revocations(ROOT.id) + key);
+      this.#tokens.remove(tx, key);
+    }
+    return page.length === PAGE;
+  }
+}
+
+function removePage(tx: Transaction, prefix: string): boolean {
+  const page = tx.list(prefix, { limit: PAGE });
+  for (const key of page) tx.delete(key);
+  return page.length === PAGE;
+}
+
+function made(tx: Transaction, parent: Namespace, name: string): NamespaceRecord {
+  if (depthOf(parent) >= DEEPEST) {
+    throw fail('badRequest', `namespaces lie at most ${String(DEEPEST)} deep`);
+  }
+  const mount = mountBelow(tx, parent.id, name);
+  if (mount !== undefined) {
+    throw fail('badRequest', `new namespace conflicts with existing mount: ${parent.path}${mount}`);
+  }
+  return {
+    ...{ id: newId(tx), uuid: uuid(), path: `${parent.path}${name}/`, parent: parent.id },
+    ...{ customMetadata: {}, salt: randomBytes(32).toString('base64') },
+  };
+}

@@ -1,0 +1,147 @@
+/** `sys/namespaces`: the namespaces right below the one that is asked. */
+import { namespaceName, type NamespaceRecord } from '../core/namespaces/namespace.ts';
+import type { Node } from '../core/node.ts';
+import { fail, isLockstepError } from '../errors.ts';
+import type { Call } from '../framework/call.ts';
+import { field, type JsonObject } from '../framework/field.ts';
+import { pathsOf } from '../framework/path.ts';
+import { reply, type Reply } from '../framework/reply.ts';
+import { mergePatch } from '../lib/merge-patch.ts';
+
+const at = pathsOf<Node>();
+
+type Metadata = Readonly<Record<string, string>>;
+
+const MOST_METADATA = 64;
+const LONGEST_KEY = 128;
+const LONGEST_VALUE = 512;
+
+const described = {
+  id: field.string('Six characters: the ending of its tokens and accessors.'),
+  uuid: field.string('Never used again.'),
+  path: field.string('From the root namespace on, with a closing slash.'),
+  custom_metadata: field.map('For people.'),
+  locked: field.boolean('Whether it answers nothing until it is unlocked.'),
+  tainted: field.boolean('Always false: one that is being deleted is not there any more.'),
+};
+
+function shown({ id, uuid, path, customMetadata, lock }: NamespaceRecord): JsonObject {
+  return { custom_metadata: customMetadata, id, locked: lock !== undefined, path, tainted: false, uuid };
+}
+
+/** Strings alone, so that nothing is turned into text unasked. */
+function assertMetadata(given: JsonObject): Metadata {
+  const entries = Object.entries(given);
+  if (entries.length > MOST_METADATA) {
+    throw fail('badRequest', `custom_metadata has at most ${String(MOST_METADATA)} keys`);
+  }
+  for (const [key, value] of entries) {
+    if (typeof value !== 'string') throw fail('badRequest', 'custom_metadata values must be strings');
+    if (key === '' || key.length > LONGEST_KEY || value.length > LONGEST_VALUE) {
+      throw fail(
+        'badRequest',
+        `a key of custom_metadata has 1 to ${String(LONGEST_KEY)} characters, a value at most ${String(LONGEST_VALUE)}`,
+      );
+    }
+  }
+  return given as Metadata;
+}
+
+function listedBelow({ services }: Node, { namespace }: Call, deep: boolean): Reply {
+  const found = services.namespaces
+    .below(namespace, deep)
+    .map((record) => [record.path.slice(namespace.path.length), shown(record)] as const);
+  return reply.keys(
+    found.map(([key]) => key),
+    { key_info: Object.fromEntries(found) },
+  );
+}
+
+const keysAndInfo = { keys: field.list('Paths below this namespace.'), key_info: field.object('Each, by its path.') };
+
+const all = at('namespaces', {
+  help: 'The namespaces below this one.',
+  namespaces: true,
+  fields: {},
+  operations: {
+    list: {
+      summary: 'List the namespaces right below',
+      writes: 'nothing',
+      replies: { 200: keysAndInfo, 404: 'empty' },
+      run: (node, _values, call) => listedBelow(node, call, false),
+    },
+    scan: {
+      summary: 'List the namespaces anywhere below',
+      writes: 'nothing',
+      replies: { 200: keysAndInfo, 404: 'empty' },
+      run: (node, _values, call) => listedBelow(node, call, true),
+    },
+  },
+});
+
+/** In the background: the namespace is gone already, and an order on disk has it finished after a restart too. */
+function removeLater({ services }: Node, id: string): void {
+  services.namespaceChanges.remove(id).catch((error: unknown) => {
+    if (isLockstepError(error, 'sealed') || isLockstepError(error, 'storeClosed')) return;
+    const reason = error instanceof Error ? error.message : 'unknown';
+    services.log.error('a namespace is not removed yet: the next start goes on with it', { namespace: id, reason });
+  });
+}
+
+const one = at('namespaces/:path...', {
+  help: 'Makes, describes and deletes a namespace right below this one.',
+  namespaces: true,
+  fields: {
+    path: field.name('Its name, without a slash.'),
+    custom_metadata: field.object('For people: strings by name. In a PATCH null takes a key out.'),
+  },
+  exists: ({ services }, { path }, { namespace }) =>
+    services.namespaces.byPath(`${namespace.path}${path.replace(/\/$/, '')}/`) !== undefined,
+  operations: {
+    read: {
+      summary: 'Show a namespace',
+      writes: 'nothing',
+      replies: { 200: described, 404: 'empty' },
+      run: ({ services }, { path }, { namespace }) => {
+        const found = services.namespaces.byPath(`${namespace.path}${namespaceName(path)}/`);
+        const record = found === undefined ? undefined : services.namespaces.record(found.id);
+        return record === undefined ? reply.missing : reply.ok(shown(record));
+      },
+    },
+    update: {
+      summary: 'Make a namespace, or describe it anew',
+      writes: 'shared',
+      replies: { 200: described },
+      run: async ({ services }, { path, custom_metadata: given }, { namespace }) => {
+        const metadata = assertMetadata(given ?? {});
+        return reply.ok(shown(await services.namespaceChanges.put(namespace, namespaceName(path), metadata)));
+      },
+    },
+    patch: {
+      summary: 'Change what is said of a namespace',
+      writes: 'shared',
+      replies: { 200: described },
+      run: async ({ services }, { path, custom_metadata: patch = {} }, { namespace }) => {
+        const changed = await services.namespaceChanges.change(namespace, namespaceName(path), (before) => ({
+          ...before,
+          customMetadata: assertMetadata(mergePatch(before.customMetadata, patch)),
+        }));
+        return reply.ok(shown(changed));
+      },
+    },
+    delete: {
+      summary: 'Delete a namespace and all that is in it',
+      writes: 'shared',
+      // `status` is `in-progress`: it is gone, and its data is being removed. Of one that is not there a warning says so.
+      replies: { 200: 'any' },
+      run: async (node, { path }, { namespace }) => {
+        const id = await node.services.namespaceChanges.delete(namespace, namespaceName(path));
+        if (id === undefined) return { ...reply.ok({}), warnings: ['requested namespace does not exist'] };
+        removeLater(node, id);
+        return reply.ok({ status: 'in-progress' });
+      },
+    },
+  },
+});
+
+export const namespacePaths = [all, one];
