@@ -2,14 +2,11 @@
  * A node: sealed or unsealed, over one store. The server hands it requests; `sys/` works on it; what needs keys lies in
  * `services`, which exist while it is unsealed.
  */
-import { fail, isLockstepError } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Path } from '../framework/path.ts';
 import type { AnyPlugin } from '../framework/plugin.ts';
 import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
-import { compileRouter, type Router } from '../framework/router.ts';
-import { coerce } from '../framework/values.ts';
-import { chain } from '../lib/chain.ts';
 import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { Logger } from '../lib/log.ts';
 import { LogSource } from '../lib/log-source.ts';
@@ -26,24 +23,23 @@ import { KeyRotation } from './key-rotation.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
+import { finishWhatWasCutOff } from './cut-off.ts';
 import { Census } from './metrics/census.ts';
-import { ROOT } from './namespaces/namespace.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { forgetForwarded } from './requests/forwarded.ts';
-import { asFailure, failure, outcomeOf, serve } from './requests/pipeline.ts';
-import { clientOf, isOpen, makeCall } from './requests/access.ts';
+import { serve } from './requests/pipeline.ts';
+import { SealedPaths } from './requests/sealed-paths.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
-import { endCredentials } from './snapshots/credentials.ts';
+import { settleRestore } from './snapshots/settle-restore.ts';
 import { Snapshots, type SnapshotNode, type SnapshotPlace } from './snapshots/snapshots.ts';
 import type { ReadingThreads } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
 import { openServices, type Unsealed } from './unsealed.ts';
-import { noteVersion } from './versions.ts';
 
 export interface NodeOptions {
   readonly lifecycle: SealLifecycle;
@@ -93,7 +89,7 @@ export class Node implements Handler, AsyncDisposable {
   readonly monitors: LogMonitors;
   readonly keyHolders: KeyHolders;
   readonly #options: NodeOptions;
-  readonly #whileSealed: Router<Node>;
+  readonly #whileSealed: SealedPaths<Node>;
   #services: Unsealed | undefined;
   #cluster: Cluster | undefined;
   #census: Census | undefined;
@@ -121,7 +117,7 @@ export class Node implements Handler, AsyncDisposable {
       threads: options.threads,
       tokens: () => this.services.tokens,
     });
-    this.#whileSealed = compileRouter(options.systemPaths.filter((path) => path.sealed === true));
+    this.#whileSealed = new SealedPaths<Node>(this, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -336,7 +332,7 @@ export class Node implements Handler, AsyncDisposable {
     const { registry } = this;
     const { settings, log, now, audit, lifecycle, cluster, threads } = this.#options;
     const { metrics } = this;
-    await this.#settleRestore();
+    await settleRestore(this.#options.lifecycle, { registry, region: settings.region !== undefined, log });
     const store = new MeteredStore(lifecycle.store, metrics.barrier);
     const opened = await openServices({
       ...{ store, registry, settings, log, now, audit, metrics },
@@ -349,42 +345,10 @@ export class Node implements Handler, AsyncDisposable {
       this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
       this.#census = new Census(opened.store, opened.namespaces);
       this.#services = opened;
-      void this.#finish(opened);
+      void finishWhatWasCutOff(opened, settings.region !== undefined);
     } catch (error) {
       await opened[Symbol.asyncDispose]();
       throw error;
-    }
-  }
-
-  /** The first opening after a restore: what must not come back ends before anything is served. */
-  async #settleRestore(): Promise<void> {
-    const { lifecycle, log, settings } = this.#options;
-    const { restored } = lifecycle;
-    if (restored === undefined) return;
-    const { registry } = this;
-    if (!restored.keepCredentials) {
-      await endCredentials({ store: lifecycle.store, registry, region: settings.region !== undefined });
-    }
-    await lifecycle.rotate();
-    await lifecycle.settle();
-    const { keepCredentials, from } = restored;
-    log.info('restored a snapshot', { sequence: from.sequence, epoch: from.epoch, keepCredentials });
-  }
-
-  /**
-   * What a crash cut off in the middle. Nothing of it can be used any more (a token without its parent, data without its
-   * mount), and it can be much, so that requests do not wait for it.
-   */
-  async #finish({ revocation, mountChanges, namespaceChanges, namespaces, log, store, now }: Unsealed): Promise<void> {
-    try {
-      await noteVersion(store, now());
-      await revocation.resume();
-      if (this.#options.settings.region !== undefined) return;
-      await namespaceChanges.resumeRemovals();
-      for (const { id } of [ROOT, ...namespaces.all()]) await mountChanges.resumeRemovals(id);
-    } catch (error) {
-      if (isLockstepError(error, 'sealed')) return;
-      log.error('what was cut off is not finished', { reason: error instanceof Error ? error.message : 'unknown' });
     }
   }
 
@@ -413,30 +377,6 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   handle(request: Request): Outcome | Promise<Outcome> {
-    return this.#services === undefined ? this.#handleSealed(request) : serve(this.#services, request);
-  }
-
-  /** The few paths that work without keys. Nothing is audited: the audit's keys are behind the seal too. */
-  #handleSealed(request: Request): Outcome | Promise<Outcome> {
-    const { log, now } = this.#options;
-    const failed = (error: unknown): Outcome =>
-      failure(request, isLockstepError(error) ? error : asFailure({ log }, request, error));
-    try {
-      const match = request.path.startsWith('sys/') ? this.#whileSealed.match(request.path.slice(4)) : undefined;
-      if (match === undefined) throw fail('sealed');
-      const operation = match.path.operations[request.verb];
-      if (operation === undefined) throw fail('unsupportedOperation');
-      if (match.path.access === 'metrics' && !isOpen(match.path, request)) throw fail('sealed');
-      const { values } = coerce(match, request.body ?? {}, request.query);
-      const call = makeCall(
-        { request, routed: undefined, namespace: ROOT },
-        clientOf(undefined, request.address),
-        now(),
-      );
-      const outcome = chain(operation.run(this, values as never, call), (reply) => outcomeOf(request, reply));
-      return outcome instanceof Promise ? outcome.catch(failed) : outcome;
-    } catch (error) {
-      return failed(error);
-    }
+    return this.#services === undefined ? this.#whileSealed.handle(request) : serve(this.#services, request);
   }
 }

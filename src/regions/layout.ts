@@ -14,8 +14,7 @@ const MOUNT = /^s\/[^/]+\/mounts\/([^/]+)$/;
 /** A namespace is looked after as a mount of everything below its path: it comes into view and leaves as a whole. */
 const NAMESPACE = /^s\/root\/namespaces\/([^/]+)$/;
 const NAME = /^s\/([^/]+)\/names\/(.+)$/s;
-const POLICY = /^s\/([^/]+)\/policies\/(.+)$/s;
-const PASSWORD_POLICY = /^s\/([^/]+)\/password-policies\/(.+)$/s;
+const POLICY = /^s\/([^/]+)\/(policies|password-policies)\/(.+)$/s;
 const DATA = /^s\/([^/]+)\/data\/([^/]+)\/(.*)$/s;
 /** What belongs to a namespace and to no mount of its own. */
 const OF_NAMESPACE = /^s\/([^/]+)\/(?:names|policies|password-policies|data)\//;
@@ -62,10 +61,10 @@ function pathOfData(registry: PluginRegistry, key: string, mounts: Mounts): Logi
 
 /** Of a record that is no mount's data. */
 function pathOfOther(key: string, mounts: Mounts): LogicalPath | undefined {
-  const [, home = '', policy] = POLICY.exec(key) ?? [];
-  if (policy !== undefined) return inNamespace(home, mounts, `sys/policies/acl/${policy}`);
-  const [, owner = '', password] = PASSWORD_POLICY.exec(key) ?? [];
-  if (password !== undefined) return inNamespace(owner, mounts, `sys/policies/password/${password}`);
+  const [, home = '', kind, policy] = POLICY.exec(key) ?? [];
+  if (policy !== undefined) {
+    return inNamespace(home, mounts, `sys/policies/${kind === 'policies' ? 'acl' : 'password'}/${policy}`);
+  }
   const mount = mountRecord(key);
   const known = mount === undefined ? undefined : mounts.get(mount);
   if (known !== undefined) return whole(known.path);

@@ -1,0 +1,23 @@
+/** What a crash cut off in the middle. */
+import { isLockstepError } from '../errors.ts';
+import { ROOT } from './namespaces/namespace.ts';
+import type { Services } from './services.ts';
+import { noteVersion } from './versions.ts';
+
+/**
+ * Nothing of it can be used any more (a token without its parent, data without its mount), and it can be much, so that
+ * requests do not wait for it. Never rejects: it is tried again at the next opening.
+ */
+export async function finishWhatWasCutOff(services: Services, region: boolean): Promise<void> {
+  const { revocation, mountChanges, namespaceChanges, namespaces, log, store, now } = services;
+  try {
+    await noteVersion(store, now());
+    await revocation.resume();
+    if (region) return;
+    await namespaceChanges.resumeRemovals();
+    for (const { id } of [ROOT, ...namespaces.all()]) await mountChanges.resumeRemovals(id);
+  } catch (error) {
+    if (isLockstepError(error, 'sealed')) return;
+    log.error('what was cut off is not finished', { reason: error instanceof Error ? error.message : 'unknown' });
+  }
+}
