@@ -5,7 +5,7 @@ import { randomBytes } from '../lib/crypto/random.ts';
 import type { Store, Transaction } from '../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from './keys.ts';
 import { seedBuiltIn } from './mounts/mount-changes.ts';
-import { newTokenId } from './tokens/token.ts';
+import { FIRST_TOKEN_PATH, newTokenId } from './tokens/token.ts';
 import { insertToken, type TokenSpec } from './tokens/token-store.ts';
 
 const NODE_SECRET = 'node';
@@ -15,7 +15,7 @@ export const TOKEN_KEYS = 'tokens';
 
 export const ROOT_TOKEN: TokenSpec = {
   policies: ['root'],
-  path: 'auth/token/root',
+  path: FIRST_TOKEN_PATH,
   meta: null,
   displayName: 'root',
   numUses: 0,

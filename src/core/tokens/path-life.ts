@@ -66,7 +66,9 @@ const renewToken = at('renew', {
       replies: { 200: 'empty' },
       run: async (auth, values, call) => {
         const id = values.token ?? call.token ?? '';
-        return withToken(await renew(auth, found(auth.services.tokens.find(id)), values.increment, call), id);
+        const token = auth.services.tokens.find(id);
+        if (token === undefined) throw fail('badRequest', 'token not found');
+        return withToken(await renew(auth, token, values.increment, call), id);
       },
     },
   },
@@ -142,8 +144,13 @@ const revokeAccessor = at('revoke-accessor', {
     update: {
       summary: 'Revoke a token by its accessor',
       writes: 'local',
-      replies: { 204: 'empty' },
-      run: (auth, { accessor }) => revoke(auth, foundByAccessor(auth, accessor)),
+      replies: { 200: 'empty', 204: 'empty' },
+      run: (auth, { accessor }) => {
+        const there = auth.services.tokens.byAccessor(accessor);
+        return there === undefined
+          ? { status: 200, warnings: ['No token found with this accessor'] }
+          : revoke(auth, there);
+      },
     },
   },
 });

@@ -1,5 +1,6 @@
 /** `auth/token/lookup…` and `accessors`: what is known of a token. */
 import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
 import { field } from '../../framework/field.ts';
 import { listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
@@ -26,6 +27,12 @@ export function foundByAccessor(auth: TokenAuth, accessor: string): Token {
 const shown = (auth: TokenAuth, token: Token, id: string): Reply =>
   reply.ok(describeToken(token, id, auth.services.now()));
 
+const own = (auth: TokenAuth, call: Call): Reply =>
+  shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? '');
+
+const lookUp = (auth: TokenAuth, token: string | undefined, call: Call): Reply =>
+  token === undefined || token === '' ? own(auth, call) : shown(auth, found(auth.services.tokens.find(token)), token);
+
 const lookup = at('lookup', {
   help: 'What is known of a token. Without one: of the calling token.',
   fields: { token: field.secret('The token.') },
@@ -34,19 +41,13 @@ const lookup = at('lookup', {
       summary: 'Look a token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, { token }, call) =>
-        token === undefined
-          ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), '')
-          : shown(auth, found(auth.services.tokens.find(token)), token),
+      run: (auth, { token }, call) => lookUp(auth, token, call),
     },
     update: {
       summary: 'Look a token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, { token }, call) =>
-        token === undefined
-          ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? '')
-          : shown(auth, found(auth.services.tokens.find(token)), token),
+      run: (auth, { token }, call) => lookUp(auth, token, call),
     },
   },
 });
@@ -59,15 +60,13 @@ const self = at('lookup-self', {
       summary: 'Look the calling token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, _values, call) =>
-        shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? ''),
+      run: (auth, _values, call) => own(auth, call),
     },
     update: {
       summary: 'Look the calling token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, _values, call) =>
-        shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? ''),
+      run: (auth, _values, call) => own(auth, call),
     },
   },
 });
