@@ -6,7 +6,7 @@ import type { Store, Transaction } from '../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from './keys.ts';
 import { seedBuiltIn } from './mounts/mount-changes.ts';
 import { putVersion } from './versions.ts';
-import { newTokenId } from './tokens/token.ts';
+import { FIRST_TOKEN_PATH, newTokenId } from './tokens/token.ts';
 import { insertToken, type TokenSpec } from './tokens/token-store.ts';
 
 const NODE_SECRET = 'node';
@@ -16,7 +16,7 @@ export const TOKEN_KEYS = 'tokens';
 
 export const ROOT_TOKEN: TokenSpec = {
   policies: ['root'],
-  path: 'auth/token/root',
+  path: FIRST_TOKEN_PATH,
   meta: null,
   displayName: 'root',
   numUses: 0,

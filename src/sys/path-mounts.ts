@@ -71,6 +71,7 @@ async function enable(node: Node, call: Call, table: MountTableName, values: Ena
       .join(', ');
     throw fail('badRequest', `plugin not found in the catalog: ${type} (this version has: ${known})`);
   }
+  if (builtIn.has(type)) throw fail('badRequest', `"${type}" is there from the start and cannot be mounted again`);
   await mountChanges.enable(call.namespace, {
     ...{ table, type, options },
     path: mountPath(values.path),

@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { field, type Field, type JsonObject, type Values } from '../../framework/field.ts';
 import { children, listed, pageFields } from '../../framework/listing.ts';
-import { pathsOf } from '../../framework/path.ts';
+import { pathsOf, type Operation } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
 import { uuid } from '../../lib/crypto/random.ts';
@@ -178,7 +178,8 @@ type Setting = {
   readonly name: string;
   readonly field: Field<unknown>;
   readonly read: (role: Role) => unknown;
-  readonly reset: (role: Role) => Role;
+  /** Absent where the setting is chosen once, when the role is made. */
+  readonly reset?: (role: Role) => Role;
 };
 
 const token = (role: Role, change: Partial<TokenSettings>): Role => ({ ...role, token: { ...role.token, ...change } });
@@ -254,7 +255,6 @@ const singles: readonly Setting[] = [
     name: 'local-secret-ids',
     field: field.boolean('Secret-ids stay in the region that issued them; chosen when the role is made.'),
     read: (role) => role.localSecretIds,
-    reset: (role) => role,
   },
 ];
 
@@ -265,8 +265,8 @@ function fieldNames(name: string): readonly string[] {
 }
 
 function singlePath(single: Setting) {
+  const { reset } = single;
   const names = fieldNames(single.name);
-  const [name = ''] = names.slice(-1);
   const fields = { ...roleField, ...Object.fromEntries(names.map((each) => [each, single.field])) };
   return at(`role/:role_name/${single.name}`, {
     help: `${single.field.help} Of one role.`,
@@ -283,32 +283,46 @@ function singlePath(single: Setting) {
           return reply.ok(Object.fromEntries(names.map((each) => [each, value])));
         },
       },
-      update: {
-        summary: 'Write the setting',
-        writes: 'shared',
-        replies: { 204: 'empty', 404: 'empty' },
-        run: async ({ view }, values) => {
-          const given = values as unknown as JsonObject;
-          if (names.every((each) => given[each] === undefined)) throw fail('badRequest', `missing ${name}`);
-          await view.shared.transact((tx) => {
-            writeRole(view, tx, apply(mustReadRole(tx, values.role_name), given as unknown as Given));
-          });
-          return reply.empty;
-        },
-      },
-      delete: {
-        summary: 'Give the setting back to its default',
-        writes: 'shared',
-        replies: { 204: 'empty', 404: 'empty' },
-        run: async ({ view }, values) => {
-          await view.shared.transact((tx) => {
-            writeRole(view, tx, apply(single.reset(mustReadRole(tx, values.role_name)), {} as Given));
-          });
-          return reply.empty;
-        },
-      },
+      ...(reset === undefined ? {} : changes(names, reset)),
     },
   });
+}
+
+type Change = Operation<Values<typeof roleField>, AppRole>;
+
+/** Writing a setting, and giving it back. */
+function changes(
+  names: readonly string[],
+  reset: (role: Role) => Role,
+): { readonly update: Change; readonly delete: Change } {
+  const [name = ''] = names.slice(-1);
+  return {
+    update: {
+      summary: 'Write the setting',
+      writes: 'shared',
+      replies: { 204: 'empty', 404: 'empty' },
+      run: async ({ view }, values) => {
+        const given = values as unknown as JsonObject;
+        if (names.every((each) => given[each] === undefined)) throw fail('badRequest', `missing ${name}`);
+        await view.shared.transact((tx) => {
+          writeRole(view, tx, apply(mustReadRole(tx, values.role_name), given as unknown as Given));
+        });
+        return reply.empty;
+      },
+    },
+    delete: {
+      summary: 'Give the setting back to its default',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async ({ view }, values) => {
+        await view.shared.transact((tx) => {
+          const role = readRole(tx, values.role_name);
+          if (role !== undefined) writeRole(view, tx, apply(reset(role), {} as Given));
+        });
+        return reply.empty;
+      },
+    },
+  };
 }
 
 export const rolePaths = [roles, role, roleId, ...singles.map(singlePath)];

@@ -144,8 +144,7 @@ function shown(record: SecretId): JsonObject {
 type Find = (mount: AppRole, role: Role) => Located | undefined;
 
 function lookUp(mount: AppRole, roleName: string, find: Find, absent: () => Reply): Reply {
-  const role = readRole(mount.view.shared, roleName);
-  const found = role === undefined ? undefined : find(mount, role);
+  const found = find(mount, mustReadRole(mount.view.shared, roleName));
   return found === undefined ? absent() : reply.ok(shown(found.record));
 }
 
@@ -181,7 +180,7 @@ const lookupId = at('role/:role_name/secret-id/lookup', {
     update: {
       summary: 'Look a secret-id up',
       writes: 'nothing',
-      replies: { 200: 'any', 204: 'empty' },
+      replies: { 200: 'any', 204: 'empty', 404: 'empty' },
       run: (mount, values) => lookUp(mount, values.role_name, finderById(values.secret_id), () => reply.empty),
     },
   },

@@ -66,7 +66,9 @@ const renewToken = at('renew', {
       replies: { 200: 'empty' },
       run: async (auth, values, call) => {
         const id = values.token ?? call.token ?? '';
-        return withToken(await renew(auth, found(tokenIn(auth, call, id)), values.increment, call), id);
+        const token = tokenIn(auth, call, id);
+        if (token === undefined) throw fail('badRequest', 'token not found');
+        return withToken(await renew(auth, token, values.increment, call), id);
       },
     },
   },
@@ -142,8 +144,13 @@ const revokeAccessor = at('revoke-accessor', {
     update: {
       summary: 'Revoke a token by its accessor',
       writes: 'local',
-      replies: { 204: 'empty' },
-      run: (auth, { accessor }, call) => revoke(auth, foundByAccessor(auth, call, accessor)),
+      replies: { 200: 'empty', 204: 'empty' },
+      run: (auth, { accessor }, call) => {
+        const there = auth.services.tokens.byAccessor(call.namespace.id, accessor);
+        return there === undefined
+          ? { status: 200, warnings: ['No token found with this accessor'] }
+          : revoke(auth, there);
+      },
     },
   },
 });

@@ -40,6 +40,12 @@ function shown({ services }: TokenAuth, token: Token, id: string): Reply {
   return reply.ok({ ...describeToken(token, id, services.now()), ...(path === '' ? {} : { namespace_path: path }) });
 }
 
+const own = (auth: TokenAuth, call: Call): Reply =>
+  shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? '');
+
+const lookUp = (auth: TokenAuth, token: string | undefined, call: Call): Reply =>
+  token === undefined || token === '' ? own(auth, call) : shown(auth, found(tokenIn(auth, call, token)), token);
+
 const lookup = at('lookup', {
   help: 'What is known of a token. Without one: of the calling token.',
   fields: { token: field.secret('The token.') },
@@ -48,19 +54,13 @@ const lookup = at('lookup', {
       summary: 'Look a token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, { token }, call) =>
-        token === undefined
-          ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), '')
-          : shown(auth, found(tokenIn(auth, call, token)), token),
+      run: (auth, { token }, call) => lookUp(auth, token, call),
     },
     update: {
       summary: 'Look a token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, { token }, call) =>
-        token === undefined
-          ? shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? '')
-          : shown(auth, found(tokenIn(auth, call, token)), token),
+      run: (auth, { token }, call) => lookUp(auth, token, call),
     },
   },
 });
@@ -73,15 +73,13 @@ const self = at('lookup-self', {
       summary: 'Look the calling token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, _values, call) =>
-        shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? ''),
+      run: (auth, _values, call) => own(auth, call),
     },
     update: {
       summary: 'Look the calling token up',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (auth, _values, call) =>
-        shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? ''),
+      run: (auth, _values, call) => own(auth, call),
     },
   },
 });

@@ -115,12 +115,12 @@ const fields = {
   token_bound_cidrs: field.list('Where tokens can be used from.'),
   bound_cidrs: field.list('Old name of token_bound_cidrs.'),
   token_no_default_policy: field.boolean('Leave the default policy out.'),
-  token_type: field.enum('Type of the tokens.', ['service', 'batch', 'default-service', 'default-batch', 'default']),
+  token_type: field.enum('Type of the tokens.', ['service', 'batch', 'default-service', 'default-batch']),
 } as const;
 
 function shown(record: TokenRoleRecord) {
   return {
-    allowed_entity_aliases: record.allowedEntityAliases,
+    allowed_entity_aliases: record.allowedEntityAliases.length === 0 ? null : record.allowedEntityAliases,
     allowed_policies: record.allowedPolicies,
     allowed_policies_glob: record.allowedPoliciesGlob,
     disallowed_policies: record.disallowedPolicies,
@@ -131,10 +131,10 @@ function shown(record: TokenRoleRecord) {
     path_suffix: record.pathSuffix,
     period: record.period,
     renewable: record.renewable,
-    token_bound_cidrs: record.boundCidrs,
+    ...(record.boundCidrs.length === 0 ? {} : { token_bound_cidrs: record.boundCidrs }),
     token_explicit_max_ttl: record.explicitMaxTtl,
     token_no_default_policy: record.noDefaultPolicy,
-    token_num_uses: record.numUses,
+    ...(record.numUses === 0 ? {} : { token_num_uses: record.numUses }),
     token_period: record.period,
     token_type: record.type,
   };
@@ -157,8 +157,9 @@ const NEW_ROLE: Omit<TokenRoleRecord, 'name'> = {
   type: 'default-service',
 };
 
-/** Names of policies are lower case: a list in capitals would disallow nothing. */
-const lower = (names: readonly string[] | undefined) => names?.map((name) => name.toLowerCase());
+/** In order, each once. Names of policies are lower case: a list in capitals would disallow nothing. */
+const lower = (names: readonly string[] | undefined) =>
+  names === undefined ? undefined : [...new Set(names.map((name) => name.toLowerCase()))].sort();
 
 function withFields(before: TokenRoleRecord, values: Values<typeof fields>): TokenRoleRecord {
   const after: TokenRoleRecord = {

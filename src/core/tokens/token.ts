@@ -33,6 +33,9 @@ export interface TokenRecord {
   readonly login?: { readonly mount: string; readonly internal: JsonObject };
 }
 
+/** The path of the token that initialisation gives: no request made it. */
+export const FIRST_TOKEN_PATH = 'auth/token/root';
+
 /** A token in use. */
 export interface Token {
   /** Its storage key: a keyed HMAC of the token, and outside of the root namespace the id of its own. */
@@ -74,6 +77,8 @@ const rfc3339 = (ms: number): string => new Date(ms).toISOString();
 /** `data` of a look-up, with Vault's keys. `id` is shown only to who already holds the token. */
 export function describeToken(token: Token, id: string, now: number): JsonObject {
   const { record } = token;
+  // The token that initialisation gave was never issued by a path, and has no lease.
+  const first = record.path === FIRST_TOKEN_PATH;
   return {
     accessor: record.accessor,
     creation_time: Math.floor(record.createdAt / 1000),
@@ -83,7 +88,7 @@ export function describeToken(token: Token, id: string, now: number): JsonObject
     expire_time: record.expiresAt === 0 ? null : rfc3339(record.expiresAt),
     explicit_max_ttl: record.explicitMaxTtl,
     id,
-    ...(record.expiresAt === 0 ? {} : { issue_time: rfc3339(record.createdAt) }),
+    ...(first ? {} : { issue_time: rfc3339(record.createdAt) }),
     ...(record.lastRenewal === undefined
       ? {}
       : { last_renewal: rfc3339(record.lastRenewal), last_renewal_time: Math.floor(record.lastRenewal / 1000) }),
@@ -94,7 +99,7 @@ export function describeToken(token: Token, id: string, now: number): JsonObject
     ...(record.period > 0 ? { period: record.period } : {}),
     policies: record.policies,
     ...(record.boundCidrs.length > 0 ? { bound_cidrs: record.boundCidrs } : {}),
-    ...(record.expiresAt === 0 ? {} : { renewable: record.renewable }),
+    ...(first ? {} : { renewable: record.renewable }),
     ...(record.role === '' ? {} : { role: record.role }),
     ttl: secondsLeft(record, now),
     type: record.type,

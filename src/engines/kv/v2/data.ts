@@ -167,16 +167,16 @@ const data = at('data/:path...', {
         const patch = values.data;
         const patched = await mount.view.shared.transact((tx) => {
           const before = readMetadata(tx, path);
+          checkCas(writing.cas, false, before?.currentVersion ?? 0);
           const current = before?.versions[String(before.currentVersion)];
           if (before === undefined || current === undefined) return undefined;
           const old =
             current.destroyed || isDeleted(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
-          if (old === undefined)
-            return { number: before.currentVersion, metadata: before, version: current, data: old };
+          if (old === undefined) return { gone: shownVersion(before, before.currentVersion, current) };
           return commit(tx, before, writing, mergePatch(old, patch));
         });
         if (patched === undefined) return reply.missing;
-        return 'number' in patched ? gone(patched, 'data') : written(patched);
+        return 'gone' in patched ? { status: 404, data: patched.gone } : written(patched);
       },
     },
     delete: {

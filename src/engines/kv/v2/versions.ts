@@ -22,12 +22,13 @@ interface Change {
   readonly to: (version: Version) => Version;
 }
 
+/** Nothing happens to versions that are not there; that is no error, as in Vault. */
 async function change({ mount, path, versions, type, to }: Change): Promise<Reply> {
   const wanted = secretPath(path);
   const numbers = versionNumbers(versions);
-  const found = await mount.view.shared.transact((tx) => {
+  await mount.view.shared.transact((tx) => {
     const metadata = readMetadata(tx, wanted);
-    if (metadata === undefined) return false;
+    if (metadata === undefined) return;
     const changed: Record<string, Version> = { ...metadata.versions };
     for (const number of numbers) {
       const before = changed[String(number)];
@@ -41,9 +42,8 @@ async function change({ mount, path, versions, type, to }: Change): Promise<Repl
       metadata: { ...metadata, versions: changed },
       change: { type, versions: numbers },
     });
-    return true;
   });
-  return found ? reply.empty : reply.missing;
+  return reply.empty;
 }
 
 type Move = (call: Call) => (version: Version) => Version;
@@ -61,7 +61,7 @@ function movePath(name: Change['type'], summary: string, move: Move) {
       update: {
         summary,
         writes: 'shared',
-        replies: { 204: 'empty', 404: 'empty' },
+        replies: { 204: 'empty' },
         run: (mount, { path, versions }, call) => change({ mount, path, versions, type: name, to: move(call) }),
       },
     },

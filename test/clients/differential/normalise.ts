@@ -1,0 +1,48 @@
+/** Takes out of a reply what differs between any two servers: ids, tokens, times, and the words of errors. */
+import { isFields } from './step.ts';
+
+const time = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
+/** Seconds since 1970, or seconds that count down while the test runs. */
+const unixTimes = new Set(['creation_time', 'issue_time', 'last_renewal', 'last_renewal_time']);
+const countingDown = new Set(['ttl', 'lease_duration', 'secret_id_ttl', 'creation_ttl', 'expire_time']);
+const random = new Set([
+  'request_id',
+  'accessor',
+  'uuid',
+  'secret_id_accessor',
+  'wrapped_accessor',
+  'hash',
+  'entity_id',
+]);
+const longToken = /^(hvs|hvb|s|b)\.[\w-]{20,}(\.\w+)?$/;
+
+export function normalised(value: unknown, kept: ReadonlyMap<string, string>, name = ''): unknown {
+  if (typeof value === 'string') return text(value, kept, name);
+  if (typeof value === 'number') return number(value, name);
+  if (Array.isArray(value)) return value.map((each) => normalised(each, kept, name));
+  if (!isFields(value)) return value;
+  // How a request is refused is said in words of one's own.
+  if (Array.isArray(value['errors'])) return { ...value, errors: value['errors'].length > 0 ? '<words>' : [] };
+  if (name === 'warnings') return '<words>';
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [
+      kept.has(key) ? `{${kept.get(key) ?? ''}}` : key,
+      key === 'warnings' && each !== null ? '<words>' : normalised(each, kept, key),
+    ]),
+  );
+}
+
+function text(value: string, kept: ReadonlyMap<string, string>, name: string): string {
+  const known = kept.get(value);
+  if (known !== undefined) return `{${known}}`;
+  if (random.has(name) && value !== '') return '<id>';
+  if (time.test(value)) return value.startsWith('0001-') ? '<no time>' : '<time>';
+  if (longToken.test(value)) return '<token>';
+  return value;
+}
+
+function number(value: number, name: string): number | string {
+  if (unixTimes.has(name) && value > 1_000_000_000) return '<time>';
+  // A few of them have passed; all that is asked for are whole minutes.
+  return countingDown.has(name) && value > 0 ? Math.ceil(value / 60) * 60 : value;
+}
