@@ -2,12 +2,18 @@
 import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { MountConfig, MountRecord } from '../core/mounts/mount.ts';
 import { fail } from '../errors.ts';
-import { field, type JsonObject, type Values } from '../framework/field.ts';
+import { field, type Field, type JsonObject, type Values } from '../framework/field.ts';
+
+/** As a duration; `system` gives it back to the default of the node. */
+function ttl(help: string): Field<number | undefined> {
+  const duration = field.duration(help);
+  return { ...duration, coerce: (raw, name) => duration.coerce(raw === 'system' ? 0 : raw, name) };
+}
 
 /** Of `config` on enabling, and of `tune`. */
 export const configFields = {
-  default_lease_ttl: field.duration('Default TTL of leases and tokens of this mount.'),
-  max_lease_ttl: field.duration('Longest TTL of leases and tokens of this mount.'),
+  default_lease_ttl: ttl('Default TTL of leases and tokens of this mount.'),
+  max_lease_ttl: ttl('Longest TTL of leases and tokens of this mount.'),
   force_no_cache: field.boolean('Kept for old clients; has no effect.'),
   audit_non_hmac_request_keys: field.list('Request keys that audit devices show in clear.'),
   audit_non_hmac_response_keys: field.list('Response keys that audit devices show in clear.'),
@@ -54,22 +60,20 @@ export function configValues(raw: JsonObject): ConfigValues {
   return values as ConfigValues;
 }
 
+/** A list that has no members is not shown. */
+const some = (name: string, list: readonly string[] | undefined): JsonObject =>
+  list === undefined || list.length === 0 ? {} : { [name]: list };
+
 function shownConfig({ table, config }: MountRecord): JsonObject {
   return {
     default_lease_ttl: config.defaultLeaseTtl,
     force_no_cache: config.forceNoCache,
     max_lease_ttl: config.maxLeaseTtl,
-    ...(config.auditNonHmacRequestKeys === undefined
-      ? {}
-      : { audit_non_hmac_request_keys: config.auditNonHmacRequestKeys }),
-    ...(config.auditNonHmacResponseKeys === undefined
-      ? {}
-      : { audit_non_hmac_response_keys: config.auditNonHmacResponseKeys }),
+    ...some('audit_non_hmac_request_keys', config.auditNonHmacRequestKeys),
+    ...some('audit_non_hmac_response_keys', config.auditNonHmacResponseKeys),
     ...(config.listingVisibility === undefined ? {} : { listing_visibility: config.listingVisibility }),
-    ...(config.passthroughRequestHeaders === undefined
-      ? {}
-      : { passthrough_request_headers: config.passthroughRequestHeaders }),
-    ...(config.allowedResponseHeaders === undefined ? {} : { allowed_response_headers: config.allowedResponseHeaders }),
+    ...some('passthrough_request_headers', config.passthroughRequestHeaders),
+    ...some('allowed_response_headers', config.allowedResponseHeaders),
     ...(table === 'auth' ? { token_type: config.tokenType ?? 'default-service' } : {}),
   };
 }

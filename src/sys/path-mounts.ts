@@ -54,6 +54,10 @@ function typeAndOptions(values: Enabling): Pick<MountRecord, 'type' | 'options'>
   if (values.type === 'kv-v2') return { type: 'kv', options: { ...values.options, version: '2' } };
   if (values.type === 'kv-v1' || values.type === 'generic')
     return { type: 'kv', options: { ...values.options, version: '1' } };
+  const version = values.options?.['version'];
+  if (values.type === 'kv' && version !== undefined && version !== '1' && version !== '2') {
+    throw fail('badRequest', 'options: the version of a kv engine is "1" or "2"');
+  }
   return { type: values.type, options: values.options ?? null };
 }
 
@@ -86,6 +90,9 @@ async function enable(node: Node, call: Call, table: MountTableName, values: Ena
 
 async function tune(node: Node, call: Call, mounted: Mounted, values: ConfigValues & Tuned): Promise<Reply> {
   const { record } = mounted;
+  if (values.token_type !== undefined && record.table !== 'auth') {
+    throw fail('badRequest', "'token_type' can only be modified on auth mounts");
+  }
   await node.services.mountChanges.change(call.namespace.id, record.uuid, (before) => ({
     ...before,
     config: applyConfig(before.config, values),

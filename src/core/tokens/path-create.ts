@@ -80,7 +80,7 @@ function addsDefault(asked: Asked, { policies, sudo }: Caller, role: TokenRole |
 /** The policies of the new token. A caller without sudo gives no more than it has; a role decides by its own lists. */
 function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined): readonly string[] {
   const own = caller.policies;
-  if (role?.decides === true) return role.policiesFor(asked.policies, own);
+  if (role?.decides === true) return role.policiesFor(asked, own);
   const wanted = asked.policies === undefined || asked.policies.length === 0 ? own : asked.policies;
   const clean = cleanPolicies(wanted, !addsDefault(asked, caller, role));
   if (clean.includes('root') && !own.includes('root')) {

@@ -30,12 +30,18 @@ export interface TokenRoleRecord {
   readonly type: string;
 }
 
+/** What a request for a token says of its policies. */
+export interface AskedPolicies {
+  readonly policies: readonly string[] | undefined;
+  readonly no_default_policy: boolean;
+}
+
 export interface TokenRole {
   readonly record: TokenRoleRecord;
   /** Whether its lists decide over policies; otherwise what the caller has does. */
   readonly decides: boolean;
   /** Throws `badRequest` for a policy that the role does not allow. */
-  readonly policiesFor: (asked: readonly string[] | undefined, caller: readonly string[]) => readonly string[];
+  readonly policiesFor: (asked: AskedPolicies, caller: readonly string[]) => readonly string[];
 }
 
 const PREFIX = 'roles/';
@@ -58,16 +64,25 @@ function globMatches(glob: string, text: string): boolean {
 const isListed = (name: string, exact: readonly string[], globs: readonly string[]): boolean =>
   exact.includes(name) || globs.some((glob) => globMatches(glob, name));
 
+/** The default policy is allowed where it would be added anyway. */
+function checkAllowed(asked: readonly string[], role: TokenRoleRecord, leavesDefault: boolean): void {
+  const allowed = (name: string): boolean =>
+    (name === 'default' && !leavesDefault) || isListed(name, role.allowedPolicies, role.allowedPoliciesGlob);
+  if (asked.every(allowed)) return;
+  throw fail('badRequest', `token policies (${asked.join(', ')}) must be subset of the role's allowed policies`);
+}
+
 function policiesFor(
   role: TokenRoleRecord,
-  asked: readonly string[] | undefined,
+  { policies: asked, no_default_policy: without }: AskedPolicies,
   caller: readonly string[],
 ): readonly string[] {
   const { allowedPolicies, allowedPoliciesGlob, disallowedPolicies, disallowedPoliciesGlob } = role;
   const restricted = allowedPolicies.length + allowedPoliciesGlob.length > 0;
   const wanted = asked === undefined || asked.length === 0 ? (restricted ? allowedPolicies : caller) : asked;
   const refusesDefault = isListed('default', disallowedPolicies, disallowedPoliciesGlob);
-  const clean = cleanPolicies(wanted, role.noDefaultPolicy || refusesDefault);
+  const leavesDefault = without || role.noDefaultPolicy || refusesDefault;
+  const clean = cleanPolicies(wanted, leavesDefault);
   for (const name of clean) {
     if (name === 'root' && !caller.includes('root')) {
       throw fail('badRequest', 'root tokens may not be created without parent token being root');
@@ -75,11 +90,9 @@ function policiesFor(
     if (isListed(name, disallowedPolicies, disallowedPoliciesGlob)) {
       throw fail('badRequest', `token policy "${name}" is disallowed by this role`);
     }
-    // A role that only disallows lets any other policy through, as in Vault.
-    if (restricted && name !== 'default' && !isListed(name, allowedPolicies, allowedPoliciesGlob)) {
-      throw fail('badRequest', `token policies (${clean.join(', ')}) must be subset of the role's allowed policies`);
-    }
   }
+  // A role that only disallows lets any other policy through, as in Vault.
+  if (restricted) checkAllowed(clean, role, leavesDefault);
   return clean;
 }
 

@@ -9,7 +9,8 @@ export interface Difference {
 }
 
 export function differences(theirs: Reply, ours: Reply): readonly Difference[] {
-  if (theirs.status !== ours.status) return [{ at: 'status', theirs: told(theirs), ours: told(ours) }];
+  if (theirs.status !== ours.status)
+    return [{ at: `status ${theirs.status}/${ours.status}`, theirs: told(theirs), ours: told(ours) }];
   return [...inside('body', theirs.body, ours.body)];
 }
 

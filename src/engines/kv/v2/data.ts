@@ -167,9 +167,9 @@ const data = at('data/:path...', {
         const patch = values.data;
         const patched = await mount.view.shared.transact((tx) => {
           const before = readMetadata(tx, path);
-          checkCas(writing.cas, false, before?.currentVersion ?? 0);
           const current = before?.versions[String(before.currentVersion)];
           if (before === undefined || current === undefined) return undefined;
+          checkCas(writing.cas, false, before.currentVersion);
           const old =
             current.destroyed || isDeleted(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
           if (old === undefined) return { gone: shownVersion(before, before.currentVersion, current) };

@@ -74,6 +74,15 @@ function strings(custom: JsonObject): Readonly<Record<string, string>> {
   return checkCustomMetadata(custom as Readonly<Record<string, string>>);
 }
 
+/** As Vault takes them in a write, though not in a patch. */
+const asTexts = (custom: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(custom).map(([key, value]) => [
+      key,
+      typeof value === 'number' || typeof value === 'boolean' ? String(value) : value,
+    ]),
+  );
+
 /** A patch names what it removes by null. */
 function patchedCustom(before: Metadata['customMetadata'], patch: JsonObject): Metadata['customMetadata'] {
   const merged = Object.entries({ ...before, ...patch }).filter(([, value]) => value !== null);
@@ -88,7 +97,7 @@ function apply(before: Metadata, given: Given, custom: Metadata['customMetadata'
     casRequired: given.cas_required ?? before.casRequired,
     maxVersions: given.max_versions ?? before.maxVersions,
     deleteVersionAfter: given.delete_version_after ?? before.deleteVersionAfter,
-    customMetadata: custom,
+    customMetadata: custom === null || Object.keys(custom).length === 0 ? null : custom,
     updatedTime: isoTime(now),
   };
 }
@@ -117,7 +126,8 @@ const metadata = at('metadata/:path...', {
         const path = secretPath(values.path);
         await view.shared.transact((tx) => {
           const before = readMetadata(tx, path) ?? newMetadata(isoTime(call.now));
-          const custom = values.custom_metadata === undefined ? before.customMetadata : strings(values.custom_metadata);
+          const custom =
+            values.custom_metadata === undefined ? before.customMetadata : strings(asTexts(values.custom_metadata));
           const metadata = apply(before, values, custom, call.now);
           writeMetadata(tx, { path, metadata, change: { type: 'metadata-write' } });
         });

@@ -119,7 +119,7 @@ export function appendVersion(tx: Transaction, path: string, before: Metadata, a
     ...before,
     versions,
     currentVersion: number,
-    oldestVersion: Math.max(kept.length > limit ? (kept.at(-limit) ?? number) : before.oldestVersion, 0),
+    oldestVersion: number - limit >= before.oldestVersion ? number - limit + 1 : before.oldestVersion,
     updatedTime: version.createdTime,
   };
   tx.put(dataKey(path, number), encodeRecord(data));

@@ -34,7 +34,7 @@ const tuning = (draw: Draw): Record<string, unknown> =>
 const kinds: readonly ((draw: Draw) => Step)[] = [
   (draw) => ({
     method: 'POST',
-    path: `sys/mounts/${draw.of('m1', 'm2', 'deep/m3', 'deep', 'sys/x', 'kv1', 'auth')}`,
+    path: `sys/mounts/${draw.of('m1', 'm2', 'deep/m3', 'sys/x', 'kv1', 'auth')}`,
     body: {
       type: draw.of('kv', 'kv', 'kv-v2', 'nothing', 'cubbyhole'),
       ...draw.some({

@@ -1,0 +1,158 @@
+/** Where Lockstep answers otherwise than OpenBao, and why. Each reason stands in docs/compatibility.md too. */
+
+export interface KnownDifference {
+  /** Of the method and the path as it was asked, without its query. */
+  readonly request: RegExp;
+  /** Of the place in the reply: `status 404/200`, `body.data.keys`. */
+  readonly at: RegExp;
+  readonly reason: string;
+}
+
+const anything = /^/;
+
+export const knownDifferences: readonly KnownDifference[] = [
+  { request: anything, at: /^body\.mount_type$/, reason: 'every reply names the type of its mount, as Vault does' },
+  {
+    request: anything,
+    at: /running_plugin_version$|deprecation_status$/,
+    reason: 'versions and standing of plug-ins are told as Vault tells them; there is one version of what is built in',
+  },
+  {
+    request: /^GET sys\/(mounts|auth|internal)/,
+    at: /\.options$/,
+    reason: 'options of a mount without any are null, as in Vault',
+  },
+  {
+    request: /^GET sys\/(mounts|auth|internal)/,
+    at: /\bidentity\/$|\bsys\/\.(config\.passthrough_request_headers|description|seal_wrap)$/,
+    reason: 'there is no identity store yet, and sys/ is described in words of its own',
+  },
+  {
+    request: /^\w+ sys\/(health|seal-status|leader|key-status)$/,
+    at: anything,
+    reason: 'the state of a node has the fields of Vault, and values of its own',
+  },
+  { request: /^GET sys\/audit$/, at: /file\/$/, reason: 'the two servers of the test have other audit devices' },
+  {
+    request: /^GET kv2\//,
+    at: /^body\.(auth|data|errors|lease_\w+|renewable|request_id|warnings|wrap_info)$/,
+    reason: 'a path that KV 2 does not have is an error with words, not an envelope with a warning',
+  },
+  {
+    request: /^GET kv2\/(config|metadata)/,
+    at: /metadata_cas_required$|current_metadata_version$/,
+    reason: 'check-and-set on the metadata of KV 2 (metadata_cas) is not here',
+  },
+  {
+    request: /^GET kv2\/(data|subkeys)\//,
+    at: /^status (200|500)\/404$/,
+    reason: 'a version below zero and a folder as a secret are not found',
+  },
+  {
+    request: /^PATCH kv2\/(data|metadata)\//,
+    at: /^body$/,
+    reason: 'a patch of what is not there is 404 with the empty list of errors that every other 404 has',
+  },
+  {
+    request: anything,
+    at: /^status 500\/(400|404)$/,
+    reason: 'what the request got wrong is a 400 or a 404, never a 500',
+  },
+  {
+    request: /^GET auth\/token\/lookup|unwrap$|^POST auth\/token\/lookup/,
+    at: /^body\.data\.(display_name|issue_time|path|renewable)$/,
+    reason: 'the root token of a development server is like the one that initialisation gives',
+  },
+  {
+    request: /^GET auth\/token\/roles\//,
+    at: /^body\.data\.(period|explicit_max_ttl)$/,
+    reason: 'old names of a setting show its value whichever name it was written by',
+  },
+  {
+    request: /^(GET|DELETE) auth\/approle\/role\//,
+    at: /^body\.data\.(policies|period)$|^body\.warnings$/,
+    reason: 'old names of AppRole settings are taken and not shown with the role',
+  },
+  {
+    request: /^GET auth\/approle\/role\//,
+    at: /token_strictly_bind_ip$/,
+    reason: 'token_strictly_bind_ip is not here',
+  },
+  {
+    request: /^GET auth\/approle\/role\/\w+\/[\w-]+$/,
+    at: /^body\.data\.(bound_cidr_list|token_bound_cidrs)$/,
+    reason: 'a setting that is a list is an empty list where it has no members',
+  },
+  {
+    request: /^GET sys\/(mounts|auth)\/[\w/]+\/tune$/,
+    at: /default_lease_ttl$/,
+    reason: 'the default TTL that a mount shows is never longer than its longest',
+  },
+  {
+    request: /^POST kv2\/metadata\//,
+    at: /^status 200\/204$/,
+    reason: 'no warning tells that cas_required is set for the whole mount anyway',
+  },
+  {
+    request: /resultant-acl$/,
+    at: /_paths\./,
+    reason: 'resultant-acl tells whether the token is a root token, and lists no paths',
+  },
+  {
+    request: /^\w+ auth\/approle\/role\/\w+\/(bind-secret-id|role-id|bound-cidr-list)$/,
+    at: /^status (404\/(200|204|400)|204\/400)$|^body\.errors$/,
+    reason: 'bind-secret-id is there, as in Vault, and a setting without a value is refused',
+  },
+  {
+    request: /^POST auth\/approle\/role\/\w+\/secret-id-accessor\/lookup$/,
+    at: /^body/,
+    reason: 'an accessor that is not there is an error, not data that holds one',
+  },
+  {
+    request: /^POST auth\/approle\/role\/\w+\/secret-id-accessor\/destroy$/,
+    at: /^status 500\/204$/,
+    reason: 'destroying what is not there changes nothing, and is no error',
+  },
+  {
+    request: /^POST auth\/approle\/login$/,
+    at: /^status 403\/(200|400)$/,
+    reason: 'logins that fail do not lock a role out: user lockout is not here yet',
+  },
+  {
+    request: /^POST auth\/approle\/login$/,
+    at: /entity_id$/,
+    reason: 'there is no identity store yet, and sys/ is described in words of its own',
+  },
+  {
+    request: /^LIST auth\/token\/accessors$/,
+    at: /keys$/,
+    reason: 'accessors are listed in an order of their own',
+  },
+  {
+    request: /^(GET|LIST) sys\/polic(y|ies\/acl)$/,
+    at: /keys$|policies$|^status 405\/200$/,
+    reason: 'policies are listed in the order of their names, `root` too, also by GET',
+  },
+  {
+    request: /^GET sys\/polic(y|ies\/acl)\//,
+    at: /allow_\w+_in_identity_templates$|cas_required$|modified$|version$|\.(policy|rules)$/,
+    reason:
+      'a policy shows its version and end only where they were asked for, and the default policy is in words of its own',
+  },
+  {
+    request: /^(POST|PUT|GET|DELETE) sys\/polic(y|ies\/acl)\//,
+    at: /^status (204\/400|200\/404)$/,
+    reason: 'a star in the middle of a policy path is refused: it would match nothing',
+  },
+  {
+    request: /^(LIST|GET) sys\/(auth|mounts\/?)$/,
+    at: /^status 404\/(200|405)$/,
+    reason: 'sys/mounts/ is sys/mounts, and listing what only reads is 405',
+  },
+  { request: /^LIST sys\/leases\/lookup$/, at: /^status 200\/404$/, reason: 'leases are not here yet' },
+  {
+    request: /^POST sys\/remount$/,
+    at: /migration_id$|^body\.warnings$/,
+    reason: 'the id of a move lies in `data` alone',
+  },
+];
