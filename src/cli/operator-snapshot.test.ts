@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { SnapshotWriter } from '../lib/snapshot/writer.ts';
+import { misbehave, type Answer } from '../client/misbehaving.testing.ts';
 import { run } from './main.ts';
 import { terminalOf } from './terminal.testing.ts';
 
@@ -93,4 +94,30 @@ test('a file that is not there, and "-", are refused by name', async (t) => {
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /"-" is not taken/);
   }
+});
+
+test('save keeps the older file until a whole snapshot has come, and shows progress to a person', async (t) => {
+  const here = folder(t);
+  const snap = gzipSync(await tarOf(join(folder(t), 'tar')));
+  const answer =
+    (body: Buffer): Answer =>
+    (response) => {
+      response.writeHead(200, { 'content-type': 'application/gzip' }).end(body);
+    };
+  await using server = await misbehave(answer(snap.subarray(0, -9)), answer(Buffer.from('{}')), answer(snap));
+  const path = join(here, 'a.snap');
+  writeFileSync(path, 'older');
+  const save = ['operator', 'snapshot', 'save', `-address=${server.address}`, path];
+  for (const message of [/the snapshot is cut short/, /the snapshot is damaged/]) {
+    const ran = await lockstep(...save);
+    assert.deepEqual([ran.code, ran.stdout], [1, '']);
+    assert.match(ran.stderr, message);
+    assert.equal(readFileSync(path, 'utf8'), 'older');
+    assert.deepEqual(readdirSync(here), ['a.snap']);
+  }
+  const { terminal, written } = terminalOf();
+  Object.assign(terminal.stderr, { isTTY: true });
+  assert.equal(await run(save, terminal), 0);
+  assert.equal(written().stderr, '\r0.0 MiB received\n');
+  assert.ok(readFileSync(path).equals(snap));
 });

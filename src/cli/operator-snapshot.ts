@@ -61,8 +61,10 @@ const WARNING = [
   'wrapped responses, unless -keep-credentials is set.',
 ].join('\n');
 const AFTERWARDS = {
-  revoked:
-    'Log in anew by a method that needs no token, or make a root token with "lockstep operator generate-root -init".',
+  revoked: [
+    'Log in anew by a method that needs no token, or make a root token with "lockstep operator generate-root -init": it asks',
+    'for a token with sudo unless the listener has disable_unauthed_generate_root_endpoints = false.',
+  ].join('\n'),
   forced: 'The server is sealed unless its seal opens by itself: unseal it with the keys of the snapshot.',
 };
 
@@ -94,6 +96,8 @@ const restore = command({
     try {
       const sent = client.upload(target, () => createReadStream(path), options);
       await during('Error restoring the snapshot', sent);
+    } catch (error) {
+      throw named(path, error);
     } finally {
       progress.end();
     }

@@ -42,6 +42,11 @@ class Watchdog implements Disposable {
     }, withinMs);
   }
 
+  /** Cuts the connection. */
+  abandon(): void {
+    this.#controller.abort();
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
@@ -83,9 +88,15 @@ export async function upload(
     through.on('close', () => source.destroy());
     return source.pipe(through);
   };
-  const message = await transport.open(wire, watchdog.signal, metered);
-  await refuse(message, wire, transfer);
-  await collect(message, longestReply, transfer.address);
+  try {
+    const message = await transport.open(wire, watchdog.signal, metered);
+    await refuse(message, wire, transfer);
+    await collect(message, longestReply, transfer.address);
+  } catch (error) {
+    // A refusal can come before all has been sent: the rest is not.
+    watchdog.abandon();
+    throw error;
+  }
 }
 
 function meter(watchdog: Watchdog, { silenceMs, progress }: Transfer): Transform {
