@@ -8,6 +8,7 @@ import { diagnose } from './operator-diagnose.ts';
 import { generateRoot } from './operator-generate-root.ts';
 import { init } from './operator-init.ts';
 import { rekey, rotateKeys } from './operator-rekey.ts';
+import { raft, snapshot } from './operator-snapshot.ts';
 import type { Data } from './pairs.ts';
 import { showSealStatus } from './seal-view.ts';
 import { alignColumns } from './table.ts';
@@ -115,7 +116,9 @@ export const operator = group({
     rekey,
     rotate,
     'rotate-keys': rotateKeys,
+    raft,
     seal,
+    snapshot,
     unseal,
   },
 });

@@ -1,13 +1,26 @@
+import type { Readable, Writable } from 'node:stream';
 import { ConnectionError } from './connection-error.ts';
 import type { Envelope } from './envelope.ts';
 import { IndexFrontier } from './frontier.ts';
 import { header, namesReason, readEnvelope, readMissing, throwIfRefused, unusable } from './reply.ts';
 import { withRetries } from './retry.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
+import type { Transfer } from './transfer.ts';
 import { parseAddress, Transport, type WireReply, type WireRequest } from './transport.ts';
 import { wireRequest, type Call, type CallOptions, type Method } from './wire.ts';
 
 export type { CallOptions, Method, Query } from './wire.ts';
+
+export interface TransferOptions {
+  readonly query?: CallOptions['query'];
+  /** Told how many bytes have passed. */
+  readonly progress?: ((bytes: number) => void) | undefined;
+}
+
+export interface UploadOptions extends TransferOptions {
+  readonly contentType: string;
+  readonly length: number;
+}
 
 /** A reply below 400, its body not yet read. */
 export interface ApiReply extends WireReply {
@@ -98,8 +111,32 @@ export class Client {
     return this.#call({ method, path, body }, options);
   }
 
+  /**
+   * Streams the body of a reply into a sink, made once the server has agreed. Made once, without retries; ends after `timeoutMs` in which no byte came, not
+   * after a total. An error of the server throws `ApiError`, as elsewhere.
+   */
+  async download(path: string, sink: () => Writable, options: TransferOptions = {}): Promise<void> {
+    const { wire, transfer } = this.#transfer({ method: 'GET', path }, options);
+    await (await import('./transfer.ts')).download(this.#transport, wire, sink, transfer);
+  }
+
+  /** Sends `length` bytes of a stream as the body. Made once; the time limit is as for `download`. */
+  async upload(path: string, content: () => Readable, options: UploadOptions): Promise<void> {
+    const headers = { 'content-type': options.contentType, 'content-length': String(options.length) };
+    const { wire, transfer } = this.#transfer({ method: 'POST', path }, { ...options, headers });
+    await (await import('./transfer.ts')).upload(this.#transport, wire, content, transfer);
+  }
+
   close(): void {
     this.#transport.close();
+  }
+
+  #transfer(call: Call, options: TransferOptions & CallOptions): { wire: WireRequest; transfer: Transfer } {
+    const wire = wireRequest(this.settings, call, options, this.#carried());
+    const url = `${this.#origin}${wire.target}`;
+    this.#hooks.intercept?.({ method: call.method, url, path: call.path, request: wire });
+    const silenceMs = this.settings.timeoutMs ?? clientDefaults.timeoutMs;
+    return { wire, transfer: { address: this.settings.address, url, silenceMs, progress: options.progress } };
   }
 
   #carried(): readonly string[] {

@@ -1,4 +1,5 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { Readable } from 'node:stream';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
 
@@ -26,6 +27,13 @@ interface Connection {
   readonly agent: Agent;
 }
 
+interface Exchange<T> {
+  readonly request: WireRequest;
+  readonly signal: AbortSignal;
+  readonly content?: (() => Readable) | undefined;
+  readonly take: (message: IncomingMessage) => Promise<T>;
+}
+
 const unknownCaCodes = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
@@ -48,9 +56,22 @@ export class Transport {
   }
 
   /** Rejects with `ConnectionError`, or with the signal's reason. */
-  async send(request: WireRequest, signal: AbortSignal): Promise<WireReply> {
+  send(request: WireRequest, signal: AbortSignal): Promise<WireReply> {
+    const limit = this.#settings.maxResponseBytes ?? clientDefaults.maxResponseBytes;
+    return this.#trusted({ request, signal, take: (message) => collect(message, limit, this.#settings.address) });
+  }
+
+  /**
+   * Resolves with the reply once its headers are here: the body is the caller's to read. `content`, of which each attempt
+   * makes one, is the request's body.
+   */
+  open(request: WireRequest, signal: AbortSignal, content?: () => Readable): Promise<IncomingMessage> {
+    return this.#trusted({ request, signal, content, take: (message) => Promise.resolve(message) });
+  }
+
+  async #trusted<T>(exchange: Exchange<T>): Promise<T> {
     try {
-      return await this.#exchange(await this.#connected(), request, signal);
+      return await this.#exchange(await this.#connected(), exchange);
     } catch (error) {
       const tls = this.#settings.tls ?? {};
       const named = (tls.caCert ?? tls.caPath ?? tls.caCertText) !== undefined;
@@ -58,7 +79,7 @@ export class Transport {
     }
     // The CAs of the machine are read only when the built-in ones do not do: it costs more than the request.
     this.#connection = this.#open(true);
-    return this.#exchange(await this.#connection, request, signal);
+    return this.#exchange(await this.#connection, exchange);
   }
 
   async #connected(): Promise<Connection> {
@@ -96,9 +117,8 @@ export class Transport {
     }
   }
 
-  #exchange(connection: Connection, request: WireRequest, signal: AbortSignal): Promise<WireReply> {
-    const { promise, resolve, reject } = Promise.withResolvers<WireReply>();
-    const limit = this.#settings.maxResponseBytes ?? clientDefaults.maxResponseBytes;
+  #exchange<T>(connection: Connection, { request, signal, content, take }: Exchange<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     let sent = false;
     const refuse = (error: unknown): void => {
       reject(signal.aborted ? signal.reason : explainConnection(error, this.#settings.address, sent));
@@ -115,7 +135,7 @@ export class Transport {
           signal,
         },
         (message) => {
-          collect(message, limit, this.#settings.address).then(resolve, refuse);
+          take(message).then(resolve, refuse);
         },
       );
     } catch (error) {
@@ -128,7 +148,8 @@ export class Transport {
       else socket.once(this.#secure ? 'secureConnect' : 'connect', () => (sent = true));
     });
     outgoing.on('error', refuse);
-    outgoing.end(request.body);
+    if (content === undefined) outgoing.end(request.body);
+    else pour(content(), outgoing, reject);
     return promise;
   }
 }
@@ -140,7 +161,18 @@ function withLength({ headers, body }: WireRequest): Record<string, string | str
   return copy;
 }
 
-async function collect(message: IncomingMessage, limit: number, address: string): Promise<WireReply> {
+/** An error of the content is not one of the connection. */
+function pour(content: Readable, outgoing: ClientRequest, reject: (error: unknown) => void): void {
+  content.on('error', (error) => {
+    reject(error);
+    outgoing.destroy();
+  });
+  outgoing.on('close', () => content.destroy());
+  content.pipe(outgoing);
+}
+
+/** Reads a reply to its end. Throws `ConnectionError` (code `TOO_LARGE`) beyond `limit` bytes. */
+export async function collect(message: IncomingMessage, limit: number, address: string): Promise<WireReply> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {

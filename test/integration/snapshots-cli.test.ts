@@ -1,0 +1,126 @@
+/** `lockstep operator snapshot` as a person types it, against a server process. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { ServerProcess } from '../support/server-process.ts';
+
+const executable = join(import.meta.dirname, '../../bin/lockstep');
+
+interface Plain {
+  readonly server: ServerProcess;
+  readonly token: string;
+  readonly key: string;
+  /** A directory for snapshots. */
+  readonly folder: string;
+}
+
+async function plainServer(t: TestContext): Promise<Plain> {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-snapshot-cli-'));
+  const file = join(folder, 'server.hcl');
+  const storage = `storage "lmdb" { path = "${join(folder, 'data')}" }`;
+  writeFileSync(file, `${storage}\nlistener "tcp" { address = "127.0.0.1:0", tls_disable = true }\nworkers = 0`);
+  const server = new ServerProcess([`-config=${file}`]);
+  t.after(async () => {
+    await server[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const made = await server.ask('PUT', '/v1/sys/init', { body: { secret_shares: 1, secret_threshold: 1 } });
+  const { keys, root_token: token } = made.json as { keys: string[]; root_token: string };
+  await server.ask('PUT', '/v1/sys/unseal', { body: { key: keys[0] ?? '' } });
+  await server.ask('POST', '/v1/sys/mounts/kv', { token, body: { type: 'kv', options: { version: '1' } } });
+  return { server, token, key: keys[0] ?? '', folder: mkdtempSync(join(folder, 'snapshots-')) };
+}
+
+async function lockstep({ server, token }: Plain, ...argv: readonly string[]) {
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: '/nonexistent',
+    VAULT_ADDR: await server.address(),
+    VAULT_TOKEN: token,
+  };
+  return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+    execFile(executable, ['operator', ...argv], { env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr });
+    });
+  });
+}
+
+const write = ({ server, token }: Plain, name: string, value: string) =>
+  server.ask('POST', `/v1/kv/${name}`, { token, body: { value } });
+
+async function read({ server, token }: Plain, name: string): Promise<unknown> {
+  const { json, status } = await server.ask('GET', `/v1/kv/${name}`, { token });
+  return status === 200 ? (json['data'] as Record<string, unknown>)['value'] : status;
+}
+
+test('save under writes, then restore: what was written before is there, what came after is not', async (t) => {
+  const node = await plainServer(t);
+  const path = join(node.folder, 'a.snap');
+  writeFileSync(path, 'an older file', { mode: 0o644 });
+  await write(node, 'before', 'then');
+  for (let at = 0; at < 40; at += 1) await write(node, `large/${String(at)}`, 'x'.repeat(100_000));
+  const done = new AbortController();
+  const writing = (async () => {
+    for (let at = 0; !done.signal.aborted; at += 1) await write(node, `during/${String(at)}`, 'now');
+  })();
+  const saved = await lockstep(node, 'snapshot', 'save', path);
+  done.abort();
+  await writing;
+  assert.deepEqual([saved.code, saved.stderr], [0, '']);
+  assert.match(saved.stdout, /^Success! Saved the snapshot of index \d+ to: /);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.deepEqual(readdirSync(node.folder), ['a.snap']);
+  assert.equal((await lockstep(node, 'snapshot', 'inspect', path)).code, 0);
+
+  await write(node, 'before', 'since');
+  await write(node, 'after', 'since');
+  const restored = await lockstep(node, 'raft', 'snapshot', 'restore', '-keep-credentials', path);
+  assert.deepEqual([restored.code, restored.stderr], [0, '']);
+  assert.deepEqual([await read(node, 'before'), await read(node, 'after')], ['then', 404]);
+  assert.equal(await read(node, 'large/39'), 'x'.repeat(100_000));
+
+  const revoked = await lockstep(node, 'snapshot', 'restore', path);
+  assert.equal(revoked.code, 0);
+  assert.match(revoked.stderr, /Revoked with it are all tokens[^]*generate-root -init/);
+  assert.equal(await read(node, 'before'), 403);
+});
+
+test('a refused file leaves the data, a refused or failing save leaves the file', async (t) => {
+  const node = await plainServer(t);
+  const other = await plainServer(t);
+  await write(node, 'a', 'mine');
+  for (let at = 0; at < 60; at += 1) await write(other, `large/${String(at)}`, 'x'.repeat(200_000));
+  const [theirs, cut] = [join(node.folder, 'theirs.snap'), join(node.folder, 'cut.snap')];
+  assert.equal((await lockstep(other, 'raft', 'snapshot', 'save', theirs)).code, 0);
+  writeFileSync(cut, readFileSync(theirs).subarray(0, -50));
+
+  const keys = await lockstep(node, 'snapshot', 'restore', theirs);
+  assert.equal(keys.code, 2);
+  assert.match(keys.stderr, /Error restoring the snapshot: [^]*Code: 400/);
+  const short = await lockstep(node, 'snapshot', 'restore', cut);
+  assert.equal(short.code, 1);
+  assert.match(short.stderr, /cut\.snap: the snapshot is cut short/);
+  // 12 MB that the server does not want to read: its refusal must arrive all the same.
+  const denied = await lockstep({ ...node, token: 'none' }, 'snapshot', 'restore', theirs);
+  assert.equal(denied.code, 2);
+  assert.match(denied.stderr, /Code: 403/);
+  assert.equal(await read(node, 'a'), 'mine');
+
+  const before = readFileSync(theirs);
+  const save = await lockstep({ ...node, token: 'none' }, 'snapshot', 'save', theirs);
+  assert.equal(save.code, 2);
+  assert.match(save.stderr, /Error taking the snapshot: [^]*Code: 403/);
+  assert.ok(readFileSync(theirs).equals(before));
+  const nowhere = await lockstep(node, 'snapshot', 'save', join(node.folder, 'none/a.snap'));
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.stderr, /cannot use the file .*none\/a\.snap: ENOENT/);
+  assert.deepEqual(readdirSync(node.folder).sort(), ['cut.snap', 'theirs.snap']);
+
+  const forced = await lockstep(node, 'snapshot', 'restore', '-force', theirs);
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.match(forced.stderr, /unseal it with the keys of the snapshot/);
+  assert.equal((await node.server.ask('PUT', '/v1/sys/unseal', { body: { key: other.key } })).json['sealed'], false);
+});
