@@ -29,6 +29,7 @@ const tokens = at('internal/counters/tokens', {
 
 const entities = at('internal/counters/entities', {
   help: 'How many entities there are. There are no entities yet.',
+  namespaces: true,
   fields: {},
   operations: {
     read: {

@@ -58,6 +58,7 @@ const inFlight = at('in-flight-req', {
 
 const versionHistory = at('version-history', {
   help: 'The versions that this node has run.',
+  namespaces: true,
   fields: {},
   operations: {
     list: {

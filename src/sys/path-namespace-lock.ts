@@ -9,7 +9,7 @@ import { reply, type Reply } from '../framework/reply.ts';
 
 const at = pathsOf<Node>();
 
-const path = field.name('A namespace anywhere below this one; this one itself where there is none.');
+const path = field.name('A namespace anywhere below this one.');
 
 function meant({ services }: Node, { namespace }: Call, given: string): Namespace {
   const below = given.replace(/\/$/, '');
@@ -19,6 +19,26 @@ function meant({ services }: Node, { namespace }: Call, given: string): Namespac
   return found;
 }
 
+const lockReply = { unlock_key: field.secret('Unlocks it; shown this once.') };
+
+async function locked(node: Node, below: string, call: Call): Promise<Reply> {
+  return reply.ok({ unlock_key: await node.services.namespaceChanges.lock(meant(node, call, below)) });
+}
+
+const lockThis = at('namespaces/api-lock/lock', {
+  help: 'Locks this namespace and all below it.',
+  namespaces: true,
+  fields: {},
+  operations: {
+    update: {
+      summary: 'Lock this namespace',
+      writes: 'shared',
+      replies: { 200: lockReply },
+      run: (node, _values, call) => locked(node, '', call),
+    },
+  },
+});
+
 const lock = at('namespaces/api-lock/lock/:path...', {
   help: 'Locks a namespace and all below it.',
   namespaces: true,
@@ -27,9 +47,8 @@ const lock = at('namespaces/api-lock/lock/:path...', {
     update: {
       summary: 'Lock a namespace',
       writes: 'shared',
-      replies: { 200: { unlock_key: field.secret('Unlocks it; shown this once.') } },
-      run: async (node, values, call) =>
-        reply.ok({ unlock_key: await node.services.namespaceChanges.lock(meant(node, call, values.path)) }),
+      replies: { 200: lockReply },
+      run: (node, values, call) => locked(node, values.path, call),
     },
   },
 });
@@ -55,10 +74,26 @@ async function unlock(
   return { status: 200, warnings: ['Namespace unlocked using sudo capabilities'] };
 }
 
+const unlockKey = field.secret('From the reply that locked it; not needed with sudo.');
+
+const unlockThis = at('namespaces/api-lock/unlock', {
+  help: 'Unlocks this namespace.',
+  namespaces: true,
+  fields: { unlock_key: unlockKey },
+  operations: {
+    update: {
+      summary: 'Unlock this namespace',
+      writes: 'shared',
+      replies: { 200: 'empty', 204: 'empty' },
+      run: (node, values, call) => unlock(node, { ...values, path: '' }, call),
+    },
+  },
+});
+
 const unlocking = at('namespaces/api-lock/unlock/:path...', {
   help: 'Unlocks a namespace.',
   namespaces: true,
-  fields: { path, unlock_key: field.secret('From the reply that locked it; not needed with sudo.') },
+  fields: { path, unlock_key: unlockKey },
   operations: {
     update: {
       summary: 'Unlock a namespace',
@@ -69,4 +104,4 @@ const unlocking = at('namespaces/api-lock/unlock/:path...', {
   },
 });
 
-export const namespaceLockPaths = [lock, unlocking];
+export const namespaceLockPaths = [lockThis, lock, unlockThis, unlocking];

@@ -1,8 +1,10 @@
 /** `sys/policies/password`: what generated passwords look like. */
-import { keys, ROOT_NAMESPACE } from '../core/keys.ts';
+import { keys } from '../core/keys.ts';
+import { assertThere } from '../core/namespaces/namespace-changes.ts';
 import type { Node } from '../core/node.ts';
 import { generatePassword, parsePasswordPolicy } from '../core/policy/password-policy.ts';
 import { fail } from '../errors.ts';
+import type { Call } from '../framework/call.ts';
 import { field } from '../framework/field.ts';
 import { listed } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -17,8 +19,8 @@ interface Kept {
 }
 
 /** Throws what Vault answers, 404, where there is none. */
-function documentAt(node: Node, name: string): string {
-  const found = decodeFound<Kept>(node.services.store.get(keys.passwordPolicy(ROOT_NAMESPACE, name)));
+function documentAt(node: Node, { namespace }: Call, name: string): string {
+  const found = decodeFound<Kept>(node.services.store.get(keys.passwordPolicy(namespace.id, name)));
   if (found === undefined) throw fail('unsupportedPath', 'policy does not exist');
   return found.policy;
 }
@@ -27,6 +29,7 @@ const name = field.name('Name of the policy.');
 
 const list = at('policies/password', {
   help: 'Names of all password policies.',
+  namespaces: true,
   fields: {
     after: field.string('Names behind this one.', { default: '' }),
     limit: field.integer('At most so many names.', { default: 0 }),
@@ -36,8 +39,8 @@ const list = at('policies/password', {
       summary: 'List password policies',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: (node, asked) => {
-        const prefix = keys.passwordPolicies(ROOT_NAMESPACE);
+      run: (node, asked, { namespace }) => {
+        const prefix = keys.passwordPolicies(namespace.id);
         return listed(
           {
             read: ({ limit, after }) => {
@@ -55,25 +58,27 @@ const list = at('policies/password', {
 
 const one = at('policies/password/:name', {
   help: 'One password policy.',
+  namespaces: true,
   fields: { name, policy: field.string('The document, HCL or JSON; base64 is taken too.') },
   operations: {
     read: {
       summary: 'Read a password policy',
       writes: 'nothing',
       replies: { 200: { policy: field.string('The document.') }, 404: 'empty' },
-      run: (node, values) => reply.ok({ policy: documentAt(node, values.name) }),
+      run: (node, values, call) => reply.ok({ policy: documentAt(node, call, values.name) }),
     },
     update: {
       summary: 'Write a password policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: async (node, values) => {
+      run: async (node, values, { namespace }) => {
         if (values.policy === undefined || values.policy === '') throw fail('badRequest', 'missing policy');
         const policy = documentOf(values.policy);
         // One that nothing meets is refused now, not when a password is needed.
         generatePassword(parsePasswordPolicy(policy));
         await node.services.store.transact((tx) => {
-          tx.put(keys.passwordPolicy(ROOT_NAMESPACE, values.name), encodeRecord({ policy } satisfies Kept));
+          assertThere(tx, namespace);
+          tx.put(keys.passwordPolicy(namespace.id, values.name), encodeRecord({ policy } satisfies Kept));
         });
         return reply.empty;
       },
@@ -82,9 +87,9 @@ const one = at('policies/password/:name', {
       summary: 'Delete a password policy',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: async (node, values) => {
+      run: async (node, values, { namespace }) => {
         await node.services.store.transact((tx) => {
-          tx.delete(keys.passwordPolicy(ROOT_NAMESPACE, values.name));
+          tx.delete(keys.passwordPolicy(namespace.id, values.name));
         });
         return reply.empty;
       },
@@ -94,14 +99,15 @@ const one = at('policies/password/:name', {
 
 const generate = at('policies/password/:name/generate', {
   help: 'A password that meets a policy. It is kept nowhere.',
+  namespaces: true,
   fields: { name },
   operations: {
     read: {
       summary: 'Generate a password',
       writes: 'nothing',
       replies: { 200: { password: field.secret('The password.') }, 404: 'empty' },
-      run: (node, values) =>
-        reply.ok({ password: generatePassword(parsePasswordPolicy(documentAt(node, values.name))) }),
+      run: (node, values, call) =>
+        reply.ok({ password: generatePassword(parsePasswordPolicy(documentAt(node, call, values.name))) }),
     },
   },
 });

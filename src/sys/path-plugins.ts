@@ -36,6 +36,7 @@ const builtIn = (): never => {
 
 const catalog = at('plugins/catalog', {
   help: 'What is built in.',
+  namespaces: true,
   fields: {},
   operations: {
     read: {
@@ -60,6 +61,7 @@ const catalog = at('plugins/catalog', {
 
 const ofType = at('plugins/catalog/:type', {
   help: 'Plug-ins of one type.',
+  namespaces: true,
   fields: { type: field.name('auth, database or secret.') },
   operations: {
     list: {
@@ -73,6 +75,7 @@ const ofType = at('plugins/catalog/:type', {
 
 const one = at('plugins/catalog/:type/:name', {
   help: 'One plug-in.',
+  namespaces: true,
   access: 'root',
   fields: {
     type: field.name('auth, database or secret.'),

@@ -51,6 +51,7 @@ const randomHelp = 'Random bytes from the generator of the operating system.';
 
 const randomBare = at('tools/random', {
   help: randomHelp,
+  namespaces: true,
   fields: { ...randomFields, source: field.string('platform, seal or all.', { default: 'platform' }) },
   operations: {
     update: {
@@ -64,6 +65,7 @@ const randomBare = at('tools/random', {
 
 const randomOne = at('tools/random/:source', {
   help: randomHelp,
+  namespaces: true,
   fields: { ...randomFields, source: field.name('How many bytes, or where from: platform, seal, all.') },
   operations: {
     update: {
@@ -80,6 +82,7 @@ const randomOne = at('tools/random/:source', {
 
 const randomBoth = at('tools/random/:source/:urlbytes', {
   help: randomHelp,
+  namespaces: true,
   fields: {
     ...randomFields,
     source: field.name('platform, seal or all.'),
@@ -121,6 +124,7 @@ const sum = { sum: field.string('The digest, encoded.') };
 
 const hashBare = at('tools/hash', {
   help: 'The digest of a text.',
+  namespaces: true,
   fields: { ...hashFields, algorithm: field.string(digestAlgorithms.join(', '), { default: 'sha2-256' }) },
   operations: {
     update: {
@@ -134,6 +138,7 @@ const hashBare = at('tools/hash', {
 
 const hashWith = at('tools/hash/:urlalgorithm', {
   help: 'The digest of a text.',
+  namespaces: true,
   fields: { ...hashFields, urlalgorithm: field.name(digestAlgorithms.join(', ')) },
   operations: {
     update: {

@@ -130,6 +130,34 @@ test('what is about the node is served in the root namespace alone', async () =>
   assert.ok(paths.includes('/sys/mounts') && !paths.includes('/sys/audit'), paths.join());
 });
 
+test('tools, the catalogue of plug-ins and the versions answer in a namespace as in the root one', async () => {
+  const { node, inside } = await withTeam();
+  await using _ = node;
+  const random = await must(node, 'POST', 'sys/tools/random/4', { ...inside, body: { format: 'hex' } });
+  assert.match(String(dataOf(random)['random_bytes']), /^[0-9a-f]{8}$/);
+  await must(node, 'POST', 'sys/tools/hash/sha2-256', { ...inside, body: { input: 'YQ==' } });
+  await must(node, 'GET', 'sys/plugins/catalog', inside);
+  await must(node, 'LIST', 'sys/plugins/catalog/secret', inside);
+  await must(node, 'LIST', 'sys/version-history', inside);
+  await must(node, 'GET', 'sys/internal/counters/entities', inside);
+});
+
+test('a password policy is of its namespace alone', async () => {
+  const { node, root: token, inside } = await withTeam();
+  await using _ = node;
+  const path = 'sys/policies/password/digits';
+  const charset = (characters: string) => `length = 8\nrule "charset" { charset = "${characters}" }`;
+  await must(node, 'POST', path, { ...inside, body: { policy: charset('1') } });
+  assert.equal((await ask(node, 'GET', path, { token })).status, 404);
+  await must(node, 'POST', path, { token, body: { policy: charset('2') } });
+  assert.equal(dataOf(await must(node, 'GET', `${path}/generate`, inside))['password'], '11111111');
+  assert.equal(dataOf(await must(node, 'GET', `${path}/generate`, { token }))['password'], '22222222');
+  assert.deepEqual(dataOf(await must(node, 'LIST', 'sys/policies/password', inside))['keys'], ['digits']);
+  await must(node, 'DELETE', path, inside);
+  assert.equal((await ask(node, 'GET', path, inside)).status, 404);
+  await must(node, 'GET', path, { token });
+});
+
 test('custom metadata are strings, replaced by a write and merged by a patch', async () => {
   const { node, root: token } = await withTeam();
   await using _ = node;

@@ -22,7 +22,8 @@ const recordIn = (tx: Transaction, parent: string, name: string): NamespaceRecor
   return id === undefined ? undefined : decodeFound<NamespaceRecord>(tx.get(keys.namespace(id)));
 };
 
-function assertThere(tx: Transaction, { id }: Namespace): void {
+/** For a transaction that writes into a namespace: one that was deleted meanwhile would keep the record for ever. */
+export function assertThere(tx: Transaction, { id }: Namespace): void {
   if (id !== ROOT.id && !tx.has(keys.namespace(id))) throw fail('noNamespace');
 }
 
