@@ -18,11 +18,8 @@ const POINTS: readonly (readonly [failpoint: string, holds: 'old' | 'new'])[] = 
 ];
 
 function started(t: TestContext, folder: string, failpoint?: string): ServerProcess {
-  const before = process.env['LOCKSTEP_FAILPOINTS'];
-  if (failpoint !== undefined) process.env['LOCKSTEP_FAILPOINTS'] = `${failpoint}=kill`;
-  const server = new ServerProcess([`-config=${join(folder, 'server.hcl')}`]);
-  if (before === undefined) delete process.env['LOCKSTEP_FAILPOINTS'];
-  else process.env['LOCKSTEP_FAILPOINTS'] = before;
+  const failpoints = failpoint === undefined ? '' : `${failpoint}=kill`;
+  const server = new ServerProcess([`-config=${join(folder, 'server.hcl')}`], { failpoints });
   t.after(() => server[Symbol.asyncDispose]());
   return server;
 }

@@ -267,7 +267,8 @@ function fieldNames(name: string): readonly string[] {
 function singlePath(single: Setting) {
   const { reset } = single;
   const names = fieldNames(single.name);
-  const fields = { ...roleField, ...Object.fromEntries(names.map((each) => [each, single.field])) };
+  const given = reset === undefined ? {} : Object.fromEntries(names.map((each) => [each, single.field]));
+  const fields = { ...roleField, ...given };
   return at(`role/:role_name/${single.name}`, {
     help: `${single.field.help} Of one role.`,
     fields,
