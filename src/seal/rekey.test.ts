@@ -319,3 +319,59 @@ test('the wrapping of a new unseal key that fails changes nothing', async (t) =>
   await lifecycleOn(raw, seal).open(signal);
   assert.equal(await lifecycle.authorise(shares.slice(1)), true);
 });
+
+test('cancelled while proved shares are put in place, the key that is stored is theirs and not a wiped one', async (t) => {
+  const { lifecycle, shares } = await auto(t);
+  const rekey: Rekey = rekeyOf(lifecycle, 'recovery', async () => {
+    rekey.cancel();
+  });
+  const made = await give(rekey, shares.slice(1), { ...plain, verify: true });
+  const fresh = sharesOf(made);
+  for (const share of fresh.slice(1)) await rekey.verify(share, made.verificationNonce);
+  const zeros = await splitKey(new Uint8Array(32), { shares: 2, threshold: 2 });
+  assert.equal(await lifecycle.authorise(zeros), false, 'anybody has the shares of zeros');
+  assert.equal(await lifecycle.authorise(fresh.slice(0, 2)), true);
+  assert.equal(rekey.progress().started, false);
+});
+
+test('cancelled while the new shares are encrypted, none of them can be made to hold', async (t) => {
+  const { raw, lifecycle, shares } = await open(t);
+  const { text: publicKey } = await pgp('ann');
+  const rekey = new Rekey('root', {
+    get shareholders() {
+      return lifecycle.shareholders;
+    },
+    authorise: async (given) => {
+      const right = await lifecycle.authorise(given);
+      setImmediate(() => {
+        rekey.cancel();
+      });
+      return right;
+    },
+    replaceKeys: (change) => lifecycle.replaceKeys(change, silently),
+  });
+  for (const verify of [true, false]) {
+    const options = { ...plain, pgpKeys: [publicKey, publicKey, publicKey], verify };
+    await assert.rejects(give(rekey, shares.slice(1), options), code('badRequest'));
+    const { nonce } = await rekey.start(plain);
+    assert.equal('progress' in (await rekey.give(shares[0] ?? assert.fail(), nonce)), true);
+    rekey.cancel();
+  }
+  assert.equal(await opens(raw, shares.slice(0, 2)), 'value');
+});
+
+test('cancelled at any moment while shares are proved, the shares of a wiped key prove nothing', async (t) => {
+  const { lifecycle, shares } = await auto(t);
+  const rekey = rekeyOf(lifecycle, 'recovery');
+  for (let turns = 0; turns < 40; turns += 1) {
+    const made = await give(rekey, shares.slice(1), { ...plain, verify: true });
+    const [one, other] = await splitKey(new Uint8Array(32), { shares: 2, threshold: 2 });
+    await rekey.verify(one ?? assert.fail(), made.verificationNonce);
+    const last = rekey.verify(other ?? assert.fail(), made.verificationNonce);
+    const refused = assert.rejects(last, (error: unknown) => code('badRequest')(error) || code('invalidShares')(error));
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    rekey.cancel();
+    await refused;
+  }
+  assert.equal(await lifecycle.authorise(shares.slice(1)), true);
+});

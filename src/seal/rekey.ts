@@ -3,6 +3,7 @@
  * memory alone and ends with the seal; until it is over the old shares hold.
  */
 import { fail } from '../errors.ts';
+import { pinnedCopy } from '../lib/crypto/pinned.ts';
 import { randomBytes, uuid } from '../lib/crypto/random.ts';
 import { Secret } from '../lib/secret.ts';
 import { GivenShares } from './given-shares.ts';
@@ -163,7 +164,7 @@ export class Rekey {
         attempt.given.forget();
       }
       // Cancelled, or sealed, while the shares were checked.
-      if (this.#attempt !== attempt) throw fail('badRequest', 'the rekey was cancelled');
+      if (this.#attempt !== attempt) throw cancelled();
       return this.#renew(attempt);
     });
   }
@@ -192,10 +193,12 @@ export class Rekey {
       if (given.count < split.threshold) return this.verification();
       const shown = await combineShares(given.all, split);
       given.forget();
+      // Its key is wiped by then, and anybody has the shares of zeros.
+      if (this.#unproved !== unproved) throw cancelled();
       const right = shown !== undefined && equalSecret(shown, key);
       shown?.fill(0);
       if (!right) throw wrongShares('verification');
-      await this.#seal.replaceKeys({ split, shareKey: key, backup });
+      await this.#replace({ split, shareKey: key, backup });
       this.cancel();
       return undefined;
     });
@@ -212,6 +215,10 @@ export class Rekey {
     }
     const key = new Uint8Array(randomBytes(KEY_BYTES));
     const shares = await showShares(await splitKey(key, split), pgp);
+    if (this.#attempt !== attempt) {
+      key.fill(0);
+      throw cancelled();
+    }
     const backup = attempt.backup
       ? { kind: this.#kind, shares: { nonce, keys: byFingerprint(fingerprints, shares.hex) } }
       : undefined;
@@ -220,12 +227,22 @@ export class Rekey {
       return { ...made, shares: new Secret(shares), verificationNonce: this.#unproved.nonce };
     }
     try {
-      await this.#seal.replaceKeys({ split, shareKey: key, backup });
+      await this.#replace({ split, shareKey: key, backup });
     } finally {
       key.fill(0);
     }
     this.cancel();
     return { ...made, shares: new Secret(shares) };
+  }
+
+  /** From a copy: who cancels meanwhile wipes the key, and what is stored would be one that everybody knows. */
+  async #replace(change: KeyChange & { readonly shareKey: Uint8Array }): Promise<void> {
+    const shareKey = pinnedCopy(change.shareKey);
+    try {
+      await this.#seal.replaceKeys({ ...change, shareKey });
+    } finally {
+      shareKey.fill(0);
+    }
   }
 
   get #waiting(): Unproved {
@@ -267,6 +284,8 @@ export function checkNonce(given: string, expected: string, what: string): void 
     throw fail('badRequest', `incorrect nonce supplied; nonce for this ${what} is "${expected}"`);
   }
 }
+
+const cancelled = (): Error => fail('badRequest', 'the rekey was cancelled');
 
 export function wrongShares(what: string): Error {
   return fail('invalidShares', `${what} failed: at least one of the shares is wrong; start again with the first`);
