@@ -166,3 +166,30 @@ test('wait counts the consumers of a region and of the hub, also when they are a
     [['agent', 'deregistered']],
   );
 });
+
+test('who may make any login in a namespace takes no consumer of another one', async () => {
+  await using server = await eventsServer();
+  const { node, root } = server;
+  const subscriber = await server.subscribe({ paths, query: { consumer: 'agent-1' } });
+  await ask(node, 'POST', 'sys/namespaces/team', { token: root });
+  const inside = { token: root, namespace: 'team' };
+  await ask(node, 'POST', 'sys/mounts/secret', { ...inside, body: { type: 'kv-v2' } });
+  const policy = 'path "secret/*" { capabilities = ["read", "subscribe"] }';
+  await ask(node, 'PUT', 'sys/policies/acl/app', { ...inside, body: { policy } });
+  // What the other is by its record, but for the namespace: a login of an auth method of the same name.
+  const { tokens, consumers } = node.services;
+  const { path, displayName, role } = tokens.find(root)?.record ?? assert.fail();
+  const namespace = node.services.namespaces.byPath('team/')?.id ?? assert.fail();
+  const { id, token } = await tokens.create({
+    ...{ namespace, path, displayName, role, policies: ['app'], meta: null, boundCidrs: [], noDefaultPolicy: true },
+    ...{ numUses: 0, ttl: 60, maxTtl: 0, explicitMaxTtl: 0, period: 0, renewable: false },
+  });
+  assert.throws(
+    () => {
+      consumers.check('agent-1', token);
+    },
+    { code: 'permissionDenied' },
+  );
+  assert.equal(await server.refused({ token: id, paths: ['team/secret/data/*'], query: { consumer: 'agent-1' } }), 403);
+  assert.equal(subscriber.closed, undefined);
+});

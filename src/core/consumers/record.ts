@@ -1,4 +1,5 @@
 /** A consumer as it is registered: durable, on the node that it subscribes to. */
+import { ROOT_NAMESPACE } from '../keys.ts';
 import type { Token } from '../tokens/token.ts';
 
 /** Who may speak as this consumer: whoever logs in the same way, with whichever token of the day. */
@@ -8,6 +9,8 @@ export interface Identity {
   readonly path: string;
   /** Of the login or of the token; empty without one. */
   readonly role: string;
+  /** The id of the namespace of its token; absent for the root one. */
+  readonly namespace?: string;
 }
 
 export interface ConsumerRecord {
@@ -26,12 +29,13 @@ export interface ConsumerRecord {
   readonly acknowledged?: { readonly index: string; readonly at: number };
 }
 
-export function identityOf({ record }: Token): Identity {
+export function identityOf({ record, namespace }: Token): Identity {
   const { displayName, path, role, meta } = record;
-  return { displayName, path, role: meta?.['role_name'] ?? role };
+  const identity = { displayName, path, role: meta?.['role_name'] ?? role };
+  return namespace === ROOT_NAMESPACE ? identity : { ...identity, namespace };
 }
 
 export const sameIdentity = (a: Identity, b: Identity): boolean =>
-  a.displayName === b.displayName && a.path === b.path && a.role === b.role;
+  a.displayName === b.displayName && a.path === b.path && a.role === b.role && a.namespace === b.namespace;
 
 export const expiryOf = ({ seenAt, ttl }: ConsumerRecord): number => seenAt + ttl * 1000;
