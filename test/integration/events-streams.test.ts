@@ -290,3 +290,54 @@ test('1,000 subscribers are told of one write each, and all of them of a shared 
   for (const { socket } of subscribers) socket.terminate();
   await Promise.all(subscribers.map((each) => each.ended()));
 });
+
+/** A namespace with a KV mount, and a token of its own that may subscribe to it. */
+async function teamOf({ node, root }: EventsServer) {
+  const inside = { token: root, namespace: 'team' };
+  await ask(node, 'POST', 'sys/namespaces/team', { token: root });
+  await ask(node, 'POST', 'sys/mounts/secret', { ...inside, body: { type: 'kv-v2' } });
+  const policy = 'path "secret/*" { capabilities = ["read", "subscribe"] }';
+  await ask(node, 'PUT', 'sys/policies/acl/app', { ...inside, body: { policy } });
+  const made = await ask(node, 'POST', 'auth/token/create', { ...inside, body: { policies: ['app'] } });
+  return { inside, token: String(made.auth?.['client_token']), watched: ['team/secret/data/*'] };
+}
+
+test('streams of a namespace end with their token, their policy and their namespace', async () => {
+  await using server = await eventsServer();
+  const { node } = server;
+  for (const [method, path, body] of [
+    ['POST', 'auth/token/revoke', 'token'],
+    ['DELETE', 'sys/policies/acl/app', 'nothing'],
+  ] as const) {
+    const { token, watched, inside } = await teamOf(server);
+    const subscriber = await server.subscribe({ token, paths: watched });
+    await ask(node, method, path, body === 'token' ? { ...inside, body: { token } } : inside);
+    assert.equal(node.services.subscriptions.size, 0, path);
+    assert.deepEqual(await subscriber.ended(), { code: 1008, reason: 'revoked' }, path);
+  }
+  const { token, watched } = await teamOf(server);
+  const subscriber = await server.subscribe({ token, paths: watched });
+  await ask(node, 'DELETE', 'sys/namespaces/team', { token: server.root });
+  assert.equal(node.services.subscriptions.size, 0);
+  assert.equal((await subscriber.ended()).reason, 'revoked');
+});
+
+test('a locked namespace is told of to nobody, also of what was before, and its own tokens subscribe to nothing', async () => {
+  await using server = await eventsServer();
+  const { node, root } = server;
+  const { token, watched, inside } = await teamOf(server);
+  const index = await server.write('app/a', { n: 1 });
+  await ask(node, 'POST', 'secret/data/x', { ...inside, body: { data: { n: 1 } } });
+  const own = await server.subscribe({ token, paths: watched });
+  await ask(node, 'POST', 'sys/namespaces/api-lock/lock/team', { token: root });
+  assert.equal(node.services.subscriptions.size, 0);
+  assert.equal((await own.ended()).reason, 'revoked');
+  assert.equal(await server.refused({ token, paths: watched, query: { index } }), 403);
+  const above = await server.subscribe({ paths: ['secret/data/*', ...watched], query: { index } });
+  await server.write('app/b', { n: 1 });
+  await above.until((frame) => frame['path'] === 'secret/data/app/b');
+  assert.deepEqual(
+    above.events.map(({ path }) => path),
+    ['secret/data/app/b'],
+  );
+});

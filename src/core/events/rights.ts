@@ -27,15 +27,29 @@ export class Rights {
   #acl(tokenKey: string): Acl | undefined {
     const { tokens, policies } = this.#options;
     const token = tokens.byKey(tokenKey);
-    if (token === undefined) return undefined;
+    if (token === undefined || this.#isLocked(token.namespace)) return undefined;
     return policies.acl({ namespace: token.namespace, policies: token.record.policies });
+  }
+
+  /** Who comes from a namespace that is locked is told nothing: neither would a request of its be served. */
+  #isLocked(id: string): boolean {
+    const { namespaces } = this.#options;
+    const namespace = namespaces.byId(id);
+    return namespace !== undefined && namespaces.refusal(namespace, '') !== undefined;
   }
 
   /** `subscribe` and `read` on the path under which the data is read. */
   permits(tokenKey: string, path: string, eventType?: string): boolean {
     const acl = this.#acl(tokenKey);
-    if (acl === undefined) return false;
+    if (acl === undefined || this.#isInLocked(path)) return false;
     return acl.allows('subscribe', path, { eventType }).allowed && acl.allows('read', path).allowed;
+  }
+
+  #isInLocked(path: string): boolean {
+    const { namespaces } = this.#options;
+    if (namespaces.size === 0) return false;
+    const placed = namespaces.place('', path);
+    return namespaces.refusal(placed.namespace, placed.path) !== undefined;
   }
 
   /** A path that is named must be allowed; of a prefix something must be in reach, and each event is decided by itself. */

@@ -8,7 +8,7 @@ import { randomBytes } from '../../lib/crypto/random.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Batch, Position, Store } from '../../storage/store.ts';
 import { decodeIndex } from '../freshness.ts';
-import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { keys, namespaceOfKey } from '../keys.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
@@ -188,12 +188,11 @@ export class Subscriptions implements Disposable {
   /** Within the publication: nothing is read from the store here, which still shows what was before. */
   #observe(batch: Batch): void {
     this.#queue.push(batch);
-    const tokens = keys.tokens(ROOT_NAMESPACE);
-    const policies = keys.policies(ROOT_NAMESPACE);
     for (const { key, value } of this.#roster.size === 0 ? [] : batch.writes) {
-      if (key.startsWith(policies) || key.startsWith(keys.mounts('s', ROOT_NAMESPACE))) this.#recheck = true;
-      if (!key.startsWith(tokens) || value !== undefined) continue;
-      for (const each of this.#roster.ofToken(key.slice(tokens.length))) this.#end(each, 'revoked');
+      if (mayNarrow(key)) this.#recheck = true;
+      const namespace = value === undefined ? namespaceOfKey(key, 'l', 'tokens') : undefined;
+      if (namespace === undefined) continue;
+      for (const each of this.#roster.ofToken(key.slice(keys.tokens(namespace).length))) this.#end(each, 'revoked');
     }
     this.#schedule();
   }
@@ -354,6 +353,15 @@ export class Subscriptions implements Disposable {
     }
     events.acknowledged(result, sha256(JSON.stringify([...ack.files])));
   }
+}
+
+/** Policies and mounts of any namespace, and the namespaces themselves: they may be locked, or gone. */
+function mayNarrow(key: string): boolean {
+  return (
+    key.startsWith(keys.namespaces) ||
+    namespaceOfKey(key, 's', 'policies') !== undefined ||
+    namespaceOfKey(key, 's', 'mounts') !== undefined
+  );
 }
 
 /** What it is told of the batches at hand, and the mark after them, leave together. */
