@@ -9,7 +9,7 @@ import { Gone, parseBody, readBody, type Incoming } from './body.ts';
 import { judgeOrigin } from './cors.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
-import { isLong, dropFile, isUpload, receive, sendFile } from './uploads.ts';
+import { isLong, dropBody, isUpload, receive, sendFile } from './uploads.ts';
 import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
 
 export type Outgoing = ServerResponse | Http2ServerResponse;
@@ -87,7 +87,7 @@ export class Exchange {
 
   async #upload(path: string): Promise<void> {
     if (this.#expectsContinue) this.#outgoing.writeContinue();
-    await receive(this.#incoming, path, this.#service.reading.limits.readTimeout);
+    await receive(this.#incoming, path, { quiet: this.#service.reading.limits.readTimeout });
   }
 
   async #receive(request: Arrival): Promise<void> {
@@ -193,7 +193,7 @@ export class Exchange {
   #write(encoded: Encoded, request?: Request): void {
     const outgoing = this.#outgoing;
     if (outgoing.headersSent || outgoing.destroyed) {
-      if (encoded.file !== undefined) void dropFile(encoded.file);
+      void dropBody(encoded);
       return;
     }
     const headers = this.#headers(encoded);
@@ -203,6 +203,7 @@ export class Exchange {
     } catch (error) {
       // A header that a handler made cannot be sent; what is sent instead has none of its headers.
       logFault(this.#service.log, request?.id ?? '', error);
+      void dropBody(encoded);
       (outgoing as ServerResponse).writeHead(500, { 'Content-Length': 0 }).end();
       return;
     }

@@ -1,12 +1,15 @@
 /** Bodies and replies that go through files, since they may be larger than memory. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
-import { fail } from '../errors.ts';
+import { fail, isLockstepError } from '../errors.ts';
 import type { Request } from '../framework/request.ts';
+import { roomIn } from '../lib/disk-room.ts';
 import type { Incoming } from './body.ts';
+import type { Encoded } from './envelope.ts';
 
 const PATHS: ReadonlySet<string> = new Set(['sys/storage/raft/snapshot', 'sys/storage/raft/snapshot-force']);
 
@@ -27,22 +30,49 @@ export function isUploading(socket: object): boolean {
   return uploading.has(socket);
 }
 
-/**
- * Writes a body into a new file. Rejects when the client goes away or is silent for `quiet` milliseconds (0 is for ever), or
- * when the disk is full.
- */
-export async function receive(incoming: Incoming, path: string, quiet: number): Promise<void> {
+/** So often it is looked whether there is room for more. */
+const LOOK_BYTES = 8 * 1024 * 1024;
+
+export interface Receiving {
+  /** Milliseconds of silence that end it; 0 is for ever. */
+  readonly quiet: number;
+  /** As `roomIn`. */
+  readonly room?: (folder: string) => Promise<number>;
+}
+
+const noRoom = (): Error => fail('internal', 'the disk has no room for the upload: free the disk, then try again');
+
+/** Passes on what there is room for: an upload that filled the disk would end the node. */
+async function* bounded(body: AsyncIterable<Uint8Array>, room: () => Promise<number>): AsyncGenerator<Uint8Array> {
+  let left = 0;
+  for await (const chunk of body) {
+    left -= chunk.length;
+    if (left < 0) {
+      if ((await room()) < LOOK_BYTES) throw noRoom();
+      left = LOOK_BYTES;
+    }
+    yield chunk;
+  }
+}
+
+/** Writes a body into a new file. Rejects when the client goes away or is silent, or when the disk has no room. */
+export async function receive(incoming: Incoming, path: string, { quiet, room = roomIn }: Receiving): Promise<void> {
   const { socket } = incoming;
+  const free = (): Promise<number> => room(dirname(path));
+  // Before anything is read, so that it is answered.
+  if ((await free()) < Number(incoming.headers['content-length'] ?? 0)) throw noRoom();
   const end = (): void => {
     incoming.destroy();
   };
   uploading.add(socket);
   incoming.setTimeout(quiet, end);
   try {
-    await pipeline(incoming, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    const limited = (body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> => bounded(body, free);
+    await pipeline(incoming, limited, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
   } catch (error) {
+    if (isLockstepError(error)) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'ENOSPC') throw fail('internal', 'the disk has no room for the upload', { cause: error });
+    if (code === 'ENOSPC') throw noRoom();
     throw fail('badRequest', 'the upload ended before it was complete', { cause: error });
   } finally {
     uploading.delete(socket);
@@ -50,9 +80,10 @@ export async function receive(incoming: Incoming, path: string, quiet: number): 
   }
 }
 
-/** For a reply that nobody waits for any more. */
-export async function dropFile(path: string): Promise<void> {
-  await rm(path, { force: true }).catch(() => undefined);
+/** For a reply that nobody waits for any more: its file goes, and its source is told to end. */
+export async function dropBody({ file, stream }: Pick<Encoded, 'file' | 'stream'>): Promise<void> {
+  if (file !== undefined) await rm(file, { force: true }).catch(() => undefined);
+  await stream?.[Symbol.asyncIterator]().return?.();
 }
 
 /** Sends a file and removes it. What it holds is encrypted, so that compressing it would only cost time. */

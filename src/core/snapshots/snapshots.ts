@@ -1,10 +1,11 @@
 /** Snapshots of a node: taken while it serves, and put into its place. */
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { randomBytes, uuid } from '../../lib/crypto/random.ts';
 import type { KeyObject } from '../../lib/crypto/hash.ts';
+import { roomIn } from '../../lib/disk-room.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { SnapshotMeta } from '../../lib/snapshot/meta.ts';
@@ -38,6 +39,9 @@ export interface RestoreOptions {
   readonly keepCredentials: boolean;
 }
 
+/** On their way in and out at a time: each may be as large as the store. */
+const MOST_FILES = 4;
+
 export class Snapshots {
   readonly #place: SnapshotPlace;
   readonly #node: SnapshotNode;
@@ -49,14 +53,14 @@ export class Snapshots {
     rmSync(place.folder, { recursive: true, force: true });
   }
 
-  /** Writes a snapshot into a file, which is the caller's from then on. Throws `sealed`. */
+  /** Writes a snapshot into a file, which is the caller's from then on. Throws `sealed`, or `tooManyRequests`. */
   async take(signal: AbortSignal): Promise<{ readonly path: string; readonly meta: SnapshotMeta }> {
     const root = this.#node.lifecycle.barrier.rootKey;
     const path = this.#newFile('tar');
     try {
       await using file = await open(path, 'wx', 0o600);
       const writer = new SnapshotWriter(file);
-      const drain = (): Promise<void> => (writer.isChunkFull ? writer.flush() : nextTurn());
+      const drain = (): Promise<void> => (writer.isChunkFull ? this.#flush(writer) : nextTurn());
       const add = writer.add.bind(writer);
       const origin = await copyStore(this.#place.store, { add, drain }, signal);
       const meta = await writer.finish({ ...origin, time: this.#node.now() }, (sums) => sealSums(root, sums));
@@ -67,7 +71,14 @@ export class Snapshots {
     }
   }
 
-  /** A file that an upload can be written into. */
+  async #flush(writer: SnapshotWriter): Promise<void> {
+    if ((await roomIn(this.#place.folder)) < 0) {
+      throw fail('internal', 'the disk has no room for the snapshot: free the disk, then try again');
+    }
+    await writer.flush();
+  }
+
+  /** A file that an upload can be written into. Throws `tooManyRequests`. */
   async receive(upload: (path: string) => Promise<void>): Promise<AsyncDisposable & { readonly path: string }> {
     const path = this.#newFile('gz');
     const drop = (): Promise<void> => rm(path, { force: true });
@@ -141,6 +152,9 @@ export class Snapshots {
 
   #newFile(ending: string): string {
     mkdirSync(this.#place.folder, { recursive: true, mode: 0o700 });
+    if (readdirSync(this.#place.folder).length >= MOST_FILES) {
+      throw fail('tooManyRequests', 'too many snapshots are on their way: wait until one of them has arrived');
+    }
     return join(this.#place.folder, `${uuid()}.${ending}`);
   }
 }

@@ -9,7 +9,7 @@ import type { RequestServices } from '../services.ts';
  * without one, as does a reply that is wrapped already.
  */
 function wrappable({ status, errors, reply, wrapInfo }: Outcome): boolean {
-  const enveloped = reply?.bare === undefined && reply?.raw === undefined && reply?.stream === undefined;
+  const enveloped = [reply?.bare, reply?.raw, reply?.stream, reply?.file].every((body) => body === undefined);
   return errors === undefined && wrapInfo === null && enveloped && status >= 200 && status < 300 && status !== 204;
 }
 

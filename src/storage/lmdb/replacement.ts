@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { fail } from '../../errors.ts';
+import { roomIn } from '../../lib/disk-room.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Medium } from '../local/medium.ts';
 import type { NewHistory, Replacement } from '../local/replacement.ts';
@@ -11,9 +11,6 @@ import { makeCurrent, nextEnvironment } from './generation.ts';
 import type { ReadTransaction } from './holder.ts';
 import { causeOf } from './medium.ts';
 import { encodeMeta, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
-
-/** Left free on the disk, so that the old store can go on: LMDB ends the process when it cannot write. */
-const SPARE_BYTES = 64 * 1024 * 1024;
 
 /** Only used inside of write transactions, where it reads what they wrote. */
 function partsOf({ chunks }: Environment): Parts {
@@ -110,9 +107,8 @@ export class LmdbReplacement implements Replacement {
   }
 
   async #checkSpace(writes: readonly Write[]): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#folder);
-    const needed = writes.reduce((sum, { value }) => sum + 4_096 + 2 * (value?.length ?? 0), SPARE_BYTES);
-    if (bavail * bsize < needed) {
+    const needed = writes.reduce((sum, { value }) => sum + 4_096 + 2 * (value?.length ?? 0), 0);
+    if ((await roomIn(this.#folder)) < needed) {
       throw fail(
         'internal',
         `there is no room in ${this.#options.path} for what is restored: free the disk, then try again`,
