@@ -19,14 +19,16 @@ export interface Monitoring {
 /** The lines of a log from now on. It ends when it is told to, or when its reader does. */
 class LogMonitor implements AsyncIterableIterator<string> {
   readonly #format: LogFormat;
+  readonly #allowed: () => boolean;
   #waiting: LogRecord[] = [];
   #left = 0;
   #ended = false;
   #wake: (() => void) | undefined;
   readonly #gone: () => void;
 
-  constructor(format: LogFormat, gone: () => void) {
+  constructor({ format, allowed }: Pick<Monitoring, 'format' | 'allowed'>, gone: () => void) {
     this.#format = format;
+    this.#allowed = allowed;
     this.#gone = gone;
   }
 
@@ -46,6 +48,8 @@ class LogMonitor implements AsyncIterableIterator<string> {
         this.#wake = resolve;
       });
     }
+    // A right may end by time alone, without a batch.
+    if (!this.#ended && !this.#allowed()) return this.return();
     // What waits at its end is still told.
     if (this.#waiting.length === 0) return { done: true, value: undefined };
     return { done: false, value: this.#text() };
@@ -90,7 +94,7 @@ export class LogMonitors {
 
   /** Follows the log until the caller may not, goes away, or the node is sealed. */
   open(store: Store, { level, format, ends, matters, allowed }: Monitoring): AsyncIterable<string> {
-    const monitor = new LogMonitor(format, () => {
+    const monitor = new LogMonitor({ format, allowed }, () => {
       this.#open.delete(monitor);
       tap[Symbol.dispose]();
       observation[Symbol.dispose]();

@@ -81,6 +81,21 @@ test('a monitor ends with its token, with its right, and with the seal', async (
   assert.equal(node.monitors.size, 0);
 });
 
+test('a monitor tells nothing once the policy that allowed it has expired', async () => {
+  let now = Date.now();
+  const running = await runningNode({ now: () => now });
+  const { node, root: token } = running;
+  const { lines } = await monitor(running, await reader(running));
+  node.logs.log.info('before');
+  assert.match(String((await lines?.next())?.value), /before/);
+  const policy = 'path "sys/monitor" { capabilities = ["read"] }';
+  await ask(node, 'PUT', 'sys/policies/acl/m', { token, body: { policy, ttl: '60s' } });
+  now += 61_000;
+  node.logs.log.info('after');
+  assert.equal((await lines?.next())?.done, true);
+  assert.equal(node.monitors.size, 0);
+});
+
 test('who may not, or asks for what is not there, follows nothing', async () => {
   const running = await runningNode();
   assert.equal((await monitor(running, 'unknown')).status, 403);

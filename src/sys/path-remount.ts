@@ -13,19 +13,20 @@ const at = pathsOf<Node>();
 const MOST_KNOWN = 1_024;
 
 interface Move {
-  readonly source_mount: string;
-  readonly target_mount: string;
-  readonly status: 'success';
+  /** The id of the one that it was in: another one is not told of it (design rule 31). */
+  readonly namespace: string;
+  readonly from: string;
+  readonly to: string;
 }
 
 const moves = new WeakMap<Node, Map<string, Move>>();
 
-function note(node: Node, id: string, from: string, to: string): void {
+function note(node: Node, id: string, move: Move): void {
   const known = moves.get(node) ?? new Map<string, Move>();
   moves.set(node, known);
   const [oldest] = known.keys();
   if (known.size >= MOST_KNOWN && oldest !== undefined) known.delete(oldest);
-  known.set(id, { source_mount: from, target_mount: to, status: 'success' });
+  known.set(id, move);
 }
 
 const remount = at('remount', {
@@ -55,7 +56,7 @@ const remount = at('remount', {
           if (requestPath(before) !== from) throw fail('conflict', `the mount at "${from}" has moved meanwhile`);
           return { ...before, path };
         });
-        note(node, call.id, from, to);
+        note(node, call.id, { namespace: call.namespace.id, from, to });
         return reply.ok({ migration_id: call.id });
       },
     },
@@ -74,10 +75,11 @@ const remountStatus = at('remount/status/:migration_id', {
         200: { migration_id: field.string('As given.'), migration_info: field.object('From, to and status.') },
         404: 'empty',
       },
-      run: (node, values) => {
-        const move = moves.get(node)?.get(values.migration_id);
-        if (move === undefined) return reply.missing;
-        return reply.ok({ migration_id: values.migration_id, migration_info: move });
+      run: (node, { migration_id: id }, { namespace }) => {
+        const move = moves.get(node)?.get(id);
+        if (move?.namespace !== namespace.id) return reply.missing;
+        const info = { source_mount: move.from, target_mount: move.to, status: 'success' };
+        return reply.ok({ migration_id: id, migration_info: info });
       },
     },
   },
