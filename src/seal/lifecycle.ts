@@ -62,6 +62,7 @@ export class SealLifecycle {
   #nonce = '';
   /** Init, unseal and open run one after the other, so that shares are counted in order. */
   #turn: Promise<unknown> = Promise.resolve();
+  #kept = false;
 
   constructor(options: SealLifecycleOptions) {
     this.#options = options;
@@ -222,9 +223,26 @@ export class SealLifecycle {
     return { split: { shares, threshold }, auto: wrapper !== undefined, type };
   }
 
+  /**
+   * From when it resolves until it is disposed, `replaceKeys` throws `conflict`: a restore puts content under the keys that
+   * it found, and others meanwhile would open nothing.
+   */
+  keepKeys(): Promise<Disposable> {
+    return this.#next(async () => {
+      this.#kept = true;
+      return {
+        [Symbol.dispose]: () => {
+          this.#kept = false;
+        },
+      };
+    });
+  }
+
   /** New keys above the keyring, and new shares if `change` has some. Throws `sealed`, or `conflict`. */
   replaceKeys(change: KeyChange, announce: Replacing['announce']): Promise<void> {
     return this.#next(async () => {
+      if (this.#kept)
+        throw fail('conflict', 'a snapshot is being restored: wait for it, then give the last share again');
       const stored = this.#read();
       if (stored === undefined) throw fail('notInitialized');
       await replaceKeys({ seal: this.#options.seal, barrier: this.barrier, announce }, stored, change);

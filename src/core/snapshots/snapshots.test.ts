@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { ask, runningNode } from '../../../test/support/node.ts';
 import { openMemoryStore } from '../../storage/memory/open.ts';
 
-test('snapshots that nobody fetches do not fill the disk: so many, and no wrapped ones', async (t) => {
+async function withSpool(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-spool-'));
   t.after(() => {
     rmSync(folder, { recursive: true, force: true });
   });
   const store = openMemoryStore();
-  const { node, root: token } = await runningNode({ store, snapshots: { store, folder: join(folder, 'spool') } });
+  return { folder, ...(await runningNode({ store, snapshots: { store, folder: join(folder, 'spool') } })) };
+}
+
+test('snapshots that nobody fetches do not fill the disk: so many, and no wrapped ones', async (t) => {
+  const { node, root: token, folder } = await withSpool(t);
   await using _ = node;
   const take = (wrapTtl = 0) => ask(node, 'GET', 'sys/storage/raft/snapshot', { token, wrapTtl });
   const taken = [await take(60), await take(), await take(), await take()];
@@ -22,4 +27,25 @@ test('snapshots that nobody fetches do not fill the disk: so many, and no wrappe
   assert.equal(readdirSync(join(folder, 'spool')).length, 4);
   rmSync(taken[0]?.reply?.file?.path ?? assert.fail());
   assert.equal((await take()).status, 200);
+});
+
+test('a rekey in the midst of a restore waits for the next time: what is restored opens with the shares that hold', async (t) => {
+  const { node, root: token, share, folder } = await withSpool(t);
+  await using _ = node;
+  const { reply } = await ask(node, 'GET', 'sys/storage/raft/snapshot', { token });
+  const path = join(folder, 'snapshot.gz');
+  writeFileSync(path, gzipSync(readFileSync(reply?.file?.path ?? assert.fail())));
+  const restoring = node.snapshots.restore(path, { force: false, keepCredentials: true });
+  const rekey = node.keyHolders.rekey.root;
+  const { nonce } = await rekey.start({ shares: 1, threshold: 1, backup: false, verify: false });
+  const given = rekey.give(Buffer.from(share, 'hex'), nonce);
+  await assert.rejects(given, { code: 'conflict' });
+  await restoring;
+  await node.seal();
+  await node.unseal(Buffer.from(share, 'hex'));
+  assert.equal((await ask(node, 'GET', 'auth/token/lookup-self', { token })).status, 200);
+  // Afterwards the keys can be changed again, also where the restore failed.
+  await assert.rejects(node.snapshots.restore(join(folder, 'none'), { force: false, keepCredentials: true }));
+  const again = await rekey.start({ shares: 1, threshold: 1, backup: false, verify: false });
+  assert.ok('shares' in (await rekey.give(Buffer.from(share, 'hex'), again.nonce)));
 });

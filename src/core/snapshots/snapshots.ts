@@ -99,6 +99,7 @@ export class Snapshots {
     if (this.#restoring) throw fail('conflict', 'another snapshot is being restored: wait for it');
     this.#restoring = true;
     try {
+      using _keys = await this.#node.lifecycle.keepKeys();
       return await this.#restore(path, options);
     } finally {
       this.#restoring = false;
