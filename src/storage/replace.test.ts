@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { SnapshotRecord } from '../lib/snapshot/records.ts';
+import { isLockstepError } from '../errors.ts';
 import { nextTurn } from '../lib/next-turn.ts';
 import { Board } from '../lib/threads/board.ts';
 import { read } from './conformance/subject.ts';
@@ -180,3 +181,18 @@ test('lmdb: a follower that opens anew reads the new content', async (t) => {
   await after[Symbol.asyncDispose]();
   assert.ok(!existsSync(join(path, 'data.mdb')));
 });
+
+for (const [kind, open] of kinds) {
+  test(`${kind}: a key that no store takes is refused, and the store that is there goes on`, async (t) => {
+    await using store = await open(t);
+    await put(store, 'k', 'old');
+    for (const key of ['', 'k'.repeat(2_000), 'a\ud800']) {
+      const replacement = await store.replacement();
+      const refused = (error: unknown) => isLockstepError(error, 'keyTooLong') || isLockstepError(error, 'badRequest');
+      await assert.rejects(replacement.write([{ key, value: bytes('x') }]), refused);
+      await replacement.discard();
+    }
+    await put(store, 'k', 'new');
+    assert.equal(read(store, 'k'), 'new');
+  });
+}

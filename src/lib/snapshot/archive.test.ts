@@ -182,3 +182,18 @@ test('a size beyond octal digits comes back', () => {
   const entry = { name: 'state.bin', size: 2 ** 40 };
   assert.deepEqual(readTarHeader(tarHeader(entry), 'x'), entry);
 });
+
+test('a history that no store can go on from is refused, whoever made the sums', () => {
+  const meta = { ...ORIGIN, format: 1, records: 1, chunks: 1, bytes: 1 };
+  assert.equal(decodeMeta(encodeMeta(meta)).sequence, 7);
+  for (const wrong of [
+    ...[{ epoch: 'x.y' }, { epoch: `9999999999999999999.${'b'.repeat(32)}` }, { epoch: `-1.${'b'.repeat(32)}` }],
+    ...[{ sequence: Number.MAX_SAFE_INTEGER }, { sequence: -1 }, { hash: 'cc' }, { log: '../x' }, { bytes: -1 }],
+  ]) {
+    assert.throws(
+      () => decodeMeta(encodeMeta({ ...meta, ...wrong })),
+      { code: 'snapshotDamaged' },
+      JSON.stringify(wrong),
+    );
+  }
+});

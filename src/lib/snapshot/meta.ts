@@ -65,7 +65,14 @@ export function encodeMeta(given: SnapshotMeta): Buffer {
   return Buffer.from(text.padEnd(META_BYTES, ' '));
 }
 
-const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value);
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+/** A store goes on from there, by numbers above these. */
+const isHistory = ({ log, epoch, hash, sequence }: Origin): boolean =>
+  /^[0-9a-f]{32}$/.test(log) &&
+  /^\d{1,12}\.[0-9a-f]{32}$/.test(epoch) &&
+  /^[0-9a-f]{64}$/.test(hash) &&
+  sequence < 2 ** 52;
 const damaged = (what: string): Error => fail('snapshotDamaged', `the snapshot is damaged: ${META} ${what}`);
 
 /** Throws `snapshotVersion` for another format, `snapshotDamaged` for what this program did not write. */
@@ -95,6 +102,7 @@ export function decodeMeta(bytes: Buffer): SnapshotMeta {
   const counts = [meta.sequence, meta.time, meta.records, meta.chunks, meta.bytes];
   const texts = [meta.log, meta.epoch, meta.hash];
   if (!counts.every(isCount) || !texts.every((text) => typeof text === 'string')) throw damaged('is incomplete');
+  if (!isHistory(meta)) throw damaged('names no history');
   return meta;
 }
 

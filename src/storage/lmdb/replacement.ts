@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { fail } from '../../errors.ts';
 import { roomIn } from '../../lib/disk-room.ts';
 import { failpoint } from '../../lib/failpoint.ts';
+import { checkKey } from '../key.ts';
 import type { Medium } from '../local/medium.ts';
 import type { NewHistory, Replacement } from '../local/replacement.ts';
 import type { Write } from '../store.ts';
@@ -59,6 +60,8 @@ export class LmdbReplacement implements Replacement {
   }
 
   async write(writes: readonly Write[]): Promise<void> {
+    // Before LMDB sees them: what it does not take ends the process.
+    for (const { key } of writes) checkKey(key);
     await this.#checkSpace(writes);
     const parts = partsOf(this.#environment);
     await this.#commit(() => {

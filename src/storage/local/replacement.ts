@@ -13,7 +13,7 @@ export interface NewHistory {
 export interface Replacement {
   /** What has been written so far. */
   get(key: string): Uint8Array | undefined;
-  /** In order; a later write of a key replaces an earlier one. One call at a time. */
+  /** In order; a later write of a key replaces an earlier one. One call at a time. Throws for keys as `checkKey`. */
   write(writes: readonly Write[]): Promise<void>;
   /** Makes it whole and durable. It still counts for nothing: a crash leaves the old content. */
   complete(history: NewHistory): Promise<void>;

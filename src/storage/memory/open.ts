@@ -1,5 +1,6 @@
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
+import { checkKey } from '../key.ts';
 import { LocalStore } from '../local/local-store.ts';
 import type { Chained, Medium, Place, StoredRecord, View } from '../local/medium.ts';
 import type { NewHistory, Replacement } from '../local/replacement.ts';
@@ -101,6 +102,7 @@ class MemoryReplacement implements Replacement {
   }
 
   async write(writes: readonly Write[]): Promise<void> {
+    for (const { key } of writes) checkKey(key);
     for (const { key, value } of writes) {
       // A copy: what is read from a snapshot lies in a buffer that holds much more.
       this.#data = value === undefined ? this.#data.delete(key) : this.#data.set(key, Uint8Array.from(value));
