@@ -3,10 +3,10 @@ import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
-import type { Asked } from '../framework/listing.ts';
+import { pageFields, type Asked } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
-import { factsShown, namesBelow, pageFields } from './path-policy.ts';
+import { factsShown, namesBelow } from './path-policy.ts';
 
 const at = pathsOf<Node>();
 

@@ -4,7 +4,7 @@ import { fail } from '../errors.ts';
 import type { PolicyChange, PolicyFacts } from '../core/policy/policy-store.ts';
 import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
-import type { Asked } from '../framework/listing.ts';
+import { pageFields, type Asked } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
 
@@ -115,11 +115,6 @@ export function namesBelow(
   const found = node.services.policies.list(namespace.id).filter((each) => each.startsWith(prefix) && each > after);
   return limit > 0 ? found.slice(0, limit) : found;
 }
-
-export const pageFields = {
-  after: field.string('Names behind this one.', { default: '' }),
-  limit: field.integer('At most so many names.', { default: 0 }),
-};
 
 const list = (node: Node, _values: unknown, { namespace }: Call): Reply => {
   const names = node.services.policies.list(namespace.id);
