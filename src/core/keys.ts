@@ -43,6 +43,10 @@ export const keys = {
   policy: (ns: string, name: string) => `s/${ns}/policies/${name}`,
   passwordPolicies: (ns: string) => `s/${ns}/password-policies/`,
   passwordPolicy: (ns: string, name: string) => `s/${ns}/password-policies/${name}`,
+  /** How often requests may come; counted by each node. */
+  rateLimits: `s/${ROOT_NAMESPACE}/quotas/rate-limit/`,
+  rateLimit: (name: string) => `s/${ROOT_NAMESPACE}/quotas/rate-limit/${name}`,
+  quotaConfig: `s/${ROOT_NAMESPACE}/quotas/config`,
   tokens: (ns: string) => `l/${ns}/tokens/`,
   token: (ns: string, key: string) => `l/${ns}/tokens/${key}`,
   accessors: (ns: string) => `l/${ns}/accessors/`,

@@ -12,6 +12,7 @@ import type { Logger } from '../lib/log.ts';
 import { LogSource } from '../lib/log-source.ts';
 import { together } from '../lib/metrics/copy.ts';
 import type { Metrics } from '../lib/metrics/metrics.ts';
+import { SharedWindows } from '../lib/threads/shared-windows.ts';
 import type { KeyStatus } from '../seal/barrier.ts';
 import type { InitOptions } from '../seal/initialise.ts';
 import type { Shares } from '../seal/shown-shares.ts';
@@ -96,6 +97,8 @@ export class Node implements Handler, AsyncDisposable {
   #keyRotation: KeyRotation | undefined;
   #opening: Promise<void> | undefined;
   readonly #snapshots: Snapshots | undefined;
+  /** Outlives a seal: what was used is not forgotten by it. */
+  readonly #windows: SharedWindows;
   #replacing = false;
 
   constructor(options: NodeOptions) {
@@ -104,6 +107,7 @@ export class Node implements Handler, AsyncDisposable {
     const replaceContent: SnapshotNode['replaceContent'] = (replace, root) => this.#replaceContent(replace, root);
     this.#snapshots = snapshots && new Snapshots(snapshots, { lifecycle, now, replaceContent });
     this.metrics = metrics;
+    this.#windows = options.threads?.windows ?? new SharedWindows(undefined, now());
     this.logs =
       options.logs ?? new LogSource({ level: 'info', format: 'standard', write: () => undefined, now: options.now });
     this.monitors = new LogMonitors(this.logs);
@@ -335,7 +339,7 @@ export class Node implements Handler, AsyncDisposable {
     await settleRestore(this.#options.lifecycle, { registry, region: settings.region !== undefined, log });
     const store = new MeteredStore(lifecycle.store, metrics.barrier);
     const opened = await openServices({
-      ...{ store, registry, settings, log, now, audit, metrics },
+      ...{ store, registry, settings, log, now, audit, metrics, windows: this.#windows },
       link: () => this.link,
     });
     try {

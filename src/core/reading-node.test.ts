@@ -11,6 +11,7 @@ import { registry } from '../registry.ts';
 import { createBarrier } from '../seal/barrier.ts';
 import { openMemoryStore } from '../storage/memory/open.ts';
 import type { FollowedDevice } from './audit/known-device.ts';
+import { SharedWindows } from '../lib/threads/shared-windows.ts';
 import { ReadingNode } from './reading-node.ts';
 import { outcomeOf } from './requests/pipeline.ts';
 import { seed } from './seed.ts';
@@ -59,6 +60,7 @@ async function readingNode(t: TestContext): Promise<Made> {
       if (broken) throw fail('corrupt');
       return followed;
     },
+    windows: new SharedWindows(),
     audit: { allowed: { paths: 'any', prefixing: false }, prefixing: false, stdout: process.stdout },
     handOver: (request) => {
       handed += 1;

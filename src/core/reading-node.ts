@@ -9,6 +9,7 @@ import { chain } from '../lib/chain.ts';
 import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { Logger } from '../lib/log.ts';
 import { copyOf, type MetricsCopy } from '../lib/metrics/copy.ts';
+import type { SharedWindows } from '../lib/threads/shared-windows.ts';
 import { Barrier } from '../seal/barrier.ts';
 import type { Store } from '../storage/store.ts';
 import { brokerTrail } from './audit/access-trail.ts';
@@ -42,6 +43,8 @@ export interface ReadingNodeOptions {
   readonly audit: Omit<SinkOptions, 'store' | 'warn'>;
   readonly log: Logger;
   readonly now: () => number;
+  /** Of all threads of this process. */
+  readonly windows: SharedWindows;
   /** At a region: how its copy stands, from the plaintext store. */
   readonly link: (store: Store) => (ReadingLink & Disposable) | undefined;
   /** Asks the thread that writes. Rejects when that is gone; the server then answers 500. */
@@ -208,7 +211,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   async #open({ root, expected = [], devices: known }: Unsealing): Promise<Reading> {
-    const { settings, log, now, audit } = this.#options;
+    const { settings, log, now, audit, windows } = this.#options;
     const { metrics } = this;
     const raw = this.#options.open();
     const barrier = new Barrier(raw);
@@ -218,7 +221,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
     const broker = openBroker({ now, warn, metrics });
     const devices = new FollowingDevices({ ...audit, store, warn, broker });
     const services = openRequestServices({
-      ...{ store, settings, log, now, metrics, link: () => link },
+      ...{ store, settings, log, now, metrics, windows, link: () => link },
       registry: this.#registry,
       subkey: nodeKeys(store),
       trail: brokerTrail(

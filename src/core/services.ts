@@ -16,6 +16,7 @@ import type { NamespaceChanges } from './namespaces/namespace-changes.ts';
 import type { NamespaceTable } from './namespaces/namespace-table.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
+import type { Quotas } from './quotas/quotas.ts';
 import type { Access } from './requests/access.ts';
 import type { StalenessLimits } from './requests/staleness.ts';
 import type { Revocation } from './tokens/revocation.ts';
@@ -32,6 +33,7 @@ export interface RequestServices {
   readonly revocation: Revocation;
   readonly wrapping: Wrapping;
   readonly policies: PolicyStore;
+  readonly quotas: Quotas;
   readonly freshness: Freshness;
   readonly audit: AuditTrail;
   readonly metrics: NodeMetrics;

@@ -1,5 +1,6 @@
 /** The threads of a node beside the one that writes: what they are told, and what they ask. */
 import type { KeyObject } from '../lib/crypto/hash.ts';
+import type { SharedWindows } from '../lib/threads/shared-windows.ts';
 import type { MetricsCopy } from '../lib/metrics/copy.ts';
 import type { InFlightRequest } from './in-flight.ts';
 import type { FollowedDevice } from './audit/known-device.ts';
@@ -22,6 +23,8 @@ export interface Unsealing {
 
 /** The threads that read. Each call resolves once all of them have done it: nothing is answered before. */
 export interface ReadingThreads {
+  /** Where all threads count what quotas bound. */
+  readonly windows: SharedWindows;
   readonly unseal: (unsealing: Unsealing) => Promise<void>;
   readonly seal: () => Promise<void>;
   /** The keyring is about to be put under this root key. */

@@ -18,6 +18,8 @@ import { NamespaceChanges } from './namespaces/namespace-changes.ts';
 import { NamespaceTable } from './namespaces/namespace-table.ts';
 import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
+import { Quotas } from './quotas/quotas.ts';
+import type { SharedWindows } from '../lib/threads/shared-windows.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import type { Access } from './requests/access.ts';
 import type { RequestServices, Services } from './services.ts';
@@ -36,6 +38,8 @@ export interface UnsealOptions {
   readonly now: () => number;
   readonly audit: OpenAudit;
   readonly metrics: NodeMetrics;
+  /** Where all threads of this process count what quotas bound. */
+  readonly windows: SharedWindows;
   /** At a region: its link to the hub, once it is open. */
   readonly link: () => HubLink | undefined;
 }
@@ -78,6 +82,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const wrapping = new Wrapping({ store, tokens, revocation, now });
   const policies = new PolicyStore(store, namespaces, now);
   const config = new NodeConfig(store);
+  const quotas = new Quotas({ store, windows: options.windows, now, violations: metrics.rateLimitViolations });
   const mounts = new MountTable({
     ...{ store, registry, ttl },
     region: settings.region ?? 'hub',
@@ -93,14 +98,29 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     waitersPerToken: 64,
   });
   return {
-    ...{ store, namespaces, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl, config },
+    ...{
+      store,
+      namespaces,
+      mounts,
+      tokens,
+      revocation,
+      wrapping,
+      policies,
+      freshness,
+      metrics,
+      log,
+      now,
+      ttl,
+      config,
+      quotas,
+    },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.dispose]: () => {
-      for (const part of [freshness, mounts, policies, tokens, config, namespaces]) part[Symbol.dispose]();
+      for (const part of [freshness, mounts, policies, tokens, config, quotas, namespaces]) part[Symbol.dispose]();
     },
   };
 }

@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<FieldKind, (value: unknown) => boolean>> = {
   // Empty where the moment has not come.
   time: orNull((value) => isText(value) && (value === '' || !Number.isNaN(Date.parse(String(value))))),
   integer: Number.isSafeInteger,
+  number: Number.isFinite,
   duration: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
   boolean: (value) => typeof value === 'boolean',
   list: orNull(isListOf(isText)),

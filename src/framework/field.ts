@@ -9,6 +9,7 @@ export type FieldKind =
   | 'string'
   | 'secret'
   | 'integer'
+  | 'number'
   | 'boolean'
   | 'duration'
   | 'time'
@@ -73,6 +74,12 @@ function toText(raw: unknown, name: string): string {
 function toInteger(raw: unknown, name: string): number {
   const value = typeof raw === 'string' && /^[+-]?\d{1,16}$/.test(raw) ? Number(raw) : raw;
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw wrong(name, 'an integer');
+  return value;
+}
+
+function toNumber(raw: unknown, name: string): number {
+  const value = typeof raw === 'string' && /^[+-]?\d{1,16}(\.\d{1,16})?$/.test(raw) ? Number(raw) : raw;
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw wrong(name, 'a number');
   return value;
 }
 
@@ -142,6 +149,8 @@ export const field = {
   /** A string that is never shown: not in errors, logs or help output. */
   secret: maker('secret', toText),
   integer: maker('integer', toInteger),
+  /** May have a fraction. */
+  number: maker('number', toNumber),
   boolean: maker('boolean', toBoolean),
   /** Whole seconds. */
   duration: maker('duration', (raw, name) => durationSeconds(raw, name)),

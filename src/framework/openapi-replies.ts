@@ -7,6 +7,7 @@ const SCHEMAS: Readonly<Record<FieldKind, JsonObject>> = {
   string: { type: 'string' },
   secret: { type: 'string' },
   integer: { type: 'integer' },
+  number: { type: 'number' },
   boolean: { type: 'boolean' },
   duration: { type: 'integer', minimum: 0 },
   time: { type: 'string', nullable: true },

@@ -14,6 +14,7 @@ const SCHEMAS: Readonly<Record<FieldKind, JsonObject>> = {
   string: { type: 'string' },
   secret: { type: 'string', format: 'password' },
   integer: { type: 'integer' },
+  number: { type: 'number' },
   boolean: { type: 'boolean' },
   duration: { type: 'string', format: 'duration' },
   time: { type: 'string', format: 'date-time' },

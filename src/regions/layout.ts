@@ -15,6 +15,8 @@ const MOUNT = /^s\/[^/]+\/mounts\/([^/]+)$/;
 const NAMESPACE = /^s\/root\/namespaces\/([^/]+)$/;
 const NAME = /^s\/([^/]+)\/names\/(.+)$/s;
 const POLICY = /^s\/([^/]+)\/(policies|password-policies)\/(.+)$/s;
+/** Quotas count what reaches the node itself: each region has those that its filter lets in. */
+const QUOTA = /^s\/root\/quotas\/(.+)$/s;
 const DATA = /^s\/([^/]+)\/data\/([^/]+)\/(.*)$/s;
 /** What belongs to a namespace and to no mount of its own. */
 const OF_NAMESPACE = /^s\/([^/]+)\/(?:names|policies|password-policies|data)\//;
@@ -61,6 +63,11 @@ function pathOfData(registry: PluginRegistry, key: string, mounts: Mounts): Logi
 
 /** Of a record that is no mount's data. */
 function pathOfOther(key: string, mounts: Mounts): LogicalPath | undefined {
+  const quota = QUOTA.exec(key)?.[1];
+  return quota === undefined ? pathOfNamed(key, mounts) : record(`sys/quotas/${quota}`);
+}
+
+function pathOfNamed(key: string, mounts: Mounts): LogicalPath | undefined {
   const [, home = '', kind, policy] = POLICY.exec(key) ?? [];
   if (policy !== undefined) {
     return inNamespace(home, mounts, `sys/policies/${kind === 'policies' ? 'acl' : 'password'}/${policy}`);

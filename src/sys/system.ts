@@ -22,6 +22,7 @@ import { passwordPolicyPaths } from './path-password-policy.ts';
 import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
 import { policyDetailPaths } from './path-policy-details.ts';
+import { quotaPaths } from './path-quotas.ts';
 import { regionPaths } from './path-regions.ts';
 import { rekeyPaths } from './path-rekey.ts';
 import { remountPaths } from './path-remount.ts';
@@ -52,6 +53,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...pluginPaths,
   ...policyPaths,
   ...policyDetailPaths,
+  ...quotaPaths,
   ...regionPaths,
   ...rekeyPaths,
   ...remountPaths,

@@ -6,7 +6,7 @@ import { loginPaths } from './path-login.ts';
 import { rolePaths } from './path-role.ts';
 import { secretIdPaths } from './path-secret-id.ts';
 import { ISSUED } from './secret-id.ts';
-import { indexedRole, readRole, rolesPrefix, type AppRole } from './role.ts';
+import { indexedRole, readRole, roleByRoleId, rolesPrefix, type AppRole } from './role.ts';
 
 export const approle: AnyPlugin = plugin<AppRole>({
   type: 'approle',
@@ -20,6 +20,8 @@ export const approle: AnyPlugin = plugin<AppRole>({
     if (role === undefined) throw fail('badRequest', 'the role of this token is gone: log in again');
     return grantOf(role.token, { displayName: '' });
   },
+  loginRole: ({ view }, rest, { role_id: id }) =>
+    rest === 'login' && typeof id === 'string' ? roleByRoleId(view, id)?.name : undefined,
   logicalPath: (key) => {
     if (key.startsWith(rolesPrefix)) return key;
     const role = indexedRole(key) ?? /^(?:secret-id|accessor)\/([^/]+)\//.exec(key)?.[1];

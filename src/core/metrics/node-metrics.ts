@@ -27,6 +27,7 @@ export class NodeMetrics {
   readonly all = new Metrics();
   readonly barrier: BarrierMeter;
   readonly tokens: TokenMeter;
+  readonly rateLimitViolations: Counter;
   readonly #requests: Timing;
   readonly #logins: Timing;
   readonly #routes = new WeakMap<Mounted, Map<string, Timing>>();
@@ -55,6 +56,10 @@ export class NodeMetrics {
       delete: timed('barrier.delete', 'Deleting a record in a transaction'),
       commit: all.timing('lockstep.store.commit', 'Transactions, until they are on disk and shown, milliseconds.'),
     };
+    this.rateLimitViolations = all.counter(
+      'vault.quota.rate_limit.violation',
+      'Requests refused by a rate limit quota.',
+    );
     all.gauge('vault.core.in_flight_requests', 'Requests that are being served.', () => this.#inFlight);
   }
 

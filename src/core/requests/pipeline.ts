@@ -8,6 +8,7 @@ import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
 import { grantToken } from './grants.ts';
+import { countedOf } from './counted.ts';
 import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
 
@@ -73,15 +74,31 @@ export function serve(services: RequestServices, request: Request, asked?: Asked
       () => {
         const found = asked ?? lookUp(services, request);
         open = found.open;
-        return chain(grantAccess(services, found), (access) =>
-          open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access),
-        );
+        return services.quotas.active ? metered(services, found) : granted(services, found);
       },
     );
     return served instanceof Promise ? served.then(ended, (error: unknown) => ended(failed(error))) : ended(served);
   } catch (error) {
     return ended(failed(error));
   }
+}
+
+function granted(services: RequestServices, found: Asked): Outcome | Promise<Outcome> {
+  return chain(grantAccess(services, found), (access) =>
+    found.open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access),
+  );
+}
+
+/** Counted before a token is looked at further: what is too much costs no more than that. */
+function metered(services: RequestServices, found: Asked): Outcome | Promise<Outcome> {
+  const { headers, refusal } = services.quotas.admit(countedOf(found));
+  if (refusal !== undefined && !services.quotas.audited) {
+    return { ...failure(found.request, refusal), headers: { ...headers } };
+  }
+  const outcome = granted(services, refusal === undefined ? found : { ...found, refusal });
+  return headers === undefined
+    ? outcome
+    : chain(outcome, (served) => ({ ...served, headers: { ...served.headers, ...headers } }));
 }
 
 /**

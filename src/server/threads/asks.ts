@@ -19,6 +19,8 @@ export interface ThreadData {
   readonly board: SharedArrayBuffer;
   /** How old a region's copy is. */
   readonly age: SharedArrayBuffer;
+  /** What quotas have counted. */
+  readonly windows: SharedArrayBuffer;
   readonly settings: CoreSettings;
   readonly audit: Pick<AuditSettings, 'allowed' | 'prefixing'>;
   readonly log: Pick<LogOptions, 'level' | 'format'>;

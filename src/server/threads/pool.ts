@@ -7,6 +7,7 @@ import type { LogSource } from '../../lib/log-source.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line } from '../../lib/threads/line.ts';
 import { SharedAge } from '../../lib/threads/shared-age.ts';
+import { SharedWindows } from '../../lib/threads/shared-windows.ts';
 import type { Store } from '../../storage/store.ts';
 import type { UpgradeRequest, Upgrade } from '../endpoint.ts';
 import type { ListenerSettings } from '../listener.ts';
@@ -14,7 +15,7 @@ import type { ReaderAsks, ThreadData, WriterAsks } from './asks.ts';
 import { answerOver, Receiver, type Handed } from './handover.ts';
 import { Tunnels, type Opening } from './tunnel.ts';
 
-export interface PoolOptions extends Omit<ThreadData, 'board' | 'age'> {
+export interface PoolOptions extends Omit<ThreadData, 'board' | 'age' | 'windows'> {
   /** How many; at least one. */
   readonly size: number;
   /** What the threads follow, below the barrier. */
@@ -44,6 +45,8 @@ export interface Served {
 export class ThreadPool implements AsyncDisposable {
   /** How old this region's copy is; whoever hears the hub sets it. */
   readonly age = new SharedAge();
+  /** What quotas have counted. */
+  readonly windows = new SharedWindows();
   readonly #threads: readonly Thread[];
   readonly #observation: Disposable;
   #served: Served | undefined;
@@ -59,7 +62,15 @@ export class ThreadPool implements AsyncDisposable {
       if (position.sequence % LOOK_EVERY === 0) for (const { line } of this.#threads) line.tell('look', undefined);
     });
     const { path, settings, audit, log } = rest;
-    const data: ThreadData = { path, settings, audit, log, board: board.memory, age: this.age.memory };
+    const data: ThreadData = {
+      path,
+      settings,
+      audit,
+      log,
+      board: board.memory,
+      age: this.age.memory,
+      windows: this.windows.memory,
+    };
     this.#threads = Array.from({ length: size }, () => this.#start(data, options));
     options.logs.follow((state) => {
       if (!this.#closed) for (const { line } of this.#threads) line.tell('logState', state);
@@ -67,6 +78,7 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   readonly node: ReadingThreads = {
+    windows: this.windows,
     unseal: (unsealing) => this.#askAll('unseal', unsealing),
     seal: () => this.#askAll('seal', undefined),
     expectRoot: (root) => this.#askAll('expectRoot', root),

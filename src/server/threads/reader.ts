@@ -8,6 +8,7 @@ import { LogSource } from '../../lib/log-source.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line, type Port } from '../../lib/threads/line.ts';
 import { SharedAge } from '../../lib/threads/shared-age.ts';
+import { SharedWindows } from '../../lib/threads/shared-windows.ts';
 import { openReadingLink } from '../../regions/reading-link.ts';
 import { registry } from '../../registry.ts';
 import { followLmdbStore } from '../../storage/lmdb/follow.ts';
@@ -53,8 +54,9 @@ async function handOver(request: Request): Promise<Outcome> {
 
 const board = new Board(data.board);
 const age = new SharedAge(data.age);
+const windows = new SharedWindows(data.windows);
 const node = new ReadingNode({
-  ...{ registry, settings: data.settings, log, handOver },
+  ...{ registry, settings: data.settings, log, handOver, windows },
   open: () => followLmdbStore(data.path, board),
   audit: { ...data.audit, stdout: process.stdout },
   now: Date.now,

@@ -1,0 +1,148 @@
+/** The quotas of a node: what is set stands in the shared records, what was used is counted in the memory of this process. */
+import { fail, type LockstepError } from '../../errors.ts';
+import type { Counter } from '../../lib/metrics/metrics.ts';
+import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import type { SharedWindows } from '../../lib/threads/shared-windows.ts';
+import { everyKey } from '../../storage/every-key.ts';
+import type { Store } from '../../storage/store.ts';
+import { keys } from '../keys.ts';
+import { RateLimits, windowFor, type Counted, type RateLimit } from './rate-limit.ts';
+
+export interface QuotaConfig {
+  /** Whether requests that are refused stand in the audit. */
+  readonly auditLogging: boolean;
+  /** Whether each reply says what is left. */
+  readonly responseHeaders: boolean;
+  /** Paths from the root namespace on, or with `*` at their end: never refused. */
+  readonly exemptPaths: readonly string[];
+}
+
+/** As by OpenBao: what a node is looked after and opened by. */
+export const USUAL_CONFIG: QuotaConfig = {
+  auditLogging: false,
+  responseHeaders: false,
+  exemptPaths: ['sys/generate-root/attempt', 'sys/generate-root/update', 'sys/health', 'sys/seal-status', 'sys/unseal'],
+};
+
+export interface Admission {
+  /** Headers that tell what is left. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  /** 429, where there is too much. */
+  readonly refusal: LockstepError | undefined;
+}
+
+const FREE: Admission = { headers: undefined, refusal: undefined };
+
+export interface QuotasOptions {
+  readonly store: Store;
+  readonly windows: SharedWindows;
+  readonly now: () => number;
+  readonly violations: Counter;
+}
+
+interface Compiled {
+  readonly limits: RateLimits;
+  readonly config: QuotaConfig;
+}
+
+export class Quotas implements Disposable {
+  readonly #options: QuotasOptions;
+  readonly #observation: Disposable;
+  #compiled: Compiled | undefined;
+
+  constructor(options: QuotasOptions) {
+    this.#options = options;
+    this.#observation = options.store.observe(({ writes }) => {
+      if (this.#compiled === undefined) return;
+      if (writes.some(({ key }) => key.startsWith(keys.rateLimits) || key === keys.quotaConfig)) {
+        this.#compiled = undefined;
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
+    this.#compiled = undefined;
+  }
+
+  #current(): Compiled {
+    return (this.#compiled ??= { limits: new RateLimits(this.all()), config: this.config });
+  }
+
+  /** Whether any request is counted at all. */
+  get active(): boolean {
+    return this.#current().limits.size > 0;
+  }
+
+  get config(): QuotaConfig {
+    return decodeFound<QuotaConfig>(this.#options.store.get(keys.quotaConfig)) ?? USUAL_CONFIG;
+  }
+
+  async configure(given: Partial<QuotaConfig>): Promise<void> {
+    await this.#options.store.transact((tx) => {
+      const before = decodeFound<QuotaConfig>(tx.get(keys.quotaConfig)) ?? USUAL_CONFIG;
+      tx.put(keys.quotaConfig, encodeRecord({ ...before, ...given } satisfies QuotaConfig));
+    });
+  }
+
+  all(): readonly RateLimit[] {
+    using snapshot = this.#options.store.snapshot();
+    return [...everyKey(snapshot, keys.rateLimits)].flatMap((key) => decodeFound<RateLimit>(snapshot.get(key)) ?? []);
+  }
+
+  get(name: string): RateLimit | undefined {
+    return decodeFound<RateLimit>(this.#options.store.get(keys.rateLimit(name)));
+  }
+
+  /** Throws `badRequest` when another has the same path and role. */
+  async put(quota: RateLimit): Promise<void> {
+    await this.#options.store.transact((tx) => {
+      for (const key of everyKey(tx, keys.rateLimits)) {
+        const found = tx.get(key);
+        const other = found === undefined ? undefined : decodeRecord<RateLimit>(found);
+        if (other === undefined || other.name === quota.name) continue;
+        if (other.path === quota.path && other.role === quota.role) {
+          throw fail('badRequest', `quota rule with similar properties exists under the name "${other.name}"`);
+        }
+      }
+      tx.put(keys.rateLimit(quota.name), encodeRecord(quota));
+    });
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.#options.store.transact((tx) => {
+      tx.delete(keys.rateLimit(name));
+    });
+  }
+
+  /** Counts a request. */
+  admit(counted: Counted): Admission {
+    const { limits, config } = this.#current();
+    if (config.exemptPaths.some((path) => covers(path, counted.path))) return FREE;
+    const quota = limits.for(counted);
+    if (quota === undefined) return FREE;
+    const { windows, now, violations } = this.#options;
+    const { key, rule } = windowFor(quota, counted);
+    const { allowed, remaining, resetMs } = windows.take(key, rule, now());
+    const seconds = String(Math.ceil(resetMs / 1_000));
+    const headers = config.responseHeaders
+      ? {
+          'X-Ratelimit-Limit': String(rule.limit),
+          'X-Ratelimit-Remaining': String(remaining),
+          'X-Ratelimit-Reset': seconds,
+        }
+      : undefined;
+    if (allowed) return { headers, refusal: undefined };
+    violations.add();
+    const refusal = fail('tooManyRequests', `request path "${counted.path}": rate limit quota exceeded`);
+    return { headers: { ...headers, 'Retry-After': seconds }, refusal };
+  }
+
+  get audited(): boolean {
+    return this.#current().config.auditLogging;
+  }
+}
+
+function covers(exempt: string, path: string): boolean {
+  return exempt.endsWith('*') ? path.startsWith(exempt.slice(0, -1)) : exempt === path;
+}
