@@ -15,13 +15,25 @@ export function sealSums(root: KeyObject, sums: string): string {
   return `hmac-sha256 ${hmacSha256(deriveKey(root, INFO), sums).toString('hex')}\n`;
 }
 
+/** What a reader of an archive found of its proof. */
+export interface Proof {
+  readonly sums: string;
+  readonly sealed: Uint8Array;
+}
+
+const isProven = (root: KeyObject, { sums, sealed }: Proof): boolean =>
+  equalSecret(sealed, Buffer.from(sealSums(root, sums)));
+const notMade = (): Error =>
+  fail('snapshotDamaged', 'the snapshot is damaged: SHA256SUMS.sealed was not made from SHA256SUMS');
+
+/** Throws `snapshotDamaged` for one that a holder of this key did not write. */
+export function proveSeal(root: KeyObject, proof: Proof): void {
+  if (!isProven(root, proof)) throw notMade();
+}
+
 /** Throws `snapshotKeys` for a snapshot of other keys, `snapshotDamaged` for one that their holder did not write. */
-export function checkSeal(
-  root: KeyObject,
-  { sums, sealed }: { readonly sums: string; readonly sealed: Uint8Array },
-  content: Pick<Replacement, 'get'>,
-): void {
-  if (equalSecret(sealed, Buffer.from(sealSums(root, sums)))) return;
+export function checkSeal(root: KeyObject, proof: Proof, content: Pick<Replacement, 'get'>): void {
+  if (isProven(root, proof)) return;
   try {
     Keyring.decrypt(root, content.get(KEYRING_KEY));
   } catch {
@@ -30,7 +42,7 @@ export function checkSeal(
       'the snapshot was taken under other keys than this node has: snapshot-force restores it, and its own keys unseal it',
     );
   }
-  throw fail('snapshotDamaged', 'the snapshot is damaged: SHA256SUMS.sealed was not made from SHA256SUMS');
+  throw notMade();
 }
 
 /** Throws `snapshotKeys` when the content could never be unsealed by the seal that this node is configured with. */

@@ -20,6 +20,7 @@ import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
 import { system, systemPaths } from '../sys/system.ts';
 import { openSeal } from './open-seal.ts';
+import { schedulesOf } from './snapshot-targets.ts';
 import type { ThreadPool } from './threads/pool.ts';
 
 const BUILD_DATE = '2026-11-23T00:00:00Z';
@@ -173,7 +174,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
     ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
-    snapshots: { store, folder: spoolFolder(config.storage) },
+    snapshots: { store, folder: spoolFolder(config.storage), schedules: schedulesOf(config) },
   });
   return {
     ...{ node, store, threads, inFlight },

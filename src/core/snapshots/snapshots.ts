@@ -2,6 +2,8 @@
 import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
+import { constants, createGzip } from 'node:zlib';
 import { fail } from '../../errors.ts';
 import { randomBytes, uuid } from '../../lib/crypto/random.ts';
 import type { KeyObject } from '../../lib/crypto/hash.ts';
@@ -11,9 +13,12 @@ import { nextTurn } from '../../lib/next-turn.ts';
 import type { SnapshotMeta } from '../../lib/snapshot/meta.ts';
 import { readSnapshot } from '../../lib/snapshot/reader.ts';
 import { SnapshotWriter } from '../../lib/snapshot/writer.ts';
+import type { ScheduledSnapshot } from './scheduled.ts';
+import { UnsealedSnapshots, type Opening } from './unsealed-snapshots.ts';
+import type { Taken, Taking } from './taken.ts';
 import type { SealLifecycle } from '../../seal/lifecycle.ts';
 import { encodeRestored, RESTORED_KEY } from '../../seal/restored.ts';
-import { checkSeal, checkSealType, keepSeal, sealSums } from '../../seal/snapshot-proof.ts';
+import { checkSeal, checkSealType, keepSeal, proveSeal, sealSums } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
 import type { NewHistory, Replacement } from '../../storage/local/replacement.ts';
 import { copyStore } from '../../storage/snapshot-copy.ts';
@@ -23,6 +28,8 @@ export interface SnapshotPlace {
   readonly store: LocalStore;
   /** For files on their way in and out; this process's own, emptied at the start. */
   readonly folder: string;
+  /** Those that the configuration asks for. */
+  readonly schedules?: readonly ScheduledSnapshot[];
 }
 
 /** What the snapshots ask of their node. */
@@ -41,8 +48,10 @@ export interface RestoreOptions {
 
 /** On their way in and out at a time: each may be as large as the store. */
 const MOST_FILES = 4;
+/** What the names of files begin with that no client fetches. */
+const OWN = 'own-';
 
-export class Snapshots {
+export class Snapshots implements Taking {
   readonly #place: SnapshotPlace;
   readonly #node: SnapshotNode;
   #restoring = false;
@@ -53,10 +62,43 @@ export class Snapshots {
     rmSync(place.folder, { recursive: true, force: true });
   }
 
+  /** As the node is unsealed, until what this gives is disposed of. */
+  open(services: Opening): UnsealedSnapshots {
+    return new UnsealedSnapshots({ ...services, taking: this, place: this.#place, now: this.#node.now });
+  }
+
   /** Writes a snapshot into a file, which is the caller's from then on. Throws `sealed`, or `tooManyRequests`. */
   async take(signal: AbortSignal): Promise<{ readonly path: string; readonly meta: SnapshotMeta }> {
+    return this.#write(this.#newFile('tar'), signal);
+  }
+
+  async during<T>(signal: AbortSignal, use: (taken: Taken) => Promise<T>): Promise<T> {
     const root = this.#node.lifecycle.barrier.rootKey;
-    const path = this.#newFile('tar');
+    this.#makeFolder();
+    const path = join(this.#place.folder, `${OWN}${uuid()}.tar`);
+    try {
+      const { meta } = await this.#write(path, signal);
+      const content = (): AsyncIterable<Uint8Array> => {
+        const zipped = createGzip({ level: constants.Z_NO_COMPRESSION });
+        // Whoever reads is told of its errors by what is read.
+        pipeline(createReadStream(path), zipped, () => undefined);
+        return zipped;
+      };
+      const check = async (arrived: AsyncIterable<Uint8Array>): Promise<void> => {
+        const found = await readSnapshot(arrived, {});
+        proveSeal(root, found);
+        if (found.meta.epoch !== meta.epoch || found.meta.sequence !== meta.sequence) {
+          throw fail('snapshotDamaged', 'the snapshot is damaged: another one arrived');
+        }
+      };
+      return await use({ meta, content, check });
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  async #write(path: string, signal: AbortSignal): Promise<{ readonly path: string; readonly meta: SnapshotMeta }> {
+    const root = this.#node.lifecycle.barrier.rootKey;
     try {
       await using file = await open(path, 'wx', 0o600);
       const writer = new SnapshotWriter(file);
@@ -151,9 +193,13 @@ export class Snapshots {
     return { log: meta.log, epoch, head: { position, hash: Buffer.from(meta.hash, 'hex') } };
   }
 
-  #newFile(ending: string): string {
+  #makeFolder(): void {
     mkdirSync(this.#place.folder, { recursive: true, mode: 0o700 });
-    if (readdirSync(this.#place.folder).length >= MOST_FILES) {
+  }
+
+  #newFile(ending: string): string {
+    this.#makeFolder();
+    if (readdirSync(this.#place.folder).filter((name) => !name.startsWith(OWN)).length >= MOST_FILES) {
       throw fail('tooManyRequests', 'too many snapshots are on their way: wait until one of them has arrived');
     }
     return join(this.#place.folder, `${uuid()}.${ending}`);
