@@ -5,7 +5,7 @@ import { fail } from '../errors.ts';
 import { deriveKey, equalSecret, hmacSha256 } from '../lib/crypto/hash.ts';
 import type { Replacement } from '../storage/local/replacement.ts';
 import type { Store } from '../storage/store.ts';
-import { Keyring, KEYRING_KEY } from './keyring.ts';
+import { Keyring } from './keyring.ts';
 import { CONFIG_KEY, decodeConfig, RECOVERY_KEY, ROOT_KEY } from './stored.ts';
 
 const INFO = 'lockstep snapshot';
@@ -31,11 +31,19 @@ export function proveSeal(root: KeyObject, proof: Proof): void {
   if (!isProven(root, proof)) throw notMade();
 }
 
-/** Throws `snapshotKeys` for a snapshot of other keys, `snapshotDamaged` for one that their holder did not write. */
-export function checkSeal(root: KeyObject, proof: Proof, content: Pick<Replacement, 'get'>): void {
+/**
+ * Throws `snapshotKeys` for a snapshot of other keys, `snapshotDamaged` for one that their holder did not write. `keyring`
+ * gives the keyring that it carries; it is asked only where the proof is not this key's.
+ */
+export async function checkSeal(
+  root: KeyObject,
+  proof: Proof,
+  keyring: () => Promise<Uint8Array | undefined>,
+): Promise<void> {
   if (isProven(root, proof)) return;
+  const carried = await keyring();
   try {
-    Keyring.decrypt(root, content.get(KEYRING_KEY));
+    Keyring.decrypt(root, carried);
   } catch {
     throw fail(
       'snapshotKeys',

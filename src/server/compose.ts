@@ -1,4 +1,5 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sanitizedConfig } from '../config/sanitized.ts';
@@ -46,10 +47,16 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
 }
 
 /** Where snapshots lie on their way in and out: what is in them is encrypted by the barrier. */
-function spoolFolder(storage: StorageConfig): string {
-  return storage.type === 'lmdb'
-    ? join(storage.path, 'spool')
-    : join(tmpdir(), `lockstep-spool-${String(process.pid)}`);
+function spoolFolder(storage: StorageConfig): Disposable & { readonly path: string } {
+  if (storage.type === 'lmdb') return { path: join(storage.path, 'spool'), [Symbol.dispose]: () => undefined };
+  // A name that nobody else on this machine can have made before.
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-spool-'));
+  return {
+    path: join(folder, 'spool'),
+    [Symbol.dispose]: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 function settingsOf(config: ServerConfig): CoreSettings {
@@ -166,6 +173,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   const threads = await openThreads(config, store, logging);
   const cluster = clusterOf(config, { log, threads });
   const inFlight = new InFlight(Date.now);
+  const spool = spoolFolder(config.storage);
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
@@ -174,7 +182,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
     ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
-    snapshots: { store, folder: spoolFolder(config.storage), schedules: schedulesOf(config) },
+    snapshots: { store, folder: spool.path, schedules: schedulesOf(config) },
   });
   return {
     ...{ node, store, threads, inFlight },
@@ -187,6 +195,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
       await threads?.[Symbol.asyncDispose]();
       seal[Symbol.dispose]?.();
       await store[Symbol.asyncDispose]();
+      spool[Symbol.dispose]();
     },
   };
 }

@@ -86,8 +86,20 @@ export async function dropBody({ file, stream }: Pick<Encoded, 'file' | 'stream'
   await stream?.[Symbol.asyncIterator]().return?.();
 }
 
-/** Sends a file and removes it. What it holds is encrypted, so that compressing it would only cost time. */
-export async function sendFile(path: string, outgoing: Writable): Promise<void> {
+/** A reply that is written to, and can be told that nobody takes it. */
+export interface Sink extends Writable {
+  setTimeout(milliseconds: number, over?: () => void): unknown;
+}
+
+/**
+ * Sends a file and removes it. What it holds is encrypted, so that compressing it would only cost time. A reader that
+ * takes nothing for `quiet` milliseconds is cut off (0: never): its file would stay.
+ */
+export async function sendFile(path: string, outgoing: Sink, quiet: number): Promise<void> {
+  // Once the reply is out, the connection's own time holds again.
+  outgoing.setTimeout(quiet, () => {
+    outgoing.destroy();
+  });
   try {
     await pipeline(createReadStream(path), createGzip({ level: constants.Z_NO_COMPRESSION }), outgoing);
   } finally {

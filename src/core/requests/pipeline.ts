@@ -1,4 +1,5 @@
 /** The way of every request: fresh enough, routed, authorised, recorded, served, recorded. */
+import { rm } from 'node:fs/promises';
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Reply } from '../../framework/reply.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
@@ -106,8 +107,16 @@ function mayChange({ match, request, error, token }: Access): boolean {
 function answered(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
   return chain(attempt(services, access), (outcome) => {
     const ending = access.token?.record.numUses === -1 ? services.revocation.revoke(access.token.key) : undefined;
-    return chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
+    const told = chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
+    return told instanceof Promise ? told.catch((error: unknown) => neverSent(outcome, error)) : told;
   });
+}
+
+/** What nobody gets must not stay on the disk, nor go on. */
+async function neverSent({ reply }: Outcome, error: unknown): Promise<never> {
+  if (reply?.file !== undefined) await rm(reply.file.path, { force: true });
+  await reply?.stream?.body[Symbol.asyncIterator]().return?.();
+  throw error;
 }
 
 /**

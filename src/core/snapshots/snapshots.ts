@@ -15,10 +15,11 @@ import { readSnapshot } from '../../lib/snapshot/reader.ts';
 import { SnapshotWriter } from '../../lib/snapshot/writer.ts';
 import type { ScheduledSnapshot } from './scheduled.ts';
 import { UnsealedSnapshots, type Opening } from './unsealed-snapshots.ts';
+import { proveFile } from './proven-file.ts';
 import type { Taken, Taking } from './taken.ts';
 import type { SealLifecycle } from '../../seal/lifecycle.ts';
 import { encodeRestored, RESTORED_KEY } from '../../seal/restored.ts';
-import { checkSeal, checkSealType, keepSeal, proveSeal, sealSums } from '../../seal/snapshot-proof.ts';
+import { checkSealType, keepSeal, proveSeal, sealSums } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
 import type { NewHistory, Replacement } from '../../storage/local/replacement.ts';
 import { copyStore } from '../../storage/snapshot-copy.ts';
@@ -152,6 +153,7 @@ export class Snapshots implements Taking {
     const { store } = this.#place;
     const { lifecycle } = this.#node;
     const root = options.force ? undefined : lifecycle.barrier.rootKey;
+    if (root !== undefined) await proveFile(path, root);
     const replacement = await store.replacement();
     let meta: SnapshotMeta;
     try {
@@ -159,7 +161,8 @@ export class Snapshots implements Taking {
       ({ meta } = found);
       if (root === undefined) checkSealType(lifecycle.type, replacement);
       else {
-        checkSeal(root, found, replacement);
+        // Of what was loaded: the file was read twice.
+        proveSeal(root, found);
         await keepSeal(store, replacement);
       }
       const restored = {

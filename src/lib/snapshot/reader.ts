@@ -21,12 +21,16 @@ import { BLOCK, paddingOf, readTarHeader, tarHeader } from './tar.ts';
 /** Larger files are none of ours: they are not read into memory. */
 const SMALL = 64 * 1024;
 const LARGEST_CHUNK = 512 * 1024 * 1024;
+/** Of a file that nobody is known to have written: what it may make this program hold in memory. */
+export const UNPROVEN_CHUNK = 64 * 1024 * 1024;
 
 export interface SnapshotReading {
   /** Told first, with nothing but `meta.json` checked. */
   readonly meta?: (meta: SnapshotMeta) => void;
   /** A chunk's records, in order: a later record of a key replaces an earlier one. Absent: no chunk is held in memory. */
   readonly chunk?: (records: readonly SnapshotRecord[], head: ChunkHead) => void | Promise<void>;
+  /** Bytes of a chunk beyond which the file is refused, where chunks are held. */
+  readonly largest?: number;
 }
 
 export interface ReadSnapshot {
@@ -97,6 +101,7 @@ async function readState(source: ByteSource, { meta, digest, reading }: StateRea
       await skipChunk(take, head, where);
       continue;
     }
+    if (head.bytes > (reading.largest ?? LARGEST_CHUNK)) throw damaged(`${where} is larger than it can be`);
     const body = await take(head.bytes, where);
     if (sha256(body).toString('hex') !== head.sha256) throw mismatch(where);
     await reading.chunk(recordsOf(body, head, where), head);
