@@ -346,6 +346,7 @@ export class Node implements Handler, AsyncDisposable {
     const opened = await openServices({
       ...{ store, registry, settings, log, now, audit, metrics },
       link: () => this.link,
+      snapshotSource: () => this.#unsealedSnapshots?.source,
     });
     try {
       this.#cluster = await cluster?.(() => opened);
@@ -354,7 +355,7 @@ export class Node implements Handler, AsyncDisposable {
       this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
       this.#census = new Census(opened.store, opened.namespaces);
       this.#services = opened;
-      this.#unsealedSnapshots = this.#snapshots?.open({ store, log, metrics: metrics.all });
+      this.#unsealedSnapshots = this.#snapshots?.open({ services: opened, registry, region: settings.region });
       void finishWhatWasCutOff(opened, settings.region !== undefined);
     } catch (error) {
       await opened[Symbol.asyncDispose]();

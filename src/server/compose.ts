@@ -10,6 +10,7 @@ import { NodeMetrics } from '../core/metrics/node-metrics.ts';
 import { runtimeGauges } from '../core/metrics/runtime-gauges.ts';
 import { InFlight } from '../core/in-flight.ts';
 import { Node } from '../core/node.ts';
+import type { Beside } from '../core/snapshots/loaded.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
 import type { Logger } from '../lib/log.ts';
 import type { LogSource } from '../lib/log-source.ts';
@@ -55,6 +56,18 @@ function spoolFolder(storage: StorageConfig): Disposable & { readonly path: stri
     path: join(folder, 'spool'),
     [Symbol.dispose]: () => {
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Where a snapshot is loaded beside the store: it stays as long as it is loaded. */
+function besideOf(storage: StorageConfig): Beside {
+  if (storage.type !== 'lmdb') return { open: () => openStore(storage), drop: () => undefined };
+  const path = join(storage.path, 'loaded');
+  return {
+    open: () => openStore({ type: 'lmdb', path }),
+    drop: () => {
+      rmSync(path, { recursive: true, force: true });
     },
   };
 }
@@ -182,7 +195,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     audit: auditOf(config, metrics, { log, threads }),
     threads: threads?.node,
     ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
-    snapshots: { store, folder: spool.path, schedules: schedulesOf(config) },
+    snapshots: { store, folder: spool.path, schedules: schedulesOf(config), beside: besideOf(config.storage) },
   });
   return {
     ...{ node, store, threads, inFlight },

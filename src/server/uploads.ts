@@ -11,7 +11,10 @@ import { roomIn } from '../lib/disk-room.ts';
 import type { Incoming } from './body.ts';
 import type { Encoded } from './envelope.ts';
 
-const PATHS: ReadonlySet<string> = new Set(['sys/storage/raft/snapshot', 'sys/storage/raft/snapshot-force']);
+const PATHS: ReadonlySet<string> = new Set(
+  ['snapshot', 'snapshot-force', 'snapshot-load'].map((name) => `sys/storage/raft/${name}`),
+);
+const FROM_TARGET = 'sys/storage/raft/snapshot-auto/snapshot-load/';
 
 /** Whether the body waits until the request has been authorised. */
 export function isUpload({ verb, path }: Pick<Request, 'verb' | 'path'>): boolean {
@@ -20,7 +23,7 @@ export function isUpload({ verb, path }: Pick<Request, 'verb' | 'path'>): boolea
 
 /** Such a request takes as long as its data takes. */
 export function isLong({ path }: Pick<Request, 'path'>): boolean {
-  return PATHS.has(path);
+  return PATHS.has(path) || path.startsWith(FROM_TARGET);
 }
 
 const uploading = new WeakSet<object>();

@@ -8,6 +8,7 @@ import { chain } from '../../lib/chain.ts';
 import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
+import { serveFromSnapshot, snapshotUse, type SnapshotUse } from './from-snapshot.ts';
 import { grantToken } from './grants.ts';
 import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
@@ -157,6 +158,8 @@ export function run(services: RequestServices, access: Access): Outcome | Promis
   if (match === undefined || routed === undefined || coerced === undefined) throw fail('internal');
   const operation = operationOf(match.path, request);
   if (operation === undefined) throw fail('unsupportedOperation');
+  const use = snapshotUse(request);
+  if (use !== undefined) return fromSnapshot(services, access, use);
   if (operation.writes === 'shared' && services.forward !== undefined) return services.forward(access);
   checkAge(services, access);
   const timing = services.metrics.route(routed.mounted, access.operation);
@@ -166,6 +169,13 @@ export function run(services: RequestServices, access: Access): Outcome | Promis
     timing.record(start, performance.now());
     return finish(services, access, reply);
   });
+}
+
+function fromSnapshot(services: RequestServices, access: Access, use: SnapshotUse): Outcome | Promise<Outcome> {
+  const source = services.snapshotSource?.();
+  if (source === undefined) throw fail('badRequest', 'no snapshot can be loaded on this node');
+  checkAge(services, access);
+  return chain(serveFromSnapshot(source, access, use), (reply) => finish(services, access, reply));
 }
 
 function finish(services: RequestServices, access: Access, reply: Reply): Outcome | Promise<Outcome> {

@@ -13,6 +13,7 @@ import { nextTurn } from '../../lib/next-turn.ts';
 import type { SnapshotMeta } from '../../lib/snapshot/meta.ts';
 import { readSnapshot } from '../../lib/snapshot/reader.ts';
 import { SnapshotWriter } from '../../lib/snapshot/writer.ts';
+import type { Beside } from './loaded.ts';
 import type { ScheduledSnapshot } from './scheduled.ts';
 import { UnsealedSnapshots, type Opening } from './unsealed-snapshots.ts';
 import { proveFile } from './proven-file.ts';
@@ -31,6 +32,8 @@ export interface SnapshotPlace {
   readonly folder: string;
   /** Those that the configuration asks for. */
   readonly schedules?: readonly ScheduledSnapshot[];
+  /** Where one can be loaded beside the store. */
+  readonly beside?: Beside;
 }
 
 /** What the snapshots ask of their node. */
@@ -61,11 +64,13 @@ export class Snapshots implements Taking {
     this.#place = place;
     this.#node = node;
     rmSync(place.folder, { recursive: true, force: true });
+    place.beside?.drop();
   }
 
   /** As the node is unsealed, until what this gives is disposed of. */
-  open(services: Opening): UnsealedSnapshots {
-    return new UnsealedSnapshots({ ...services, taking: this, place: this.#place, now: this.#node.now });
+  open(opening: Opening): UnsealedSnapshots {
+    const root = (): KeyObject => this.#node.lifecycle.barrier.rootKey;
+    return new UnsealedSnapshots({ ...opening, taking: this, place: this.#place, root });
   }
 
   /** Writes a snapshot into a file, which is the caller's from then on. Throws `sealed`, or `tooManyRequests`. */
