@@ -8,6 +8,7 @@ import { command, group } from './command.ts';
 import type { Context } from './context.ts';
 import { during } from './errors.ts';
 import { flag, UsageError } from './flags.ts';
+import { drill } from './operator-snapshot-drill.ts';
 import { inspectFile, named, type Inspected } from './snapshot-file.ts';
 import { alignColumns } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -123,7 +124,7 @@ const inspect = command({
   },
 });
 
-const commands = { inspect, restore, save };
+const commands = { drill, inspect, restore, save };
 
 export const snapshot = group({
   summary: 'Save, check and restore all state',

@@ -1,16 +1,14 @@
 /** One snapshot beside the live data: in a store of its own, encrypted as it came, for reading alone. */
-import { createReadStream } from 'node:fs';
 import { fail } from '../../errors.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import type { KeyObject } from '../../lib/crypto/hash.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { SnapshotMeta } from '../../lib/snapshot/meta.ts';
-import { readSnapshot } from '../../lib/snapshot/reader.ts';
+import type { ReadSnapshot } from '../../lib/snapshot/reader.ts';
 import { Barrier } from '../../seal/barrier.ts';
 import { proveSeal } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
-import type { NewHistory } from '../../storage/local/replacement.ts';
 import { MountTable, type Mounted, type MountTableOptions } from '../mounts/mount-table.ts';
+import { fillStore } from './fill.ts';
 import { proveFile } from './proven-file.ts';
 
 /** Where its data lies while it is loaded. */
@@ -49,7 +47,7 @@ export class LoadedSnapshots implements AsyncDisposable {
   readonly #options: LoadedOptions;
   #loaded: Loaded | undefined;
   #busy: Promise<unknown> | undefined;
-  #closed = false;
+  readonly #ending = new AbortController();
 
   constructor(options: LoadedOptions) {
     this.#options = options;
@@ -111,7 +109,7 @@ export class LoadedSnapshots implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#ending.abort(fail('sealed'));
     await this.#busy?.catch(() => undefined);
     const loaded = this.#loaded;
     this.#loaded = undefined;
@@ -144,7 +142,11 @@ export class LoadedSnapshots implements AsyncDisposable {
       beside.drop();
     });
     const store = raw.use(await beside.open());
-    const meta = await this.#fill(store, path, key);
+    // Of what is loaded: the file is read twice.
+    const check = (found: ReadSnapshot): void => {
+      proveSeal(key, found);
+    };
+    const { meta } = await fillStore(store, path, { check, signal: this.#ending.signal });
     const barrier = new Barrier(store);
     raw.defer(() => {
       barrier.seal();
@@ -156,34 +158,4 @@ export class LoadedSnapshots implements AsyncDisposable {
       [Symbol.asyncDispose]: () => kept.disposeAsync(),
     };
   }
-
-  async #fill(store: LocalStore, path: string, key: KeyObject): Promise<SnapshotMeta> {
-    const replacement = await store.replacement();
-    try {
-      const found = await readSnapshot(createReadStream(path), {
-        chunk: async (records) => {
-          if (this.#closed) throw fail('sealed');
-          await replacement.write(records);
-        },
-      });
-      // Of what was loaded: the file was read twice.
-      proveSeal(key, found);
-      await replacement.complete(historyOf(found.meta));
-      await store.replace(replacement);
-      return found.meta;
-    } catch (error) {
-      await replacement.discard();
-      throw error;
-    }
-  }
-}
-
-/** As it was: nothing is ever written after it. */
-function historyOf({ log, epoch, sequence, hash }: SnapshotMeta): NewHistory {
-  const [number = '', id = ''] = epoch.split('.', 2);
-  return {
-    log,
-    epoch: { number: Number(number), id, forkedAt: sequence },
-    head: { position: { epoch, sequence }, hash: Buffer.from(hash, 'hex') },
-  };
 }
