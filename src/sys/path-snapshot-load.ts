@@ -89,12 +89,7 @@ const all = at('storage/raft/snapshot-load', {
 const one = at('storage/raft/snapshot-load/:snapshot_id', {
   help: 'The snapshot that is loaded.',
   access: 'root',
-  fields: {
-    snapshot_id: field.name('Its id.'),
-    force: field.boolean('As Vault has it; without effect: nothing keeps a snapshot from being unloaded.', {
-      default: false,
-    }),
-  },
+  fields: { snapshot_id: field.name('Its id.') },
   operations: {
     read: {
       summary: 'Read the loaded snapshot',
