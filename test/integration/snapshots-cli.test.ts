@@ -15,7 +15,9 @@ async function withMount(t: TestContext): Promise<PlainServer> {
   return plain;
 }
 
-async function lockstep({ server, token }: PlainServer, ...argv: readonly string[]) {
+const lockstep = (node: PlainServer, ...argv: readonly string[]) => run(node, 'operator', ...argv);
+
+async function run({ server, token }: Pick<PlainServer, 'server' | 'token'>, ...argv: readonly string[]) {
   const env = {
     PATH: process.env['PATH'],
     HOME: '/nonexistent',
@@ -23,7 +25,7 @@ async function lockstep({ server, token }: PlainServer, ...argv: readonly string
     VAULT_TOKEN: token,
   };
   return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
-    execFile(executable, ['operator', ...argv], { env }, (error, stdout, stderr) => {
+    execFile(executable, [...argv], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code, stdout, stderr });
     });
   });
@@ -104,4 +106,26 @@ test('a refused file leaves the data, a refused or failing save leaves the file'
   assert.equal(forced.code, 0, forced.stderr);
   assert.match(forced.stderr, /unseal it with the keys of the snapshot/);
   assert.equal((await node.server.ask('PUT', '/v1/sys/unseal', { body: { key: other.key } })).json['sealed'], false);
+});
+
+test('load, recover, unload: one secret comes back, and the rest stays as it is', async (t) => {
+  const node = await withMount(t);
+  const { server, token, folder } = node;
+  const path = join(folder, 'a.snap');
+  for (const name of ['a', 'b']) await write(node, name, 'then');
+  assert.equal((await lockstep(node, 'snapshot', 'save', path)).code, 0);
+  for (const name of ['a', 'b']) await write(node, name, 'since');
+  const loaded = await lockstep(node, 'snapshot', 'load', '-field=snapshot_id', path);
+  assert.equal(loaded.code, 0, loaded.stderr);
+  const id = loaded.stdout.trim();
+  const again = await lockstep(node, 'raft', 'snapshot', 'load', path);
+  assert.deepEqual([again.code === 0, /is loaded: unload it first/.test(again.stderr)], [false, true]);
+  const recovered = await run({ server, token }, 'recover', `-snapshot-id=${id}`, 'kv/a');
+  assert.equal(recovered.code, 0, recovered.stderr);
+  assert.deepEqual([await read(node, 'a'), await read(node, 'b')], ['then', 'since']);
+  const none = await run({ server, token }, 'recover', 'kv/b');
+  assert.match(none.stderr, /give -snapshot-id/);
+  assert.equal((await lockstep(node, 'snapshot', 'unload', id)).code, 0);
+  const gone = await lockstep(node, 'snapshot', 'unload', id);
+  assert.deepEqual([gone.code, /no snapshot .* is loaded/.test(gone.stderr)], [1, true]);
 });

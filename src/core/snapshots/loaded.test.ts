@@ -119,6 +119,7 @@ test('version 2: what was destroyed since is neither read nor given back', async
   await asked('POST', 'kv2/destroy/pushed', { body: { versions: [2] } });
   // Ten are kept: all of then are pushed out.
   for (let at = 0; at < 12; at += 1) for (const name of ['pushed', 'kept']) await put(name, 'newer');
+  await asked('POST', 'kv2/metadata/pushed', { body: { max_versions: 10 } });
   const refused = [
     ['destroyed', '2'],
     ['destroyed', '3'],

@@ -155,6 +155,26 @@ test('what arrived otherwise than it was sent counts for nothing, and the older 
   assert.deepEqual(names(), before);
 });
 
+test('a byte that flips in an older one is told when it is used, and keeps no new one from being taken', async (t) => {
+  const { node, pass, names, folder } = await scheduled(t, { retain: 2 });
+  await using _ = node;
+  await pass(60_000);
+  const [old = ''] = names();
+  const bytes = readFileSync(join(folder, old));
+  bytes.writeUInt8(bytes.readUInt8(5_000) ^ 1, 5_000);
+  writeFileSync(join(folder, old), bytes);
+  await pass(2 * HOUR);
+  const signal = AbortSignal.timeout(60_000);
+  const { scheduler } = node.unsealedSnapshots;
+  await assert.rejects(readSnapshot(await scheduler.read('hourly', old, signal), {}), { code: 'snapshotDamaged' });
+  await readSnapshot(await scheduler.read('hourly', undefined, signal), {});
+  for (const name of ['../spool', 'none', '']) {
+    await assert.rejects(scheduler.read('hourly', name, signal), { code: 'notFound' });
+  }
+  await pass(2 * HOUR);
+  assert.deepEqual([names().length, names().includes(old)], [2, false]);
+});
+
 test('two nodes in one directory leave each other’s snapshots, and anything else, alone', async (t) => {
   const one = await scheduled(t, { retain: 1 });
   await using _one = one.node;
