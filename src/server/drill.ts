@@ -16,6 +16,7 @@ import { coerce } from '../framework/values.ts';
 import { contentDigest } from '../lib/crypto/content-digest.ts';
 import { randomIndexes, uuid } from '../lib/crypto/random.ts';
 import { silent } from '../lib/log.ts';
+import { nextTurn } from '../lib/next-turn.ts';
 import { registry } from '../registry.ts';
 import { parseKeyText } from '../seal/key-text.ts';
 import { SealLifecycle } from '../seal/lifecycle.ts';
@@ -92,7 +93,7 @@ async function drillIn(folder: string, options: Drill): Promise<DrillReport> {
     proveSeal(lifecycle.barrier.rootKey, found);
     const unsealed = performance.now();
     const nonce = uuid();
-    const read = readAll(lifecycle.store, { nonce, sample: options.sample, signal });
+    const read = await readAll(lifecycle.store, { nonce, sample: options.sample, signal });
     const end = performance.now();
     const seconds = (from: number, to: number): number => Math.round(to - from) / 1_000;
     return {
@@ -139,6 +140,8 @@ interface Reading {
   readonly signal: AbortSignal;
 }
 
+/** Records that are read without a break: then whoever wants it ended is heard. */
+const TURN = 1_000;
 const PLACE = /^[hsl]\/[^/]+\/([^/]+)\//;
 const COUNTED: Readonly<Record<string, keyof DrillReport['counts']>> = {
   namespaces: 'namespaces',
@@ -148,7 +151,7 @@ const COUNTED: Readonly<Record<string, keyof DrillReport['counts']>> = {
 };
 
 /** Every record is decrypted: one that is damaged, or under a key that is not there, throws `corrupt` with its key. */
-function readAll(store: Store, { nonce, sample, signal }: Reading): Read {
+async function readAll(store: Store, { nonce, sample, signal }: Reading): Promise<Read> {
   const counts = { records: 0, namespaces: 0, mounts: 0, policies: 0, tokens: 0, secrets: 0 };
   using mounts = new MountTable({
     ...{ store, registry, region: 'hub', hub: false },
@@ -157,9 +160,12 @@ function readAll(store: Store, { nonce, sample, signal }: Reading): Read {
   });
   using snapshot = store.snapshot();
   for (const key of everyKey(snapshot, '')) {
-    signal.throwIfAborted();
     snapshot.get(key);
     counts.records += 1;
+    if (counts.records % TURN === 0) {
+      await nextTurn();
+      signal.throwIfAborted();
+    }
     const area = COUNTED[PLACE.exec(key)?.[1] ?? ''];
     if (area !== undefined) counts[area] += 1;
   }

@@ -73,7 +73,19 @@ export function schedulesOf({ snapshot }: Pick<ServerConfig, 'snapshot'>): reado
     interval: config.interval * 1_000,
     retain: config.retain,
     filePrefix: config.file_prefix,
-    target: () => targetOf(config),
+    target: once(() => targetOf(config)),
     shown: shownOf(config),
   }));
+}
+
+/** Kept once it was opened, however often the node is sealed; what failed is tried again. */
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
 }

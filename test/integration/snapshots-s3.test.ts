@@ -203,6 +203,19 @@ test('an upload that is given up ends at once, and nothing of it stays', { skip 
   assert.deepEqual([await keys(), await unfinished()], [['hub/p-2'], []]);
 });
 
+test('a service that does not answer is given up, so that no schedule waits for it for ever', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const target = s3Target(optionsOf(`http://127.0.0.1:${String(port)}`, { quiet: 50 }));
+  await assert.rejects(target.list('p-', never), /the bucket backups at http.*failed \(TimeoutError\)/);
+});
+
 test('a service that refuses is told by its own word, without what was sent', async (t) => {
   const server = createServer((request, response) => {
     request.resume();

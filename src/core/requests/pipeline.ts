@@ -174,6 +174,8 @@ export function run(services: RequestServices, access: Access): Outcome | Promis
 function fromSnapshot(services: RequestServices, access: Access, use: SnapshotUse): Outcome | Promise<Outcome> {
   const source = services.snapshotSource?.();
   if (source === undefined) throw fail('badRequest', 'no snapshot can be loaded on this node');
+  // What a snapshot gives is judged where it was asked for, by who asked.
+  if (access.region !== undefined) throw fail('badRequest', 'regions ask nothing of a snapshot of their hub');
   checkAge(services, access);
   return chain(serveFromSnapshot(source, access, use), (reply) => finish(services, access, reply));
 }

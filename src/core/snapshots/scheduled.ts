@@ -14,7 +14,7 @@ export interface ScheduledSnapshot {
   readonly interval: number;
   readonly retain: number;
   readonly filePrefix: string;
-  /** Opens the target when it is first needed. */
+  /** Opens the target when it is first needed; then gives the same. */
   readonly target: () => Promise<SnapshotTarget>;
   /** The configuration as the API shows it, without secrets. */
   readonly shown: JsonObject;
@@ -59,7 +59,6 @@ interface Job {
   past: Past;
   /** Whether it is known what lies at the target. */
   listed: boolean;
-  target: Promise<SnapshotTarget> | undefined;
   standing: Omit<SnapshotStanding, 'failures' | 'lastGood' | 'nextStart'>;
 }
 
@@ -95,7 +94,6 @@ export class Scheduler implements AsyncDisposable {
           prefix: namePrefix(schedule.filePrefix, options.store.epoch.id),
           past: { last: undefined, tried: undefined, failures: 0 },
           listed: false,
-          target: undefined,
           standing: NOTHING,
         },
       ]),
@@ -130,7 +128,7 @@ export class Scheduler implements AsyncDisposable {
   async read(job: string, name: string | undefined, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const found = this.#jobs.get(job);
     if (found === undefined) throw fail('notFound', `the configuration has no block snapshot "${job}"`);
-    const target = await this.#targetOf(found);
+    const target = await found.schedule.target();
     const names = (await target.list(found.schedule.filePrefix, signal)).map((kept) => kept.name);
     const asked =
       name ??
@@ -169,7 +167,7 @@ export class Scheduler implements AsyncDisposable {
     const { name } = job.schedule;
     const start = now();
     try {
-      const target = await this.#targetOf(job);
+      const target = await job.schedule.target();
       if (!job.listed) await this.#list(job, target);
       // What lies there may tell that it is not due.
       if (this.#next({ ...job, past: { ...job.past, failures: 0 } }) > now()) {
@@ -191,14 +189,6 @@ export class Scheduler implements AsyncDisposable {
     } finally {
       job.standing = { ...job.standing, running: undefined };
     }
-  }
-
-  #targetOf(job: Job): Promise<SnapshotTarget> {
-    job.target ??= job.schedule.target().catch((error: unknown) => {
-      job.target = undefined;
-      throw error;
-    });
-    return job.target;
   }
 
   /** Only those of this history: what another node keeps in the same place is left alone. */

@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { KeyObject } from '../../lib/crypto/hash.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
 import type { SnapshotSource } from '../requests/from-snapshot.ts';
 import type { RequestServices } from '../services.ts';
@@ -28,11 +29,13 @@ export class UnsealedSnapshots implements AsyncDisposable {
   readonly scheduler: Scheduler;
   readonly #loaded: LoadedSnapshots | undefined;
   readonly #region: string | undefined;
+  readonly #log: Logger;
 
   constructor({ services, registry, region, taking, place, root }: UnsealedSnapshotsOptions) {
     const { store, metrics, now, ttl } = services;
     const log = services.log.named('snapshots');
     this.#region = region;
+    this.#log = log;
     this.scheduler = new Scheduler(place.schedules ?? [], {
       ...{ store, taking, now, log },
       meter: snapshotMeter(metrics.all),
@@ -56,7 +59,9 @@ export class UnsealedSnapshots implements AsyncDisposable {
   /** Begins what is due; nobody waits for it. */
   tick(): void {
     void this.scheduler.tick();
-    this.#loaded?.tick().catch(() => undefined);
+    this.#loaded?.tick().catch((error: unknown) => {
+      this.#log.error('a snapshot was not unloaded', { reason: error instanceof Error ? error.name : 'unknown' });
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
