@@ -36,6 +36,7 @@ const snapshot = at('storage/raft/snapshot', {
       // A file: it is made only once the request is on record.
       writes: 'local',
       replies: { 200: 'any' },
+      form: ['application/gzip'],
       run: async (node, _values, call) => {
         const { path } = await node.snapshots.take(call.signal());
         return { status: 200, file: { contentType: 'application/gzip', path } };
