@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { during } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
+import { importing } from './import/command.ts';
 import { diagnose } from './operator-diagnose.ts';
 import { generateRoot } from './operator-generate-root.ts';
 import { init } from './operator-init.ts';
@@ -111,6 +112,7 @@ export const operator = group({
   commands: {
     diagnose,
     'generate-root': generateRoot,
+    import: importing,
     init,
     'key-status': keyStatus,
     rekey,

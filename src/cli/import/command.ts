@@ -1,0 +1,155 @@
+/** `operator import vault`: moves in from Vault or OpenBao, over both sides' HTTP API. */
+import { Client } from '../../client/client.ts';
+import { readText } from '../pairs.ts';
+import { command, group } from '../command.ts';
+import type { Context } from '../context.ts';
+import { during, exit } from '../errors.ts';
+import { flag, UsageError, type ValuesOf } from '../flags.ts';
+import { importAll } from './everything.ts';
+import { filterOf } from './filter.ts';
+import { Progress } from './progress.ts';
+import { Report, type Item, type Outcome } from './report.ts';
+import type { Mode } from './run.ts';
+import { openState, readOnlyState, type Route } from './state.ts';
+
+/** The import came to its end, but something is left to look at. */
+const UNFINISHED = 3;
+const MOST_PARALLEL = 64;
+/** A server that is busy is asked again for some minutes before the import ends. */
+const patience = { timeoutMs: 5 * 60_000, maxRetries: 20 } as const;
+
+const flags = {
+  'source-address': flag.text('Address of the server to copy from.', { value: 'url' }),
+  'source-token-file': flag.path('File with its token; or VAULT_SOURCE_TOKEN. Never an argument.'),
+  'source-namespace': flag.text('Copy this namespace and those below; default: the root namespace.'),
+  'source-ca-cert': flag.path('CA certificates in PEM to check the source by.'),
+  'source-client-cert': flag.path('Client certificate in PEM for the source.'),
+  'source-client-key': flag.path('Its private key in PEM.'),
+  'source-tls-server-name': flag.text("Name to check the source's certificate for."),
+  'source-tls-skip-verify': flag.boolean("Do not check the source's certificate. Unsafe."),
+  'dry-run': flag.boolean('Write nothing: say what would be done.'),
+  verify: flag.boolean('Write nothing: compare both sides, values too, without showing any.'),
+  include: flag.items('Copy only what matches: a path with all below it, or a pattern with "*".', { value: 'path' }),
+  exclude: flag.items('Leave out what matches.', { value: 'path' }),
+  overwrite: flag.boolean('Where the target differs and this import did not write it, take the source.'),
+  parallel: flag.integer('How many secrets are copied at once; default 8, at most 64.'),
+  state: flag.path('Where to note what is done; default lockstep-import.state.'),
+};
+type Values = ValuesOf<typeof flags>;
+
+const vault = command({
+  summary: 'Copy what a Vault or OpenBao holds into this server',
+  description:
+    'Copies namespaces, mounts with their settings, KV secrets with all versions under their numbers, ACL and password ' +
+    'policies, token roles and AppRole roles with their role-ids. It can be stopped and run again: it goes on where it was, ' +
+    'brings over what has changed at the source, and leaves alone what others wrote at the target. The flag -namespace says ' +
+    'where in the target. Exits with 0 when all is copied or the same, 3 when something differs, failed or (with -verify) ' +
+    'is missing; what no import can copy is only told.',
+  flags,
+  output: 'format',
+  examples: [
+    { note: 'See what there is to do:', line: 'operator import vault -source-address=https://old:8200 -dry-run' },
+    { note: 'Do it:', line: 'operator import vault -source-address=https://old:8200' },
+    { note: 'Compare afterwards:', line: 'operator import vault -source-address=https://old:8200 -verify' },
+  ],
+  run: async (context, { values }) => {
+    const address = values['source-address'];
+    if (address === undefined || address === '') throw new UsageError('flag -source-address is missing');
+    const mode = modeOf(values);
+    const source = sourceOf(context, address, values);
+    const target = context.client.with(patience);
+    const route = routeOf(source, target);
+    const path = values.state ?? 'lockstep-import.state';
+    using state = mode === 'copy' ? openState(path, route) : readOnlyState(path, route);
+    using progress = new Progress(context.terminal.stderr);
+    const report = new Report(progress.told, ({ outcome }) => mode !== 'copy' && outcome !== 'same');
+    const run = {
+      ...{ mode, state, report, root: target, now: Date.now },
+      overwrite: values.overwrite === true,
+      parallel: parallelOf(values.parallel),
+      filter: filterOf(values.include, values.exclude),
+    };
+    try {
+      await during('Error importing', importAll(run, { path: '', source, target }));
+    } finally {
+      source.close();
+      progress.end();
+      await show(context, { mode, route, report });
+    }
+    const open = report.count('conflict', 'failed', ...(mode === 'verify' ? (['created'] as const) : []));
+    return open === 0 ? exit.ok : UNFINISHED;
+  },
+});
+
+function modeOf({ 'dry-run': dry, verify }: Values): Mode {
+  if (dry === true && verify === true) throw new UsageError('-dry-run and -verify exclude each other');
+  return dry === true ? 'dry-run' : verify === true ? 'verify' : 'copy';
+}
+
+function parallelOf(given: number = 8): number {
+  if (given >= 1 && given <= MOST_PARALLEL) return given;
+  throw new UsageError(`invalid value for flag -parallel: it is a number from 1 to ${String(MOST_PARALLEL)}`);
+}
+
+function sourceOf({ config }: Context, address: string, values: Values): Client {
+  const file = values['source-token-file'];
+  const token = file === undefined ? config.source_token?.expose() : readText(file).trim();
+  if (token === undefined || token === '') {
+    throw new UsageError('the token of the source is missing: set VAULT_SOURCE_TOKEN or give -source-token-file');
+  }
+  return new Client({
+    ...{ address, token, ...patience },
+    namespace: values['source-namespace'],
+    tls: {
+      caCert: values['source-ca-cert'],
+      clientCert: values['source-client-cert'],
+      clientKey: values['source-client-key'],
+      serverName: values['source-tls-server-name'],
+      skipVerify: values['source-tls-skip-verify'],
+    },
+  });
+}
+
+function routeOf(source: Client, target: Client): Route {
+  return {
+    source: source.settings.address,
+    sourceNamespace: source.settings.namespace ?? '',
+    target: target.settings.address,
+    targetNamespace: target.settings.namespace ?? '',
+  };
+}
+
+type Names = Readonly<Record<Outcome, string>>;
+const copied: Names = {
+  created: 'Created',
+  updated: 'Updated',
+  same: 'Same',
+  conflict: 'Conflict',
+  failed: 'Failed',
+  uncopied: 'Not copied',
+};
+const names: Readonly<Record<Mode, Names>> = {
+  copy: copied,
+  'dry-run': { ...copied, created: 'To create', updated: 'To update' },
+  verify: { ...copied, created: 'Missing', updated: 'Differs', conflict: 'Differs' },
+};
+
+interface Shown {
+  readonly mode: Mode;
+  readonly route: Route;
+  readonly report: Report;
+}
+
+async function show(context: Context, { mode, route, report }: Shown): Promise<void> {
+  const items: readonly Item[] = report.items;
+  const json = { mode, ...route, counts: report.counts, items };
+  await context.out.value(json, () => report.table(names[mode]));
+}
+
+export const importing = group({
+  summary: 'Move in from another server',
+  examples: [
+    { note: 'See what there is to do:', line: 'operator import vault -source-address=https://old:8200 -dry-run' },
+  ],
+  commands: { vault },
+});
