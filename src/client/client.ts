@@ -65,7 +65,9 @@ export class Client {
 
   /** The same connections and index memory under another token, namespace, wrap time, time-out or hook. */
   with(
-    changes: Partial<Pick<ClientSettings, 'token' | 'namespace' | 'wrapTtl' | 'timeoutMs' | 'readYourWrites'>>,
+    changes: Partial<
+      Pick<ClientSettings, 'token' | 'namespace' | 'wrapTtl' | 'timeoutMs' | 'patienceMs' | 'readYourWrites'>
+    >,
     hooks: ClientHooks = this.#hooks,
   ): Client {
     return new Client({ ...this.settings, ...changes }, hooks, this);
@@ -183,6 +185,7 @@ export class Client {
       return await withRetries(attempt, {
         replay: options.replay ?? (reads ? 'safe' : 'unsafe'),
         retries: maxRetries,
+        patienceMs: this.settings.patienceMs,
         random: this.#hooks.random ?? Math.random,
         signal,
       });

@@ -15,8 +15,8 @@ import { openState, readOnlyState, type Route } from './state.ts';
 /** The import came to its end, but something is left to look at. */
 const UNFINISHED = 3;
 const MOST_PARALLEL = 64;
-/** A server that is busy is asked again for some minutes before the import ends. */
-const patience = { timeoutMs: 5 * 60_000, maxRetries: 20 } as const;
+/** Seconds. */
+const DEFAULT_PATIENCE = 300;
 
 const flags = {
   'source-address': flag.text('Address of the server to copy from.', { value: 'url' }),
@@ -33,6 +33,7 @@ const flags = {
   exclude: flag.items('Leave out what matches.', { value: 'path' }),
   overwrite: flag.boolean('Where the target differs and this import did not write it, take the source.'),
   parallel: flag.integer('How many secrets are copied at once; default 8, at most 64.'),
+  patience: flag.duration('How long a server that is busy, sealed or away is asked again; default 5m.'),
   state: flag.path('Where to note what is done; default lockstep-import.state.'),
 };
 type Values = ValuesOf<typeof flags>;
@@ -57,7 +58,7 @@ const vault = command({
     if (address === undefined || address === '') throw new UsageError('flag -source-address is missing');
     const mode = modeOf(values);
     const source = sourceOf(context, address, values);
-    const target = context.client.with(patience);
+    const target = context.client.with(patienceOf(context, values));
     const route = routeOf(source, target);
     const path = values.state ?? 'lockstep-import.state';
     using state = mode === 'copy' ? openState(path, route) : readOnlyState(path, route);
@@ -91,14 +92,20 @@ function parallelOf(given: number = 8): number {
   throw new UsageError(`invalid value for flag -parallel: it is a number from 1 to ${String(MOST_PARALLEL)}`);
 }
 
-function sourceOf({ config }: Context, address: string, values: Values): Client {
+/** The time limit of a call covers all its tries. */
+function patienceOf({ config }: Context, { patience = DEFAULT_PATIENCE }: Values) {
+  const patienceMs = Math.max(0, patience) * 1_000;
+  return { patienceMs, timeoutMs: config.timeout * 1_000 + patienceMs } as const;
+}
+
+function sourceOf(context: Context, address: string, values: Values): Client {
   const file = values['source-token-file'];
-  const token = file === undefined ? config.source_token?.expose() : readText(file).trim();
+  const token = file === undefined ? context.config.source_token?.expose() : readText(file).trim();
   if (token === undefined || token === '') {
     throw new UsageError('the token of the source is missing: set VAULT_SOURCE_TOKEN or give -source-token-file');
   }
   return new Client({
-    ...{ address, token, ...patience },
+    ...{ address, token, ...patienceOf(context, values) },
     namespace: values['source-namespace'],
     tls: {
       caCert: values['source-ca-cert'],

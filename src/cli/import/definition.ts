@@ -53,7 +53,7 @@ export async function settle(run: Run, scope: Scope, definition: Definition): Pr
     const target = scope.target && (await definition.target(scope.target));
     const reason = definition.note?.(source);
     const told = await settled(run, { ...about, scope, definition, source, target });
-    run.report.add({ ...about, reason, ...told });
+    run.report.add({ ...about, ...(reason === undefined ? {} : { reason }), ...told });
   });
 }
 

@@ -3,7 +3,7 @@ import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { isObject } from '../../client/json.ts';
 import type { Data } from '../pairs.ts';
-import { settle } from './definition.ts';
+import { normal, settle } from './definition.ts';
 import { equal, fingerprint } from './fingerprint.ts';
 import { metadataOf, standingOf, type Metadata } from './kv-metadata.ts';
 import { corrections, limitOf, planOf, sameStanding, shared, verdictOf, type Known } from './kv-plan.ts';
@@ -24,7 +24,8 @@ const PLACEHOLDER = {};
 export function settleV2Settings(run: Run, scope: Scope, mount: Mount): Promise<void> {
   const path = `${mount.path}config`;
   const read = async (client: Client): Promise<Data | undefined> => {
-    const found = (await readData(client, path)) ?? {};
+    const found = await readData(client, path);
+    if (found === undefined) return undefined;
     const { max_versions, cas_required, delete_version_after: after } = found;
     return { max_versions, cas_required, ...(after === '0s' ? {} : { delete_version_after: after }) };
   };
@@ -33,7 +34,7 @@ export function settleV2Settings(run: Run, scope: Scope, mount: Mount): Promise<
     path,
     source: () => read(scope.source),
     target: read,
-    untouched: (target) => equal(target, { max_versions: 0, cas_required: false }),
+    untouched: (target) => Object.keys(normal(target)).length === 0,
     write: async (client, wanted) => {
       await client.write(path, { delete_version_after: '0s', ...wanted }, again);
     },
