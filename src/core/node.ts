@@ -33,6 +33,7 @@ import { forgetForwarded } from './requests/forwarded.ts';
 import { serve } from './requests/pipeline.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
+import { beginSelfInit } from './self-init.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
 import { settleRestore } from './snapshots/settle-restore.ts';
@@ -79,6 +80,8 @@ export interface NewKeys {
 export interface NodeInitOptions extends InitOptions {
   /** The root token is then shown encrypted to this key alone. */
   readonly rootTokenPgpKey?: string | undefined;
+  /** More is to come before the node is complete: see `self-init.ts`. */
+  readonly unfinished?: boolean;
 }
 
 export class Node implements Handler, AsyncDisposable {
@@ -145,10 +148,13 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   /** Makes keys and a root token. Throws `alreadyInitialized` when it is done. */
-  async initialize({ rootTokenPgpKey, ...options }: NodeInitOptions): Promise<NewKeys> {
+  async initialize({ rootTokenPgpKey, unfinished = false, ...options }: NodeInitOptions): Promise<NewKeys> {
     const { lifecycle, now } = this.#options;
     const pgp = rootTokenPgpKey ? await readPgpKey('root_token_pgp_key', rootTokenPgpKey) : undefined;
-    const made = await lifecycle.init(options, (tx) => seed(tx, now()));
+    const made = await lifecycle.init(options, (tx) => {
+      if (unfinished) beginSelfInit(tx);
+      return seed(tx, now());
+    });
     if (!lifecycle.barrier.sealed) await this.#openLater();
     return {
       unsealShares: made.unsealShares.expose(),

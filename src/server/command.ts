@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
 import type { InFlight } from '../core/in-flight.ts';
 import type { Node } from '../core/node.ts';
+import { selfInitUnfinished } from '../core/self-init.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
@@ -15,6 +16,7 @@ import { compose, type Composed, type Logging } from './compose.ts';
 import type { Finding } from './diagnose.ts';
 import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
+import { cutOff } from './cut-off-init.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve, type Serving } from './http.ts';
 import type { Served, ThreadPool } from './threads/pool.ts';
@@ -127,6 +129,14 @@ function sayWhatIsNext(node: Node, log: Logger): void {
   else if (node.sealed) log.info('sealed: give it its shares with `lockstep operator unseal`');
 }
 
+/** What is loaded for it serves one start of a node's life. */
+async function completeInit(node: Node, config: ServerConfig, log: Logger): Promise<void> {
+  if (!node.sealed && selfInitUnfinished(node.services.store)) throw fail('invalidConfig', cutOff(config.storage));
+  if (node.initialized || config.initialize.length === 0) return;
+  const { initializeSelf } = await import('./self-init.ts');
+  await initializeSelf(node, config, log);
+}
+
 /** On this thread, and on those that only read. */
 async function listen(
   config: ServerConfig,
@@ -169,6 +179,7 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   const [address = ''] = serving.addresses;
   process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);
   await node.start(AbortSignal.timeout(60_000));
+  await completeInit(node, config, log);
   if (config.dev === undefined) sayWhatIsNext(node, log);
   if (config.dev !== undefined) {
     process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), address));
