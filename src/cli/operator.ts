@@ -9,7 +9,9 @@ import { diagnose } from './operator-diagnose.ts';
 import { generateRoot } from './operator-generate-root.ts';
 import { init } from './operator-init.ts';
 import { rekey, rotateKeys } from './operator-rekey.ts';
+import { members, stepDown } from './operator-cluster.ts';
 import { raft, snapshot } from './operator-snapshot.ts';
+import { validateConfig } from './operator-validate-config.ts';
 import type { Data } from './pairs.ts';
 import { showSealStatus } from './seal-view.ts';
 import { alignColumns } from './table.ts';
@@ -115,12 +117,15 @@ export const operator = group({
     import: importing,
     init,
     'key-status': keyStatus,
+    members,
     rekey,
     rotate,
     'rotate-keys': rotateKeys,
     raft,
     seal,
     snapshot,
+    'step-down': stepDown,
     unseal,
+    'validate-config': validateConfig,
   },
 });

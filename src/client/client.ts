@@ -15,6 +15,9 @@ export interface TransferOptions {
   readonly query?: CallOptions['query'];
   /** Told how many bytes have passed. */
   readonly progress?: ((bytes: number) => void) | undefined;
+  /** Milliseconds in which not one byte may come; default the client's time limit, Infinity for a stream that may be silent. */
+  readonly silenceMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface UploadOptions extends TransferOptions {
@@ -137,8 +140,8 @@ export class Client {
     const wire = wireRequest(this.settings, call, options, this.#carried());
     const url = `${this.#origin}${wire.target}`;
     this.#hooks.intercept?.({ method: call.method, url, path: call.path, request: wire });
-    const silenceMs = this.settings.timeoutMs ?? clientDefaults.timeoutMs;
-    return { wire, transfer: { address: this.settings.address, url, silenceMs, progress: options.progress } };
+    const { progress, signal, silenceMs = this.settings.timeoutMs ?? clientDefaults.timeoutMs } = options;
+    return { wire, transfer: { address: this.settings.address, url, silenceMs, progress, signal } };
   }
 
   #carried(): readonly string[] {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -179,39 +179,6 @@ for (const failpoint of ['self-init.request=kill', 'self-init.request=kill@3', '
     await server.line(READY);
   });
 }
-
-test('what cannot be done is refused before anything is made', async () => {
-  const request = (more: string): string =>
-    `initialize "a" { request "r" { operation = "update", path = "x", ${more} } }`;
-  const source = (more: string): string => request(`data = { v = { ${more} } }`);
-  for (const [more, message] of [
-    [
-      source('eval_source = "cel", eval_type = "string", expression = "1"'),
-      /request "r": eval_source "cel" is not offered: it is one of env, file/,
-    ],
-    [source('eval_source = "env", eval_type = "string"'), /a source "env" needs `env_var`/],
-    [source('eval_source = "env", eval_type = "text", env_var = "X"'), /eval_type "text" is not one of string, int/],
-    [source('eval_source = "file", eval_type = "any", path = "x", mode = "r"'), /a source "file" has no `mode`/],
-    [
-      source(
-        'eval_source = "response", eval_type = "any", initialize_name = "a", request_name = "r", field_selector = "data"',
-      ),
-      /a source "response" names "a", "r", which is not made before it/,
-    ],
-    [request('when = "x"'), /`when` is not offered: write the requests one by one/],
-    ['initialize "1" { request "r" { operation = "read", path = "x" } }', /a name begins with a letter/],
-    ['initialize "a" { request "r" { operation = "sudo", path = "x" } }', /`operation` must be "create"/],
-    ['initialize "a" { request "r" { operation = "read" } }', /`path` is missing/],
-    [`${request('data = {}')} ${request('data = {}')}`, /given twice/],
-    ['initialize "a" {}', /"a" has no `request`/],
-  ] as const) {
-    const { config, at } = place('refused', more);
-    await using server = new ServerProcess([config]);
-    assert.equal(await server.exit, 1, more);
-    assert.match(server.lines.join('\n'), message);
-    assert.deepEqual(readdirSync(at('data')), []);
-  }
-});
 
 test('without a seal that opens by itself nothing is initialised', async () => {
   const { config, at } = place('shamir', WAY_IN);
