@@ -176,6 +176,39 @@ test('only what the filters take is copied, and only what it stands in is made',
   assert.deepEqual(list?.['keys'], ['app/']);
   assert.deepEqual((await target('GET', 'kv/metadata/app?list=true', { namespace: 'n1' }))?.['keys'], ['a']);
   assert.equal(await target('GET', 'sys/namespaces/n2'), undefined);
+
+  // One namespace of the source into one of the target, which is there already.
+  await target('POST', 'sys/namespaces/moved');
+  const inner = importing(t, bao.address, own.address);
+  told(await inner.run('-format=json', '-source-namespace=n2', '-namespace=moved'));
+  assert.deepEqual((await target('GET', 'kv/data/app/b', { namespace: 'moved' }))?.['data'], { v: 1 });
+  assert.equal(await target('GET', 'sys/namespaces/n2'), undefined);
+});
+
+test('a refused mount is told once, and does not hold up the rest', needsBao, async (t) => {
+  await using bao = await startOpenBao(binary ?? '');
+  await using own = await devServer();
+  const [source, target] = [apiOf(bao.address), apiOf(own.address)];
+  await source('POST', 'sys/mounts/kv', { body: { type: 'kv', options: { version: '2' } } });
+  await target('POST', 'sys/mounts/kv/deeper', { body: { type: 'kv' } });
+  await source('POST', 'kv/data/a', { body: { data: { v: 1 } } });
+  await source('POST', 'sys/mounts/one', { body: { type: 'kv' } });
+  await source('POST', 'one/x', { body: { v: 1 } });
+  await target('POST', 'sys/mounts/one', { body: { type: 'kv', options: { version: '2' } } });
+  await pair(source);
+  const it = importing(t, bao.address, own.address);
+  const { items } = told(await it.run('-format=json'), 3);
+  const loud = items.filter(({ outcome }) => outcome === 'failed' || outcome === 'conflict');
+  assert.deepEqual(
+    loud.map(({ path, outcome }) => [path, outcome]),
+    [
+      ['sys/mounts/kv', 'failed'],
+      ['sys/mounts/one', 'conflict'],
+    ],
+  );
+  assert.match(loud[0]?.reason ?? '', /answered 400 to PUT: .*kv/);
+  assert.match(loud[1]?.reason ?? '', /source has kv version "1", the target kv version "2"/);
+  assert.deepEqual(await current(target, 'secret/data/a'), { v: 'a1' });
 });
 
 test(

@@ -171,11 +171,11 @@ test('members, step-down and validate-config', async () => {
     file,
     'storage "inmem" {}\nlistener "tcp" { address = "127.0.0.1:1", tls_disable = true }\nui = true\n',
   );
-  const valid = await run(executable, ['operator', 'validate-config', file], { env });
+  const valid = await run(executable, ['operator', 'validate-config', `-config=${file}`], { env });
   assert.deepEqual([valid.code, valid.stdout], [0, 'Success! The configuration is valid.\n']);
   assert.match(valid.stderr, /`ui` is ignored/);
   writeFileSync(file, 'storage "inmem" {}\nlistner "tcp" {}\n');
-  const wrong = await run(executable, ['operator', 'validate-config', file], { env });
+  const wrong = await run(executable, ['operator', 'validate-config', `-config=${file}`], { env });
   assert.equal(wrong.code, 1);
   assert.match(wrong.stderr, /unknown key `listner`.*listener/s);
 });

@@ -141,6 +141,11 @@ const names: Readonly<Record<Mode, Names>> = {
   verify: { ...copied, created: 'Missing', updated: 'Differs', conflict: 'Differs' },
 };
 
+const NOTES = [
+  'Versions keep their numbers, not their created_time: that is the time of the import. Tokens, leases, secret-ids, ' +
+    'cubbyholes and the policy "default" are not copied.',
+];
+
 interface Shown {
   readonly mode: Mode;
   readonly route: Route;
@@ -149,8 +154,9 @@ interface Shown {
 
 async function show(context: Context, { mode, route, report }: Shown): Promise<void> {
   const items: readonly Item[] = report.items;
-  const json = { mode, ...route, counts: report.counts, items };
-  await context.out.value(json, () => report.table(names[mode]));
+  const notes = mode === 'copy' ? NOTES : [];
+  const json = { mode, ...route, counts: report.counts, items, notes };
+  await context.out.value(json, () => [report.table(names[mode]), ...notes].join('\n\n'));
 }
 
 export const importing = group({

@@ -44,10 +44,11 @@ export function standing({ source, target, record, overwrite }: Sides): Standing
 
 const DIFFERS = 'it differs at the target, and not by this import: compare them, or take the source with -overwrite';
 
-export async function settle(run: Run, scope: Scope, definition: Definition): Promise<void> {
+/** False where a server refused it. */
+export async function settle(run: Run, scope: Scope, definition: Definition): Promise<boolean> {
   const about = { kind: definition.kind, path: scope.path + definition.path };
-  if (!run.filter.takes(about.path)) return;
-  await guarded(run, about, async () => {
+  if (!run.filter.takes(about.path)) return true;
+  return guarded(run, about, async () => {
     const source = await definition.source();
     if (source === undefined) return;
     const target = scope.target && (await definition.target(scope.target));

@@ -71,7 +71,8 @@ async function noteIdentities(run: Run, scope: Scope): Promise<void> {
 
 async function noteDevices(run: Run, scope: Scope): Promise<void> {
   const path = `${scope.path}sys/audit`;
-  if (!run.filter.takes(path)) return;
+  // Only the root namespace has some.
+  if ((scope.source.settings.namespace ?? '') !== '' || !run.filter.takes(path)) return;
   await guarded(run, { kind: 'other', path }, async () => {
     const { length } = Object.keys((await readData(scope.source, 'sys/audit')) ?? {});
     if (length === 0) return;

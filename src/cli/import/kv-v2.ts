@@ -21,7 +21,7 @@ const RESTLESS = 'it changed at the source again and again while it was read';
 const PLACEHOLDER = {};
 
 /** The settings of a whole mount. */
-export function settleV2Settings(run: Run, scope: Scope, mount: Mount): Promise<void> {
+export async function settleV2Settings(run: Run, scope: Scope, mount: Mount): Promise<void> {
   const path = `${mount.path}config`;
   const read = async (client: Client): Promise<Data | undefined> => {
     const found = await readData(client, path);
@@ -29,7 +29,7 @@ export function settleV2Settings(run: Run, scope: Scope, mount: Mount): Promise<
     const { max_versions, cas_required, delete_version_after: after } = found;
     return { max_versions, cas_required, ...(after === '0s' ? {} : { delete_version_after: after }) };
   };
-  return settle(run, scope, {
+  await settle(run, scope, {
     kind: 'KV v2 settings',
     path,
     source: () => read(scope.source),

@@ -76,7 +76,8 @@ export async function settleMounts(run: Run, scope: Scope, table: Table): Promis
       run.report.add({ kind, path, outcome: 'uncopied', reason: `the target has no "${mount.type}"` });
       continue;
     }
-    await settle(structural(run), scope, { ...definitionOf(mount, table), kind });
+    // Without it, each of its contents would only be refused by name too.
+    if (!(await settle(structural(run), scope, { ...definitionOf(mount, table), kind }))) continue;
     const target = targets.find((each) => each.path === mount.path);
     if (target === undefined || differs(mount.description, target.description) === undefined) usable.push(mount);
   }

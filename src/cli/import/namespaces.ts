@@ -11,7 +11,7 @@ export async function* scopesOf(run: Run, scope: Scope): AsyncGenerator<Scope> {
   for (const name of await namesAt(scope.source, 'sys/namespaces')) {
     const path = scope.path + name;
     if (!run.filter.reaches(path)) continue;
-    await settleNamespace(run, scope, name);
+    if (!(await settleNamespace(run, scope, name))) continue;
     const there = known.has(name) || run.mode === 'copy';
     const inner = { path, source: below(scope.source, name), target: there ? below(scope.target, name) : undefined };
     yield* scopesOf(run, inner);
@@ -24,13 +24,13 @@ function below<C extends Client | undefined>(client: C, name: string): C extends
   return client?.with({ namespace }) as C extends Client ? Client : Client | undefined;
 }
 
-async function settleNamespace(run: Run, scope: Scope, name: string): Promise<void> {
+async function settleNamespace(run: Run, scope: Scope, name: string): Promise<boolean> {
   const path = `sys/namespaces/${name.replace(/\/$/, '')}`;
   const read = async (client: Client) => {
     const found = await readData(client, path);
     return found && { custom_metadata: isObject(found['custom_metadata']) ? found['custom_metadata'] : {} };
   };
-  await settle(structural(run), scope, {
+  return settle(structural(run), scope, {
     kind: 'namespace',
     path,
     source: () => read(scope.source),

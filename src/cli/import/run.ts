@@ -47,13 +47,19 @@ export async function namesAt(client: Client, path: string): Promise<readonly st
 /** All that an import writes can be written twice, so a reply that was lost is asked for again. */
 export const again = { replay: 'safe' } as const;
 
-/** A refusal ends the one thing that it is about; a server that is away or sealed ends the import. */
-export async function guarded(run: Run, about: { kind: Kind; path: string }, work: () => Promise<void>): Promise<void> {
+/** False where it was refused, which ends the one thing that it is about; a server that is away or sealed ends the import. */
+export async function guarded(
+  run: Run,
+  about: { kind: Kind; path: string },
+  work: () => Promise<void>,
+): Promise<boolean> {
   try {
     await work();
+    return true;
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 503 || error.status === 429) throw error;
     run.report.add({ ...about, outcome: 'failed', reason: reasonOf(error) });
+    return false;
   }
 }
 
