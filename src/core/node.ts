@@ -33,7 +33,7 @@ import { forgetForwarded } from './requests/forwarded.ts';
 import { serve } from './requests/pipeline.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
-import { beginSelfInit } from './self-init.ts';
+import { beginSelfInit, CUT_OFF, selfInitUnfinished } from './self-init.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
 import { settleRestore } from './snapshots/settle-restore.ts';
@@ -141,10 +141,16 @@ export class Node implements Handler, AsyncDisposable {
     return this.#services;
   }
 
-  /** Unseals by itself where the seal can; otherwise waits for shares. */
+  /** Unseals by itself where the seal can; otherwise waits for shares. Throws `invalidConfig` where it is incomplete. */
   async start(signal: AbortSignal): Promise<void> {
-    const { sealed } = await this.#options.lifecycle.open(signal);
-    if (!sealed) await this.#open();
+    const { lifecycle } = this.#options;
+    const { sealed } = await lifecycle.open(signal);
+    if (sealed || this.#services !== undefined) return;
+    if (selfInitUnfinished(lifecycle.store)) {
+      lifecycle.seal();
+      throw fail('invalidConfig', CUT_OFF);
+    }
+    await this.#open();
   }
 
   /** Makes keys and a root token. Throws `alreadyInitialized` when it is done. */

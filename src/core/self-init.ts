@@ -6,6 +6,11 @@
 import type { Store, Transaction } from '../storage/store.ts';
 import { keys } from './keys.ts';
 
+/** What to do then. Nobody has keys to such a store. */
+export const CUT_OFF =
+  'this store was initialised from the configuration, but not to the end (a request failed, or the process was ended): ' +
+  'empty the data directory and start again; nobody holds a token or key of it';
+
 export function beginSelfInit(tx: Transaction): void {
   tx.put(keys.selfInit, new Uint8Array());
 }

@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
 import type { InFlight } from '../core/in-flight.ts';
 import type { Node } from '../core/node.ts';
-import { selfInitUnfinished } from '../core/self-init.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
@@ -16,7 +15,6 @@ import { compose, type Composed, type Logging } from './compose.ts';
 import type { Finding } from './diagnose.ts';
 import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
-import { cutOff } from './cut-off-init.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve, type Serving } from './http.ts';
 import type { Served, ThreadPool } from './threads/pool.ts';
@@ -129,12 +127,11 @@ function sayWhatIsNext(node: Node, log: Logger): void {
   else if (node.sealed) log.info('sealed: give it its shares with `lockstep operator unseal`');
 }
 
-/** What is loaded for it serves one start of a node's life. */
-async function completeInit(node: Node, config: ServerConfig, log: Logger): Promise<void> {
-  if (!node.sealed && selfInitUnfinished(node.services.store)) throw fail('invalidConfig', cutOff(config.storage));
-  if (node.initialized || config.initialize.length === 0) return;
-  const { initializeSelf } = await import('./self-init.ts');
-  await initializeSelf(node, config, log);
+/** Once in a node's life, before it listens. */
+async function initializeFirst(node: Node, config: ServerConfig, log: Logger): Promise<void> {
+  if (config.initialize.length === 0) return;
+  if (node.initialized) log.debug('`initialize` has no effect: the node is initialised');
+  else await (await import('./self-init.ts')).initializeSelf(node, config, log);
 }
 
 /** On this thread, and on those that only read. */
@@ -162,6 +159,7 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   for (const warning of config.warnings) log.warn(warning);
   await using composed = await compose(config, logging);
   const { node, threads } = composed;
+  await initializeFirst(node, config, log);
   const events = lazyEvents(node);
   const { inFlight } = composed;
   const serving = await listen(config, { handler: node, upgrade: events.upgrade, log, inFlight }, threads);
@@ -179,7 +177,6 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   const [address = ''] = serving.addresses;
   process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);
   await node.start(AbortSignal.timeout(60_000));
-  await completeInit(node, config, log);
   if (config.dev === undefined) sayWhatIsNext(node, log);
   if (config.dev !== undefined) {
     process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), address));

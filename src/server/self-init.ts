@@ -2,14 +2,13 @@
 import { isSource, type InitializeRequest } from '../config/initialize.ts';
 import type { ServerConfig } from '../config/server.ts';
 import type { Node } from '../core/node.ts';
-import { finishSelfInit } from '../core/self-init.ts';
+import { CUT_OFF, finishSelfInit } from '../core/self-init.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Verb } from '../framework/path.ts';
 import type { Outcome } from '../framework/request.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
-import { cutOff } from './cut-off-init.ts';
 import { ask } from './local-request.ts';
 import { checkSegments } from './path.ts';
 import { History, worked } from './self-init-values.ts';
@@ -25,13 +24,13 @@ const VERBS: Readonly<Record<InitializeRequest['operation'], Verb>> = {
 };
 
 /**
- * Initialises an empty node, makes all requests and revokes the root token that they were made with. Throws
+ * To be called before anything listens: else somebody could initialise the node first. Initialises an empty node, makes all requests and revokes the root token that they were made with. Throws
  * `invalidConfig`, naming the request, where one fails: the node then stays marked as incomplete.
  */
 export async function initializeSelf(node: Node, config: ServerConfig, log: Logger): Promise<void> {
   // One recovery key, which nobody gets to see, as nobody would be there to take it.
   const { rootToken } = await node.initialize({ recoveryShares: 1, recoveryThreshold: 1, unfinished: true });
-  if (node.sealed) throw fail('invalidConfig', cutOff(config.storage));
+  if (node.sealed) throw fail('invalidConfig', CUT_OFF);
   const history = new History(config.variable);
   try {
     for (const { name, request } of config.initialize) {
@@ -42,7 +41,7 @@ export async function initializeSelf(node: Node, config: ServerConfig, log: Logg
     }
   } catch (error) {
     const reason = isLockstepError(error) ? error.message : 'internal error';
-    throw fail('invalidConfig', `${reason}\n${cutOff(config.storage)}`, { cause: error });
+    throw fail('invalidConfig', `${reason}\n${CUT_OFF}`, { cause: error });
   } finally {
     // With it go the tokens that were made below it.
     await ask(node, { verb: 'update', path: 'auth/token/revoke-self', token: rootToken, body: {} });
