@@ -54,6 +54,12 @@ export async function settleV2(run: Run, secret: KvSecret): Promise<void> {
 
 type Told = Pick<Item, 'outcome' | 'reason'>;
 
+/** What one side tells of the secret. */
+interface Seen {
+  readonly metadata: Metadata;
+  readonly digest: string;
+}
+
 class SecretCopy {
   readonly #run: Run;
   readonly #scope: Scope;
@@ -149,8 +155,7 @@ class SecretCopy {
       return { outcome: 'conflict', reason: MOVED };
     }
     await target.write(this.#at('metadata'), source.settings, again);
-    await this.#correct(target, source);
-    const written = await this.#metadata(target);
+    const written = await this.#correct(target, source);
     const { digests } = known;
     this.#run.state.set(this.#key, {
       ...{ phase: 'done', source: digests.source, target: written?.digest, created: source.created },
@@ -201,17 +206,18 @@ class SecretCopy {
     }
   }
 
-  async #correct(target: Client, source: Metadata): Promise<void> {
+  /** Sets how each version stands; resolves with what the target tells afterwards. */
+  async #correct(target: Client, source: Metadata): Promise<Seen | undefined> {
     const now = await this.#metadata(target);
-    if (now === undefined) return;
+    if (now === undefined) return undefined;
     const { deleted, undeleted, destroyed } = corrections(source, now.metadata);
-    const all = { destroy: destroyed, delete: deleted, undelete: undeleted };
-    for (const [area, versions] of Object.entries(all)) {
-      if (versions.length > 0) await target.write(this.#at(area), { versions }, again);
-    }
+    const all = Object.entries({ destroy: destroyed, delete: deleted, undelete: undeleted });
+    const due = all.filter(([, versions]) => versions.length > 0);
+    for (const [area, versions] of due) await target.write(this.#at(area), { versions }, again);
+    return due.length === 0 ? now : this.#metadata(target);
   }
 
-  async #metadata(client: Client | undefined): Promise<{ metadata: Metadata; digest: string } | undefined> {
+  async #metadata(client: Client | undefined): Promise<Seen | undefined> {
     const found = await readData(client, this.#at('metadata'));
     return found && { metadata: metadataOf(found, this.#run.now()), digest: fingerprint(found) };
   }
