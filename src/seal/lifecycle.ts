@@ -137,6 +137,7 @@ export class SealLifecycle implements Disposable {
       }
       const opened = await seals.open(stored, seals.enabled, signal);
       this.#opened(opened.root);
+      seals.log.info('opened by a seal', { seal: opened.by.name });
       await this.#rewrapFor(opened, signal);
       return this.status();
     });
@@ -172,16 +173,17 @@ export class SealLifecycle implements Disposable {
     });
   }
 
-  /** Throws `invalidConfig` when these records could never be opened here, not even after a migration. */
-  checkCanOpen(reads: Pick<Snapshot, 'get'>): void {
+  /**
+   * Whether these records could be opened here: asks the seals that are to do it. Rejects with what keeps them from it,
+   * `invalidConfig` when no seal is there that could, not even after a migration.
+   */
+  async checkOpens(reads: Pick<Snapshot, 'get'>, signal: AbortSignal): Promise<void> {
+    const { seals } = this.#options;
     const stored = readStored(reads);
     if (stored === undefined) throw fail('notInitialized');
-    this.#standing(stored);
-  }
-
-  /** The kind of seal that the configuration names. */
-  get type(): string {
-    return this.#options.seals.type;
+    const standing = this.#standing(stored);
+    const openers = standing.migrates ? standing.from : seals.enabled;
+    if (openers.length > 0) await seals.open(stored, openers, signal);
   }
 
   /** Unseals with a root key that is at hand, in turn: after a restore under the same keys. */

@@ -13,7 +13,7 @@ import { readSnapshot } from '../../lib/snapshot/reader.ts';
 import { SnapshotWriter } from '../../lib/snapshot/writer.ts';
 import type { SealLifecycle } from '../../seal/lifecycle.ts';
 import { encodeRestored, RESTORED_KEY } from '../../seal/restored.ts';
-import { checkSeal, checkSealType, keepSeal, sealSums } from '../../seal/snapshot-proof.ts';
+import { checkSeal, checkOpens, keepSeal, sealSums } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
 import type { NewHistory, Replacement } from '../../storage/local/replacement.ts';
 import { copyStore } from '../../storage/snapshot-copy.ts';
@@ -115,7 +115,7 @@ export class Snapshots {
     try {
       const found = await readSnapshot(createReadStream(path), { chunk: (records) => replacement.write(records) });
       ({ meta } = found);
-      if (root === undefined) checkSealType(lifecycle.type, replacement);
+      if (root === undefined) await checkOpens(lifecycle, replacement);
       else {
         checkSeal(root, found, replacement);
         await keepSeal(store, replacement);
