@@ -22,8 +22,8 @@ export function memory(t: TestContext): Store {
   return raw;
 }
 
-/** Nobody waits in a test. */
-export const patience = { headStart: 0, grace: 0 };
+/** Nobody waits in a test: what is away says so at once. */
+export const patience = { headStart: 0, grace: 30_000 };
 
 export function sealsOf(configured: readonly ConfiguredSeal[], warnings: unknown[] = []): Seals {
   const log = { info: nothing, warn: (message: string, details?: unknown) => warnings.push([message, details]) };
