@@ -18,10 +18,12 @@ import type { InitOptions } from '../seal/initialise.ts';
 import type { Shares } from '../seal/shown-shares.ts';
 import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
+import type { BackendsStatus } from '../seal/seal-status.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
+import { clusterFacts, healthOf } from './health.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
 import { finishWhatWasCutOff } from './cut-off.ts';
@@ -34,12 +36,14 @@ import { forgetForwarded } from './requests/forwarded.ts';
 import { serve } from './requests/pipeline.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
+import { beginSelfInit, CUT_OFF, selfInitUnfinished } from './self-init.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
 import { settleRestore } from './snapshots/settle-restore.ts';
 import { Snapshots, type SnapshotNode, type SnapshotPlace } from './snapshots/snapshots.ts';
 import type { ReadingThreads } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
+import type { UnsealedSnapshots } from './snapshots/unsealed-snapshots.ts';
 import { openServices, type Unsealed } from './unsealed.ts';
 
 export interface NodeOptions {
@@ -80,6 +84,8 @@ export interface NewKeys {
 export interface NodeInitOptions extends InitOptions {
   /** The root token is then shown encrypted to this key alone. */
   readonly rootTokenPgpKey?: string | undefined;
+  /** More is to come before the node is complete: see `self-init.ts`. */
+  readonly unfinished?: boolean;
 }
 
 export class Node implements Handler, AsyncDisposable {
@@ -97,8 +103,8 @@ export class Node implements Handler, AsyncDisposable {
   #keyRotation: KeyRotation | undefined;
   #opening: Promise<void> | undefined;
   readonly #snapshots: Snapshots | undefined;
-  /** Outlives a seal: what was used is not forgotten by it. */
   readonly #windows: SharedWindows;
+  #unsealedSnapshots: UnsealedSnapshots | undefined;
   #replacing = false;
 
   constructor(options: NodeOptions) {
@@ -107,6 +113,7 @@ export class Node implements Handler, AsyncDisposable {
     const replaceContent: SnapshotNode['replaceContent'] = (replace, root) => this.#replaceContent(replace, root);
     this.#snapshots = snapshots && new Snapshots(snapshots, { lifecycle, now, replaceContent });
     this.metrics = metrics;
+    // Outlives a seal: what was used is not forgotten by it.
     this.#windows = options.threads?.windows ?? new SharedWindows(undefined, now());
     this.logs =
       options.logs ?? new LogSource({ level: 'info', format: 'standard', write: () => undefined, now: options.now });
@@ -142,17 +149,26 @@ export class Node implements Handler, AsyncDisposable {
     return this.#services;
   }
 
-  /** Unseals by itself where the seal can; otherwise waits for shares. */
+  /** Unseals by itself where the seal can; otherwise waits for shares. Throws `invalidConfig` where it is incomplete. */
   async start(signal: AbortSignal): Promise<void> {
-    const { sealed } = await this.#options.lifecycle.open(signal);
-    if (!sealed) await this.#open();
+    const { lifecycle } = this.#options;
+    const { sealed } = await lifecycle.open(signal);
+    if (sealed || this.#services !== undefined) return;
+    if (selfInitUnfinished(lifecycle.store)) {
+      lifecycle.seal();
+      throw fail('invalidConfig', CUT_OFF);
+    }
+    await this.#open();
   }
 
   /** Makes keys and a root token. Throws `alreadyInitialized` when it is done. */
-  async initialize({ rootTokenPgpKey, ...options }: NodeInitOptions): Promise<NewKeys> {
+  async initialize({ rootTokenPgpKey, unfinished = false, ...options }: NodeInitOptions): Promise<NewKeys> {
     const { lifecycle, now } = this.#options;
     const pgp = rootTokenPgpKey ? await readPgpKey('root_token_pgp_key', rootTokenPgpKey) : undefined;
-    const made = await lifecycle.init(options, (tx) => seed(tx, now()));
+    const made = await lifecycle.init(options, (tx) => {
+      if (unfinished) beginSelfInit(tx);
+      return seed(tx, now());
+    });
     if (!lifecycle.barrier.sealed) await this.#openLater();
     return {
       unsealShares: made.unsealShares.expose(),
@@ -172,6 +188,12 @@ export class Node implements Handler, AsyncDisposable {
     throw fail('badRequest', 'this node has no place for snapshots');
   }
 
+  /** Those by schedule. Throws `sealed`, or `badRequest` where none can be taken. */
+  get unsealedSnapshots(): UnsealedSnapshots {
+    if (this.#unsealedSnapshots !== undefined) return this.#unsealedSnapshots;
+    throw this.sealed ? fail('sealed') : fail('badRequest', 'this node has no place for snapshots');
+  }
+
   /** Whatever happens to the new content, the node opens again what is there then. */
   async #replaceContent(replace: () => Promise<void>, root: KeyObject | undefined): Promise<void> {
     const { lifecycle } = this.#options;
@@ -188,10 +210,10 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   /** Takes one share, or forgets all given so far when there is none. Answers the seal status. */
-  async unseal(share: Uint8Array | undefined): Promise<JsonObject> {
+  async unseal(share: Uint8Array | undefined, { migrate = false } = {}): Promise<JsonObject> {
     const { lifecycle } = this.#options;
     if (this.#replacing) throw fail('sealed', 'a snapshot is being restored: wait for it');
-    const { sealed } = await lifecycle.unseal(share, { reset: share === undefined });
+    const { sealed } = await lifecycle.unseal(share, { reset: share === undefined, migrate });
     if (!sealed && this.#services === undefined) await this.#open();
     return this.sealStatus();
   }
@@ -206,33 +228,20 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   sealStatus(): JsonObject {
-    const status = { ...this.#options.lifecycle.status(), sealed: this.sealed };
-    return this.sealed ? status : { ...status, ...this.#clusterFacts };
+    const { lifecycle, settings } = this.#options;
+    const status = { ...lifecycle.status(), sealed: this.sealed };
+    const log = this.#services?.store.log;
+    return log === undefined ? status : { ...status, ...clusterFacts(settings, log) };
+  }
+
+  /** How each of the seals is. */
+  sealBackends(): BackendsStatus {
+    return this.#options.lifecycle.backends();
   }
 
   health(): JsonObject {
     const { settings, now } = this.#options;
-    return {
-      initialized: this.initialized,
-      sealed: this.sealed,
-      standby: this.sealed,
-      performance_standby: false,
-      replication_performance_mode: settings.region === undefined ? 'disabled' : 'secondary',
-      replication_dr_mode: 'disabled',
-      server_time_utc: Math.floor(now() / 1000),
-      version: API_VERSION,
-      enterprise: false,
-      ...(this.sealed ? {} : this.#clusterFacts),
-      echo_duration_ms: 0,
-      clock_skew_ms: 0,
-      replication_primary_canary_age_ms: 0,
-    };
-  }
-
-  get #clusterFacts(): JsonObject {
-    const log = this.#services?.store.log ?? '';
-    const id = log.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-    return { cluster_name: this.#options.settings.clusterName, cluster_id: id };
+    return healthOf(settings, { initialized: this.initialized, log: this.#services?.store.log, now: now() });
   }
 
   keyStatus(): KeyStatus {
@@ -251,9 +260,11 @@ export class Node implements Handler, AsyncDisposable {
 
   /** Work that is due: called about once a second. */
   async tick(): Promise<void> {
+    this.#options.lifecycle.watch.tick();
     const services = this.#services;
     if (services === undefined) return;
     await this.#keyRotation?.tick();
+    this.#unsealedSnapshots?.tick();
     while (await services.revocation.expire(services.now()));
     while (await forgetForwarded(services));
   }
@@ -333,14 +344,14 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   async #openOnce(): Promise<void> {
-    const { registry } = this;
+    const { registry, metrics } = this;
     const { settings, log, now, audit, lifecycle, cluster, threads } = this.#options;
-    const { metrics } = this;
     await settleRestore(this.#options.lifecycle, { registry, region: settings.region !== undefined, log });
     const store = new MeteredStore(lifecycle.store, metrics.barrier);
     const opened = await openServices({
       ...{ store, registry, settings, log, now, audit, metrics, windows: this.#windows },
       link: () => this.link,
+      snapshotSource: () => this.#unsealedSnapshots?.source,
     });
     try {
       this.#cluster = await cluster?.(() => opened);
@@ -349,6 +360,7 @@ export class Node implements Handler, AsyncDisposable {
       this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
       this.#census = new Census(opened.store, opened.namespaces);
       this.#services = opened;
+      this.#unsealedSnapshots = this.#snapshots?.open({ services: opened, registry, region: settings.region });
       void finishWhatWasCutOff(opened, settings.region !== undefined);
     } catch (error) {
       await opened[Symbol.asyncDispose]();
@@ -362,6 +374,8 @@ export class Node implements Handler, AsyncDisposable {
     this.#services = undefined;
     this.monitors.endAll();
     await this.#options.threads?.seal();
+    await this.#unsealedSnapshots?.[Symbol.asyncDispose]();
+    this.#unsealedSnapshots = undefined;
     this.#census?.[Symbol.dispose]();
     this.#census = undefined;
     this.#keyRotation = undefined;

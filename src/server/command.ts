@@ -124,7 +124,16 @@ function lazyEvents(node: Node): { readonly upgrade: Upgrade; readonly close: ()
 /** A node that does not serve yet says what it waits for. */
 function sayWhatIsNext(node: Node, log: Logger): void {
   if (!node.initialized) log.info('not initialised: run `lockstep operator init`');
-  else if (node.sealed) log.info('sealed: give it its shares with `lockstep operator unseal`');
+  else if (!node.sealed) log.info('unsealed');
+  else if (node.sealStatus()['migration'] === true) log.info('sealed: `lockstep operator unseal -migrate` migrates it');
+  else log.info('sealed: give it its shares with `lockstep operator unseal`');
+}
+
+/** Once in a node's life, before it listens. */
+async function initializeFirst(node: Node, config: ServerConfig, log: Logger): Promise<void> {
+  if (config.initialize.length === 0) return;
+  if (node.initialized) log.debug('`initialize` has no effect: the node is initialised');
+  else await (await import('./self-init.ts')).initializeSelf(node, config, log);
 }
 
 /** On this thread, and on those that only read. */
@@ -152,6 +161,7 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   for (const warning of config.warnings) log.warn(warning);
   await using composed = await compose(config, logging);
   const { node, threads } = composed;
+  await initializeFirst(node, config, log);
   const events = lazyEvents(node);
   const { inFlight } = composed;
   const serving = await listen(config, { handler: node, upgrade: events.upgrade, log, inFlight }, threads);
