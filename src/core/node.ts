@@ -251,6 +251,7 @@ export class Node implements Handler, AsyncDisposable {
     if (services === undefined) return;
     await this.#keyRotation?.tick();
     while (await services.revocation.expire(services.now()));
+    services.leaseExpiry.tick();
     while (await forgetForwarded(services));
   }
 

@@ -10,6 +10,9 @@ import type { HubLink, ReadingLink } from './cluster.ts';
 import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
+import { LeaseExpiry } from './leases/lease-expiry.ts';
+import { leaseMeter } from './leases/lease-meter.ts';
+import { Leases } from './leases/leases.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
@@ -70,7 +73,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   // First, so that a batch reaches it before what looks namespaces up.
   const namespaces = new NamespaceTable(store);
   const tokens = new TokenStore({ store, namespaces, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
-  const revocation = new Revocation(store, tokens);
+  const revocation = new Revocation(store, tokens, now);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
   const policies = new PolicyStore(store, namespaces, now);
   const config = new NodeConfig(store);
@@ -82,6 +85,10 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
       log.warn(message, details);
     },
   });
+  const leases = new Leases({
+    ...{ store, mounts, tokens, now, ttl, random: Math.random, meter: leaseMeter(metrics.all) },
+    ...{ key: subkey('leases'), log: log.named('leases') },
+  });
   const freshness = new Freshness({
     store,
     followed: () => link()?.followed() ?? {},
@@ -89,7 +96,22 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     waitersPerToken: 64,
   });
   return {
-    ...{ store, namespaces, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl, config },
+    ...{
+      store,
+      namespaces,
+      mounts,
+      tokens,
+      revocation,
+      wrapping,
+      leases,
+      policies,
+      freshness,
+      metrics,
+      log,
+      now,
+      ttl,
+      config,
+    },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
@@ -128,11 +150,17 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
       auditing.trail.event?.({ region: region ?? 'hub', address, what: 'consumerAckRefused', detail });
     },
   });
+  const { leases } = serving;
+  const leaseExpiry = new LeaseExpiry({ store, leases, now, meter: leases.meter, log: log.named('leases') });
   return {
     ...serving,
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     namespaceChanges: new NamespaceChanges(store, tokens),
+    leaseExpiry,
     [Symbol.asyncDispose]: async () => {
+      // While what engines have done can still be written down.
+      await leaseExpiry[Symbol.asyncDispose]();
+      await leases[Symbol.asyncDispose]();
       for (const part of [subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
     },

@@ -346,7 +346,9 @@ function judge(
   if (!mayEnter(services, call)) return OUTSIDE;
   const acl = services.policies.acl(call.client);
   const verdict = acl.allows(asked.operation, asked.path, { body: parametersOf(request), wrapTtl: request.wrapTtl });
-  return needsSudo(match?.path.access) && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
+  const operation = match === undefined ? undefined : operationOf(match.path, request);
+  const sudo = operation?.sudo === true || needsSudo(match?.path.access);
+  return sudo && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }
 
 const isServedIn = ({ namespace }: Call, { mounted }: Routed, { path }: Match<unknown>): boolean =>
