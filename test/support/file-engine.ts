@@ -1,6 +1,7 @@
 /**
  * An engine for tests of leases whose outside world is a directory: a user is a file in it. Files that begin with a dot say
- * how the world behaves: `.refuse` refuses to take users back, `.hang` answers nothing, `.closed` takes no new ones.
+ * how the world behaves: `.refuse` refuses to take users back, `.hang` answers nothing, `.slow` waits, `.closed`
+ * takes no new ones, `.half` fails when it has made one.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { pathsOf } from '../../src/framework/path.ts';
 import { plugin, type AnyPlugin, type MountView } from '../../src/framework/plugin.ts';
 import { reply } from '../../src/framework/reply.ts';
 import { uuid } from '../../src/lib/crypto/random.ts';
+import { nextTurn } from '../../src/lib/next-turn.ts';
 import { failpoint } from '../../src/lib/failpoint.ts';
 
 interface Users {
@@ -34,6 +36,7 @@ async function hanging(users: Users, { signal }: LeaseCall): Promise<void> {
 /** Takes a turn of the event loop, as any world outside does. */
 async function create(users: Users, user: string, call: LeaseCall, password: string): Promise<void> {
   await hanging(users, call);
+  while (has(users, '.slow')) await nextTurn();
   if (has(users, '.closed')) throw fail('badRequest', 'the world takes no new users');
   writeFileSync(join(users.folder, user), JSON.stringify({ until: call.expiresAt, password }), { mode: 0o600 });
   if (has(users, '.half')) throw new Error(`connection lost after CREATE USER ${user} PASSWORD ${password}`);

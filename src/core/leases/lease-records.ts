@@ -62,6 +62,10 @@ function entriesOf(key: string, record: LeaseRecord | undefined): Entries {
   };
 }
 
+/** The keys that find a lease, and say when there is something to do for it. */
+export const leaseEntries = (key: string, record: LeaseRecord): readonly string[] =>
+  Object.values<string | undefined>({ ...entriesOf(key, record) }).filter((entry) => entry !== undefined);
+
 function count(tx: Transaction, { namespace, mount }: LeaseRecord, change: LeaseCount): void {
   if (change.all === 0 && change.irrevocable === 0) return;
   const before = countOf(tx, namespace, mount);
