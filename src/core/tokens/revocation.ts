@@ -2,6 +2,7 @@
  * The end of tokens: by revocation, with all their children, and by expiry. A tree is revoked root first under a marker, in
  * short transactions, so a crash in the middle leaves nothing that works and the marker finishes the rest.
  */
+import { failpoint } from '../../lib/failpoint.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Store, Transaction } from '../../storage/store.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
@@ -34,6 +35,7 @@ export class Revocation {
     await this.#store.transact((tx) => {
       this.#end(tx, key);
     });
+    failpoint('token.ended');
     await this.#finish(key);
     this.#tokens.meter.revoke.record(start, performance.now());
   }
