@@ -20,7 +20,7 @@ export const BEGIN = Date.parse('2026-01-01T00:00:00Z');
 
 export class LeaseWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'lockstep-leases-'));
-  readonly store: Store = openMemoryStore();
+  readonly store: Store;
   now = BEGIN;
   root = '';
   share = '';
@@ -28,6 +28,7 @@ export class LeaseWorld {
   readonly #options: TestNodeOptions;
 
   private constructor(options: TestNodeOptions) {
+    this.store = options.store ?? openMemoryStore();
     this.#options = { engines: { files }, store: this.store, now: () => this.now, ...options };
     this.node = testNode(this.#options);
   }

@@ -1,11 +1,15 @@
 /** Leases through the API of a node whose engine makes files: granted, renewed, over, and what goes wrong on the way. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { revocations } from '../../../test/support/file-engine.ts';
 import { LeaseWorld } from '../../../test/support/lease-world.ts';
 import { requestOf } from '../../../test/support/node.ts';
+import { everyKey } from '../../storage/every-key.ts';
+import { openMemoryStore } from '../../storage/memory/open.ts';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -260,4 +264,50 @@ test('an engine whose operation says that it writes nothing is told so, before a
   const world = await LeaseWorld.open(t);
   assert.equal((await world.ask('GET', 'db/wrong')).status, 500);
   assert.deepEqual(world.leases(), []);
+});
+
+test('the audit log names the lease, and hides its secret', async (t) => {
+  const world = await LeaseWorld.open(t);
+  const path = join(world.folder, '.audit');
+  await world.must('POST', 'sys/audit/file', { body: { type: 'file', options: { file_path: path } } });
+  const { leaseId, reply } = await world.must('GET', 'db/creds/app');
+  const log = readFileSync(path, 'utf8');
+  assert.match(log, new RegExp(`"secret":\\{"lease_id":"${leaseId}"\\}`));
+  assert.ok(!log.includes(String(reply?.data?.['password'])) && !log.includes(String(reply?.data?.['user'])));
+});
+
+test('no lease id, no name and no secret lies on disk in clear', async (t) => {
+  const world = await LeaseWorld.open(t);
+  const { leaseId, reply } = await world.must('GET', 'db/creds/app');
+  using snapshot = world.store.snapshot();
+  const hidden = [leaseId.slice(-24), String(reply?.data?.['user']), String(reply?.data?.['password'])];
+  for (const key of everyKey(snapshot, '')) {
+    const stored = key + Buffer.from(snapshot.get(key) ?? []).toString('latin1');
+    for (const text of hidden) assert.ok(!stored.includes(text), `${text} in ${key}`);
+  }
+});
+
+test('a restored lease ends when its time is over; without its token nobody renews it', async (t) => {
+  const store = openMemoryStore();
+  const spool = mkdtempSync(join(tmpdir(), 'lockstep-spool-'));
+  t.after(() => {
+    rmSync(spool, { recursive: true, force: true });
+  });
+  const world = await LeaseWorld.open(t, { store, snapshots: { store, folder: join(spool, 'spool') } });
+  const kept = await world.must('GET', 'db/creds/app', { query: { ttl: '1h' } });
+  const { reply } = await world.must('GET', 'sys/storage/raft/snapshot');
+  const path = join(spool, 'snapshot.gz');
+  writeFileSync(path, gzipSync(readFileSync(reply?.file?.path ?? assert.fail())));
+  const later = await world.must('GET', 'db/creds/app', { query: { ttl: '1h' } });
+  await world.node.snapshots.restore(path, { force: false, keepCredentials: false });
+  assert.equal((await world.ask('GET', 'sys/mounts')).status, 403, 'tokens ended');
+  await world.settle();
+  assert.equal(world.users().length, 2);
+  const { leases } = world.node.services;
+  const call = undefined as never;
+  await assert.rejects(leases.renew('root', kept.leaseId, 60, call), { message: 'lease expired' });
+  world.now += 60 * MINUTE;
+  await world.settle();
+  // What came after the snapshot is unknown to it.
+  assert.deepEqual([world.users(), world.leases()], [[later.reply?.data?.['user']], []]);
 });
