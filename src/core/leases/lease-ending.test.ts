@@ -198,3 +198,26 @@ test('a lease that its token loses while its secret is made is not given, and ta
   assert.deepEqual(world.leases(), []);
   world.assertWhole();
 });
+
+test('a lease of a batch token is bounded by it, cannot be renewed, and ends with its parent', async (t) => {
+  const world = await LeaseWorld.open(t);
+  await withPolicy(world);
+  const parent = await world.token({ policies: ['all'], ttl: '10h' });
+  const body = { type: 'batch', policies: ['all'], ttl: '1h' };
+  const batch = await world.token(body, parent);
+  const orphan = await world.token({ ...body, no_parent: true });
+  world.now += 10 * MINUTE;
+  for (const token of [batch, orphan]) {
+    const made = await world.must('GET', 'db/creds/app', { token, query: { ttl: '5h' } });
+    assert.deepEqual([made.leaseDuration, made.renewable], [50 * 60, false]);
+    const renewal = await world.refused('POST', 'sys/leases/renew', { body: { lease_id: made.leaseId } });
+    assert.deepEqual(renewal, [400, 'lease is not renewable']);
+  }
+  world.assertWhole();
+  await world.must('POST', 'auth/token/revoke', { body: { token: parent } });
+  await world.settle();
+  assert.equal(world.users().length, 1);
+  world.now += 50 * MINUTE;
+  await world.settle();
+  assert.deepEqual([world.users(), world.leases()], [[], []]);
+});

@@ -55,7 +55,7 @@ function entriesOf(key: string, record: LeaseRecord | undefined): Entries {
   return {
     path: pathKey(record, key),
     // One that ends is nobody's any more.
-    token: held ? keys.tokenLeases(namespaceOfToken(token), token) + key : undefined,
+    token: held && token !== undefined ? keys.tokenLeases(namespaceOfToken(token), token) + key : undefined,
     due: at === undefined ? undefined : keys.leaseDue(record.mount, at, key),
     intent: state.kind === 'pending' ? keys.leaseIntents + key : undefined,
     failure: state.kind === 'irrevocable' ? keys.leaseFailures(record.namespace) + key : undefined,

@@ -18,8 +18,11 @@ export interface LeaseRecord {
   readonly path: string;
   /** The part of it below the mount. */
   readonly rest: string;
-  /** Storage key of the token that asked: with it the lease ends. */
-  readonly token: string;
+  /**
+   * Storage key of the token that the lease ends with: the one that asked. Of a batch token, which is stored nowhere, its
+   * parent; absent where it has none.
+   */
+  readonly token?: string;
   readonly issuedAt: number;
   /** As it was granted: what a renewal gives that asks for nothing. */
   readonly ttl: number;

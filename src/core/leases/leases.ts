@@ -11,7 +11,7 @@ import { keys } from '../keys.ts';
 import type { Mounted, MountTable } from '../mounts/mount-table.ts';
 import type { MountConfig } from '../mounts/mount.ts';
 import { boundTtl } from '../requests/grants.ts';
-import type { Token } from '../tokens/token.ts';
+import { namespaceOfToken, secondsLeft, type Token } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { leaseKey, newLeaseId, type LeaseRecord } from './lease.ts';
 import type { LeaseMeter } from './lease-meter.ts';
@@ -54,6 +54,8 @@ const ACT_MS = 60_000;
 const DEADLINE_MS = 2 * ACT_MS;
 /** A claimed lease is looked at again after this, should nothing be heard of the try. */
 const GUARD_MS = 2 * ACT_MS;
+
+const ownerOf = ({ key, record }: Token): string | undefined => (record.type === 'batch' ? record.parent : key);
 
 const leaseOf = ({ rest, internal, issuedAt }: LeaseRecord): Lease => ({ path: rest, internal, issuedAt });
 
@@ -128,14 +130,19 @@ export class Leases implements AsyncDisposable {
 
   #newRecord({ mounted, call, token }: Asking, grant: LeaseGrant) {
     const { record } = mounted;
-    const bounds = { ttl: grant.ttl, maxTtl: grant.maxTtl, period: 0, explicitMaxTtl: 0 };
+    const owner = ownerOf(token);
+    // What nobody can revoke ends with its time: a lease of it has no other end.
+    const batch = token.record.type === 'batch';
+    const left = batch ? Math.max(1, secondsLeft(token.record, this.#options.now())) : 0;
+    const bounds = { ttl: grant.ttl, maxTtl: grant.maxTtl, period: 0, explicitMaxTtl: left };
     const { ttl, warnings } = boundTtl(bounds, this.#options.ttl(record.config));
     const path = `${call.mountPath}${call.path}`.replace(/\/$/, '');
     const made: Omit<LeaseRecord, 'state'> = {
       id: newLeaseId(path, mounted.namespace),
       ...{ namespace: mounted.namespace, mount: record.uuid, mountAccessor: record.accessor },
-      ...{ path, rest: path.slice(call.mountPath.length), token: token.key, issuedAt: this.#options.now() },
-      ...{ ttl, maxTtl: grant.maxTtl, renewable: grant.renewable, internal: grant.internal },
+      ...{ path, rest: path.slice(call.mountPath.length), issuedAt: this.#options.now() },
+      ...{ ttl, maxTtl: grant.maxTtl, renewable: grant.renewable && !batch, internal: grant.internal },
+      ...(owner === undefined ? {} : { token: owner }),
     };
     return { record: made, warnings };
   }
@@ -193,7 +200,8 @@ export class Leases implements AsyncDisposable {
   /** What a lease belongs to is there, and stays so until the transaction is written. */
   #assertMay(tx: Transaction, { mounted, token }: Asking): void {
     const { namespace, record } = mounted;
-    if (!tx.has(keys.token(token.namespace, token.key))) throw fail('invalidToken');
+    const owner = ownerOf(token);
+    if (owner !== undefined && !tx.has(keys.token(namespaceOfToken(owner), owner))) throw fail('invalidToken');
     if (!tx.has(keys.mount('s', namespace, record.uuid))) throw fail('noHandler', 'the mount was disabled meanwhile');
     if (this.#closing.has(record.uuid) || this.#closing.has(namespace)) {
       throw fail('conflict', `the leases of "${mounted.fullPath}" are being revoked: no new ones are made meanwhile`);
@@ -245,7 +253,8 @@ export class Leases implements AsyncDisposable {
     }
     const over = state.kind !== 'live' || state.expiresAt <= this.#options.now();
     // A token that ended takes its leases with it, also before they are swept up.
-    if (over || this.#options.tokens.byKey(record.token) === undefined) throw fail('badRequest', 'lease expired');
+    const owned = record.token === undefined || this.#options.tokens.byKey(record.token) !== undefined;
+    if (over || !owned) throw fail('badRequest', 'lease expired');
     if (!record.renewable) throw fail('badRequest', 'lease is not renewable');
     return record;
   }
