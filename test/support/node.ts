@@ -39,7 +39,7 @@ export interface TestNodeOptions {
   readonly log?: Logger;
   readonly snapshots?: SnapshotPlace;
   /** Beside those that every node has. */
-  readonly engines?: Readonly<Record<string, AnyPlugin>>;
+  readonly engines?: Readonly<Record<string, AnyPlugin>> | undefined;
 }
 
 function auditOf({ audit = {}, trail, now = Date.now }: TestNodeOptions, metrics: NodeMetrics): OpenAudit {
