@@ -157,6 +157,15 @@ class History {
     }
   }
 
+  /** What ended is over at once, whether or not the world has taken it back yet. */
+  async assertEnded(): Promise<void> {
+    for (const { id, gone } of this.#leases) {
+      if (!gone) continue;
+      const { status, reply } = await this.#world.look(id);
+      assert.ok(status === 400 || reply?.data?.['ttl'] === 0, `${id} was ended, and lives`);
+    }
+  }
+
   async assertSettled(): Promise<void> {
     const world = this.#world;
     for (const how of ['.refuse', '.half', '.closed']) world.behave(how, false);
@@ -180,6 +189,7 @@ test('in any history the users outside are those of the live leases, once all is
         for (const each of actions) {
           await history.apply(each);
           await history.assertNow();
+          await history.assertEnded();
         }
         await history.assertSettled();
       } finally {
