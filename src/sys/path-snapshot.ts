@@ -35,6 +35,7 @@ const snapshot = at('storage/raft/snapshot', {
       summary: 'Take a snapshot',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: ['application/gzip'],
       run: async (node, _values, call) => {
         const { path } = await node.snapshots.take(call.signal());
         return { status: 200, file: { contentType: 'application/gzip', path } };
