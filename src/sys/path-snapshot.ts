@@ -33,7 +33,8 @@ const snapshot = at('storage/raft/snapshot', {
   operations: {
     read: {
       summary: 'Take a snapshot',
-      writes: 'nothing',
+      // A file: it is made only once the request is on record.
+      writes: 'local',
       replies: { 200: 'any' },
       form: ['application/gzip'],
       run: async (node, _values, call) => {
