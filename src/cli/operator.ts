@@ -4,11 +4,14 @@ import type { Context } from './context.ts';
 import { during } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
+import { importing } from './import/command.ts';
 import { diagnose } from './operator-diagnose.ts';
 import { generateRoot } from './operator-generate-root.ts';
 import { init } from './operator-init.ts';
 import { rekey, rotateKeys } from './operator-rekey.ts';
+import { members, stepDown } from './operator-cluster.ts';
 import { raft, snapshot } from './operator-snapshot.ts';
+import { validateConfig } from './operator-validate-config.ts';
 import type { Data } from './pairs.ts';
 import { showSealStatus } from './seal-view.ts';
 import { alignColumns } from './table.ts';
@@ -111,14 +114,18 @@ export const operator = group({
   commands: {
     diagnose,
     'generate-root': generateRoot,
+    import: importing,
     init,
     'key-status': keyStatus,
+    members,
     rekey,
     rotate,
     'rotate-keys': rotateKeys,
     raft,
     seal,
     snapshot,
+    'step-down': stepDown,
     unseal,
+    'validate-config': validateConfig,
   },
 });

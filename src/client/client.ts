@@ -15,6 +15,9 @@ export interface TransferOptions {
   readonly query?: CallOptions['query'];
   /** Told how many bytes have passed. */
   readonly progress?: ((bytes: number) => void) | undefined;
+  /** Milliseconds in which not one byte may come; default the client's time limit, Infinity for a stream that may be silent. */
+  readonly silenceMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface UploadOptions extends TransferOptions {
@@ -65,7 +68,9 @@ export class Client {
 
   /** The same connections and index memory under another token, namespace, wrap time, time-out or hook. */
   with(
-    changes: Partial<Pick<ClientSettings, 'token' | 'namespace' | 'wrapTtl' | 'timeoutMs' | 'readYourWrites'>>,
+    changes: Partial<
+      Pick<ClientSettings, 'token' | 'namespace' | 'wrapTtl' | 'timeoutMs' | 'patienceMs' | 'readYourWrites'>
+    >,
     hooks: ClientHooks = this.#hooks,
   ): Client {
     return new Client({ ...this.settings, ...changes }, hooks, this);
@@ -135,8 +140,8 @@ export class Client {
     const wire = wireRequest(this.settings, call, options, this.#carried());
     const url = `${this.#origin}${wire.target}`;
     this.#hooks.intercept?.({ method: call.method, url, path: call.path, request: wire });
-    const silenceMs = this.settings.timeoutMs ?? clientDefaults.timeoutMs;
-    return { wire, transfer: { address: this.settings.address, url, silenceMs, progress: options.progress } };
+    const { progress, signal, silenceMs = this.settings.timeoutMs ?? clientDefaults.timeoutMs } = options;
+    return { wire, transfer: { address: this.settings.address, url, silenceMs, progress, signal } };
   }
 
   #carried(): readonly string[] {
@@ -183,6 +188,7 @@ export class Client {
       return await withRetries(attempt, {
         replay: options.replay ?? (reads ? 'safe' : 'unsafe'),
         retries: maxRetries,
+        patienceMs: this.settings.patienceMs,
         random: this.#hooks.random ?? Math.random,
         signal,
       });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ApiError } from './api-error.ts';
 import { ConnectionError } from './connection-error.ts';
-import { retryDelay } from './retry.ts';
+import { retryDelay, withRetries } from './retry.ts';
 
 function refused(status: number, retryAfterMs?: number): ApiError {
   return new ApiError({ method: 'GET', url: 'u', status, errors: [], warnings: [], retryAfterMs });
@@ -44,4 +44,21 @@ test('what is neither an answer nor a connection error is never repeated', () =>
     retryDelay(new TypeError('bug'), 0, 'safe', () => 0),
     undefined,
   );
+});
+
+test('with patience, a server that is busy or away is asked again however often; other failures still count', async () => {
+  const failing = (failures: readonly Error[], patienceMs: number): Promise<number> => {
+    let made = 0;
+    const attempt = (): Promise<number> => {
+      made += 1;
+      const failure = failures[made - 1];
+      return failure === undefined ? Promise.resolve(made) : Promise.reject(failure);
+    };
+    const { signal } = new AbortController();
+    return withRetries(attempt, { replay: 'safe', retries: 1, patienceMs, random: () => 0, signal });
+  };
+  const away = new ConnectionError('m', { code: 'c', transient: true, sent: true });
+  assert.equal(await failing([refused(503), refused(429), away, refused(502)], 600_000), 5);
+  await assert.rejects(failing([refused(503), refused(503), refused(503)], 0), ApiError);
+  await assert.rejects(failing([refused(500), refused(500), refused(500)], 600_000), ApiError);
 });

@@ -27,6 +27,8 @@ export interface Persistence {
   readonly replay: Replay;
   /** Tries after the first. */
   readonly retries: number;
+  /** Milliseconds in which what passes by itself (a busy, sealed or unreachable server) does not count as a try. */
+  readonly patienceMs?: number | undefined;
   readonly random: () => number;
   readonly signal: AbortSignal;
 }
@@ -34,18 +36,26 @@ export interface Persistence {
 /** Tries, with jittered pauses, until an answer that is final. */
 export async function withRetries<T>(
   attempt: (signal: AbortSignal) => Promise<T>,
-  { replay, retries, random, signal }: Persistence,
+  { replay, retries, patienceMs = 0, random, signal }: Persistence,
 ): Promise<T> {
+  const begun = performance.now();
   for (let tries = 0; ; tries += 1) {
     try {
       signal.throwIfAborted();
       return await attempt(signal);
     } catch (error) {
-      const delay = tries < retries ? retryDelay(error, tries, replay, random) : undefined;
+      const waits = isPassing(error) && performance.now() - begun < patienceMs;
+      const delay = tries < retries || waits ? retryDelay(error, tries, replay, random) : undefined;
       if (delay === undefined) throw error;
       await sleep(delay, undefined, { signal });
     }
   }
+}
+
+/** Busy, sealed or away: it says nothing of the request. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof ConnectionError) return error.transient;
+  return error instanceof ApiError && [429, 502, 503, 504].includes(error.status);
 }
 
 function isRetryable(error: unknown, replay: Replay): boolean {

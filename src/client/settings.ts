@@ -28,6 +28,8 @@ export interface ClientSettings {
   readonly timeoutMs?: number | undefined;
   /** Tries after the first; default 2. */
   readonly maxRetries?: number | undefined;
+  /** Milliseconds in which a server that is busy, sealed or away is asked again, however often. Default 0. */
+  readonly patienceMs?: number | undefined;
   /** Bytes; a longer reply is refused. Default 64 MiB. */
   readonly maxResponseBytes?: number | undefined;
   /** Sends the newest index seen with every request, so that a client never reads behind its own writes. Default false. */

@@ -18,6 +18,8 @@ export interface Transfer {
   readonly silenceMs: number;
   /** Told how many bytes have passed. */
   readonly progress?: ((bytes: number) => void) | undefined;
+  /** Ends it from outside. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Aborts when nothing has been heard for as long as was said last. */
@@ -36,6 +38,7 @@ class Watchdog implements Disposable {
 
   expect(withinMs: number): void {
     clearTimeout(this.#timer);
+    if (withinMs === Number.POSITIVE_INFINITY) return;
     this.#timer = setTimeout(() => {
       const message = `${this.#address}: nothing came or went for ${String(withinMs)} ms`;
       this.#controller.abort(new ConnectionError(message, { code: 'TIMEOUT', transient: true, sent: true }));
@@ -61,12 +64,15 @@ export async function download(
 ): Promise<void> {
   using watchdog = new Watchdog(transfer.address);
   watchdog.expect(WORK_MS);
-  const message = await transport.open(wire, watchdog.signal);
+  const { signal: ended } = transfer;
+  const signal = ended === undefined ? watchdog.signal : AbortSignal.any([watchdog.signal, ended]);
+  const message = await transport.open(wire, signal);
   await refuse(message, wire, transfer);
   watchdog.expect(transfer.silenceMs);
   try {
-    await pipeline(message, meter(watchdog, transfer), sink(), { signal: watchdog.signal });
+    await pipeline(message, meter(watchdog, transfer), sink(), { signal });
   } catch (error) {
+    ended?.throwIfAborted();
     throw explained(error, watchdog, transfer);
   }
 }

@@ -12,6 +12,7 @@ export const clientKeys = {
     flag: true,
   }),
   token: key.secret('The token. Absent, it is read from `token_file`.', { env: 'TOKEN' }),
+  source_token: key.secret('The token of the server that `operator import` copies from.', { env: 'SOURCE_TOKEN' }),
   ca_cert: key.path('CA certificates in PEM.', { env: 'CACERT', flag: true }),
   ca_cert_bytes: key.text('CA certificates in PEM, the text itself; goes before `ca_cert`.', { env: 'CACERT_BYTES' }),
   ca_path: key.path('A directory of CA certificates in PEM.', { env: 'CAPATH', flag: true }),

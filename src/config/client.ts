@@ -17,8 +17,10 @@ export interface ClientConfig extends Omit<Values, 'headers'> {
   readonly endpoint: string;
 }
 
-/** Text as it stood on the command line; never the token. */
-export type ClientFlags = { readonly [K in Exclude<keyof Values, 'token' | 'headers'>]?: string | boolean };
+/** Text as it stood on the command line; never a token. */
+export type ClientFlags = {
+  readonly [K in Exclude<keyof Values, 'token' | 'source_token' | 'headers'>]?: string | boolean;
+};
 
 export interface ClientSources {
   readonly flags?: ClientFlags;

@@ -3,6 +3,7 @@ import { fail } from '../errors.ts';
 import { blocksOf, formatPosition, HclError, labelled, type Block, type Body, type Position } from '../lib/hcl/ast.ts';
 import type { Value } from '../lib/hcl/ast.ts';
 import { didYouMean } from '../lib/suggest.ts';
+import { freeValue } from './free.ts';
 import {
   Mismatch,
   type Check,
@@ -50,6 +51,9 @@ export class Reader {
           break;
         case 'map':
           values[name] = this.#map(bodies, names);
+          break;
+        case 'free':
+          values[name] = freeValue(bodies.at(-1), names);
           break;
         default:
       }

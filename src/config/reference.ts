@@ -99,13 +99,18 @@ export function configurationReference(): string {
 /** The keys of one level as a list, its blocks as headings below it, then what has no effect. */
 function keysOf(keys: Keys, level: number, above: string): string {
   const members = Object.entries(keys);
-  const lines = members.flatMap(([name, member]) => (member.role === 'key' ? [keyLine(name, member, keys)] : []));
+  const lines = members.flatMap(([name, member]) => lineOf(name, member, keys));
   const blocks = members.flatMap(([name, member]) => blockSections(name, member, level, above));
   const rest = [
     ...withoutEffect(members, 'ignored', 'Accepted without effect'),
     ...withoutEffect(members, 'refused', 'Not offered'),
   ];
   return [lines.length > 0 ? `${lines.join('\n')}\n` : '', ...rest, ...blocks].filter((part) => part !== '').join('\n');
+}
+
+function lineOf(name: string, member: Member, keys: Keys): readonly string[] {
+  if (member.role === 'free') return [`- \`${name}\` (${member.type}): ${member.help}`];
+  return member.role === 'key' ? [keyLine(name, member, keys)] : [];
 }
 
 function keyLine(name: string, key: Key<unknown>, keys: Keys): string {

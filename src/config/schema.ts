@@ -70,6 +70,14 @@ export interface TextMap {
   readonly help: string;
 }
 
+/** What the program hands on as it is: a value, or a block of free keys, as JSON would have it. */
+export interface Free {
+  readonly role: 'free';
+  readonly type: string;
+  readonly help: string;
+}
+export type Json = string | number | boolean | readonly Json[] | { readonly [name: string]: Json };
+
 /** Another name for a member beside it. */
 export interface Alias {
   readonly role: 'alias';
@@ -84,7 +92,8 @@ export type Member =
   | Section<Keys, boolean>
   | Typed<Variants, boolean>
   | Named<string, Keys, boolean>
-  | TextMap;
+  | TextMap
+  | Free;
 export type Keys = { readonly [name: string]: Member };
 export type Variants = { readonly [type: string]: Keys };
 
@@ -104,7 +113,9 @@ type Got<M> =
           ? Several<N, { readonly [K in L]: string } & Read<S>>
           : M extends TextMap
             ? Readonly<Record<string, string>>
-            : never;
+            : M extends Free
+              ? Json | undefined
+              : never;
 
 /** The values that a schema gives. */
 export type Read<S extends Keys> = {
@@ -122,6 +133,7 @@ export class Mismatch extends Error {
 export const ignored = (why: string): Ignored => ({ role: 'ignored', why });
 export const refused = (why: string): Refused => ({ role: 'refused', why });
 export const alias = (of: string): Alias => ({ role: 'alias', of });
+export const free = (type: string, help: string): Free => ({ role: 'free', type, help });
 export const textMap = (help: string): TextMap => ({ role: 'map', help });
 
 const withCheck = (check: Check<never> | undefined): { check?: Check<never> } => (check === undefined ? {} : { check });

@@ -1,4 +1,5 @@
 /** The keys of a server configuration: Vault's and OpenBao's names, and Lockstep's own for hub and regions. */
+import { initialize } from './initialize-schema.ts';
 import { key } from './kinds.ts';
 import { checkTls, tcpKeys, unixKeys } from './listener-schema.ts';
 import { snapshot } from './snapshot-schema.ts';
@@ -191,7 +192,6 @@ const withoutMeaning = {
   ...ignoredAll('the store is also the lock', ['ha_storage', 'ha_backend']),
   service_registration: ignored('services are found by their address'),
   user_lockout: ignored('failed logins do not lock users out yet'),
-  initialize: ignored('a node is initialised by `operator init`'),
   ...ignoredAll('every engine is built in', [
     'plugin_directory',
     'plugin_tmpdir',
@@ -249,6 +249,7 @@ export const serverKeys = {
   backend: alias('storage'),
   seal,
   audit,
+  initialize,
   snapshot,
   telemetry,
   workers: key.count(

@@ -3,6 +3,7 @@ import { Secret } from '../lib/secret.ts';
 import { formatAddress, type Address } from './address.ts';
 import { readDocuments } from './documents.ts';
 import { deepFreeze } from './freeze.ts';
+import { judgeInitialize } from './initialize.ts';
 import type { KeySource } from './kinds.ts';
 import { overlayOf, secretVariable, variable, type Environment } from './overlay.ts';
 import { Reader } from './reader.ts';
@@ -68,6 +69,8 @@ export interface ServerConfig extends Omit<Values, 'listener' | 'storage' | 'sea
   readonly hub: HubConfig | undefined;
   readonly snapshot: readonly SnapshotConfig[];
   readonly dev: DevConfig | undefined;
+  /** What `env` sources of `initialize` blocks read, once: the variables may be gone at a later start. */
+  readonly variable: (name: string) => string | undefined;
   /** For tests: where the process kills itself, from LOCKSTEP_FAILPOINTS. */
   readonly failpoints: string;
   /** What was accepted without effect and why, a line each, with its place. */
@@ -117,9 +120,11 @@ export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: E
     hub: hubConfig(reader, values),
     snapshot: snapshotConfigs(reader, values.snapshot, (name, source) => keyMaterial(reader, name, source, env)),
     dev: dev === true ? { root_token_id: devToken(token, env) } : undefined,
+    variable: (name) => env[name],
     failpoints: env['LOCKSTEP_FAILPOINTS'] ?? '',
     warnings: reader.warnings,
   };
+  judgeInitialize(reader, config);
   reader.finish();
   return deepFreeze(config);
 }

@@ -84,6 +84,8 @@ export const keys = {
   rotation: `l/${ROOT_NAMESPACE}/key-rotation`,
   /** Secrets of this node: HMAC keys of the token store. */
   salt: (name: string) => `l/${ROOT_NAMESPACE}/salts/${name}`,
+  /** There while the node initialises itself: what was cut off there is never served. */
+  selfInit: `l/${ROOT_NAMESPACE}/self-init`,
   /** At the hub. */
   regions: `h/${ROOT_NAMESPACE}/regions/`,
   region: (name: string) => `h/${ROOT_NAMESPACE}/regions/${name}`,

@@ -21,6 +21,7 @@ import type { OpenAudit } from './audit/auditing.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
+import { clusterFacts, healthOf } from './health.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
 import { finishWhatWasCutOff } from './cut-off.ts';
@@ -33,6 +34,7 @@ import { forgetForwarded } from './requests/forwarded.ts';
 import { serve } from './requests/pipeline.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
+import { beginSelfInit, CUT_OFF, selfInitUnfinished } from './self-init.ts';
 import { API_VERSION, type CoreSettings } from './settings.ts';
 import type { Services } from './services.ts';
 import { settleRestore } from './snapshots/settle-restore.ts';
@@ -80,6 +82,8 @@ export interface NewKeys {
 export interface NodeInitOptions extends InitOptions {
   /** The root token is then shown encrypted to this key alone. */
   readonly rootTokenPgpKey?: string | undefined;
+  /** More is to come before the node is complete: see `self-init.ts`. */
+  readonly unfinished?: boolean;
 }
 
 export class Node implements Handler, AsyncDisposable {
@@ -140,17 +144,26 @@ export class Node implements Handler, AsyncDisposable {
     return this.#services;
   }
 
-  /** Unseals by itself where the seal can; otherwise waits for shares. */
+  /** Unseals by itself where the seal can; otherwise waits for shares. Throws `invalidConfig` where it is incomplete. */
   async start(signal: AbortSignal): Promise<void> {
-    const { sealed } = await this.#options.lifecycle.open(signal);
-    if (!sealed) await this.#open();
+    const { lifecycle } = this.#options;
+    const { sealed } = await lifecycle.open(signal);
+    if (sealed || this.#services !== undefined) return;
+    if (selfInitUnfinished(lifecycle.store)) {
+      lifecycle.seal();
+      throw fail('invalidConfig', CUT_OFF);
+    }
+    await this.#open();
   }
 
   /** Makes keys and a root token. Throws `alreadyInitialized` when it is done. */
-  async initialize({ rootTokenPgpKey, ...options }: NodeInitOptions): Promise<NewKeys> {
+  async initialize({ rootTokenPgpKey, unfinished = false, ...options }: NodeInitOptions): Promise<NewKeys> {
     const { lifecycle, now } = this.#options;
     const pgp = rootTokenPgpKey ? await readPgpKey('root_token_pgp_key', rootTokenPgpKey) : undefined;
-    const made = await lifecycle.init(options, (tx) => seed(tx, now()));
+    const made = await lifecycle.init(options, (tx) => {
+      if (unfinished) beginSelfInit(tx);
+      return seed(tx, now());
+    });
     if (!lifecycle.barrier.sealed) await this.#openLater();
     return {
       unsealShares: made.unsealShares.expose(),
@@ -210,33 +223,15 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   sealStatus(): JsonObject {
-    const status = { ...this.#options.lifecycle.status(), sealed: this.sealed };
-    return this.sealed ? status : { ...status, ...this.#clusterFacts };
+    const { lifecycle, settings } = this.#options;
+    const status = { ...lifecycle.status(), sealed: this.sealed };
+    const log = this.#services?.store.log;
+    return log === undefined ? status : { ...status, ...clusterFacts(settings, log) };
   }
 
   health(): JsonObject {
     const { settings, now } = this.#options;
-    return {
-      initialized: this.initialized,
-      sealed: this.sealed,
-      standby: this.sealed,
-      performance_standby: false,
-      replication_performance_mode: settings.region === undefined ? 'disabled' : 'secondary',
-      replication_dr_mode: 'disabled',
-      server_time_utc: Math.floor(now() / 1000),
-      version: API_VERSION,
-      enterprise: false,
-      ...(this.sealed ? {} : this.#clusterFacts),
-      echo_duration_ms: 0,
-      clock_skew_ms: 0,
-      replication_primary_canary_age_ms: 0,
-    };
-  }
-
-  get #clusterFacts(): JsonObject {
-    const log = this.#services?.store.log ?? '';
-    const id = log.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-    return { cluster_name: this.#options.settings.clusterName, cluster_id: id };
+    return healthOf(settings, { initialized: this.initialized, log: this.#services?.store.log, now: now() });
   }
 
   keyStatus(): KeyStatus {

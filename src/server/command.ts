@@ -127,6 +127,13 @@ function sayWhatIsNext(node: Node, log: Logger): void {
   else if (node.sealed) log.info('sealed: give it its shares with `lockstep operator unseal`');
 }
 
+/** Once in a node's life, before it listens. */
+async function initializeFirst(node: Node, config: ServerConfig, log: Logger): Promise<void> {
+  if (config.initialize.length === 0) return;
+  if (node.initialized) log.debug('`initialize` has no effect: the node is initialised');
+  else await (await import('./self-init.ts')).initializeSelf(node, config, log);
+}
+
 /** On this thread, and on those that only read. */
 async function listen(
   config: ServerConfig,
@@ -152,6 +159,7 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   for (const warning of config.warnings) log.warn(warning);
   await using composed = await compose(config, logging);
   const { node, threads } = composed;
+  await initializeFirst(node, config, log);
   const events = lazyEvents(node);
   const { inFlight } = composed;
   const serving = await listen(config, { handler: node, upgrade: events.upgrade, log, inFlight }, threads);

@@ -12,13 +12,15 @@ export interface LocalRequest {
   readonly body?: JsonObject;
 }
 
+const CONTENT_TYPES: { readonly [V in Verb]?: string } = { patch: 'application/merge-patch+json' };
+
 /** Throws when the node answers with an error. */
 export async function ask(node: Handler, { verb, path, token, body }: LocalRequest): Promise<Outcome> {
   const request: Request = {
     ...{ verb, path, token, body, help: false, namespace: '', query: {}, headers: {} },
     id: uuid(),
     method: verb.toUpperCase(),
-    contentType: body === undefined ? '' : 'application/json',
+    contentType: body === undefined ? '' : (CONTENT_TYPES[verb] ?? 'application/json'),
     address: '127.0.0.1',
     port: 0,
     wrapTtl: 0,

@@ -1,0 +1,36 @@
+/** `initialize`: the requests that a new node makes of itself, in OpenBao's form. */
+import { key } from './kinds.ts';
+import { free, named, refusedAll } from './schema.ts';
+
+const OPERATIONS = ['create', 'read', 'update', 'patch', 'delete', 'list', 'scan'] as const;
+const source = 'a value or a source';
+
+const request = named('One request; they are made in the order of the file.', {
+  labels: ['name'],
+  many: true,
+  keys: {
+    operation: key.oneOf(OPERATIONS)('What to do.', { required: true }),
+    path: free(source, 'Where, without `/v1/`; may begin with a namespace. Required.'),
+    token: free(source, 'The token; default the root token, which is revoked at the end.'),
+    data: free('a block', 'What to send. Any value in it can be a source.'),
+    allow_failure: key.boolean('Go on when the request is refused.', { default: false }),
+    ...refusedAll('write the requests one by one', ['when', 'foreach', 'count', 'template', 'cel']),
+  },
+  check: ({ name, path }) => {
+    if (path === undefined) return '`path` is missing: where the request goes';
+    return problemOfName(name);
+  },
+});
+
+export const initialize = named(
+  'Requests that a new node makes of itself at its first start, which also initialises it: it needs a seal that ' +
+    'opens by itself. Keys and root token are shown to nobody. A source is a block with `eval_source` (`env`, `file`, ' +
+    '`request` or `response`) and `eval_type`; see [operations](operations.md#a-node-that-initialises-itself).',
+  { labels: ['name'], many: true, keys: { request }, check: ({ name }) => problemOfName(name) },
+);
+
+function problemOfName(name: string): string | undefined {
+  return /^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)
+    ? undefined
+    : 'a name begins with a letter or `_`, then letters, digits, `_` and `-`';
+}
