@@ -17,6 +17,7 @@ import { nodeKeys, ROOT_TOKEN, seed, TOKEN_KEYS } from '../../src/core/seed.ts';
 import { insertToken, tokenKey } from '../../src/core/tokens/token-store.ts';
 import { appendVersion, newMetadata } from '../../src/engines/kv/v2/records.ts';
 import { SealLifecycle } from '../../src/seal/lifecycle.ts';
+import { Seals } from '../../src/seal/seals.ts';
 import { shamirSeal } from '../../src/seal/shamir/seal.ts';
 import { DATA_FILE } from '../../src/storage/lmdb/environment.ts';
 import { STORE_FORMAT } from '../../src/storage/lmdb/meta.ts';
@@ -120,7 +121,7 @@ export async function fill(folder: string, filling: Filling): Promise<Filled> {
   mkdirSync(folder, { recursive: true });
   await using raw = await openLmdbStore({ path });
   const about = { version: '', buildDate: '', storageType: 'lmdb' };
-  const lifecycle = new SealLifecycle({ raw, seal: shamirSeal(), about, warn: () => undefined });
+  const lifecycle = new SealLifecycle({ raw, seals: Seals.of(shamirSeal()), about });
   const made = await lifecycle.init({ secretShares: 1, secretThreshold: 1 }, (tx) => seed(tx, Date.now()));
   const share = made.unsealShares.expose().base64[0] ?? '';
   await lifecycle.unseal(Buffer.from(share, 'base64'));

@@ -28,7 +28,7 @@ export const isSource = (value: Json): value is JsonObject =>
 
 interface Judged {
   readonly initialize: readonly Initialize[];
-  readonly seal: { readonly type: string };
+  readonly seal: readonly { readonly type: string; readonly disabled: boolean }[];
   readonly dev: unknown;
   readonly region: unknown;
 }
@@ -39,7 +39,9 @@ export function judgeInitialize(reader: Reader, { initialize, seal, dev, region 
     reader.problem('configuration', `\`initialize\` ${why}`);
   };
   if (dev !== undefined) refuse('is not for the development server, which is initialised anyhow');
-  else if (seal.type === 'shamir') refuse('needs a seal that opens by itself: `seal "static"` or `seal "transit"`');
+  else if (seal.some(({ type, disabled }) => type === 'shamir' && !disabled)) {
+    refuse('needs a seal that opens by itself: `seal "static"`, `seal "transit"` or `seal "awskms"`');
+  }
   if (region !== undefined) refuse('is not for a region: what it holds comes from its hub');
   const earlier = new Set<string>();
   for (const { name, request } of initialize) {

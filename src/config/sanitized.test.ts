@@ -14,7 +14,7 @@ test('the configuration is shown without anything that is secret', () => {
   const env = { CANARY: 'canary-key', LOCKSTEP_JOIN_TOKEN: 'canary-token' };
   const shown = sanitizedConfig(serverConfig([parseHcl(text, 'test.hcl')], {}, env));
   assert.equal(JSON.stringify(shown).includes('canary'), false);
-  assert.deepEqual(shown['seals'], [{ type: 'static', disabled: false }]);
+  assert.deepEqual(shown['seals'], [{ type: 'static', name: 'static', priority: 1, disabled: false }]);
   assert.deepEqual(shown['storage'], { type: 'lmdb', path: '/data' });
   assert.deepEqual(shown['region'], { name: 'eu', hub: 'hub.example:8201' });
   assert.deepEqual(shown['listeners'], [{ type: 'tcp', config: { address: '127.0.0.1:8200', tls_disable: false } }]);

@@ -27,7 +27,7 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     workers: config.workers ?? null,
     listeners: config.listener.map(listenerOf),
     storage: { type: storage.type, ...(storage.type === 'lmdb' ? { path: storage.path } : {}) },
-    seals: [{ type: seal.type, disabled: false }],
+    seals: seal.map(({ type, name, priority, disabled }) => ({ type, name, priority, disabled })),
     audits: config.audit.map(({ type, path, description }) => ({ type, path: `${path}/`, description })),
     allow_audit_log_prefixing: config.allow_audit_log_prefixing,
     unsafe_allow_api_audit_creation: config.unsafe_allow_api_audit_creation,

@@ -3,6 +3,7 @@ import { initialize } from './initialize-schema.ts';
 import { key } from './kinds.ts';
 import { checkTls, tcpKeys, unixKeys } from './listener-schema.ts';
 import { snapshot } from './snapshot-schema.ts';
+import { seal } from './seal-schema.ts';
 import { alias, ignored, ignoredAll, many, named, one, section, settings, textMap } from './schema.ts';
 
 const DAY = 86_400;
@@ -55,42 +56,6 @@ const storage = one('Where the state lies.', {
   raft: { path: storagePath, ...raftOnly },
   file: { path: storagePath },
 });
-
-const seal = one(
-  'What protects the root key. Without the block, people bring Shamir shares.',
-  {
-    shamir: {},
-    static: {
-      current_key_id: key.text('Name of the key in use; it changes whenever the key does.', { required: true }),
-      current_key: key.keySource('32 bytes: `file:///path`, `env://VARIABLE`, or base64 or hex.', { required: true }),
-      previous_key_id: key.text('Name of the key that was in use before.'),
-      previous_key: key.keySource('The key that was in use before.'),
-    },
-    transit: {
-      address: key.url('Of the other server: `https://kms.example:8200`.', { required: true }),
-      token: key.keySource('Its token: `file:///path`, `env://VARIABLE`, or the token itself.', { required: true }),
-      key_name: key.text('The key of its transit engine.', { required: true }),
-      mount_path: key.text('Of its transit engine.', { default: 'transit/' }),
-      namespace: key.text('Of its transit engine.', { default: '' }),
-      disable_renewal: key.boolean('Leave the token to somebody else, such as an agent.', { default: false }),
-      tls_ca_cert: key.path('PEM file of the authorities to trust; none, the built-in ones.'),
-      tls_client_cert: key.path('PEM file of the client certificate.'),
-      tls_client_key: key.path('PEM file of its key.'),
-      tls_server_name: key.text('The name that its certificate is checked for.'),
-      tls_skip_verify: key.boolean("Do not check the server's certificate. Unsafe.", { default: false }),
-      key_id_prefix: ignored('what is stored names the version of the key'),
-    },
-  },
-  (value) => {
-    if (value.type !== 'static') return undefined;
-    if ((value.previous_key === undefined) !== (value.previous_key_id === undefined)) {
-      return '`previous_key` and `previous_key_id` go together';
-    }
-    return value.previous_key_id === value.current_key_id
-      ? '`previous_key_id` must differ from `current_key_id`'
-      : undefined;
-  },
-);
 
 const listener = many('Where the API is served; can be repeated.', { tcp: tcpKeys, unix: unixKeys }, (value) =>
   value.type === 'tcp' ? checkTls(value) : undefined,
@@ -188,6 +153,7 @@ const regionKeys = {
 
 const withoutMeaning = {
   ...ignoredAll('the store keeps its data in memory-mapped pages', ['cache_size', 'disable_cache']),
+  enable_multiseal: ignored('several seals need no switch'),
   disable_mlock: ignored('memory is not locked: keep swap off or encrypted'),
   ...ignoredAll('the store is also the lock', ['ha_storage', 'ha_backend']),
   service_registration: ignored('services are found by their address'),
@@ -218,7 +184,6 @@ const withoutMeaning = {
     'replication',
     'reporting',
     'experiments',
-    'enable_multiseal',
     'administrative_namespace_path',
     'hcp_link',
     'cloud',

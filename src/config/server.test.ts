@@ -75,9 +75,10 @@ test('reads a hub with everything that operators set', () => {
   assert.deepEqual([unix.address, unix.socket_mode, unix.socket_group], ['/run/lockstep.sock', 0o660, 'ops']);
   assert.equal(unix.max_request_duration, 90);
   assert.deepEqual(config.storage, { type: 'lmdb', path: '/var/lib/lockstep' });
-  assert.ok(config.seal.type === 'static' && config.seal.current.key.from === 'value');
-  assert.equal(config.seal.current.key.value.expose(), 'canary');
-  assert.deepEqual(config.seal.previous, { id: 'a', key: { from: 'file', path: '/keys/a' } });
+  const [seal] = config.seal;
+  assert.ok(seal?.type === 'static' && seal.current.key.from === 'value');
+  assert.equal(seal.current.key.value.expose(), 'canary');
+  assert.deepEqual(seal.previous, { id: 'a', key: { from: 'file', path: '/keys/a' } });
   assert.deepEqual(config.audit, [
     {
       type: 'file',
@@ -113,7 +114,7 @@ test('takes the JSON that Vault takes, with its older names', () => {
     config.listener.map(({ address }) => address),
     [{ host: '127.0.0.1', port: 18_200 }],
   );
-  assert.deepEqual(config.seal, { type: 'shamir' });
+  assert.deepEqual(config.seal, [{ type: 'shamir', name: 'shamir', priority: 1, disabled: false }]);
 });
 
 test('reads a region, and its token only from a file or the environment', () => {

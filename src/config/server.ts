@@ -4,10 +4,10 @@ import { formatAddress, type Address } from './address.ts';
 import { readDocuments } from './documents.ts';
 import { deepFreeze } from './freeze.ts';
 import { judgeInitialize } from './initialize.ts';
-import type { KeySource } from './kinds.ts';
 import { overlayOf, secretVariable, variable, type Environment } from './overlay.ts';
 import { Reader } from './reader.ts';
 import type { Read } from './schema.ts';
+import { keyMaterial, sealConfigs, type SealConfig } from './seals.ts';
 import { serverKeys } from './server-schema.ts';
 import { snapshotConfigs, type SnapshotConfig } from './snapshot.ts';
 
@@ -20,23 +20,6 @@ type WithDuration<L> = L extends unknown
 /** A listener, with the request time that holds for it, in seconds. */
 export type Listener = WithDuration<GivenListener>;
 export type StorageConfig = { readonly type: 'inmem' } | { readonly type: 'lmdb'; readonly path: string };
-
-/** 32 bytes: in a file, whose permissions the seal checks, or the text itself in base64 or hex. */
-export type KeyMaterial =
-  { readonly from: 'file'; readonly path: string } | { readonly from: 'value'; readonly value: Secret<string> };
-export interface StaticKey {
-  readonly id: string;
-  readonly key: KeyMaterial;
-}
-export type SealConfig =
-  | { readonly type: 'shamir' }
-  | { readonly type: 'static'; readonly current: StaticKey; readonly previous: StaticKey | undefined }
-  | TransitConfig;
-type GivenSeal = NonNullable<Values['seal']>;
-/** The transit engine of another server. */
-export interface TransitConfig extends Omit<Extract<GivenSeal, { readonly type: 'transit' }>, 'token'> {
-  readonly token: KeyMaterial;
-}
 
 /** This node is a region: its name at the hub, the hub's address, and what it enrols with. */
 export interface RegionConfig {
@@ -64,7 +47,8 @@ export interface DevConfig {
 export interface ServerConfig extends Omit<Values, 'listener' | 'storage' | 'seal' | 'region' | 'hub' | 'snapshot'> {
   readonly listener: readonly Listener[];
   readonly storage: StorageConfig;
-  readonly seal: SealConfig;
+  /** At least one; the ones that are enabled are `shamir` alone, or seals that unseal by themselves. */
+  readonly seal: readonly SealConfig[];
   readonly region: RegionConfig | undefined;
   readonly hub: HubConfig | undefined;
   readonly snapshot: readonly SnapshotConfig[];
@@ -115,7 +99,7 @@ export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: E
     ...values,
     listener,
     storage: storageConfig(reader, values),
-    seal: sealConfig(reader, values, env),
+    seal: sealConfigs(reader, values.seal, env),
     region: values.region && { ...values.region, join_token: secretVariable(env, 'JOIN_TOKEN') },
     hub: hubConfig(reader, values),
     snapshot: snapshotConfigs(reader, values.snapshot, (name, source) => keyMaterial(reader, name, source, env)),
@@ -179,27 +163,6 @@ function storageConfig(reader: Reader, { storage }: Values): StorageConfig {
     );
   }
   return { type: 'lmdb', path: storage.path };
-}
-
-function sealConfig(reader: Reader, { seal }: Values, env: Environment): SealConfig {
-  if (seal === undefined || seal.type === 'shamir') return { type: 'shamir' };
-  if (seal.type === 'transit') return { ...seal, token: keyMaterial(reader, 'token', seal.token, env) };
-  const current = keyMaterial(reader, 'current_key', seal.current_key, env);
-  const previous = seal.previous_key && keyMaterial(reader, 'previous_key', seal.previous_key, env);
-  return {
-    type: 'static',
-    current: { id: seal.current_key_id, key: current },
-    previous: previous && { id: seal.previous_key_id ?? '', key: previous },
-  };
-}
-
-function keyMaterial(reader: Reader, name: string, source: KeySource, env: Environment): KeyMaterial {
-  if (source.from !== 'variable') return source;
-  const value = env[source.variable];
-  if (value === undefined || value === '') {
-    reader.problem('configuration', `\`${name}\` names the environment variable ${source.variable}, which is not set`);
-  }
-  return { from: 'value', value: new Secret(value ?? '') };
 }
 
 /** A node is a hub if it says so or if a listener has a `cluster_address`, unless it is a region. */

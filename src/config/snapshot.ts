@@ -1,7 +1,7 @@
 /** Scheduled snapshots as a server takes them: credentials found, and no two that would meet each other's files. */
 import type { KeySource } from './kinds.ts';
 import type { Reader } from './reader.ts';
-import type { KeyMaterial } from './server.ts';
+import type { KeyMaterial } from './seals.ts';
 import type { GivenSnapshot } from './snapshot-schema.ts';
 
 type Credential = 'aws_secret_access_key' | 'aws_session_token';

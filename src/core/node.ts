@@ -17,6 +17,7 @@ import type { InitOptions } from '../seal/initialise.ts';
 import type { Shares } from '../seal/shown-shares.ts';
 import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
+import type { BackendsStatus } from '../seal/seal-status.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
@@ -205,10 +206,10 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   /** Takes one share, or forgets all given so far when there is none. Answers the seal status. */
-  async unseal(share: Uint8Array | undefined): Promise<JsonObject> {
+  async unseal(share: Uint8Array | undefined, { migrate = false } = {}): Promise<JsonObject> {
     const { lifecycle } = this.#options;
     if (this.#replacing) throw fail('sealed', 'a snapshot is being restored: wait for it');
-    const { sealed } = await lifecycle.unseal(share, { reset: share === undefined });
+    const { sealed } = await lifecycle.unseal(share, { reset: share === undefined, migrate });
     if (!sealed && this.#services === undefined) await this.#open();
     return this.sealStatus();
   }
@@ -227,6 +228,11 @@ export class Node implements Handler, AsyncDisposable {
     const status = { ...lifecycle.status(), sealed: this.sealed };
     const log = this.#services?.store.log;
     return log === undefined ? status : { ...status, ...clusterFacts(settings, log) };
+  }
+
+  /** How each of the seals is. */
+  sealBackends(): BackendsStatus {
+    return this.#options.lifecycle.backends();
   }
 
   health(): JsonObject {
@@ -250,6 +256,7 @@ export class Node implements Handler, AsyncDisposable {
 
   /** Work that is due: called about once a second. */
   async tick(): Promise<void> {
+    this.#options.lifecycle.watch.tick();
     const services = this.#services;
     if (services === undefined) return;
     await this.#keyRotation?.tick();

@@ -48,9 +48,12 @@ test('auto-unseal refuses another key, a damaged record and another kind of seal
     () => lifecycleOn(raw).status(),
     (error: Error) => code('invalidConfig')(error) && error.message.includes('"static"'),
   );
-  for (const name of ['seal/config', 'seal/root', 'seal/keyring']) {
+  for (const name of ['seal/config', 'seal/root', 'seal/keyring', 'seal/wrapped']) {
     const good = Buffer.from(rawValue(raw, name));
+    // A seal may be renamed: its name binds nothing. Nor does white space.
+    const [from, to] = name === 'seal/wrapped' ? [good.indexOf('static'), good.indexOf('","type"')] : [0, 0];
     for (const [at, damaged] of damages(good)) {
+      if ((Number(at) >= from && Number(at) < to) || (to > 0 && at === 'grown')) continue;
       await raw.transact((tx) => tx.put(name, damaged));
       const lifecycle = lifecycleOn(raw, seal);
       await assert.rejects(

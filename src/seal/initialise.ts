@@ -8,11 +8,12 @@ import type { Snapshot, Store, Transaction } from '../storage/store.ts';
 import { createBarrier } from './barrier.ts';
 import { KEY_BYTES, KEYRING_KEY, newKey } from './keyring.ts';
 import { readPgpKeys, type PgpKey } from './pgp.ts';
-import type { Seal } from './seal.ts';
+import type { Seals } from './seals.ts';
 import { SEAL_AREA } from './session.ts';
 import { showShares, type Shares } from './shown-shares.ts';
 import { checkSplit, DEFAULT_SPLIT, splitKey, type Split } from './shamir/shares.ts';
 import { CONFIG_KEY, encodeConfig, encodeRecovery, encryptRoot, RECOVERY_KEY, ROOT_KEY } from './stored.ts';
+import { encodeWrapped, WRAPPED_KEY } from './wrapped.ts';
 
 /**
  * `secret…` belong to shares that unseal, `recovery…` to auto-unseal; the other pair is refused (0 counts as not
@@ -41,7 +42,7 @@ export interface Initialized<T> {
 
 export interface Ground {
   readonly raw: Store;
-  readonly seal: Seal;
+  readonly seals: Seals;
   readonly now: () => number;
 }
 
@@ -50,45 +51,47 @@ const WRAP_TIMEOUT_MS = 30_000;
 
 /** As `SealLifecycle.init`, and gives the root key. */
 export async function initialise<T>(
-  { raw, seal, now }: Ground,
+  { raw, seals, now }: Ground,
   options: InitOptions,
   seed: (tx: Transaction) => T,
 ): Promise<Initialized<T> & { readonly root: KeyObject }> {
-  const split = splitOf(seal, options);
+  const split = splitOf(seals, options);
   checkBefore(raw);
-  const pgp = await pgpKeysOf(seal, options, split.shares);
+  const pgp = await pgpKeysOf(seals, options, split.shares);
   const unsealKey = newKey();
   const root = newKey();
-  const config = encodeConfig(seal.type, split, uuid());
-  const wrapped = (await seal.wrapper?.wrap(unsealKey, AbortSignal.timeout(WRAP_TIMEOUT_MS))) ?? new Uint8Array(0);
-  const secret = seal.wrapper === undefined ? unsealKey.export() : randomBytes(KEY_BYTES);
+  const config = encodeConfig(seals.type, split, uuid());
+  const wrapped = await seals.wrapByAll(unsealKey, AbortSignal.timeout(WRAP_TIMEOUT_MS));
+  const secret = seals.auto ? randomBytes(KEY_BYTES) : unsealKey.export();
   try {
     const given = new Secret(await showShares(await splitKey(secret, split), pgp));
     const { value: seeded } = await raw.transact((tx) => {
       checkEmpty(tx);
       tx.put(CONFIG_KEY, config);
-      tx.put(ROOT_KEY, encryptRoot(root, { unsealKey, config, wrapped }));
-      if (seal.wrapper !== undefined) tx.put(RECOVERY_KEY, encodeRecovery(root, secret));
+      tx.put(ROOT_KEY, encryptRoot(root, { unsealKey, config }));
+      if (seals.auto) {
+        tx.put(WRAPPED_KEY, encodeWrapped(wrapped));
+        tx.put(RECOVERY_KEY, encodeRecovery(root, secret));
+      }
       return createBarrier(tx, root, now(), seed);
     });
     const none = new Secret<Shares>({ hex: [], base64: [] });
-    return seal.wrapper === undefined
-      ? { root, seeded, unsealShares: given, recoveryShares: none }
-      : { root, seeded, unsealShares: none, recoveryShares: given };
+    return seals.auto
+      ? { root, seeded, unsealShares: none, recoveryShares: given }
+      : { root, seeded, unsealShares: given, recoveryShares: none };
   } finally {
     secret.fill(0);
   }
 }
 
-function splitOf(seal: Seal, options: InitOptions): Split {
-  const auto = seal.wrapper !== undefined;
+function splitOf({ auto, type }: Seals, options: InitOptions): Split {
   const own = auto ? 'recovery' : 'secret';
   const other = auto ? 'secret' : 'recovery';
   const unfit = auto
     ? [options.secretShares, options.secretThreshold]
     : [options.recoveryShares, options.recoveryThreshold];
   if (unfit.some((count) => count !== undefined && count !== 0)) {
-    throw fail('badRequest', `${other}_shares and ${other}_threshold do not apply to the seal "${seal.type}"`);
+    throw fail('badRequest', `${other}_shares and ${other}_threshold do not apply to the seal "${type}"`);
   }
   const split = {
     shares: (auto ? options.recoveryShares : options.secretShares) ?? DEFAULT_SPLIT.shares,
@@ -118,12 +121,11 @@ function checkBefore(raw: Store): void {
   checkEmpty(snapshot);
 }
 
-async function pgpKeysOf(seal: Seal, options: InitOptions, shares: number): Promise<readonly PgpKey[]> {
-  const auto = seal.wrapper !== undefined;
+async function pgpKeysOf({ auto, type }: Seals, options: InitOptions, shares: number): Promise<readonly PgpKey[]> {
   const unfit = auto ? options.pgpKeys : options.recoveryPgpKeys;
   if (unfit !== undefined && unfit.length > 0) {
     const [name, other] = auto ? ['pgp_keys', 'recovery_pgp_keys'] : ['recovery_pgp_keys', 'pgp_keys'];
-    throw fail('badRequest', `${name} does not apply to the seal "${seal.type}": use ${other}`);
+    throw fail('badRequest', `${name} does not apply to the seal "${type}": use ${other}`);
   }
   return readPgpKeys(auto ? 'recovery_pgp_keys' : 'pgp_keys', auto ? options.recoveryPgpKeys : options.pgpKeys, shares);
 }

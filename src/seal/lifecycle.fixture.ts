@@ -8,6 +8,7 @@ import type { Store } from '../storage/store.ts';
 import type { InitOptions } from './initialise.ts';
 import { SealLifecycle } from './lifecycle.ts';
 import type { Seal } from './seal.ts';
+import { Seals, type ConfiguredSeal } from './seals.ts';
 import { shamirSeal } from './shamir/seal.ts';
 import { openStaticSeal } from './static/seal.ts';
 
@@ -21,8 +22,22 @@ export function memory(t: TestContext): Store {
   return raw;
 }
 
-export function lifecycleOn(raw: Store, seal: Seal = shamirSeal(), warnings: unknown[] = []): SealLifecycle {
-  return new SealLifecycle({ raw, seal, about, warn: (message, error) => warnings.push([message, error]) });
+/** Nobody waits in a test: what is away says so at once. */
+export const patience = { headStart: 0, grace: 30_000 };
+
+export function sealsOf(configured: readonly ConfiguredSeal[], warnings: unknown[] = []): Seals {
+  const log = { info: nothing, warn: (message: string, details?: unknown) => warnings.push([message, details]) };
+  return new Seals(configured, { log, patience });
+}
+
+/** By its kind and, if given, a name of its own. */
+export function configured(seal: Seal, more: Partial<ConfiguredSeal> = {}): ConfiguredSeal {
+  return { name: seal.type, type: seal.type, priority: 1, disabled: false, seal, ...more };
+}
+
+export function lifecycleOn(raw: Store, seal: Seal | Seals = shamirSeal(), warnings: unknown[] = []): SealLifecycle {
+  const seals = seal instanceof Seals ? seal : sealsOf([configured(seal)], warnings);
+  return new SealLifecycle({ raw, seals, about });
 }
 
 export async function initialised(t: TestContext, options: InitOptions = {}) {

@@ -5,24 +5,27 @@ import { fail } from '../errors.ts';
 import { takeKey } from '../lib/crypto/hash.ts';
 import { pinnedCopy } from '../lib/crypto/pinned.ts';
 import { uuid } from '../lib/crypto/random.ts';
-import type { Store, Transaction } from '../storage/store.ts';
+import type { Snapshot, Store, Transaction } from '../storage/store.ts';
 import { Barrier, type BarrierOptions, type KeyStatus } from './barrier.ts';
 import { GivenShares } from './given-shares.ts';
 import { initialise, type Initialized, type InitOptions } from './initialise.ts';
 import { replaceKeys, type KeyChange, type Replacing } from './replace-keys.ts';
-import type { KeyWrapper, Seal } from './seal.ts';
 import { decodeRestored, RESTORED_KEY, type Restored } from './restored.ts';
 import { combineShares, type Split } from './shamir/shares.ts';
 import { BACKUP_KEYS, decodeBackup, type ShareBackup, type ShareKind } from './share-backup.ts';
+import { migrate } from './migrate.ts';
+import { rewrap, storedIn } from './rewrap.ts';
+import { backendsStatus, type BackendsStatus, type SealStatus } from './seal-status.ts';
+import { SealWatch } from './seal-watch.ts';
+import type { Opened, Seals } from './seals.ts';
+import { standingOf, type Standing } from './standing.ts';
 import {
   CONFIG_KEY,
-  decodeConfig,
   decryptRoot,
-  encryptRoot,
   isRecoveryKey,
+  readStored,
   RECOVERY_KEY,
   ROOT_KEY,
-  wrappedKey,
   type SealConfig,
   type Stored,
 } from './stored.ts';
@@ -30,32 +33,14 @@ import {
 export interface SealLifecycleOptions extends BarrierOptions {
   /** The store below the barrier; stays the caller's to dispose. */
   readonly raw: Store;
-  readonly seal: Seal;
+  readonly seals: Seals;
   /** What `sys/seal-status` says of the server. */
   readonly about: { readonly version: string; readonly buildDate: string; readonly storageType: string };
-  /** Told when the unseal key could not be wrapped anew under a changed wrapping key. The node serves nevertheless. */
-  readonly warn: (message: string, error: unknown) => void;
 }
 
-/** `sys/seal-status`, in Vault's names; the caller adds the cluster's name and id where it is unsealed. */
-export interface SealStatus {
-  readonly type: string;
-  readonly initialized: boolean;
-  readonly sealed: boolean;
-  /** Threshold and number of the shares; of the recovery shares with auto-unseal. 0 before init. */
-  readonly t: number;
-  readonly n: number;
-  readonly progress: number;
-  /** Names the attempt under way; empty when there is none. */
-  readonly nonce: string;
-  readonly version: string;
-  readonly build_date: string;
-  readonly migration: false;
-  readonly recovery_seal: boolean;
-  readonly storage_type: string;
-}
+const WRAP_TIMEOUT_MS = 30_000;
 
-export class SealLifecycle {
+export class SealLifecycle implements Disposable {
   readonly barrier: Barrier;
   readonly #options: SealLifecycleOptions;
   readonly #shares = new GivenShares();
@@ -63,10 +48,23 @@ export class SealLifecycle {
   /** Init, unseal and open run one after the other, so that shares are counted in order. */
   #turn: Promise<unknown> = Promise.resolve();
   #kept = false;
+  readonly #watch: SealWatch;
 
   constructor(options: SealLifecycleOptions) {
     this.#options = options;
     this.barrier = new Barrier(options.raw, options);
+    const { raw, seals } = options;
+    this.#watch = new SealWatch({ raw, seals, sealed: () => this.barrier.sealed });
+  }
+
+  /** Ends what it does by itself; the keys stay until `seal`. */
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+  }
+
+  /** What looks after the seals: called about once a second, and once by itself. */
+  get watch(): Pick<SealWatch, 'tick' | 'run'> {
+    return this.#watch;
   }
 
   /** The plaintext store. Throws `sealed`. */
@@ -82,9 +80,9 @@ export class SealLifecycle {
   /** Throws `corrupt` when `seal/config` is damaged, `invalidConfig` when it was made by another kind of seal. */
   status(): SealStatus {
     const stored = this.#read();
-    const { seal, about } = this.#options;
+    const { seals, about } = this.#options;
     return {
-      type: seal.type,
+      type: seals.type,
       initialized: stored !== undefined,
       sealed: this.barrier.sealed,
       t: stored?.config.threshold ?? 0,
@@ -93,10 +91,15 @@ export class SealLifecycle {
       nonce: this.#nonce,
       version: about.version,
       build_date: about.buildDate,
-      migration: false,
-      recovery_seal: seal.wrapper !== undefined,
+      migration: stored !== undefined && this.barrier.sealed && this.#standing(stored).migrates,
+      recovery_seal: seals.auto,
       storage_type: about.storageType,
     };
+  }
+
+  /** `sys/seal-backend-status`. Throws `corrupt`. */
+  backends(): BackendsStatus {
+    return backendsStatus(this.#options.seals, storedIn(this.#options.raw));
   }
 
   /**
@@ -107,36 +110,49 @@ export class SealLifecycle {
    */
   init<T>(options: InitOptions, seed: (tx: Transaction) => T): Promise<Initialized<T>> {
     return this.#next(async () => {
-      const { raw, seal, now = Date.now } = this.#options;
-      const { root, ...made } = await initialise({ raw, seal, now }, options, seed);
-      if (seal.wrapper !== undefined) this.barrier.unseal(root);
+      const { raw, seals, now = Date.now } = this.#options;
+      const { root, ...made } = await initialise({ raw, seals, now }, options, seed);
+      if (seals.auto) this.#opened(root);
       return made;
     });
   }
 
-  /** Auto-unseal, at the start: does nothing without one, before init, or when unsealed. Rejects as `unwrap` does. */
+  /**
+   * Auto-unseal, at the start: does nothing without one, before init, when unsealed, or before a migration. Rejects as
+   * `Seals.open`.
+   */
   open(signal: AbortSignal): Promise<SealStatus> {
     return this.#next(async () => {
-      const { wrapper } = this.#options.seal;
+      const { seals } = this.#options;
       const stored = this.#read();
-      if (wrapper === undefined || stored === undefined || !this.barrier.sealed) return this.status();
-      const wrapped = wrappedKey(stored.root);
-      const unsealKey = await wrapper.unwrap(wrapped, signal);
-      const root = decryptRoot(stored.root, unsealKey, stored.configBytes);
-      if (root === undefined)
-        throw fail('corrupt', `${CONFIG_KEY} or ${ROOT_KEY} is damaged: restore both from a backup`);
-      this.barrier.unseal(root);
-      if (!wrapper.isCurrent(wrapped)) await this.#wrapAnew(wrapper, { unsealKey, root, stored }, signal);
+      if (!seals.auto || stored === undefined || !this.barrier.sealed) return this.status();
+      if (this.#standing(stored).migrates) {
+        seals.log.warn(
+          'the seal is to be migrated, so the node stays sealed: give the keys with `operator unseal -migrate`',
+          {
+            to: seals.type,
+          },
+        );
+        return this.status();
+      }
+      const opened = await seals.open(stored, seals.enabled, signal);
+      this.#opened(opened.root);
+      seals.log.info('opened by a seal', { seal: opened.by.name });
+      await this.#rewrapFor(opened, signal);
       return this.status();
     });
   }
 
   /**
    * Takes one share; with the last that is needed, unseals. A share that was given before is not counted again. `reset`
-   * forgets what was given (and wins over a share). When the shares do not open the root key, nothing tells which is
-   * wrong: `invalidShares`, and the count starts again. The share's bytes are the caller's to wipe.
+   * forgets what was given (and wins over a share). `migrate` says that the share is for a migration, which takes no
+   * others. When the shares do not open the root key, nothing tells which is wrong: `invalidShares`, and the count starts
+   * again. The share's bytes are the caller's to wipe.
    */
-  unseal(share: Uint8Array | undefined, { reset = false }: { readonly reset?: boolean } = {}): Promise<SealStatus> {
+  unseal(
+    share: Uint8Array | undefined,
+    { reset = false, migrate: migrating = false }: { readonly reset?: boolean; readonly migrate?: boolean } = {},
+  ): Promise<SealStatus> {
     return this.#next(async () => {
       if (reset) {
         this.#forget();
@@ -145,18 +161,29 @@ export class SealLifecycle {
       const stored = this.#read();
       if (stored === undefined) throw fail('notInitialized');
       if (!this.barrier.sealed) return this.status();
-      if (this.#options.seal.wrapper !== undefined) {
-        throw fail('badRequest', `the seal "${this.#options.seal.type}" unseals by itself: it takes no shares`);
+      const { seals } = this.#options;
+      const standing = this.#standing(stored);
+      checkMigrate(standing, migrating);
+      if (!standing.migrates && seals.auto) {
+        throw fail('badRequest', `the seal "${seals.type}" unseals by itself: it takes no shares`);
       }
       this.#collect(share, stored.config);
-      if (this.#shares.count === stored.config.threshold) await this.#unsealWith(stored);
+      if (this.#shares.count === stored.config.threshold) await this.#unsealWith(stored, standing);
       return this.status();
     });
   }
 
-  /** The kind of seal that the configuration names. */
-  get type(): string {
-    return this.#options.seal.type;
+  /**
+   * Whether these records could be opened here: asks the seals that are to do it. Rejects with what keeps them from it,
+   * `invalidConfig` when no seal is there that could, not even after a migration.
+   */
+  async checkOpens(reads: Pick<Snapshot, 'get'>, signal: AbortSignal): Promise<void> {
+    const { seals } = this.#options;
+    const stored = readStored(reads);
+    if (stored === undefined) throw fail('notInitialized');
+    const standing = this.#standing(stored);
+    const openers = standing.migrates ? standing.from : seals.enabled;
+    if (openers.length > 0) await seals.open(stored, openers, signal);
   }
 
   /** Unseals with a root key that is at hand, in turn: after a restore under the same keys. */
@@ -204,7 +231,7 @@ export class SealLifecycle {
     const key = await combineShares(shares, stored.config);
     if (key === undefined) return false;
     try {
-      if (this.#options.seal.wrapper === undefined) {
+      if (!this.#options.seals.auto) {
         return decryptRoot(stored.root, takeKey(pinnedCopy(key)), stored.configBytes) !== undefined;
       }
       using snapshot = this.#options.raw.snapshot();
@@ -219,8 +246,8 @@ export class SealLifecycle {
     const stored = this.#read();
     if (stored === undefined) throw fail('notInitialized');
     const { shares, threshold } = stored.config;
-    const { type, wrapper } = this.#options.seal;
-    return { split: { shares, threshold }, auto: wrapper !== undefined, type };
+    const { type, auto } = this.#options.seals;
+    return { split: { shares, threshold }, auto, type };
   }
 
   /**
@@ -245,7 +272,7 @@ export class SealLifecycle {
         throw fail('conflict', 'a snapshot is being restored: wait for it, then give the last share again');
       const stored = this.#read();
       if (stored === undefined) throw fail('notInitialized');
-      await replaceKeys({ seal: this.#options.seal, barrier: this.barrier, announce }, stored, change);
+      await replaceKeys({ seals: this.#options.seals, barrier: this.barrier, announce }, stored, change);
     });
   }
 
@@ -269,22 +296,20 @@ export class SealLifecycle {
     return run;
   }
 
+  /** Throws `invalidConfig` when the configured seals cannot come to open it. */
   #read(): Stored | undefined {
-    using snapshot = this.#options.raw.snapshot();
-    const configBytes = snapshot.get(CONFIG_KEY);
-    if (configBytes === undefined) return undefined;
-    const config = decodeConfig(configBytes);
-    const root = snapshot.get(ROOT_KEY);
-    if (root === undefined) throw fail('corrupt', `${ROOT_KEY} is missing: restore it from a backup`);
-    const { type } = this.#options.seal;
-    if (config.type !== type) {
-      throw fail(
-        'invalidConfig',
-        `${CONFIG_KEY} was made by the seal "${config.type}", the configuration says "${type}": put the former back`,
-      );
-    }
-    // Copies: they are used after the snapshot has ended.
-    return { config, configBytes: Uint8Array.from(configBytes), root: Uint8Array.from(root) };
+    const stored = storedIn(this.#options.raw);
+    if (stored !== undefined) this.#standing(stored);
+    return stored;
+  }
+
+  #standing(stored: Stored): Standing {
+    return standingOf(this.#options.seals, stored);
+  }
+
+  #opened(root: KeyObject): void {
+    this.barrier.unseal(root);
+    this.#watch.soon();
   }
 
   #collect(share: Uint8Array | undefined, config: SealConfig): void {
@@ -292,21 +317,32 @@ export class SealLifecycle {
     if (this.#shares.add(share, config) && first) this.#nonce = uuid();
   }
 
-  async #unsealWith({ config, configBytes, root: stored }: Stored): Promise<void> {
+  async #unsealWith(stored: Stored, standing: Standing): Promise<void> {
     let key: Uint8Array | undefined;
     try {
-      key = await this.#shares.combine(config);
+      key = await this.#shares.combine(stored.config);
     } finally {
       this.#forget();
     }
-    const root = key === undefined ? undefined : decryptRoot(stored, takeKey(key), configBytes);
+    if (standing.migrates) {
+      if (key === undefined) throw fail('invalidShares');
+      const { raw, seals } = this.#options;
+      try {
+        await migrate({ raw, seals, barrier: this.barrier, from: standing.from }, stored, key);
+      } finally {
+        key.fill(0);
+      }
+      this.#watch.soon();
+      return;
+    }
+    const root = key === undefined ? undefined : decryptRoot(stored.root, takeKey(key), stored.configBytes);
     if (root === undefined) {
       throw fail(
         'invalidShares',
         `the shares do not open the root key: at least one is wrong (or ${CONFIG_KEY} or ${ROOT_KEY} is damaged); start again with the first`,
       );
     }
-    this.barrier.unseal(root);
+    this.#opened(root);
   }
 
   #forget(): void {
@@ -314,21 +350,26 @@ export class SealLifecycle {
     this.#nonce = '';
   }
 
-  async #wrapAnew(
-    wrapper: KeyWrapper,
-    { unsealKey, root, stored }: { readonly unsealKey: KeyObject; readonly root: KeyObject; readonly stored: Stored },
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** At once where the seal that opened it has a newer wrapping key: the old one may go after one start. */
+  async #rewrapFor(opened: Opened, signal: AbortSignal): Promise<void> {
+    const { raw, seals } = this.#options;
     try {
-      const wrapped = await wrapper.wrap(unsealKey, signal);
-      const anew = encryptRoot(root, { unsealKey, config: stored.configBytes, wrapped });
-      await this.#options.raw.transact((tx) => {
-        // Another node may have been faster.
-        const now = tx.get(ROOT_KEY);
-        if (now !== undefined && Buffer.compare(now, stored.root) === 0) tx.put(ROOT_KEY, anew);
-      });
+      await rewrap({ raw, seals }, AbortSignal.any([signal, AbortSignal.timeout(WRAP_TIMEOUT_MS)]), opened);
     } catch (error) {
-      this.#options.warn('unseal key not wrapped anew: keep the previous wrapping key configured', error);
+      const reason = error instanceof Error ? error.message : 'unknown';
+      seals.log.warn('unseal key not wrapped anew: keep the previous wrapping key configured', { reason });
     }
+  }
+}
+
+function checkMigrate({ migrates }: Standing, migrating: boolean): void {
+  if (migrating && !migrates) {
+    throw fail(
+      'badRequest',
+      "can't perform a seal migration, no migration seal found: the configured seal is the one that is in use",
+    );
+  }
+  if (!migrating && migrates) {
+    throw fail('badRequest', 'migrate option not provided and seal migration is pending: `operator unseal -migrate`');
   }
 }

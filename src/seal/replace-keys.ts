@@ -8,9 +8,9 @@ import { pinnedCopy } from '../lib/crypto/pinned.ts';
 import type { Transaction } from '../storage/store.ts';
 import type { Barrier } from './barrier.ts';
 import { newKey } from './keyring.ts';
-import type { Seal } from './seal.ts';
+import { SHAMIR, type Seals } from './seals.ts';
 import type { Split } from './shamir/shares.ts';
-import { BACKUP_KEYS, encodeBackup, moveBackup, type ShareBackup, type ShareKind } from './share-backup.ts';
+import { BACKUP_KEYS, decodeBackup, encodeBackup, type ShareBackup, type ShareKind } from './share-backup.ts';
 import {
   CONFIG_KEY,
   encodeConfig,
@@ -21,6 +21,7 @@ import {
   ROOT_KEY,
   type Stored,
 } from './stored.ts';
+import { encodeWrapped, WRAPPED_KEY } from './wrapped.ts';
 
 export interface KeyChange {
   /** Of the shares from now on. */
@@ -35,7 +36,7 @@ export interface KeyChange {
 }
 
 export interface Replacing {
-  readonly seal: Seal;
+  readonly seals: Seals;
   readonly barrier: Barrier;
   /** Told of the new root key, and waited for, before anything is stored: whoever reads the keyring must know it. */
   readonly announce: (root: KeyObject) => Promise<void>;
@@ -48,14 +49,13 @@ const WRAP_TIMEOUT_MS = 30_000;
  * whoever had old shares and an old copy of the disk would otherwise open today's.
  */
 export async function replaceKeys(replacing: Replacing, stored: Stored, change: KeyChange): Promise<void> {
-  const { seal, barrier, announce } = replacing;
+  const { seals, barrier, announce } = replacing;
   const before = barrier.rootKey;
   const root = newKey();
-  const unsealKey =
-    seal.wrapper === undefined && change.shareKey !== undefined ? takeKey(pinnedCopy(change.shareKey)) : newKey();
-  const wrapped = (await seal.wrapper?.wrap(unsealKey, AbortSignal.timeout(WRAP_TIMEOUT_MS))) ?? new Uint8Array(0);
-  const config = encodeConfig(seal.type, change.split, stored.config.nonce);
-  const sealed = encryptRoot(root, { unsealKey, config, wrapped });
+  const unsealKey = !seals.auto && change.shareKey !== undefined ? takeKey(pinnedCopy(change.shareKey)) : newKey();
+  const wrapped = await seals.wrapByAll(unsealKey, AbortSignal.timeout(WRAP_TIMEOUT_MS));
+  const config = encodeConfig(seals.type, change.split, stored.config.nonce);
+  const sealed = encryptRoot(root, { unsealKey, config });
   await announce(root);
   failpoint('seal.before-replace');
   await barrier.changeRoot(root, (tx) => {
@@ -65,7 +65,9 @@ export async function replaceKeys(replacing: Replacing, stored: Stored, change: 
     }
     tx.put(CONFIG_KEY, config);
     tx.put(ROOT_KEY, sealed);
-    moveRest(tx, { before, root, seal }, change);
+    if (seals.auto) tx.put(WRAPPED_KEY, encodeWrapped(wrapped));
+    else tx.delete(WRAPPED_KEY);
+    moveRest(tx, { before, root, auto: seals.auto, wasAuto: stored.config.type !== SHAMIR }, change);
     failpoint('seal.in-replace');
   });
   failpoint('seal.after-replace');
@@ -74,19 +76,27 @@ export async function replaceKeys(replacing: Replacing, stored: Stored, change: 
 interface Move {
   readonly before: KeyObject;
   readonly root: KeyObject;
-  readonly seal: Seal;
+  /** Whether a machine unseals from now on, and did before. */
+  readonly auto: boolean;
+  readonly wasAuto: boolean;
 }
 
 /** What else is under the root key. */
-function moveRest(tx: Transaction, { before, root, seal }: Move, { shareKey, backup }: KeyChange): void {
-  if (seal.wrapper !== undefined) {
+function moveRest(tx: Transaction, { before, root, auto, wasAuto }: Move, { shareKey, backup }: KeyChange): void {
+  if (auto) {
     const kept = (): Uint8Array => moveRecovery(before, root, tx.get(RECOVERY_KEY));
     tx.put(RECOVERY_KEY, shareKey === undefined ? kept() : encodeRecovery(root, shareKey));
+  } else {
+    tx.delete(RECOVERY_KEY);
   }
-  for (const kind of ['root', 'recovery'] as const) {
-    const key = BACKUP_KEYS[kind];
-    const kept = tx.get(key);
-    if (backup?.kind === kind) tx.put(key, encodeBackup(root, kind, backup.shares));
-    else if (kept !== undefined) tx.put(key, moveBackup(before, root, kind, kept));
+  const kinds = ['root', 'recovery'] as const;
+  const found = kinds.map((kind) => ({ kind, kept: tx.get(BACKUP_KEYS[kind]) }));
+  for (const { kind } of found) tx.delete(BACKUP_KEYS[kind]);
+  for (const { kind, kept } of found) {
+    if (kept === undefined) continue;
+    // The same people hold the same shares, which are for something else from now on.
+    const now = auto === wasAuto ? kind : auto ? 'recovery' : 'root';
+    tx.put(BACKUP_KEYS[now], encodeBackup(root, now, decodeBackup(before, kind, kept)));
   }
+  if (backup !== undefined) tx.put(BACKUP_KEYS[backup.kind], encodeBackup(root, backup.kind, backup.shares));
 }

@@ -35,11 +35,6 @@ export function decodeBackup(root: KeyObject, kind: ShareKind, stored: Uint8Arra
   return JSON.parse(decrypted(root, kind, stored).toString()) as ShareBackup;
 }
 
-/** The same under another root key. */
-export function moveBackup(from: KeyObject, to: KeyObject, kind: ShareKind, stored: Uint8Array): Uint8Array {
-  return encrypted(to, kind, decrypted(from, kind, stored));
-}
-
 function encrypted(root: KeyObject, kind: ShareKind, clear: Uint8Array): Uint8Array {
   const record = encryptGcm(deriveKey(root, INFO), clear, associated(kind), 1);
   record.writeUInt8(FORMAT, 0);

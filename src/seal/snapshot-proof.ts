@@ -1,14 +1,17 @@
 /** What ties a snapshot to the keys that it was taken under, and a restore to those it is opened with. */
 import type { KeyObject } from 'node:crypto';
 
-import { fail } from '../errors.ts';
+import { fail, isLockstepError } from '../errors.ts';
 import { deriveKey, equalSecret, hmacSha256 } from '../lib/crypto/hash.ts';
 import type { Replacement } from '../storage/local/replacement.ts';
 import type { Store } from '../storage/store.ts';
 import { Keyring } from './keyring.ts';
-import { CONFIG_KEY, decodeConfig, RECOVERY_KEY, ROOT_KEY } from './stored.ts';
+import type { SealLifecycle } from './lifecycle.ts';
+import { CONFIG_KEY, RECOVERY_KEY, ROOT_KEY } from './stored.ts';
+import { WRAPPED_KEY } from './wrapped.ts';
 
 const INFO = 'lockstep snapshot';
+const OPEN_TIMEOUT_MS = 30_000;
 
 /** `SHA256SUMS.sealed`: only who has the root key can make it, so nobody else can make a snapshot that is restored. */
 export function sealSums(root: KeyObject, sums: string): string {
@@ -53,20 +56,26 @@ export async function checkSeal(
   throw notMade();
 }
 
-/** Throws `snapshotKeys` when the content could never be unsealed by the seal that this node is configured with. */
-export function checkSealType(type: string, content: Pick<Replacement, 'get'>): void {
-  const stored = content.get(CONFIG_KEY);
-  if (stored === undefined) throw fail('snapshotDamaged', 'the snapshot holds no initialised node');
-  const found = decodeConfig(stored).type;
-  if (found === type) return;
-  throw fail(
-    'snapshotKeys',
-    `the snapshot was taken under the seal "${found}", this node has "${type}": configure that one`,
-  );
+/**
+ * Throws `snapshotKeys` when the content could not be unsealed here: by the configured seals, which are asked, or after a
+ * migration, by shares that nobody can check before they are given.
+ */
+export async function checkOpens(lifecycle: Pick<SealLifecycle, 'checkOpens'>, content: Pick<Replacement, 'get'>) {
+  try {
+    await lifecycle.checkOpens(content, AbortSignal.timeout(OPEN_TIMEOUT_MS));
+  } catch (error) {
+    if (isLockstepError(error, 'notInitialized')) {
+      throw fail('snapshotDamaged', 'the snapshot holds no initialised node', { cause: error });
+    }
+    const reason = error instanceof Error ? error.message : 'unknown';
+    throw fail('snapshotKeys', `the snapshot could not be unsealed here: ${reason}`, { cause: error });
+  }
 }
 
 /** Under the same root key, the shares (or the wrapping) of today open what is restored: older ones stay replaced. */
 export async function keepSeal(raw: Store, content: Replacement): Promise<void> {
   using snapshot = raw.snapshot();
-  await content.write([CONFIG_KEY, ROOT_KEY, RECOVERY_KEY].map((key) => ({ key, value: snapshot.get(key) })));
+  await content.write(
+    [CONFIG_KEY, ROOT_KEY, RECOVERY_KEY, WRAPPED_KEY].map((key) => ({ key, value: snapshot.get(key) })),
+  );
 }

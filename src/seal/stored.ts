@@ -2,9 +2,9 @@
  * What the seal stores outside the barrier, beside the keyring:
  *
  * - `seal/config`: JSON in clear: how the seal was set up.
- * - `seal/root`: format version, the length and bytes of the unseal key as the seal wrapped it (none for shares), then
- *   the root key encrypted by the unseal key. `seal/config` and all that stands before are associated data, so that a
- *   changed byte anywhere keeps the root key closed.
+ * - `seal/root`: the root key under the unseal key (`envelope.ts`), bound to `seal/config`, so that a changed byte in
+ *   either keeps the root key closed. Its head is empty; in version 1 it is the unseal key as the only seal wrapped it.
+ * - `seal/wrapped`: the unseal key under each seal (`wrapped.ts`), with auto-unseal only.
  * - `seal/recovery`: proof of the recovery key, with auto-unseal only: format version, then, encrypted under a key that
  *   is derived from the root key, a random key and the HMAC under it of the recovery key. So the root key can change
  *   without the recovery key. Before version 2: the HMAC alone, under the derived key.
@@ -13,10 +13,13 @@
 import type { KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
-import { decryptGcm, encryptGcm, GCM_OVERHEAD } from '../lib/crypto/aes-gcm.ts';
+import { decryptGcm, encryptGcm } from '../lib/crypto/aes-gcm.ts';
 import { deriveKey, equalSecret, hmacSha256, takeKey } from '../lib/crypto/hash.ts';
+import type { Snapshot } from '../storage/store.ts';
+import { decryptEnvelope, encryptEnvelope, envelopeHead } from './envelope.ts';
 import { KEY_BYTES, newKey } from './keyring.ts';
 import type { Split } from './shamir/shares.ts';
+import { decodeWrapped, WRAPPED_KEY, type WrappedKey } from './wrapped.ts';
 
 export const CONFIG_KEY = 'seal/config';
 export const ROOT_KEY = 'seal/root';
@@ -28,7 +31,8 @@ const RECOVERY_LABEL = Buffer.from(`lockstep ${RECOVERY_KEY}`);
 const RECOVERY_FORMAT = 2;
 
 const FORMAT = 1;
-const HEADER_BYTES = 3;
+/** Of `seal/root`. */
+const ROOT_FORMAT = 2;
 
 export interface SealConfig extends Split {
   readonly version: number;
@@ -37,11 +41,15 @@ export interface SealConfig extends Split {
   readonly nonce: string;
 }
 
-/** The two records that a root key takes, read at one moment. */
+/** The records that a root key takes, read at one moment. */
 export interface Stored {
   readonly config: SealConfig;
   readonly configBytes: Uint8Array;
   readonly root: Uint8Array;
+  /** Whether `root` is of version 1 and holds the wrapped key. */
+  readonly old: boolean;
+  /** Empty when people hold the unseal key. */
+  readonly wrapped: readonly WrappedKey[];
 }
 
 export function encodeConfig(type: string, { shares, threshold }: Split, nonce: string): Uint8Array {
@@ -72,42 +80,54 @@ function count(value: unknown): number {
   return value;
 }
 
-export interface WrappedRoot {
+export interface RootBinding {
   readonly unsealKey: KeyObject;
   /** `seal/config` as stored. */
   readonly config: Uint8Array;
-  /** The unseal key as the seal wrapped it; empty when people hold its shares. */
-  readonly wrapped: Uint8Array;
 }
 
-export function encryptRoot(root: KeyObject, { unsealKey, config, wrapped }: WrappedRoot): Uint8Array {
-  const header = Buffer.alloc(HEADER_BYTES + wrapped.length);
-  header.writeUInt8(FORMAT, 0);
-  header.writeUInt16BE(wrapped.length, 1);
-  header.set(wrapped, HEADER_BYTES);
-  const clear = root.export();
-  const stored = encryptGcm(unsealKey, clear, associated(config, header), header.length);
-  clear.fill(0);
-  stored.set(header);
-  return stored;
+export function encryptRoot(root: KeyObject, { unsealKey, config }: RootBinding): Uint8Array {
+  return encryptEnvelope(unsealKey, root, { format: ROOT_FORMAT, context: contextOf(config) });
 }
 
 /** undefined when key, `seal/config` and `seal/root` do not belong together. */
 export function decryptRoot(stored: Uint8Array, unsealKey: KeyObject, config: Uint8Array): KeyObject | undefined {
-  const start = HEADER_BYTES + wrappedKey(stored).length;
-  const clear = decryptGcm(unsealKey, stored, associated(config, stored.subarray(0, start)), start);
-  return clear?.length === KEY_BYTES ? takeKey(clear) : undefined;
+  return decryptEnvelope(unsealKey, stored, contextOf(config));
 }
 
-/** The unseal key as the seal wrapped it. Throws `formatVersion` or `corrupt`. */
-export function wrappedKey(stored: Uint8Array): Uint8Array {
-  const [version, high = 0, low = 0] = stored;
-  if (version !== FORMAT) {
-    throw fail('formatVersion', `${ROOT_KEY} has format version ${version ?? 'none'}, this release reads ${FORMAT}`);
+/** What holds the seal, read at one moment; undefined before init. Throws `formatVersion` or `corrupt`. */
+export function readStored(reads: Pick<Snapshot, 'get'>): Stored | undefined {
+  const configBytes = reads.get(CONFIG_KEY);
+  if (configBytes === undefined) return undefined;
+  const config = decodeConfig(configBytes);
+  const root = reads.get(ROOT_KEY);
+  if (root === undefined) throw fail('corrupt', `${ROOT_KEY} is missing: restore it from a backup`);
+  const old = headOf(root);
+  const keys = reads.get(WRAPPED_KEY);
+  // Copies: they are used after the snapshot has ended.
+  return {
+    ...{ config, configBytes: Uint8Array.from(configBytes), root: Uint8Array.from(root), old: old.length > 0 },
+    wrapped:
+      old.length > 0
+        ? [{ name: config.type, type: config.type, wrapped: Uint8Array.from(old) }]
+        : keys === undefined
+          ? []
+          : decodeWrapped(keys),
+  };
+}
+
+/** Throws `formatVersion` or `corrupt`. */
+function headOf(stored: Uint8Array): Uint8Array {
+  const [version] = stored;
+  if (version !== ROOT_FORMAT && version !== FORMAT) {
+    throw fail(
+      'formatVersion',
+      `${ROOT_KEY} has format version ${version ?? 'none'}, this release reads ${FORMAT} and ${ROOT_FORMAT}`,
+    );
   }
-  const length = (high << 8) | low;
-  if (stored.length !== HEADER_BYTES + length + GCM_OVERHEAD + KEY_BYTES) throw damaged(ROOT_KEY);
-  return stored.subarray(HEADER_BYTES, HEADER_BYTES + length);
+  const head = envelopeHead(stored);
+  if (head === undefined || (version === ROOT_FORMAT && head.length > 0)) throw damaged(ROOT_KEY);
+  return head;
 }
 
 /** Whoever can write to the disk cannot make a recovery key of their own: the proof is under the root key. */
@@ -146,10 +166,10 @@ function openRecovery(root: KeyObject, stored: Uint8Array | undefined): Uint8Arr
   return clear;
 }
 
-function associated(config: Uint8Array, header: Uint8Array): Uint8Array {
+function contextOf(config: Uint8Array): Uint8Array {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(config.length);
-  return Buffer.concat([Buffer.from(`lockstep ${ROOT_KEY}`), length, config, header]);
+  return Buffer.concat([Buffer.from(`lockstep ${ROOT_KEY}`), length, config]);
 }
 
 function damaged(key: string): Error {

@@ -124,7 +124,9 @@ function lazyEvents(node: Node): { readonly upgrade: Upgrade; readonly close: ()
 /** A node that does not serve yet says what it waits for. */
 function sayWhatIsNext(node: Node, log: Logger): void {
   if (!node.initialized) log.info('not initialised: run `lockstep operator init`');
-  else if (node.sealed) log.info('sealed: give it its shares with `lockstep operator unseal`');
+  else if (!node.sealed) log.info('unsealed');
+  else if (node.sealStatus()['migration'] === true) log.info('sealed: `lockstep operator unseal -migrate` migrates it');
+  else log.info('sealed: give it its shares with `lockstep operator unseal`');
 }
 
 /** Once in a node's life, before it listens. */

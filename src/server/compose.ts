@@ -7,6 +7,7 @@ import type { ServerConfig, StorageConfig } from '../config/server.ts';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../core/audit/auditing.ts';
 import type { OpenCluster } from '../core/cluster.ts';
 import { NodeMetrics } from '../core/metrics/node-metrics.ts';
+import { sealMetrics } from '../core/metrics/seal-metrics.ts';
 import { runtimeGauges } from '../core/metrics/runtime-gauges.ts';
 import { InFlight } from '../core/in-flight.ts';
 import { Node } from '../core/node.ts';
@@ -21,8 +22,8 @@ import type { LocalStore } from '../storage/local/local-store.ts';
 import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
 import { system, systemPaths } from '../sys/system.ts';
-import { openSeal } from './open-seal.ts';
 import { schedulesOf } from './snapshot-targets.ts';
+import { openSeals } from './open-seal.ts';
 import type { ThreadPool } from './threads/pool.ts';
 
 const BUILD_DATE = '2026-11-23T00:00:00Z';
@@ -169,19 +170,17 @@ interface Around {
 
 export async function compose(config: ServerConfig, logging: Logging): Promise<Composed> {
   const { log } = logging;
-  const seal = await openSeal(config.seal, config.storage, log.named('seal'));
+  const seals = await openSeals(config.seal, config.storage, log.named('seal'));
   const store = await openStore(config.storage);
   const lifecycle = new SealLifecycle({
     raw: store,
-    seal,
+    seals,
     about: { version: API_VERSION, buildDate: BUILD_DATE, storageType: config.storage.type },
-    warn: (message) => {
-      log.warn(message);
-    },
     now: Date.now,
   });
   const metrics = new NodeMetrics();
   const runtime = runtimeGauges(metrics.all);
+  sealMetrics(metrics.all, lifecycle, seals);
   metrics.all.gauge('lockstep.store.log_bytes', 'Bytes of the log.', () => store.logBytes);
   const threads = await openThreads(config, store, logging);
   const cluster = clusterOf(config, { log, threads });
@@ -206,7 +205,8 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
       runtime[Symbol.dispose]();
       await node[Symbol.asyncDispose]();
       await threads?.[Symbol.asyncDispose]();
-      seal[Symbol.dispose]?.();
+      lifecycle[Symbol.dispose]();
+      seals[Symbol.dispose]();
       await store[Symbol.asyncDispose]();
       spool[Symbol.dispose]();
     },

@@ -10,6 +10,7 @@ import { listenerSettings } from './from-config.ts';
 import { listenOn } from './listen.ts';
 import type { ListenerSettings } from './listener.ts';
 import { openSeal } from './open-seal.ts';
+import type { Seal } from '../seal/seal.ts';
 import { TlsFiles } from './tls.ts';
 
 export type Standing = 'ok' | 'warn' | 'fail' | 'skipped';
@@ -157,19 +158,30 @@ async function checkDisk(path: string): Promise<Finding> {
   return ok(name, shown);
 }
 
-async function checkSeal(config: ServerConfig): Promise<Finding> {
-  const name = 'seal';
-  try {
-    const seal = await openSeal(config.seal, config.storage, silent);
-    if (seal.type === 'shamir') return ok(name, 'people bring shares after each start');
-    if (config.seal.type === 'transit') {
-      return { name, status: 'skipped', message: `the key lies at ${config.seal.address}, which is asked at start` };
-    }
-    return ok(name, `the key of seal "${seal.type}" can be read`);
-  } catch (error) {
-    return refusal(name, error);
-  }
+async function checkSeals({ seal, storage }: ServerConfig): Promise<readonly Finding[]> {
+  return Promise.all(
+    seal.map(async (config): Promise<Finding> => {
+      const { type } = config;
+      const name = config.name === type ? 'seal' : `seal "${config.name}"`;
+      try {
+        using opened = disposable(await openSeal(config, storage, silent));
+        if (opened.type === 'shamir') return ok(name, 'people bring shares after each start');
+        if (type === 'transit' || type === 'awskms') {
+          const place = type === 'transit' ? config.address : `the service in ${config.region}`;
+          return { name, status: 'skipped', message: `the key lies at ${place}, which is asked at start` };
+        }
+        return ok(name, `the key of seal "${type}" can be read`);
+      } catch (error) {
+        return refusal(name, error);
+      }
+    }),
+  );
 }
+
+const disposable = (seal: Seal): Disposable & { readonly type: string } => ({
+  type: seal.type,
+  [Symbol.dispose]: () => seal[Symbol.dispose]?.(),
+});
 
 async function checkAudit({ audit, dev }: ServerConfig): Promise<readonly Finding[]> {
   if (audit.length === 0 && dev === undefined) {
@@ -218,7 +230,7 @@ export async function diagnose(config: ServerConfig, surroundings: Surroundings)
     ...warnings,
     ...(await Promise.all(listeners)).flat(),
     ...(await checkStorage(config)),
-    await checkSeal(config),
+    ...(await checkSeals(config)),
     ...(await checkAudit(config)),
     ...checkProcess(surroundings),
   ];

@@ -24,7 +24,7 @@ import { proveSeal } from '../seal/snapshot-proof.ts';
 import { openLmdbStore } from '../storage/lmdb/open.ts';
 import { everyKey } from '../storage/every-key.ts';
 import type { Store } from '../storage/store.ts';
-import { openSeal } from './open-seal.ts';
+import { openSeals } from './open-seal.ts';
 
 export interface Drill {
   readonly path: string;
@@ -76,6 +76,8 @@ export async function drill(options: Drill): Promise<DrillReport> {
   }
 }
 
+const SHARES = { type: 'shamir', name: 'shamir', priority: 1, disabled: false } as const;
+
 async function drillIn(folder: string, options: Drill): Promise<DrillReport> {
   const { path, signal, config } = options;
   const start = performance.now();
@@ -83,9 +85,9 @@ async function drillIn(folder: string, options: Drill): Promise<DrillReport> {
   await using _store = store;
   const found = await fillStore(store, path, { check: () => undefined, signal });
   const restored = performance.now();
-  const seal = await openSeal(config?.seal ?? { type: 'shamir' }, config?.storage ?? { type: 'inmem' }, silent);
+  const seals = await openSeals(config?.seal ?? [SHARES], config?.storage ?? { type: 'inmem' }, silent);
   const lifecycle = new SealLifecycle({
-    ...{ raw: store, seal, warn: () => undefined },
+    ...{ raw: store, seals },
     about: { version: API_VERSION, buildDate: '', storageType: 'lmdb' },
   });
   try {
@@ -111,7 +113,8 @@ async function drillIn(folder: string, options: Drill): Promise<DrillReport> {
     };
   } finally {
     lifecycle.seal();
-    seal[Symbol.dispose]?.();
+    lifecycle[Symbol.dispose]();
+    seals[Symbol.dispose]();
   }
 }
 

@@ -1,6 +1,7 @@
 /** From the configuration's blocks `snapshot` to what the core takes them by. */
 import { readFile } from 'node:fs/promises';
-import type { KeyMaterial, ServerConfig } from '../config/server.ts';
+import type { KeyMaterial } from '../config/seals.ts';
+import type { ServerConfig } from '../config/server.ts';
 import type { SnapshotConfig } from '../config/snapshot.ts';
 import type { ScheduledSnapshot } from '../core/snapshots/scheduled.ts';
 import type { JsonObject } from '../framework/field.ts';

@@ -78,6 +78,22 @@ const sealStatus = at('seal-status', {
   },
 });
 
+const backendStatus = at('seal-backend-status', {
+  help: 'How each of the seals is.',
+  access: 'open',
+  sealed: true,
+  fields: {},
+  operations: {
+    read: {
+      summary: 'Status of the seal backends',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      form: 'bare',
+      run: (node) => ({ status: 200, bare: { ...node.sealBackends() } }),
+    },
+  },
+});
+
 const unseal = at('unseal', {
   help: 'Takes one share of the unseal key.',
   access: 'open',
@@ -85,7 +101,7 @@ const unseal = at('unseal', {
   fields: {
     key: field.secret('One share, hex or base64.'),
     reset: field.boolean('Forgets the shares given so far.', { default: false }),
-    migrate: field.boolean('Migration between seals: not offered.', { default: false }),
+    migrate: field.boolean('The share is for a migration to the configured seal.', { default: false }),
   },
   operations: {
     update: {
@@ -94,11 +110,10 @@ const unseal = at('unseal', {
       replies: { 200: 'any' },
       form: 'bare',
       run: async (node, { key, reset, migrate }) => {
-        if (migrate) throw fail('badRequest', 'migration between seals is not offered');
         if (reset) return { status: 200, bare: await node.unseal(undefined) };
         if (key === undefined || key === '')
           throw fail('badRequest', "'key' must be specified in request body as JSON, or 'reset' set to true");
-        return { status: 200, bare: await node.unseal(decodeShare(key)) };
+        return { status: 200, bare: await node.unseal(decodeShare(key), { migrate }) };
       },
     },
   },
@@ -121,4 +136,4 @@ const seal = at('seal', {
   },
 });
 
-export const sealPaths = [init, sealStatus, unseal, seal];
+export const sealPaths = [init, sealStatus, backendStatus, unseal, seal];

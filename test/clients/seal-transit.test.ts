@@ -9,10 +9,12 @@ import { after, before, describe, test } from 'node:test';
 import { isLockstepError } from '../../src/errors.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { newKey } from '../../src/seal/keyring.ts';
-import { lifecycleOn } from '../../src/seal/lifecycle.fixture.ts';
+import { configured, lifecycleOn, sealsOf, staticSeal } from '../../src/seal/lifecycle.fixture.ts';
 import { sealConformance } from '../../src/seal/seal.conformance.ts';
 import type { KeyWrapper, Seal } from '../../src/seal/seal.ts';
 import { openTransitSeal, type TransitSealConfig } from '../../src/seal/transit/seal.ts';
+import { decodeWrapped } from '../../src/seal/wrapped.ts';
+import type { Store } from '../../src/storage/store.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { openbao, startOpenBao, type OpenBao } from './support/openbao.ts';
@@ -58,15 +60,32 @@ describe('the seal "transit"', { skip }, () => {
 
   sealConformance('transit', async () => open());
 
+  const wrappedIn = (raw: Store): Buffer =>
+    Buffer.concat(decodeWrapped(raw.get('seal/wrapped') ?? assert.fail()).map(({ wrapped }) => wrapped));
+
+  test('beside a key file: either opens, and one that is away holds nobody up', async () => {
+    const raw = openMemoryStore();
+    const file = configured(await staticSeal(), { name: 'file', priority: 2 });
+    const far = (more?: Partial<TransitSealConfig>) => configured(open(more), { name: 'far' });
+    const away = { address: 'http://127.0.0.1:1' };
+    await lifecycleOn(raw, sealsOf([far(), file])).init({}, () => undefined);
+    const degraded = lifecycleOn(raw, sealsOf([far(away), file]));
+    assert.equal((await degraded.open(signal)).sealed, false);
+    await degraded.watch.run();
+    const { healthy, fully_wrapped: whole, backends } = degraded.backends();
+    assert.deepEqual([healthy, whole, backends.map((each) => each.healthy)], [false, true, [false, true]]);
+    assert.equal((await lifecycleOn(raw, sealsOf([far()])).open(signal)).sealed, false);
+  });
+
   test('after a rotation on the far side the key is wrapped anew at the next start', async () => {
     const raw = openMemoryStore();
     const first = lifecycleOn(raw, open());
     await first.init({ recoveryShares: 1, recoveryThreshold: 1 }, () => undefined);
     await bao.ask('POST', 'transit/keys/unseal/rotate', {});
-    const before = Buffer.from(raw.get('seal/root') ?? []);
+    const before = wrappedIn(raw);
     assert.ok(before.includes('vault:v1:'));
     assert.equal((await lifecycleOn(raw, open()).open(signal)).sealed, false);
-    const anew = Buffer.from(raw.get('seal/root') ?? []);
+    const anew = wrappedIn(raw);
     assert.ok(anew.includes('vault:v2:'));
     await bao.ask('POST', 'transit/keys/unseal/config', { min_decryption_version: 2 });
     assert.equal((await lifecycleOn(raw, open()).open(signal)).sealed, false);

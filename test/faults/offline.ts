@@ -4,6 +4,7 @@ import { keys } from '../../src/core/keys.ts';
 import { decodeFound, decodeRecord } from '../../src/lib/record.ts';
 import { ClusterAuthority } from '../../src/regions/authority.ts';
 import { SealLifecycle } from '../../src/seal/lifecycle.ts';
+import { Seals } from '../../src/seal/seals.ts';
 import { openStaticSeal } from '../../src/seal/static/seal.ts';
 import { openLmdbStore } from '../../src/storage/lmdb/open.ts';
 import type { Batch, Position, Store } from '../../src/storage/store.ts';
@@ -20,7 +21,7 @@ export async function openOffline(path: string, keyFile: string): Promise<Opened
     { env: () => undefined, dataDirectory: path },
   );
   const about = { version: '0', buildDate: '', storageType: 'lmdb' };
-  const lifecycle = new SealLifecycle({ raw, seal, about, warn: () => undefined });
+  const lifecycle = new SealLifecycle({ raw, seals: Seals.of(seal), about });
   await lifecycle.open(AbortSignal.timeout(10_000));
   const { store } = lifecycle;
   return {

@@ -15,6 +15,7 @@ import type { Outcome, Request } from '../../src/framework/request.ts';
 import { silent, type Logger } from '../../src/lib/log.ts';
 import { registry } from '../../src/registry.ts';
 import { SealLifecycle } from '../../src/seal/lifecycle.ts';
+import { Seals } from '../../src/seal/seals.ts';
 import { shamirSeal } from '../../src/seal/shamir/seal.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { Store } from '../../src/storage/store.ts';
@@ -58,9 +59,8 @@ export function testNode(options: TestNodeOptions = {}): Node {
   const metrics = new NodeMetrics();
   const lifecycle = new SealLifecycle({
     raw: store,
-    seal: shamirSeal(),
+    seals: Seals.of(shamirSeal()),
     about: { version: '0.0.0', buildDate: '', storageType: 'inmem' },
-    warn: () => undefined,
     now,
   });
   return new Node({

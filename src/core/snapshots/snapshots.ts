@@ -20,7 +20,7 @@ import { proveFile } from './proven-file.ts';
 import type { Taken, Taking } from './taken.ts';
 import type { SealLifecycle } from '../../seal/lifecycle.ts';
 import { encodeRestored, RESTORED_KEY } from '../../seal/restored.ts';
-import { checkSealType, keepSeal, proveSeal, sealSums } from '../../seal/snapshot-proof.ts';
+import { checkOpens, keepSeal, proveSeal, sealSums } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
 import type { NewHistory, Replacement } from '../../storage/local/replacement.ts';
 import { copyStore } from '../../storage/snapshot-copy.ts';
@@ -164,7 +164,7 @@ export class Snapshots implements Taking {
     try {
       const found = await readSnapshot(createReadStream(path), { chunk: (records) => replacement.write(records) });
       ({ meta } = found);
-      if (root === undefined) checkSealType(lifecycle.type, replacement);
+      if (root === undefined) await checkOpens(lifecycle, replacement);
       else {
         // Of what was loaded: the file was read twice.
         proveSeal(root, found);

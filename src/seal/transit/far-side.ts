@@ -1,11 +1,10 @@
 /** The other server, whose transit engine wraps the key: requests to it, tried again while it cannot be reached. */
 import { request as plainRequest } from 'node:http';
 import { request as secureRequest, type RequestOptions } from 'node:https';
-import { setTimeout as delay } from 'node:timers/promises';
 
-import { fail, isLockstepError } from '../../errors.ts';
-import { fullJitter } from '../../lib/backoff.ts';
+import { fail } from '../../errors.ts';
 import type { Secret } from '../../lib/secret.ts';
+import { insist } from '../insist.ts';
 
 export interface FarSideOptions {
   /** `https://kms.example:8200`. */
@@ -24,7 +23,6 @@ export interface FarSideOptions {
 
 export type Answer = Readonly<Record<string, unknown>>;
 
-const BACKOFF = { base: 250, cap: 10_000 };
 const MAX_REPLY = 1 << 20;
 
 export class FarSide {
@@ -36,20 +34,8 @@ export class FarSide {
 
   /** Until it succeeds, is refused, or the signal aborts. Throws `invalidConfig` for a refusal, `timeout` at the end. */
   async insist(method: string, path: string, body: Answer | undefined, signal: AbortSignal): Promise<Answer> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.once(method, path, body, signal);
-      } catch (error) {
-        if (isLockstepError(error)) throw error;
-        const reason = error instanceof Error ? error.message : 'unknown';
-        if (signal.aborted) throw this.#unreachable(reason, error);
-        this.#options.warn(`seal "transit": ${this.#options.address} does not answer, trying again: ${reason}`);
-        const pause = delay(fullJitter(BACKOFF, tries, Math.random()), undefined, { signal });
-        await pause.catch((aborted: unknown) => {
-          throw this.#unreachable(reason, aborted);
-        });
-      }
-    }
+    const { address: place, warn } = this.#options;
+    return await insist(() => this.once(method, path, body, signal), { kind: 'transit', place, signal, warn });
   }
 
   /** Rejects with an error of its own where trying again can help. */
@@ -59,13 +45,6 @@ export class FarSide {
     if (status === 204) return {};
     if (status === 200) return JSON.parse(text) as Answer;
     throw refusal(path, status, text);
-  }
-
-  #unreachable(reason: string, cause: unknown): Error {
-    const { address } = this.#options;
-    return fail('timeout', `seal "transit": ${address} cannot be reached (${reason}): start it, or mend the address`, {
-      cause,
-    });
   }
 
   #send(method: string, path: string, body: Answer | undefined, signal: AbortSignal) {

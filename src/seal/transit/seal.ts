@@ -23,12 +23,14 @@ const LONGEST_WAIT_MS = 2 ** 31 - 1;
 export function openTransitSeal(config: TransitSealConfig): Seal & Disposable {
   const far = new FarSide(config);
   const renewal = new Renewal(far, config);
+  const seen: Seen = { newest: 0 };
   return {
     type: KIND,
-    wrapper: wrapperOf(far, config, renewal),
+    wrapper: wrapperOf(far, config, { renewal, seen }),
     check: async (signal) => {
       try {
-        await far.once('POST', pathOf(config, 'encrypt'), { plaintext: 'bG9ja3N0ZXA=' }, signal);
+        const answer = await far.once('POST', pathOf(config, 'encrypt'), { plaintext: 'bG9ja3N0ZXA=' }, signal);
+        seen.newest = versionOf(textIn(answer, 'ciphertext'));
         return 'healthy';
       } catch {
         return 'unreachable';
@@ -44,15 +46,23 @@ function pathOf({ mountPath, keyName }: TransitSealConfig, operation: 'encrypt' 
   return `${mountPath.replace(/^\/+|\/+$/g, '')}/${operation}/${encodeURIComponent(keyName)}`;
 }
 
-function wrapperOf(far: FarSide, config: TransitSealConfig, renewal: Renewal): KeyWrapper {
+interface Seen {
   /** The version that the key had when it was last asked for. */
-  let newest = 0;
+  newest: number;
+}
+
+interface Beside {
+  readonly renewal: Renewal;
+  readonly seen: Seen;
+}
+
+function wrapperOf(far: FarSide, config: TransitSealConfig, { renewal, seen }: Beside): KeyWrapper {
   const encrypt = async (clear: Buffer, signal: AbortSignal): Promise<string> => {
     const plaintext = clear.toString('base64');
     clear.fill(0);
     const answer = await far.insist('POST', pathOf(config, 'encrypt'), { plaintext }, signal);
     const text = textIn(answer, 'ciphertext');
-    newest = versionOf(text);
+    seen.newest = versionOf(text);
     return text;
   };
   return {
@@ -71,7 +81,7 @@ function wrapperOf(far: FarSide, config: TransitSealConfig, renewal: Renewal): K
       renewal.start();
       return key;
     },
-    isCurrent: (wrapped) => versionOf(serviceText(KIND, wrapped)) >= newest,
+    isCurrent: (wrapped) => versionOf(serviceText(KIND, wrapped)) >= seen.newest,
   };
 }
 

@@ -1,0 +1,65 @@
+/**
+ * From one kind of seal to another, as Vault does it: the keys that people hold stay as they are. Unseal keys become
+ * recovery keys, recovery keys become unseal keys or stay what they are. The unseal key and the root key are new, since
+ * who has the old shares and an old copy of the disk would otherwise open today's.
+ */
+import type { KeyObject } from 'node:crypto';
+
+import { fail } from '../errors.ts';
+import { takeKey } from '../lib/crypto/hash.ts';
+import { pinnedCopy } from '../lib/crypto/pinned.ts';
+import type { Store } from '../storage/store.ts';
+import type { Barrier } from './barrier.ts';
+import { replaceKeys } from './replace-keys.ts';
+import type { AutoSeal, Seals } from './seals.ts';
+import { decryptRoot, isRecoveryKey, RECOVERY_KEY, type Stored } from './stored.ts';
+
+export interface Migration {
+  readonly raw: Store;
+  readonly seals: Seals;
+  readonly barrier: Barrier;
+  /** The seals that open it now; none when people do. */
+  readonly from: readonly AutoSeal[];
+}
+
+const OPEN_TIMEOUT_MS = 30_000;
+
+/**
+ * In one transaction; the barrier is unsealed afterwards. `shareKey` is what the given shares add up to, and the caller's
+ * to wipe. Throws `invalidShares` when it is the wrong one; rejects as the seals do when they cannot be reached.
+ */
+export async function migrate(migration: Migration, stored: Stored, shareKey: Uint8Array): Promise<void> {
+  const { raw, seals, barrier, from } = migration;
+  const root = from.length === 0 ? byShares(stored, shareKey) : await bySeal(migration, stored, shareKey);
+  if (root === undefined) {
+    const what = from.length === 0 ? 'unseal' : 'recovery';
+    throw fail(
+      'invalidShares',
+      `at least one of the shares is wrong: a migration takes the ${what} keys of before; start again with the first`,
+    );
+  }
+  barrier.unseal(root);
+  try {
+    const kept = from.length > 0 && seals.auto;
+    await replaceKeys({ seals, barrier, announce: async () => undefined }, stored, {
+      split: stored.config,
+      ...(kept ? {} : { shareKey: pinnedCopy(shareKey) }),
+    });
+  } catch (error) {
+    barrier.seal();
+    throw error;
+  }
+  const names = (all: readonly AutoSeal[]): readonly string[] =>
+    all.length === 0 ? ['shamir'] : all.map(({ name }) => name);
+  const { position } = raw;
+  seals.log.info('the seal is migrated', { from: names(from), to: names(seals.enabled), index: position.sequence });
+}
+
+const byShares = ({ root, configBytes }: Stored, shareKey: Uint8Array): KeyObject | undefined =>
+  decryptRoot(root, takeKey(pinnedCopy(shareKey)), configBytes);
+
+async function bySeal({ raw, seals, from }: Migration, stored: Stored, shareKey: Uint8Array) {
+  const { root } = await seals.open(stored, from, AbortSignal.timeout(OPEN_TIMEOUT_MS));
+  using snapshot = raw.snapshot();
+  return isRecoveryKey(root, shareKey, snapshot.get(RECOVERY_KEY)) ? root : undefined;
+}
