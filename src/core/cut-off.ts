@@ -9,9 +9,10 @@ import { noteVersion } from './versions.ts';
  * requests do not wait for it. Never rejects: it is tried again at the next opening.
  */
 export async function finishWhatWasCutOff(services: Services, region: boolean): Promise<void> {
-  const { revocation, mountChanges, namespaceChanges, namespaces, log, store, now } = services;
+  const { revocation, leases, mountChanges, namespaceChanges, namespaces, log, store, now } = services;
   try {
     await noteVersion(store, now());
+    await leases.resume();
     await revocation.resume();
     if (region) return;
     await namespaceChanges.resumeRemovals();

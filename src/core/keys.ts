@@ -59,6 +59,24 @@ export const keys = {
   expiries: (ns: string) => `l/${ns}/expiry/`,
   expiry: (ns: string, at: number, key: string) => `l/${ns}/expiry/${String(at).padStart(15, '0')}/${key}`,
   revocations: (ns: string) => `l/${ns}/revocations/`,
+  leases: (ns: string) => `l/${ns}/leases/`,
+  lease: (ns: string, key: string) => `l/${ns}/leases/${key}`,
+  /** Leases by the request path that made them, for lists and prefixes. */
+  leasePaths: (ns: string) => `l/${ns}/lease-paths/`,
+  /** Of one token, until they end. */
+  tokenLeases: (ns: string, token: string) => `l/${ns}/token-leases/${token}/`,
+  /** Leases that could not be revoked. */
+  leaseFailures: (ns: string) => `l/${ns}/lease-failures/`,
+  /** How many leases each mount has. */
+  leaseCounts: (ns: string) => `l/${ns}/lease-counts/`,
+  leaseCount: (ns: string, mount: string) => `l/${ns}/lease-counts/${mount}`,
+  /** What is due, by mount and time: one whose outside world hangs holds up no other. Of all namespaces, as `expiries`. */
+  leaseDues: `l/${ROOT_NAMESPACE}/lease-due/`,
+  leaseDuesOf: (mount: string) => `l/${ROOT_NAMESPACE}/lease-due/${mount}/`,
+  leaseDue: (mount: string, at: number, key: string) =>
+    `l/${ROOT_NAMESPACE}/lease-due/${mount}/${String(at).padStart(15, '0')}/${key}`,
+  /** Leases that an engine is making right now, or was when the process ended. */
+  leaseIntents: `l/${ROOT_NAMESPACE}/lease-intents/`,
   audits: `l/${ROOT_NAMESPACE}/audit/`,
   audit: (path: string) => `l/${ROOT_NAMESPACE}/audit/${path}`,
   /** Which versions this node has run. */

@@ -27,12 +27,12 @@ import { clusterFacts, healthOf } from './health.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
 import { finishWhatWasCutOff } from './cut-off.ts';
+import { doWhatIsDue } from './due.ts';
 import { Census } from './metrics/census.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
-import { forgetForwarded } from './requests/forwarded.ts';
 import { serve } from './requests/pipeline.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
@@ -265,8 +265,7 @@ export class Node implements Handler, AsyncDisposable {
     if (services === undefined) return;
     await this.#keyRotation?.tick();
     this.#unsealedSnapshots?.tick();
-    while (await services.revocation.expire(services.now()));
-    while (await forgetForwarded(services));
+    await doWhatIsDue(services);
   }
 
   /** What all threads of this node have counted and measured. `at`: a reading of `performance.now()`. */

@@ -8,6 +8,8 @@ import type { AuditTrail } from './audit/trail.ts';
 import type { Consumers } from './consumers/consumers.ts';
 import type { Subscriptions } from './events/subscriptions.ts';
 import type { Freshness } from './freshness.ts';
+import type { Leases } from './leases/leases.ts';
+import type { LeaseExpiry } from './leases/lease-expiry.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
@@ -33,6 +35,7 @@ export interface RequestServices {
   readonly tokens: TokenStore;
   readonly revocation: Revocation;
   readonly wrapping: Wrapping;
+  readonly leases: Leases;
   readonly policies: PolicyStore;
   readonly quotas: Quotas;
   readonly freshness: Freshness;
@@ -59,6 +62,7 @@ export interface RequestServices {
 export interface Services extends RequestServices {
   readonly namespaceChanges: NamespaceChanges;
   readonly mountChanges: MountChanges;
+  readonly leaseExpiry: LeaseExpiry;
   readonly subscriptions: Subscriptions;
   readonly consumers: Consumers;
   readonly auditDevices: AuditTable;

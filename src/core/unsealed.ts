@@ -10,6 +10,9 @@ import type { HubLink, ReadingLink } from './cluster.ts';
 import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
+import { LeaseExpiry } from './leases/lease-expiry.ts';
+import { leaseMeter } from './leases/lease-meter.ts';
+import { Leases } from './leases/leases.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
@@ -80,7 +83,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     ...{ store, namespaces, now, meter: metrics.tokens },
     ...{ key: subkey(TOKEN_KEYS), batchKey: subkey(BATCH_TOKENS) },
   });
-  const revocation = new Revocation(store, tokens);
+  const revocation = new Revocation(store, tokens, now);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
   const policies = new PolicyStore(store, namespaces, now);
   const config = new NodeConfig(store);
@@ -92,6 +95,10 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     warn: (message, details) => {
       log.warn(message, details);
     },
+  });
+  const leases = new Leases({
+    ...{ store, mounts, tokens, now, ttl, random: Math.random, meter: leaseMeter(metrics.all) },
+    ...{ key: subkey('leases'), log: log.named('leases') },
   });
   const freshness = new Freshness({
     store,
@@ -107,6 +114,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
       tokens,
       revocation,
       wrapping,
+      leases,
       policies,
       freshness,
       metrics,
@@ -154,11 +162,17 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
       auditing.trail.event?.({ region: region ?? 'hub', address, what: 'consumerAckRefused', detail });
     },
   });
+  const { leases } = serving;
+  const leaseExpiry = new LeaseExpiry({ store, leases, now, meter: leases.meter, log: log.named('leases') });
   return {
     ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     namespaceChanges: new NamespaceChanges(store, tokens),
+    leaseExpiry,
     [Symbol.asyncDispose]: async () => {
+      // While what engines have done can still be written down.
+      await leaseExpiry[Symbol.asyncDispose]();
+      await leases[Symbol.asyncDispose]();
       for (const part of [subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
     },

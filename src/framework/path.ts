@@ -22,6 +22,8 @@ export function needsSudo(access: Path<never>['access']): boolean {
 
 export interface Operation<V, Mount> {
   readonly summary: string;
+  /** Needs `sudo`, where the path's other operations do not. */
+  readonly sudo?: true;
   readonly writes: Writes;
   /** Status to the fields of `data`; every reply is checked against this in tests. 'any': the data is the caller's own. */
   readonly replies: Readonly<Record<number, Fields | 'empty' | 'any'>>;

@@ -2,6 +2,7 @@
 import type { Snapshot, Transaction, Write } from '../storage/store.ts';
 import type { Call } from './call.ts';
 import type { JsonObject } from './field.ts';
+import type { LeaseHandlers } from './lease.ts';
 import type { Path } from './path.ts';
 import type { Grant } from './reply.ts';
 
@@ -81,6 +82,8 @@ export interface Plugin<Mount> {
   readonly loginRole?: (mount: Mount, rest: string, body: JsonObject) => string | undefined;
   /** Auth methods: may this token be renewed, and by how much. Throws when its role is gone. Absent: as first granted. */
   readonly renewLogin?: (mount: Mount, internal: JsonObject, call: Call) => Grant | undefined;
+  /** Secret engines: how their leases are renewed and revoked. Without it a reply may carry no lease. */
+  readonly leases?: LeaseHandlers<Mount>;
   /**
    * The logical path below the mount that a record of the shared compartment belongs to, for filters and purges
    * (`metadata/apps/eu/db` -> `apps/eu/db`). undefined: the mount's own configuration, which goes with any part of it.

@@ -1,5 +1,6 @@
 /** What a handler answers. The server puts it into Vault's envelope. */
 import type { JsonObject } from './field.ts';
+import type { LeaseGrant } from './lease.ts';
 
 /** A login or token creation that succeeded: the core makes the token. Durations in seconds; 0 means the default. */
 export interface Grant {
@@ -32,8 +33,12 @@ export interface Reply {
   /** Puts `data`'s keys at the top level too, as Vault does for old `sys/` paths (`sys/mounts`, `sys/policy` …). */
   readonly flat?: boolean;
   readonly grant?: Grant;
+  /** A secret that ends: its data come in here, in place of `data`. The operation writes `local`, since leases are. */
+  readonly lease?: LeaseGrant;
   /** A finished `auth` block: only the core's own paths make one. */
   readonly auth?: JsonObject;
+  /** A lease that was renewed: only the core's own paths make one. Seconds. */
+  readonly renewed?: { readonly id: string; readonly duration: number; readonly renewable: boolean };
   /** A finished `wrap_info` block: only the core's own paths make one. */
   readonly wrapInfo?: JsonObject;
   /** Seconds shown as `lease_duration` where there is no lease (KV v1). */
@@ -55,6 +60,8 @@ const MISSING: Reply = Object.freeze({ status: 404 });
 
 export const reply = {
   ok: (data: JsonObject): Reply => ({ status: 200, data }),
+  /** A secret with a lease, made by the core's leave. */
+  leased: (lease: LeaseGrant): Reply => ({ status: 200, lease }),
   /** 204 without a body. */
   empty: EMPTY,
   /** 404 with `{"errors":[]}`. */

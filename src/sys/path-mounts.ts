@@ -1,4 +1,5 @@
 /** `sys/mounts` and `sys/auth`: the two mount tables, made by one table of paths. */
+import { emptyMount } from '../core/leases/lease-ending.ts';
 import type { Mounted } from '../core/mounts/mount-table.ts';
 import { NO_CONFIG, type MountRecord, type MountTableName } from '../core/mounts/mount.ts';
 import type { Node } from '../core/node.ts';
@@ -180,6 +181,7 @@ function mountOne(table: MountTableName) {
           const mounted = node.services.mounts.at(call.namespace.id, key);
           if (mounted === undefined) return reply.empty;
           const { mountChanges, revocation } = node.services;
+          using _emptied = await emptyMount(node.services, mounted);
           await mountChanges.disable(call.namespace.id, mounted.record);
           if (table === 'auth') await revocation.revokeLogins(call.namespace.id, mounted.record.uuid);
           return reply.empty;

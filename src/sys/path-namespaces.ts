@@ -1,5 +1,6 @@
 /** `sys/namespaces`: the namespaces right below the one that is asked. */
 import { namespaceName, type NamespaceRecord } from '../core/namespaces/namespace.ts';
+import { emptyNamespace } from '../core/leases/lease-ending.ts';
 import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
@@ -135,7 +136,9 @@ const one = at('namespaces/:path...', {
       // `status` is `in-progress`: it is gone, and its data is being removed. Of one that is not there a warning says so.
       replies: { 200: 'any' },
       run: async (node, { path }, { namespace }) => {
-        const id = await node.services.namespaceChanges.delete(namespace, namespaceName(path));
+        const name = namespaceName(path);
+        using _emptied = await emptied(node, `${namespace.path}${name}/`);
+        const id = await node.services.namespaceChanges.delete(namespace, name);
         if (id === undefined) return { ...reply.ok({}), warnings: ['requested namespace does not exist'] };
         removeLater(node, id);
         return reply.ok({ status: 'in-progress' });
@@ -143,5 +146,12 @@ const one = at('namespaces/:path...', {
     },
   },
 });
+
+/** Leases are taken back while the mounts that can do it are there; one that cannot be deleted keeps them. */
+async function emptied({ services }: Node, path: string): Promise<Disposable | undefined> {
+  const found = services.namespaces.byPath(path);
+  if (found === undefined || services.namespaces.below(found).length > 0) return undefined;
+  return emptyNamespace(services, found.id);
+}
 
 export const namespacePaths = [all, one];

@@ -1,4 +1,5 @@
 /** `sys/remount`: a mount moves to another path; its data stays where it is. */
+import { emptyMount } from '../core/leases/lease-ending.ts';
 import { requestPath } from '../core/mounts/mount.ts';
 import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';
@@ -51,6 +52,8 @@ const remount = at('remount', {
         if (to.startsWith('auth/') !== auth) {
           throw fail('badRequest', 'cannot move an auth method to a secret engine or back');
         }
+        // Their ids begin with the path: engines and clients would look for them at the old one.
+        using _emptied = await emptyMount(node.services, mounted);
         const path = auth ? to.slice('auth/'.length) : to;
         await mountChanges.change(call.namespace.id, mounted.record.uuid, (before) => {
           if (requestPath(before) !== from) throw fail('conflict', `the mount at "${from}" has moved meanwhile`);

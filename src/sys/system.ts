@@ -13,6 +13,8 @@ import { healthPaths } from './path-health.ts';
 import { hostPaths } from './path-host.ts';
 import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
+import { leaseListPaths } from './path-lease-lists.ts';
+import { leasePaths } from './path-leases.ts';
 import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
@@ -46,6 +48,8 @@ export const systemPaths: readonly Path<Node>[] = [
   ...hostPaths,
   ...internalPaths,
   ...keyPaths,
+  ...leaseListPaths,
+  ...leasePaths,
   ...logPaths,
   ...metricsPaths,
   ...mountPaths,

@@ -3,10 +3,20 @@
  * in a parent, a child and a sibling with the ids of the others in each of its parameters, by a caller who may do all there.
  */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import type { Node } from '../../src/core/node.ts';
 import type { JsonObject } from '../../src/framework/field.ts';
+import { files } from '../support/file-engine.ts';
 import { ask, runningNode, type Asking } from '../support/node.ts';
+
+/** Where leased users lie. */
+const WORLD = mkdtempSync(join(tmpdir(), 'lockstep-isolation-'));
+after(() => {
+  rmSync(WORLD, { recursive: true, force: true });
+});
 
 const ALL = 'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "scan", "sudo"] }';
 const METHODS: Readonly<Record<string, readonly string[]>> = {
@@ -35,6 +45,15 @@ async function must(node: Node, method: string, path: string, asking: Asking) {
   return outcome;
 }
 
+/** A leased secret, and the token as a lease. */
+async function leasesOf(node: Node, inside: Asking): Promise<Readonly<Record<string, string>>> {
+  await must(node, 'POST', 'sys/mounts/db', { ...inside, body: { type: 'files', options: { folder: WORLD } } });
+  const { leaseId } = await must(node, 'GET', 'db/creds/web', inside);
+  const { reply } = await must(node, 'LIST', 'sys/leases/lookup/auth/token/create', inside);
+  const [last = ''] = reply?.data?.['keys'] as readonly string[];
+  return { lease: leaseId, tokenLease: `auth/token/create/${last}` };
+}
+
 /** Whatever has an id, with a word in it that stands nowhere else. */
 async function fill(node: Node, token: string, path: string): Promise<Place> {
   const inside = { token, namespace: path };
@@ -61,6 +80,7 @@ async function fill(node: Node, token: string, path: string): Promise<Place> {
       roleId: String(roleId.reply?.data?.['role_id']),
       secretId: String(secretId.reply?.data?.['secret_id']),
       secretIdAccessor: String(secretId.reply?.data?.['secret_id_accessor']),
+      ...(await leasesOf(node, inside)),
     },
   };
 }
@@ -92,6 +112,8 @@ async function assertWhole(node: Node, token: string, { path, ids, marker }: Pla
   const found = node.services.tokens.find(own)?.record;
   assert.deepEqual([found?.meta, found?.lastRenewal], [{ owner: marker }, undefined], after);
   assert.equal((await ask(node, 'POST', 'sys/wrapping/lookup', of({ token: wrapping }))).status, 200, after);
+  const lease = await ask(node, 'POST', 'sys/leases/lookup', of({ lease_id: ids['lease'] ?? '' }));
+  assert.deepEqual([lease.status, lease.reply?.data?.['last_renewal']], [200, null], after);
   const about = { secret_id_accessor: secretIdAccessor };
   const look = await ask(node, 'POST', 'auth/approle/role/web/secret-id-accessor/lookup', of(about));
   assert.equal(look.status, 200, after);
@@ -99,7 +121,7 @@ async function assertWhole(node: Node, token: string, { path, ids, marker }: Pla
 }
 
 test('no id of one namespace answers in another, in any operation that there is', async () => {
-  const { node, root } = await runningNode();
+  const { node, root } = await runningNode({ engines: { files } });
   await using _ = node;
   for (const [parent, name] of [
     ['', 'p'],
@@ -139,7 +161,7 @@ test('no id of one namespace answers in another, in any operation that there is'
 });
 
 test('a token of one namespace opens nothing in another, in any operation that there is', async () => {
-  const { node, root } = await runningNode();
+  const { node, root } = await runningNode({ engines: { files } });
   await using _ = node;
   for (const name of ['a', 'b']) await must(node, 'POST', `sys/namespaces/${name}`, { token: root });
   const [a, b] = [await fill(node, root, 'a'), await fill(node, root, 'b')];

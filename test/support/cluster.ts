@@ -20,6 +20,8 @@ export interface TestHub {
   readonly node: Node;
   readonly root: string;
   readonly store: Store;
+  /** Those that its regions have too. */
+  readonly engines?: TestNodeOptions['engines'] | undefined;
 }
 
 const log =
@@ -27,7 +29,10 @@ const log =
     ? createLogger({ level: 'trace', format: 'standard', write: (line) => process.stderr.write(line), now: Date.now })
     : silent;
 
-export async function testHub(port = 0, options: Pick<TestNodeOptions, 'trail' | 'now'> = {}): Promise<TestHub> {
+export async function testHub(
+  port = 0,
+  options: Pick<TestNodeOptions, 'trail' | 'now' | 'engines'> = {},
+): Promise<TestHub> {
   const store = openMemoryStore();
   const { node, root } = await runningNode({
     ...options,
@@ -36,7 +41,7 @@ export async function testHub(port = 0, options: Pick<TestNodeOptions, 'trail' |
     snapshots: { store, folder: join(tmpdir(), `lockstep-spool-${randomUUID()}`) },
     cluster: (services) => Hub.open({ services, registry, listen: { host: '127.0.0.1', port }, advertised: undefined }),
   });
-  return { node, root, store };
+  return { node, root, store, engines: options.engines };
 }
 
 export interface TestRegion extends TestHub {
@@ -69,6 +74,7 @@ export async function testRegion(
   const { node, root } = await runningNode({
     store,
     log,
+    engines: hub.engines,
     settings: { region: name },
     cluster: (services) => {
       identity.from = services().store;

@@ -9,6 +9,7 @@ import type { Services } from '../../src/core/services.ts';
 import type { SnapshotPlace } from '../../src/core/snapshots/snapshots.ts';
 import { DEFAULT_SETTINGS, type CoreSettings } from '../../src/core/settings.ts';
 import type { JsonObject } from '../../src/framework/field.ts';
+import type { AnyPlugin } from '../../src/framework/plugin.ts';
 import type { Verb } from '../../src/framework/path.ts';
 import type { Outcome, Request } from '../../src/framework/request.ts';
 import { silent, type Logger } from '../../src/lib/log.ts';
@@ -38,6 +39,8 @@ export interface TestNodeOptions {
   readonly cluster?: (services: () => Services) => Promise<Cluster>;
   readonly log?: Logger;
   readonly snapshots?: SnapshotPlace;
+  /** Beside those that every node has. */
+  readonly engines?: Readonly<Record<string, AnyPlugin>> | undefined;
 }
 
 function auditOf({ audit = {}, trail, now = Date.now }: TestNodeOptions, metrics: NodeMetrics): OpenAudit {
@@ -62,7 +65,7 @@ export function testNode(options: TestNodeOptions = {}): Node {
   });
   return new Node({
     lifecycle,
-    registry,
+    registry: { ...registry, engines: { ...registry.engines, ...options.engines } },
     system,
     systemPaths,
     settings: { ...DEFAULT_SETTINGS, ...settings },

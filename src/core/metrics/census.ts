@@ -1,4 +1,4 @@
-/** How many tokens there are, for metrics: no request counts, and no restart. */
+/** How many tokens and leases there are, for metrics: no request counts, and no restart. */
 import { isLockstepError } from '../../errors.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { Batch, Store } from '../../storage/store.ts';
@@ -100,6 +100,7 @@ export class KeyCount implements Disposable {
 export class Census implements Disposable {
   readonly #tokens: KeyCount;
   readonly #leases: KeyCount;
+  readonly #failed: KeyCount;
 
   /** `store`: of one unsealed period. */
   constructor(store: Store, namespaces: NamespaceTable) {
@@ -108,21 +109,37 @@ export class Census implements Disposable {
       now: () => [ROOT, ...namespaces.all()].map(({ id }) => keys.accessors(id)),
       has: (key) => namespaceOfKey(key, 'l', 'accessors') !== undefined,
     });
+    const everywhere = (area: (ns: string) => string) => (): readonly string[] =>
+      [ROOT, ...namespaces.all()].map(({ id }) => area(id));
     const expiries = keys.expiries(ROOT.id);
-    this.#leases = new KeyCount(store, { now: () => [expiries], has: (key) => key.startsWith(expiries) });
+    const ofLeases = everywhere(keys.leasePaths);
+    this.#leases = new KeyCount(store, {
+      now: () => [expiries, ...ofLeases()],
+      has: (key) => key.startsWith(expiries) || namespaceOfKey(key, 'l', 'lease-paths') !== undefined,
+    });
+    this.#failed = new KeyCount(store, {
+      now: everywhere(keys.leaseFailures),
+      has: (key) => namespaceOfKey(key, 'l', 'lease-failures') !== undefined,
+    });
   }
 
   [Symbol.dispose](): void {
     this.#tokens[Symbol.dispose]();
     this.#leases[Symbol.dispose]();
+    this.#failed[Symbol.dispose]();
   }
 
   get tokens(): number | undefined {
     return this.#tokens.value;
   }
 
-  /** Tokens that expire. */
+  /** Of engines, and tokens that expire. */
   get leases(): number | undefined {
     return this.#leases.value;
+  }
+
+  /** Leases that could not be revoked. */
+  get failedLeases(): number | undefined {
+    return this.#failed.value;
   }
 }

@@ -12,7 +12,13 @@ export function nodeGauges(metrics: Metrics, node: Node, census: () => Census | 
   gauge('vault.core.active', '1 while this node serves.', () => (node.sealed ? 0 : 1));
   gauge('vault.core.mount_table.num_entries', 'Mounts, by table.', () => mounts(node));
   gauge('vault.token.count', 'Tokens.', () => known(census()?.tokens));
-  gauge('vault.expire.num_leases', 'Tokens that expire.', () => known(census()?.leases));
+  gauge('vault.expire.num_leases', 'Leases of engines, and tokens that expire.', () => known(census()?.leases));
+  gauge('vault.expire.num_irrevocable_leases', 'Leases that could not be revoked.', () =>
+    known(census()?.failedLeases),
+  );
+  gauge('vault.expire.job_manager.total_jobs', 'Leases that are being revoked right now.', () => {
+    return node.services.leaseExpiry.working;
+  });
   gauge('lockstep.info', 'Always 1; the version is a label.', () => [{ labels: { version }, value: 1 }]);
   gauge('lockstep.store.position', 'The newest index of this node’s log.', () => {
     return node.services.store.position.sequence;

@@ -6,6 +6,7 @@ import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { countOf } from '../leases/lease-records.ts';
 import type { Namespace, NamespaceRecord } from '../namespaces/namespace.ts';
 import {
   BUILT_IN,
@@ -70,6 +71,17 @@ function assertFree(tx: Transaction, namespace: string, candidate: MountRecord):
       throw fail('badRequest', `path is already in use at ${taken}`);
     }
   }
+}
+
+/** Without its mount nobody could take back what a lease stands for. They were revoked before, unless some are left over. */
+function assertNoLeases(tx: Transaction, namespace: string, record: MountRecord): void {
+  const { all } = countOf(tx, namespace, record.uuid);
+  if (all === 0) return;
+  throw fail(
+    'badRequest',
+    `${String(all)} leases of "${requestPath(record)}" are still being revoked: try again in two minutes, or forget them ` +
+      `first: sys/leases/revoke-force/${requestPath(record)}`,
+  );
 }
 
 /** Of a new namespace: a mount that its name would hide, since a path leads to one of the two only. */
@@ -148,6 +160,7 @@ export class MountChanges {
   async disable(namespace: string, record: MountRecord): Promise<void> {
     if (isBuiltIn(record)) throw fail('badRequest', `cannot disable "${requestPath(record)}"`);
     await this.#store.transact((tx) => {
+      assertNoLeases(tx, namespace, record);
       tx.delete(keys.mount('s', namespace, record.uuid));
       tx.put(keys.removals(namespace) + record.uuid, encodeRecord({ path: requestPath(record) }));
     });

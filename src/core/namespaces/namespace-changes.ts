@@ -111,6 +111,10 @@ export class NamespaceChanges {
       if (tx.list(keys.names(record.id), { limit: 1 }).length > 0) {
         throw fail('badRequest', 'unable to delete namespace containing child namespaces');
       }
+      // Without its mounts nobody could take back what a lease stands for.
+      if (tx.list(keys.leases(record.id), { limit: 1 }).length > 0) {
+        throw fail('badRequest', 'unable to delete namespace with leases that are still being revoked: try again');
+      }
       tx.delete(keys.name(parent.id, name));
       tx.delete(keys.namespace(record.id));
       tx.put(keys.namespaceRemovals + record.id, encodeRecord({ path: record.path }));

@@ -342,6 +342,11 @@ function mayEnter({ namespaces }: RequestServices, { client, namespace }: Call):
 
 type Found = Pick<Access, 'request' | 'routed' | 'match' | 'coerced' | 'call'>;
 
+function asksSudo(match: Match<unknown> | undefined, request: Request): boolean {
+  if (match === undefined) return false;
+  return needsSudo(match.path.access) || operationOf(match.path, request)?.sudo === true;
+}
+
 function judge(
   services: RequestServices,
   { match, request, call }: Found,
@@ -355,7 +360,7 @@ function judge(
     const instead = acl.allows('create', asked.path, details);
     return instead.sudo ? instead : verdict;
   }
-  return needsSudo(match?.path.access) && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
+  return asksSudo(match, request) && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }
 
 const isServedIn = ({ namespace }: Call, { mounted }: Routed, { path }: Match<unknown>): boolean =>

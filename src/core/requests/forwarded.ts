@@ -78,7 +78,8 @@ function notForwarded(access: Access): LockstepError | undefined {
   const { match, request } = access;
   const operation = match === undefined ? undefined : operationOf(match.path, request);
   if (operation?.writes !== 'shared') return fail('hubRefused', 'only a write of shared data is forwarded');
-  return needsSudo(match?.path.access) ? fail('hubRefused', 'no region may do this') : undefined;
+  const sudo = operation.sudo === true || needsSudo(match?.path.access);
+  return sudo ? fail('hubRefused', 'no region may do this') : undefined;
 }
 
 /**

@@ -5,12 +5,14 @@ import type { Reply } from '../../framework/reply.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
+import type { Granted } from '../leases/leases.ts';
 import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
 import { serveFromSnapshot, snapshotUse, type SnapshotUse } from './from-snapshot.ts';
 import { grantToken } from './grants.ts';
 import { countedOf } from './counted.ts';
+import { grantLease } from './leased.ts';
 import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
 
@@ -188,6 +190,10 @@ export function run(services: RequestServices, access: Access): Outcome | Promis
   });
 }
 
+function leased({ id, duration, renewable }: Pick<Granted, 'id' | 'duration' | 'renewable'>): Partial<Outcome> {
+  return { leaseId: id, leaseDuration: duration, renewable };
+}
+
 function fromSnapshot(services: RequestServices, access: Access, use: SnapshotUse): Outcome | Promise<Outcome> {
   const source = services.snapshotSource?.();
   if (source === undefined) throw fail('badRequest', 'no snapshot can be loaded on this node');
@@ -207,11 +213,19 @@ function finish(services: RequestServices, access: Access, reply: Reply): Outcom
     const all = [...(reply.warnings ?? []), ...ignored, ...more];
     return all.length === 0 ? null : all;
   };
+  if (reply.lease !== undefined) {
+    const { lease } = reply;
+    return grantLease(services, access, lease).then((granted) => {
+      const { data, warnings } = granted;
+      return outcomeOf(request, { ...reply, data }, { mountType, warnings: warn(warnings), ...leased(granted) });
+    });
+  }
   if (reply.grant === undefined) {
     const warnings = warn([]);
     // A 204 has no body that could warn: a misspelt parameter would be dropped in silence.
     const status = reply.status === 204 && warnings !== null ? 200 : reply.status;
-    return outcomeOf(request, reply, { mountType, warnings, status });
+    const lease = reply.renewed === undefined ? {} : leased(reply.renewed);
+    return outcomeOf(request, reply, { mountType, warnings, status, ...lease });
   }
   return grantToken(services, access, reply.grant).then(({ created, warnings }) => {
     const { record } = created.token;

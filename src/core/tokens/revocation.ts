@@ -2,10 +2,12 @@
  * The end of tokens: by revocation, with all their children, and by expiry. A tree is revoked root first under a marker, in
  * short transactions, so a crash in the middle leaves nothing that works and the marker finishes the rest.
  */
+import { failpoint } from '../../lib/failpoint.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Store, Transaction } from '../../storage/store.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import { endLeasesOf } from '../leases/lease-records.ts';
 import { namespaceOfToken, type TokenRecord } from './token.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { TokenStore } from './token-store.ts';
@@ -19,9 +21,12 @@ export class Revocation {
   readonly #store: Store;
   readonly #tokens: TokenStore;
 
-  constructor(store: Store, tokens: TokenStore) {
+  readonly #now: () => number;
+
+  constructor(store: Store, tokens: TokenStore, now: () => number) {
     this.#store = store;
     this.#tokens = tokens;
+    this.#now = now;
   }
 
   /** The token and every token made with it, at any depth. Gone when this resolves. */
@@ -30,6 +35,7 @@ export class Revocation {
     await this.#store.transact((tx) => {
       this.#end(tx, key);
     });
+    failpoint('token.ended');
     await this.#finish(key);
     this.#tokens.meter.revoke.record(start, performance.now());
   }
@@ -149,8 +155,9 @@ export class Revocation {
     }
   }
 
-  /** The cubbyhole goes with its token. True when more is left. */
+  /** The cubbyhole goes with its token, and its leases end: engines take back what they gave. True when more is left. */
   #removeOwned(tx: Transaction, key: string): boolean {
+    if (endLeasesOf(tx, key, this.#now(), PAGE)) return true;
     const page = tx.list(`${keys.data('l', namespaceOfToken(key), 'cubbyhole')}${key}/`, { limit: PAGE });
     for (const owned of page) tx.delete(owned);
     return page.length === PAGE;

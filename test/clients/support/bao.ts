@@ -15,9 +15,14 @@ export interface Bao {
   readonly as: (token: string) => Bao;
 }
 
+/** Under the names of both: our own command line knows Vault's. */
+const asToken = (token: string): NodeJS.ProcessEnv => ({ BAO_TOKEN: token, VAULT_TOKEN: token });
+
 function withEnvironment(command: string, env: NodeJS.ProcessEnv): Bao {
   const ok = async (args: readonly string[], format: string): Promise<string> => {
-    const { code, stdout, stderr } = await run(command, args, { env: { ...env, BAO_FORMAT: format } });
+    const { code, stdout, stderr } = await run(command, args, {
+      env: { ...env, BAO_FORMAT: format, VAULT_FORMAT: format },
+    });
     assert.equal(code, 0, `bao ${args.join(' ')}: ${stdout}${stderr}`);
     return stdout;
   };
@@ -29,14 +34,15 @@ function withEnvironment(command: string, env: NodeJS.ProcessEnv): Bao {
       assert.notEqual(code, 0, `bao ${args.join(' ')}: ${stdout}`);
       return stdout + stderr;
     },
-    as: (token) => withEnvironment(command, { ...env, BAO_TOKEN: token }),
+    as: (token) => withEnvironment(command, { ...env, ...asToken(token) }),
   };
 }
 
 /** `binary` at this server, with a home directory of its own; as `token`, or as nobody. */
 export function baoAt(binary: string, address: string, token?: string): Bao & Disposable {
   const home = mkdtempSync(join(tmpdir(), 'lockstep-bao-'));
-  const env = { HOME: home, BAO_ADDR: address, ...(token === undefined ? {} : { BAO_TOKEN: token }) };
+  const named = { BAO_ADDR: address, VAULT_ADDR: address };
+  const env = { HOME: home, PATH: process.env['PATH'], ...named, ...(token === undefined ? {} : asToken(token)) };
   return {
     ...withEnvironment(binary, env),
     [Symbol.dispose]: () => {

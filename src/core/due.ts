@@ -1,0 +1,9 @@
+/** Work of an unsealed node that is due at its time, whoever asks what: called about once a second. */
+import { forgetForwarded } from './requests/forwarded.ts';
+import type { Services } from './services.ts';
+
+export async function doWhatIsDue(services: Services): Promise<void> {
+  while (await services.revocation.expire(services.now()));
+  services.leaseExpiry.tick();
+  while (await forgetForwarded(services));
+}

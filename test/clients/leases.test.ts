@@ -1,0 +1,76 @@
+/** Leased secrets by the command lines of OpenBao and our own, over HTTP, of an engine whose users are files. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { serveOn } from '../../src/server/server.testing.ts';
+import { LeaseWorld } from '../support/lease-world.ts';
+import { baoAt, type Bao } from './support/bao.ts';
+import { openbao } from './support/openbao.ts';
+import { executable } from './support/server.ts';
+
+const binary = await openbao();
+
+interface Leased {
+  readonly lease_id: string;
+  readonly lease_duration: number;
+  readonly renewable: boolean;
+  readonly data: { readonly user: string; readonly ttl?: number; readonly path?: string };
+}
+
+const hours = (count: number): number => count * 3_600;
+
+/** What is the same on both. */
+async function useLeases(world: LeaseWorld, cli: Bao): Promise<void> {
+  const grant = (): Promise<Leased> => cli.json<Leased>('read', 'db/creds/app');
+  const [first, second] = [await grant(), await grant()];
+  assert.match(first.lease_id, /^db\/creds\/app\/\w{24}$/);
+  assert.deepEqual([first.lease_duration, first.renewable], [hours(768), true]);
+  assert.deepEqual(world.users(), [first.data.user, second.data.user].sort());
+  const looked = await cli.json<Leased>('lease', 'lookup', first.lease_id);
+  assert.deepEqual([looked.data.path, looked.data.ttl], ['db/creds/app', hours(768)]);
+  const renewed = await cli.json<Leased>('lease', 'renew', '-increment=2h', first.lease_id);
+  assert.deepEqual([renewed.lease_id, renewed.lease_duration], [first.lease_id, hours(2)]);
+  const names = await cli.json<readonly string[]>('list', 'sys/leases/lookup/db/creds/app');
+  assert.equal(names.length, 2);
+  assert.match(await cli.ok('lease', 'revoke', '-sync', first.lease_id), /Success! Revoked/);
+  assert.deepEqual(world.users(), [second.data.user]);
+  assert.match(await cli.fails('lease', 'lookup', first.lease_id), /invalid lease/);
+  assert.match(await cli.fails('lease', 'renew', first.lease_id), /lease not found/);
+  assert.match(await cli.ok('lease', 'revoke', '-prefix', 'db/creds'), /queued successfully/);
+  await world.settle();
+  assert.deepEqual(world.users(), []);
+  await useForce(world, cli);
+}
+
+async function useForce(world: LeaseWorld, cli: Bao): Promise<void> {
+  const wrapped = await cli.json<{ readonly wrap_info: { readonly token: string } }>(
+    'read',
+    '-wrap-ttl=5m',
+    'db/creds/app',
+  );
+  const opened = await cli.json<Leased>('unwrap', wrapped.wrap_info.token);
+  assert.match(opened.lease_id, /^db\/creds\/app\//);
+  world.behave('.refuse', true);
+  assert.match(await cli.fails('lease', 'revoke', '-sync', opened.lease_id), /failed to revoke/);
+  assert.match(await cli.ok('lease', 'revoke', '-force', '-prefix', 'db'), /Success! /);
+  world.behave('.refuse', false);
+  assert.match(await cli.fails('lease', 'lookup', opened.lease_id), /invalid lease/);
+  assert.deepEqual(world.users(), [opened.data.user]);
+}
+
+for (const [name, program] of [
+  ['bao', binary],
+  ['lockstep', executable],
+] as const) {
+  const skip = program === undefined ? 'bao is neither in the cache nor to be had' : false;
+  test(`${name} reads, renews and revokes leased secrets`, { skip }, async (t) => {
+    const world = await LeaseWorld.open(t);
+    const serving = await serveOn({}, world.node);
+    const address = serving.addresses[0] ?? '';
+    using cli = baoAt(program ?? '', address, world.root);
+    try {
+      await useLeases(world, cli);
+    } finally {
+      await serving.close();
+    }
+  });
+}
