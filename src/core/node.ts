@@ -20,6 +20,7 @@ import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
+import { identityMount } from './identity/identity-mount.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
@@ -28,6 +29,7 @@ import { Census } from './metrics/census.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
+import { ensureBuiltIn } from './mounts/mount-changes.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { forgetForwarded } from './requests/forwarded.ts';
 import { serve } from './requests/pipeline.ts';
@@ -109,7 +111,10 @@ export class Node implements Handler, AsyncDisposable {
     this.monitors = new LogMonitors(this.logs);
     nodeGauges(metrics.all, this, () => this.#census);
     this.registry = {
-      engines: { ...registry.engines, system: options.system(this) },
+      engines: {
+        ...{ ...registry.engines, system: options.system(this) },
+        identity: identityMount(() => this.services),
+      },
       auth: { ...registry.auth, token: tokenAuth(() => this.services) },
     };
     this.keyHolders = new KeyHolders({
@@ -333,6 +338,7 @@ export class Node implements Handler, AsyncDisposable {
     const { settings, log, now, audit, lifecycle, cluster, threads } = this.#options;
     const { metrics } = this;
     await settleRestore(this.#options.lifecycle, { registry, region: settings.region !== undefined, log });
+    await ensureBuiltIn(lifecycle.store);
     const store = new MeteredStore(lifecycle.store, metrics.barrier);
     const opened = await openServices({
       ...{ store, registry, settings, log, now, audit, metrics },

@@ -8,6 +8,7 @@ import type { AuditTrail } from './audit/trail.ts';
 import type { Consumers } from './consumers/consumers.ts';
 import type { Subscriptions } from './events/subscriptions.ts';
 import type { Freshness } from './freshness.ts';
+import type { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
@@ -31,6 +32,7 @@ export interface RequestServices {
   readonly tokens: TokenStore;
   readonly revocation: Revocation;
   readonly wrapping: Wrapping;
+  readonly identities: Identities;
   readonly policies: PolicyStore;
   readonly freshness: Freshness;
   readonly audit: AuditTrail;

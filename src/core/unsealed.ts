@@ -10,6 +10,7 @@ import type { HubLink, ReadingLink } from './cluster.ts';
 import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
+import { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
@@ -72,7 +73,8 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const tokens = new TokenStore({ store, namespaces, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
   const revocation = new Revocation(store, tokens);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
-  const policies = new PolicyStore(store, namespaces, now);
+  const identities = new Identities({ store, region: settings.region, now });
+  const policies = new PolicyStore({ store, namespaces, identities: identities.known, now });
   const config = new NodeConfig(store);
   const mounts = new MountTable({
     ...{ store, registry, ttl },
@@ -89,14 +91,15 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     waitersPerToken: 64,
   });
   return {
-    ...{ store, namespaces, mounts, tokens, revocation, wrapping, policies, freshness, metrics, log, now, ttl, config },
+    ...{ store, namespaces, mounts, tokens, revocation, wrapping, identities, policies, freshness, metrics, log, now },
+    ...{ ttl, config },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.dispose]: () => {
-      for (const part of [freshness, mounts, policies, tokens, config, namespaces]) part[Symbol.dispose]();
+      for (const part of [freshness, mounts, policies, identities, tokens, config, namespaces]) part[Symbol.dispose]();
     },
   };
 }

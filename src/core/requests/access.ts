@@ -12,7 +12,7 @@ import type { Routed } from '../mounts/mount-table.ts';
 import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
-import type { Token } from '../tokens/token.ts';
+import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
 export interface Access {
@@ -39,6 +39,7 @@ const NOBODY: Client = {
   policies: [],
   namespace: ROOT.id,
   entity: '',
+  entityNamespace: ROOT.id,
   tokenKey: '',
   accessor: '',
   address: '',
@@ -47,7 +48,9 @@ const NOBODY: Client = {
 export function clientOf(token: Token | undefined, address: string): Client {
   if (token === undefined) return { ...NOBODY, address };
   const { displayName, policies, entity, accessor } = token.record;
-  return { displayName, policies, namespace: token.namespace, entity, tokenKey: token.key, accessor, address };
+  const { namespace, key: tokenKey } = token;
+  const entityNamespace = entityNamespaceOf(token);
+  return { displayName, policies, namespace, entity, entityNamespace, tokenKey, accessor, address };
 }
 
 /** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */

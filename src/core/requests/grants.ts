@@ -4,6 +4,7 @@ import type { Grant } from '../../framework/reply.ts';
 import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
 import type { NewToken } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
+import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 import type { Access } from './access.ts';
 
 /** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
@@ -36,6 +37,16 @@ export function boundTtl(asked: Bounds, mount: { readonly default: number; reado
   return { ttl, warnings };
 }
 
+/** What a token has by its entity, now: its policies and those of its groups. */
+export function identityPoliciesOf({ identities }: Pick<RequestServices, 'identities'>, token: Token) {
+  const { entity } = token.record;
+  return entity === ''
+    ? NO_POLICIES
+    : (identities.known.identity(entityNamespaceOf(token), entity)?.policies ?? NO_POLICIES);
+}
+
+const NO_POLICIES: readonly string[] = Object.freeze([]);
+
 export interface Granted {
   readonly created: NewToken;
   readonly warnings: readonly string[];
@@ -51,8 +62,11 @@ export async function grantToken(services: RequestServices, access: Access, gran
   const { record } = routed.mounted;
   const { ttl, warnings } = boundTtl(grant, services.ttl(record.config));
   const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
+  const { id: namespace } = call.namespace;
+  const { alias } = grant;
+  const entity = alias === undefined ? '' : await services.identities.logins.entityOf(namespace, record, alias);
   const created = await services.tokens.create({
-    ...{ policies, namespace: call.namespace.id },
+    ...{ policies, namespace, entity },
     path: `${call.mountPath}${call.path}`,
     meta: grant.metadata ?? null,
     displayName: grant.displayName === '' ? name : `${name}-${grant.displayName}`,

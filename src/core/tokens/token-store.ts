@@ -29,6 +29,10 @@ export interface TokenSpec {
   readonly role: string;
   readonly noDefaultPolicy: boolean;
   readonly login?: NonNullable<TokenRecord['login']>;
+  /** The entity that it belongs to; none if not given. */
+  readonly entity?: string;
+  /** The namespace of the entity, where it is another one. */
+  readonly entityNamespace?: string;
 }
 
 export interface NewToken {
@@ -68,7 +72,7 @@ function recordOf(spec: TokenSpec, now: number): TokenRecord {
     expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
     orphan: parent === undefined,
     ...(parent === undefined ? {} : { parent: parent.key }),
-    entity: '',
+    entity: spec.entity ?? '',
     type: 'service',
   };
 }
