@@ -29,6 +29,7 @@ export const leftOut: Readonly<Record<string, string>> = {
 export const modules: readonly string[] = [
   `${suite}/api/secrets_engines/test_kv_v1.py`,
   `${suite}/api/secrets_engines/test_kv_v2.py`,
+  `${suite}/api/secrets_engines/test_identity.py`,
   `${suite}/api/auth_methods/test_token.py`,
   `${suite}/api/auth_methods/test_approle.py`,
   system,

@@ -26,6 +26,8 @@ export interface Access {
   readonly operation: PolicyOperation;
   /** The policies that allow it. */
   readonly grantedBy: readonly string[];
+  /** Those that the caller has by its entity; absent where it has none. */
+  readonly identityPolicies?: readonly string[] | undefined;
   readonly call: Call;
   /** The path of the namespace that the caller's policies belong to. */
   readonly home: string;
@@ -311,10 +313,15 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
     region,
     operation,
     grantedBy: by,
+    identityPolicies: identityPoliciesOf(services, client),
     call,
     home: homeOf(services, call),
     error,
   };
+}
+
+function identityPoliciesOf({ identities }: RequestServices, { entity, entityNamespace }: Client) {
+  return entity === '' ? undefined : identities.known.identity(entityNamespace, entity)?.policies;
 }
 
 /** A rule's `pagination_limit` takes the place of the page size that was asked for. */
