@@ -4,7 +4,14 @@ import { uuid } from '../../lib/crypto/random.ts';
 import type { MountRecord } from '../mounts/mount.ts';
 import { newEntity, type EntityChanges } from './entity-changes.ts';
 import type { EntityWrites } from './entity-records.ts';
-import { checkAliasName, checkMetadata, type AliasRecord, type EntityRecord, type Metadata } from './records.ts';
+import {
+  checkAliasName,
+  checkMetadata,
+  sameMetadata,
+  type AliasRecord,
+  type EntityRecord,
+  type Metadata,
+} from './records.ts';
 
 /** The mount and the name that an alias stands for, and what it is found by. */
 export interface AliasPlace {
@@ -24,6 +31,8 @@ export interface AliasChange {
 export interface WrittenAlias {
   readonly id: string;
   readonly entity: string;
+  /** It was so before: nothing is written. */
+  readonly same?: true;
 }
 
 interface Move {
@@ -113,6 +122,7 @@ export class AliasChanges {
       ...(customMetadata === undefined ? {} : { customMetadata }),
       updatedAt: this.#now(),
     };
+    if (target.id === owner.id && isSame(known, after)) return { id: known.id, entity: owner.id, same: true };
     this.#move(writes, { owner, before: known, target, after });
     return { id: known.id, entity: target.id };
   }
@@ -129,6 +139,11 @@ export class AliasChanges {
     writes.put(owner, { ...without, updatedAt: this.#now() });
     writes.put(target, withAlias(target, after));
   }
+}
+
+function isSame(before: AliasRecord, after: AliasRecord): boolean {
+  const metadata = sameMetadata(before.customMetadata, after.customMetadata);
+  return before.factor === after.factor && before.name === after.name && metadata;
 }
 
 function newEntityFor(writes: EntityWrites, now: number): EntityRecord {

@@ -61,11 +61,11 @@ function checked(change: GroupChange) {
 }
 
 /** Who is in an external group is what its auth method says. */
-function checkType(before: GroupRecord | undefined, after: GroupRecord): void {
+function checkType(before: GroupRecord | undefined, after: GroupRecord, given: GroupChange): void {
   if (before !== undefined && before.type !== after.type) throw fail('badRequest', 'group type cannot be changed');
   if (after.type === 'internal') return;
-  if (after.memberGroups.length > 0) throw fail('badRequest', "member groups can't be set for external groups");
-  if (after.memberEntities.length > 0) {
+  if ((given.memberGroups ?? []).length > 0) throw fail('badRequest', "member groups can't be set for external groups");
+  if (given.memberEntities !== undefined) {
     throw fail('badRequest', "member entities can't be set manually for external groups");
   }
 }
@@ -182,7 +182,7 @@ export class GroupChanges {
       const base = before ?? unnamed(writes, clean.name, now);
       const name = id === undefined ? base.name : (clean.name ?? base.name);
       const record = { ...base, ...clean, name, updatedAt: now, modifyIndex: base.modifyIndex + 1 };
-      checkType(before, record);
+      checkType(before, record, clean);
       writes.put(before, record);
       return { record, made: before === undefined };
     });
@@ -207,9 +207,10 @@ export class GroupChanges {
   /** Of an external group, which is made where none is named. The alias that it had is gone. Throws `badRequest`. */
   putAlias(namespace: string, place: AliasPlace, group: string | undefined): Promise<GroupRecord> {
     return this.#change(namespace, (writes) => {
-      const wanted = group === '' ? undefined : group;
-      const owner = writes.idOfFactor(place.factor);
-      const id = wanted ?? owner;
+      const id = group === '' ? undefined : group;
+      if (writes.idOfFactor(place.factor) !== undefined) {
+        throw fail('badRequest', 'combination of mount and group alias name is already in use');
+      }
       const before = id === undefined ? undefined : writes.group(id);
       if (id !== undefined && before === undefined) throw fail('badRequest', 'invalid group ID given');
       const now = this.#options.now();
@@ -237,7 +238,7 @@ export class GroupChanges {
     if (base.type !== 'external') throw fail('badRequest', "alias can't be set on an internal group");
     const owner = writes.idOfFactor(place.factor);
     if (owner !== undefined && owner !== base.id) {
-      throw fail('badRequest', 'alias with combination of mount accessor and name already exists');
+      throw fail('badRequest', 'combination of mount and group alias name is already in use');
     }
     const now = this.#options.now();
     const same = base.alias?.factor === place.factor || base.alias?.id === id ? base.alias : undefined;

@@ -7,7 +7,7 @@ import { newEntity } from './entity-changes.ts';
 import { EntityWrites } from './entity-records.ts';
 import { factorOf, type Factor } from './factors.ts';
 import { entityByFactor, type IdentityStore } from './identity-store.ts';
-import { checkAliasName, type AliasRecord, type EntityRecord, type Metadata } from './records.ts';
+import { checkAliasName, sameMetadata, type AliasRecord, type EntityRecord, type Metadata } from './records.ts';
 
 /** What the auth method says of who logs in. */
 export interface LoginAlias {
@@ -34,11 +34,6 @@ export interface LoginsOptions {
 }
 
 const said = (alias: LoginAlias): Metadata | null => alias.metadata ?? null;
-
-const sameMetadata = (one: Metadata | null, other: Metadata | null): boolean => {
-  const [a, b] = [Object.entries(one ?? {}), Object.entries(other ?? {})];
-  return a.length === b.length && a.every(([key, value]) => other?.[key] === value);
-};
 
 export class Logins {
   readonly #options: LoginsOptions;

@@ -5,7 +5,7 @@ import { field } from '../../framework/field.ts';
 import { pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
-import type { AliasPlace } from './alias-changes.ts';
+import type { AliasPlace, WrittenAlias } from './alias-changes.ts';
 import { identityKeys } from './identity-keys.ts';
 import { placeOf, showing, type IdentityMount } from './asked.ts';
 import { detailed, keysBelow } from './lists.ts';
@@ -48,6 +48,9 @@ function newPlace(mount: IdentityMount, call: Call, { alias }: Found, values: Gi
   return placeOf(mount, call, { name: name ?? alias.name, accessor: accessor ?? alias.accessor, of: 'entity' });
 }
 
+const answer = ({ entity, id, same }: WrittenAlias): Reply =>
+  same === true ? reply.empty : reply.ok({ canonical_id: entity, id });
+
 async function change(mount: IdentityMount, call: Call, id: string, values: Given): Promise<Reply> {
   const known = found(mount, call, id);
   if (known === undefined) throw fail('badRequest', 'invalid alias ID provided');
@@ -56,7 +59,7 @@ async function change(mount: IdentityMount, call: Call, id: string, values: Give
     entity: values.canonical_id ?? values.entity_id,
     customMetadata: values.custom_metadata,
   });
-  return reply.ok({ canonical_id: written.entity, id: written.id });
+  return answer(written);
 }
 
 async function put(mount: IdentityMount, call: Call, values: Given): Promise<Reply> {
@@ -69,11 +72,12 @@ async function put(mount: IdentityMount, call: Call, values: Given): Promise<Rep
     entity: values.canonical_id ?? values.entity_id,
     customMetadata: values.custom_metadata,
   });
-  return reply.ok({ canonical_id: written.entity, id: written.id });
+  return answer(written);
 }
 
 const written = {
   200: { canonical_id: field.string('Id of the entity.'), id: field.string('Id of the alias.') },
+  204: 'empty',
 } as const;
 
 const create = at('entity-alias', {

@@ -76,7 +76,8 @@ const byId = at('group-alias/id/:id', {
         const owner = mount.services.identities.known.groupByAliasId(call.namespace.id, id);
         if (owner?.alias === undefined) return reply.missing;
         const shown = shownGroupAlias(showing(mount, call), owner.id, owner.alias);
-        return reply.ok({ ...shown, namespace_id: call.namespace.id });
+        const info = groupAliasInfo(showing(mount, call), owner.id, owner.alias);
+        return reply.ok({ ...info, ...shown, namespace_id: call.namespace.id });
       },
     },
     update: {

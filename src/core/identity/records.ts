@@ -103,13 +103,13 @@ export function checkMetadata(metadata: Metadata): Metadata {
   return metadata;
 }
 
-/** Lower case, each once, in their order. Throws `badRequest` for what no identity gives, however it is spelt. */
+/** Lower case, each once, sorted. Throws `badRequest` for what no identity gives, however it is spelt. */
 export function identityPolicies(names: readonly string[]): readonly string[] {
   const clean = [...new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''))];
   if (clean.includes('root')) throw fail('badRequest', 'policies cannot contain root');
   if (clean.includes(WRAPPING_POLICY)) throw fail('badRequest', `policies cannot contain ${WRAPPING_POLICY}`);
   if (clean.length > MOST_POLICIES) throw fail('badRequest', `more than ${String(MOST_POLICIES)} policies`);
-  return clean;
+  return clean.sort();
 }
 
 /** Each once, in their order. */
@@ -117,4 +117,10 @@ export function memberIds(ids: readonly string[]): readonly string[] {
   const members = [...new Set(ids.filter((id) => id !== ''))];
   if (members.length > MOST_MEMBERS) throw fail('badRequest', `a group has at most ${String(MOST_MEMBERS)} members`);
   return members;
+}
+
+/** None and an empty one are the same. */
+export function sameMetadata(one: Metadata | null, other: Metadata | null): boolean {
+  const [a, b] = [Object.entries(one ?? {}), Object.entries(other ?? {})];
+  return a.length === b.length && a.every(([key, value]) => other?.[key] === value);
 }

@@ -44,12 +44,14 @@ export function aliasInfo(showing: Showing, owner: string, alias: AliasRecord): 
 
 /** Within its entity. */
 export function shownAlias(showing: Showing, owner: string, alias: AliasRecord): JsonObject {
-  return {
+  const shown = {
     ...aliasInfo(showing, owner, alias),
     ...aliasTimes(alias),
     id: alias.id,
     merged_from_canonical_ids: orNull(alias.mergedFrom),
   };
+  // In Vault's order, which is that of the names: clients compare whole lists as text.
+  return Object.fromEntries(Object.entries(shown).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 export function groupAliasInfo(showing: Showing, owner: string, alias: GroupAliasRecord): JsonObject {

@@ -33,7 +33,7 @@ const entityFields = (draw: Draw) =>
 const groupFields = (draw: Draw) =>
   draw.some({
     policies: draw.of<unknown>(['reader'], [], ['root']),
-    metadata: draw.of<unknown>({ floor: '3' }, {}),
+    metadata: draw.of<unknown>({ floor: '3' }, { floor: '4' }),
     member_entity_ids: draw.of<unknown>([id(draw)], [], ['{ann}']),
     type: draw.of<unknown>('internal', 'external', 'x'),
   });
@@ -62,7 +62,8 @@ const kinds: readonly ((draw: Draw) => Step)[] = [
   () => ({ method: 'LIST', path: 'identity/group/name' }),
   (draw) => {
     const at = draw.number(4);
-    const body = { name: `n${String(at)}`, mount_accessor: accessor(draw), canonical_id: id(draw) };
+    const place = { name: `n${String(at)}`, mount_accessor: accessor(draw), canonical_id: id(draw) };
+    const body = { ...place, custom_metadata: draw.of({ k: 'v' }, { k: 'w' }) };
     return { method: 'POST', path: 'identity/entity-alias', body, keep: { [`alias${String(at)}`]: 'data.id' } };
   },
   (draw) => ({
