@@ -21,9 +21,11 @@ import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import type { Access } from './requests/access.ts';
+import type { SnapshotSource } from './requests/from-snapshot.ts';
 import type { RequestServices, Services } from './services.ts';
 import { nodeKeys, TOKEN_KEYS } from './seed.ts';
 import type { CoreSettings } from './settings.ts';
+import { BATCH_TOKENS } from './tokens/batch-tokens.ts';
 import { Revocation } from './tokens/revocation.ts';
 import { TokenStore } from './tokens/token-store.ts';
 import { Wrapping } from './wrapping/wrapping.ts';
@@ -38,6 +40,7 @@ export interface UnsealOptions {
   readonly metrics: NodeMetrics;
   /** At a region: its link to the hub, once it is open. */
   readonly link: () => HubLink | undefined;
+  readonly snapshotSource: () => SnapshotSource | undefined;
 }
 
 export type Unsealed = Services & AsyncDisposable;
@@ -57,7 +60,7 @@ function forwardBy(link: Partial<Pick<HubLink, 'forward'>> | undefined, access: 
 }
 
 /** What the parts of a node that serve requests are made of. */
-export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link'> {
+export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link' | 'snapshotSource'> {
   readonly trail: AuditTrail;
   /** Keys of this node, one for each purpose. */
   readonly subkey: (purpose: string) => KeyObject;
@@ -70,7 +73,10 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const ttl = ttlOf(settings);
   // First, so that a batch reaches it before what looks namespaces up.
   const namespaces = new NamespaceTable(store);
-  const tokens = new TokenStore({ store, namespaces, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
+  const tokens = new TokenStore({
+    ...{ store, namespaces, now, meter: metrics.tokens },
+    ...{ key: subkey(TOKEN_KEYS), batchKey: subkey(BATCH_TOKENS) },
+  });
   const revocation = new Revocation(store, tokens);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
   const identities = new Identities({ store, region: settings.region, now });
@@ -132,7 +138,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     },
   });
   return {
-    ...serving,
+    ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     namespaceChanges: new NamespaceChanges(store, tokens),
     [Symbol.asyncDispose]: async () => {

@@ -13,9 +13,9 @@ export interface Client {
   readonly entityNamespace: string;
   /** Of the entity's policies those that count; absent: all. */
   readonly entityPolicies?: readonly string[];
-  /** Stable for one token and secret: the namespace of a cubbyhole. Empty on open paths. */
+  /** Stable for one token and secret: the namespace of a cubbyhole. Empty on open paths, and for batch tokens. */
   readonly tokenKey: string;
-  /** The token's accessor; empty on open paths. */
+  /** The token's accessor; empty on open paths, and for batch tokens. */
   readonly accessor: string;
   /** Remote IP address, or the path of a Unix socket. */
   readonly address: string;

@@ -119,6 +119,7 @@ const monitor = at('monitor', {
       summary: 'Follow the log',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: ['text/plain'],
       run: (node, values, call) => {
         const lowest = LEVELS.get(values.log_level);
         if (lowest === undefined) throw fail('badRequest', 'unknown log level');
@@ -127,6 +128,8 @@ const monitor = at('monitor', {
         if (node.monitors.size >= MOST_MONITORS) throw fail('tooManyRequests', 'too many callers follow the log');
         const { services } = node;
         const { client } = call;
+        if (client.tokenKey === '')
+          throw fail('badRequest', 'a batch token does not follow the log: use a service token');
         const token = keys.token(ROOT_NAMESPACE, client.tokenKey);
         const rules = keys.policies(ROOT_NAMESPACE);
         const body = node.monitors.open(services.store, {

@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { Grant } from '../../framework/reply.ts';
 import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
+import { checkBatch, chosenType } from '../tokens/token-type.ts';
 import type { NewToken } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
@@ -58,14 +59,16 @@ export async function grantToken(services: RequestServices, access: Access, gran
   if (routed === undefined) throw fail('internal');
   const policies = cleanPolicies(grant.policies, grant.noDefaultPolicy);
   if (policies.includes('root')) throw fail('badRequest', 'auth methods cannot create root tokens');
-  if (grant.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use token_type "service"');
   const { record } = routed.mounted;
   const { ttl, warnings } = boundTtl(grant, services.ttl(record.config));
   const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
+  const type = chosenType(record.config.tokenType ?? 'default-service', grant.type);
+  if (type === 'batch') checkBatch(policies, { ...grant, explicitMaxTtl: 0 });
   const { id: namespace } = call.namespace;
   const { alias } = grant;
   const entity = alias === undefined ? '' : await services.identities.logins.entityOf(namespace, record, alias);
   const created = await services.tokens.create({
+    type,
     ...{ policies, namespace, entity },
     path: `${call.mountPath}${call.path}`,
     meta: grant.metadata ?? null,
@@ -75,7 +78,7 @@ export async function grantToken(services: RequestServices, access: Access, gran
     maxTtl: grant.maxTtl,
     explicitMaxTtl: grant.explicitMaxTtl,
     period: grant.period,
-    renewable: grant.renewable,
+    renewable: grant.renewable && type === 'service',
     boundCidrs: grant.boundCidrs,
     role: '',
     noDefaultPolicy: grant.noDefaultPolicy,
