@@ -27,6 +27,7 @@ type Reads = Pick<Snapshot, 'get'>;
 
 export class IdentityStore implements Disposable {
   readonly #store: Store;
+  /** By id alone, which no two namespaces share: no text is made for each request. */
   readonly #identities = new Map<string, Identity>();
   /** By namespace, read when they are first asked for. */
   readonly #groups = new Map<string, GroupIndex>();
@@ -49,8 +50,8 @@ export class IdentityStore implements Disposable {
     for (const { key, value } of writes) {
       const [cls, namespace, below] = identityChange(key) ?? [];
       if (cls === undefined || namespace === undefined || below === undefined) continue;
-      if (below.startsWith('entity/id/')) this.#forget(namespace, below.slice('entity/id/'.length), value);
-      else if (below.startsWith('entity/former/')) this.#forget(namespace, below.slice('entity/former/'.length));
+      if (below.startsWith('entity/id/')) this.#forget(below.slice('entity/id/'.length), value);
+      else if (below.startsWith('entity/former/')) this.#forget(below.slice('entity/former/'.length));
       else if (cls === 's' && below.startsWith('group/id/')) {
         this.#groups.get(namespace)?.apply(below.slice('group/id/'.length), decodeFound<GroupRecord>(value));
         // Through groups within groups it may be anybody's.
@@ -59,10 +60,10 @@ export class IdentityStore implements Disposable {
     }
   }
 
-  #forget(namespace: string, id: string, value?: Uint8Array): void {
-    this.#identities.delete(`${namespace}|${id}`);
+  #forget(id: string, value?: Uint8Array): void {
+    this.#identities.delete(id);
     for (const former of decodeFound<EntityRecord>(value)?.mergedIds ?? []) {
-      this.#identities.delete(`${namespace}|${former}`);
+      this.#identities.delete(former);
     }
   }
 
@@ -86,9 +87,8 @@ export class IdentityStore implements Disposable {
 
   /** Of an entity, or of the one that it was merged into; undefined when there is none in that namespace. */
   identity(namespace: string, id: string): Identity | undefined {
-    const at = `${namespace}|${id}`;
-    const known = this.#identities.get(at);
-    if (known !== undefined) return known;
+    const known = this.#identities.get(id);
+    if (known?.namespace === namespace) return known;
     const record = currentEntity(this.#store, namespace, id);
     if (record === undefined) return undefined;
     const index = this.groups(namespace);
@@ -97,7 +97,7 @@ export class IdentityStore implements Disposable {
     const policies = [...new Set([record, ...groups].flatMap((each) => each.policies))].sort();
     const made = { namespace, record, direct, groups, policies };
     if (this.#identities.size >= CACHE_LIMIT) this.#identities.clear();
-    this.#identities.set(at, made);
+    this.#identities.set(id, made);
     return made;
   }
 
