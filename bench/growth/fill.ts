@@ -12,6 +12,7 @@ import { NO_CONFIG } from '../../src/core/mounts/mount.ts';
 import { keys, ROOT_NAMESPACE } from '../../src/core/keys.ts';
 import { NamespaceTable } from '../../src/core/namespaces/namespace-table.ts';
 import { ROOT } from '../../src/core/namespaces/namespace.ts';
+import { IdentityStore } from '../../src/core/identity/identity-store.ts';
 import { PolicyStore } from '../../src/core/policy/policy-store.ts';
 import { nodeKeys, ROOT_TOKEN, seed, TOKEN_KEYS } from '../../src/core/seed.ts';
 import { insertToken, tokenKey } from '../../src/core/tokens/token-store.ts';
@@ -88,7 +89,8 @@ async function fillSecrets(store: Store, count: number): Promise<void> {
 async function fillTokens(store: Store, count: number): Promise<string> {
   const now = Date.now();
   using namespaces = new NamespaceTable(store);
-  using policies = new PolicyStore(store, namespaces, Date.now);
+  using identities = new IdentityStore(store);
+  using policies = new PolicyStore({ store, namespaces, identities, now: Date.now });
   await policies.put(ROOT.id, 'bench', { text: POLICY });
   const hmac = nodeKeys(store)(TOKEN_KEYS);
   const spec = { ...ROOT_TOKEN, path: 'auth/token/create', displayName: 'token', policies: ['default', 'bench'] };

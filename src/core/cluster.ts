@@ -1,4 +1,5 @@
 /** What the core asks of the regions' side of a node, without knowing it: `regions/` provides both. */
+import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Outcome } from '../framework/request.ts';
 import type { Position } from '../storage/store.ts';
@@ -65,3 +66,13 @@ export interface Cluster extends AsyncDisposable {
   readonly hub?: RegionHub;
 }
 export type OpenCluster = (services: () => Services) => Promise<Cluster>;
+
+/** Throws `badRequest` on a node that is no hub, saying what it is. */
+export function hubOf(cluster: Cluster | undefined, region: string | undefined): RegionHub {
+  if (cluster?.hub !== undefined) return cluster.hub;
+  const remedy =
+    region === undefined
+      ? 'give it a `hub` block, or `cluster_address` on a listener'
+      : `it is the region "${region}": ask its hub`;
+  throw fail('badRequest', `this node is not a hub: ${remedy}`);
+}

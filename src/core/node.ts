@@ -22,7 +22,8 @@ import type { BackendsStatus } from '../seal/seal-status.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
-import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
+import { identityMount } from './identity/identity-mount.ts';
+import { hubOf, type Cluster, type HubLink, type OpenCluster, type RegionHub } from './cluster.ts';
 import { clusterFacts, healthOf } from './health.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
@@ -32,6 +33,7 @@ import { Census } from './metrics/census.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
+import { ensureBuiltIn } from './mounts/mount-changes.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { serve } from './requests/pipeline.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
@@ -119,8 +121,9 @@ export class Node implements Handler, AsyncDisposable {
       options.logs ?? new LogSource({ level: 'info', format: 'standard', write: () => undefined, now: options.now });
     this.monitors = new LogMonitors(this.logs);
     nodeGauges(metrics.all, this, () => this.#census);
+    const builtIn = { system: options.system(this), identity: identityMount(() => this.services) };
     this.registry = {
-      engines: { ...registry.engines, system: options.system(this) },
+      engines: { ...registry.engines, ...builtIn },
       auth: { ...registry.auth, token: tokenAuth(() => this.services) },
     };
     this.keyHolders = new KeyHolders({
@@ -298,14 +301,7 @@ export class Node implements Handler, AsyncDisposable {
 
   /** The regions of this hub. Throws `badRequest` on a node that is none. */
   get hub(): RegionHub {
-    const hub = this.#cluster?.hub;
-    if (hub !== undefined) return hub;
-    const { region } = this.#options.settings;
-    const remedy =
-      region === undefined
-        ? 'give it a `hub` block, or `cluster_address` on a listener'
-        : `it is the region "${region}": ask its hub`;
-    throw fail('badRequest', `this node is not a hub: ${remedy}`);
+    return hubOf(this.#cluster, this.#options.settings.region);
   }
 
   /** At a region. */
@@ -346,6 +342,7 @@ export class Node implements Handler, AsyncDisposable {
     const { registry, metrics } = this;
     const { settings, log, now, audit, lifecycle, cluster, threads } = this.#options;
     await settleRestore(this.#options.lifecycle, { registry, region: settings.region !== undefined, log });
+    await ensureBuiltIn(lifecycle.store);
     const store = new MeteredStore(lifecycle.store, metrics.barrier);
     const opened = await openServices({
       ...{ store, registry, settings, log, now, audit, metrics, windows: this.#windows },

@@ -17,6 +17,7 @@ import { openBroker } from './audit/auditing.ts';
 import { FollowingDevices } from './audit/following-devices.ts';
 import type { SinkOptions } from './audit/sink.ts';
 import type { ReadingLink } from './cluster.ts';
+import { identityMount } from './identity/identity-mount.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
@@ -84,7 +85,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
     this.#options = options;
     const { engines, auth } = options.registry;
     this.#registry = {
-      engines: { ...engines, system: elsewhere },
+      engines: { ...engines, system: elsewhere, identity: identityMount(() => this.#services) },
       auth: { ...auth, token: tokenAuth(() => this.#services) },
     };
   }

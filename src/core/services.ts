@@ -10,6 +10,7 @@ import type { Subscriptions } from './events/subscriptions.ts';
 import type { Freshness } from './freshness.ts';
 import type { Leases } from './leases/leases.ts';
 import type { LeaseExpiry } from './leases/lease-expiry.ts';
+import type { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
@@ -36,6 +37,7 @@ export interface RequestServices {
   readonly revocation: Revocation;
   readonly wrapping: Wrapping;
   readonly leases: Leases;
+  readonly identities: Identities;
   readonly policies: PolicyStore;
   readonly quotas: Quotas;
   readonly freshness: Freshness;

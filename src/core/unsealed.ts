@@ -13,6 +13,7 @@ import { Freshness } from './freshness.ts';
 import { LeaseExpiry } from './leases/lease-expiry.ts';
 import { leaseMeter } from './leases/lease-meter.ts';
 import { Leases } from './leases/leases.ts';
+import { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountTable } from './mounts/mount-table.ts';
@@ -85,7 +86,8 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   });
   const revocation = new Revocation(store, tokens, now);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
-  const policies = new PolicyStore(store, namespaces, now);
+  const identities = new Identities({ store, region: settings.region, now });
+  const policies = new PolicyStore({ store, namespaces, identities: identities.known, now });
   const config = new NodeConfig(store);
   const quotas = new Quotas({ store, windows: options.windows, now, violations: metrics.rateLimitViolations });
   const mounts = new MountTable({
@@ -107,30 +109,16 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     waitersPerToken: 64,
   });
   return {
-    ...{
-      store,
-      namespaces,
-      mounts,
-      tokens,
-      revocation,
-      wrapping,
-      leases,
-      policies,
-      freshness,
-      metrics,
-      log,
-      now,
-      ttl,
-      config,
-      quotas,
-    },
+    ...{ store, namespaces, mounts, tokens, revocation, wrapping, identities, leases, policies, freshness, quotas },
+    ...{ metrics, log, now, ttl, config },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.dispose]: () => {
-      for (const part of [freshness, mounts, policies, tokens, config, quotas, namespaces]) part[Symbol.dispose]();
+      for (const part of [freshness, mounts, policies, identities, tokens, config, quotas, namespaces])
+        part[Symbol.dispose]();
     },
   };
 }

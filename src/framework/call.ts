@@ -7,7 +7,12 @@ export interface Client {
   readonly policies: readonly string[];
   /** The id of the namespace that the token belongs to, and that its policies are meant in. */
   readonly namespace: string;
+  /** The id of the entity that asks; empty where there is none. */
   readonly entity: string;
+  /** The id of the namespace that the entity belongs to. */
+  readonly entityNamespace: string;
+  /** Of the entity's policies those that count; absent: all. */
+  readonly entityPolicies?: readonly string[];
   /** Stable for one token and secret: the namespace of a cubbyhole. Empty on open paths, and for batch tokens. */
   readonly tokenKey: string;
   /** The token's accessor; empty on open paths, and for batch tokens. */

@@ -13,7 +13,10 @@ import { checkSegments } from '../server/path.ts';
 export interface ForwardedRequest {
   readonly idempotencyKey: string;
   readonly request: Request;
-  /** Its namespace is a path here: ids are looked up by whoever has them. */
+  /**
+   * Its namespace is a path here: ids are looked up by whoever has them. That of its entity is an id, and empty where an
+   * older region does not say it: the same one.
+   */
   readonly client: Client;
 }
 
@@ -32,7 +35,7 @@ export function idempotencyKeyOf({ request }: Access): string {
 /** The token stays here; the hub gets what its own policies need to decide (design rule 14). */
 export function encodeForward(access: Access): string {
   const { request, call, home } = access;
-  const { displayName, policies, entity, accessor, address } = call.client;
+  const { displayName, policies, entity, entityNamespace, accessor, address } = call.client;
   return JSON.stringify({
     idempotencyKey: idempotencyKeyOf(access),
     request: {
@@ -45,7 +48,7 @@ export function encodeForward(access: Access): string {
       contentType: request.contentType,
       query: request.query,
     },
-    client: { displayName, policies, namespace: home, entity, accessor, address },
+    client: { displayName, policies, namespace: home, entity, entityNamespace, accessor, address },
   });
 }
 
@@ -129,6 +132,7 @@ export function decodeForward(bytes: Uint8Array, address: string, signal: AbortS
       policies: policiesOf(client),
       namespace: namespaceOf(client),
       entity: text(client, 'entity'),
+      entityNamespace: client['entityNamespace'] === undefined ? '' : text(client, 'entityNamespace', 64),
       accessor: text(client, 'accessor'),
       tokenKey: '',
       address: clientAddress,

@@ -25,7 +25,7 @@ import { encodeJoinToken } from './join-token.ts';
 import { createLayout } from './layout.ts';
 import { LogTail } from './log-tail.ts';
 import type { Write } from './protocol.ts';
-import { holdsPolicy, mayWrite, RegionRegistry } from './registry.ts';
+import { holdsEntity, holdsPolicy, mayWrite, RegionRegistry } from './registry.ts';
 import { ViewHistory } from './view-history.ts';
 import type { Layout } from './view.ts';
 
@@ -269,13 +269,24 @@ export class Hub implements RegionHub {
     const { outcome, position } = await serveForwarded(services, {
       ...decoded,
       // One that is not here has no policies: they allow nothing.
-      client: { ...decoded.client, namespace: home?.id ?? '' },
+      client: {
+        ...decoded.client,
+        namespace: home?.id ?? '',
+        entityNamespace: decoded.client.entityNamespace || (home?.id ?? ''),
+      },
       region: peer.region.name,
       mayWrite: (request) => {
         const logical = this.#logicalRequest(request);
         return logical !== undefined && mayWrite(peer.region, logical);
       },
-      holdsPolicy: (name) => home !== undefined && holdsPolicy(peer.region, home.path, name),
+      holdsPolicy: (namespace, name) => {
+        const at = services.namespaces.byId(namespace)?.path;
+        return at !== undefined && holdsPolicy(peer.region, at, name);
+      },
+      holdsEntity: (namespace, id) => {
+        const at = services.namespaces.byId(namespace)?.path;
+        return at !== undefined && holdsEntity(peer.region, at, id);
+      },
     });
     return { outcome, log: services.store.log, position };
   }

@@ -232,3 +232,8 @@ export function mayWrite(record: RegionRecord, path: string): boolean {
 export function holdsPolicy(record: RegionRecord, namespace: string, name: string): boolean {
   return covers(record.filter, `${namespace}sys/policies/acl/${name}`);
 }
+
+/** Whether an entity is in the region's view. */
+export function holdsEntity(record: RegionRecord, namespace: string, id: string): boolean {
+  return covers(record.filter, `${namespace}identity/entity/id/${id}`);
+}

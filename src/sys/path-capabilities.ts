@@ -1,7 +1,7 @@
 /** `sys/capabilities`, `-self`, `-accessor`: what a token may do on paths. */
 import type { Node } from '../core/node.ts';
 import { tokenIn } from '../core/tokens/path-lookup.ts';
-import type { Token } from '../core/tokens/token.ts';
+import { holderOf, type Token } from '../core/tokens/token.ts';
 import type { Call } from '../framework/call.ts';
 import { fail } from '../errors.ts';
 import { field } from '../framework/field.ts';
@@ -24,7 +24,7 @@ function answer(node: Node, token: Token | undefined, asked: Asked, { namespace 
   const paths = asked.paths ?? asked.path ?? [];
   if (paths.length === 0) throw fail('badRequest', 'paths must be supplied');
   if (token === undefined) throw fail('badRequest', 'invalid token');
-  const acl = node.services.policies.acl({ namespace: token.namespace, policies: token.record.policies });
+  const acl = node.services.policies.acl(holderOf(token));
   const data: Record<string, unknown> = {};
   for (const path of paths) data[path] = acl.capabilities(namespace.path + path.replace(/^\//, ''));
   const [only] = paths;

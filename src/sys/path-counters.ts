@@ -1,8 +1,11 @@
 /** `sys/internal/counters` and `sys/internal/inspect`: how much there is, and what is mounted where. */
+import { identityKeys } from '../core/identity/identity-keys.ts';
+import { keysBelow } from '../core/identity/lists.ts';
 import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';
 import { field, type JsonObject } from '../framework/field.ts';
+import { namesOf } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
 
@@ -28,7 +31,7 @@ const tokens = at('internal/counters/tokens', {
 });
 
 const entities = at('internal/counters/entities', {
-  help: 'How many entities there are. There are no entities yet.',
+  help: 'How many entities there are in the namespace.',
   namespaces: true,
   fields: {},
   operations: {
@@ -36,7 +39,11 @@ const entities = at('internal/counters/entities', {
       summary: 'Count entities',
       writes: 'nothing',
       replies: { 200: counters },
-      run: () => reply.ok({ counters: { entities: { total: 0 } } }),
+      run: async ({ services }, _values, { namespace }) => {
+        const names = keysBelow(services.store, identityKeys(namespace.id).entities);
+        const total = (await namesOf({ ...names, most: Number.MAX_SAFE_INTEGER - 1 }, { after: '', limit: 0 })).length;
+        return reply.ok({ counters: { entities: { total } } });
+      },
     },
   },
 });

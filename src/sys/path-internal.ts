@@ -5,6 +5,7 @@ import { ROOT } from '../core/namespaces/namespace.ts';
 import type { Node } from '../core/node.ts';
 import type { Acl } from '../core/policy/index.ts';
 import { presented } from '../core/requests/access.ts';
+import { holderOf } from '../core/tokens/token.ts';
 import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
@@ -18,9 +19,7 @@ const at = pathsOf<Node>();
 /** The rights of who calls an open path; undefined for nobody. */
 function aclOf({ services }: Node, { token, client }: Call): Acl | undefined {
   const known = presented(services, token, client.address);
-  return known === undefined
-    ? undefined
-    : services.policies.acl({ namespace: known.namespace, policies: known.record.policies });
+  return known === undefined ? undefined : services.policies.acl(holderOf(known));
 }
 
 /** Mounts on which the caller may do anything at all; without a token those that are listed to all. */

@@ -63,7 +63,7 @@ function typeAndOptions(values: Enabling): Pick<MountRecord, 'type' | 'options'>
 }
 
 /** There from the start, and once only. */
-const builtIn: ReadonlySet<string> = new Set(['cubbyhole', 'system', 'token']);
+const builtIn: ReadonlySet<string> = new Set(['cubbyhole', 'identity', 'system', 'token']);
 
 async function enable(node: Node, call: Call, table: MountTableName, values: Enabling): Promise<Reply> {
   const { mountChanges } = node.services;

@@ -53,6 +53,7 @@ test('a patch changes what it gives, and nothing that is not there', async () =>
   assert.deepEqual(await read(), {
     ...{ name: 'own', policy: reading('b'), version: 2, cas_required: false },
     ...{ modified: '2030-01-01T00:00:00.000Z', expiration: '2030-06-01T00:00:00.000Z' },
+    ...{ allow_slashes_in_identity_templates: false, allow_wildcards_in_identity_templates: false },
   });
   assert.equal((await patch({ policy: 'nonsense' })).status, 400);
   const root = 'sys/policies/acl/root';

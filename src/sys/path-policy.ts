@@ -7,6 +7,7 @@ import { field, type JsonObject } from '../framework/field.ts';
 import { pageFields, type Asked } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
+import { defined } from '../lib/defined.ts';
 
 const at = pathsOf<Node>();
 
@@ -24,8 +25,10 @@ export function documentOf(given: string | undefined): string {
 const lower = (text: string): string => text.toLowerCase().replace(/\/$/, '');
 
 /** Of a document, beside its text. Times are RFC 3339. */
-export function factsShown({ version, modified, expiration, casRequired }: PolicyFacts): JsonObject {
+export function factsShown({ version, modified, expiration, casRequired, templates }: PolicyFacts): JsonObject {
   return {
+    allow_slashes_in_identity_templates: templates.slashes,
+    allow_wildcards_in_identity_templates: templates.wildcards,
     cas_required: casRequired,
     version,
     ...(modified === undefined ? {} : { modified: new Date(modified).toISOString() }),
@@ -37,7 +40,8 @@ function readPolicy(node: Node, call: Call, wanted: string, key: 'rules' | 'poli
   const found = node.services.policies.describe(call.namespace.id, lower(wanted));
   if (found === undefined) return reply.missing;
   // Clients of Vault compare whole replies: more is told of a policy for which it was asked for.
-  const more = found.checked || found.casRequired || found.expiration !== undefined;
+  const { slashes, wildcards } = found.templates;
+  const more = found.checked || found.casRequired || found.expiration !== undefined || slashes || wildcards;
   const shown = { name: lower(wanted), [key]: found.text, ...(more ? factsShown(found) : {}) };
   return { ...reply.ok(shown), flat: key === 'rules' };
 }
@@ -48,6 +52,12 @@ const changeFields = {
   cas_required: field.boolean('Whether every later write must say which version it replaces.'),
   expiration: field.time('When it ends.'),
   ttl: field.duration('When it ends, from now on.'),
+  allow_slashes_in_identity_templates: field.boolean(
+    'Whether values of templates may hold `/`: they then name deeper paths.',
+  ),
+  allow_wildcards_in_identity_templates: field.boolean(
+    'Whether values of templates may hold `*` and `+`: they then mean many paths.',
+  ),
 };
 
 interface Written {
@@ -55,6 +65,8 @@ interface Written {
   readonly cas_required: boolean | undefined;
   readonly expiration: string | undefined;
   readonly ttl: number | undefined;
+  readonly allow_slashes_in_identity_templates: boolean | undefined;
+  readonly allow_wildcards_in_identity_templates: boolean | undefined;
 }
 
 /** Milliseconds since the epoch. */
@@ -74,6 +86,12 @@ const changeOf = (values: Written, now: number): Omit<PolicyChange, 'text'> => (
   cas: values.cas,
   casRequired: values.cas_required,
   expiration: endOf(values, now),
+  templates: {
+    ...defined({
+      slashes: values.allow_slashes_in_identity_templates,
+      wildcards: values.allow_wildcards_in_identity_templates,
+    }),
+  },
 });
 
 async function writePolicy(
@@ -132,6 +150,8 @@ const facts = {
   modified: field.time('When it was written.'),
   expiration: field.time('When it ends.'),
   cas_required: field.boolean('Whether a write must say which version it replaces.'),
+  allow_slashes_in_identity_templates: field.boolean('Whether values of templates may hold `/`.'),
+  allow_wildcards_in_identity_templates: field.boolean('Whether values of templates may hold `*` and `+`.'),
 };
 
 const oldList = at('policy', {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { areas } from './differential/areas/index.ts';
+import { areas, laterAreas } from './differential/areas/index.ts';
 import { differences, type Difference } from './differential/compare.ts';
 import { Draw } from './differential/draw.ts';
 import { knownDifferences } from './differential/known-differences.ts';
@@ -18,8 +18,12 @@ const REQUESTS_PER_AREA = 1_000;
 
 function drawn(): readonly Step[] {
   const draw = new Draw(SEED);
-  const steps = Object.values(areas).flatMap(({ before }) => before);
-  for (let at = 0; at < REQUESTS_PER_AREA; at += 1) for (const { step } of Object.values(areas)) steps.push(step(draw));
+  const later = new Draw(SEED + 1);
+  const steps = [...Object.values(areas), ...Object.values(laterAreas)].flatMap(({ before }) => before);
+  for (let at = 0; at < REQUESTS_PER_AREA; at += 1) {
+    for (const { step } of Object.values(areas)) steps.push(step(draw));
+    for (const { step } of Object.values(laterAreas)) steps.push(step(later));
+  }
   return steps;
 }
 

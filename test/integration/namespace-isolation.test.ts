@@ -54,10 +54,34 @@ async function leasesOf(node: Node, inside: Asking): Promise<Readonly<Record<str
   return { lease: leaseId, tokenLease: `auth/token/create/${last}` };
 }
 
+/** An entity and groups, which nobody in the namespace touches by their names. */
+async function fillIdentity(node: Node, inside: Asking, marker: string): Promise<Readonly<Record<string, string>>> {
+  const metadata = { owner: marker };
+  const make = async (path: string, body: JsonObject): Promise<string> =>
+    String((await must(node, 'POST', path, { ...inside, body })).reply?.data?.['id']);
+  const auths = await must(node, 'GET', 'sys/auth', inside);
+  const accessor = String((auths.reply?.data?.['approle/'] as JsonObject)['accessor']);
+  const entity = await make('identity/entity', { name: 'kept', metadata });
+  const alias = { name: marker, mount_accessor: accessor, canonical_id: entity, custom_metadata: metadata };
+  const entityAlias = await make('identity/entity-alias', alias);
+  const group = await make('identity/group', { name: 'kept', metadata, member_entity_ids: [entity] });
+  const external = await make('identity/group', { name: 'external', metadata, type: 'external' });
+  const ofGroup = { name: marker, mount_accessor: accessor, canonical_id: external };
+  return {
+    entity,
+    entityAlias,
+    group,
+    external,
+    groupAlias: await make('identity/group-alias', ofGroup),
+    accessorOfMount: accessor,
+  };
+}
+
 /** Whatever has an id, with a word in it that stands nowhere else. */
 async function fill(node: Node, token: string, path: string): Promise<Place> {
   const inside = { token, namespace: path };
-  const marker = `marker-${path.replaceAll('/', '-')}-`;
+  // Of no two places is one the beginning of the other.
+  const marker = `marker-${path.replaceAll('/', '-')}-end`;
   const meta = { owner: marker };
   await must(node, 'PUT', 'sys/policies/acl/all', { ...inside, body: { policy: ALL } });
   await must(node, 'POST', 'sys/mounts/kv', { ...inside, body: { type: 'kv' } });
@@ -70,9 +94,11 @@ async function fill(node: Node, token: string, path: string): Promise<Place> {
   const roleId = await must(node, 'GET', 'auth/approle/role/web/role-id', inside);
   const body = { metadata: JSON.stringify(meta) };
   const secretId = await must(node, 'POST', 'auth/approle/role/web/secret-id', { ...inside, body });
+  const identity = await fillIdentity(node, inside, marker);
   return {
     ...{ path, marker },
     ids: {
+      ...identity,
       token: String(made.auth?.['client_token']),
       accessor: String(made.auth?.['accessor']),
       wrapping: String(wrapped.wrapInfo?.['token']),
@@ -102,7 +128,7 @@ const setsUp = ({ method, path }: Called): boolean =>
   method !== 'GET' && /^sys\/(mounts|auth|remount|polic|namespaces)|^auth\/approle\/role\/\{role_name\}$/.test(path);
 
 /** Names lead to what is there; ids are tried in every other place. */
-const valueOf = (name: string, id: string): string => (/role_name|^name$/.test(name) ? 'web' : id);
+const valueOf = (name: string, id: string): string => (/role_name|^name$|alias_name/.test(name) ? 'web' : id);
 
 /** Whether all of it is as it was made. */
 async function assertWhole(node: Node, token: string, { path, ids, marker }: Place, after: string): Promise<void> {
@@ -118,7 +144,52 @@ async function assertWhole(node: Node, token: string, { path, ids, marker }: Pla
   const look = await ask(node, 'POST', 'auth/approle/role/web/secret-id-accessor/lookup', of(about));
   assert.equal(look.status, 200, after);
   assert.deepEqual((await ask(node, 'GET', 'kv/web', inside)).reply?.data, { owner: marker }, after);
+  await assertIdentityWhole(node, inside, { ids, marker }, after);
 }
+
+async function assertIdentityWhole(
+  node: Node,
+  inside: Asking,
+  { ids, marker }: Pick<Place, 'ids' | 'marker'>,
+  after: string,
+): Promise<void> {
+  const read = async (path: string) => (await ask(node, 'GET', path, inside)).reply?.data;
+  const entity = await read('identity/entity/name/kept');
+  const [alias] = (entity?.['aliases'] ?? []) as readonly JsonObject[];
+  assert.deepEqual(
+    [entity?.['id'], entity?.['metadata'], entity?.['disabled']],
+    [ids['entity'], { owner: marker }, false],
+    after,
+  );
+  assert.deepEqual([alias?.['id'], alias?.['custom_metadata']], [ids['entityAlias'], { owner: marker }], after);
+  assert.deepEqual((await read('identity/group/name/kept'))?.['member_entity_ids'], [ids['entity']], after);
+  const external = await read('identity/group/name/external');
+  assert.equal((external?.['alias'] as JsonObject)['id'], ids['groupAlias'], after);
+}
+
+test('a login and a merge find nobody of another namespace', async () => {
+  const { node, root } = await runningNode();
+  await using _ = node;
+  for (const name of ['a', 'b']) await must(node, 'POST', `sys/namespaces/${name}`, { token: root });
+  const [a, b] = [await fill(node, root, 'a'), await fill(node, root, 'b')];
+  const inA: Asking = { token: root, namespace: 'a' };
+  const { entity: own = '' } = a.ids;
+  const { entity: other = '', group: otherGroup = '', accessorOfMount = '' } = b.ids;
+  const refused: readonly (readonly [string, JsonObject])[] = [
+    ['identity/entity/merge', { from_entity_ids: [other], to_entity_id: own }],
+    ['identity/entity/merge', { from_entity_ids: [own], to_entity_id: other }],
+    ['identity/group', { name: 'new', member_entity_ids: [other] }],
+    ['identity/group', { name: 'new', member_group_ids: [otherGroup] }],
+    ['identity/entity-alias', { name: 'x', mount_accessor: accessorOfMount, canonical_id: own }],
+    ['identity/entity-alias/id/' + String(a.ids['entityAlias']), { canonical_id: other }],
+    ['identity/entity', { id: other, name: 'stolen' }],
+  ];
+  for (const [path, body] of refused) {
+    assert.equal((await ask(node, 'POST', path, { ...inA, body })).status, 400, JSON.stringify([path, body]));
+  }
+  await assertWhole(node, root, b, 'at the end');
+  await assertWhole(node, root, a, 'at the end');
+});
 
 test('no id of one namespace answers in another, in any operation that there is', async () => {
   const { node, root } = await runningNode({ engines: { files } });

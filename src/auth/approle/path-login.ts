@@ -57,7 +57,7 @@ function grant(role: Role, proof: SecretId | undefined): Grant {
   return grantOf(role.token, {
     displayName: '',
     metadata: { role_name: role.name, ...proof?.metadata },
-    alias: { name: role.roleId },
+    alias: { name: role.roleId, metadata: { role_name: role.name } },
     internal: { role: role.name },
     boundCidrs: common,
   });

@@ -165,6 +165,7 @@ test('what a region forwards is on record with its name and whom it asks for, re
         policies,
         namespace: 'root',
         entity: '',
+        entityNamespace: 'root',
         tokenKey: '',
         accessor: 'KEYED',
         address: '10.0.0.9',
@@ -172,6 +173,7 @@ test('what a region forwards is on record with its name and whom it asks for, re
       idempotencyKey: 'k',
       mayWrite: () => true,
       holdsPolicy: () => true,
+      holdsEntity: () => true,
     });
   assert.equal((await forward(['root'])).outcome.status, 403);
   assert.equal((await forward(['default'])).outcome.status, 403);

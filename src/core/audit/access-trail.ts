@@ -4,7 +4,7 @@ import type { Outcome } from '../../framework/request.ts';
 import { requestPath, type MountRecord } from '../mounts/mount.ts';
 import { parametersOf, type Access } from '../requests/access.ts';
 import { snapshotUse } from '../requests/from-snapshot.ts';
-import type { Token } from '../tokens/token.ts';
+import type { Token, TokenRecord } from '../tokens/token.ts';
 import type { AuditBroker } from './broker.ts';
 import type {
   AuditedAuth,
@@ -64,7 +64,7 @@ const bounded = (text: string): string => text.slice(0, 1_024);
 function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
   const { request, token, operation, error, routed, call, region } = access;
   return {
-    auth: token === undefined ? strangerOf(access) : authOf(token, request.token, resultsOf(access)),
+    auth: token === undefined ? strangerOf(access) : authOf(token, access, resultsOf(access)),
     request: {
       id: request.id,
       operation: request.help ? 'help' : operation,
@@ -107,13 +107,35 @@ function strangerOf(access: Access): AuditedAuth {
   };
 }
 
-function authOf({ record }: Token, id: string | undefined, policyResults: PolicyResults): AuditedAuth {
+const none: readonly string[] = [];
+
+/** With policies of its entity a token's members are others once these change. */
+const identities = new WeakMap<TokenRecord, { readonly policies: readonly string[] }>();
+
+function identityOf(record: TokenRecord, policies: readonly string[]): object {
+  if (policies.length === 0) return record;
+  const known = identities.get(record);
+  if (known?.policies === policies) return known;
+  const made = { policies };
+  identities.set(record, made);
+  return made;
+}
+
+const together = (own: readonly string[], more: readonly string[]): readonly string[] =>
+  more.length === 0 ? own : [...new Set([...own, ...more])].sort();
+
+function authOf(
+  { record }: Token,
+  { request, identityPolicies = none }: Access,
+  policyResults: PolicyResults,
+): AuditedAuth {
   return {
-    clientToken: id,
+    clientToken: request.token,
     accessor: record.accessor,
     displayName: record.displayName,
-    policies: record.policies,
+    policies: together(record.policies, identityPolicies),
     tokenPolicies: record.policies,
+    identityPolicies,
     noDefaultPolicy: record.noDefaultPolicy && !record.policies.includes('root'),
     policyResults,
     metadata: record.meta,
@@ -122,7 +144,7 @@ function authOf({ record }: Token, id: string | undefined, policyResults: Policy
     tokenType: record.type,
     tokenTtl: record.creationTtl,
     issuedAt: record.createdAt,
-    identity: record,
+    identity: identityOf(record, identityPolicies),
   };
 }
 
@@ -190,6 +212,7 @@ function madeAuth(auth: JsonObject, displayName: string | undefined, find: FindT
     displayName: displayName ?? (clientToken === '' ? undefined : find(clientToken))?.record.displayName ?? '',
     policies: textsOf(auth, 'policies'),
     tokenPolicies: textsOf(auth, 'token_policies'),
+    identityPolicies: textsOf(auth, 'identity_policies'),
     metadata: isTexts(auth['metadata']) ? auth['metadata'] : null,
     numUses: countOf(auth, 'num_uses'),
     entityId: textOf(auth, 'entity_id'),

@@ -5,7 +5,7 @@ import { ROOT } from '../namespaces/namespace.ts';
 import { authenticate, clientOf, makeCall, type Access } from '../requests/access.ts';
 import { asFailure, failure, outcomeOf } from '../requests/pipeline.ts';
 import type { Services } from '../services.ts';
-import type { Token } from '../tokens/token.ts';
+import { holderOf, type Token } from '../tokens/token.ts';
 import type { Wants } from './subscription.ts';
 
 export interface Admission {
@@ -18,7 +18,7 @@ export interface Admission {
 export type Check = (token: Token) => void;
 
 function assertGranted(services: Services, request: Request, wants: Wants, token: Token): void {
-  const acl = services.policies.acl({ namespace: token.namespace, policies: token.record.policies });
+  const acl = services.policies.acl(holderOf(token));
   // Ours asks for rights on what is watched, not on this path; but a deny of it is meant.
   const allowed = wants.dialect === 'vault' ? acl.allows('read', request.path).allowed : !acl.denies(request.path);
   if (!allowed) throw fail('permissionDenied');

@@ -4,6 +4,7 @@ import type { MountTable } from '../mounts/mount-table.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import type { Acl } from '../policy/index.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
+import { holderOf } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { textOf, type Pattern } from './patterns.ts';
 import type { Wants } from './subscription.ts';
@@ -28,7 +29,7 @@ export class Rights {
     const { tokens, policies } = this.#options;
     const token = tokens.byKey(tokenKey);
     if (token === undefined || this.#isLocked(token.namespace)) return undefined;
-    return policies.acl({ namespace: token.namespace, policies: token.record.policies });
+    return policies.acl(holderOf(token));
   }
 
   /** Who comes from a namespace that is locked is told nothing: neither would a request of its be served. */

@@ -116,6 +116,15 @@ export function seedBuiltIn(tx: Transaction, namespace: string): void {
   }
 }
 
+/** For a node of an older version: the built-in mounts that have come since. */
+export async function ensureBuiltIn(store: Store): Promise<void> {
+  const isThere = (id: string): boolean => store.has(keys.mount('l', ROOT_NAMESPACE, id));
+  if (Object.keys(BUILT_IN).every(isThere)) return;
+  await store.transact((tx) => {
+    seedBuiltIn(tx, ROOT_NAMESPACE);
+  });
+}
+
 /** A built-in mount of a namespace, of which nothing is written yet. */
 function untuned(tx: Transaction, namespace: string, id: string): Uint8Array | undefined {
   const found = decodeFound<NamespaceRecord>(tx.get(keys.namespace(namespace)));

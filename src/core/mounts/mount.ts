@@ -64,6 +64,13 @@ export const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
     description: 'per-token private secret storage',
     local: true,
   },
+  identity: {
+    table: 'secret',
+    path: 'identity/',
+    type: 'identity',
+    description: 'identity store',
+    local: false,
+  },
   token: {
     table: 'auth',
     path: 'token/',

@@ -23,7 +23,7 @@ const recordIn = (tx: Transaction, parent: string, name: string): NamespaceRecor
 };
 
 /** For a transaction that writes into a namespace: one that was deleted meanwhile would keep the record for ever. */
-export function assertThere(tx: Transaction, { id }: Namespace): void {
+export function assertThere(tx: Transaction, { id }: Pick<Namespace, 'id'>): void {
   if (id !== ROOT.id && !tx.has(keys.namespace(id))) throw fail('noNamespace');
 }
 

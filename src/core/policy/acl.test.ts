@@ -203,7 +203,7 @@ test('rules of a namespace apply below its path and nowhere else', () => {
   assert.equal(grants(acl, 'teams/x'), 'deny');
 });
 
-test('a templated rule matches nothing', () => {
+test('a templated rule grants nothing to who has no identity', () => {
   const acl = aclOf(
     'path "a/{{identity.entity.id}}/*" { capabilities = ["read"] } path "b" { capabilities = ["read"] }',
   );

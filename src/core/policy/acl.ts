@@ -6,6 +6,7 @@ import { capabilityBit, has, namesOf, unite, type CapabilitySet } from './capabi
 import { judge, mergeConstraints, type Details, type PolicyOperation, type Verdict } from './constraints.ts';
 import { buildMatcher, type Matcher, type Ranked } from './matcher.ts';
 import type { Constraints, Policy, Rule } from './rule.ts';
+import { coverOf, fillTemplate, namesTime, STRICT } from './template.ts';
 
 export interface Decision {
   readonly allowed: boolean;
@@ -55,21 +56,36 @@ const rootAcl: Acl = Object.freeze<Acl>({
   reaches: () => true,
 });
 
-/** `now`: milliseconds since the epoch; rules that have expired by then are left out, and so are templated ones. */
+/** `now`: milliseconds since the epoch; rules that have expired by then are left out. */
 export function compile(policies: readonly Policy[], now: number): Acl {
   if (policies.some((policy) => policy.name === 'root' && policy.namespace === '')) return rootAcl;
   const merged = new Map<string, Merged>();
+  const closed = new Set<string>();
   let validUntil = Number.POSITIVE_INFINITY;
   for (const policy of policies) {
     for (const rule of policy.rules) {
-      const expiration = rule.expiration ?? Number.POSITIVE_INFINITY;
-      if (rule.templated || expiration <= now) continue;
+      const expiration = endOf(rule, now);
+      if (expiration <= now) continue;
       validUntil = Math.min(validUntil, expiration);
-      const path = policy.namespace + rule.path;
-      merged.set(path, merge(merged.get(path), rule, policy.name));
+      const path = pathOf(policy, rule, now);
+      if (path !== undefined) merged.set(path, merge(merged.get(path), rule, policy.name));
+      else if (has(rule.capabilities, 'deny')) {
+        closed.add(policy.namespace + coverOf(rule.path, policy.templates ?? STRICT));
+      }
     }
   }
-  return new CompiledAcl(merged, validUntil);
+  return new CompiledAcl(merged, validUntil, [...closed]);
+}
+
+/** A path that names the time is another one in the next second. */
+function endOf({ expiration = Number.POSITIVE_INFINITY, templated, path }: Rule, now: number): number {
+  return templated && namesTime(path) ? Math.min(expiration, (Math.floor(now / 1000) + 1) * 1000) : expiration;
+}
+
+/** From the root namespace on; undefined when its template cannot be filled: it grants nothing then. */
+function pathOf({ namespace, templates = STRICT, subject }: Policy, rule: Rule, now: number): string | undefined {
+  const path = rule.templated ? fillTemplate(rule.path, { subject, options: templates, now }) : rule.path;
+  return path === undefined ? undefined : namespace + path;
 }
 
 function merge(known: Merged | undefined, rule: Rule, policy: string): Merged {
@@ -93,9 +109,12 @@ class CompiledAcl implements Acl {
   /** Paths of rules that grant something. */
   readonly #granting: readonly string[];
   readonly #matcher: Matcher<Merged>;
+  /** Of rules that deny and whose templates cannot be filled: they deny all that they could be filled with. */
+  readonly #closed: Matcher<true> | undefined;
 
-  constructor(merged: ReadonlyMap<string, Merged>, validUntil: number) {
+  constructor(merged: ReadonlyMap<string, Merged>, validUntil: number, closed: readonly string[]) {
     this.validUntil = validUntil;
+    this.#closed = closed.length === 0 ? undefined : buildMatcher(closed.map((path) => ({ path, value: true })));
     this.#granting = [...merged].filter(([, { capabilities }]) => grantsAnything(capabilities)).map(([path]) => path);
     this.#matcher = buildMatcher([...merged].map(([path, value]) => ({ path, value })));
   }
@@ -114,12 +133,20 @@ class CompiledAcl implements Acl {
   }
 
   denies(path: string): boolean {
-    return has(this.#ruleForEither(path)?.capabilities ?? 0, 'deny');
+    return this.#isClosed(path) || has(this.#ruleForEither(path)?.capabilities ?? 0, 'deny');
   }
 
   reaches(prefix: string): boolean {
     const here = this.#ruleForEither(prefix)?.capabilities ?? 0;
     return grantsAnything(here) || this.#granting.some((path) => liesBelow(path, prefix));
+  }
+
+  /** In either spelling: nothing goes first before these. */
+  #isClosed(path: string): boolean {
+    const closed = this.#closed;
+    if (closed === undefined) return false;
+    const bare = path.endsWith('/') ? path.slice(0, -1) : path;
+    return [path, bare].some((each) => (closed.exact(each) ?? closed.wildcard(each)) !== undefined);
   }
 
   #ruleFor(path: string): Merged | undefined {
@@ -134,6 +161,7 @@ class CompiledAcl implements Acl {
    * So it is for every operation, since `sys/seal/` reaches what `sys/seal` does: a deny holds for both spellings.
    */
   #ruleForEither(path: string): Merged | undefined {
+    if (this.#closed !== undefined && this.#isClosed(path)) return undefined;
     if (!path.endsWith('/')) return this.#ruleFor(path);
     const bare = path.slice(0, -1);
     const exact = this.#matcher.exact(path) ?? this.#matcher.exact(bare);

@@ -1,13 +1,15 @@
 /** Policies by name, and the compiled rights of a set of them. Both are caches over the change batches. */
 import { fail } from '../../errors.ts';
+import { defined } from '../../lib/defined.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
+import type { Identity, IdentityStore } from '../identity/identity-store.ts';
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
-import { has } from './capability.ts';
-import type { Rule } from './rule.ts';
+import type { Policy, Rule } from './rule.ts';
+import { STRICT, templateParts, type Subject, type TemplateOptions } from './template.ts';
 import { WRAPPING_POLICY, wrappingPolicy } from './wrapping-policy.ts';
 
 interface PolicyRecord {
@@ -22,9 +24,13 @@ interface PolicyRecord {
   readonly casRequired?: boolean;
   /** Somebody has named a version when writing it. */
   readonly checked?: boolean;
+  /** What values of its templates may hold. */
+  readonly templates?: TemplateOptions;
 }
 
-export interface PolicyFacts extends Required<Pick<PolicyRecord, 'text' | 'version' | 'casRequired' | 'checked'>> {
+export interface PolicyFacts extends Required<
+  Pick<PolicyRecord, 'text' | 'version' | 'casRequired' | 'checked' | 'templates'>
+> {
   readonly modified: number | undefined;
   readonly expiration: number | undefined;
 }
@@ -37,6 +43,7 @@ export interface PolicyChange {
   readonly casRequired?: boolean | undefined;
   /** Milliseconds since the epoch. */
   readonly expiration?: number | undefined;
+  readonly templates?: Partial<TemplateOptions> | undefined;
 }
 
 /** Whose rights are asked for: names of policies mean something in one namespace only. */
@@ -44,6 +51,24 @@ export interface Holder {
   /** The id of the namespace that the names belong to. */
   readonly namespace: string;
   readonly policies: readonly string[];
+  /** The entity that asks, and its namespace: its policies and its groups' count too. Absent or empty: none. */
+  readonly entity?: string;
+  readonly entityNamespace?: string;
+  /** Of the entity's policies those that count; absent: all. */
+  readonly entityPolicies?: readonly string[];
+}
+
+export interface PolicyStoreOptions {
+  readonly store: Store;
+  readonly namespaces: NamespaceTable;
+  readonly identities: IdentityStore;
+  readonly now: () => number;
+}
+
+interface Compiled {
+  readonly acl: Acl;
+  /** Whom it was compiled for: when anything of it changes there is another one. */
+  readonly identity: Identity | undefined;
 }
 
 const CACHE_LIMIT = 2_000;
@@ -51,16 +76,14 @@ const BORDER = '\u0000';
 /** Names that nobody writes. */
 const RESERVED = new Set(['root', WRAPPING_POLICY]);
 
-/**
- * A templated rule matches nothing: one that denies, or grants less than a broader rule, would silently not narrow. Below
- * `identity/`, where nothing is mounted, a grant does no harm, and Vault's own `default` has some.
- */
-function refuseTemplates(rules: readonly Rule[]): void {
-  const found = rules.find(
-    ({ templated, path, capabilities }) => templated && (has(capabilities, 'deny') || !/^identity\/[^{]*\//.test(path)),
-  );
+/** Braces that do not pair up would never be filled. */
+function checkTemplates(rules: readonly Rule[]): void {
+  const found = rules.find(({ templated, path }) => templated && templateParts(path) === undefined);
   if (found === undefined) return;
-  throw fail('badRequest', `templated policy paths are not offered, and without it more is allowed: "${found.path}"`);
+  throw fail(
+    'badRequest',
+    `failed to parse policy: path "${found.path}": failed to validate policy templating: unbalanced templating characters`,
+  );
 }
 
 function factsOf({
@@ -70,8 +93,9 @@ function factsOf({
   expiration,
   casRequired = false,
   checked = false,
+  templates = STRICT,
 }: PolicyRecord): PolicyFacts {
-  return { text, version, modified, expiration, casRequired, checked };
+  return { text, version, modified, expiration, casRequired, checked, templates };
 }
 
 function checkVersion(before: PolicyRecord | undefined, cas: number | undefined): void {
@@ -88,9 +112,12 @@ function checkVersion(before: PolicyRecord | undefined, cas: number | undefined)
 }
 
 /** What a change leaves out stays as `base` has it. */
-function changed(base: PolicyRecord, { text, casRequired, expiration }: PolicyChange): PolicyRecord {
+function changed(base: PolicyRecord, { text, casRequired, expiration, templates }: PolicyChange): PolicyRecord {
+  const wanted = { ...(base.templates ?? STRICT), ...defined(templates ?? {}) };
+  const { templates: _before, ...bare } = base;
   return {
-    ...base,
+    ...bare,
+    ...(wanted.wildcards || wanted.slashes ? { templates: wanted } : {}),
     ...(text === undefined ? {} : { text }),
     ...(casRequired === undefined ? {} : { casRequired }),
     ...(expiration === undefined ? {} : { expiration }),
@@ -104,25 +131,37 @@ function rulesOf({ text, expiration: end }: PolicyFacts): readonly Rule[] {
   return rules.map((rule) => ({ ...rule, expiration: Math.min(rule.expiration ?? end, end) }));
 }
 
+/** Nobody may do anything. */
+const NOTHING = compile([], 0);
+
 export class PolicyStore implements Disposable {
   readonly #store: Store;
   readonly #namespaces: NamespaceTable;
+  readonly #identities: IdentityStore;
   readonly #now: () => number;
-  readonly #acls = new Map<string, Acl>();
+  readonly #acls = new Map<string, Compiled>();
+  /** Of documents that were asked for, by their key: parsing one costs more than all else of compiling. */
+  readonly #rules = new Map<string, readonly Rule[]>();
   readonly #observation: Disposable;
 
-  constructor(store: Store, namespaces: NamespaceTable, now: () => number) {
+  constructor({ store, namespaces, identities, now }: PolicyStoreOptions) {
     this.#store = store;
     this.#namespaces = namespaces;
+    this.#identities = identities;
     this.#now = now;
     this.#observation = store.observe((batch) => {
-      if (batch.writes.some(({ key }) => namespaceOfKey(key, 's', 'policies') !== undefined)) this.#acls.clear();
+      if (batch.writes.some(({ key }) => namespaceOfKey(key, 's', 'policies') !== undefined)) this.#forget();
     });
+  }
+
+  #forget(): void {
+    this.#acls.clear();
+    this.#rules.clear();
   }
 
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
-    this.#acls.clear();
+    this.#forget();
   }
 
   /** Compiled sets of policies in memory. */
@@ -183,7 +222,7 @@ export class PolicyStore implements Disposable {
     kept: (before: PolicyRecord | undefined) => PolicyRecord | undefined,
   ): Promise<void> {
     if (RESERVED.has(name)) throw fail('badRequest', `cannot update "${name}" policy`);
-    if (change.text !== undefined) refuseTemplates(parsePolicy(change.text));
+    if (change.text !== undefined) checkTemplates(parsePolicy(change.text));
     const key = keys.policy(namespace, name);
     await this.#store.transact((tx) => {
       if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
@@ -207,29 +246,73 @@ export class PolicyStore implements Disposable {
   }
 
   /**
-   * What the policies allow together, in their namespace and below it. A name without a document allows nothing, nor does
-   * any name of a namespace that is gone.
+   * What the policies allow together, in their namespace and below it, with those of the entity in its own. A name without
+   * a document allows nothing, nor does any name of a namespace that is gone. An entity that is gone or disabled may do
+   * nothing at all.
    */
-  acl({ namespace, policies: names }: Holder): Acl {
-    const now = this.#now();
+  acl(holder: Holder): Acl {
+    const { namespace, policies: names, entity = '', entityNamespace = namespace } = holder;
+    const identity = entity === '' ? undefined : this.#identities.identity(entityNamespace, entity);
+    if (entity !== '' && (identity === undefined || identity.record.disabled)) return NOTHING;
     // No document has such a name; with it, one list of names could be taken for another.
     if (names.some((name) => name.includes(BORDER))) {
-      return this.acl({ namespace, policies: names.filter((name) => !name.includes(BORDER)) });
+      return this.acl({ ...holder, policies: names.filter((name) => !name.includes(BORDER)) });
     }
-    // No namespace has such an id: the root one is meant by none.
-    const id = namespace === ROOT_NAMESPACE ? names.join(BORDER) : [...names, '', namespace].join(BORDER);
+    const now = this.#now();
+    const id = setOf(holder);
     const known = this.#acls.get(id);
-    if (known !== undefined && known.validUntil > now) return known;
-    const path = this.#namespaces.byId(namespace)?.path;
-    const acl = compile(
-      names.flatMap((name) => {
-        const found = path === undefined ? undefined : this.describe(namespace, name);
-        return found === undefined ? [] : [{ name, namespace: path ?? '', rules: rulesOf(found) }];
-      }),
-      now,
-    );
+    if (known !== undefined && known.identity === identity && known.acl.validUntil > now) return known.acl;
+    const acl = compile(this.#policiesOf(holder, identity), now);
     if (this.#acls.size >= CACHE_LIMIT) this.#acls.clear();
-    this.#acls.set(id, acl);
+    this.#acls.set(id, { acl, identity });
     return acl;
   }
+
+  #policiesOf(holder: Holder, identity: Identity | undefined): readonly Policy[] {
+    const own = this.#named(holder.namespace, holder.policies, identity);
+    if (identity === undefined) return own;
+    return [...own, ...this.#named(identity.namespace, holder.entityPolicies ?? identity.policies, identity)];
+  }
+
+  #named(namespace: string, names: readonly string[], identity: Identity | undefined): readonly Policy[] {
+    const path = this.#namespaces.byId(namespace)?.path;
+    if (path === undefined) return [];
+    const subject = identity === undefined ? undefined : subjectOf(identity, namespace);
+    return names.flatMap((name) => {
+      const found = this.describe(namespace, name);
+      if (found === undefined) return [];
+      return [
+        { name, namespace: path, rules: this.#rulesOf(namespace, name, found), templates: found.templates, subject },
+      ];
+    });
+  }
+
+  #rulesOf(namespace: string, name: string, facts: PolicyFacts): readonly Rule[] {
+    const key = keys.policy(namespace, name);
+    const known = this.#rules.get(key);
+    if (known !== undefined) return known;
+    const rules = rulesOf(facts);
+    if (this.#rules.size >= CACHE_LIMIT) this.#rules.clear();
+    this.#rules.set(key, rules);
+    return rules;
+  }
+}
+
+/** No namespace has such an id, and no policy such a name: each holder has a text of its own, the root's the shortest. */
+function setOf({
+  namespace,
+  policies: names,
+  entity = '',
+  entityNamespace = namespace,
+  entityPolicies,
+}: Holder): string {
+  const own = namespace === ROOT_NAMESPACE ? names.join(BORDER) : [...names, '', namespace].join(BORDER);
+  if (entity === '') return own;
+  const ofEntity = `${own}${BORDER}${BORDER}${BORDER}${entityNamespace}${BORDER}${entity}`;
+  return entityPolicies === undefined ? ofEntity : [ofEntity, '', '', ...entityPolicies].join(BORDER);
+}
+
+/** A name of a group means something in its own namespace only. */
+function subjectOf({ namespace, record, groups }: Identity, policies: string): Subject {
+  return { entity: record, groups: namespace === policies ? groups : [] };
 }

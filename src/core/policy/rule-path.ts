@@ -30,7 +30,8 @@ function kindOf(path: string): PathKind {
   return path.endsWith('*') ? 'prefix' : 'exact';
 }
 
-function problemOf(path: string): string | undefined {
+/** Why no request could match the path, or it would not mean what it says. */
+export function problemOf(path: string): string | undefined {
   const star = path.indexOf('*');
   if (star !== -1 && star < path.length - 1) {
     return '* stands only at the end of a path; + matches one whole segment';

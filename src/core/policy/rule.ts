@@ -1,5 +1,6 @@
 /** What a policy document says, parsed: the input of `compile`. */
 import type { CapabilitySet } from './capability.ts';
+import type { Subject, TemplateOptions } from './template.ts';
 
 /** A scalar, list or object of a policy document; lists and objects are compared whole. */
 export type ParameterValue = string | number | boolean | null | readonly ParameterValue[] | ParameterObject;
@@ -33,7 +34,7 @@ export interface Rule {
   /** As written, without a leading slash. */
   readonly path: string;
   readonly kind: PathKind;
-  /** The path has an `{{identity.…}}` template. Such a rule is kept, and matches nothing. */
+  /** The path has a `{{…}}` template: it is filled when the rule is compiled. */
   readonly templated: boolean;
   readonly capabilities: CapabilitySet;
   readonly constraints: Constraints;
@@ -48,4 +49,8 @@ export interface Policy {
   /** The path of its namespace with its closing slash; empty for the root one. Rules apply below it. */
   readonly namespace: string;
   readonly rules: readonly Rule[];
+  /** What values of templates may hold. Absent: nothing that has a meaning in paths. */
+  readonly templates?: TemplateOptions | undefined;
+  /** Whom templates are filled for. Absent: for nobody. */
+  readonly subject?: Subject | undefined;
 }

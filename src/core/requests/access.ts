@@ -13,7 +13,7 @@ import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
 import { snapshotUse } from './from-snapshot.ts';
-import type { Token } from '../tokens/token.ts';
+import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
 export interface Access {
@@ -27,6 +27,8 @@ export interface Access {
   readonly operation: PolicyOperation;
   /** The policies that allow it. */
   readonly grantedBy: readonly string[];
+  /** Those that the caller has by its entity; absent where it has none. */
+  readonly identityPolicies?: readonly string[] | undefined;
   readonly call: Call;
   /** The path of the namespace that the caller's policies belong to. */
   readonly home: string;
@@ -40,6 +42,7 @@ const NOBODY: Client = {
   policies: [],
   namespace: ROOT.id,
   entity: '',
+  entityNamespace: ROOT.id,
   tokenKey: '',
   accessor: '',
   address: '',
@@ -48,9 +51,11 @@ const NOBODY: Client = {
 export function clientOf(token: Token | undefined, address: string): Client {
   if (token === undefined) return { ...NOBODY, address };
   const { displayName, policies, entity, accessor } = token.record;
+  const { namespace } = token;
+  const entityNamespace = entityNamespaceOf(token);
   // What is stored with a token is stored with none that is not stored itself.
   const tokenKey = token.record.type === 'batch' ? '' : token.key;
-  return { displayName, policies, namespace: token.namespace, entity, tokenKey, accessor, address };
+  return { displayName, policies, namespace, entity, entityNamespace, tokenKey, accessor, address };
 }
 
 /** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */
@@ -312,10 +317,15 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
     region,
     operation,
     grantedBy: by,
+    identityPolicies: identityPoliciesOf(services, client),
     call,
     home: homeOf(services, call),
     error,
   };
+}
+
+function identityPoliciesOf({ identities }: RequestServices, { entity, entityNamespace }: Client) {
+  return entity === '' ? undefined : identities.known.identity(entityNamespace, entity)?.policies;
 }
 
 /** A rule's `pagination_limit` takes the place of the page size that was asked for. */

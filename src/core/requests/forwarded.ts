@@ -26,7 +26,9 @@ export interface Forwarded {
   /** Whether the region may write there: its filter and its write grant. */
   readonly mayWrite: (request: Request) => boolean;
   /** Whether the region holds a policy's document: one that it cannot have grants nothing. */
-  readonly holdsPolicy: (name: string) => boolean;
+  readonly holdsPolicy: (namespace: string, name: string) => boolean;
+  /** Whether the region holds an entity: templates are filled for no other. */
+  readonly holdsEntity: (namespace: string, id: string) => boolean;
 }
 
 export interface ForwardedOutcome {
@@ -84,17 +86,41 @@ function notForwarded(access: Access): LockstepError | undefined {
 
 /**
  * What the region says of policies only narrows (rule 19): the policies that it holds must allow the request, as they do
- * for its own tokens, and so must all that it named, since one of the others may deny.
+ * for its own tokens, and so must all that it named, since one of the others may deny. Of the entity that it names the hub
+ * itself knows the policies, and they count in the same way.
  */
 function decided(services: Services, forwarded: Forwarded): Access {
-  const { request, client, region, holdsPolicy } = forwarded;
+  const { request, region } = forwarded;
+  const client = withEntity(services, forwarded);
   const all = forwardedAccess(services, request, { token: undefined, client, region });
   const error = beyond(forwarded) ?? notForwarded(all);
   if (error !== undefined) return { ...all, error };
-  const policies = client.policies.filter((name) => name === 'default' || holdsPolicy(name));
-  if (policies.length === client.policies.length) return all;
-  const held = forwardedAccess(services, request, { token: undefined, client: { ...client, policies }, region });
+  const narrowed = heldOf(services, forwarded, client);
+  if (narrowed === client) return all;
+  const held = forwardedAccess(services, request, { token: undefined, client: narrowed, region });
   return { ...all, error: held.error };
+}
+
+/**
+ * An entity that the region does not hold counts as none: then templates grant nothing, and deny all that they could. So
+ * does one that it has made for itself and the hub has not.
+ */
+function withEntity({ identities }: Services, { client, holdsEntity }: Forwarded): Client {
+  const { entity, entityNamespace: namespace } = client;
+  if (entity === '') return client;
+  const known = holdsEntity(namespace, entity) && identities.known.identity(namespace, entity) !== undefined;
+  return known ? client : { ...client, entity: '' };
+}
+
+/** With the policies that the region holds; the same client when it holds all. */
+function heldOf({ identities }: Services, { holdsPolicy }: Forwarded, client: Client): Client {
+  const { entity, entityNamespace } = client;
+  const holds = (namespace: string) => (name: string) => name === 'default' || holdsPolicy(namespace, name);
+  const policies = client.policies.filter(holds(client.namespace));
+  const given = entity === '' ? [] : (identities.known.identity(entityNamespace, entity)?.policies ?? []);
+  const entityPolicies = given.filter(holds(entityNamespace));
+  if (policies.length === client.policies.length && entityPolicies.length === given.length) return client;
+  return { ...client, policies, entityPolicies };
 }
 
 /** Never rejects for what a region did. Both the try and the answer are on record before it resolves. */

@@ -5,6 +5,7 @@ import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
 import { checkBatch, chosenType } from '../tokens/token-type.ts';
 import type { NewToken } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
+import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 import type { Access } from './access.ts';
 
 /** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
@@ -37,6 +38,16 @@ export function boundTtl(asked: Bounds, mount: { readonly default: number; reado
   return { ttl, warnings };
 }
 
+/** What a token has by its entity, now: its policies and those of its groups. */
+export function identityPoliciesOf({ identities }: Pick<RequestServices, 'identities'>, token: Token) {
+  const { entity } = token.record;
+  return entity === ''
+    ? NO_POLICIES
+    : (identities.known.identity(entityNamespaceOf(token), entity)?.policies ?? NO_POLICIES);
+}
+
+const NO_POLICIES: readonly string[] = Object.freeze([]);
+
 export interface Granted {
   readonly created: NewToken;
   readonly warnings: readonly string[];
@@ -53,9 +64,12 @@ export async function grantToken(services: RequestServices, access: Access, gran
   const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
   const type = chosenType(record.config.tokenType ?? 'default-service', grant.type);
   if (type === 'batch') checkBatch(policies, { ...grant, explicitMaxTtl: 0 });
+  const { id: namespace } = call.namespace;
+  const { alias } = grant;
+  const entity = alias === undefined ? '' : await services.identities.logins.entityOf(namespace, record, alias);
   const created = await services.tokens.create({
     type,
-    ...{ policies, namespace: call.namespace.id },
+    ...{ policies, namespace, entity },
     path: `${call.mountPath}${call.path}`,
     meta: grant.metadata ?? null,
     displayName: grant.displayName === '' ? name : `${name}-${grant.displayName}`,

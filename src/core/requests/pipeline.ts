@@ -10,7 +10,7 @@ import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
 import { serveFromSnapshot, snapshotUse, type SnapshotUse } from './from-snapshot.ts';
-import { grantToken } from './grants.ts';
+import { grantToken, identityPoliciesOf } from './grants.ts';
 import { countedOf } from './counted.ts';
 import { grantLease } from './leased.ts';
 import { checkAge } from './staleness.ts';
@@ -229,7 +229,7 @@ function finish(services: RequestServices, access: Access, reply: Reply): Outcom
   }
   return grantToken(services, access, reply.grant).then(({ created, warnings }) => {
     const { record } = created.token;
-    const auth = authBlock(record, created.id);
+    const auth = authBlock(created.token, created.id, identityPoliciesOf(services, created.token));
     const { displayName } = record;
     return outcomeOf(request, reply, { mountType, auth, displayName, warnings: warn(warnings) });
   });

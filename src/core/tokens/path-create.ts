@@ -6,10 +6,10 @@ import { pathsOf } from '../../framework/path.ts';
 import type { Reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
 import { ROOT } from '../namespaces/namespace.ts';
-import { boundTtl, cleanPolicies } from '../requests/grants.ts';
+import { boundTtl, cleanPolicies, identityPoliciesOf } from '../requests/grants.ts';
 import type { RequestServices } from '../services.ts';
 import { readRole, type TokenRole } from './path-roles.ts';
-import { authBlock, type Token } from './token.ts';
+import { authBlock, entityNamespaceOf, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
 import { checkBatch, chosenType } from './token-type.ts';
 
@@ -98,8 +98,6 @@ function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined):
 
 function checked(asked: Asked, { namespace }: Call): void {
   if (asked.num_uses < 0) throw fail('badRequest', 'number of uses cannot be negative');
-  if (given(asked.entity_alias) !== undefined)
-    throw fail('badRequest', 'entity aliases are not offered: leave entity_alias out');
   const id = given(asked.id);
   if (id !== undefined && namespace.id !== ROOT.id) {
     throw fail('badRequest', 'token IDs can only be manually specified in the root namespace');
@@ -165,6 +163,8 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
   const numUses = asked.num_uses > 0 ? asked.num_uses : terms.numUses;
   const type = chosenType(terms.type, asked.type);
   if (type === 'batch') checkBatch(policies, { numUses, period, explicitMaxTtl });
+  const orphan = isOrphan(asked, form, terms);
+  const entity = await entityFor(auth, call, { alias: given(asked.entity_alias), role: form.role, caller, orphan });
   const chosen = given(asked.id);
   const { id, token } = await services.tokens.create({
     ...(chosen === undefined ? {} : { id: chosen }),
@@ -176,14 +176,40 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
     numUses,
     ...{ ttl, maxTtl: 0, explicitMaxTtl, period },
     renewable: isRenewable(asked, terms) && ttl > 0 && type === 'service',
-    ...(isOrphan(asked, form, terms) ? {} : { parent: caller.token }),
+    ...(orphan ? {} : { parent: caller.token }),
+    ...entity,
     boundCidrs: terms.boundCidrs,
     role: terms.name,
     noDefaultPolicy: asked.no_default_policy,
   });
   const absent = policies.filter((name) => services.policies.get(call.namespace.id, name) === undefined);
   const missing = absent.map((name) => `Policy "${name}" does not exist`);
-  return { status: 200, auth: authBlock(token.record, id), warnings: [...warnings, ...missing] };
+  return {
+    status: 200,
+    auth: authBlock(token, id, identityPoliciesOf(services, token)),
+    warnings: [...warnings, ...missing],
+  };
+}
+
+interface EntityFor {
+  readonly alias: string | undefined;
+  readonly role: TokenRole | undefined;
+  readonly caller: Caller;
+  readonly orphan: boolean;
+}
+
+/** The entity of an alias that the role allows, or else a child's of its parent. An orphan has none. */
+async function entityFor({ services }: TokenAuth, call: Call, { alias, role, caller, orphan }: EntityFor) {
+  const { namespace } = call;
+  if (alias === undefined) {
+    if (orphan || caller.token.record.entity === '') return {};
+    const entityNamespace = entityNamespaceOf(caller.token);
+    return { entity: caller.token.record.entity, ...(entityNamespace === namespace.id ? {} : { entityNamespace }) };
+  }
+  if (role === undefined) throw fail('badRequest', "'entity_alias' is only allowed in combination with token role");
+  const mount = services.mounts.at(namespace.id, 'auth/token/');
+  if (mount === undefined || !role.allowsAlias(alias)) throw fail('badRequest', "invalid 'entity_alias' value");
+  return { entity: await services.identities.logins.entityOf(namespace.id, mount.record, { name: alias }) };
 }
 
 /** The path that a token is made under; a role may add to it. */

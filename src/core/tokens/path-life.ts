@@ -4,7 +4,7 @@ import type { Call } from '../../framework/call.ts';
 import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
-import { boundTtl } from '../requests/grants.ts';
+import { boundTtl, identityPoliciesOf } from '../requests/grants.ts';
 import { foundByAccessor, ownToken, tokenIn } from './path-lookup.ts';
 import { authBlock, type Token, type TokenRecord } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
@@ -49,7 +49,7 @@ async function renew(auth: TokenAuth, token: Token, increment: number | undefine
   const left = Math.min(...limits.map((limit) => leftOf(record, limit, call.now)));
   if (left <= 0) throw fail('badRequest', 'past the max TTL, cannot renew: log in again');
   const renewed = await auth.services.tokens.renew(token, Math.min(wanted, left));
-  return { status: 200, auth: authBlock(renewed.record, ''), warnings };
+  return { status: 200, auth: authBlock(renewed, '', identityPoliciesOf(auth.services, renewed)), warnings };
 }
 
 const withToken = (answer: Reply, id: string): Reply =>

@@ -5,6 +5,7 @@ import { field } from '../../framework/field.ts';
 import { listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
+import { identityPoliciesOf } from '../requests/grants.ts';
 import { describeToken, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
 
@@ -41,7 +42,10 @@ export function foundByAccessor(auth: TokenAuth, { namespace }: Call, accessor: 
 function shown({ services }: TokenAuth, token: Token, id: string): Reply {
   const path = services.namespaces.byId(token.namespace)?.path ?? '';
   // As Vault, which names no root namespace.
-  return reply.ok({ ...describeToken(token, id, services.now()), ...(path === '' ? {} : { namespace_path: path }) });
+  return reply.ok({
+    ...describeToken(token, id, services.now(), identityPoliciesOf(services, token)),
+    ...(path === '' ? {} : { namespace_path: path }),
+  });
 }
 
 const own = (auth: TokenAuth, call: Call): Reply => shown(auth, ownToken(auth, call), call.token ?? '');

@@ -7,6 +7,7 @@ import { reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
 import { defined } from '../../lib/defined.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { folded } from '../identity/records.ts';
 import { cleanPolicies } from '../requests/grants.ts';
 import type { TokenAuth } from './token-auth.ts';
 
@@ -42,6 +43,8 @@ export interface TokenRole {
   readonly decides: boolean;
   /** Throws `badRequest` for a policy that the role does not allow. */
   readonly policiesFor: (asked: AskedPolicies, caller: readonly string[]) => readonly string[];
+  /** Whether a token of the role may be that of an entity with the alias; without case, as Vault compares. */
+  readonly allowsAlias: (name: string) => boolean;
 }
 
 const PREFIX = 'roles/';
@@ -106,7 +109,10 @@ export function readRole(auth: TokenAuth, name: string): TokenRole | undefined {
     record.disallowedPoliciesGlob,
   ];
   const decides = lists.some((list) => list.length > 0);
-  return { record, decides, policiesFor: (asked, caller) => policiesFor(record, asked, caller) };
+  return {
+    ...{ record, decides, policiesFor: (asked, caller) => policiesFor(record, asked, caller) },
+    allowsAlias: (alias) => record.allowedEntityAliases.some((glob) => globMatches(folded(glob), folded(alias))),
+  };
 }
 
 const duration = (help: string) => field.duration(help);

@@ -32,6 +32,10 @@ export interface TokenSpec {
   /** `service` if not given. */
   readonly type?: TokenRecord['type'];
   readonly login?: NonNullable<TokenRecord['login']>;
+  /** The entity that it belongs to; none if not given. */
+  readonly entity?: string;
+  /** The namespace of the entity, where it is another one. */
+  readonly entityNamespace?: string;
 }
 
 export interface NewToken {
@@ -73,7 +77,7 @@ function recordOf(spec: TokenSpec, now: number): TokenRecord {
     expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
     orphan: parent === undefined,
     ...(parent === undefined ? {} : { parent: parent.key }),
-    entity: '',
+    entity: spec.entity ?? '',
     type: spec.type ?? 'service',
   };
 }

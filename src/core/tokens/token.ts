@@ -27,6 +27,8 @@ export interface TokenRecord {
   readonly boundCidrs: readonly string[];
   readonly role: string;
   readonly entity: string;
+  /** Of the entity, where the token belongs to another one. */
+  readonly entityNamespace?: string;
   readonly type: 'service' | 'batch';
   readonly noDefaultPolicy: boolean;
   /** Of a login: which mount renews it, and what it needs for that. */
@@ -44,6 +46,16 @@ export interface Token {
   readonly namespace: string;
   readonly record: TokenRecord;
 }
+
+export const entityNamespaceOf = ({ namespace, record }: Token): string => record.entityNamespace ?? namespace;
+
+/** Whose rights a token's are: what policies are asked with. */
+export const holderOf = (token: Token) => ({
+  namespace: token.namespace,
+  policies: token.record.policies,
+  entity: token.record.entity,
+  entityNamespace: entityNamespaceOf(token),
+});
 
 /** What belongs to a namespace ends in its id, as in Vault; nothing is added in the root one. */
 export const tokenEnding = (namespace: string): string => (namespace === ROOT_NAMESPACE ? '' : `.${namespace}`);
@@ -77,7 +89,7 @@ const grantedSeconds = ({ expiresAt, lastRenewal, createdAt }: TokenRecord): num
 const rfc3339 = (ms: number): string => new Date(ms).toISOString();
 
 /** `data` of a look-up, with Vault's keys. `id` is shown only to who already holds the token. */
-export function describeToken(token: Token, id: string, now: number): JsonObject {
+export function describeToken(token: Token, id: string, now: number, given: IdentityPolicies): JsonObject {
   const { record } = token;
   // The token that initialisation gave was never issued by a path, and has no lease.
   const first = record.path === FIRST_TOKEN_PATH;
@@ -90,6 +102,7 @@ export function describeToken(token: Token, id: string, now: number): JsonObject
     expire_time: record.expiresAt === 0 ? null : rfc3339(record.expiresAt),
     explicit_max_ttl: record.explicitMaxTtl,
     id,
+    ...shownIdentity(given, token),
     ...(first ? {} : { issue_time: rfc3339(record.createdAt) }),
     ...(record.lastRenewal === undefined
       ? {}
@@ -108,13 +121,29 @@ export function describeToken(token: Token, id: string, now: number): JsonObject
   };
 }
 
+/** Policies that a token has by its entity, as they are now. */
+export type IdentityPolicies = readonly string[];
+
+/** As Vault: those of the token's own namespace apart from those of another one, and neither where there are none. */
+function shownIdentity(given: IdentityPolicies, token: Token): JsonObject {
+  if (given.length === 0) return {};
+  const home = entityNamespaceOf(token);
+  return home === token.namespace
+    ? { identity_policies: given, external_namespace_policies: {} }
+    : { external_namespace_policies: { [home]: given } };
+}
+
 /** The `auth` block of a login, a creation or a renewal. */
-export function authBlock(record: TokenRecord, clientToken: string): JsonObject {
+export function authBlock(token: Token, clientToken: string, given: IdentityPolicies): JsonObject {
+  const { record } = token;
+  const own = entityNamespaceOf(token) === token.namespace ? given : [];
   return {
     client_token: clientToken,
     accessor: record.accessor,
-    policies: record.policies,
+    policies: own.length === 0 ? record.policies : [...new Set([...record.policies, ...own])].sort(),
     token_policies: record.policies,
+    ...(own.length === 0 ? {} : { identity_policies: own }),
+    ...(given.length === own.length ? {} : { external_namespace_policies: { [entityNamespaceOf(token)]: given } }),
     metadata: record.meta,
     lease_duration: grantedSeconds(record),
     renewable: record.renewable,

@@ -2,6 +2,7 @@
 import type { Draw } from '../draw.ts';
 import type { Step } from '../step.ts';
 import * as approle from './approle.ts';
+import * as identity from './identity.ts';
 import * as kv from './kv.ts';
 import * as system from './system.ts';
 import * as tokens from './tokens.ts';
@@ -13,3 +14,6 @@ export interface Area {
 }
 
 export const areas: Readonly<Record<string, Area>> = { kv, tokens, approle, system };
+
+/** Drawn by themselves: what is drawn for the others stays as it was. */
+export const laterAreas: Readonly<Record<string, Area>> = { identity };

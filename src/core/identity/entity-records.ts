@@ -1,0 +1,115 @@
+/** The steps that changes of entities are made of, each within a transaction: a record and what finds it go together. */
+import { fail } from '../../errors.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import type { Transaction } from '../../storage/store.ts';
+import { identityKeys } from './identity-keys.ts';
+import type { NameEntry } from './identity-store.ts';
+import type { AliasRecord, EntityRecord, GroupRecord } from './records.ts';
+
+/** Ids made from a login come again, random ones never do: version 8 and version 4 UUIDs. */
+const comesAgain = (id: string): boolean => id.charAt(14) === '8';
+
+/** What is written of one namespace's entities in one transaction. */
+export class EntityWrites {
+  readonly #tx: Transaction;
+  readonly #keys: ReturnType<typeof identityKeys>;
+
+  /** `cls`: `l` for what a region makes for itself. */
+  constructor(tx: Transaction, namespace: string, cls: 's' | 'l' = 's') {
+    this.#tx = tx;
+    this.#keys = identityKeys(namespace, cls);
+  }
+
+  entity(id: string): EntityRecord | undefined {
+    return decodeFound<EntityRecord>(this.#tx.get(this.#keys.entity(id)));
+  }
+
+  idOf(name: string): string | undefined {
+    return decodeFound<NameEntry>(this.#tx.get(this.#keys.entityName(name)))?.id;
+  }
+
+  entityOfAlias(alias: string): EntityRecord | undefined {
+    return this.#named(this.#keys.alias(alias));
+  }
+
+  entityOfFactor(factor: string): EntityRecord | undefined {
+    return this.#named(this.#keys.factor(factor));
+  }
+
+  #named(key: string): EntityRecord | undefined {
+    const id = decodeFound<string>(this.#tx.get(key));
+    return id === undefined ? undefined : this.entity(id);
+  }
+
+  /** Whether an entity has, or had, the id. */
+  isTaken(id: string): boolean {
+    return this.#tx.has(this.#keys.entity(id)) || this.#tx.has(this.#keys.former(id));
+  }
+
+  isAliasTaken(id: string): boolean {
+    return this.#tx.has(this.#keys.alias(id));
+  }
+
+  /** Throws `badRequest` when another entity has the name. */
+  put(before: EntityRecord | undefined, after: EntityRecord): void {
+    const owner = this.idOf(after.name);
+    if (owner !== undefined && owner !== after.id) throw fail('badRequest', 'entity name is already in use');
+    const key = this.#keys.entityName(after.name);
+    if (before !== undefined && this.#keys.entityName(before.name) !== key) {
+      this.#tx.delete(this.#keys.entityName(before.name));
+    }
+    // Once for each entity: they are counted by it.
+    if (before?.name !== after.name) {
+      this.#tx.put(key, encodeRecord({ name: after.name, id: after.id } satisfies NameEntry));
+    }
+    for (const alias of before?.aliases ?? []) {
+      if (!after.aliases.some(({ id, factor }) => id === alias.id && factor === alias.factor)) this.#unlink(alias);
+    }
+    for (const alias of after.aliases) this.#link(alias, after.id);
+    this.#tx.put(this.#keys.entity(after.id), encodeRecord(after));
+  }
+
+  #link(alias: AliasRecord, entity: string): void {
+    const id = encodeRecord(entity);
+    for (const key of [this.#keys.alias(alias.id), this.#keys.factor(alias.factor)]) {
+      if (decodeFound<string>(this.#tx.get(key)) !== entity) this.#tx.put(key, id);
+    }
+  }
+
+  #unlink(alias: AliasRecord): void {
+    this.#tx.delete(this.#keys.alias(alias.id));
+    this.#tx.delete(this.#keys.factor(alias.factor));
+  }
+
+  /** With all that finds it. `heir`: the entity whose its tokens are from now on; without one they end. */
+  remove(record: EntityRecord, heir?: string): void {
+    this.#tx.delete(this.#keys.entity(record.id));
+    this.#tx.delete(this.#keys.entityName(record.name));
+    for (const alias of record.aliases) this.#unlink(alias);
+    for (const id of [record.id, ...record.mergedIds]) {
+      if (heir !== undefined || comesAgain(id)) this.#tx.put(this.#keys.former(id), encodeRecord(heir ?? ''));
+      else this.#tx.delete(this.#keys.former(id));
+    }
+  }
+
+  /** Takes a member out of a group, and puts another in its place where there is one. */
+  replaceMember(group: string, member: string, heir: string | undefined, now: number): void {
+    const key = this.#keys.group(group);
+    const record = decodeFound<GroupRecord>(this.#tx.get(key));
+    if (record === undefined) return;
+    const others = record.memberEntities.filter((id) => id !== member && id !== heir);
+    const memberEntities = heir === undefined ? others : [...others, heir];
+    const after = { ...record, memberEntities, updatedAt: now, modifyIndex: record.modifyIndex + 1 };
+    this.#tx.put(key, encodeRecord(after satisfies GroupRecord));
+  }
+
+  /** A name for who has none, made from the id; longer where another entity has it already. */
+  freeName(id: string): string {
+    const hex = id.replaceAll('-', '');
+    for (const length of [8, 16, 32]) {
+      const name = `entity_${hex.slice(0, length)}`;
+      if (this.idOf(name) === undefined) return name;
+    }
+    throw fail('conflict', 'no name is free for a new entity: name it');
+  }
+}

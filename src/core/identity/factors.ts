@@ -1,0 +1,48 @@
+/**
+ * What a login is recognised by. A keyed hash of the mount and the name, under a secret that every region has which takes
+ * logins on that mount: so two regions that are cut off from each other make one and the same entity.
+ */
+import { hmacSha256, sha256, takeKey, type KeyObject } from '../../lib/crypto/hash.ts';
+import { isBuiltIn, type MountRecord } from '../mounts/mount.ts';
+import { folded } from './records.ts';
+
+/** The secret of a built-in mount is each node's own, and the names of its aliases are none: they are typed by operators. */
+const keyOf = (mount: MountRecord): KeyObject =>
+  takeKey(isBuiltIn(mount) ? sha256('lockstep-identity', mount.uuid) : Buffer.from(mount.salt, 'base64'));
+
+const separated = (...parts: readonly string[]): string => JSON.stringify(parts);
+
+export interface Factor {
+  readonly text: string;
+  /** The ids to take, in this order: the first one is free, unless an entity that had it was deleted, merged or let it go. */
+  readonly id: (attempt: number) => string;
+  readonly aliasId: (attempt: number) => string;
+}
+
+export interface FactorOptions {
+  readonly namespace: string;
+  /** The region whose own the mount is; two regions' local mounts have nothing to do with each other. */
+  readonly region: string;
+  /** Entities and groups have factors of their own. */
+  readonly of: 'entity' | 'group';
+}
+
+export function factorOf(mount: MountRecord, name: string, { namespace, region, of }: FactorOptions): Factor {
+  const key = keyOf(mount);
+  const place = separated(of, namespace, mount.uuid, mount.local ? region : '', folded(name));
+  const derived = (purpose: string, attempt: number): string =>
+    uuidOf(hmacSha256(key, separated(purpose, String(attempt), place)));
+  return {
+    text: hmacSha256(key, separated('factor', place)).toString('base64url'),
+    id: (attempt) => derived('id', attempt),
+    aliasId: (attempt) => derived('alias', attempt),
+  };
+}
+
+/** A version 8 UUID (RFC 9562): 122 bits of the hash. */
+function uuidOf(hash: Buffer): string {
+  const bytes = Buffer.from(hash.subarray(0, 16));
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

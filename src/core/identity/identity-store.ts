@@ -1,0 +1,169 @@
+/**
+ * Who is who, as every thread reads it: records from the store, and what follows from them in memory. What follows is
+ * dropped by the change batches, like every cache.
+ */
+import { decodeFound } from '../../lib/record.ts';
+import { everyKey } from '../../storage/every-key.ts';
+import type { Batch, Snapshot, Store } from '../../storage/store.ts';
+import { GroupIndex } from './group-index.ts';
+import { identityChange, identityKeys } from './identity-keys.ts';
+import type { EntityRecord, GroupRecord } from './records.ts';
+
+/** An entity with all that it has by its groups. Never changed: when anything of it changes there is another one. */
+export interface Identity {
+  readonly namespace: string;
+  readonly record: EntityRecord;
+  /** Groups that name it, and all groups that these lie in too, in the order of their names. */
+  readonly direct: readonly GroupRecord[];
+  readonly groups: readonly GroupRecord[];
+  /** Its own policies and those of its groups, sorted, each once. */
+  readonly policies: readonly string[];
+}
+
+/** Entities in memory. */
+const CACHE_LIMIT = 20_000;
+
+type Reads = Pick<Snapshot, 'get'>;
+
+export class IdentityStore implements Disposable {
+  readonly #store: Store;
+  /** By id alone, which no two namespaces share: no text is made for each request. */
+  readonly #identities = new Map<string, Identity>();
+  /** By namespace, read when they are first asked for. */
+  readonly #groups = new Map<string, GroupIndex>();
+  readonly #observation: Disposable;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#observation = store.observe((batch) => {
+      this.#follow(batch);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
+    this.#identities.clear();
+    this.#groups.clear();
+  }
+
+  #follow({ writes }: Batch): void {
+    for (const { key, value } of writes) {
+      const [cls, namespace, below] = identityChange(key) ?? [];
+      if (cls === undefined || namespace === undefined || below === undefined) continue;
+      if (below.startsWith('entity/id/')) this.#forget(below.slice('entity/id/'.length), value);
+      else if (below.startsWith('entity/former/')) this.#forget(below.slice('entity/former/'.length));
+      else if (cls === 's' && below.startsWith('group/id/')) {
+        this.#groups.get(namespace)?.apply(below.slice('group/id/'.length), decodeFound<GroupRecord>(value));
+        // Through groups within groups it may be anybody's.
+        this.#identities.clear();
+      }
+    }
+  }
+
+  #forget(id: string, value?: Uint8Array): void {
+    this.#identities.delete(id);
+    for (const former of decodeFound<EntityRecord>(value)?.mergedIds ?? []) {
+      this.#identities.delete(former);
+    }
+  }
+
+  groups(namespace: string): GroupIndex {
+    const known = this.#groups.get(namespace);
+    if (known !== undefined) return known;
+    const made = new GroupIndex();
+    const { groups } = identityKeys(namespace);
+    using snapshot = this.#store.snapshot();
+    for (const key of everyKey(snapshot, groups)) {
+      made.apply(key.slice(groups.length), decodeFound<GroupRecord>(snapshot.get(key)));
+    }
+    this.#groups.set(namespace, made);
+    return made;
+  }
+
+  /** Entities in memory. */
+  get cached(): number {
+    return this.#identities.size;
+  }
+
+  /** Of an entity, or of the one that it was merged into; undefined when there is none in that namespace. */
+  identity(namespace: string, id: string): Identity | undefined {
+    const known = this.#identities.get(id);
+    if (known?.namespace === namespace) return known;
+    const record = currentEntity(this.#store, namespace, id);
+    if (record === undefined) return undefined;
+    const index = this.groups(namespace);
+    const direct = index.direct(record.id);
+    const groups = index.withParents(direct);
+    const policies = [...new Set([record, ...groups].flatMap((each) => each.policies))].sort();
+    const made = { namespace, record, direct, groups, policies };
+    if (this.#identities.size >= CACHE_LIMIT) this.#identities.clear();
+    this.#identities.set(id, made);
+    return made;
+  }
+
+  /** Not of one that was merged. */
+  entity(namespace: string, id: string): EntityRecord | undefined {
+    return sharedEntity(this.#store, namespace, id);
+  }
+
+  entityByName(namespace: string, name: string): EntityRecord | undefined {
+    const found = decodeFound<NameEntry>(this.#store.get(identityKeys(namespace).entityName(name)));
+    return found === undefined ? undefined : this.entity(namespace, found.id);
+  }
+
+  entityByAliasId(namespace: string, alias: string): EntityRecord | undefined {
+    const id = decodeFound<string>(this.#store.get(identityKeys(namespace).alias(alias)));
+    return id === undefined ? undefined : this.entity(namespace, id);
+  }
+
+  entityByFactor(namespace: string, factor: string): EntityRecord | undefined {
+    return entityByFactor(this.#store, namespace, factor);
+  }
+
+  group(namespace: string, id: string): GroupRecord | undefined {
+    return this.groups(namespace).get(id);
+  }
+
+  groupByName(namespace: string, name: string): GroupRecord | undefined {
+    const found = decodeFound<NameEntry>(this.#store.get(identityKeys(namespace).groupName(name)));
+    return found === undefined ? undefined : this.group(namespace, found.id);
+  }
+
+  groupByAliasId(namespace: string, alias: string): GroupRecord | undefined {
+    const id = decodeFound<string>(this.#store.get(identityKeys(namespace).groupAlias(alias)));
+    return id === undefined ? undefined : this.group(namespace, id);
+  }
+
+  groupByFactor(namespace: string, factor: string): GroupRecord | undefined {
+    const id = decodeFound<string>(this.#store.get(identityKeys(namespace).groupFactor(factor)));
+    return id === undefined ? undefined : this.group(namespace, id);
+  }
+}
+
+/** What a name leads to. */
+export interface NameEntry {
+  /** As it was written. */
+  readonly name: string;
+  readonly id: string;
+}
+
+const sharedEntity = (from: Reads, namespace: string, id: string): EntityRecord | undefined =>
+  decodeFound<EntityRecord>(from.get(identityKeys(namespace).entity(id)));
+
+/** The hub's word goes before what this region made for itself: also that an entity is no more. */
+function currentEntity(from: Reads, namespace: string, id: string): EntityRecord | undefined {
+  const shared = sharedEntity(from, namespace, id);
+  if (shared !== undefined) return shared;
+  const heir = decodeFound<string>(from.get(identityKeys(namespace).former(id)));
+  if (heir === undefined) return decodeFound<EntityRecord>(from.get(identityKeys(namespace, 'l').entity(id)));
+  return heir === '' ? undefined : sharedEntity(from, namespace, heir);
+}
+
+export function entityByFactor(from: Reads, namespace: string, factor: string): EntityRecord | undefined {
+  for (const cls of ['s', 'l'] as const) {
+    const id = decodeFound<string>(from.get(identityKeys(namespace, cls).factor(factor)));
+    const found = id === undefined ? undefined : currentEntity(from, namespace, id);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
