@@ -18,6 +18,7 @@ import type { Shares } from '../seal/shown-shares.ts';
 import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { OpenAudit } from './audit/auditing.ts';
+import type { DeclaredDevice } from './audit/known-device.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
 import type { Cluster, HubLink, OpenCluster, RegionHub } from './cluster.ts';
@@ -309,9 +310,11 @@ export class Node implements Handler, AsyncDisposable {
     }
   }
 
-  /** On SIGHUP: lets rotated audit files go. */
-  async reload(): Promise<void> {
-    await this.#services?.auditDevices.reopen();
+  /** On SIGHUP: lets rotated audit files go, and takes the devices that the configuration has now, if it is given. */
+  async reload(declared?: readonly DeclaredDevice[]): Promise<void> {
+    const devices = this.#services?.auditDevices;
+    await devices?.reopen();
+    if (declared !== undefined) await devices?.declare(declared);
   }
 
   /** Seals again what cannot be served. */

@@ -27,6 +27,8 @@ const BUILD_DATE = '2026-11-23T00:00:00Z';
 export interface Composed extends AsyncDisposable {
   readonly node: Node;
   readonly store: Store;
+  /** On SIGHUP. `audit`: what the configuration says now; undefined when it cannot be read. */
+  readonly reload: (audit: ServerConfig['audit'] | undefined) => Promise<void>;
   /** To be told what this thread serves. */
   readonly inFlight: InFlight;
   /** Drops what the log need not hold any longer: called about once a second. */
@@ -44,11 +46,9 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
   return openLmdbStore({ path: config.path });
 }
 
-/** Where snapshots lie on their way in and out: what is in them is encrypted by the barrier. */
-function spoolFolder(storage: StorageConfig): string {
-  return storage.type === 'lmdb'
-    ? join(storage.path, 'spool')
-    : join(tmpdir(), `lockstep-spool-${String(process.pid)}`);
+/** Beside the data, where that is on a disk. */
+function folderOf(storage: StorageConfig, name: string): string {
+  return storage.type === 'lmdb' ? join(storage.path, name) : join(tmpdir(), `lockstep-${name}-${String(process.pid)}`);
 }
 
 function settingsOf(config: ServerConfig): CoreSettings {
@@ -70,17 +70,24 @@ function auditSettings(config: ServerConfig): AuditSettings {
   const anywhere = config.unsafe_allow_api_audit_creation || config.dev !== undefined;
   return {
     declared: config.audit,
-    allowed: { paths: anywhere ? 'any' : config.allow_audit_paths, prefixing },
+    allowed: {
+      paths: anywhere ? 'any' : config.allow_audit_paths,
+      addresses: anywhere ? 'any' : config.allow_audit_addresses,
+      variables: undefined,
+      prefixing,
+    },
     prefixing,
+    spool: { folder: folderOf(config.storage, 'audit-spool'), limit: config.audit_spool_limit },
   };
 }
 
-function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads }: Around): OpenAudit {
+/** `declared`: the configuration's devices as it was read last. */
+function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads, declared }: AuditAround): OpenAudit {
   return (store, find) =>
     openAuditing(store, {
       find,
       followers: threads?.node.audit,
-      settings: auditSettings(config),
+      settings: { ...auditSettings(config), declared: declared() },
       now: Date.now,
       stdout: process.stdout,
       metrics,
@@ -104,9 +111,9 @@ async function openThreads(
   const { storage, log_level: level, log_format } = config;
   if (size === 0 || storage.type !== 'lmdb') return undefined;
   const { ThreadPool } = await import('./threads/pool.ts');
-  const { allowed, prefixing } = auditSettings(config);
+  const { declared: _, ...audit } = auditSettings(config);
   return new ThreadPool({
-    ...{ size, store, path: storage.path, settings: settingsOf(config), audit: { allowed, prefixing } },
+    ...{ size, store, path: storage.path, settings: settingsOf(config), audit },
     log: { level, format: log_format === 'json' ? 'json' : 'standard' },
     logs,
     failed: (error) => {
@@ -146,6 +153,10 @@ interface Around {
   readonly threads: ThreadPool | undefined;
 }
 
+interface AuditAround extends Around {
+  readonly declared: () => ServerConfig['audit'];
+}
+
 export async function compose(config: ServerConfig, logging: Logging): Promise<Composed> {
   const { log } = logging;
   const seal = await openSeal(config.seal, config.storage, log.named('seal'));
@@ -165,18 +176,24 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   const threads = await openThreads(config, store, logging);
   const cluster = clusterOf(config, { log, threads });
   const inFlight = new InFlight(Date.now);
+  let declared = config.audit;
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
     now: Date.now,
     ...(cluster === undefined ? {} : { cluster }),
-    audit: auditOf(config, metrics, { log, threads }),
+    audit: auditOf(config, metrics, { log, threads, declared: () => declared }),
     threads: threads?.node,
     ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
-    snapshots: { store, folder: spoolFolder(config.storage) },
+    // Where they lie on their way in and out: what is in them is encrypted by the barrier.
+    snapshots: { store, folder: folderOf(config.storage, 'spool') },
   });
   return {
     ...{ node, store, threads, inFlight },
+    reload: async (audit) => {
+      declared = audit ?? declared;
+      await node.reload(audit);
+    },
     retain: async () => {
       await retain(store, { milliseconds: config.log_retention * 1_000, bytes: config.log_retention_bytes });
     },

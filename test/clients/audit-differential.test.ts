@@ -13,6 +13,7 @@ import { parseFileOptions } from '../../src/core/audit/devices/file/options.ts';
 import { Hasher } from '../../src/core/audit/hasher.ts';
 import type { Node } from '../../src/core/node.ts';
 import { takeKey } from '../../src/lib/crypto/hash.ts';
+import { onlyThese } from '../support/audit.ts';
 import { ask, runningNode } from '../support/node.ts';
 import { openbao, startOpenBao } from './support/openbao.ts';
 
@@ -77,7 +78,7 @@ async function ours(): Promise<string> {
   const file = join(folder, 'audit.log');
   const quiet = { warn: () => undefined };
   await using broker = new AuditBroker({ now: Date.now, monotonic: () => 0, report: () => undefined, ...quiet });
-  const options = parseFileOptions({ file_path: file }, { paths: 'any', prefixing: false });
+  const options = parseFileOptions({ file_path: file }, onlyThese({ paths: 'any' }));
   const device = await openFileDevice(options, { stdout: new PassThrough(), ...quiet });
   await broker.enable({ path: 'file/', device, format: options.format, hasher: new Hasher(takeKey(Buffer.alloc(32))) });
   const running: { node?: Node } = {};

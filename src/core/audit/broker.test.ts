@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 
 import { isLockstepError } from '../../errors.ts';
 import { takeKey } from '../../lib/crypto/hash.ts';
+import { onlyThese } from '../../../test/support/audit.ts';
 import { AuditBroker, type AuditEvent, type AuditSink } from './broker.ts';
 import { openFileDevice } from './devices/file/device.ts';
 import { parseFileOptions } from './devices/file/options.ts';
@@ -37,7 +38,7 @@ function start(): Started {
 }
 
 async function sink(path: string, file: string, options: Readonly<Record<string, string>> = {}): Promise<AuditSink> {
-  const parsed = parseFileOptions({ file_path: file, ...options }, { paths: 'any', prefixing: false });
+  const parsed = parseFileOptions({ file_path: file, ...options }, onlyThese({ paths: 'any' }));
   const device = await openFileDevice(parsed, { warn: () => undefined, stdout: new PassThrough() });
   return { path, device, format: parsed.format, hasher: new Hasher(takeKey(Buffer.alloc(32, path.length))) };
 }
