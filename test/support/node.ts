@@ -1,5 +1,6 @@
 /** A node in this process, over the memory store, for tests of what lies above the storage. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../../src/core/audit/auditing.ts';
@@ -31,8 +32,11 @@ const AUDIT: AuditSettings = {
   declared: [],
   allowed: { paths: 'any', addresses: 'any', variables: undefined, prefixing: true },
   prefixing: true,
-  spool: { folder: join(tmpdir(), `lockstep-test-audit-spool-${String(process.pid)}`), limit: 1024 * 1024 * 1024 },
+  spool: { folder: join(tmpdir(), `lockstep-test-audit-spool-${String(process.pid)}`), limit: 1024 ** 3 },
 };
+process.once('exit', () => {
+  rmSync(AUDIT.spool.folder, { recursive: true, force: true });
+});
 
 export interface TestNodeOptions {
   readonly settings?: Partial<CoreSettings>;

@@ -3,6 +3,7 @@
  * with the node's own records. Each has a key of its own, behind the barrier.
  */
 import { rm } from 'node:fs/promises';
+import { normalize } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { fail } from '../../errors.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
@@ -13,7 +14,7 @@ import type { AuditFollowers } from '../threads.ts';
 import type { AuditBroker } from './broker.ts';
 import type { DeclaredDevice, DeviceSpec, FollowedDevice, KnownDevice } from './known-device.ts';
 import { parseBoolean } from './options.ts';
-import { openSink, saltOf, spoolOf, type SinkOptions } from './sink.ts';
+import { openSink, parseDevice, saltOf, spoolOf, type SinkOptions } from './sink.ts';
 import { dropSpool } from './spool/device.ts';
 
 export interface AuditTableOptions extends SinkOptions {
@@ -78,6 +79,7 @@ export class AuditTable {
     return this.#alone(async () => {
       const device = { ...spec, path: devicePath(path), declared: false };
       if (this.#devices.has(device.path)) throw fail('badRequest', `path already in use: ${device.path}`);
+      parseDevice(device, this.#options);
       this.#checkCovered([...this.list(), device], 'badRequest');
       const { store, broker, followers } = this.#options;
       await this.#start(device);
@@ -242,7 +244,13 @@ export class AuditTable {
     return reasons;
   }
 
+  /** Two devices on one file would tear each other's lines, and their hashes would be of two keys. */
   async #start(device: KnownDevice): Promise<void> {
+    const file = fileOf(device);
+    const other = this.list().find((each) => each.path !== device.path && file !== '' && fileOf(each) === file);
+    if (other !== undefined && !this.#idle.has(other.path)) {
+      throw fail('badRequest', `audit device ${other.path} writes to ${file}: name another file`);
+    }
     await this.#options.broker.enable(await openSink(device, this.#options));
   }
 
@@ -273,6 +281,12 @@ function devicePath(given: string): string {
 
 /** What cannot be changed while it runs. */
 const what = ({ type, options, local }: KnownDevice): unknown => ({ type, options, local });
+
+/** Empty where it is none that is written alone. */
+function fileOf({ type, options }: KnownDevice): string {
+  const file = type === 'file' ? (options['file_path'] ?? options['path'] ?? '') : '';
+  return file.startsWith('/') && !file.startsWith('/dev/') ? normalize(file) : '';
+}
 
 const isRemote = ({ type }: KnownDevice): boolean => type !== 'file';
 

@@ -5,8 +5,9 @@ import { sha256, takeKey } from '../../lib/crypto/hash.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
-import type { FollowedDevice } from './known-device.ts';
+import type { FollowedDevice, KnownDevice } from './known-device.ts';
 import type { AuditSink } from './broker.ts';
+import type { ParsedDevice } from './devices/kind.ts';
 import { kindOf } from './devices/kinds.ts';
 import { Hasher } from './hasher.ts';
 import type { DevicePermissions } from './options.ts';
@@ -44,11 +45,17 @@ const nobody: DeliveryMeter = { delivered: () => undefined, failed: () => undefi
 export const saltOf = (path: string): string => keys.salt(`audit/${path}`);
 
 /** Throws `badRequest` and `permissionDenied` that name the option and the remedy. */
-export async function openSink(device: FollowedDevice, using: SinkOptions): Promise<AuditSink> {
-  const { path, type, options, declared, variables = {}, shared } = device;
-  const { allowed, prefixing, warn, stdout, store, deliveries } = using;
+export function parseDevice(device: KnownDevice, { allowed, prefixing }: DeviceSettings): ParsedDevice {
+  const { type, options, declared, variables = {} } = device;
   const anything: DevicePermissions = { paths: 'any', addresses: 'any', variables, prefixing };
-  const parsed = kindOf(type)(options, declared ? anything : allowed);
+  return kindOf(type)(options, declared ? anything : allowed);
+}
+
+/** Throws as `parseDevice`, and `badRequest` when it cannot be opened. */
+export async function openSink(device: FollowedDevice, using: SinkOptions): Promise<AuditSink> {
+  const { path, shared } = device;
+  const { warn, stdout, store, deliveries } = using;
+  const parsed = parseDevice(device, using);
   const hasher = new Hasher(takeKey(await keyOf(store, path)));
   const opened = await parsed.open({
     ...{ warn, stdout, shared },
