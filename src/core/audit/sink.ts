@@ -11,6 +11,7 @@ import type { ParsedDevice } from './devices/kind.ts';
 import { kindOf } from './devices/kinds.ts';
 import { Hasher } from './hasher.ts';
 import type { DevicePermissions } from './options.ts';
+import { spoolCipher } from './spool/cipher.ts';
 import type { DeliveryMeter } from './spool/courier.ts';
 
 /** What the configuration says about all devices, in a form that crosses threads. */
@@ -56,16 +57,17 @@ export async function openSink(device: FollowedDevice, using: SinkOptions): Prom
   const { path, shared } = device;
   const { warn, stdout, store, deliveries } = using;
   const parsed = parseDevice(device, using);
-  const hasher = new Hasher(takeKey(await keyOf(store, path)));
+  const key = takeKey(await keyOf(store, path));
   const opened = await parsed.open({
     ...{ warn, stdout, shared },
     spool: {
       folder: spoolOf(path, using),
       limit: using.spool.limit,
+      cipher: parsed.format.raw ? spoolCipher(key) : undefined,
       meter: (lag) => deliveries?.(path, lag) ?? nobody,
     },
   });
-  return { path, device: opened, format: parsed.format, hasher };
+  return { path, device: opened, format: parsed.format, hasher: new Hasher(key) };
 }
 
 /** Of a remote device. */

@@ -10,7 +10,7 @@ export interface OpenContext {
   /** `AuditDevice.shared` of the same device on another thread. */
   readonly shared?: SharedArrayBuffer | undefined;
   /** Of a remote device. */
-  readonly spool: Pick<SpoolContext, 'folder' | 'limit' | 'meter'>;
+  readonly spool: Pick<SpoolContext, 'folder' | 'limit' | 'meter' | 'cipher'>;
 }
 
 export interface ParsedDevice {

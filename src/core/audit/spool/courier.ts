@@ -4,6 +4,7 @@
  * has held for a while, or was closed by both sides. Until then it is brought again: at least once, never lost.
  */
 import { fullJitter } from '../../../lib/backoff.ts';
+import type { SpoolCipher } from './cipher.ts';
 import { dropBefore, writeCursor, type Place } from './folder.ts';
 import { SpoolReader, type SpooledEntry } from './reader.ts';
 import type { OpenSink, RemoteSink } from './remote-sink.ts';
@@ -11,6 +12,8 @@ import type { SpoolState } from './state.ts';
 
 /** What a stream took is brought again if its connection ends within this time. */
 export const SETTLE_MS = 2_000;
+/** For what is under way when it ends. */
+const GRACE_MS = 1_000;
 const RETRY = { base: 200, cap: 30_000 } as const;
 
 export interface DeliveryMeter {
@@ -23,6 +26,7 @@ export interface CourierOptions {
   readonly from: Place;
   readonly state: SpoolState;
   readonly open: OpenSink;
+  readonly cipher?: SpoolCipher | undefined;
   readonly meter: DeliveryMeter;
   readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
   /** Milliseconds that never go back. */
@@ -64,15 +68,16 @@ export class Courier implements AsyncDisposable {
   readonly #running: Promise<void>;
 
   constructor(options: CourierOptions) {
-    const { folder, from, state, open } = options;
+    const { folder, from, state, open, cipher } = options;
     this.#options = options;
     this.#now = options.monotonic ?? (() => performance.now());
     this.#confirmed = from;
     this.#kept = from;
-    this.#reader = new SpoolReader(folder, from, state, (bytes, piece) => {
+    const skipped = (reason: string, bytes: number, piece: number): void => {
       state.add(-bytes);
-      options.warn('part of an entry in the audit spool was never recorded', { folder, piece, bytes });
-    });
+      options.warn(reason, { folder, piece, bytes });
+    };
+    this.#reader = new SpoolReader({ folder, from, state, cipher, skipped });
     this.#sink = open(() => {
       this.#lost = true;
       state.wake();
@@ -104,7 +109,12 @@ export class Courier implements AsyncDisposable {
     if (this.#closed) return this.#running;
     this.#closed = true;
     this.hurry();
+    // An end that is slow to answer must not hold up the seal: what it may have taken is brought again.
+    const timer = setTimeout(() => {
+      this.#sink.reset();
+    }, GRACE_MS);
     await this.#running;
+    clearTimeout(timer);
   }
 
   async #run(): Promise<void> {

@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { fail } from '../../../errors.ts';
 import { openLogFile } from '../devices/file/log-file.ts';
 import type { AuditDevice } from '../device.ts';
+import type { SpoolCipher } from './cipher.ts';
 import { Courier, type DeliveryMeter } from './courier.ts';
 import { openFolder, pieceFile, readCursor, type Piece, type Place } from './folder.ts';
 import type { OpenSink } from './remote-sink.ts';
@@ -23,6 +24,8 @@ export interface SpoolContext {
   readonly folder: string;
   /** Bytes that may wait to be delivered. */
   readonly limit: number;
+  /** Where entries hold secrets. */
+  readonly cipher?: SpoolCipher | undefined;
   readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
   /** `AuditDevice.shared` of the same device on the thread that delivers. */
   readonly shared?: SharedArrayBuffer | undefined;
@@ -115,11 +118,13 @@ class RemoteDevice implements AuditDevice {
   }
 
   record(line: string): Promise<void> {
-    const text = spooled(this.#kind.frame(line));
+    const { cipher, limit } = this.#context;
+    const framed = this.#kind.frame(line);
+    const text = spooled(cipher?.seal(framed) ?? framed);
     const { waiting } = this.#parts.state;
     this.#watch(waiting);
-    if (waiting + text.length > this.#context.limit) {
-      const { folder, limit } = this.#context;
+    if (waiting + text.length > limit) {
+      const { folder } = this.#context;
       const reason = `the audit spool ${folder} is full: ${String(limit)} bytes wait to be delivered`;
       return Promise.reject(fail('auditFailed', reason));
     }

@@ -3,6 +3,7 @@
  * known for what it is: it was never on record, and nobody is sent half an entry.
  */
 import { open, type FileHandle } from 'node:fs/promises';
+import type { SpoolCipher } from './cipher.ts';
 import { codeOf, pieceFile, type Place } from './folder.ts';
 import type { SpoolState } from './state.ts';
 
@@ -20,24 +21,26 @@ export interface SpooledEntry {
 /** As it stands in the spool. */
 export const spooled = (line: string): string => `${String(Buffer.byteLength(line))} ${line}`;
 
+export interface ReaderOptions {
+  readonly folder: string;
+  readonly from: Place;
+  readonly state: Pick<SpoolState, 'piece'>;
+  readonly cipher: SpoolCipher | undefined;
+  /** Told of what is no entry. */
+  readonly skipped: (reason: string, bytes: number, piece: number) => void;
+}
+
+const CUT = 'part of an entry in the audit spool was never recorded';
+const FOREIGN = 'an entry in the audit spool cannot be decrypted: the key of its device is gone';
+
 export class SpoolReader implements AsyncDisposable {
-  readonly #folder: string;
-  readonly #state: Pick<SpoolState, 'piece'>;
-  readonly #skipped: (bytes: number, piece: number) => void;
+  readonly #options: ReaderOptions;
   #place: Place;
   #open: { readonly piece: number; readonly handle: FileHandle } | undefined;
 
-  /** `skipped` is told of what was cut off. */
-  constructor(
-    folder: string,
-    at: Place,
-    state: Pick<SpoolState, 'piece'>,
-    skipped: (bytes: number, piece: number) => void,
-  ) {
-    this.#folder = folder;
-    this.#place = at;
-    this.#state = state;
-    this.#skipped = skipped;
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#place = options.from;
   }
 
   /** Where the next entry begins. */
@@ -54,13 +57,13 @@ export class SpoolReader implements AsyncDisposable {
     for (;;) {
       const { piece } = this.#place;
       // Asked before reading: once a later piece is written, nothing is added to this one.
-      const ended = this.#state.piece > piece;
+      const ended = this.#options.state.piece > piece;
       const bytes = await this.#read();
       const entries = this.#entriesOf(bytes);
       if (entries.length > 0) return entries;
       if (bytes.includes(0x0a)) continue;
       if (!ended) return [];
-      if (bytes.length > 0) this.#skipped(bytes.length, piece);
+      if (bytes.length > 0) this.#options.skipped(CUT, bytes.length, piece);
       this.#place = { piece: piece + 1, offset: 0 };
     }
   }
@@ -86,7 +89,7 @@ export class SpoolReader implements AsyncDisposable {
     if (this.#open?.piece === piece) return this.#open.handle;
     await this[Symbol.asyncDispose]();
     try {
-      const handle = await open(pieceFile(this.#folder, piece), 'r');
+      const handle = await open(pieceFile(this.#options.folder, piece), 'r');
       this.#open = { piece, handle };
       return handle;
     } catch (error) {
@@ -103,8 +106,10 @@ export class SpoolReader implements AsyncDisposable {
       const whole = bytes.subarray(start, end + 1);
       start = end + 1;
       this.#place = { piece, offset: this.#place.offset + whole.length };
-      const line = lineOf(whole);
-      if (line === undefined) this.#skipped(whole.length, piece);
+      const stored = lineOf(whole);
+      const { cipher, skipped } = this.#options;
+      const line = stored === undefined || cipher === undefined ? stored : cipher.open(stored);
+      if (line === undefined) skipped(stored === undefined ? CUT : FOREIGN, whole.length, piece);
       else entries.push({ line, end: this.#place, bytes: whole.length });
     }
     return entries;

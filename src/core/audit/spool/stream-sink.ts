@@ -10,11 +10,15 @@ export interface StreamTarget {
   readonly timeout: number;
 }
 
+/** How long its end may take to say that it has read all. */
+const CLOSE_MS = 1_000;
+
 export class StreamSink implements RemoteSink {
   readonly confirms = false;
   readonly #target: StreamTarget;
   readonly #lost: () => void;
   #socket: Socket | undefined;
+  #connecting: Socket | undefined;
 
   constructor(target: StreamTarget, lost: () => void) {
     this.#target = target;
@@ -45,6 +49,7 @@ export class StreamSink implements RemoteSink {
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.destroy();
+    this.#connecting?.destroy(new Error('it is given up'));
   }
 
   close(): Promise<boolean> {
@@ -53,7 +58,7 @@ export class StreamSink implements RemoteSink {
     if (socket === undefined) return Promise.resolve(false);
     return new Promise((resolve) => {
       let ended = false;
-      const timer = setTimeout(() => socket.destroy(), this.#target.timeout);
+      const timer = setTimeout(() => socket.destroy(), Math.min(this.#target.timeout, CLOSE_MS));
       socket.once('end', () => (ended = true));
       socket.once('close', (failed) => {
         clearTimeout(timer);
@@ -67,8 +72,10 @@ export class StreamSink implements RemoteSink {
     const { to, name, timeout } = this.#target;
     return new Promise((resolve, reject) => {
       const socket = connect(to);
+      this.#connecting = socket;
       socket.setTimeout(timeout);
       const refused = (error: Error): void => {
+        this.#connecting = undefined;
         socket.destroy();
         reject(new Error(`${name} cannot be reached: ${'code' in error ? String(error.code) : error.message}`));
       };
@@ -85,6 +92,7 @@ export class StreamSink implements RemoteSink {
           this.#socket = undefined;
           this.#lost();
         });
+        this.#connecting = undefined;
         this.#socket = socket;
         resolve(socket);
       });
