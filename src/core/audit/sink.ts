@@ -40,16 +40,21 @@ export interface SinkOptions extends DeviceSettings {
 }
 
 const KEY_BYTES = 32;
+const NOTHING: DevicePermissions = { paths: [], addresses: [], variables: undefined, prefixing: false };
 const nobody: DeliveryMeter = { delivered: () => undefined, failed: () => undefined };
 
 /** Where the key of a device's hashes lies. */
 export const saltOf = (path: string): string => keys.salt(`audit/${path}`);
 
-/** Throws `badRequest` and `permissionDenied` that name the option and the remedy. */
-export function parseDevice(device: KnownDevice, { allowed, prefixing }: DeviceSettings): ParsedDevice {
-  const { type, options, declared, variables = {} } = device;
+/**
+ * Throws `badRequest` and `permissionDenied` that name the option and the remedy. `allowed`: of those made through the API.
+ */
+export function parseDevice(
+  { type, options, declared, variables = {} }: KnownDevice,
+  { allowed, prefixing }: Pick<DeviceSettings, 'prefixing'> & Partial<DeviceSettings>,
+): ParsedDevice {
   const anything: DevicePermissions = { paths: 'any', addresses: 'any', variables, prefixing };
-  return kindOf(type)(options, declared ? anything : allowed);
+  return kindOf(type)(options, declared ? anything : (allowed ?? NOTHING));
 }
 
 /** Throws as `parseDevice`, and `badRequest` when it cannot be opened. */
