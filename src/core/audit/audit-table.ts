@@ -205,6 +205,11 @@ export class AuditTable {
     return this.#options.broker.hash(devicePath(path), input);
   }
 
+  /** Resolves once a remote device has sent what was recorded before; rejects when its next try fails. */
+  delivered(path: string): Promise<void> {
+    return this.#options.broker.delivered(devicePath(path));
+  }
+
   /** Lets rotated files go, and starts what could not be started before. Never rejects for a device. */
   reopen(): Promise<void> {
     return this.#alone(async () => {
