@@ -4,7 +4,10 @@
  */
 import { milliseconds } from './measure/command.ts';
 import { median } from './measure/statistics.ts';
-import { executable as lockstep, startDevelopment } from './servers/lockstep.ts';
+import { installed } from './servers/installed.ts';
+import { startDevelopment } from './servers/lockstep.ts';
+
+const { executable: lockstep } = installed();
 
 const rounds = Number(process.argv[2] ?? 15);
 

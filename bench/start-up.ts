@@ -5,7 +5,10 @@
 import { milliseconds } from './measure/command.ts';
 import { memoryOf } from './measure/process.ts';
 import { median } from './measure/statistics.ts';
-import { executable as lockstep, startDevelopment } from './servers/lockstep.ts';
+import { installed } from './servers/installed.ts';
+import { startDevelopment } from './servers/lockstep.ts';
+
+const { executable: lockstep } = installed();
 
 interface Server {
   /** From the start of the process to its first answered request. */

@@ -1,21 +1,16 @@
 /** Lockstep as its users run it: `bin/lockstep server`, LMDB on the disk, a file audit device. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installed } from './installed.ts';
 import { version } from '../../src/lib/version.ts';
 import { freePort } from '../../src/cli/up/free-port.ts';
 import { Program } from './program.ts';
 import type { Place, Server } from './server.ts';
 
-const root = join(import.meta.dirname, '../..');
-export const executable = join(root, 'bin/lockstep');
-const main = join(root, 'src/main.ts');
-/** What `bin/lockstep` gives Node. */
-const usual = ['--disable-sigusr1', '--max-semi-space-size=8'];
-
 export interface LockstepOptions {
   /** Worker threads; the configuration says nothing of them by default. */
   readonly workers?: number | undefined;
-  /** More flags of Node, with which the sources are started in place of `bin/lockstep`. */
+  /** More flags of Node, with which it is started without `bin/lockstep`. */
   readonly flags?: readonly string[];
   /** Whether regions may join it; they may by default. */
   readonly hub?: boolean;
@@ -25,6 +20,7 @@ export interface LockstepOptions {
 
 export async function startLockstep(place: Place, options: LockstepOptions = {}): Promise<Server> {
   const { flags } = options;
+  const { executable, flags: usual, main } = installed();
   const [http, tls] = [await freePort(), await freePort()];
   const file = join(place.folder, 'lockstep.hcl');
   writeFileSync(file, config(place, { http, tls }, options));
@@ -63,5 +59,5 @@ ${hub ? 'hub {\n  cluster_address = "127.0.0.1:0"\n}\n' : ''}${workers === undef
 /** A development server, in memory; its root token is `root`. `found[1]` is its address. */
 export function startDevelopment(): Promise<Program> {
   const args = ['server', '-dev', '-dev-listen-address=127.0.0.1:0', '-dev-root-token-id=root'];
-  return Program.start({ command: executable, args, ready: /VAULT_ADDR='(.+)'/ });
+  return Program.start({ command: installed().executable, args, ready: /VAULT_ADDR='(.+)'/ });
 }

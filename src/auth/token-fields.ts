@@ -27,7 +27,7 @@ export interface TokenSettings {
   readonly period: number;
   readonly policies: readonly string[];
   readonly ttl: number;
-  readonly type: string;
+  readonly type: Grant['type'];
 }
 
 export const NO_TOKEN_SETTINGS: TokenSettings = {
@@ -42,6 +42,15 @@ export const NO_TOKEN_SETTINGS: TokenSettings = {
   type: 'default',
 };
 
+/** A login asks for nothing that a default would give way to, so with a default it is the type itself (Vault warns of it). */
+const TYPES = {
+  service: 'service',
+  batch: 'batch',
+  default: 'default',
+  'default-service': 'service',
+  'default-batch': 'batch',
+} as const satisfies Readonly<Record<string, Grant['type']>>;
+
 /** `values` over what was there. Throws `badRequest`. */
 export function applyTokenFields(before: TokenSettings, values: Values<typeof tokenFields>): TokenSettings {
   const given = defined({
@@ -53,7 +62,7 @@ export function applyTokenFields(before: TokenSettings, values: Values<typeof to
     period: values.token_period,
     policies: values.token_policies?.map((name) => name.toLowerCase()),
     ttl: values.token_ttl,
-    type: values.token_type,
+    type: values.token_type === undefined ? undefined : TYPES[values.token_type],
   });
   const after: TokenSettings = { ...before, ...given };
   parseCidrs(after.boundCidrs);
@@ -61,7 +70,9 @@ export function applyTokenFields(before: TokenSettings, values: Values<typeof to
   if (after.maxTtl > 0 && after.ttl > after.maxTtl) {
     throw fail('badRequest', 'token_ttl should not be greater than token_max_ttl');
   }
-  if (after.type.endsWith('batch')) throw fail('badRequest', 'batch tokens are not offered: use token_type "service"');
+  const batch = "'token_type' cannot be 'batch' when set to generate";
+  if (after.type === 'batch' && after.period > 0) throw fail('badRequest', `${batch} periodic tokens`);
+  if (after.type === 'batch' && after.numUses > 0) throw fail('badRequest', `${batch} tokens with limited use count`);
   return after;
 }
 
@@ -92,7 +103,7 @@ export function grantOf(settings: TokenSettings, login: Login): Grant {
     renewable: true,
     boundCidrs: settings.boundCidrs,
     noDefaultPolicy: settings.noDefaultPolicy,
-    type: 'service',
+    type: settings.type,
     ...login,
   };
 }

@@ -23,6 +23,7 @@ import type { Access } from './requests/access.ts';
 import type { RequestServices, Services } from './services.ts';
 import { nodeKeys, TOKEN_KEYS } from './seed.ts';
 import type { CoreSettings } from './settings.ts';
+import { BATCH_TOKENS } from './tokens/batch-tokens.ts';
 import { Revocation } from './tokens/revocation.ts';
 import { TokenStore } from './tokens/token-store.ts';
 import { Wrapping } from './wrapping/wrapping.ts';
@@ -69,7 +70,10 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const ttl = ttlOf(settings);
   // First, so that a batch reaches it before what looks namespaces up.
   const namespaces = new NamespaceTable(store);
-  const tokens = new TokenStore({ store, namespaces, key: subkey(TOKEN_KEYS), now, meter: metrics.tokens });
+  const tokens = new TokenStore({
+    ...{ store, namespaces, now, meter: metrics.tokens },
+    ...{ key: subkey(TOKEN_KEYS), batchKey: subkey(BATCH_TOKENS) },
+  });
   const revocation = new Revocation(store, tokens);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
   const policies = new PolicyStore(store, namespaces, now);

@@ -8,9 +8,9 @@ export interface Client {
   /** The id of the namespace that the token belongs to, and that its policies are meant in. */
   readonly namespace: string;
   readonly entity: string;
-  /** Stable for one token and secret: the namespace of a cubbyhole. Empty on open paths. */
+  /** Stable for one token and secret: the namespace of a cubbyhole. Empty on open paths, and for batch tokens. */
   readonly tokenKey: string;
-  /** The token's accessor; empty on open paths. */
+  /** The token's accessor; empty on open paths, and for batch tokens. */
   readonly accessor: string;
   /** Remote IP address, or the path of a Unix socket. */
   readonly address: string;

@@ -41,7 +41,7 @@ const self = at('capabilities-self', {
       summary: 'Capabilities of the calling token',
       writes: 'nothing',
       replies: { 200: 'any' },
-      run: (node, values, call) => answer(node, node.services.tokens.byKey(call.client.tokenKey), values, call),
+      run: (node, values, call) => answer(node, node.services.tokens.find(call.token ?? ''), values, call),
     },
   },
 });

@@ -127,6 +127,8 @@ const monitor = at('monitor', {
         if (node.monitors.size >= MOST_MONITORS) throw fail('tooManyRequests', 'too many callers follow the log');
         const { services } = node;
         const { client } = call;
+        if (client.tokenKey === '')
+          throw fail('badRequest', 'a batch token does not follow the log: use a service token');
         const token = keys.token(ROOT_NAMESPACE, client.tokenKey);
         const rules = keys.policies(ROOT_NAMESPACE);
         const body = node.monitors.open(services.store, {

@@ -108,8 +108,11 @@ export class Subscriptions implements Disposable {
     for (const each of this.#roster.all()) this.#end(each, reason);
   }
 
-  /** Throws `tooManyRequests`, or `permissionDenied` when a path that is named is not the token's to watch. */
+  /** Throws `badRequest` for a batch token, `tooManyRequests`, or `permissionDenied` when a path that is named is not the token's to watch. */
   check(wants: Wants, token: Token): void {
+    if (token.record.type === 'batch') {
+      throw fail('badRequest', 'a stream ends with its token, which a batch token does not tell: use a service token');
+    }
     const own = this.#roster.ofToken(token.key).length;
     if (this.#roster.size >= this.#limits.most || own >= this.#limits.perToken) {
       throw fail('tooManyRequests', 'too many subscriptions: close some, or subscribe to several paths at once');

@@ -47,7 +47,9 @@ const NOBODY: Client = {
 export function clientOf(token: Token | undefined, address: string): Client {
   if (token === undefined) return { ...NOBODY, address };
   const { displayName, policies, entity, accessor } = token.record;
-  return { displayName, policies, namespace: token.namespace, entity, tokenKey: token.key, accessor, address };
+  // What is stored with a token is stored with none that is not stored itself.
+  const tokenKey = token.record.type === 'batch' ? '' : token.key;
+  return { displayName, policies, namespace: token.namespace, entity, tokenKey, accessor, address };
 }
 
 /** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */

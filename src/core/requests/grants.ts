@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { Grant } from '../../framework/reply.ts';
 import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
+import { checkBatch, chosenType } from '../tokens/token-type.ts';
 import type { NewToken } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
 import type { Access } from './access.ts';
@@ -47,11 +48,13 @@ export async function grantToken(services: RequestServices, access: Access, gran
   if (routed === undefined) throw fail('internal');
   const policies = cleanPolicies(grant.policies, grant.noDefaultPolicy);
   if (policies.includes('root')) throw fail('badRequest', 'auth methods cannot create root tokens');
-  if (grant.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use token_type "service"');
   const { record } = routed.mounted;
   const { ttl, warnings } = boundTtl(grant, services.ttl(record.config));
   const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
+  const type = chosenType(record.config.tokenType ?? 'default-service', grant.type);
+  if (type === 'batch') checkBatch(policies, { ...grant, explicitMaxTtl: 0 });
   const created = await services.tokens.create({
+    type,
     ...{ policies, namespace: call.namespace.id },
     path: `${call.mountPath}${call.path}`,
     meta: grant.metadata ?? null,
@@ -61,7 +64,7 @@ export async function grantToken(services: RequestServices, access: Access, gran
     maxTtl: grant.maxTtl,
     explicitMaxTtl: grant.explicitMaxTtl,
     period: grant.period,
-    renewable: grant.renewable,
+    renewable: grant.renewable && type === 'service',
     boundCidrs: grant.boundCidrs,
     role: '',
     noDefaultPolicy: grant.noDefaultPolicy,

@@ -6,6 +6,7 @@ import type { Store } from '../../storage/store.ts';
 import { keys, type KeyClass } from '../keys.ts';
 import type { MountRecord } from '../mounts/mount.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
+import { endBatchTokens } from '../tokens/batch-tokens.ts';
 
 const PAGE = 500;
 
@@ -19,6 +20,7 @@ export interface Ending {
 
 /** Ends all of them, in short transactions. Cut off in the middle it is done again: what is gone stays gone. */
 export async function endCredentials({ store, registry, region }: Ending): Promise<void> {
+  await store.transact(endBatchTokens);
   const classes: readonly KeyClass[] = region ? ['l'] : ['l', 's'];
   for (const namespace of namespacesOf(store)) {
     for (const prefix of [

@@ -11,6 +11,7 @@ import type { RequestServices } from '../services.ts';
 import { readRole, type TokenRole } from './path-roles.ts';
 import { authBlock, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
+import { checkBatch, chosenType } from './token-type.ts';
 
 const at = pathsOf<TokenAuth>();
 
@@ -50,8 +51,9 @@ interface Caller {
 }
 
 function callerOf(services: RequestServices, call: Call): Caller {
-  const token = services.tokens.byKey(call.client.tokenKey);
+  const token = call.token === undefined ? undefined : services.tokens.find(call.token);
   if (token === undefined) throw fail('invalidToken');
+  if (token.record.type === 'batch') throw fail('badRequest', 'batch tokens cannot create more tokens');
   // What a child may do would be without the limit, and an orphan would outlive it.
   if (token.record.numUses !== 0) throw fail('badRequest', 'restricted use token cannot generate child tokens');
   const path = `${call.namespace.path}${call.mountPath}${call.path}`;
@@ -95,7 +97,6 @@ function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined):
 }
 
 function checked(asked: Asked, { namespace }: Call): void {
-  if (asked.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use type "service"');
   if (asked.num_uses < 0) throw fail('badRequest', 'number of uses cannot be negative');
   if (given(asked.entity_alias) !== undefined)
     throw fail('badRequest', 'entity aliases are not offered: leave entity_alias out');
@@ -118,6 +119,7 @@ const NO_ROLE = {
   renewable: true,
   boundCidrs: [],
   name: '',
+  type: 'default-service',
 } as const;
 type Terms = Pick<TokenRole['record'], keyof typeof NO_ROLE>;
 
@@ -130,6 +132,8 @@ interface Form {
 function isOrphan(asked: Asked, form: Form, terms: Terms): boolean {
   return form.orphan === true || (form.role === undefined ? asked.no_parent : terms.orphan);
 }
+
+const isRenewable = ({ renewable }: Asked, terms: Terms): boolean => terms.renewable && renewable;
 
 /** A root token lives for ever unless it is told not to. */
 function lifeOf(mount: ReturnType<RequestServices['ttl']>, asked: Asked, terms: Terms, root: boolean) {
@@ -158,16 +162,20 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
     throw fail('badRequest', 'expiring root tokens cannot create non-expiring root tokens');
   }
   parseCidrs(terms.boundCidrs);
+  const numUses = asked.num_uses > 0 ? asked.num_uses : terms.numUses;
+  const type = chosenType(terms.type, asked.type);
+  if (type === 'batch') checkBatch(policies, { numUses, period, explicitMaxTtl });
   const chosen = given(asked.id);
   const { id, token } = await services.tokens.create({
     ...(chosen === undefined ? {} : { id: chosen }),
+    type,
     ...{ policies, namespace: call.namespace.id },
     path: pathOf(call, terms),
     meta: asked.meta ?? null,
     displayName: displayName(asked.display_name),
-    numUses: asked.num_uses > 0 ? asked.num_uses : terms.numUses,
+    numUses,
     ...{ ttl, maxTtl: 0, explicitMaxTtl, period },
-    renewable: terms.renewable && asked.renewable && ttl > 0,
+    renewable: isRenewable(asked, terms) && ttl > 0 && type === 'service',
     ...(isOrphan(asked, form, terms) ? {} : { parent: caller.token }),
     boundCidrs: terms.boundCidrs,
     role: terms.name,

@@ -5,7 +5,7 @@ import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { boundTtl } from '../requests/grants.ts';
-import { found, foundByAccessor, tokenIn } from './path-lookup.ts';
+import { foundByAccessor, ownToken, tokenIn } from './path-lookup.ts';
 import { authBlock, type Token, type TokenRecord } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
 
@@ -40,6 +40,7 @@ function termsOf(auth: TokenAuth, { record }: Token, call: Call): Terms {
 
 async function renew(auth: TokenAuth, token: Token, increment: number | undefined, call: Call): Promise<Reply> {
   const { record } = token;
+  if (record.type === 'batch') throw fail('badRequest', 'batch tokens cannot be renewed');
   if (!record.renewable) throw fail('badRequest', 'lease is not renewable');
   const { ttl: usual, period, maxTtl, mount } = termsOf(auth, token, call);
   const asked = period > 0 || increment === undefined || increment === 0 ? usual : increment;
@@ -83,7 +84,7 @@ const renewSelf = at('renew-self', {
       writes: 'local',
       replies: { 200: 'empty' },
       run: async (auth, values, call) => {
-        const token = found(auth.services.tokens.byKey(call.client.tokenKey));
+        const token = ownToken(auth, call);
         return withToken(await renew(auth, token, values.increment, call), call.token ?? '');
       },
     },
@@ -103,7 +104,12 @@ const renewAccessor = at('renew-accessor', {
   },
 });
 
+function checkRevocable({ record }: Token): void {
+  if (record.type === 'batch') throw fail('badRequest', 'batch tokens cannot be revoked');
+}
+
 async function revoke(auth: TokenAuth, token: Token): Promise<Reply> {
+  checkRevocable(token);
   await auth.services.revocation.revoke(token.key);
   return reply.empty;
 }
@@ -132,7 +138,7 @@ const revokeSelf = at('revoke-self', {
       summary: 'Revoke the calling token',
       writes: 'local',
       replies: { 204: 'empty' },
-      run: (auth, _values, call) => revoke(auth, found(auth.services.tokens.byKey(call.client.tokenKey))),
+      run: (auth, _values, call) => revoke(auth, ownToken(auth, call)),
     },
   },
 });
@@ -167,6 +173,7 @@ const revokeOrphan = at('revoke-orphan', {
       run: async (auth, { token }, call) => {
         const there = tokenIn(auth, call, token);
         if (there === undefined) throw fail('badRequest', 'token to revoke not found');
+        checkRevocable(there);
         await auth.services.revocation.revokeOrphan(there.key);
         return reply.empty;
       },

@@ -18,6 +18,10 @@ export function found(token: Token | undefined): Token {
   return token;
 }
 
+/** The calling token, as it is now. */
+export const ownToken = ({ services }: Pick<TokenAuth, 'services'>, { token }: Call): Token =>
+  found(token === undefined ? undefined : services.tokens.find(token));
+
 /** Of the namespace that is asked: what belongs to another one is as if it were not there (design rule 31). */
 export function tokenIn(
   auth: Pick<TokenAuth, 'services'>,
@@ -40,8 +44,7 @@ function shown({ services }: TokenAuth, token: Token, id: string): Reply {
   return reply.ok({ ...describeToken(token, id, services.now()), ...(path === '' ? {} : { namespace_path: path }) });
 }
 
-const own = (auth: TokenAuth, call: Call): Reply =>
-  shown(auth, found(auth.services.tokens.byKey(call.client.tokenKey)), call.token ?? '');
+const own = (auth: TokenAuth, call: Call): Reply => shown(auth, ownToken(auth, call), call.token ?? '');
 
 const lookUp = (auth: TokenAuth, token: string | undefined, call: Call): Reply =>
   token === undefined || token === '' ? own(auth, call) : shown(auth, found(tokenIn(auth, call, token)), token);

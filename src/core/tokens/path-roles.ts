@@ -195,9 +195,22 @@ function withFields(before: TokenRoleRecord, values: Values<typeof fields>): Tok
     }),
   };
   parseCidrs(after.boundCidrs);
-  if (after.type === 'batch') throw fail('badRequest', 'batch tokens are not offered: use "service"');
+  if (after.type === 'batch') checkBatchRole(after);
   if (/\.\.|\s/.test(after.pathSuffix)) throw fail('badRequest', 'path_suffix is not valid');
   return after;
+}
+
+function checkBatchRole({ orphan, renewable, period, numUses, explicitMaxTtl }: TokenRoleRecord): void {
+  const refused = [
+    ...(orphan ? [] : ['non-orphan tokens']),
+    ...(renewable ? ['renewable tokens'] : []),
+    ...(period > 0 ? ['periodic tokens'] : []),
+    ...(numUses > 0 ? ['tokens with limited use count'] : []),
+    ...(explicitMaxTtl > 0 ? ['tokens with an explicit max TTL'] : []),
+  ];
+  const [first] = refused;
+  if (first !== undefined)
+    throw fail('badRequest', `'token_type' cannot be 'batch' when role is set to generate ${first}`);
 }
 
 const role = at('roles/:role_name', {

@@ -7,6 +7,7 @@ import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/st
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenMeter } from '../metrics/node-metrics.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
+import { BatchTokens, batchTokenKey, isBatchToken } from './batch-tokens.ts';
 import { newAccessor, newTokenId, namespaceOfToken, tokenKeyIn, type Token, type TokenRecord } from './token.ts';
 
 /** What a new token is made of; the store adds times, key and accessor. Durations in seconds, 0 for none. */
@@ -28,6 +29,8 @@ export interface TokenSpec {
   readonly boundCidrs: readonly string[];
   readonly role: string;
   readonly noDefaultPolicy: boolean;
+  /** `service` if not given. */
+  readonly type?: TokenRecord['type'];
   readonly login?: NonNullable<TokenRecord['login']>;
 }
 
@@ -41,6 +44,8 @@ export interface TokenStoreOptions {
   readonly store: Store;
   readonly namespaces: NamespaceTable;
   readonly key: KeyObject;
+  /** From which those of batch tokens are derived. */
+  readonly batchKey: KeyObject;
   readonly now: () => number;
   /** Where times are recorded. */
   readonly meter: TokenMeter;
@@ -62,14 +67,14 @@ function recordOf(spec: TokenSpec, now: number): TokenRecord {
   const { id: _id, namespace, parent, ttl, ...rest } = spec;
   return {
     ...rest,
-    accessor: newAccessor(namespace),
+    accessor: spec.type === 'batch' ? '' : newAccessor(namespace),
     createdAt: now,
     creationTtl: ttl,
     expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
     orphan: parent === undefined,
     ...(parent === undefined ? {} : { parent: parent.key }),
     entity: '',
-    type: 'service',
+    type: spec.type ?? 'service',
   };
 }
 
@@ -102,6 +107,7 @@ export class TokenStore implements Disposable {
   readonly #namespaces: NamespaceTable;
   readonly #key: KeyObject;
   readonly #now: () => number;
+  readonly #batch: BatchTokens;
   readonly meter: TokenMeter;
   /** Records by storage key, dropped by the change batches. */
   readonly #cache = new Map<string, TokenRecord>();
@@ -109,12 +115,14 @@ export class TokenStore implements Disposable {
   readonly #keys = new Map<string, string>();
   readonly #observation: Disposable;
 
-  constructor({ store, namespaces, key, now, meter }: TokenStoreOptions) {
+  constructor({ store, namespaces, key, batchKey, now, meter }: TokenStoreOptions) {
     this.#store = store;
     this.#namespaces = namespaces;
     this.#key = key;
     this.#now = now;
     this.meter = meter;
+    using snapshot = store.snapshot();
+    this.#batch = new BatchTokens(batchTokenKey(snapshot, batchKey));
     this.#observation = store.observe((batch) => {
       this.#follow(batch);
     });
@@ -124,6 +132,7 @@ export class TokenStore implements Disposable {
     this.#observation[Symbol.dispose]();
     this.#cache.clear();
     this.#keys.clear();
+    this.#batch[Symbol.dispose]();
   }
 
   #follow(batch: Batch): void {
@@ -144,6 +153,18 @@ export class TokenStore implements Disposable {
   /** undefined: unknown, revoked or expired. */
   find(id: string): Token | undefined {
     const start = performance.now();
+    const found = isBatchToken(id) ? this.#batchToken(id) : this.#serviceToken(id);
+    this.meter.lookup.record(start, performance.now());
+    return found;
+  }
+
+  /** Made for many short logins: nothing of it is stored, so what it hangs on decides. */
+  #batchToken(id: string): Token | undefined {
+    const token = this.#batch.open(id, this.#namespaces.ofId(id).id);
+    return token !== undefined && this.#isLive(token.namespace, token.record) ? token : undefined;
+  }
+
+  #serviceToken(id: string): Token | undefined {
     const digest = sha256Base64(id);
     const known = this.#keys.get(digest);
     const found = this.byKey(known ?? this.keyOf(id));
@@ -152,22 +173,24 @@ export class TokenStore implements Disposable {
       if (this.#keys.size >= CACHE_LIMIT) this.#keys.clear();
       this.#keys.set(digest, found.key);
     }
-    this.meter.lookup.record(start, performance.now());
     return found;
   }
 
   byKey(key: string): Token | undefined {
-    const now = this.#now();
     const namespace = namespaceOfToken(key);
-    // With its namespace all that belongs to it is over; what is left of it is being removed.
-    if (namespace !== ROOT_NAMESPACE && this.#namespaces.byId(namespace) === undefined) return undefined;
     const record = this.#record(key);
+    return record !== undefined && this.#isLive(namespace, record) ? { key, namespace, record } : undefined;
+  }
+
+  #isLive(namespace: string, record: TokenRecord): boolean {
+    const now = this.#now();
+    // With its namespace all that belongs to it is over; what is left of it is being removed.
+    if (namespace !== ROOT_NAMESPACE && this.#namespaces.byId(namespace) === undefined) return false;
     // A child ends with its parent at once, not when it is swept up: the sweep may be long, or the node sealed.
-    for (let each = record; ; each = this.#record(each.parent)) {
-      if (each === undefined || (each.expiresAt !== 0 && each.expiresAt <= now)) return undefined;
-      if (each.parent === undefined) break;
+    for (let each: TokenRecord | undefined = record; ; each = this.#record(each.parent)) {
+      if (each === undefined || (each.expiresAt !== 0 && each.expiresAt <= now)) return false;
+      if (each.parent === undefined) return true;
     }
-    return record === undefined ? undefined : { key, namespace, record };
   }
 
   #record(key: string): TokenRecord | undefined {
@@ -215,8 +238,9 @@ export class TokenStore implements Disposable {
     return record.parent === undefined || this.byKey(record.parent) !== undefined ? record.accessor : undefined;
   }
 
-  /** With what `also` writes. Throws `badRequest` when `id` is taken, `invalidToken` when the parent is gone meanwhile. */
+  /** With what `also` writes; nothing for a batch token. Throws `badRequest` when `id` is taken or cannot be made, `invalidToken` when the parent is gone meanwhile. */
   async create(spec: TokenSpec, also?: (tx: Transaction, key: string) => void): Promise<NewToken> {
+    if (spec.type === 'batch') return this.#batch.make(recordOf(spec, this.#now()), spec.namespace ?? ROOT_NAMESPACE);
     const start = performance.now();
     const id = spec.id ?? newTokenId(spec.namespace);
     const { value } = await this.#store.transact((tx) => {

@@ -27,7 +27,7 @@ export interface TokenRecord {
   readonly boundCidrs: readonly string[];
   readonly role: string;
   readonly entity: string;
-  readonly type: 'service';
+  readonly type: 'service' | 'batch';
   readonly noDefaultPolicy: boolean;
   /** Of a login: which mount renews it, and what it needs for that. */
   readonly login?: { readonly mount: string; readonly internal: JsonObject };
@@ -46,14 +46,16 @@ export interface Token {
 }
 
 /** What belongs to a namespace ends in its id, as in Vault; nothing is added in the root one. */
-const ending = (namespace: string): string => (namespace === ROOT_NAMESPACE ? '' : `.${namespace}`);
+export const tokenEnding = (namespace: string): string => (namespace === ROOT_NAMESPACE ? '' : `.${namespace}`);
 
 /** Vault's form: `hvs.` and 24 characters. */
-export const newTokenId = (namespace: string = ROOT_NAMESPACE): string => `hvs.${randomBase62(24)}${ending(namespace)}`;
-export const newAccessor = (namespace: string = ROOT_NAMESPACE): string => `${randomBase62(24)}${ending(namespace)}`;
+export const newTokenId = (namespace: string = ROOT_NAMESPACE): string =>
+  `hvs.${randomBase62(24)}${tokenEnding(namespace)}`;
+export const newAccessor = (namespace: string = ROOT_NAMESPACE): string =>
+  `${randomBase62(24)}${tokenEnding(namespace)}`;
 
 /** A storage key from an HMAC in base64url, which has no dot. */
-export const tokenKeyIn = (namespace: string, hmac: string): string => hmac + ending(namespace);
+export const tokenKeyIn = (namespace: string, hmac: string): string => hmac + tokenEnding(namespace);
 
 /** The storage keys of tokens, from where their records lie in a namespace. */
 export const tokenKeysOf = (namespace: string, records: readonly string[]): readonly string[] =>

@@ -14,7 +14,13 @@ interface Cubbyhole {
 
 const at = pathsOf<Cubbyhole>();
 
-const owned = (call: Call, path: string): string => `${call.client.tokenKey}/${path}`;
+function owned({ client }: Call, path: string): string {
+  // As Vault: nothing would take it away when the token is over.
+  if (client.tokenKey === '') {
+    throw fail('badRequest', "cubbyhole operations are only supported by 'service' type tokens");
+  }
+  return `${client.tokenKey}/${path}`;
+}
 
 const entry = at(':path...', {
   help: 'Data of the calling token.',
