@@ -181,7 +181,7 @@ async function checkAudit({ audit, dev, ...config }: ServerConfig): Promise<read
     const { path, type, options } = device;
     const name = `audit "${path}"`;
     try {
-      parseDevice({ ...device, declared: true }, { prefixing });
+      await parseDevice({ ...device, declared: true }, { prefixing });
     } catch (error) {
       return refusal(name, error);
     }

@@ -15,7 +15,6 @@ import type { AuditBroker } from './broker.ts';
 import type { DeclaredDevice, DeviceSpec, FollowedDevice, KnownDevice } from './known-device.ts';
 import { parseBoolean } from './options.ts';
 import { openSink, parseDevice, saltOf, spoolOf, type SinkOptions } from './sink.ts';
-import { dropSpool } from './spool/device.ts';
 
 export interface AuditTableOptions extends SinkOptions {
   readonly broker: AuditBroker;
@@ -79,7 +78,7 @@ export class AuditTable {
     return this.#alone(async () => {
       const device = { ...spec, path: devicePath(path), declared: false };
       if (this.#devices.has(device.path)) throw fail('badRequest', `path already in use: ${device.path}`);
-      parseDevice(device, this.#options);
+      await parseDevice(device, this.#options);
       this.#checkCovered([...this.list(), device], 'badRequest');
       const { store, broker, followers } = this.#options;
       await this.#start(device);
@@ -170,6 +169,7 @@ export class AuditTable {
     if (isRemote(device)) await this.#reach(device).catch(ignore);
     await broker.disable(device.path);
     if (!isRemote(device)) return;
+    const { dropSpool } = await import('./spool/device.ts');
     const folder = spoolOf(device.path, this.#options);
     const left = await dropSpool(folder).catch(() => 0);
     if (left > 0) warn('audit entries of an ended device are not delivered', { device: device.path, folder, left });

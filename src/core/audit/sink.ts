@@ -49,19 +49,20 @@ export const saltOf = (path: string): string => keys.salt(`audit/${path}`);
 /**
  * Throws `badRequest` and `permissionDenied` that name the option and the remedy. `allowed`: of those made through the API.
  */
-export function parseDevice(
+export async function parseDevice(
   { type, options, declared, variables = {} }: KnownDevice,
   { allowed, prefixing }: Pick<DeviceSettings, 'prefixing'> & Partial<DeviceSettings>,
-): ParsedDevice {
+): Promise<ParsedDevice> {
   const anything: DevicePermissions = { paths: 'any', addresses: 'any', variables, prefixing };
-  return kindOf(type)(options, declared ? anything : (allowed ?? NOTHING));
+  const parse = await kindOf(type);
+  return parse(options, declared ? anything : (allowed ?? NOTHING));
 }
 
 /** Throws as `parseDevice`, and `badRequest` when it cannot be opened. */
 export async function openSink(device: FollowedDevice, using: SinkOptions): Promise<AuditSink> {
   const { path, shared } = device;
   const { warn, stdout, store, deliveries } = using;
-  const parsed = parseDevice(device, using);
+  const parsed = await parseDevice(device, using);
   const key = takeKey(await keyOf(store, path));
   const opened = await parsed.open({
     ...{ warn, stdout, shared },

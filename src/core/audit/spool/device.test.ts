@@ -46,7 +46,7 @@ interface Spool {
 
 type Options = Readonly<Record<string, string>>;
 
-function open(type: string, options: Options, spool: Spool = {}): Promise<AuditDevice> {
+async function open(type: string, options: Options, spool: Spool = {}): Promise<AuditDevice> {
   const { folder = newPath(), limit = 1024 ** 3, shared, warnings = [], cipher } = spool;
   const meter = { delivered: () => undefined, failed: () => undefined };
   const context: OpenContext = {
@@ -55,7 +55,8 @@ function open(type: string, options: Options, spool: Spool = {}): Promise<AuditD
     shared,
     spool: { folder, limit, cipher, meter: () => meter },
   };
-  return kindOf(type)(options, anything).open(context);
+  const parse = await kindOf(type);
+  return parse(options, anything).open(context);
 }
 
 const tcp = (port: number): Options => ({ address: `127.0.0.1:${String(port)}` });

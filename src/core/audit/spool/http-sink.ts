@@ -1,6 +1,7 @@
 /** One POST for each entry, one after the other: 2xx is its receipt. */
-import { Agent as PlainAgent, request as plain, type OutgoingHttpHeaders } from 'node:http';
-import { Agent, request as secure } from 'node:https';
+import type { Agent, OutgoingHttpHeaders } from 'node:http';
+import { Agent as SecureAgent, request as secure } from 'node:https';
+import { Agent as PlainAgent, request as plain } from '../../../lib/node-http.ts';
 import type { RemoteSink } from './remote-sink.ts';
 
 export interface HttpTarget {
@@ -15,7 +16,7 @@ export interface HttpTarget {
 export class HttpSink implements RemoteSink {
   readonly confirms = true;
   readonly #target: HttpTarget;
-  #agent: PlainAgent;
+  #agent: Agent;
 
   constructor(target: HttpTarget) {
     this.#target = target;
@@ -46,11 +47,11 @@ export class HttpSink implements RemoteSink {
     return Promise.resolve(true);
   }
 
-  #newAgent(): PlainAgent {
+  #newAgent(): Agent {
     const options = { keepAlive: true, maxSockets: 1 };
     const { uri, ca } = this.#target;
     if (uri.protocol !== 'https:') return new PlainAgent(options);
-    return new Agent({ ...options, ...(ca === undefined ? {} : { ca }) });
+    return new SecureAgent({ ...options, ...(ca === undefined ? {} : { ca }) });
   }
 
   #post(line: Buffer): Promise<void> {

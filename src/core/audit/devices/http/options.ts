@@ -1,7 +1,8 @@
 /** The `http` device: a POST for each entry. */
 import { readFileSync } from 'node:fs';
-import { validateHeaderName, validateHeaderValue, type OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { fail } from '../../../../errors.ts';
+import { validateHeaderName, validateHeaderValue } from '../../../../lib/node-http.ts';
 import { parseFormatOptions, type DevicePermissions, type RawOptions } from '../../options.ts';
 import { openRemoteDevice } from '../../spool/device.ts';
 import { HttpSink } from '../../spool/http-sink.ts';
