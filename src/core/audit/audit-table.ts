@@ -118,18 +118,22 @@ export class AuditTable {
 
   /**
    * The configuration was read anew: devices that are new in it are started, then those that are gone from it are ended.
-   * One that is another now stays as it was, as in OpenBao: there is no moment without it. Never rejects; the log is told.
+   * One that is another now stays as it was, as in OpenBao: there is no moment without it. Where one cannot be started none
+   * is ended, since it may have been meant to take its place. Never rejects; the log is told.
    */
   declare(declared: readonly DeclaredDevice[]): Promise<void> {
     return this.#alone(async () => {
       const wanted = new Map(declared.map((device) => [devicePath(device.path), device]));
+      let failed = false;
       for (const [path, { path: _, ...spec }] of wanted) {
         await this.#declareOne({ ...spec, path, declared: true }).catch((error: unknown) => {
+          failed = true;
           this.#options.warn('audit device not started', { device: path, reason: messageOf(error) });
         });
       }
       for (const device of this.list().filter((each) => each.declared && !wanted.has(each.path))) {
         try {
+          if (failed) throw fail('badRequest', 'another one could not be started');
           this.#checkCovered(this.#without(device), 'badRequest');
           await this.#remove(device);
           this.#options.warn('audit device ended: it is gone from the configuration', { device: device.path });

@@ -1,11 +1,11 @@
 /** Remote devices and filters at `sys/audit` of a node. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { onlyThese } from '../../../test/support/audit.ts';
-import { httpEnd, streamEnd, unixDatagramEnd, type Arrivals } from '../../../test/support/audit-ends.ts';
+import { httpEnd, streamEnd, udpEnd, unixDatagramEnd, type Arrivals } from '../../../test/support/audit-ends.ts';
 import { ask, requestOf, runningNode, type TestNodeOptions } from '../../../test/support/node.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lockstep-remote-'));
@@ -203,6 +203,45 @@ test('request headers stand in the entries of every device, hashed where that wa
   assert.match(text, /"x-plain":\["shown"\]/);
   assert.ok(text.includes(`"x-hashed":["${String(hashed.reply?.data?.['hash'])}"]`));
   assert.equal(text.includes('"hidden"'), false);
+});
+
+test('an entry that is too long for a datagram comes with its data as one hash', async () => {
+  const { node, token, enable } = await start();
+  await using _ = node;
+  await using udp = await udpEnd();
+  const options = { socket_type: 'udp', address: `127.0.0.1:${String(udp.port)}` };
+  assert.equal((await enable('udp', 'socket', options)).status, 204);
+  const body = Object.fromEntries(Array.from({ length: 2_000 }, (_unused, n) => [`field-${String(n)}`, 'x']));
+  assert.equal((await ask(node, 'POST', 'cubbyhole/long', { token, body })).status, 204);
+  assert.equal((await ask(node, 'GET', 'cubbyhole/long', { token })).status, 200);
+  await udp.arrived.until(({ pieces }) => pieces.length === 6);
+  const [write, , , read] = udp.arrived.lines
+    .slice(2)
+    .map((line) => JSON.parse(line) as Record<string, { data: object }>);
+  assert.deepEqual(Object.keys(write?.['request']?.data ?? {}), ['*']);
+  assert.deepEqual(Object.keys(read?.['response']?.data ?? {}), ['*']);
+  // What no hash can shorten is refused, since it cannot be recorded.
+  assert.equal((await ask(node, 'GET', `cubbyhole/${'x'.repeat(70_000)}`, { token })).status, 500);
+});
+
+test('variables and files of the configuration are sent, and shown to nobody', async () => {
+  await using end = await httpEnd();
+  writeFileSync(at('token'), 'FILE-CANARY\n');
+  const headers = JSON.stringify({ 'x-variable': ['env://SIEM_TOKEN'], 'x-file': [`file://${at('token')}`] });
+  const device = { path: 'siem', type: 'http', description: '', local: false, options: { uri: end.uri, headers } };
+  const variables = { SIEM_TOKEN: 'VARIABLE-CANARY' };
+  const { node, token } = await start({ declared: [{ ...device, variables }] });
+  await using _ = node;
+  await node.services.auditDevices.delivered('siem');
+  const [sent] = end.headers;
+  assert.deepEqual([sent?.['x-variable'], sent?.['x-file']], ['VARIABLE-CANARY', 'FILE-CANARY']);
+  const listed = await ask(node, 'GET', 'sys/audit', { token });
+  assert.doesNotMatch(JSON.stringify(listed.reply), /CANARY/);
+  assert.match(JSON.stringify(listed.reply), /env:\/\/SIEM_TOKEN/);
+  await node.services.auditDevices.declare([{ ...device, path: 'unset' }]);
+  // The old device is not ended for one that cannot be: it would be followed by none.
+  const after = await ask(node, 'GET', 'sys/audit', { token });
+  assert.deepEqual(Object.keys(after.reply?.data ?? {}), ['siem/']);
 });
 
 test('some device always takes what filters leave', async () => {

@@ -1,18 +1,7 @@
 import assert from 'node:assert/strict';
-import {
-  appendFileSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { anything } from '../../../../test/support/audit.ts';
+import { test } from 'node:test';
 import {
   httpEnd,
   streamEnd,
@@ -23,47 +12,8 @@ import {
 import { isLockstepError } from '../../../errors.ts';
 import { auditDeviceConformance } from '../device.conformance.ts';
 import type { AuditDevice } from '../device.ts';
-import type { OpenContext } from '../devices/kind.ts';
-import { kindOf } from '../devices/kinds.ts';
-import { spoolCipher, type SpoolCipher } from './cipher.ts';
 import { dropSpool } from './device.ts';
-import { takeKey } from '../../../lib/crypto/hash.ts';
-
-const root = mkdtempSync(join(tmpdir(), 'lockstep-spool-'));
-after(() => {
-  rmSync(root, { recursive: true, force: true });
-});
-let made = 0;
-const newPath = (): string => join(root, `s${String((made += 1))}`);
-
-interface Spool {
-  readonly folder?: string;
-  readonly limit?: number;
-  readonly shared?: SharedArrayBuffer | undefined;
-  readonly warnings?: string[];
-  readonly cipher?: SpoolCipher;
-}
-
-type Options = Readonly<Record<string, string>>;
-
-async function open(type: string, options: Options, spool: Spool = {}): Promise<AuditDevice> {
-  const { folder = newPath(), limit = 1024 ** 3, shared, warnings = [], cipher } = spool;
-  const meter = { delivered: () => undefined, failed: () => undefined };
-  const context: OpenContext = {
-    warn: (message, { reason = '' }) => warnings.push(`${message} ${String(reason)}`),
-    stdout: process.stdout,
-    shared,
-    spool: { folder, limit, cipher, meter: () => meter },
-  };
-  const parse = await kindOf(type);
-  return parse(options, anything).open(context);
-}
-
-const tcp = (port: number): Options => ({ address: `127.0.0.1:${String(port)}` });
-const entry = (n: number, more: string = ''): string => `{"n":${String(n)}${more}}\n`;
-const numbersOf = (lines: readonly string[]): readonly number[] =>
-  lines.map((line) => (JSON.parse(line) as { readonly n: number }).n);
-const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at);
+import { entry, newPath, numbersOf, open, tcp, upTo, type Options } from './spool.testing.ts';
 
 auditDeviceConformance('a remote device, nobody there', async () => {
   const folder = newPath();
@@ -316,52 +266,4 @@ test('datagrams that nobody takes are sent again', async () => {
   await device.delivered?.();
   await end.arrived.until(({ pieces }) => pieces.length === 1);
   assert.equal(end.arrived.text, entry(0));
-});
-
-test('entries that hold secrets lie encrypted in the spool, and only their own key opens them', async () => {
-  const folder = newPath();
-  const cipher = (byte: number): SpoolCipher => spoolCipher(takeKey(Buffer.alloc(32, byte)));
-  const secret = entry(0, ',"password":"CANARY"');
-  {
-    await using device = await open('socket', tcp(1), { folder, cipher: cipher(1) });
-    await Promise.all([device.record(secret), device.record(secret)]);
-  }
-  const piece = join(folder, '000000000001.log');
-  const text = readFileSync(piece, 'utf8');
-  assert.match(text, /^\d+ ![A-Za-z0-9+/=]+\n\d+ ![A-Za-z0-9+/=]+\n$/);
-  const [first, second] = text.split('\n');
-  assert.notEqual(first, second);
-  // A changed byte is an entry that nobody gets, and that is said.
-  writeFileSync(
-    piece,
-    text.replace(/(.)(.)(==?)?\n$/, (_, a: string, b: string) => `${b}${a}==\n`),
-  );
-  rmSync(join(folder, 'cursor'), { force: true });
-  const warnings: string[] = [];
-  await using end = await httpEnd();
-  {
-    await using device = await open('http', { uri: end.uri }, { folder, cipher: cipher(1), warnings });
-    await device.record(secret);
-    await device.delivered?.();
-  }
-  assert.equal(end.arrived.text, secret + secret);
-  assert.equal(warnings.length, 1);
-  {
-    await using device = await open('socket', tcp(1), { folder, cipher: cipher(1) });
-    await device.record(secret);
-  }
-  await using other = await open('http', { uri: end.uri }, { folder, cipher: cipher(2), warnings });
-  await other.record(entry(1));
-  await other.delivered?.();
-  assert.equal(end.arrived.text, secret + secret + entry(1));
-  assert.match(warnings.at(-1) ?? '', /cannot be decrypted/);
-});
-
-test('an end that answers nothing does not hold up the end of its device', async () => {
-  const server = await streamEnd({ serve: (socket) => socket.resume() });
-  await using _ = server;
-  const uri = `http://127.0.0.1:${String(server.port)}/`;
-  const device = await open('http', { uri, write_timeout: '1h' });
-  await device.record(entry(0));
-  await device[Symbol.asyncDispose]();
 });
