@@ -8,6 +8,8 @@ import { command, group } from './command.ts';
 import type { Context } from './context.ts';
 import { during } from './errors.ts';
 import { flag, UsageError } from './flags.ts';
+import { load, unload } from './snapshot-loaded.ts';
+import { drill } from './operator-snapshot-drill.ts';
 import { inspectFile, named, type Inspected } from './snapshot-file.ts';
 import { alignColumns } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -123,7 +125,7 @@ const inspect = command({
   },
 });
 
-const commands = { inspect, restore, save };
+const commands = { drill, inspect, load, restore, save, unload };
 
 export const snapshot = group({
   summary: 'Save, check and restore all state',

@@ -6,6 +6,7 @@ export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
   write: async () => (await import('./data.ts')).write,
   delete: async () => (await import('./data.ts')).remove,
   list: async () => (await import('./data.ts')).list,
+  recover: async () => (await import('./snapshot-loaded.ts')).recover,
   login: async () => (await import('./login.ts')).login,
   status: async () => (await import('./status.ts')).status,
   unwrap: async () => (await import('./data.ts')).unwrap,

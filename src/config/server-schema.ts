@@ -1,6 +1,7 @@
 /** The keys of a server configuration: Vault's and OpenBao's names, and Lockstep's own for hub and regions. */
 import { key } from './kinds.ts';
 import { checkTls, tcpKeys, unixKeys } from './listener-schema.ts';
+import { snapshot } from './snapshot-schema.ts';
 import { alias, ignored, ignoredAll, many, named, one, section, settings, textMap } from './schema.ts';
 
 const DAY = 86_400;
@@ -251,6 +252,7 @@ export const serverKeys = {
   backend: alias('storage'),
   seal,
   audit,
+  snapshot,
   telemetry,
   workers: key.count(
     'Threads that serve reads beside the first one, which writes. By default one less than the machine has processors (on Linux; 0 elsewhere); ' +

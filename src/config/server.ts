@@ -8,6 +8,7 @@ import { overlayOf, secretVariable, variable, type Environment } from './overlay
 import { Reader } from './reader.ts';
 import type { Read } from './schema.ts';
 import { serverKeys } from './server-schema.ts';
+import { snapshotConfigs, type SnapshotConfig } from './snapshot.ts';
 
 type Values = Read<typeof serverKeys>;
 type GivenListener = Values['listener'][number];
@@ -62,13 +63,17 @@ export interface DevConfig {
 export type AuditConfig = Values['audit'][number] & { readonly variables: Readonly<Record<string, string>> };
 
 /** A server's configuration, frozen. Durations are seconds, sizes bytes; a limit of Infinity is no limit. */
-export interface ServerConfig extends Omit<Values, 'listener' | 'storage' | 'seal' | 'region' | 'hub' | 'audit'> {
+export interface ServerConfig extends Omit<
+  Values,
+  'listener' | 'storage' | 'seal' | 'region' | 'hub' | 'snapshot' | 'audit'
+> {
   readonly audit: readonly AuditConfig[];
   readonly listener: readonly Listener[];
   readonly storage: StorageConfig;
   readonly seal: SealConfig;
   readonly region: RegionConfig | undefined;
   readonly hub: HubConfig | undefined;
+  readonly snapshot: readonly SnapshotConfig[];
   readonly dev: DevConfig | undefined;
   /** For tests: where the process kills itself, from LOCKSTEP_FAILPOINTS. */
   readonly failpoints: string;
@@ -124,6 +129,7 @@ export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: E
     seal: sealConfig(reader, values, env),
     region: values.region && { ...values.region, join_token: secretVariable(env, 'JOIN_TOKEN') },
     hub: hubConfig(reader, values),
+    snapshot: snapshotConfigs(reader, values.snapshot, (name, source) => keyMaterial(reader, name, source, env)),
     dev: dev === true ? { root_token_id: devToken(token, env) } : undefined,
     failpoints: env['LOCKSTEP_FAILPOINTS'] ?? '',
     warnings: reader.warnings,

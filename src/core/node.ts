@@ -40,6 +40,7 @@ import { settleRestore } from './snapshots/settle-restore.ts';
 import { Snapshots, type SnapshotNode, type SnapshotPlace } from './snapshots/snapshots.ts';
 import type { ReadingThreads } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
+import type { UnsealedSnapshots } from './snapshots/unsealed-snapshots.ts';
 import { openServices, type Unsealed } from './unsealed.ts';
 
 export interface NodeOptions {
@@ -97,6 +98,7 @@ export class Node implements Handler, AsyncDisposable {
   #keyRotation: KeyRotation | undefined;
   #opening: Promise<void> | undefined;
   readonly #snapshots: Snapshots | undefined;
+  #unsealedSnapshots: UnsealedSnapshots | undefined;
   #replacing = false;
 
   constructor(options: NodeOptions) {
@@ -167,6 +169,12 @@ export class Node implements Handler, AsyncDisposable {
   get snapshots(): Snapshots {
     if (this.#snapshots !== undefined) return this.#snapshots;
     throw fail('badRequest', 'this node has no place for snapshots');
+  }
+
+  /** Those by schedule. Throws `sealed`, or `badRequest` where none can be taken. */
+  get unsealedSnapshots(): UnsealedSnapshots {
+    if (this.#unsealedSnapshots !== undefined) return this.#unsealedSnapshots;
+    throw this.sealed ? fail('sealed') : fail('badRequest', 'this node has no place for snapshots');
   }
 
   /** Whatever happens to the new content, the node opens again what is there then. */
@@ -251,6 +259,7 @@ export class Node implements Handler, AsyncDisposable {
     const services = this.#services;
     if (services === undefined) return;
     await this.#keyRotation?.tick();
+    this.#unsealedSnapshots?.tick();
     while (await services.revocation.expire(services.now()));
     while (await forgetForwarded(services));
   }
@@ -340,6 +349,7 @@ export class Node implements Handler, AsyncDisposable {
     const opened = await openServices({
       ...{ store, registry, settings, log, now, audit, metrics },
       link: () => this.link,
+      snapshotSource: () => this.#unsealedSnapshots?.source,
     });
     try {
       this.#cluster = await cluster?.(() => opened);
@@ -348,6 +358,7 @@ export class Node implements Handler, AsyncDisposable {
       this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
       this.#census = new Census(opened.store, opened.namespaces);
       this.#services = opened;
+      this.#unsealedSnapshots = this.#snapshots?.open({ services: opened, registry, region: settings.region });
       void finishWhatWasCutOff(opened, settings.region !== undefined);
     } catch (error) {
       await opened[Symbol.asyncDispose]();
@@ -361,6 +372,8 @@ export class Node implements Handler, AsyncDisposable {
     this.#services = undefined;
     this.monitors.endAll();
     await this.#options.threads?.seal();
+    await this.#unsealedSnapshots?.[Symbol.asyncDispose]();
+    this.#unsealedSnapshots = undefined;
     this.#census?.[Symbol.dispose]();
     this.#census = undefined;
     this.#keyRotation = undefined;

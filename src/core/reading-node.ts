@@ -20,6 +20,7 @@ import { MeteredStore } from './metrics/metered-store.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { lookUp, operationOf, type Asked } from './requests/access.ts';
+import { snapshotUse } from './requests/from-snapshot.ts';
 import { serve } from './requests/pipeline.ts';
 import { nodeKeys } from './seed.ts';
 import type { RequestServices } from './services.ts';
@@ -250,6 +251,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
 /** Whether a request can be served without a write: no use of a token, no wrapped reply, no index to wait for. */
 function onlyReads({ freshness }: RequestServices, { request, routed, match, token }: Asked): boolean {
   if (request.help || request.wrapTtl > 0 || !freshness.shows(request.index)) return false;
+  if (snapshotUse(request) !== undefined) return false;
   if (match === undefined || routed?.mounted.plugin === elsewhere) return false;
   return operationOf(match.path, request)?.writes === 'nothing' && (token?.record.numUses ?? 0) === 0;
 }

@@ -17,6 +17,7 @@ import type { NamespaceTable } from './namespaces/namespace-table.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
 import type { Access } from './requests/access.ts';
+import type { SnapshotSource } from './requests/from-snapshot.ts';
 import type { StalenessLimits } from './requests/staleness.ts';
 import type { Revocation } from './tokens/revocation.ts';
 import type { TokenStore } from './tokens/token-store.ts';
@@ -48,6 +49,8 @@ export interface RequestServices {
   /** At a region: milliseconds since the last word of the hub. */
   readonly age: () => number | undefined;
   readonly staleness: StalenessLimits;
+  /** Absent on threads that only read. */
+  readonly snapshotSource?: () => SnapshotSource | undefined;
 }
 
 /** All of an unsealed node, on the thread that writes. */

@@ -20,6 +20,7 @@ import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import type { Access } from './requests/access.ts';
+import type { SnapshotSource } from './requests/from-snapshot.ts';
 import type { RequestServices, Services } from './services.ts';
 import { nodeKeys, TOKEN_KEYS } from './seed.ts';
 import type { CoreSettings } from './settings.ts';
@@ -38,6 +39,7 @@ export interface UnsealOptions {
   readonly metrics: NodeMetrics;
   /** At a region: its link to the hub, once it is open. */
   readonly link: () => HubLink | undefined;
+  readonly snapshotSource: () => SnapshotSource | undefined;
 }
 
 export type Unsealed = Services & AsyncDisposable;
@@ -57,7 +59,7 @@ function forwardBy(link: Partial<Pick<HubLink, 'forward'>> | undefined, access: 
 }
 
 /** What the parts of a node that serve requests are made of. */
-export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link'> {
+export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link' | 'snapshotSource'> {
   readonly trail: AuditTrail;
   /** Keys of this node, one for each purpose. */
   readonly subkey: (purpose: string) => KeyObject;
@@ -133,7 +135,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     },
   });
   return {
-    ...serving,
+    ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     namespaceChanges: new NamespaceChanges(store, tokens),
     [Symbol.asyncDispose]: async () => {

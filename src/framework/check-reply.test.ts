@@ -49,3 +49,16 @@ test('what is not declared is named', () => {
   ];
   for (const [wrong, problem] of problems) assert.match(problemOfReply(declared, wrong) ?? '', problem);
 });
+
+test('a reply has the declared form', () => {
+  const any: Declared = { replies: { 200: 'any' } };
+  const text = { contentType: 'text/plain; charset=utf-8', body: 'a' };
+  const bare: Outcome = { ...outcome(200), reply: { status: 200, bare: {} } };
+  const raw: Outcome = { ...outcome(200), reply: { status: 200, raw: text } };
+  assert.equal(problemOfReply({ ...any, form: 'bare' }, bare), undefined);
+  assert.equal(problemOfReply({ ...any, form: ['text/plain'] }, raw), undefined);
+  assert.match(problemOfReply(any, bare) ?? '', /bare/);
+  assert.match(problemOfReply({ ...any, form: 'bare' }, outcome(200, {})) ?? '', /not bare/);
+  assert.match(problemOfReply(any, raw) ?? '', /text\/plain is not declared/);
+  assert.match(problemOfReply({ ...any, form: ['application/gzip'] }, raw) ?? '', /text\/plain is not declared/);
+});

@@ -44,7 +44,7 @@ function problemOfData(data: JsonObject, fields: Fields): string | undefined {
   return missing === undefined ? undefined : `"${missing}" is missing`;
 }
 
-export type Declared = Pick<Operation<never, never>, 'replies' | 'otherReplies'>;
+export type Declared = Pick<Operation<never, never>, 'replies' | 'otherReplies' | 'form'>;
 
 function problemOfContent(declared: Fields | 'empty' | 'any', reply: Outcome['reply']): string | undefined {
   if (declared === 'any') return undefined;
@@ -53,12 +53,25 @@ function problemOfContent(declared: Fields | 'empty' | 'any', reply: Outcome['re
   return content === undefined && reply?.raw === undefined ? undefined : 'there is data where none is declared';
 }
 
+/** Whether it is enveloped, bare or something else, as declared. */
+function problemOfForm(form: Declared['form'], reply: Outcome['reply']): string | undefined {
+  if (reply === undefined) return undefined;
+  const other = (reply.raw ?? reply.stream ?? reply.file)?.contentType.replace(/;.*/, '');
+  if (other !== undefined)
+    return typeof form === 'object' && form.includes(other) ? undefined : `${other} is not declared`;
+  if (reply.bare !== undefined) return form === undefined ? 'it is bare, and that is not declared' : undefined;
+  return form === 'bare' && reply.data !== undefined ? 'it is not bare as declared' : undefined;
+}
+
 /** What is wrong, naming status and key but no value; undefined when nothing is. The catalogue's errors may come anywhere. */
-export function problemOfReply({ replies, otherReplies }: Declared, outcome: Outcome): string | undefined {
+export function problemOfReply({ replies, otherReplies, form }: Declared, outcome: Outcome): string | undefined {
   const { status, reply, errors, wrapInfo } = outcome;
   if (errors !== undefined || wrapInfo !== null) return undefined;
   const warned = status === 200 && outcome.warnings !== null ? replies[204] : undefined;
   const declared = replies[status] ?? warned ?? otherReplies;
-  const problem = declared === undefined ? 'the status is not declared' : problemOfContent(declared, reply);
+  const problem =
+    declared === undefined
+      ? 'the status is not declared'
+      : (problemOfContent(declared, reply) ?? problemOfForm(form, reply));
   return problem === undefined ? undefined : `${String(status)}: ${problem}`;
 }

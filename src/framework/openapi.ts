@@ -1,5 +1,6 @@
 /** OpenAPI 3.0 from the path tables. */
 import type { Field, FieldKind, Fields, JsonObject } from './field.ts';
+import { eitherOf, responsesOf, schemas } from './openapi-replies.ts';
 import { needsSudo, type Operation, type Path, type Verb } from './path.ts';
 
 export interface DescribedMount {
@@ -47,13 +48,6 @@ function schema(field: Field<unknown>): JsonObject {
 const properties = (fields: Fields, names: readonly string[]): JsonObject =>
   Object.fromEntries(names.flatMap((name) => (fields[name] === undefined ? [] : [[name, schema(fields[name])]])));
 
-function response(status: string, fields: Fields | 'empty' | 'any'): JsonObject {
-  if (fields === 'empty') return { description: status === '204' ? 'empty body' : 'no data' };
-  const data =
-    fields === 'any' ? { type: 'object' } : { type: 'object', properties: properties(fields, Object.keys(fields)) };
-  return { description: 'OK', content: { 'application/json': { schema: data } } };
-}
-
 interface Named {
   readonly path: Path<unknown>;
   readonly params: readonly string[];
@@ -84,7 +78,7 @@ function queryParameters(verb: Verb, { fields, operations }: Path<unknown>, name
   return parameters.length === 0 ? {} : { parameters };
 }
 
-function operation(verb: Verb, declared: Operation<never, unknown>, { path, params, tag }: Named): JsonObject {
+function operation(verb: Verb, declared: Operation<never, unknown>, { path, params, tag }: Named) {
   const bodyNames = Object.keys(path.fields).filter((name) => !params.includes(name));
   const withBody = verb === 'update' || verb === 'patch';
   const required = bodyNames.filter((name) => path.fields[name]?.required === true);
@@ -93,8 +87,6 @@ function operation(verb: Verb, declared: Operation<never, unknown>, { path, para
     properties: properties(path.fields, bodyNames),
     ...(required.length === 0 ? {} : { required }),
   };
-  const { replies, otherReplies } = declared;
-  const statuses = Object.entries(otherReplies === undefined ? replies : { ...replies, default: otherReplies });
   return {
     summary: declared.summary,
     tags: [tag],
@@ -102,7 +94,7 @@ function operation(verb: Verb, declared: Operation<never, unknown>, { path, para
     ...(withBody && bodyNames.length > 0
       ? { requestBody: { required: required.length > 0, content: { 'application/json': { schema: body } } } }
       : {}),
-    responses: Object.fromEntries(statuses.map(([status, fields]) => [status, response(status, fields)])),
+    responses: responsesOf(declared),
   };
 }
 
@@ -125,8 +117,12 @@ function describe(path: Path<unknown>, tag: string): JsonObject {
     ...(path.exists === undefined ? {} : { 'x-vault-createSupported': true }),
   };
   for (const [verb, declared] of Object.entries(path.operations) as [Verb, Operation<never, unknown>][]) {
+    const method = METHODS[verb];
+    const described = operation(verb, declared, { path, params, tag });
+    const before = item[method] as typeof described | undefined;
     // Where a path can be read and listed, GET stands for both.
-    item[METHODS[verb]] ??= operation(verb, declared, { path, params, tag });
+    item[method] =
+      before === undefined ? described : { ...before, responses: eitherOf(before.responses, described.responses) };
   }
   return item;
 }
@@ -147,10 +143,12 @@ export function openApi(mounts: readonly DescribedMount[], version: string): Jso
     openapi: '3.0.2',
     info: {
       title: 'Lockstep API',
-      description: 'Every path that this server serves, below `/v1/`.',
+      description: 'Every path that this server serves.',
       version,
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
+    servers: [{ url: '/v1' }],
+    components: { schemas },
     paths: sorted,
   };
 }

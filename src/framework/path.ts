@@ -27,6 +27,8 @@ export interface Operation<V, Mount> {
   readonly replies: Readonly<Record<number, Fields | 'empty' | 'any'>>;
   /** Of every other status, where the caller chooses it (`sys/health`). */
   readonly otherReplies?: Fields | 'empty' | 'any';
+  /** Absent: Vault's envelope. `bare`: the data alone. Media types: what is neither, such as `text/plain`. */
+  readonly form?: 'bare' | readonly string[];
   readonly run: (mount: Mount, values: V, call: Call) => Reply | Promise<Reply>;
 }
 

@@ -56,6 +56,18 @@ export interface DataChange {
   readonly oldestVersion?: number;
 }
 
+/** What of a mount can be read from a snapshot that is loaded beside the live data, and brought back. */
+export interface FromSnapshot<Mount> {
+  /**
+   * The body of a write to the same path that brings back what stood there; undefined where nothing stood. `past` is the
+   * mount as the snapshot has it, for reading alone. Throws `badRequest` for a path that cannot be asked of a snapshot, and
+   * for what was destroyed since: that is not given back. Called before a read too.
+   */
+  readonly recovered: (mounts: { readonly live: Mount; readonly past: Mount }, call: Call) => JsonObject | undefined;
+  /** Whether names can be listed. */
+  readonly lists: (options: Readonly<Record<string, string>>) => boolean;
+}
+
 export interface Plugin<Mount> {
   readonly type: string;
   readonly help: string;
@@ -88,6 +100,8 @@ export interface Plugin<Mount> {
    * restore such records are gone, unless they were asked for.
    */
   readonly issued?: readonly string[];
+  /** Absent: nothing of it is read from loaded snapshots. */
+  readonly fromSnapshot?: FromSnapshot<Mount>;
   /**
    * The logical path that a request below the mount is about, as `logicalPath` has it (`data/apps/eu/db` -> `apps/eu/db`).
    * undefined, or absent: nothing that a region may write by forwarding.

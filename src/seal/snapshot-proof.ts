@@ -5,7 +5,7 @@ import { fail } from '../errors.ts';
 import { deriveKey, equalSecret, hmacSha256 } from '../lib/crypto/hash.ts';
 import type { Replacement } from '../storage/local/replacement.ts';
 import type { Store } from '../storage/store.ts';
-import { Keyring, KEYRING_KEY } from './keyring.ts';
+import { Keyring } from './keyring.ts';
 import { CONFIG_KEY, decodeConfig, RECOVERY_KEY, ROOT_KEY } from './stored.ts';
 
 const INFO = 'lockstep snapshot';
@@ -15,22 +15,42 @@ export function sealSums(root: KeyObject, sums: string): string {
   return `hmac-sha256 ${hmacSha256(deriveKey(root, INFO), sums).toString('hex')}\n`;
 }
 
-/** Throws `snapshotKeys` for a snapshot of other keys, `snapshotDamaged` for one that their holder did not write. */
-export function checkSeal(
+/** What a reader of an archive found of its proof. */
+export interface Proof {
+  readonly sums: string;
+  readonly sealed: Uint8Array;
+}
+
+const isProven = (root: KeyObject, { sums, sealed }: Proof): boolean =>
+  equalSecret(sealed, Buffer.from(sealSums(root, sums)));
+const notMade = (): Error =>
+  fail('snapshotDamaged', 'the snapshot is damaged: SHA256SUMS.sealed was not made from SHA256SUMS');
+
+/** Throws `snapshotDamaged` for one that a holder of this key did not write. */
+export function proveSeal(root: KeyObject, proof: Proof): void {
+  if (!isProven(root, proof)) throw notMade();
+}
+
+/**
+ * Throws `snapshotKeys` for a snapshot of other keys, `snapshotDamaged` for one that their holder did not write. `keyring`
+ * gives the keyring that it carries; it is asked only where the proof is not this key's.
+ */
+export async function checkSeal(
   root: KeyObject,
-  { sums, sealed }: { readonly sums: string; readonly sealed: Uint8Array },
-  content: Pick<Replacement, 'get'>,
-): void {
-  if (equalSecret(sealed, Buffer.from(sealSums(root, sums)))) return;
+  proof: Proof,
+  keyring: () => Promise<Uint8Array | undefined>,
+): Promise<void> {
+  if (isProven(root, proof)) return;
+  const carried = await keyring();
   try {
-    Keyring.decrypt(root, content.get(KEYRING_KEY));
+    Keyring.decrypt(root, carried);
   } catch {
     throw fail(
       'snapshotKeys',
       'the snapshot was taken under other keys than this node has: snapshot-force restores it, and its own keys unseal it',
     );
   }
-  throw fail('snapshotDamaged', 'the snapshot is damaged: SHA256SUMS.sealed was not made from SHA256SUMS');
+  throw notMade();
 }
 
 /** Throws `snapshotKeys` when the content could never be unsealed by the seal that this node is configured with. */

@@ -1,4 +1,5 @@
 /** Puts a node together from its configuration: store, seal, core. The only place that knows all the parts. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sanitizedConfig } from '../config/sanitized.ts';
@@ -9,7 +10,9 @@ import { NodeMetrics } from '../core/metrics/node-metrics.ts';
 import { runtimeGauges } from '../core/metrics/runtime-gauges.ts';
 import { InFlight } from '../core/in-flight.ts';
 import { Node } from '../core/node.ts';
+import type { Beside } from '../core/snapshots/loaded.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
+import { uuid } from '../lib/crypto/random.ts';
 import type { Logger } from '../lib/log.ts';
 import type { LogSource } from '../lib/log-source.ts';
 import type { LogOutput } from '../lib/program/log-output.ts';
@@ -20,6 +23,7 @@ import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
 import { system, systemPaths } from '../sys/system.ts';
 import { openSeal } from './open-seal.ts';
+import { schedulesOf } from './snapshot-targets.ts';
 import type { ThreadPool } from './threads/pool.ts';
 
 const BUILD_DATE = '2026-11-23T00:00:00Z';
@@ -46,9 +50,35 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
   return openLmdbStore({ path: config.path });
 }
 
-/** Beside the data, where that is on a disk. */
-function folderOf(storage: StorageConfig, name: string): string {
-  return storage.type === 'lmdb' ? join(storage.path, name) : join(tmpdir(), `lockstep-${name}-${String(process.pid)}`);
+/** In memory there is no folder beside the data: a name that nobody else on this machine can have made before. */
+const elsewhere = join(tmpdir(), `lockstep-audit-spool-${uuid()}`);
+
+const auditSpool = (storage: StorageConfig): string =>
+  storage.type === 'lmdb' ? join(storage.path, 'audit-spool') : elsewhere;
+
+/** Where snapshots lie on their way in and out: what is in them is encrypted by the barrier. */
+function spoolFolder(storage: StorageConfig): Disposable & { readonly path: string } {
+  if (storage.type === 'lmdb') return { path: join(storage.path, 'spool'), [Symbol.dispose]: () => undefined };
+  // A name that nobody else on this machine can have made before.
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-spool-'));
+  return {
+    path: join(folder, 'spool'),
+    [Symbol.dispose]: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Where a snapshot is loaded beside the store: it stays as long as it is loaded. */
+function besideOf(storage: StorageConfig): Beside {
+  if (storage.type !== 'lmdb') return { open: () => openStore(storage), drop: () => undefined };
+  const path = join(storage.path, 'loaded');
+  return {
+    open: () => openStore({ type: 'lmdb', path }),
+    drop: () => {
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
 }
 
 function settingsOf(config: ServerConfig): CoreSettings {
@@ -77,7 +107,7 @@ function auditSettings(config: ServerConfig): AuditSettings {
       prefixing,
     },
     prefixing,
-    spool: { folder: folderOf(config.storage, 'audit-spool'), limit: config.audit_spool_limit },
+    spool: { folder: auditSpool(config.storage), limit: config.audit_spool_limit },
   };
 }
 
@@ -177,6 +207,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   const cluster = clusterOf(config, { log, threads });
   const inFlight = new InFlight(Date.now);
   let declared = config.audit;
+  const spool = spoolFolder(config.storage);
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
@@ -185,8 +216,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
     audit: auditOf(config, metrics, { log, threads, declared: () => declared }),
     threads: threads?.node,
     ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
-    // Where they lie on their way in and out: what is in them is encrypted by the barrier.
-    snapshots: { store, folder: folderOf(config.storage, 'spool') },
+    snapshots: { store, folder: spool.path, schedules: schedulesOf(config), beside: besideOf(config.storage) },
   });
   return {
     ...{ node, store, threads, inFlight },
@@ -203,6 +233,7 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
       await threads?.[Symbol.asyncDispose]();
       seal[Symbol.dispose]?.();
       await store[Symbol.asyncDispose]();
+      spool[Symbol.dispose]();
     },
   };
 }

@@ -207,8 +207,11 @@ export class Exchange {
       (outgoing as ServerResponse).writeHead(500, { 'Content-Length': 0 }).end();
       return;
     }
-    if (encoded.file !== undefined) sendFile(encoded.file, outgoing).catch(() => undefined);
-    else if (encoded.stream !== undefined) this.#stream(encoded.stream, request);
+    if (encoded.file !== undefined) {
+      sendFile(encoded.file, outgoing as ServerResponse, this.#service.reading.limits.readTimeout).catch(
+        () => undefined,
+      );
+    } else if (encoded.stream !== undefined) this.#stream(encoded.stream, request);
     else (outgoing as ServerResponse).end(encoded.body);
   }
 

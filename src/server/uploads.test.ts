@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import type { Incoming } from './body.ts';
-import { dropBody, receive } from './uploads.ts';
+import { dropBody, receive, sendFile } from './uploads.ts';
 
 const MIB = 1024 * 1024;
 
@@ -63,4 +66,26 @@ test('the source of a stream that nobody takes is told to end', async () => {
   };
   await dropBody({ stream: source });
   assert.equal(ended, true);
+});
+
+test('a reader that takes nothing is cut off, and the file goes', async (t) => {
+  const path = join(folder(t), 'a');
+  writeFileSync(path, Buffer.alloc(64 * MIB, 1));
+  const sending = new Promise<void>((resolve, reject) => {
+    const server = createServer((_request, response) => {
+      sendFile(path, response, 50).then(resolve, reject);
+    }).listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const client = connect(typeof address === 'object' ? (address?.port ?? 0) : 0, '127.0.0.1');
+      client.on('error', () => undefined).pause();
+      client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      t.after(async () => {
+        client.destroy();
+        server.close();
+        await once(server, 'close');
+      });
+    });
+  });
+  await assert.rejects(sending, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  assert.equal(existsSync(path), false);
 });

@@ -11,7 +11,10 @@ import { roomIn } from '../lib/disk-room.ts';
 import type { Incoming } from './body.ts';
 import type { Encoded } from './envelope.ts';
 
-const PATHS: ReadonlySet<string> = new Set(['sys/storage/raft/snapshot', 'sys/storage/raft/snapshot-force']);
+const PATHS: ReadonlySet<string> = new Set(
+  ['snapshot', 'snapshot-force', 'snapshot-load'].map((name) => `sys/storage/raft/${name}`),
+);
+const FROM_TARGET = 'sys/storage/raft/snapshot-auto/snapshot-load/';
 
 /** Whether the body waits until the request has been authorised. */
 export function isUpload({ verb, path }: Pick<Request, 'verb' | 'path'>): boolean {
@@ -20,7 +23,7 @@ export function isUpload({ verb, path }: Pick<Request, 'verb' | 'path'>): boolea
 
 /** Such a request takes as long as its data takes. */
 export function isLong({ path }: Pick<Request, 'path'>): boolean {
-  return PATHS.has(path);
+  return PATHS.has(path) || path.startsWith(FROM_TARGET);
 }
 
 const uploading = new WeakSet<object>();
@@ -86,8 +89,20 @@ export async function dropBody({ file, stream }: Pick<Encoded, 'file' | 'stream'
   await stream?.[Symbol.asyncIterator]().return?.();
 }
 
-/** Sends a file and removes it. What it holds is encrypted, so that compressing it would only cost time. */
-export async function sendFile(path: string, outgoing: Writable): Promise<void> {
+/** A reply that is written to, and can be told that nobody takes it. */
+export interface Sink extends Writable {
+  setTimeout(milliseconds: number, over?: () => void): unknown;
+}
+
+/**
+ * Sends a file and removes it. What it holds is encrypted, so that compressing it would only cost time. A reader that
+ * takes nothing for `quiet` milliseconds is cut off (0: never): its file would stay.
+ */
+export async function sendFile(path: string, outgoing: Sink, quiet: number): Promise<void> {
+  // Once the reply is out, the connection's own time holds again.
+  outgoing.setTimeout(quiet, () => {
+    outgoing.destroy();
+  });
   try {
     await pipeline(createReadStream(path), createGzip({ level: constants.Z_NO_COMPRESSION }), outgoing);
   } finally {

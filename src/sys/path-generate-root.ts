@@ -12,11 +12,17 @@ const at = pathsOf<Node>();
 interface Manner {
   readonly base: string;
   readonly access: 'root' | 'generate-root';
+  readonly form: { readonly form?: 'bare' };
   readonly answer: (data: JsonObject) => Reply;
 }
 const manners: readonly Manner[] = [
-  { base: 'generate-root', access: 'generate-root', answer: (data) => ({ status: 200, bare: data }) },
-  { base: 'generate-root-token', access: 'root', answer: reply.ok },
+  {
+    base: 'generate-root',
+    access: 'generate-root',
+    form: { form: 'bare' },
+    answer: (data) => ({ status: 200, bare: data }),
+  },
+  { base: 'generate-root-token', access: 'root', form: {}, answer: reply.ok },
 ];
 
 const progressFields = {
@@ -64,12 +70,14 @@ const attempt = (manner: Manner): Path<Node> =>
         summary: 'How far the attempt is',
         writes: 'nothing',
         replies: repliesOf(manner),
+        ...manner.form,
         run: ({ keyHolders }) => manner.answer(shown(keyHolders.rootGeneration.progress())),
       },
       update: {
         summary: 'Start an attempt',
         writes: 'local',
         replies: repliesOf(manner),
+        ...manner.form,
         run: async ({ keyHolders }, { otp, pgp_key: pgpKey }) =>
           manner.answer(shown(await keyHolders.rootGeneration.start({ otp, pgpKey }))),
       },
@@ -98,6 +106,7 @@ const update = (manner: Manner): Path<Node> =>
         summary: 'Give a share',
         writes: 'local',
         replies: repliesOf(manner),
+        ...manner.form,
         run: async ({ keyHolders }, { key, nonce }) => {
           if (key === '') throw fail('badRequest', 'key is required');
           if (nonce === '') throw fail('badRequest', 'nonce is required');

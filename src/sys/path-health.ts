@@ -32,6 +32,7 @@ const health = at('health', {
       writes: 'nothing',
       replies: { 200: 'any', 429: 'any', 472: 'any', 473: 'any', 501: 'any', 503: 'any' },
       otherReplies: 'any',
+      form: 'bare',
       run: (node, values): Reply => {
         const codes = { active: values.activecode, sealed: values.sealedcode, uninit: values.uninitcode };
         const wanted = statusCode(node, codes);
@@ -53,6 +54,7 @@ const leader = at('leader', {
       summary: 'The leader',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: 'bare',
       run: () => ({
         status: 200,
         bare: {

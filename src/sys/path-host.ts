@@ -40,6 +40,7 @@ const inFlight = at('in-flight-req', {
       summary: 'Requests in work',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: 'bare',
       run: async (node) => {
         const shown = (await node.inFlight()).map(({ id, method, path, address, start }): [string, JsonObject] => [
           id,

@@ -136,6 +136,7 @@ const specs = at('internal/specs/openapi', {
       summary: 'The OpenAPI document',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: 'bare',
       run: (node, values, call) => {
         const acl = node.services.policies.acl(call.client);
         const mounts = visible(node, call, acl).map(({ path, plugin, record }) => ({

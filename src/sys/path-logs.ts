@@ -119,6 +119,7 @@ const monitor = at('monitor', {
       summary: 'Follow the log',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: ['text/plain'],
       run: (node, values, call) => {
         const lowest = LEVELS.get(values.log_level);
         if (lowest === undefined) throw fail('badRequest', 'unknown log level');

@@ -18,6 +18,7 @@ const metrics = at('metrics', {
       summary: 'Metrics of this node',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: ['application/json', 'text/plain'],
       run: async (node, { format }, call) => {
         const elapsed = performance.now();
         const all = await node.measured(elapsed);

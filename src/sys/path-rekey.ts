@@ -16,10 +16,11 @@ const at = pathsOf<Node>();
 /** How a path answers: under `data`, or as Vault's first paths do, without an envelope. */
 interface Manner {
   readonly access: 'root' | 'rekey';
+  readonly form: { readonly form?: 'bare' };
   readonly answer: (data: JsonObject) => Reply;
 }
-const enveloped: Manner = { access: 'root', answer: reply.ok };
-const bare: Manner = { access: 'rekey', answer: (data) => ({ status: 200, bare: data }) };
+const enveloped: Manner = { access: 'root', form: {}, answer: reply.ok };
+const bare: Manner = { access: 'rekey', form: { form: 'bare' }, answer: (data) => ({ status: 200, bare: data }) };
 
 const progressFields = {
   nonce: field.string('Names the attempt.'),
@@ -113,12 +114,14 @@ const init = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         summary: 'How far the attempt is',
         writes: 'nothing',
         replies: { 200: replies(progressFields, manner) },
+        ...manner.form,
         run: ({ keyHolders }) => manner.answer(progressOf(keyHolders.rekey[kind].progress())),
       },
       update: {
         summary: 'Start an attempt',
         writes: 'local',
         replies: { 200: replies(progressFields, manner) },
+        ...manner.form,
         run: async ({ keyHolders }, values) =>
           manner.answer(
             progressOf(
@@ -154,6 +157,7 @@ const update = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         summary: 'Give a share',
         writes: 'local',
         replies: { 200: replies({ ...progressFields, ...doneFields }, manner) },
+        ...manner.form,
         run: async ({ keyHolders }, { key, nonce }) => {
           const given = decodeShare(needed('key', key));
           const found = await keyHolders.rekey[kind].give(given, needed('nonce', nonce));
@@ -173,12 +177,14 @@ const verify = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         summary: 'How far the verification is',
         writes: 'nothing',
         replies: { 200: replies(verifyFields, manner) },
+        ...manner.form,
         run: ({ keyHolders }) => manner.answer(verificationOf(keyHolders.rekey[kind].verification())),
       },
       update: {
         summary: 'Give one of the new shares',
         writes: 'local',
         replies: { 200: replies(verifyFields, manner) },
+        ...manner.form,
         run: async ({ keyHolders }, { key, nonce }) => {
           const given = decodeShare(needed('key', key));
           const found = await keyHolders.rekey[kind].verify(given, needed('nonce', nonce));
@@ -189,6 +195,7 @@ const verify = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         summary: 'Start the verification again, with a new nonce',
         writes: 'local',
         replies: { 200: replies(verifyFields, manner) },
+        ...manner.form,
         run: ({ keyHolders }) => manner.answer(verificationOf(keyHolders.rekey[kind].restartVerification())),
       },
     },

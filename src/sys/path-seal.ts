@@ -27,12 +27,14 @@ const init = at('init', {
       summary: 'Whether the node is initialised',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: 'bare',
       run: (node) => ({ status: 200, bare: { initialized: node.initialized } }),
     },
     update: {
       summary: 'Initialise the node',
       writes: 'local',
       replies: { 200: 'any' },
+      form: 'bare',
       run: async (node, values) => {
         const { unsealShares, recoveryShares, rootToken } = await node.initialize({
           secretShares: values.secret_shares,
@@ -70,6 +72,7 @@ const sealStatus = at('seal-status', {
       summary: 'Seal status',
       writes: 'nothing',
       replies: { 200: 'any' },
+      form: 'bare',
       run: (node) => ({ status: 200, bare: node.sealStatus() }),
     },
   },
@@ -89,6 +92,7 @@ const unseal = at('unseal', {
       summary: 'Unseal the node',
       writes: 'local',
       replies: { 200: 'any' },
+      form: 'bare',
       run: async (node, { key, reset, migrate }) => {
         if (migrate) throw fail('badRequest', 'migration between seals is not offered');
         if (reset) return { status: 200, bare: await node.unseal(undefined) };

@@ -33,8 +33,10 @@ const snapshot = at('storage/raft/snapshot', {
   operations: {
     read: {
       summary: 'Take a snapshot',
-      writes: 'nothing',
+      // A file: it is made only once the request is on record.
+      writes: 'local',
       replies: { 200: 'any' },
+      form: ['application/gzip'],
       run: async (node, _values, call) => {
         const { path } = await node.snapshots.take(call.signal());
         return { status: 200, file: { contentType: 'application/gzip', path } };

@@ -75,6 +75,7 @@ const unwrap = at('wrapping/unwrap', {
       summary: 'Unwrap',
       writes: 'local',
       replies: { 200: 'any' },
+      form: ['application/json'],
       run: async (node, values, call): Promise<Reply> => {
         const { wrapping } = node.services;
         const id = wrappingToken(values.token, call);

@@ -26,6 +26,8 @@ import { regionPaths } from './path-regions.ts';
 import { rekeyPaths } from './path-rekey.ts';
 import { remountPaths } from './path-remount.ts';
 import { sealPaths } from './path-seal.ts';
+import { snapshotAutoPaths } from './path-snapshot-auto.ts';
+import { snapshotLoadPaths } from './path-snapshot-load.ts';
 import { snapshotPaths } from './path-snapshot.ts';
 import { toolPaths } from './path-tools.ts';
 import { waitPaths } from './path-wait.ts';
@@ -56,6 +58,8 @@ export const systemPaths: readonly Path<Node>[] = [
   ...rekeyPaths,
   ...remountPaths,
   ...sealPaths,
+  ...snapshotAutoPaths,
+  ...snapshotLoadPaths,
   ...snapshotPaths,
   ...toolPaths,
   ...waitPaths,

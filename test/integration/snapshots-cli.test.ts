@@ -1,40 +1,23 @@
 /** `lockstep operator snapshot` as a person types it, against a server process. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { ServerProcess } from '../support/server-process.ts';
+import { plainServer, type PlainServer } from '../support/snapshots.ts';
 
 const executable = join(import.meta.dirname, '../../bin/lockstep');
 
-interface Plain {
-  readonly server: ServerProcess;
-  readonly token: string;
-  readonly key: string;
-  /** A directory for snapshots. */
-  readonly folder: string;
-}
-
-async function plainServer(t: TestContext): Promise<Plain> {
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-snapshot-cli-'));
-  const file = join(folder, 'server.hcl');
-  const storage = `storage "lmdb" { path = "${join(folder, 'data')}" }`;
-  writeFileSync(file, `${storage}\nlistener "tcp" { address = "127.0.0.1:0", tls_disable = true }\nworkers = 0`);
-  const server = new ServerProcess([`-config=${file}`]);
-  t.after(async () => {
-    await server[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const made = await server.ask('PUT', '/v1/sys/init', { body: { secret_shares: 1, secret_threshold: 1 } });
-  const { keys, root_token: token } = made.json as { keys: string[]; root_token: string };
-  await server.ask('PUT', '/v1/sys/unseal', { body: { key: keys[0] ?? '' } });
+async function withMount(t: TestContext): Promise<PlainServer> {
+  const plain = await plainServer(t);
+  const { server, token } = plain;
   await server.ask('POST', '/v1/sys/mounts/kv', { token, body: { type: 'kv', options: { version: '1' } } });
-  return { server, token, key: keys[0] ?? '', folder: mkdtempSync(join(folder, 'snapshots-')) };
+  return plain;
 }
 
-async function lockstep({ server, token }: Plain, ...argv: readonly string[]) {
+const lockstep = (node: PlainServer, ...argv: readonly string[]) => run(node, 'operator', ...argv);
+
+async function run({ server, token }: Pick<PlainServer, 'server' | 'token'>, ...argv: readonly string[]) {
   const env = {
     PATH: process.env['PATH'],
     HOME: '/nonexistent',
@@ -42,22 +25,22 @@ async function lockstep({ server, token }: Plain, ...argv: readonly string[]) {
     VAULT_TOKEN: token,
   };
   return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
-    execFile(executable, ['operator', ...argv], { env }, (error, stdout, stderr) => {
+    execFile(executable, [...argv], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code, stdout, stderr });
     });
   });
 }
 
-const write = ({ server, token }: Plain, name: string, value: string) =>
+const write = ({ server, token }: PlainServer, name: string, value: string) =>
   server.ask('POST', `/v1/kv/${name}`, { token, body: { value } });
 
-async function read({ server, token }: Plain, name: string): Promise<unknown> {
+async function read({ server, token }: PlainServer, name: string): Promise<unknown> {
   const { json, status } = await server.ask('GET', `/v1/kv/${name}`, { token });
   return status === 200 ? (json['data'] as Record<string, unknown>)['value'] : status;
 }
 
 test('save under writes, then restore: what was written before is there, what came after is not', async (t) => {
-  const node = await plainServer(t);
+  const node = await withMount(t);
   const path = join(node.folder, 'a.snap');
   writeFileSync(path, 'an older file', { mode: 0o644 });
   await write(node, 'before', 'then');
@@ -89,8 +72,8 @@ test('save under writes, then restore: what was written before is there, what ca
 });
 
 test('a refused file leaves the data, a refused or failing save leaves the file', async (t) => {
-  const node = await plainServer(t);
-  const other = await plainServer(t);
+  const node = await withMount(t);
+  const other = await withMount(t);
   await write(node, 'a', 'mine');
   for (let at = 0; at < 60; at += 1) await write(other, `large/${String(at)}`, 'x'.repeat(200_000));
   const [theirs, cut] = [join(node.folder, 'theirs.snap'), join(node.folder, 'cut.snap')];
@@ -123,4 +106,26 @@ test('a refused file leaves the data, a refused or failing save leaves the file'
   assert.equal(forced.code, 0, forced.stderr);
   assert.match(forced.stderr, /unseal it with the keys of the snapshot/);
   assert.equal((await node.server.ask('PUT', '/v1/sys/unseal', { body: { key: other.key } })).json['sealed'], false);
+});
+
+test('load, recover, unload: one secret comes back, and the rest stays as it is', async (t) => {
+  const node = await withMount(t);
+  const { server, token, folder } = node;
+  const path = join(folder, 'a.snap');
+  for (const name of ['a', 'b']) await write(node, name, 'then');
+  assert.equal((await lockstep(node, 'snapshot', 'save', path)).code, 0);
+  for (const name of ['a', 'b']) await write(node, name, 'since');
+  const loaded = await lockstep(node, 'snapshot', 'load', '-field=snapshot_id', path);
+  assert.equal(loaded.code, 0, loaded.stderr);
+  const id = loaded.stdout.trim();
+  const again = await lockstep(node, 'raft', 'snapshot', 'load', path);
+  assert.deepEqual([again.code === 0, /is loaded: unload it first/.test(again.stderr)], [false, true]);
+  const recovered = await run({ server, token }, 'recover', `-snapshot-id=${id}`, 'kv/a');
+  assert.equal(recovered.code, 0, recovered.stderr);
+  assert.deepEqual([await read(node, 'a'), await read(node, 'b')], ['then', 'since']);
+  const none = await run({ server, token }, 'recover', 'kv/b');
+  assert.match(none.stderr, /give -snapshot-id/);
+  assert.equal((await lockstep(node, 'snapshot', 'unload', id)).code, 0);
+  const gone = await lockstep(node, 'snapshot', 'unload', id);
+  assert.deepEqual([gone.code, /no snapshot .* is loaded/.test(gone.stderr)], [1, true]);
 });

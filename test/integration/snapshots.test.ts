@@ -1,37 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { ServerProcess } from '../support/server-process.ts';
-import { restoreSnapshot, takeSnapshot } from '../support/snapshots.ts';
+import { plainServer, restoreSnapshot, takeSnapshot } from '../support/snapshots.ts';
 import { limitedToken, threadedServer, type ThreadedServer } from '../support/threaded-server.ts';
 
 type Json = Readonly<Record<string, unknown>>;
-
-interface Plain {
-  readonly server: ServerProcess;
-  readonly token: string;
-  readonly key: string;
-}
-
-/** A node of one thread, initialised and unsealed. */
-async function plainServer(t: TestContext, storage = 'lmdb'): Promise<Plain> {
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-snapshots-'));
-  const file = join(folder, 'server.hcl');
-  const kind = storage === 'lmdb' ? `storage "lmdb" { path = "${join(folder, 'data')}" }` : 'storage "inmem" {}';
-  writeFileSync(file, `${kind}\nlistener "tcp" { address = "127.0.0.1:0", tls_disable = true }\nworkers = 0`);
-  const server = new ServerProcess([`-config=${file}`]);
-  t.after(async () => {
-    await server[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const made = await server.ask('PUT', '/v1/sys/init', { body: { secret_shares: 1, secret_threshold: 1 } });
-  const { keys, root_token: token } = made.json as { keys: string[]; root_token: string };
-  await server.ask('PUT', '/v1/sys/unseal', { body: { key: keys[0] ?? '' } });
-  return { server, token, key: keys[0] ?? '' };
-}
 
 const write = ({ server, token }: Pick<ThreadedServer, 'server' | 'token'>, name: string, value: unknown) =>
   server.ask('POST', `/v1/secret/data/${name}`, { token, body: { data: { value } } });
@@ -132,11 +107,11 @@ test('what is no good is refused by name, and nothing changes', async (t) => {
   assert.deepEqual(left, []);
 });
 
-for (const storage of ['lmdb', 'inmem']) {
+for (const storage of ['lmdb', 'inmem'] as const) {
   test(`a new node (${storage}) takes over all of another by force, and is unsealed with its keys`, async (t) => {
     const threaded = await threadedServer(t);
     const snapshot = await takeSnapshot(threaded.server, threaded.token);
-    const fresh = await plainServer(t, storage);
+    const fresh = await plainServer(t, { storage });
     const { server } = fresh;
     const forced = await restoreSnapshot(server, snapshot, { token: fresh.token, force: true, keep: true });
     assert.equal(forced.status, 204, forced.text);

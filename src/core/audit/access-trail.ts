@@ -3,6 +3,7 @@ import type { JsonObject } from '../../framework/field.ts';
 import type { Outcome } from '../../framework/request.ts';
 import { requestPath, type MountRecord } from '../mounts/mount.ts';
 import { parametersOf, type Access } from '../requests/access.ts';
+import { snapshotUse } from '../requests/from-snapshot.ts';
 import type { Token } from '../tokens/token.ts';
 import type { AuditBroker } from './broker.ts';
 import type {
@@ -127,7 +128,9 @@ function authOf({ record }: Token, id: string | undefined, policyResults: Policy
 
 /** The body's fields, with those of the query below them, as the handler gets them. */
 function dataOf({ request }: Access): JsonObject | undefined {
-  const parameters = parametersOf(request);
+  const use = snapshotUse(request);
+  const recovered = use?.kind === 'recover' ? { recover_snapshot_id: use.id } : {};
+  const parameters = use === undefined ? parametersOf(request) : { ...parametersOf(request), ...recovered };
   return request.rawBody === undefined ? parameters : { ...parameters, http_raw_body: request.rawBody };
 }
 

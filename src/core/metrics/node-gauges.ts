@@ -2,6 +2,7 @@
 import { version } from '../../lib/version.ts';
 import type { Metrics, Sample } from '../../lib/metrics/metrics.ts';
 import type { Node } from '../node.ts';
+import { snapshotGauges } from '../snapshots/meter.ts';
 import type { Census } from './census.ts';
 
 /** Gauges of an unsealed node throw while it is sealed, and are left out then. */
@@ -25,6 +26,7 @@ export function nodeGauges(metrics: Metrics, node: Node, census: () => Census | 
   ]);
   gauge('lockstep.index.waiting', 'Requests that wait for an index.', () => node.services.freshness.waiting);
   gauge('lockstep.subscribers', 'Open subscriptions to changes.', () => node.services.subscriptions.size);
+  snapshotGauges(metrics, () => node.unsealedSnapshots);
   regionGauges(metrics, node);
   hubGauges(metrics, node);
 }

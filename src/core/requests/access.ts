@@ -12,6 +12,7 @@ import type { Routed } from '../mounts/mount-table.ts';
 import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
+import { snapshotUse } from './from-snapshot.ts';
 import type { Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
@@ -208,6 +209,7 @@ function coerceOrFail(match: Match<unknown>, request: Request): Coerced | Lockst
 /** `create` where the path can tell that the thing is new, else what was asked. */
 function aclOperation({ request, match, coerced, routed, call }: Found): PolicyOperation {
   if (request.verb !== 'update') return request.verb;
+  if (snapshotUse(request) !== undefined) return 'recover';
   const exists = match?.path.exists;
   if (exists === undefined || coerced === undefined || routed === undefined) return 'update';
   return exists(routed.mounted.instance, coerced.values as never, call) ? 'update' : 'create';
@@ -347,7 +349,12 @@ function judge(
 ): Decision {
   if (!mayEnter(services, call)) return OUTSIDE;
   const acl = services.policies.acl(call.client);
-  const verdict = acl.allows(asked.operation, asked.path, { body: parametersOf(request), wrapTtl: request.wrapTtl });
+  const details = { body: parametersOf(request), wrapTtl: request.wrapTtl };
+  const verdict = acl.allows(asked.operation, asked.path, details);
+  if (asked.operation === 'recover' && !verdict.allowed) {
+    const instead = acl.allows('create', asked.path, details);
+    return instead.sudo ? instead : verdict;
+  }
   return needsSudo(match?.path.access) && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }
 

@@ -1,4 +1,5 @@
 /** The way of every request: fresh enough, routed, authorised, recorded, served, recorded. */
+import { rm } from 'node:fs/promises';
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Reply } from '../../framework/reply.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
@@ -7,6 +8,7 @@ import { chain } from '../../lib/chain.ts';
 import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
+import { serveFromSnapshot, snapshotUse, type SnapshotUse } from './from-snapshot.ts';
 import { grantToken } from './grants.ts';
 import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
@@ -106,8 +108,16 @@ function mayChange({ match, request, error, token }: Access): boolean {
 function answered(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
   return chain(attempt(services, access), (outcome) => {
     const ending = access.token?.record.numUses === -1 ? services.revocation.revoke(access.token.key) : undefined;
-    return chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
+    const told = chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
+    return told instanceof Promise ? told.catch((error: unknown) => neverSent(outcome, error)) : told;
   });
+}
+
+/** What nobody gets must not stay on the disk, nor go on. */
+async function neverSent({ reply }: Outcome, error: unknown): Promise<never> {
+  if (reply?.file !== undefined) await rm(reply.file.path, { force: true });
+  await reply?.stream?.body[Symbol.asyncIterator]().return?.();
+  throw error;
 }
 
 /**
@@ -148,6 +158,8 @@ export function run(services: RequestServices, access: Access): Outcome | Promis
   if (match === undefined || routed === undefined || coerced === undefined) throw fail('internal');
   const operation = operationOf(match.path, request);
   if (operation === undefined) throw fail('unsupportedOperation');
+  const use = snapshotUse(request);
+  if (use !== undefined) return fromSnapshot(services, access, use);
   if (operation.writes === 'shared' && services.forward !== undefined) return services.forward(access);
   checkAge(services, access);
   const timing = services.metrics.route(routed.mounted, access.operation);
@@ -157,6 +169,15 @@ export function run(services: RequestServices, access: Access): Outcome | Promis
     timing.record(start, performance.now());
     return finish(services, access, reply);
   });
+}
+
+function fromSnapshot(services: RequestServices, access: Access, use: SnapshotUse): Outcome | Promise<Outcome> {
+  const source = services.snapshotSource?.();
+  if (source === undefined) throw fail('badRequest', 'no snapshot can be loaded on this node');
+  // What a snapshot gives is judged where it was asked for, by who asked.
+  if (access.region !== undefined) throw fail('badRequest', 'regions ask nothing of a snapshot of their hub');
+  checkAge(services, access);
+  return chain(serveFromSnapshot(source, access, use), (reply) => finish(services, access, reply));
 }
 
 function finish(services: RequestServices, access: Access, reply: Reply): Outcome | Promise<Outcome> {

@@ -4,16 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { ask, runningNode } from '../../../test/support/node.ts';
+import { ask, runningNode, type TestNodeOptions } from '../../../test/support/node.ts';
+import { fail } from '../../errors.ts';
 import { openMemoryStore } from '../../storage/memory/open.ts';
 
-async function withSpool(t: TestContext) {
+async function withSpool(t: TestContext, options: TestNodeOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-spool-'));
   t.after(() => {
     rmSync(folder, { recursive: true, force: true });
   });
   const store = openMemoryStore();
-  return { folder, ...(await runningNode({ store, snapshots: { store, folder: join(folder, 'spool') } })) };
+  const snapshots = { store, folder: join(folder, 'spool') };
+  return { folder, store, ...(await runningNode({ ...options, store, snapshots })) };
 }
 
 test('snapshots that nobody fetches do not fill the disk: so many, and no wrapped ones', async (t) => {
@@ -48,4 +50,33 @@ test('a rekey in the midst of a restore waits for the next time: what is restore
   await assert.rejects(node.snapshots.restore(join(folder, 'none'), { force: false, keepCredentials: true }));
   const again = await rekey.start({ shares: 1, threshold: 1, backup: false, verify: false });
   assert.ok('shares' in (await rekey.give(Buffer.from(share, 'hex'), again.nonce)));
+});
+
+test('a snapshot whose reply cannot be put on record is not kept', async (t) => {
+  let full = false;
+  const trail = {
+    request: () => undefined,
+    response: async () => {
+      if (full) throw fail('auditFailed');
+    },
+  };
+  const { node, root: token, folder } = await withSpool(t, { trail });
+  await using _ = node;
+  full = true;
+  const { status, reply } = await ask(node, 'GET', 'sys/storage/raft/snapshot', { token });
+  assert.deepEqual([status, reply?.file, readdirSync(join(folder, 'spool'))], [500, undefined, []]);
+});
+
+test('what nobody with the keys has written is refused before any of it is loaded', async (t) => {
+  const { node, root: token, folder, store } = await withSpool(t);
+  await using _ = node;
+  const { reply } = await ask(node, 'GET', 'sys/storage/raft/snapshot', { token });
+  const tar = readFileSync(reply?.file?.path ?? assert.fail());
+  const at = tar.lastIndexOf('hmac-sha256 ') + 20;
+  tar.write(tar.toString('latin1', at, at + 1) === '0' ? '1' : '0', at);
+  const path = join(folder, 'forged.gz');
+  writeFileSync(path, gzipSync(tar));
+  const replacement = t.mock.method(store, 'replacement');
+  await assert.rejects(node.snapshots.restore(path, { force: false, keepCredentials: true }), /SHA256SUMS\.sealed/);
+  assert.equal(replacement.mock.callCount(), 0);
 });

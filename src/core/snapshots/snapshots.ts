@@ -2,6 +2,8 @@
 import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
+import { constants, createGzip } from 'node:zlib';
 import { fail } from '../../errors.ts';
 import { randomBytes, uuid } from '../../lib/crypto/random.ts';
 import type { KeyObject } from '../../lib/crypto/hash.ts';
@@ -11,9 +13,14 @@ import { nextTurn } from '../../lib/next-turn.ts';
 import type { SnapshotMeta } from '../../lib/snapshot/meta.ts';
 import { readSnapshot } from '../../lib/snapshot/reader.ts';
 import { SnapshotWriter } from '../../lib/snapshot/writer.ts';
+import type { Beside } from './loaded.ts';
+import type { ScheduledSnapshot } from './scheduled.ts';
+import { UnsealedSnapshots, type Opening } from './unsealed-snapshots.ts';
+import { proveFile } from './proven-file.ts';
+import type { Taken, Taking } from './taken.ts';
 import type { SealLifecycle } from '../../seal/lifecycle.ts';
 import { encodeRestored, RESTORED_KEY } from '../../seal/restored.ts';
-import { checkSeal, checkSealType, keepSeal, sealSums } from '../../seal/snapshot-proof.ts';
+import { checkSealType, keepSeal, proveSeal, sealSums } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
 import type { NewHistory, Replacement } from '../../storage/local/replacement.ts';
 import { copyStore } from '../../storage/snapshot-copy.ts';
@@ -23,6 +30,10 @@ export interface SnapshotPlace {
   readonly store: LocalStore;
   /** For files on their way in and out; this process's own, emptied at the start. */
   readonly folder: string;
+  /** Those that the configuration asks for. */
+  readonly schedules?: readonly ScheduledSnapshot[];
+  /** Where one can be loaded beside the store. */
+  readonly beside?: Beside;
 }
 
 /** What the snapshots ask of their node. */
@@ -41,8 +52,10 @@ export interface RestoreOptions {
 
 /** On their way in and out at a time: each may be as large as the store. */
 const MOST_FILES = 4;
+/** What the names of files begin with that no client fetches. */
+const OWN = 'own-';
 
-export class Snapshots {
+export class Snapshots implements Taking {
   readonly #place: SnapshotPlace;
   readonly #node: SnapshotNode;
   #restoring = false;
@@ -51,12 +64,47 @@ export class Snapshots {
     this.#place = place;
     this.#node = node;
     rmSync(place.folder, { recursive: true, force: true });
+    place.beside?.drop();
+  }
+
+  /** As the node is unsealed, until what this gives is disposed of. */
+  open(opening: Opening): UnsealedSnapshots {
+    const root = (): KeyObject => this.#node.lifecycle.barrier.rootKey;
+    return new UnsealedSnapshots({ ...opening, taking: this, place: this.#place, root });
   }
 
   /** Writes a snapshot into a file, which is the caller's from then on. Throws `sealed`, or `tooManyRequests`. */
   async take(signal: AbortSignal): Promise<{ readonly path: string; readonly meta: SnapshotMeta }> {
+    return this.#write(this.#newFile('tar'), signal);
+  }
+
+  async during<T>(signal: AbortSignal, use: (taken: Taken) => Promise<T>): Promise<T> {
     const root = this.#node.lifecycle.barrier.rootKey;
-    const path = this.#newFile('tar');
+    this.#makeFolder();
+    const path = join(this.#place.folder, `${OWN}${uuid()}.tar`);
+    try {
+      const { meta } = await this.#write(path, signal);
+      const content = (): AsyncIterable<Uint8Array> => {
+        const zipped = createGzip({ level: constants.Z_NO_COMPRESSION });
+        // Whoever reads is told of its errors by what is read.
+        pipeline(createReadStream(path), zipped, () => undefined);
+        return zipped;
+      };
+      const check = async (arrived: AsyncIterable<Uint8Array>): Promise<void> => {
+        const found = await readSnapshot(arrived, {});
+        proveSeal(root, found);
+        if (found.meta.epoch !== meta.epoch || found.meta.sequence !== meta.sequence) {
+          throw fail('snapshotDamaged', 'the snapshot is damaged: another one arrived');
+        }
+      };
+      return await use({ meta, content, check });
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  async #write(path: string, signal: AbortSignal): Promise<{ readonly path: string; readonly meta: SnapshotMeta }> {
+    const root = this.#node.lifecycle.barrier.rootKey;
     try {
       await using file = await open(path, 'wx', 0o600);
       const writer = new SnapshotWriter(file);
@@ -110,6 +158,7 @@ export class Snapshots {
     const { store } = this.#place;
     const { lifecycle } = this.#node;
     const root = options.force ? undefined : lifecycle.barrier.rootKey;
+    if (root !== undefined) await proveFile(path, root);
     const replacement = await store.replacement();
     let meta: SnapshotMeta;
     try {
@@ -117,7 +166,8 @@ export class Snapshots {
       ({ meta } = found);
       if (root === undefined) checkSealType(lifecycle.type, replacement);
       else {
-        checkSeal(root, found, replacement);
+        // Of what was loaded: the file was read twice.
+        proveSeal(root, found);
         await keepSeal(store, replacement);
       }
       const restored = {
@@ -151,9 +201,13 @@ export class Snapshots {
     return { log: meta.log, epoch, head: { position, hash: Buffer.from(meta.hash, 'hex') } };
   }
 
-  #newFile(ending: string): string {
+  #makeFolder(): void {
     mkdirSync(this.#place.folder, { recursive: true, mode: 0o700 });
-    if (readdirSync(this.#place.folder).length >= MOST_FILES) {
+  }
+
+  #newFile(ending: string): string {
+    this.#makeFolder();
+    if (readdirSync(this.#place.folder).filter((name) => !name.startsWith(OWN)).length >= MOST_FILES) {
       throw fail('tooManyRequests', 'too many snapshots are on their way: wait until one of them has arrived');
     }
     return join(this.#place.folder, `${uuid()}.${ending}`);

@@ -75,4 +75,9 @@ export const cubbyhole: AnyPlugin = plugin<Cubbyhole>({
   help: 'Data that belongs to one token and goes with it.',
   open: ({ local }) => ({ data: local }),
   paths: () => [entry],
+  // Of the calling token alone, then as now.
+  fromSnapshot: {
+    recovered: ({ past }, call) => decodeFound<JsonObject>(past.data.get(owned(call, call.path))),
+    lists: () => true,
+  },
 });

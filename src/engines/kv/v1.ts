@@ -1,5 +1,6 @@
 /** KV version 1: one value a path, no versions. */
 import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
 import { field, type JsonObject } from '../../framework/field.ts';
 import { children, descendants, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
@@ -83,6 +84,11 @@ const secret = at(':path...', {
 });
 
 export const v1Paths = [secret];
+
+/** A path holds one value, and deleting it is no order to destroy it: what stood there then. */
+export function v1Recovered({ past }: { readonly past: KvV1 }, call: Pick<Call, 'path'>): JsonObject | undefined {
+  return decodeFound<JsonObject>(past.view.shared.get(DATA + call.path));
+}
 
 /** There are no versions: without one it is the data of now, and of any version nothing can be told. */
 export function v1DataAt({ view }: KvV1, dataPath: string, version: number | undefined): JsonObject | undefined {

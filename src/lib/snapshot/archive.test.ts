@@ -197,3 +197,15 @@ test('a history that no store can go on from is refused, whoever made the sums',
     );
   }
 });
+
+test('without anyone to take them, chunks are checked and not held; with a bound, larger ones are refused', async (t) => {
+  const path = join(folder(t), 'a');
+  const tar = await written(path, [{ key: 's/a', value: Buffer.alloc(300_000, 1) }]);
+  const stream = (bytes: Buffer) => Readable.from([gzipSync(bytes)]);
+  assert.equal((await readSnapshot(stream(tar), {})).meta.records, 1);
+  const flipped = Buffer.from(tar);
+  flipped.writeUInt8(flipped.readUInt8(200_000) ^ 1, 200_000);
+  await assert.rejects(readSnapshot(stream(flipped), {}), /chunk 1 of state\.bin does not match its sum/);
+  const held = readSnapshot(stream(tar), { chunk: () => assert.fail('held'), largest: 100_000 });
+  await assert.rejects(held, /chunk 1 of state\.bin is larger than it can be/);
+});

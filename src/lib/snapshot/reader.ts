@@ -21,12 +21,16 @@ import { BLOCK, paddingOf, readTarHeader, tarHeader } from './tar.ts';
 /** Larger files are none of ours: they are not read into memory. */
 const SMALL = 64 * 1024;
 const LARGEST_CHUNK = 512 * 1024 * 1024;
+/** Of a file that nobody is known to have written: what it may make this program hold in memory. */
+export const UNPROVEN_CHUNK = 64 * 1024 * 1024;
 
 export interface SnapshotReading {
   /** Told first, with nothing but `meta.json` checked. */
   readonly meta?: (meta: SnapshotMeta) => void;
-  /** A chunk's records, in order: a later record of a key replaces an earlier one. */
-  readonly chunk: (records: readonly SnapshotRecord[], head: ChunkHead) => void | Promise<void>;
+  /** A chunk's records, in order: a later record of a key replaces an earlier one. Absent: no chunk is held in memory. */
+  readonly chunk?: (records: readonly SnapshotRecord[], head: ChunkHead) => void | Promise<void>;
+  /** Bytes of a chunk beyond which the file is refused, where chunks are held. */
+  readonly largest?: number;
 }
 
 export interface ReadSnapshot {
@@ -82,7 +86,7 @@ interface StateReading {
 async function readState(source: ByteSource, { meta, digest, reading }: StateReading): Promise<void> {
   let left = meta.bytes;
   let records = 0;
-  const take = async (length: number, where: string): Promise<Buffer> => {
+  const take: Take = async (length, where) => {
     if (length > left) throw damaged(`${where} is longer than what is left of ${STATE}`);
     left -= length;
     const bytes = await source.take(length, where);
@@ -92,20 +96,34 @@ async function readState(source: ByteSource, { meta, digest, reading }: StateRea
   for (let number = 1; number <= meta.chunks; number += 1) {
     const where = `chunk ${String(number)} of ${STATE}`;
     const head = await chunkHead(take, number, where);
+    records += head.records;
+    if (reading.chunk === undefined) {
+      await skipChunk(take, head, where);
+      continue;
+    }
+    if (head.bytes > (reading.largest ?? LARGEST_CHUNK)) throw damaged(`${where} is larger than it can be`);
     const body = await take(head.bytes, where);
-    if (sha256(body).toString('hex') !== head.sha256) throw damaged(`${where} does not match its sum`);
-    const found = recordsOf(body, head, where);
-    records += found.length;
-    await reading.chunk(found, head);
+    if (sha256(body).toString('hex') !== head.sha256) throw mismatch(where);
+    await reading.chunk(recordsOf(body, head, where), head);
   }
   if (left > 0 || records !== meta.records) throw damaged(`${STATE} does not hold what ${META} says`);
 }
 
-async function chunkHead(
-  take: (length: number, where: string) => Promise<Buffer>,
-  number: number,
-  where: string,
-): Promise<ChunkHead> {
+type Take = (length: number, where: string) => Promise<Buffer>;
+const mismatch = (where: string): Error => damaged(`${where} does not match its sum`);
+
+/** Checks a chunk in pieces, so that one of any length costs no memory. */
+async function skipChunk(take: Take, head: ChunkHead, where: string): Promise<void> {
+  const digest = sha256Digest();
+  for (let left = head.bytes; left > 0;) {
+    const piece = await take(Math.min(left, SMALL), where);
+    digest.update(piece);
+    left -= piece.length;
+  }
+  if (digest.hex() !== head.sha256) throw mismatch(where);
+}
+
+async function chunkHead(take: Take, number: number, where: string): Promise<ChunkHead> {
   const heading = `the heading of ${where}`;
   // A heading is below 256 bytes: its length takes one byte or two.
   const first = await take(1, heading);

@@ -41,6 +41,8 @@ export interface Metadata {
   readonly createdTime: string;
   readonly updatedTime: string;
   readonly lastChange?: LastChange;
+  /** The highest version that was destroyed and is listed no more: none up to it comes back. Absent: none. */
+  readonly destroyedUpTo?: number;
 }
 
 export interface Config {
@@ -111,7 +113,9 @@ export function appendVersion(tx: Transaction, path: string, before: Metadata, a
   const versions: Record<string, Version> = { ...before.versions, [String(number)]: version };
   // Keys that are numbers stand in their order.
   const kept = Object.keys(versions).map(Number);
+  let destroyedUpTo = before.destroyedUpTo ?? 0;
   for (const old of kept.slice(0, Math.max(0, kept.length - limit))) {
+    if (versions[String(old)]?.destroyed === true) destroyedUpTo = old;
     Reflect.deleteProperty(versions, String(old));
     tx.delete(dataKey(path, old));
   }
@@ -121,6 +125,7 @@ export function appendVersion(tx: Transaction, path: string, before: Metadata, a
     currentVersion: number,
     oldestVersion: number - limit >= before.oldestVersion ? number - limit + 1 : before.oldestVersion,
     updatedTime: version.createdTime,
+    ...(destroyedUpTo === 0 ? {} : { destroyedUpTo }),
   };
   tx.put(dataKey(path, number), encodeRecord(data));
   writeMetadata(tx, { path, metadata: after, change: { type: added.change, versions: [number] } });
