@@ -17,7 +17,10 @@ const enable = command({
     local: flag.boolean('In this region only: never replicated.'),
     path: flag.text('Where; default: the name of the type.'),
   },
-  examples: [{ note: 'Log to a file:', line: 'audit enable file file_path=/var/log/lockstep/audit.log' }],
+  examples: [
+    { note: 'Log to a file:', line: 'audit enable file file_path=/var/log/lockstep/audit.log' },
+    { note: 'Send to a collector:', line: 'audit enable -path=siem socket address=siem.example.com:6514' },
+  ],
   run: async (context, { values, args: [type = '', ...pairs] }) => {
     const path = cleanPath(values.path ?? type);
     const options = await parsePairs(context, pairs);

@@ -32,6 +32,8 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     allow_audit_log_prefixing: config.allow_audit_log_prefixing,
     unsafe_allow_api_audit_creation: config.unsafe_allow_api_audit_creation,
     allow_audit_paths: config.allow_audit_paths,
+    allow_audit_addresses: config.allow_audit_addresses,
+    audit_spool_limit: config.audit_spool_limit,
     telemetry: { prometheus_retention_time: config.telemetry.prometheus_retention_time },
     region: region === undefined ? null : { name: region.name, hub: formatAddress(region.hub) },
     hub: hub === undefined ? null : { cluster_address: formatAddress(hub.cluster_address) },

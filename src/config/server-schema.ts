@@ -69,7 +69,10 @@ const audit = named('An audit device, made at start: its type and its path.', {
     local: key.boolean('Not carried to other regions.', { default: false }),
     options: textMap('Options of the device, as `sys/audit` takes them.'),
   },
-  check: ({ type }) => (type === 'file' ? undefined : 'the only type of audit device is "file"'),
+  check: ({ type }) =>
+    ['file', 'http', 'socket', 'syslog'].includes(type)
+      ? undefined
+      : 'the types of audit devices are "file", "http", "socket" and "syslog"',
 });
 
 const telemetry = settings('Metrics.', {
@@ -229,7 +232,7 @@ export const serverKeys = {
   max_lease_ttl: key.duration('Longest TTL of tokens and leases.', { default: 32 * DAY }),
   default_max_request_duration: key.duration('How long a request may take.', { default: 90 }),
   unsafe_allow_api_audit_creation: key.boolean(
-    'Let the API make audit devices at any path, not only in `allow_audit_paths`.',
+    'Let the API make audit devices at any path and address, not only in `allow_audit_paths` and `allow_audit_addresses`.',
     {
       default: false,
     },
@@ -237,6 +240,13 @@ export const serverKeys = {
   allow_audit_log_prefixing: key.boolean('Let audit devices put a prefix before each line.', { default: false }),
   allow_audit_paths: key.list('Directories and files that audit devices made by the API may write to.', {
     default: [],
+  }),
+  allow_audit_addresses: key.list(
+    'Addresses that audit devices made by the API may send to: `HOST:PORT`, the path of a socket, or a URL; what ends in `/` allows all below.',
+    { default: [] },
+  ),
+  audit_spool_limit: key.bytes('What may wait for one remote audit device; beyond it requests are refused.', {
+    default: 1024 ** 3,
   }),
   ...regionKeys,
   ...withoutMeaning,

@@ -86,6 +86,7 @@ test('reads a hub with everything that operators set', () => {
       description: 'everything',
       local: false,
       options: { file_path: '/var/log/audit.log', mode: '600', log_raw: 'false' },
+      variables: {},
     },
   ]);
   assert.deepEqual(config.hub, { cluster_address: { host: '::', port: 8201 }, advertised: 'https://hub.example:8201' });
@@ -191,7 +192,7 @@ test('refuses what is not there, contradicts itself or would be unsafe', () => {
       'seal "static" { current_key_id = "a" current_key = "k" previous_key = "l" previous_key_id = "a" }',
       /must differ/,
     ],
-    ['audit "socket" "s" {}', /the only type of audit device is "file"/],
+    ['audit "kafka" "s" {}', /the types of audit devices are "file", "http", "socket" and "syslog"/],
     ['audit "file" "s" {}\naudit "file" "s" {}', /is given twice/],
     ['default_lease_ttl = "2h"\nmax_lease_ttl = "1h"', /`default_lease_ttl` is longer than `max_lease_ttl`/],
     ['ack = "stand-in"', /`ack` must be "hub"/],

@@ -43,8 +43,15 @@ export interface DevConfig {
   readonly root_token_id: Secret<string> | undefined;
 }
 
+/** An audit device, with the variables that its options name as `env://NAME`. */
+export type AuditConfig = Values['audit'][number] & { readonly variables: Readonly<Record<string, string>> };
+
 /** A server's configuration, frozen. Durations are seconds, sizes bytes; a limit of Infinity is no limit. */
-export interface ServerConfig extends Omit<Values, 'listener' | 'storage' | 'seal' | 'region' | 'hub' | 'snapshot'> {
+export interface ServerConfig extends Omit<
+  Values,
+  'listener' | 'storage' | 'seal' | 'region' | 'hub' | 'snapshot' | 'audit'
+> {
+  readonly audit: readonly AuditConfig[];
   readonly listener: readonly Listener[];
   readonly storage: StorageConfig;
   /** At least one; the ones that are enabled are `shamir` alone, or seals that unseal by themselves. */
@@ -86,6 +93,12 @@ export function loadServerConfig({ files, flags = {}, env = process.env }: Serve
   return serverConfig(readDocuments(files), flags, env);
 }
 
+/** The names stand in texts and in the JSON of headers. One that is not set is left out: its device says so. */
+function variablesIn(options: Readonly<Record<string, string>>, env: Environment): Readonly<Record<string, string>> {
+  const names = Object.values(options).flatMap((text) => [...text.matchAll(/env:\/\/(\w+)/g)].map(([, name]) => name));
+  return Object.fromEntries(names.flatMap((name = '') => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
 /** As `loadServerConfig`, from documents that have been parsed. */
 export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: Environment): ServerConfig {
   const reader = new Reader();
@@ -98,6 +111,7 @@ export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: E
   const config: ServerConfig = {
     ...values,
     listener,
+    audit: values.audit.map((device) => ({ ...device, variables: variablesIn(device.options, env) })),
     storage: storageConfig(reader, values),
     seal: sealConfigs(reader, values.seal, env),
     region: values.region && { ...values.region, join_token: secretVariable(env, 'JOIN_TOKEN') },

@@ -20,6 +20,7 @@ import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { BackendsStatus } from '../seal/seal-status.ts';
 import type { OpenAudit } from './audit/auditing.ts';
+import type { DeclaredDevice } from './audit/known-device.ts';
 import { KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
 import { identityMount } from './identity/identity-mount.ts';
@@ -319,9 +320,11 @@ export class Node implements Handler, AsyncDisposable {
     }
   }
 
-  /** On SIGHUP: lets rotated audit files go. */
-  async reload(): Promise<void> {
-    await this.#services?.auditDevices.reopen();
+  /** On SIGHUP: lets rotated audit files go, and takes the devices that the configuration has now, if it is given. */
+  async reload(declared?: readonly DeclaredDevice[]): Promise<void> {
+    const devices = this.#services?.auditDevices;
+    await devices?.reopen();
+    if (declared !== undefined) await devices?.declare(declared);
   }
 
   /** Seals again what cannot be served. */

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { onlyThese } from '../../test/support/audit.ts';
 import { requestOf } from '../../test/support/node.ts';
 import { fail } from '../errors.ts';
 import { takeKey } from '../lib/crypto/hash.ts';
@@ -61,7 +62,12 @@ async function readingNode(t: TestContext): Promise<Made> {
       return followed;
     },
     windows: new SharedWindows(),
-    audit: { allowed: { paths: 'any', prefixing: false }, prefixing: false, stdout: process.stdout },
+    audit: {
+      allowed: onlyThese({ paths: 'any' }),
+      prefixing: false,
+      spool: { folder: '/nonexistent', limit: 0 },
+      stdout: process.stdout,
+    },
     handOver: (request) => {
       handed += 1;
       return Promise.resolve(outcomeOf(request, { status: 200 }));

@@ -90,10 +90,23 @@ function keepTime(tick: () => Promise<void>, log: Logger): Disposable {
   };
 }
 
+interface Reloading {
+  readonly serving: Serving;
+  readonly logging: Logging;
+  readonly reread: () => ServerConfig;
+}
+
 /** Neither rejects for a file that cannot be used: it is logged, and the old one stays. */
-async function reload({ node, threads }: Composed, serving: Serving, { log, output }: Logging): Promise<void> {
+async function reload(composed: Composed, { serving, logging, reread }: Reloading): Promise<void> {
+  const { log, output } = logging;
   output.reopen();
-  await Promise.all([serving.reload(), threads?.reload(), node.reload()]);
+  let audit: ServerConfig['audit'] | undefined;
+  try {
+    ({ audit } = reread());
+  } catch (error) {
+    log.error('the configuration cannot be read anew', { reason: error instanceof Error ? error.message : 'unknown' });
+  }
+  await Promise.all([serving.reload(), composed.threads?.reload(), composed.reload(audit)]);
   log.info('read certificates and opened files anew', { signal: 'SIGHUP' });
 }
 
@@ -155,7 +168,7 @@ async function listen(
 
 const portOf = (address = ''): number => Number(/:(\d+)$/.exec(address)?.[1]);
 
-async function start(config: ServerConfig, logging: Logging): Promise<void> {
+async function start(config: ServerConfig, logging: Logging, reread: () => ServerConfig): Promise<void> {
   const { log } = logging;
   const ended = ending(log);
   for (const warning of config.warnings) log.warn(warning);
@@ -174,7 +187,7 @@ async function start(config: ServerConfig, logging: Logging): Promise<void> {
   };
   using _pid = writePidFile(config.pid_file);
   process.on('SIGHUP', () => {
-    void reload(composed, serving, logging);
+    void reload(composed, { serving, logging, reread });
   });
   const [address = ''] = serving.addresses;
   process.stdout.write(`==> Lockstep server started! Log data will stream in below:\n\n`);
@@ -226,7 +239,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       write: output.write,
       now: Date.now,
     });
-    await start(config, { log: logs.log, logs, output });
+    await start(config, { log: logs.log, logs, output }, () => configOf(values));
     return 0;
   } catch (error) {
     if (!isLockstepError(error)) throw error;

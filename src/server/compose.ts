@@ -13,6 +13,7 @@ import { InFlight } from '../core/in-flight.ts';
 import { Node } from '../core/node.ts';
 import type { Beside } from '../core/snapshots/loaded.ts';
 import { API_VERSION, DEFAULT_SETTINGS, type CoreSettings } from '../core/settings.ts';
+import { uuid } from '../lib/crypto/random.ts';
 import type { Logger } from '../lib/log.ts';
 import type { LogSource } from '../lib/log-source.ts';
 import type { LogOutput } from '../lib/program/log-output.ts';
@@ -31,6 +32,8 @@ const BUILD_DATE = '2026-11-23T00:00:00Z';
 export interface Composed extends AsyncDisposable {
   readonly node: Node;
   readonly store: Store;
+  /** On SIGHUP. `audit`: what the configuration says now; undefined when it cannot be read. */
+  readonly reload: (audit: ServerConfig['audit'] | undefined) => Promise<void>;
   /** To be told what this thread serves. */
   readonly inFlight: InFlight;
   /** Drops what the log need not hold any longer: called about once a second. */
@@ -47,6 +50,12 @@ async function openStore(config: StorageConfig): Promise<LocalStore> {
   const { openLmdbStore } = await import('../storage/lmdb/open.ts');
   return openLmdbStore({ path: config.path });
 }
+
+/** In memory there is no folder beside the data: a name that nobody else on this machine can have made before. */
+const elsewhere = join(tmpdir(), `lockstep-audit-spool-${uuid()}`);
+
+const auditSpool = (storage: StorageConfig): string =>
+  storage.type === 'lmdb' ? join(storage.path, 'audit-spool') : elsewhere;
 
 /** Where snapshots lie on their way in and out: what is in them is encrypted by the barrier. */
 function spoolFolder(storage: StorageConfig): Disposable & { readonly path: string } {
@@ -92,17 +101,24 @@ function auditSettings(config: ServerConfig): AuditSettings {
   const anywhere = config.unsafe_allow_api_audit_creation || config.dev !== undefined;
   return {
     declared: config.audit,
-    allowed: { paths: anywhere ? 'any' : config.allow_audit_paths, prefixing },
+    allowed: {
+      paths: anywhere ? 'any' : config.allow_audit_paths,
+      addresses: anywhere ? 'any' : config.allow_audit_addresses,
+      variables: undefined,
+      prefixing,
+    },
     prefixing,
+    spool: { folder: auditSpool(config.storage), limit: config.audit_spool_limit },
   };
 }
 
-function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads }: Around): OpenAudit {
+/** `declared`: the configuration's devices as it was read last. */
+function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads, declared }: AuditAround): OpenAudit {
   return (store, find) =>
     openAuditing(store, {
       find,
       followers: threads?.node.audit,
-      settings: auditSettings(config),
+      settings: { ...auditSettings(config), declared: declared() },
       now: Date.now,
       stdout: process.stdout,
       metrics,
@@ -126,9 +142,9 @@ async function openThreads(
   const { storage, log_level: level, log_format } = config;
   if (size === 0 || storage.type !== 'lmdb') return undefined;
   const { ThreadPool } = await import('./threads/pool.ts');
-  const { allowed, prefixing } = auditSettings(config);
+  const { declared: _, ...audit } = auditSettings(config);
   return new ThreadPool({
-    ...{ size, store, path: storage.path, settings: settingsOf(config), audit: { allowed, prefixing } },
+    ...{ size, store, path: storage.path, settings: settingsOf(config), audit },
     log: { level, format: log_format === 'json' ? 'json' : 'standard' },
     logs,
     failed: (error) => {
@@ -168,6 +184,10 @@ interface Around {
   readonly threads: ThreadPool | undefined;
 }
 
+interface AuditAround extends Around {
+  readonly declared: () => ServerConfig['audit'];
+}
+
 export async function compose(config: ServerConfig, logging: Logging): Promise<Composed> {
   const { log } = logging;
   const seals = await openSeals(config.seal, config.storage, log.named('seal'));
@@ -185,19 +205,24 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   const threads = await openThreads(config, store, logging);
   const cluster = clusterOf(config, { log, threads });
   const inFlight = new InFlight(Date.now);
+  let declared = config.audit;
   const spool = spoolFolder(config.storage);
   const node = new Node({
     ...{ lifecycle, registry, system, systemPaths, log, metrics },
     settings: settingsOf(config),
     now: Date.now,
     ...(cluster === undefined ? {} : { cluster }),
-    audit: auditOf(config, metrics, { log, threads }),
+    audit: auditOf(config, metrics, { log, threads, declared: () => declared }),
     threads: threads?.node,
     ...{ logs: logging.logs, inFlight, sanitizedConfig: sanitizedConfig(config) },
     snapshots: { store, folder: spool.path, schedules: schedulesOf(config), beside: besideOf(config.storage) },
   });
   return {
     ...{ node, store, threads, inFlight },
+    reload: async (audit) => {
+      declared = audit ?? declared;
+      await node.reload(audit);
+    },
     retain: async () => {
       await retain(store, { milliseconds: config.log_retention * 1_000, bytes: config.log_retention_bytes });
     },

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ServerConfig } from '../config/server.ts';
+import { parseDevice } from '../core/audit/sink.ts';
 import { isLockstepError } from '../errors.ts';
 import { createServer } from '../lib/node-http.ts';
 import { silent } from '../lib/log.ts';
@@ -183,15 +184,23 @@ const disposable = (seal: Seal): Disposable & { readonly type: string } => ({
   [Symbol.dispose]: () => seal[Symbol.dispose]?.(),
 });
 
-async function checkAudit({ audit, dev }: ServerConfig): Promise<readonly Finding[]> {
+async function checkAudit({ audit, dev, ...config }: ServerConfig): Promise<readonly Finding[]> {
+  const prefixing = config.allow_audit_log_prefixing;
   if (audit.length === 0 && dev === undefined) {
     return [warn('audit', 'nothing is put on record', 'declare a device: audit "file" "main" { … }')];
   }
-  const findings = audit.map(async ({ path, options }): Promise<Finding> => {
+  const findings = audit.map(async (device): Promise<Finding> => {
+    const { path, type, options } = device;
     const name = `audit "${path}"`;
+    try {
+      await parseDevice({ ...device, declared: true }, { prefixing });
+    } catch (error) {
+      return refusal(name, error);
+    }
+    // Whether the other side is there is no condition of a start.
+    if (type !== 'file') return ok(name, `sends by ${type}, from a spool beside the data`);
     const file = options['file_path'] ?? options['path'] ?? '';
     if (file === 'stdout' || file === 'discard') return ok(name, `writes to ${file}`);
-    if (file === '') return bad(name, 'no file is named', 'give the option file_path');
     if ((await found(file)) === undefined) return checkFolder(name, dirname(file), 'the file');
     return access(file, constants.W_OK).then(
       () => ok(name, `${file} can be written`),
@@ -199,7 +208,10 @@ async function checkAudit({ audit, dev }: ServerConfig): Promise<readonly Findin
         bad(name, `${file} cannot be written (${codeOf(error)})`, 'give the file to the user of the server'),
     );
   });
-  return Promise.all(findings);
+  const uncovered = audit.length > 0 && audit.every(({ options }) => (options['filter'] ?? '') !== '');
+  const advice = 'give one of them `fallback = "true"` instead';
+  const all = uncovered ? [bad('audit', 'every audit device has a `filter`: the node will not unseal', advice)] : [];
+  return [...all, ...(await Promise.all(findings))];
 }
 
 function checkProcess({ now, limits }: Surroundings): readonly Finding[] {

@@ -34,14 +34,17 @@ const device = at('audit/:path...', {
   help: 'Enables and disables one audit device.',
   description:
     'A device records every request and response, its secrets as keyed hashes. Devices that the configuration declares ' +
-    'cannot be changed here; one made here may write only where `allow_audit_paths` of the configuration says.',
+    'cannot be changed here; one made here may write and send only where `allow_audit_paths` and ' +
+    '`allow_audit_addresses` of the configuration say.',
   access: 'root',
   fields: {
     path,
-    type: field.string('Type of the device: file.', { default: '' }),
+    type: field.string('Type of the device: file, http, socket or syslog.', { default: '' }),
     description: field.string('For people.', { default: '' }),
     options: field.map(
-      'file_path (or path), mode, sync, prefix, log_raw, hmac_accessor, elide_list_responses, format, skip_test.',
+      'All: prefix, log_raw, hmac_accessor, elide_list_responses, format, skip_test, filter, fallback, exclude. file: ' +
+        'file_path (or path), mode, sync. socket: address, socket_type, write_timeout. syslog: facility, tag, address, ' +
+        'write_timeout. http: uri, headers, write_timeout, tls_ca_cert.',
       { default: {} },
     ),
     local: field.boolean('Devices always belong to one node.', { default: false }),

@@ -83,7 +83,9 @@ test('each trouble is named with its remedy', async (t) => {
     `listener "tcp" { address = "127.0.0.1:${String((taken.address() as AddressInfo).port)}", tls_disable = true }
      storage "lmdb" { path = "${folder}/data" }
      seal "static" { current_key_id = "1", current_key = "file://${folder}/key" }
-     audit "file" "main" { options { file_path = "${folder}/none/audit.log" } }`,
+     audit "file" "main" { options { file_path = "${folder}/none/audit.log" } }
+     audit "http" "wrong" { options { uri = "ftp://x" } }
+     audit "socket" "right" { options { address = "127.0.0.1:1" } }`,
   );
   const { troubles } = found;
   assert.equal(found.code, 1);
@@ -92,6 +94,8 @@ test('each trouble is named with its remedy', async (t) => {
   assert.match(troubles['storage lock'] ?? '', new RegExp(`warn: process ${String(process.pid)} uses`));
   assert.match(troubles['seal'] ?? '', /fail: .*current_key/);
   assert.match(troubles['audit "main"'] ?? '', /fail: .*none does not exist: create it/);
+  assert.match(troubles['audit "wrong"'] ?? '', /fail: .*`uri` must begin with https/);
+  assert.equal(troubles['audit "right"'], undefined);
   assert.doesNotMatch(found.text, /canary/);
 });
 

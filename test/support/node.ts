@@ -1,5 +1,8 @@
 /** A node in this process, over the memory store, for tests of what lies above the storage. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openAuditing, type AuditSettings, type OpenAudit } from '../../src/core/audit/auditing.ts';
 import type { AuditTrail } from '../../src/core/audit/trail.ts';
 import type { Cluster } from '../../src/core/cluster.ts';
@@ -27,7 +30,15 @@ watchReplies((problem) => {
 });
 
 /** No devices; those that are made through the API may lie anywhere. */
-const AUDIT: AuditSettings = { declared: [], allowed: { paths: 'any', prefixing: true }, prefixing: true };
+const AUDIT: AuditSettings = {
+  declared: [],
+  allowed: { paths: 'any', addresses: 'any', variables: undefined, prefixing: true },
+  prefixing: true,
+  spool: { folder: join(tmpdir(), `lockstep-test-audit-spool-${String(process.pid)}`), limit: 1024 ** 3 },
+};
+process.once('exit', () => {
+  rmSync(AUDIT.spool.folder, { recursive: true, force: true });
+});
 
 export interface TestNodeOptions {
   readonly settings?: Partial<CoreSettings>;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PassThrough } from 'node:stream';
 
+import { onlyThese } from '../../../test/support/audit.ts';
 import { ask, requestOf, runningNode } from '../../../test/support/node.ts';
 import type { Node } from '../node.ts';
 import { takeKey } from '../../lib/crypto/hash.ts';
@@ -31,10 +32,7 @@ async function audited(file: string, options: Readonly<Record<string, string>> =
     report: () => undefined,
     warn: () => undefined,
   });
-  const parsed = parseFileOptions(
-    { file_path: file, skip_test: 'true', ...options },
-    { paths: 'any', prefixing: false },
-  );
+  const parsed = parseFileOptions({ file_path: file, skip_test: 'true', ...options }, onlyThese({ paths: 'any' }));
   const device = await openFileDevice(parsed, { warn: () => undefined, stdout: new PassThrough() });
   const hasher = new Hasher(takeKey(Buffer.alloc(32, 1)));
   await broker.enable({ path: 'file/', device, format: parsed.format, hasher });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
+import { onlyThese } from '../../../test/support/audit.ts';
 import { ask, testNode, type TestNodeOptions } from '../../../test/support/node.ts';
 import type { Node } from '../node.ts';
 import type { DeclaredDevice } from './known-device.ts';
@@ -100,7 +101,7 @@ test('a declared device is there from unseal on, and no request takes it away or
 
 test('the API writes where the configuration allows it, and nowhere else', async () => {
   mkdirSync(fileAt('allowed'));
-  const { node, token } = await start({ audit: { allowed: { paths: [fileAt('allowed')], prefixing: false } } });
+  const { node, token } = await start({ audit: { allowed: onlyThese({ paths: [fileAt('allowed')] }) } });
   await using _ = node;
   const enable = async (body: object): Promise<{ status: number; said: string }> => {
     const { status, errors } = await ask(node, 'PUT', 'sys/audit/x', { token, body: { ...body } });

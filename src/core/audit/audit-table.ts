@@ -2,6 +2,9 @@
  * The audit devices of this node: those that its configuration declares, and those made through the API, which are kept
  * with the node's own records. Each has a key of its own, behind the barrier.
  */
+import { rm } from 'node:fs/promises';
+import { normalize } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { fail } from '../../errors.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
@@ -10,7 +13,8 @@ import { everyKey } from '../../storage/every-key.ts';
 import type { AuditFollowers } from '../threads.ts';
 import type { AuditBroker } from './broker.ts';
 import type { DeclaredDevice, DeviceSpec, FollowedDevice, KnownDevice } from './known-device.ts';
-import { openSink, saltOf, type SinkOptions } from './sink.ts';
+import { parseBoolean } from './options.ts';
+import { openSink, parseDevice, saltOf, spoolOf, type SinkOptions } from './sink.ts';
 
 export interface AuditTableOptions extends SinkOptions {
   readonly broker: AuditBroker;
@@ -20,6 +24,8 @@ export interface AuditTableOptions extends SinkOptions {
 }
 
 const MAX_PATH = 256;
+/** How long the other side may take until a device of the API is enabled, or ended. */
+const REACH_MS = 5_000;
 
 export class AuditTable {
   readonly #options: AuditTableOptions;
@@ -46,6 +52,7 @@ export class AuditTable {
         options.warn('audit device hidden by a declared one', { device: device.path });
       else table.#know(device);
     }
+    table.#checkCovered(table.list(), 'auditFailed');
     const reasons = await table.#startIdle();
     if (table.#devices.size > 0 && table.#idle.size === table.#devices.size) {
       throw fail('auditFailed', `no audit device can record, so nothing may be served: ${reasons.join('; ')}`);
@@ -71,9 +78,12 @@ export class AuditTable {
     return this.#alone(async () => {
       const device = { ...spec, path: devicePath(path), declared: false };
       if (this.#devices.has(device.path)) throw fail('badRequest', `path already in use: ${device.path}`);
+      await parseDevice(device, this.#options);
+      this.#checkCovered([...this.list(), device], 'badRequest');
       const { store, broker, followers } = this.#options;
       await this.#start(device);
       try {
+        if (!isSet(device, 'skip_test')) await this.#reach(device);
         await followers?.enable(this.#followed(device));
         await store.transact((tx) => {
           tx.put(keys.audit(device.path), encodeRecord(spec));
@@ -81,6 +91,8 @@ export class AuditTable {
       } catch (error) {
         await followers?.disable(device.path);
         await broker.disable(device.path);
+        // With nothing in it but its first entry.
+        if (isRemote(device)) await rm(spoolOf(device.path, this.#options), { recursive: true, force: true });
         throw error;
       }
       this.#devices.set(device.path, device);
@@ -95,21 +107,111 @@ export class AuditTable {
       if (device.declared) {
         throw fail('badRequest', `audit device ${device.path} is declared by the configuration: remove it there`);
       }
-      const { store, broker, followers } = this.#options;
-      await store.transact((tx) => {
+      this.#checkCovered(this.#without(device), 'badRequest');
+      await this.#options.store.transact((tx) => {
         tx.delete(keys.audit(device.path));
         tx.delete(saltOf(device.path));
       });
-      this.#devices.delete(device.path);
-      this.#idle.delete(device.path);
-      await followers?.disable(device.path);
-      await broker.disable(device.path);
+      await this.#remove(device);
     });
+  }
+
+  /**
+   * The configuration was read anew: devices that are new in it are started, then those that are gone from it are ended.
+   * One that is another now stays as it was, as in OpenBao: there is no moment without it. Where one cannot be started none
+   * is ended, since it may have been meant to take its place. Never rejects; the log is told.
+   */
+  declare(declared: readonly DeclaredDevice[]): Promise<void> {
+    return this.#alone(async () => {
+      const wanted = new Map(declared.map((device) => [devicePath(device.path), device]));
+      let failed = false;
+      for (const [path, { path: _, ...spec }] of wanted) {
+        await this.#declareOne({ ...spec, path, declared: true }).catch((error: unknown) => {
+          failed = true;
+          this.#options.warn('audit device not started', { device: path, reason: messageOf(error) });
+        });
+      }
+      for (const device of this.list().filter((each) => each.declared && !wanted.has(each.path))) {
+        try {
+          if (failed) throw fail('badRequest', 'another one could not be started');
+          this.#checkCovered(this.#without(device), 'badRequest');
+          await this.#remove(device);
+          this.#options.warn('audit device ended: it is gone from the configuration', { device: device.path });
+        } catch (error) {
+          this.#options.warn('audit device stays', { device: device.path, reason: messageOf(error) });
+        }
+      }
+    });
+  }
+
+  async #declareOne(device: KnownDevice): Promise<void> {
+    const known = this.#devices.get(device.path);
+    if (known === undefined) {
+      this.#checkCovered([...this.list(), device], 'badRequest');
+      await this.#start(device);
+      this.#devices.set(device.path, device);
+      await this.#options.followers?.enable(this.#followed(device));
+    } else if (!known.declared) {
+      throw fail('badRequest', 'a device of that path was made through the API: disable it first');
+    } else if (isDeepStrictEqual(what(known), what(device))) {
+      this.#devices.set(device.path, device);
+    } else {
+      throw fail('badRequest', 'a device cannot be changed: declare another path, or restart');
+    }
+  }
+
+  #without(device: KnownDevice): readonly KnownDevice[] {
+    return this.list().filter((each) => each.path !== device.path);
+  }
+
+  async #remove(device: KnownDevice): Promise<void> {
+    const { broker, followers, warn } = this.#options;
+    this.#devices.delete(device.path);
+    this.#idle.delete(device.path);
+    await followers?.disable(device.path);
+    // What the other side does not take now stays in the spool, for a device of the same path.
+    if (isRemote(device)) await this.#reach(device).catch(ignore);
+    await broker.disable(device.path);
+    if (!isRemote(device)) return;
+    const { dropSpool } = await import('./spool/device.ts');
+    const folder = spoolOf(device.path, this.#options);
+    const left = await dropSpool(folder).catch(() => 0);
+    if (left > 0) warn('audit entries of an ended device are not delivered', { device: device.path, folder, left });
+  }
+
+  /** Rejects with `badRequest` when the other side does not take what is recorded. */
+  async #reach({ path }: KnownDevice): Promise<void> {
+    const late = new Promise<never>((_, reject) => {
+      setTimeout(reject, REACH_MS, new Error('it takes nothing')).unref();
+    });
+    try {
+      await Promise.race([this.#options.broker.delivered(path), late]);
+    } catch (error) {
+      throw fail('badRequest', `audit device ${path} is not enabled: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** An entry that every filter leaves to others must be taken by one, or its request would be refused. */
+  #checkCovered(devices: readonly KnownDevice[], code: 'auditFailed' | 'badRequest'): void {
+    if (devices.filter((device) => isSet(device, 'fallback')).length > 1) {
+      throw fail(code, 'one audit device alone can be the `fallback`');
+    }
+    if (devices.length === 0 || devices.some(({ options }) => (options['filter'] ?? '') === '')) return;
+    throw fail(
+      code,
+      'every audit device has a `filter`, so some requests would not be recorded: have one with `fallback = "true"` ' +
+        '(of type file with `file_path = "discard"`, if that is what you want)',
+    );
   }
 
   /** `sys/audit-hash`. Throws `badRequest` when there is no such device. */
   hash(path: string, input: string): string {
     return this.#options.broker.hash(devicePath(path), input);
+  }
+
+  /** Resolves once a remote device has sent what was recorded before; rejects when its next try fails. */
+  delivered(path: string): Promise<void> {
+    return this.#options.broker.delivered(devicePath(path));
   }
 
   /** Lets rotated files go, and starts what could not be started before. Never rejects for a device. */
@@ -143,7 +245,7 @@ export class AuditTable {
         await this.#start(device);
         this.#idle.delete(path);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : 'it cannot record';
+        const reason = messageOf(error);
         reasons.push(`${path}: ${reason}`);
         this.#options.warn('audit device not started', { device: path, reason });
       }
@@ -151,7 +253,13 @@ export class AuditTable {
     return reasons;
   }
 
+  /** Two devices on one file would tear each other's lines, and their hashes would be of two keys. */
   async #start(device: KnownDevice): Promise<void> {
+    const file = fileOf(device);
+    const other = this.list().find((each) => each.path !== device.path && file !== '' && fileOf(each) === file);
+    if (other !== undefined && !this.#idle.has(other.path)) {
+      throw fail('badRequest', `audit device ${other.path} writes to ${file}: name another file`);
+    }
     await this.#options.broker.enable(await openSink(device, this.#options));
   }
 
@@ -178,6 +286,23 @@ function devicePath(given: string): string {
     throw fail('badRequest', `an audit device needs a path of 1 to ${String(MAX_PATH)} characters, such as "file"`);
   }
   return `${path}/`;
+}
+
+/** What cannot be changed while it runs. */
+const what = ({ type, options, local }: KnownDevice): unknown => ({ type, options, local });
+
+/** Empty where it is none that is written alone. */
+function fileOf({ type, options }: KnownDevice): string {
+  const file = type === 'file' ? (options['file_path'] ?? options['path'] ?? '') : '';
+  return file.startsWith('/') && !file.startsWith('/dev/') ? normalize(file) : '';
+}
+
+const isRemote = ({ type }: KnownDevice): boolean => type !== 'file';
+
+const isSet = ({ options }: KnownDevice, name: string): boolean => parseBoolean(options, name, false);
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'it cannot record';
 }
 
 function ignore(): void {}

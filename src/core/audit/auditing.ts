@@ -8,16 +8,12 @@ import { brokerTrail, type FindToken } from './access-trail.ts';
 import { AuditTable } from './audit-table.ts';
 import type { DeclaredDevice } from './known-device.ts';
 import { AuditBroker, type BrokerOptions } from './broker.ts';
-import type { FilePermissions } from './devices/file/options.ts';
+import type { DeviceSettings } from './sink.ts';
 import type { AuditTrail } from './trail.ts';
 
 /** What the configuration says about the audit. */
-export interface AuditSettings {
+export interface AuditSettings extends DeviceSettings {
   readonly declared: readonly DeclaredDevice[];
-  /** What a device made through the API may do. */
-  readonly allowed: FilePermissions;
-  /** Whether the configuration's own devices may have a prefix. */
-  readonly prefixing: boolean;
 }
 
 export interface Auditing extends AsyncDisposable {
@@ -55,7 +51,10 @@ export async function openAuditing(store: Store, options: AuditingOptions): Prom
   const { settings, stdout, warn, find, followers } = options;
   const broker = openBroker(options);
   try {
-    const devices = await AuditTable.open({ store, broker, ...settings, stdout, warn, followers });
+    const devices = await AuditTable.open({
+      ...{ store, broker, ...settings, stdout, warn, followers },
+      deliveries: (path, lag) => options.metrics.deliveries(path, lag),
+    });
     const config = new NodeConfig(store);
     return {
       trail: brokerTrail(broker, () => config.auditedHeaders, find),

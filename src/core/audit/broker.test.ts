@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 
 import { isLockstepError } from '../../errors.ts';
 import { takeKey } from '../../lib/crypto/hash.ts';
+import { onlyThese } from '../../../test/support/audit.ts';
 import { AuditBroker, type AuditEvent, type AuditSink } from './broker.ts';
 import { openFileDevice } from './devices/file/device.ts';
 import { parseFileOptions } from './devices/file/options.ts';
@@ -37,7 +38,7 @@ function start(): Started {
 }
 
 async function sink(path: string, file: string, options: Readonly<Record<string, string>> = {}): Promise<AuditSink> {
-  const parsed = parseFileOptions({ file_path: file, ...options }, { paths: 'any', prefixing: false });
+  const parsed = parseFileOptions({ file_path: file, ...options }, onlyThese({ paths: 'any' }));
   const device = await openFileDevice(parsed, { warn: () => undefined, stdout: new PassThrough() });
   return { path, device, format: parsed.format, hasher: new Hasher(takeKey(Buffer.alloc(32, path.length))) };
 }
@@ -125,6 +126,126 @@ test('a request goes on while one device records, and is refused when none does'
   assert.deepEqual(
     events.filter(({ failed }) => failed).map(({ entry }) => entry),
     ['request', 'request', 'response'],
+  );
+});
+
+/** The ids that a log has, in order. */
+const idsOf = (name: string): readonly string[] =>
+  linesOf(name).map((line) => (JSON.parse(line) as AuditedCall).request.id);
+
+function callAt(id: string, path: string, more: Partial<AuditedCall['request']> = {}): AuditedCall {
+  const call = callOf(id);
+  return { ...call, request: { ...call.request, path, ...more } };
+}
+
+test('a filtered device has what matches, and the fallback what nobody has', async () => {
+  const { broker } = start();
+  await using _ = broker;
+  const filter = 'operation == delete or path matches "^sys/"';
+  await broker.enable(await sink('some/', fileAt('some.log'), { ...full, filter }));
+  const nobody = broker.request(callAt('1', 'secret/a', { operation: 'read' }));
+  await assert.rejects(nobody ?? Promise.resolve(), refused);
+  await broker.enable(await sink('rest/', fileAt('rest.log'), { ...full, fallback: 'true' }));
+  await broker.request(callAt('2', 'secret/a', { operation: 'read' }));
+  await broker.response(callAt('2', 'secret/a', { operation: 'read' }), { data: { a: 'x' } });
+  await broker.request(callAt('3', 'sys/mounts', { operation: 'read' }));
+  await broker.request(callAt('4', 'secret/a', { operation: 'delete' }));
+  // A namespace stands before the path.
+  const inside = { operation: 'read', namespace: { id: 'n', path: 'team/' } };
+  await broker.request(callAt('5', 'sys/mounts', inside));
+  await broker.alarm({ region: 'eu', remoteAddress: '', what: 'clone', detail: '' });
+  await broker.disable('some/');
+  await broker.request(callAt('6', 'sys/mounts'));
+  await broker.disable('rest/');
+  assert.deepEqual(idsOf('some.log'), ['3', '4']);
+  const rest = linesOf('rest.log').map((line) => JSON.parse(line) as { type: string; request?: { id: string } });
+  assert.deepEqual(
+    rest.map(({ type, request }) => `${type} ${request?.id ?? ''}`),
+    ['request 2', 'response 2', 'request 5', 'alarm ', 'request 6'],
+  );
+});
+
+/** One that takes, or not, as it is told. */
+function switchable(path: string, required: boolean): { readonly sink: AuditSink; on: boolean } {
+  const made = {
+    on: true,
+    sink: {
+      path,
+      device: {
+        type: 'socket',
+        durable: false,
+        required,
+        record: () => (made.on ? Promise.resolve() : Promise.reject(new Error('full'))),
+        reopen: () => Promise.resolve(),
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      },
+      format: parseFileOptions({ file_path: 'discard' }, onlyThese()).format,
+      hasher: new Hasher(takeKey(Buffer.alloc(32, 9))),
+    },
+  };
+  return made;
+}
+
+test('a device that may miss nothing must have each entry, but not the request that takes it away', async () => {
+  const { broker } = start();
+  await using _ = broker;
+  const remote = switchable('siem/', true);
+  await broker.enable(await sink('file/', fileAt('beside.log'), full));
+  await broker.enable(remote.sink);
+  await broker.request(callOf('1'));
+  remote.on = false;
+  await assert.rejects(broker.request(callOf('2')) ?? Promise.resolve(), refused);
+  await assert.rejects(
+    broker.request(callAt('3', 'sys/audit/other', { operation: 'delete' })) ?? Promise.resolve(),
+    refused,
+  );
+  const inside = { operation: 'delete', namespace: { id: 'n', path: 'team/' } };
+  await assert.rejects(broker.request(callAt('4', 'sys/audit/siem', inside)) ?? Promise.resolve(), refused);
+  await broker.request(callAt('5', 'sys/audit/siem', { operation: 'delete' }));
+  await broker.disable('file/');
+  const alone = broker.request(callAt('6', 'sys/audit/siem', { operation: 'delete' }));
+  await assert.rejects(alone ?? Promise.resolve(), refused);
+  remote.on = true;
+  await broker.request(callOf('7'));
+});
+
+test('fields are excluded before the prefix, and an entry for one datagram fits it', async () => {
+  const { broker } = start();
+  await using _ = broker;
+  const permitted = onlyThese({ paths: 'any', prefixing: true });
+  const options = { ...full, prefix: '@cee:', exclude: '[{"fields":["/auth"]}]', file_path: fileAt('short.log') };
+  const parsed = parseFileOptions(options, permitted);
+  const device = await openFileDevice(parsed, { warn: () => undefined, stdout: new PassThrough() });
+  const format = { ...parsed.format, mostBytes: 1_500 };
+  await broker.enable({ path: 'short/', device, format, hasher: new Hasher(takeKey(Buffer.alloc(32, 3))) });
+  const data = Object.fromEntries(Array.from({ length: 100 }, (_unused, at) => [`k${String(at)}`, 'é']));
+  await broker.request(callAt('1', 'secret/a', { data }));
+  await broker.response(callAt('2', 'secret/a', { data: { a: 'x' } }), {
+    data: { keys: ['a'.repeat(10)], more: data },
+  });
+  await broker.response(callAt('3', 'secret/a', { data }), { data });
+  await assert.rejects(broker.request(callAt('4', 'é'.repeat(700))) ?? Promise.resolve(), refused);
+  const lines = linesOf('short.log');
+  for (const line of lines) {
+    assert.ok(Buffer.byteLength(line) < 1_500);
+    assert.match(line, /^@cee:\{"time":/);
+    assert.doesNotMatch(line, /"auth"/);
+  }
+  const [first, second, third] = lines.map(
+    (line) => JSON.parse(line.slice(5)) as { request: object; response: object },
+  );
+  const whole = { '*': /^hmac-sha256:[0-9a-f]{64}$/ };
+  const hidden = (part: object | undefined): boolean =>
+    whole['*'].test(String((part as { data: Record<string, string> }).data['*']));
+  assert.deepEqual(
+    [
+      hidden(first?.request),
+      hidden(second?.request),
+      hidden(second?.response),
+      hidden(third?.request),
+      hidden(third?.response),
+    ],
+    [true, false, true, true, true],
   );
 });
 

@@ -1,11 +1,13 @@
 /**
- * Puts every request on record with every device. A request goes on once one device has it; where none can, it is
- * refused. Without any device nothing is recorded and nothing is refused, as in Vault.
+ * Puts every request on record with every device that is to have it. A request goes on once one device has it, and each
+ * that may miss nothing; where none can, it is refused. Without any device nothing is recorded and nothing is refused, as
+ * in Vault.
  */
 import { fail } from '../../errors.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import type { AuditDevice } from './device.ts';
-import type { AuditedAlarm, AuditedCall, AuditedResponse } from './entry.ts';
+import type { AuditedAlarm, AuditedCall, AuditedRequest, AuditedResponse } from './entry.ts';
+import { subjectOf } from './filter/filter.ts';
 import { Formatter } from './format.ts';
 import type { Hasher } from './hasher.ts';
 import type { FormatOptions } from './options.ts';
@@ -54,6 +56,8 @@ interface Enabled {
 export class AuditBroker implements AsyncDisposable {
   readonly #options: BrokerOptions;
   #devices: readonly Enabled[] = [];
+  /** Not all devices have all entries. */
+  #selective = false;
   #ended = false;
 
   constructor(options: BrokerOptions) {
@@ -91,16 +95,26 @@ export class AuditBroker implements AsyncDisposable {
       const reason = error instanceof Error ? error.message : 'it cannot record';
       throw fail('badRequest', `audit device ${sink.path} is not enabled: ${reason}`, { cause: error });
     }
-    this.#devices = [...this.#devices, enabled];
+    this.#use([...this.#devices, enabled]);
   }
 
   /** What the device still holds is written first. False when there is none at that path. */
   async disable(path: string): Promise<boolean> {
     const found = this.#devices.find(({ sink }) => sink.path === path);
     if (found === undefined) return false;
-    this.#devices = this.#devices.filter((device) => device !== found);
+    this.#use(this.#devices.filter((device) => device !== found));
     await found.sink.device[Symbol.asyncDispose]();
     return true;
+  }
+
+  /** Resolves once a device has sent on what was recorded before; rejects when its next try fails. */
+  async delivered(path: string): Promise<void> {
+    await this.#devices.find(({ sink }) => sink.path === path)?.sink.device.delivered?.();
+  }
+
+  #use(devices: readonly Enabled[]): void {
+    this.#devices = devices;
+    this.#selective = devices.some(({ sink: { format } }) => format.filter !== undefined || format.fallback);
   }
 
   /** On SIGHUP. A device that cannot open its file anew goes on with the old one, and the log is told. */
@@ -118,17 +132,18 @@ export class AuditBroker implements AsyncDisposable {
 
   /** Before the handler changes anything. Rejects with `auditFailed`. */
   request(call: AuditedCall): undefined | Promise<void> {
-    return this.#record('request', ({ formatter }) => formatter.request(call, this.#options.now()));
+    return this.#record('request', call.request, ({ formatter }) => formatter.request(call, this.#options.now()));
   }
 
   /** Before the reply is sent. Rejects with `auditFailed`. */
   response(call: AuditedCall, response: AuditedResponse): undefined | Promise<void> {
-    return this.#record('response', ({ formatter }) => formatter.response(call, response, this.#options.now()));
+    const line = ({ formatter }: Enabled): string => formatter.response(call, response, this.#options.now());
+    return this.#record('response', call.request, line);
   }
 
   /** What is no part of a request. Rejects with `auditFailed`. */
   alarm(alarm: AuditedAlarm): undefined | Promise<void> {
-    return this.#record('alarm', ({ formatter }) => formatter.alarm(alarm, this.#options.now()));
+    return this.#record('alarm', undefined, ({ formatter }) => formatter.alarm(alarm, this.#options.now()));
   }
 
   /** `sys/audit-hash`. Throws `badRequest` when there is no such device. */
@@ -150,14 +165,22 @@ export class AuditBroker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const devices = this.#devices;
     this.#ended ||= devices.length > 0;
-    this.#devices = [];
+    this.#use([]);
     await Promise.all(devices.map(({ sink }) => sink.device[Symbol.asyncDispose]()));
   }
 
-  #record(entry: AuditEvent['entry'], line: (device: Enabled) => string): undefined | Promise<void> {
+  /** `request`: what filters look at. */
+  #record(
+    entry: AuditEvent['entry'],
+    request: AuditedRequest | undefined,
+    line: (device: Enabled) => string,
+  ): undefined | Promise<void> {
     if (this.#ended) return Promise.reject(fail('auditFailed'));
-    const [first, ...more] = this.#devices;
-    if (first === undefined) return undefined;
+    if (this.#devices.length === 0) return undefined;
+    const chosen = this.#selective ? this.#chosen(request) : this.#devices;
+    const [first, ...more] = chosen;
+    // Such as where the one that takes what others leave could not be started.
+    if (first === undefined) return Promise.reject(fail('auditFailed'));
     const { monotonic, settled: told } = this.#options;
     const start = monotonic();
     const tries = [this.#try(first, entry, line), ...more.map((device) => this.#try(device, entry, line))] as const;
@@ -165,7 +188,17 @@ export class AuditBroker implements AsyncDisposable {
       told?.({ entry, failed: !recorded, milliseconds: monotonic() - start });
       if (!recorded) throw fail('auditFailed');
     };
-    return (more.length === 0 ? tries[0] : settled(this.#devices, tries)).then(ended);
+    return (more.length === 0 ? tries[0] : settled(chosen, tries, request)).then(ended);
+  }
+
+  /** Those whose filter it matches; those that take what others leave, where there is none. */
+  #chosen(request: AuditedRequest | undefined): readonly Enabled[] {
+    const subject = request === undefined ? undefined : subjectOf(request);
+    const matching = this.#devices.filter(({ sink: { format } }) => {
+      if (format.fallback) return false;
+      return format.filter === undefined || (subject !== undefined && format.filter(subject));
+    });
+    return matching.length > 0 ? matching : this.#devices.filter(({ sink }) => sink.format.fallback);
   }
 
   /** Never rejects: whether the device has it. */
@@ -195,13 +228,26 @@ export class AuditBroker implements AsyncDisposable {
 }
 
 /**
- * One success is enough, and a stalled device holds nobody up; but where a device was asked to flush each entry, its
- * word counts first. `tries`: of the devices, in their order.
+ * One success is enough, and a stalled device holds nobody up; but those that may miss nothing must have it, and where a
+ * device was asked to flush each entry, its word counts before others'. `tries`: of the devices, in their order.
  */
-async function settled(devices: readonly Enabled[], tries: readonly Promise<boolean>[]): Promise<boolean> {
+async function settled(
+  devices: readonly Enabled[],
+  tries: readonly Promise<boolean>[],
+  request: AuditedRequest | undefined,
+): Promise<boolean> {
+  const required = tries.filter((_, at) => isRequired(devices[at], request));
+  if (required.length > 0 && (await Promise.all(required)).includes(false)) return false;
   const durable = tries.filter((_, at) => devices[at]?.sink.device.durable === true);
   const others = tries.filter((_, at) => devices[at]?.sink.device.durable !== true);
   return (await anyOf(durable)) || (await anyOf(others));
+}
+
+/** A device whose spool is full must not keep out the request that takes it away. */
+function isRequired(device: Enabled | undefined, request: AuditedRequest | undefined): boolean {
+  if (device?.sink.device.required !== true) return false;
+  const removal = request?.operation === 'delete' && request.namespace.path === '';
+  return !removal || `${request.path.replace(/\/+$/, '')}/` !== `sys/audit/${device.sink.path}`;
 }
 
 /** True as soon as one is, false once none was. */

@@ -3,6 +3,8 @@ export interface AuditDevice extends AsyncDisposable {
   readonly type: string;
   /** True when `record` resolves only once the line is flushed to its disk. */
   readonly durable: boolean;
+  /** True where no entry may be missing: a request goes on only once this device has it, whatever the others have. */
+  readonly required?: boolean;
   /**
    * Resolves once the line, which ends in a newline, is recorded; rejects when it cannot be. Lines are recorded in the
    * order of the calls. After disposal every call rejects.
@@ -12,4 +14,6 @@ export interface AuditDevice extends AsyncDisposable {
   readonly shared?: SharedArrayBuffer;
   /** Opens its target anew, so that a rotated file is let go. Rejects, and goes on with the old one, when it cannot. */
   readonly reopen: () => Promise<void>;
+  /** Where entries go on to somewhere else: resolves once all before are sent, rejects when the next try fails. */
+  readonly delivered?: () => Promise<void>;
 }

@@ -10,6 +10,7 @@ import type {
   AuditedWrap,
   Fragments,
 } from './entry.ts';
+import { fitted } from './fitted.ts';
 import { plainJson, quoted, redacted } from './redact.ts';
 import type { FormatOptions } from './options.ts';
 
@@ -75,7 +76,11 @@ export class Formatter {
   }
 
   #line(head: string, members: Members): string {
-    return `${this.#options.prefix}{${head}${members}}\n`;
+    const { prefix, exclude, mostBytes } = this.#options;
+    let json = `{${head}${members}}`;
+    if (exclude !== undefined) json = exclude(json);
+    if (mostBytes !== undefined) json = fitted(json, mostBytes - Buffer.byteLength(prefix) - 1, this.#hasher);
+    return `${prefix}${json}\n`;
   }
 
   /** What each entry begins with. */

@@ -11,6 +11,8 @@ export interface DeviceSpec {
 
 export interface DeclaredDevice extends DeviceSpec {
   readonly path: string;
+  /** What `env://` in its options stands for. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export interface KnownDevice extends DeviceSpec {
@@ -18,6 +20,7 @@ export interface KnownDevice extends DeviceSpec {
   readonly path: string;
   /** By the configuration: the API cannot take it away. */
   readonly declared: boolean;
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** A device as another thread opens it too. */

@@ -1,6 +1,8 @@
 /** Options that every audit device takes, as `sys/audit` and the configuration give them: text to text. */
 import { fail } from '../../errors.ts';
 import { didYouMean } from '../../lib/suggest.ts';
+import { parseExclusions, type Exclusions } from './filter/exclusions.ts';
+import { parseFilter, type Filter } from './filter/filter.ts';
 
 export type RawOptions = Readonly<Record<string, string>>;
 
@@ -14,13 +16,37 @@ export interface FormatOptions {
   readonly prefix: string;
   /** Enable the device without writing a first entry to it. */
   readonly skipTest: boolean;
+  /** Only entries that match are recorded; undefined: all. */
+  readonly filter?: Filter | undefined;
+  /** Only entries that no other device records. */
+  readonly fallback: boolean;
+  /** Fields that are left out. */
+  readonly exclude?: Exclusions | undefined;
+  /** Bytes of the longest line that the device can take; undefined: any. */
+  readonly mostBytes?: number | undefined;
 }
 
-const known = ['format', 'log_raw', 'hmac_accessor', 'elide_list_responses', 'prefix', 'skip_test'] as const;
+const known = [
+  ...['format', 'log_raw', 'hmac_accessor', 'elide_list_responses', 'prefix', 'skip_test'],
+  ...['filter', 'fallback', 'exclude'],
+] as const;
 
 /** What an operator allows in the server's own configuration (OpenBao: `allow_audit_log_prefixing`). */
 export interface FormatPermissions {
   readonly prefixing: boolean;
+}
+
+/** What a device may do: one made through the API what the configuration allows, a declared one anything. */
+export interface DevicePermissions extends FormatPermissions {
+  /** Files and directories (with all below them) that it may write. */
+  readonly paths: 'any' | readonly string[];
+  /** Addresses that it may send to. */
+  readonly addresses: 'any' | readonly string[];
+  /**
+   * What `env://` in its options stands for. undefined: its options may name neither variables nor files of this machine,
+   * since their text would be sent.
+   */
+  readonly variables: Readonly<Record<string, string>> | undefined;
 }
 
 /** `others`: names that the device itself reads. Throws `badRequest` that names the option. */
@@ -46,7 +72,17 @@ export function parseFormatOptions(
     elideListResponses: parseBoolean(options, 'elide_list_responses', false),
     prefix,
     skipTest: parseBoolean(options, 'skip_test', false),
+    exclude: parseExclusions(options['exclude'] ?? ''),
+    ...parseSelection(options),
   };
+}
+
+function parseSelection(options: RawOptions): Pick<FormatOptions, 'filter' | 'fallback'> {
+  const filter = options['filter'] ?? '';
+  const fallback = parseBoolean(options, 'fallback', false);
+  if (filter === '') return { fallback };
+  if (fallback) throw fail('badRequest', 'audit options `filter` and `fallback`: give one of them to a device');
+  return { filter: parseFilter(filter), fallback };
 }
 
 export function parseBoolean(options: RawOptions, name: string, fallback: boolean): boolean {

@@ -2,6 +2,8 @@
 import { Metrics, type Counter } from '../../lib/metrics/metrics.ts';
 import type { Timing } from '../../lib/metrics/timing.ts';
 import type { AuditEvent } from '../audit/broker.ts';
+import type { Lag } from '../audit/sink.ts';
+import type { DeliveryMeter } from '../audit/spool/courier.ts';
 import type { Mounted } from '../mounts/mount-table.ts';
 
 export interface BarrierMeter {
@@ -92,6 +94,23 @@ export class NodeMetrics {
     if (failed) meter.failed.add();
     const end = performance.now();
     meter.done.record(end - milliseconds, end);
+  }
+
+  /** Of a remote audit device: what is delivered, and what waits for it. */
+  deliveries(device: string, { bytes, milliseconds }: Lag): DeliveryMeter {
+    const of = `lockstep.audit.${device.replace(/\/$/, '')}`;
+    this.all.gauge(`${of}.waiting_bytes`, 'Bytes of the audit spool that are not delivered.', bytes);
+    this.all.gauge(`${of}.lag_seconds`, 'Seconds for which something has waited.', () => milliseconds() / 1_000);
+    const delivered = this.all.counter(`${of}.delivered`, 'Entries that the remote side took.');
+    const failed = this.all.counter(`${of}.delivery_failure`, 'Tries that failed; nothing is lost by one.');
+    return {
+      delivered: (entries) => {
+        delivered.add(entries);
+      },
+      failed: () => {
+        failed.add();
+      },
+    };
   }
 
   #auditMeter(device: string, entry: AuditEvent['entry']): AuditMeter {

@@ -1,6 +1,6 @@
 /** What the threads of a server ask of each other. */
 import type { FollowedDevice } from '../../core/audit/known-device.ts';
-import type { AuditSettings } from '../../core/audit/auditing.ts';
+import type { DeviceSettings } from '../../core/audit/sink.ts';
 import type { InFlightRequest } from '../../core/in-flight.ts';
 import type { CoreSettings } from '../../core/settings.ts';
 import type { Unsealing } from '../../core/threads.ts';
@@ -22,7 +22,7 @@ export interface ThreadData {
   /** What quotas have counted. */
   readonly windows: SharedArrayBuffer;
   readonly settings: CoreSettings;
-  readonly audit: Pick<AuditSettings, 'allowed' | 'prefixing'>;
+  readonly audit: DeviceSettings;
   readonly log: Pick<LogOptions, 'level' | 'format'>;
 }
 

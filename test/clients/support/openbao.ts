@@ -45,12 +45,15 @@ export interface OpenBao extends AsyncDisposable {
   readonly auditLog: string;
 }
 
-/** `bao server -dev` on a free port of the loopback, with a file audit device; it answers once this resolves. */
-export async function startOpenBao(binary: string): Promise<OpenBao> {
+/**
+ * `bao server -dev` on a free port of the loopback, with a file audit device and `more` configuration; it answers once this
+ * resolves.
+ */
+export async function startOpenBao(binary: string, more: string = ''): Promise<OpenBao> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-openbao-'));
   const auditLog = join(folder, 'audit.log');
   const config = join(folder, 'config.hcl');
-  writeFileSync(config, `audit "file" "file" { options = { file_path = "${auditLog}" } }`);
+  writeFileSync(config, `audit "file" "file" { options = { file_path = "${auditLog}" } }\n${more}`);
   const port = await freePort();
   const args = [
     'server',

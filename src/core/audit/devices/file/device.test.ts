@@ -23,14 +23,15 @@ import { auditDeviceConformance } from '../../device.conformance.ts';
 import type { AuditDevice } from '../../device.ts';
 import { openFileDevice } from './device.ts';
 import { MAX_WAITING_BYTES } from './log-file.ts';
-import { parseFileOptions, type FilePermissions } from './options.ts';
+import type { DevicePermissions } from '../../options.ts';
+import { parseFileOptions } from './options.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lockstep-audit-'));
 after(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const configuration: FilePermissions = { paths: 'any', prefixing: true };
+const configuration: DevicePermissions = { paths: 'any', addresses: 'any', variables: {}, prefixing: true };
 let made = 0;
 const newPath = (): string => join(root, `audit-${(made += 1)}.log`);
 const line = (value: string): string => `${value}\n`;
@@ -265,7 +266,12 @@ test('a place where others could swap the file is refused', async () => {
 });
 
 test('options that are wrong or not allowed are named', () => {
-  const api: FilePermissions = { paths: ['/var/log/lockstep', '/srv/audit.log'], prefixing: false };
+  const api: DevicePermissions = {
+    paths: ['/var/log/lockstep', '/srv/audit.log'],
+    addresses: [],
+    variables: undefined,
+    prefixing: false,
+  };
   const cases: readonly (readonly [Readonly<Record<string, string>>, RegExp, ErrorCode?])[] = [
     [{}, /`file_path` is missing/],
     [{ file_path: 'relative.log' }, /absolute path/],

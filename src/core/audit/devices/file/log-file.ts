@@ -32,6 +32,14 @@ interface Written {
   readonly error: Error | undefined;
 }
 
+/** A log in pieces, one file after the other. Both are called in a turn alone. */
+export interface Pieces {
+  /** The file that is written now. */
+  readonly current: () => string;
+  /** What went into it. `torn`: its last line is not whole, so the next write must go there too. */
+  readonly grew: (bytes: number, torn: boolean) => void;
+}
+
 export interface LogFileOptions {
   readonly path: string;
   readonly mode: number | undefined;
@@ -40,6 +48,8 @@ export interface LogFileOptions {
   readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
   /** Of another thread's device on the same file; one of its own if not given. */
   readonly turn?: Turn;
+  /** Where the log is no single file; `path` then stands in messages alone. */
+  readonly pieces?: Pieces;
 }
 
 /** Throws `badRequest` when the file cannot be opened. */
@@ -47,9 +57,10 @@ export async function openLogFile(options: LogFileOptions): Promise<AuditDevice>
   const { turn = new Turn() } = options;
   // In a turn, since a write of another thread that is under way looks torn.
   return turn.run(async () => {
-    const { handle, torn } = await openTarget(options.path, options.mode);
+    const path = options.pieces?.current() ?? options.path;
+    const { handle, torn } = await openTarget(path, options.mode);
     turn.torn = torn;
-    return new LogFile(options, handle, turn);
+    return new LogFile(options, { path, handle }, turn);
   });
 }
 
@@ -58,6 +69,8 @@ class LogFile implements AuditDevice {
   readonly durable: boolean;
   readonly #options: LogFileOptions;
   #handle: FileHandle;
+  /** Of `#handle`. */
+  #path: string;
   readonly #turn: Turn;
   #queue: Waiting[] = [];
   #waitingBytes = 0;
@@ -72,10 +85,11 @@ class LogFile implements AuditDevice {
   /** The last write waited for the disk. */
   #slow = false;
 
-  constructor(options: LogFileOptions, handle: FileHandle, turn: Turn) {
+  constructor(options: LogFileOptions, opened: { readonly path: string; readonly handle: FileHandle }, turn: Turn) {
     this.#options = options;
     this.durable = options.sync;
-    this.#handle = handle;
+    this.#handle = opened.handle;
+    this.#path = opened.path;
     this.#turn = turn;
   }
 
@@ -117,9 +131,24 @@ class LogFile implements AuditDevice {
   async #replace(): Promise<void> {
     const turn = this.#turn;
     if (turn.torn && (await this.#writeAll(Buffer.from('\n'))).error === undefined) turn.torn = false;
-    const { handle, torn } = await openTarget(this.#options.path, this.#options.mode);
+    await this.#open(this.#path);
+  }
+
+  async #open(path: string): Promise<void> {
+    const { handle, torn } = await openTarget(path, this.#options.mode);
     this.#handle = handle;
-    turn.torn = torn;
+    this.#path = path;
+    this.#turn.torn = torn;
+  }
+
+  /** Goes on in the piece that is written now, if that is another. */
+  async #follow(): Promise<void> {
+    const path = this.#options.pieces?.current() ?? this.#path;
+    if (path === this.#path) return;
+    const old = this.#handle;
+    await this.#open(path);
+    await old.datasync().catch(ignore);
+    await old.close().catch(ignore);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -181,13 +210,22 @@ class LogFile implements AuditDevice {
   #writeNow(batch: readonly Waiting[]): Written | undefined {
     if (this.#slow) return undefined;
     const start = performance.now();
-    const done = this.#turn.runNow(() => this.#outcome(batch, this.#writeAllNow(join(batch, this.#turn.torn))));
+    const done = this.#turn.runNow(() => {
+      const { current } = this.#options.pieces ?? {};
+      if (current !== undefined && current() !== this.#path) return undefined;
+      return this.#outcome(batch, this.#writeAllNow(join(batch, this.#turn.torn)));
+    });
     this.#slow = performance.now() - start > SLOW_MS;
     return done?.value;
   }
 
   async #writeLater(batch: readonly Waiting[]): Promise<Written> {
     const start = performance.now();
+    try {
+      await this.#follow();
+    } catch (error) {
+      return { complete: 0, error: this.#failure('continued', error) };
+    }
     const written = await this.#writeAll(join(batch, this.#turn.torn));
     this.#slow = performance.now() - start > SLOW_MS;
     return this.#outcome(batch, written);
@@ -197,6 +235,7 @@ class LogFile implements AuditDevice {
     const turn = this.#turn;
     const { complete, torn } = outcomeOf(batch, turn.torn, written);
     turn.torn = torn;
+    if (written > 0) this.#options.pieces?.grew(written, torn);
     return { complete, error };
   }
 

@@ -4,8 +4,8 @@ import { fail } from '../../../../errors.ts';
 import {
   parseBoolean,
   parseFormatOptions,
+  type DevicePermissions,
   type FormatOptions,
-  type FormatPermissions,
   type RawOptions,
 } from '../../options.ts';
 
@@ -19,16 +19,10 @@ export interface FileOptions {
   readonly format: FormatOptions;
 }
 
-/** Who asks for the device: the configuration may write anywhere, the API only where the configuration allows. */
-export interface FilePermissions extends FormatPermissions {
-  /** Files and directories (with all below them); `any` for the configuration itself. */
-  readonly paths: 'any' | readonly string[];
-}
-
 export const fileOptionNames = ['file_path', 'path', 'mode', 'sync'] as const;
 
 /** Throws `badRequest` that names the option, `permissionDenied` for a path outside of the allowed ones. */
-export function parseFileOptions(options: RawOptions, permissions: FilePermissions): FileOptions {
+export function parseFileOptions(options: RawOptions, permissions: DevicePermissions): FileOptions {
   const format = parseFormatOptions(options, fileOptionNames, permissions);
   return {
     path: parsePath(options['file_path'] ?? options['path'] ?? '', permissions.paths),
@@ -38,7 +32,7 @@ export function parseFileOptions(options: RawOptions, permissions: FilePermissio
   };
 }
 
-function parsePath(written: string, allowed: FilePermissions['paths']): string {
+function parsePath(written: string, allowed: DevicePermissions['paths']): string {
   if (written === '') throw fail('badRequest', 'audit option `file_path` is missing');
   if (written === 'stdout' || written === 'discard') return written;
   if (!isAbsolute(written) || written.includes('\0') || written.length > 4_000) {
