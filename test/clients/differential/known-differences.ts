@@ -64,11 +64,6 @@ export const knownDifferences: readonly KnownDifference[] = [
     reason: 'a path that KV 2 does not have is an error with words, not an envelope with a warning',
   },
   {
-    request: /^GET kv2\/(config|metadata)/,
-    at: /metadata_cas_required$|current_metadata_version$/,
-    reason: 'check-and-set on the metadata of KV 2 (metadata_cas) is not here',
-  },
-  {
     request: /^GET kv2\/(data|subkeys)\//,
     at: /^status (200|500)\/404$/,
     reason: 'a version below zero and a folder as a secret are not found',
