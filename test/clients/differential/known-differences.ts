@@ -98,11 +98,6 @@ export const knownDifferences: readonly KnownDifference[] = [
     reason: 'old names of AppRole settings are taken and not shown with the role',
   },
   {
-    request: /^GET auth\/approle\/role\//,
-    at: /token_strictly_bind_ip$/,
-    reason: 'token_strictly_bind_ip is not here',
-  },
-  {
     request: /^GET auth\/approle\/role\/\w+\/[\w-]+$/,
     at: /^body\.data\.(bound_cidr_list|token_bound_cidrs)$/,
     reason: 'a setting that is a list is an empty list where it has no members',
