@@ -42,6 +42,7 @@ const lockedNames = async ({ as }: Clocked, path = 'sys/locked-users') => {
   return namespaces.flatMap((each) => each.mount_accessors.flatMap((mount) => mount.alias_identifiers));
 };
 
+// CVE-2025-6004, CVE-2025-6015, CVE-2025-6011, CVE-2025-54999
 describe('a role whose logins fail', () => {
   test('is locked out at the threshold, for its time, whatever the credentials', async () => {
     await using server = await withRole();

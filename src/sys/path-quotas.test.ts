@@ -86,6 +86,12 @@ describe('rate limit quotas', () => {
       (await ask(node, 'POST', 'auth/approle/login', { body: { role_id: await idOf(role), secret_id: 'wrong' } }))
         .status;
     assert.deepEqual([await login('r'), await login('r'), await login('s'), await login('s')], [400, 429, 400, 400]);
+    await ask(node, 'POST', 'auth/approle/role/r/role-id', { token, body: { role_id: '77' } });
+    const spelled = [
+      { body: { role_id: 77, secret_id: 'wrong' } },
+      { body: { secret_id: 'wrong' }, query: { role_id: '77' } },
+    ];
+    for (const asking of spelled) assert.equal((await ask(node, 'POST', 'auth/approle/login', asking)).status, 429);
     await put({ rate: 1, path: 'sys' }, 'sys/quotas/rate-limit/sys');
     assert.deepEqual(await statuses(node, 'no-token', 'sys/mounts', 2), [403, 429]);
   });

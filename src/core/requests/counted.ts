@@ -1,6 +1,6 @@
 /** What quotas count a request by. */
 import type { Counted } from '../quotas/rate-limit.ts';
-import type { Asked } from './access.ts';
+import { parametersOf, type Asked } from './access.ts';
 
 export function countedOf({ request, namespace, path, routed, token }: Asked): Counted {
   return {
@@ -9,7 +9,7 @@ export function countedOf({ request, namespace, path, routed, token }: Asked): C
     mount: routed?.mounted.fullPath,
     role: () => {
       const { plugin, instance } = routed?.mounted ?? {};
-      return plugin?.loginRole?.(instance, routed?.rest ?? '', request.body ?? {});
+      return plugin?.loginRole?.(instance, routed?.rest ?? '', parametersOf(request) ?? {});
     },
     address: request.address,
     entity: token?.record.entity ?? '',
