@@ -68,11 +68,12 @@ function problemOfForm(form: Declared['form'], reply: Outcome['reply']): string 
 export function problemOfReply({ replies, otherReplies, form }: Declared, outcome: Outcome): string | undefined {
   const { status, reply, errors, wrapInfo } = outcome;
   if (errors !== undefined || wrapInfo !== null) return undefined;
-  const warned = status === 200 && outcome.warnings !== null ? replies[204] : undefined;
-  const declared = replies[status] ?? warned ?? otherReplies;
-  const problem =
-    declared === undefined
-      ? 'the status is not declared'
-      : (problemOfContent(declared, reply) ?? problemOfForm(form, reply));
-  return problem === undefined ? undefined : `${String(status)}: ${problem}`;
+  const all = [replies[status] ?? otherReplies, ...(isWarned(outcome) ? [replies[204]] : [])];
+  const declared = all.filter((each) => each !== undefined);
+  const problems = declared.map((each) => problemOfContent(each, reply) ?? problemOfForm(form, reply));
+  const problem = declared.length === 0 ? 'the status is not declared' : problems[0];
+  return problems.includes(undefined) ? undefined : `${String(status)}: ${problem ?? ''}`;
 }
+
+/** What ends in 204 has a body when there is something to warn of. */
+const isWarned = ({ status, warnings }: Outcome): boolean => status === 200 && warnings !== null;
