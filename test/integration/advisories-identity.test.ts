@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { JsonObject } from '../../src/framework/field.ts';
 import { ok, rule, started, statusOf, tokenIn, type Clocked } from '../support/advisories.ts';
+import { countingStore } from '../support/counting-store.ts';
 import { ask } from '../support/node.ts';
 
 async function made({ as }: Clocked, path: string, body: JsonObject): Promise<string> {
@@ -68,6 +69,24 @@ describe('groups', () => {
     assert.equal(await put('m7', [bottom, top]), 400);
     assert.equal(await put('bottom', [...middle.slice(5), top]), 400);
   });
+});
+
+test('what many groups share is looked at once, when a group is to have them all', async () => {
+  const { store, read } = countingStore();
+  await using world = await started({ store });
+  let below: string[] = [];
+  for (let at = 0; at < 20; at += 1) {
+    below = [await made(world, 'identity/group', { name: `deep${String(at)}`, member_group_ids: below })];
+  }
+  const beside: string[] = [];
+  for (let at = 0; at < 20; at += 1) {
+    beside.push(await made(world, 'identity/group', { name: `beside${String(at)}`, member_group_ids: below }));
+  }
+  read();
+  await made(world, 'identity/group', { name: 'top', member_group_ids: beside });
+  // Some for each of the 40 groups, and not for each of the 20 all that lies below it.
+  const found = read();
+  assert.ok(found < 200, String(found));
 });
 
 describe('batch tokens of an entity', () => {
