@@ -10,8 +10,8 @@ const EXECUTABLE = fileURLToPath(new URL('../../bin/lockstep', import.meta.url))
 export const diagnose = command({
   summary: 'Say what would go wrong with a configuration',
   description:
-    'Looks at listeners, certificates, the data directory, the seal, audit files, the clock and limits, and starts ' +
-    'nothing. Exits with 0 if all is well, 1 if something fails, 2 if something is to be looked at.',
+    'Looks at listeners, certificates, the data directory, the seals, audit files, places of snapshots, the clock and ' +
+    'limits, and starts nothing. Exits with 0 if all is well, 1 if something fails, 2 if something is to be looked at.',
   local: true,
   flags: {
     config: flag.list('A file, or a directory of .hcl and .json files.', { value: 'path' }),

@@ -5,5 +5,5 @@ import { cliReference } from './reference.ts';
 
 test('docs/cli.md is what the table of commands says', async () => {
   const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
-  assert.ok(page === (await cliReference()), 'run: node src/cli/reference.ts > docs/cli.md');
+  assert.ok(page === (await cliReference()), 'run: npx node src/cli/reference.ts > docs/cli.md');
 });

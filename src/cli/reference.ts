@@ -1,4 +1,4 @@
-/** Writes docs/cli.md from the table of commands: `node src/cli/reference.ts > docs/cli.md`. */
+/** Writes docs/cli.md from the table of commands: `npx node src/cli/reference.ts > docs/cli.md`. */
 import { commandTree, type Branch } from './command-tree.ts';
 import { connectionFlags, fieldFlag, formatFlag } from './global-flags.ts';
 import type { Flag } from './flags.ts';
@@ -7,7 +7,7 @@ import type { Command } from './command.ts';
 
 const preface = `# The command line
 
-This page is made from the table of commands (\`node src/cli/reference.ts > docs/cli.md\`).
+This page is made from the table of commands (\`npx node src/cli/reference.ts > docs/cli.md\`).
 
 Flags are written \`-flag\` or \`--flag\`, their values after \`=\` or as the next word, before or after the arguments;
 \`--\` ends them. The environment variables are Vault's (\`VAULT_ADDR\`, \`VAULT_TOKEN\` …) and their \`LOCKSTEP_\` twins;

@@ -40,7 +40,10 @@ export function judgeInitialize(reader: Reader, { initialize, seal, dev, region 
   };
   if (dev !== undefined) refuse('is not for the development server, which is initialised anyhow');
   else if (seal.some(({ type, disabled }) => type === 'shamir' && !disabled)) {
-    refuse('needs a seal that opens by itself: `seal "static"`, `seal "transit"` or `seal "awskms"`');
+    refuse(
+      'needs a seal that opens by itself: `seal "static"`, `seal "transit"` or `seal "awskms"`; ' +
+        'on a node that is initialised already, remove the blocks',
+    );
   }
   if (region !== undefined) refuse('is not for a region: what it holds comes from its hub');
   const earlier = new Set<string>();

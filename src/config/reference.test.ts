@@ -9,7 +9,7 @@ import { serverConfig } from './server.ts';
 const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
 
 test('docs/configuration.md is what the schema says', () => {
-  assert.equal(page, configurationReference(), 'run: node src/config/reference.ts > docs/configuration.md');
+  assert.equal(page, configurationReference(), 'run: npx node src/config/reference.ts > docs/configuration.md');
 });
 
 test('the examples of the page are valid, without a warning', () => {

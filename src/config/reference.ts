@@ -1,4 +1,4 @@
-/** Writes docs/configuration.md from the schemas: `node src/config/reference.ts > docs/configuration.md`. */
+/** Writes docs/configuration.md from the schemas: `npx node src/config/reference.ts > docs/configuration.md`. */
 import { agentKeys } from './agent-schema.ts';
 import { clientKeys } from './client-schema.ts';
 import { flagName } from './overlay.ts';

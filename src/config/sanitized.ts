@@ -1,6 +1,7 @@
 /** A server's configuration as `sys/config/state/sanitized` shows it: what is named here, and nothing else. */
 import type { JsonObject } from '../framework/field.ts';
 import { formatAddress } from './address.ts';
+import { shownSnapshot } from './snapshot.ts';
 import type { Listener, ServerConfig } from './server.ts';
 
 function listenerOf(listener: Listener): JsonObject {
@@ -28,6 +29,7 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     listeners: config.listener.map(listenerOf),
     storage: { type: storage.type, ...(storage.type === 'lmdb' ? { path: storage.path } : {}) },
     seals: seal.map(({ type, name, priority, disabled }) => ({ type, name, priority, disabled })),
+    snapshots: config.snapshot.map((each) => ({ name: each.name, ...shownSnapshot(each) })),
     audits: config.audit.map(({ type, path, description }) => ({ type, path: `${path}/`, description })),
     allow_audit_log_prefixing: config.allow_audit_log_prefixing,
     unsafe_allow_api_audit_creation: config.unsafe_allow_api_audit_creation,

@@ -154,6 +154,8 @@ export const field = {
   boolean: maker('boolean', toBoolean),
   /** Whole seconds. */
   duration: maker('duration', (raw, name) => durationSeconds(raw, name)),
+  /** As `duration`, where a negative one has a meaning. */
+  signedDuration: maker('duration', (raw, name) => durationSeconds(raw, name, { negative: true })),
   /** An RFC 3339 moment, as text. */
   time: maker('time', toText),
   list: maker('list', toList),

@@ -212,7 +212,7 @@ async function judge(values: ReturnType<typeof parse>): Promise<number> {
     findings = await diagnose(configOf(values), { now: Date.now(), limits });
   } catch (error) {
     if (!isLockstepError(error, 'invalidConfig')) throw error;
-    const advice = 'mend it: every key stands in docs/configuration.md';
+    const advice = 'every key, with its default, stands in docs/configuration.md';
     findings = error.message.split('\n').map((message) => ({ name: 'configuration', status: 'fail', message, advice }));
   }
   process.stdout.write(values.format === 'json' ? findingsJson(findings) : findingsText(findings));

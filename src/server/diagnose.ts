@@ -94,7 +94,7 @@ async function checkTlsFiles(name: string, settings: ListenerSettings, now: numb
   }
 }
 
-/** Whether this process may make files in a folder, or in the nearest one above that is there. */
+/** Whether this process may make files in a folder. */
 async function checkFolder(name: string, folder: string, what: string): Promise<Finding> {
   try {
     await access(folder, constants.W_OK | constants.X_OK);
@@ -147,10 +147,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function checkDisk(path: string): Promise<Finding> {
-  const name = 'disk space';
+/** The folder, or the nearest one above that is there. */
+async function nearest(path: string): Promise<string> {
   let at = path;
   while ((await found(at)) === undefined && dirname(at) !== at) at = dirname(at);
+  return at;
+}
+
+async function checkDisk(path: string, name: string = 'disk space'): Promise<Finding> {
+  const at = await nearest(path);
   const { bavail, bsize, blocks } = await statfs(at);
   const free = bavail * bsize;
   const shown = `${(free / GIB).toFixed(1)} GiB are free at ${at}`;
@@ -214,6 +219,30 @@ async function checkAudit({ audit, dev, ...config }: ServerConfig): Promise<read
   return [...all, ...(await Promise.all(findings))];
 }
 
+async function checkSnapshots({ snapshot }: ServerConfig): Promise<readonly Finding[]> {
+  const findings = snapshot.map(async (config): Promise<readonly Finding[]> => {
+    const { storage_type: type, path_prefix: folder, aws_s3_bucket: bucket = '' } = config;
+    const name = `snapshot "${config.name}"`;
+    if (type === 'local') {
+      const at = await nearest(folder);
+      if ((await found(at))?.isDirectory() !== true) {
+        return [bad(name, `${at} is no directory`, 'give the path of a directory to path_prefix')];
+      }
+      const what = at === folder ? 'snapshots' : `the directory ${folder}`;
+      return [await checkFolder(name, at, what), await checkDisk(folder, `${name} disk space`)];
+    }
+    const secrets = [config.aws_secret_access_key, config.aws_session_token];
+    for (const path of secrets.flatMap((secret) => (secret?.from === 'file' ? [secret.path] : []))) {
+      const code = await access(path, constants.R_OK).then(() => undefined, codeOf);
+      if (code !== undefined) {
+        return [bad(name, `${path} cannot be read (${code})`, 'give the file to the user of the server')];
+      }
+    }
+    return [{ name, status: 'skipped', message: `the bucket ${bucket} is asked when a snapshot is due` }];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
 function checkProcess({ now, limits }: Surroundings): readonly Finding[] {
   const clock =
     now < OLDEST_CLOCK
@@ -244,6 +273,7 @@ export async function diagnose(config: ServerConfig, surroundings: Surroundings)
     ...(await checkStorage(config)),
     ...(await checkSeals(config)),
     ...(await checkAudit(config)),
+    ...(await checkSnapshots(config)),
     ...checkProcess(surroundings),
   ];
 }

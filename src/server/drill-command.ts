@@ -36,8 +36,10 @@ async function fetch(
   signal: AbortSignal,
 ): Promise<string> {
   const schedule = config && schedulesOf(config).find((each) => each.name === name);
-  if (schedule === undefined)
-    throw fail('invalidConfig', `the configuration has no block snapshot "${name}": give it with -config`);
+  if (schedule === undefined) {
+    const where = config === undefined ? 'without -config there' : 'in the configuration there';
+    throw fail('invalidConfig', `${where} is no block snapshot "${name}": give the file that has it with -config`);
+  }
   const target = await schedule.target();
   const timed = (await target.list(schedule.filePrefix, signal)).flatMap((kept) => {
     const [, time] = /-(\d{8}T\d{9}Z)\.snap$/.exec(kept.name) ?? [];
@@ -62,6 +64,14 @@ async function report(values: Values, signal: AbortSignal): Promise<DrillReport>
   }
 }
 
+function reasonOf(error: unknown): string {
+  if (isLockstepError(error)) return error.message;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (!(error instanceof Error && 'path' in error)) return `it failed: ${code}`;
+  const path = String(error.path);
+  return code === 'ENOENT' ? `cannot read ${path}: there is no such file` : `cannot use ${path}: ${code}`;
+}
+
 /** Exit code 0 when it could be restored, 1 when not. Told to end, it removes what it made. */
 export async function run(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
@@ -74,9 +84,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${JSON.stringify(await report(parse(argv), ending.signal))}\n`);
     return 0;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    const file = error instanceof Error && 'path' in error ? ` ${String(error.path)}` : '';
-    process.stderr.write(`${isLockstepError(error) ? error.message : `it failed: ${code}${file}`}\n`);
+    process.stderr.write(`${reasonOf(error)}\n`);
     return 1;
   }
 }

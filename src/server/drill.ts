@@ -126,7 +126,10 @@ async function unseal(lifecycle: SealLifecycle, { keys, signal }: Drill): Promis
       if (!(await lifecycle.unseal(share)).sealed) return;
     }
     const { t, progress } = lifecycle.status();
-    throw fail('invalidShares', `the snapshot stays sealed: ${String(progress)} of ${String(t)} keys were given`);
+    throw fail(
+      'invalidShares',
+      `the snapshot stays sealed: ${String(progress)} of ${String(t)} keys were given: give them with -keys`,
+    );
   }
 }
 

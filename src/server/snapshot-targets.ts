@@ -2,9 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import type { KeyMaterial } from '../config/seals.ts';
 import type { ServerConfig } from '../config/server.ts';
-import type { SnapshotConfig } from '../config/snapshot.ts';
+import { shownSnapshot, type SnapshotConfig } from '../config/snapshot.ts';
 import type { ScheduledSnapshot } from '../core/snapshots/scheduled.ts';
-import type { JsonObject } from '../framework/field.ts';
 import { defined } from '../lib/defined.ts';
 import { directoryTarget } from '../lib/snapshot/directory-target.ts';
 import type { S3TargetOptions } from '../lib/snapshot/s3-target.ts';
@@ -50,24 +49,6 @@ function encryptionOf(config: SnapshotConfig): S3TargetOptions['encryption'] {
   return aes ? { ServerSideEncryption: 'AES256' } : {};
 }
 
-/** In Vault's names. Neither keys nor tokens, nor where they come from. */
-function shownOf(config: SnapshotConfig): JsonObject {
-  const { interval, retain, file_prefix, path_prefix, storage_type } = config;
-  const all = { interval, retain, file_prefix, path_prefix, storage_type };
-  if (storage_type === 'local') return { ...all, local_max_space: config.local_max_space };
-  return {
-    ...all,
-    aws_s3_bucket: config.aws_s3_bucket ?? '',
-    aws_s3_region: config.aws_s3_region ?? '',
-    aws_s3_endpoint: config.aws_s3_endpoint ?? '',
-    aws_s3_disable_tls: config.aws_s3_disable_tls,
-    aws_s3_force_path_style: config.aws_s3_force_path_style,
-    aws_s3_server_side_encryption: config.aws_s3_server_side_encryption,
-    aws_s3_enable_kms: config.aws_s3_enable_kms,
-    aws_s3_kms_key: config.aws_s3_kms_key ?? '',
-  };
-}
-
 export function schedulesOf({ snapshot }: Pick<ServerConfig, 'snapshot'>): readonly ScheduledSnapshot[] {
   return snapshot.map((config) => ({
     name: config.name,
@@ -75,7 +56,7 @@ export function schedulesOf({ snapshot }: Pick<ServerConfig, 'snapshot'>): reado
     retain: config.retain,
     filePrefix: config.file_prefix,
     target: once(() => targetOf(config)),
-    shown: shownOf(config),
+    shown: shownSnapshot(config),
   }));
 }
 

@@ -85,7 +85,13 @@ test('each trouble is named with its remedy', async (t) => {
      seal "static" { current_key_id = "1", current_key = "file://${folder}/key" }
      audit "file" "main" { options { file_path = "${folder}/none/audit.log" } }
      audit "http" "wrong" { options { uri = "ftp://x" } }
-     audit "socket" "right" { options { address = "127.0.0.1:1" } }`,
+     audit "socket" "right" { options { address = "127.0.0.1:1" } }
+     snapshot "there" { interval = "1h", storage_type = "local", path_prefix = "${folder}/made/later" }
+     snapshot "file" { interval = "1h", storage_type = "local", path_prefix = "${folder}/key" }
+     snapshot "bucket" {
+       interval = "1h", storage_type = "aws-s3", aws_s3_bucket = "backups"
+       aws_access_key_id = "id", aws_secret_access_key = "file://${folder}/no-key"
+     }`,
   );
   const { troubles } = found;
   assert.equal(found.code, 1);
@@ -96,6 +102,9 @@ test('each trouble is named with its remedy', async (t) => {
   assert.match(troubles['audit "main"'] ?? '', /fail: .*none does not exist: create it/);
   assert.match(troubles['audit "wrong"'] ?? '', /fail: .*`uri` must begin with https/);
   assert.equal(troubles['audit "right"'], undefined);
+  assert.equal(troubles['snapshot "there"'], undefined);
+  assert.match(troubles['snapshot "file"'] ?? '', /fail: .*key is no directory/);
+  assert.match(troubles['snapshot "bucket"'] ?? '', /fail: .*no-key cannot be read \(ENOENT\): give/);
   assert.doesNotMatch(found.text, /canary/);
 });
 

@@ -153,6 +153,7 @@ test('debug takes what it can get from a sealed server, tells what it cannot, an
   writeFileSync(join(folder, 'there.tar.gz'), 'mine');
   const again = await run(executable, ['debug', '-duration=1s', `-output=${join(folder, 'there.tar.gz')}`], { env });
   assert.equal(again.code, 1);
+  assert.match(again.stderr, /there\.tar\.gz is there already: name another file with -output/);
   assert.equal(readFileSync(join(folder, 'there.tar.gz'), 'utf8'), 'mine');
   const before = readdirSync(folder);
   const wrong = await run(executable, ['debug', '-target=pprof'], { env, cwd: folder });

@@ -93,9 +93,9 @@ test('what would keep it from being restored is told by name', async (t) => {
   };
   const wrong = `${key.startsWith('0') ? '1' : '0'}${key.slice(1)}`;
   await failing(['-keys=-', path], wrong, /the shares do not open the root key/);
-  await failing(['-keys=-', path], '', /stays sealed: 0 of 1 keys were given/);
+  await failing(['-keys=-', path], '', /stays sealed: 0 of 1 keys were given: give them with -keys/);
   await failing([path], key, /stays sealed/);
-  await failing(['-keys=-', join(folder, 'none')], key, /ENOENT.*none/);
+  await failing(['-keys=-', join(folder, 'none')], key, /cannot read .*none: there is no such file/);
   const tar = gunzipSync(readFileSync(path));
   const flipped = Buffer.from(tar);
   flipped.writeUInt8(flipped.readUInt8(3_700) ^ 1, 3_700);
@@ -107,7 +107,7 @@ test('what would keep it from being restored is told by name', async (t) => {
   writeFileSync(join(folder, 'forged'), gzipSync(forged));
   await failing(['-keys=-', join(folder, 'forged')], key, /SHA256SUMS\.sealed was not made/);
   await failing(['-keys=-'], key, /either FILE or -from/);
-  await failing(['-keys=-', '-from=hourly'], key, /no block snapshot "hourly"/);
+  await failing(['-keys=-', '-from=hourly'], key, /no block snapshot "hourly": give the file that has it with -config/);
 });
 
 test('the newest of a schedule is found by the configuration', async (t) => {

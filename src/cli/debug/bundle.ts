@@ -20,6 +20,9 @@ export class BundleFile implements Disposable {
     try {
       this.#descriptor = openSync(path, 'wx', 0o600);
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+        throw new CommandError(`${path} is there already: name another file with -output, or remove it`);
+      }
       throw new CommandError(`cannot make the file ${path}: ${error instanceof Error ? error.message : 'unknown'}`);
     }
   }

@@ -201,3 +201,22 @@ test('versions are deleted when their time has come', async () => {
   assert.equal((await kv.at('GET', 'data/x')).status, 404);
   assert.equal((await kv.at('GET', 'metadata/x')).reply?.data?.['delete_version_after'], '30s');
 });
+
+test('the shorter of the time of the mount and that of the secret holds, and a mount can say never', async () => {
+  await using kv = await mounted('2');
+  /** After how many seconds a version that is written now will be deleted; undefined: never. */
+  const lifetime = async (mount: string, secret: string): Promise<number | undefined> => {
+    await kv.at('POST', 'config', { delete_version_after: mount });
+    await kv.at('POST', 'metadata/x', { delete_version_after: secret });
+    const { reply } = await kv.at('POST', 'data/x', { data: { a: 1 } });
+    const { created_time: created, deletion_time: deletion } = reply?.data ?? {};
+    return deletion === '' ? undefined : (Date.parse(String(deletion)) - Date.parse(String(created))) / 1000;
+  };
+  assert.equal(await lifetime('1h', '2h'), 3_600);
+  assert.equal(await lifetime('2h', '1h'), 3_600);
+  assert.equal(await lifetime('2h', '0s'), 7_200);
+  assert.equal(await lifetime('0s', '1h'), 3_600);
+  assert.equal(await lifetime('-5s', '1h'), undefined);
+  assert.equal((await kv.at('GET', 'config')).reply?.data?.['delete_version_after'], '-1s');
+  assert.equal((await kv.at('POST', 'metadata/x', { delete_version_after: '-1s' })).status, 400);
+});

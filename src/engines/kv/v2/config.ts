@@ -14,7 +14,9 @@ const config = at('config', {
     max_versions: field.integer('How many versions are kept; 0 is 10.'),
     cas_required: field.boolean('Every write must carry cas.'),
     metadata_cas_required: field.boolean('Every write of metadata must carry metadata_cas.'),
-    delete_version_after: field.duration('Versions are deleted after this time; 0 is never.'),
+    delete_version_after: field.signedDuration(
+      'Versions are deleted after this time; 0: as each secret says; negative: never, whatever a secret says.',
+    ),
   },
   operations: {
     read: {
@@ -50,7 +52,8 @@ const config = at('config', {
             maxVersions: values.max_versions ?? before.maxVersions,
             casRequired: values.cas_required ?? before.casRequired,
             metadataCasRequired: values.metadata_cas_required ?? before.metadataCasRequired ?? false,
-            deleteVersionAfter: values.delete_version_after ?? before.deleteVersionAfter,
+            // Shown as -1s whatever was given, as in Vault.
+            deleteVersionAfter: Math.max(-1, values.delete_version_after ?? before.deleteVersionAfter),
           });
         });
         return reply.empty;

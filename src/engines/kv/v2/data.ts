@@ -17,6 +17,7 @@ import {
   readData,
   readMetadata,
   writeMetadata,
+  type Config,
   type KvV2,
   type Metadata,
   type Version,
@@ -82,10 +83,17 @@ interface Writing {
   readonly change: 'data-write' | 'data-patch';
 }
 
+/** Seconds; 0 is for ever. The shorter of the mount's and the secret's, unless the mount says never. */
+function lifetimeOf(config: Config, metadata: Metadata): number {
+  if (config.deleteVersionAfter < 0) return 0;
+  const set = [config.deleteVersionAfter, metadata.deleteVersionAfter].filter((seconds) => seconds > 0);
+  return set.length === 0 ? 0 : Math.min(...set);
+}
+
 function commit(tx: Transaction, before: Metadata, { path, cas, now, change }: Writing, data: JsonObject): Metadata {
   const config = readConfig(tx);
   checkCas(cas, config.casRequired || before.casRequired, before.currentVersion);
-  const lifetime = before.deleteVersionAfter === 0 ? config.deleteVersionAfter : Math.max(0, before.deleteVersionAfter);
+  const lifetime = lifetimeOf(config, before);
   const version: Version = {
     createdTime: isoTime(now),
     deletionTime: lifetime > 0 ? isoTime(now + lifetime * 1000) : '',

@@ -46,7 +46,7 @@ function shown(metadata: Metadata): JsonObject {
     current_metadata_version: metadata.metadataVersion ?? 0,
     current_version: metadata.currentVersion,
     custom_metadata: metadata.customMetadata,
-    delete_version_after: formatDuration(Math.max(0, metadata.deleteVersionAfter)),
+    delete_version_after: formatDuration(metadata.deleteVersionAfter),
     max_versions: metadata.maxVersions,
     metadata_cas_required: metadata.metadataCasRequired ?? false,
     oldest_version: metadata.oldestVersion,
@@ -63,7 +63,9 @@ const fields = {
   ),
   metadata_cas_required: field.boolean('Every write of metadata must carry metadata_cas.'),
   max_versions: field.integer('How many versions are kept; 0 is as the mount says.'),
-  delete_version_after: field.duration('Versions are deleted after this time; 0 is as the mount says.'),
+  delete_version_after: field.duration(
+    'Versions are deleted after this time, or the mount’s if that is shorter; 0 is as the mount says.',
+  ),
   custom_metadata: field.object('The owner’s own notes: strings by name.'),
   ...pageFields,
 };

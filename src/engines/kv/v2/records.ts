@@ -35,7 +35,7 @@ export interface Metadata {
   /** 0: the mount's. */
   readonly maxVersions: number;
   readonly casRequired: boolean;
-  /** Seconds; 0: the mount's; negative: never, whatever the mount says. */
+  /** Seconds; 0: the mount's. */
   readonly deleteVersionAfter: number;
   readonly customMetadata: Readonly<Record<string, string>> | null;
   readonly createdTime: string;
@@ -54,7 +54,7 @@ export interface Config {
   readonly casRequired: boolean;
   /** Absent: no. */
   readonly metadataCasRequired?: boolean;
-  /** Seconds; 0: never. */
+  /** Seconds; 0: as each secret says; negative: never, whatever a secret says. */
   readonly deleteVersionAfter: number;
 }
 
