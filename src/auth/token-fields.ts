@@ -1,4 +1,5 @@
 /** The `token_…` parameters that every auth role has (Vault's tokenutil), and the grant that they make. */
+import { isIP } from 'node:net';
 import { fail } from '../errors.ts';
 import { field, type JsonObject, type Values } from '../framework/field.ts';
 import type { Grant } from '../framework/reply.ts';
@@ -13,6 +14,7 @@ export const tokenFields = {
   token_num_uses: field.integer('How often a token can be used; 0 is without limit.'),
   token_period: field.duration('Tokens are renewed by this much, without end.'),
   token_policies: field.list('Policies of the tokens.'),
+  token_strictly_bind_ip: field.boolean('Tokens can be used from the address of their login alone.'),
   token_ttl: field.duration('How long tokens live.'),
   token_type: field.enum('Type of the tokens.', ['service', 'batch', 'default', 'default-service', 'default-batch']),
 } as const;
@@ -26,6 +28,8 @@ export interface TokenSettings {
   readonly numUses: number;
   readonly period: number;
   readonly policies: readonly string[];
+  /** Absent: no. */
+  readonly strictlyBindIp?: boolean;
   readonly ttl: number;
   readonly type: Grant['type'];
 }
@@ -61,11 +65,15 @@ export function applyTokenFields(before: TokenSettings, values: Values<typeof to
     numUses: values.token_num_uses,
     period: values.token_period,
     policies: values.token_policies?.map((name) => name.toLowerCase()),
+    strictlyBindIp: values.token_strictly_bind_ip,
     ttl: values.token_ttl,
     type: values.token_type === undefined ? undefined : TYPES[values.token_type],
   });
   const after: TokenSettings = { ...before, ...given };
   parseCidrs(after.boundCidrs);
+  if (after.strictlyBindIp === true && after.boundCidrs.length > 0) {
+    throw fail('badRequest', "'token_strictly_bind_ip' conflicts with 'token_bound_cidrs'; set only one");
+  }
   if (after.numUses < 0) throw fail('badRequest', 'token_num_uses cannot be negative');
   if (after.maxTtl > 0 && after.ttl > after.maxTtl) {
     throw fail('badRequest', 'token_ttl should not be greater than token_max_ttl');
@@ -85,9 +93,25 @@ export function shownTokenSettings(settings: TokenSettings): JsonObject {
     token_num_uses: settings.numUses,
     token_period: settings.period,
     token_policies: settings.policies,
+    token_strictly_bind_ip: settings.strictlyBindIp ?? false,
     token_ttl: settings.ttl,
     token_type: settings.type,
   };
+}
+
+/**
+ * Where a token can be used from that this address logs in for. Throws `badRequest` where it is none (a Unix socket), though the
+ * settings bind tokens to it.
+ */
+export function boundCidrsFor({ boundCidrs, strictlyBindIp }: TokenSettings, address: string): readonly string[] {
+  if (strictlyBindIp !== true) return boundCidrs;
+  if (isIP(address) === 0) {
+    throw fail(
+      'badRequest',
+      'token_strictly_bind_ip: this login comes from no IP address that a token could be bound to',
+    );
+  }
+  return [address];
 }
 
 type Login = Pick<Grant, 'displayName'> & Partial<Pick<Grant, 'metadata' | 'alias' | 'internal' | 'boundCidrs'>>;

@@ -105,6 +105,26 @@ test('addresses bind secret-ids and tokens', async () => {
   assert.equal((await from('10.2.2.3')).status, 403);
 });
 
+test('a token is bound to the address of its login where the role says so', async () => {
+  await using approle = await enabled();
+  const conflict = { token_strictly_bind_ip: true, token_bound_cidrs: '10.0.0.0/8' };
+  assert.match(
+    (await approle.at('POST', 'role/app', conflict)).errors?.[0] ?? '',
+    /conflicts with 'token_bound_cidrs'/,
+  );
+  const role_id = await approle.role({ token_strictly_bind_ip: true });
+  const { secret_id } = await approle.secret();
+  const token = String((await approle.login({ role_id, secret_id }, '10.1.2.3')).auth?.['client_token']);
+  const from = (address: string) => ask(approle.node, 'GET', 'auth/token/lookup-self', { token, address });
+  const [own, other] = [await from('10.1.2.3'), await from('10.1.2.4')];
+  assert.deepEqual([own.status, own.reply?.data?.['bound_cidrs'], other.status], [200, ['10.1.2.3'], 403]);
+  const narrow = await approle.at('POST', 'role/app/secret-id', { token_bound_cidrs: '10.9.0.0/16' });
+  const { secret_id: narrowed } = (narrow.reply?.data ?? {}) as { secret_id: string };
+  assert.equal((await approle.login({ role_id, secret_id: narrowed }, '10.1.2.3')).status, 400);
+  const socket = await approle.login({ role_id, secret_id }, '/run/lockstep.sock');
+  assert.match(socket.errors?.[0] ?? '', /no IP address/);
+});
+
 test('settings are read, written and reset one by one', async () => {
   await using approle = await enabled();
   await approle.role({});

@@ -4,7 +4,7 @@ import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import type { Grant, Reply } from '../../framework/reply.ts';
 import { inCidrs, intersection } from '../../lib/cidr.ts';
-import { grantOf } from '../token-fields.ts';
+import { boundCidrsFor, grantOf } from '../token-fields.ts';
 import { NO_ROLE, roleByRoleId, type AppRole, type Role } from './role.ts';
 import { belongsElsewhere, consume, findSecretId, isExpired, type SecretId } from './secret-id.ts';
 
@@ -49,8 +49,8 @@ async function provenBy(
   return found.record;
 }
 
-function grant(role: Role, proof: SecretId | undefined): Grant {
-  const { boundCidrs } = role.token;
+function grant(role: Role, proof: SecretId | undefined, address: string): Grant {
+  const boundCidrs = boundCidrsFor(role.token, address);
   const common = intersection(boundCidrs, proof?.tokenBoundCidrs ?? []);
   // The role was narrowed since: no address is left.
   if (common.length === 0 && boundCidrs.length > 0) throw invalid();
@@ -81,7 +81,7 @@ const login = at('login', {
         const role = roleByRoleId(mount.view, values.role_id) ?? NO_ROLE;
         const who = { address: call.client.address, now: call.now };
         const proof = await provenBy(mount, role, values.secret_id, who);
-        return { status: 200, grant: grant(role, proof) };
+        return { status: 200, grant: grant(role, proof, who.address) };
       },
     },
   },

@@ -26,7 +26,7 @@ const entry = at(':path...', {
   help: 'Data of the calling token.',
   body: 'anything',
   fields: { path: field.name('Where it lies.'), ...pageFields },
-  exists: (mount, { path }, call) => mount.data.get(owned(call, path)) !== undefined,
+  exists: (mount, { path }, call) => call.client.tokenKey !== '' && mount.data.has(owned(call, path)),
   operations: {
     read: {
       summary: 'Read',

@@ -133,6 +133,41 @@ test('check-and-set lets one of two writers through', async () => {
   assert.equal((await kv.at('POST', 'data/x', { data: { a: 'c' } })).status, 400);
 });
 
+test('settings are written by who knew them as they are', async () => {
+  await using kv = await mounted('2');
+  const write = async (path: string, body: Record<string, unknown>) => {
+    const { status, errors } = await kv.at('POST', `metadata/${path}`, body);
+    return errors?.[0] ?? status;
+  };
+  const patch = async (body: Record<string, unknown>) =>
+    (await kv.at('PATCH', 'metadata/a', body, { contentType: 'application/merge-patch+json' })).errors?.[0];
+  const [other, required] = [
+    'metadata check-and-set parameter does not match the current version',
+    'metadata check-and-set parameter required for this call',
+  ];
+  assert.equal(await write('a', { metadata_cas: 1 }), 'metadata_cas must be 0 when creating new metadata');
+  const tries = await Promise.all([1, 2].map((max) => write('a', { max_versions: max, metadata_cas: 0 })));
+  assert.deepEqual(tries.sort(), [204, other]);
+  assert.equal(await write('a', { metadata_cas_required: true, metadata_cas: 1 }), 204);
+  assert.deepEqual([await write('a', { max_versions: 9 }), await patch({ max_versions: 9 })], [required, required]);
+  assert.deepEqual(
+    [await patch({ max_versions: 9, metadata_cas: 1 }), await patch({ max_versions: 9, metadata_cas: 2 })],
+    [other, undefined],
+  );
+  const read = async (path: string) => (await kv.at('GET', path)).reply?.data;
+  assert.partialDeepStrictEqual(await read('metadata/a'), {
+    ...{ current_metadata_version: 3, max_versions: 9, metadata_cas_required: true },
+  });
+  assert.equal((await kv.at('POST', 'config', { metadata_cas_required: true })).status, 204);
+  assert.partialDeepStrictEqual(await read('config'), { metadata_cas_required: true, cas_required: false });
+  assert.equal(await write('b', { max_versions: 1 }), required);
+  assert.equal((await kv.at('POST', 'data/b', { data: { a: '1' } })).status, 200, 'data is written without');
+  assert.partialDeepStrictEqual(await read('metadata/b'), {
+    current_metadata_version: 0,
+    metadata_cas_required: false,
+  });
+});
+
 test('the oldest versions go when there are more than are kept', async () => {
   await using kv = await mounted('2');
   await kv.at('POST', 'metadata/x', { max_versions: 2 });

@@ -13,6 +13,7 @@ const config = at('config', {
   fields: {
     max_versions: field.integer('How many versions are kept; 0 is 10.'),
     cas_required: field.boolean('Every write must carry cas.'),
+    metadata_cas_required: field.boolean('Every write of metadata must carry metadata_cas.'),
     delete_version_after: field.duration('Versions are deleted after this time; 0 is never.'),
   },
   operations: {
@@ -23,6 +24,7 @@ const config = at('config', {
         200: {
           max_versions: field.integer('How many versions are kept.'),
           cas_required: field.boolean('Whether every write must carry cas.'),
+          metadata_cas_required: field.boolean('Whether every write of metadata must carry metadata_cas.'),
           delete_version_after: field.string('When versions are deleted, such as `24h0m0s`.'),
         },
       },
@@ -30,6 +32,7 @@ const config = at('config', {
         const found = readConfig(view.shared);
         return reply.ok({
           cas_required: found.casRequired,
+          metadata_cas_required: found.metadataCasRequired ?? false,
           delete_version_after: formatDuration(found.deleteVersionAfter),
           max_versions: found.maxVersions,
         });
@@ -46,6 +49,7 @@ const config = at('config', {
           writeConfig(tx, {
             maxVersions: values.max_versions ?? before.maxVersions,
             casRequired: values.cas_required ?? before.casRequired,
+            metadataCasRequired: values.metadata_cas_required ?? before.metadataCasRequired ?? false,
             deleteVersionAfter: values.delete_version_after ?? before.deleteVersionAfter,
           });
         });

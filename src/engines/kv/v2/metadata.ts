@@ -14,9 +14,11 @@ import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { formatDuration } from '../../../lib/duration.ts';
 import { nextTurn } from '../../../lib/next-turn.ts';
+import type { Transaction } from '../../../storage/store.ts';
 import {
   metadataKey,
   newMetadata,
+  readConfig,
   readMetadata,
   removeAll,
   writeMetadata,
@@ -41,10 +43,12 @@ function shown(metadata: Metadata): JsonObject {
   return {
     cas_required: metadata.casRequired,
     created_time: metadata.createdTime,
+    current_metadata_version: metadata.metadataVersion ?? 0,
     current_version: metadata.currentVersion,
     custom_metadata: metadata.customMetadata,
     delete_version_after: formatDuration(Math.max(0, metadata.deleteVersionAfter)),
     max_versions: metadata.maxVersions,
+    metadata_cas_required: metadata.metadataCasRequired ?? false,
     oldest_version: metadata.oldestVersion,
     updated_time: metadata.updatedTime,
     versions: Object.fromEntries(versions),
@@ -54,6 +58,10 @@ function shown(metadata: Metadata): JsonObject {
 const fields = {
   path: field.name('Where the secret lies.'),
   cas_required: field.boolean('Every write must carry cas.'),
+  metadata_cas: field.integer(
+    'Write only if the settings were written so often before; 0: never, or there is no secret.',
+  ),
+  metadata_cas_required: field.boolean('Every write of metadata must carry metadata_cas.'),
   max_versions: field.integer('How many versions are kept; 0 is as the mount says.'),
   delete_version_after: field.duration('Versions are deleted after this time; 0 is as the mount says.'),
   custom_metadata: field.object('The owner’s own notes: strings by name.'),
@@ -62,6 +70,8 @@ const fields = {
 
 interface Given {
   readonly cas_required: boolean | undefined;
+  readonly metadata_cas: number | undefined;
+  readonly metadata_cas_required: boolean | undefined;
   readonly max_versions: number | undefined;
   readonly delete_version_after: number | undefined;
   readonly custom_metadata: JsonObject | undefined;
@@ -95,11 +105,26 @@ function apply(before: Metadata, given: Given, custom: Metadata['customMetadata'
   return {
     ...before,
     casRequired: given.cas_required ?? before.casRequired,
+    metadataCasRequired: given.metadata_cas_required ?? before.metadataCasRequired ?? false,
+    metadataVersion: (before.metadataVersion ?? 0) + 1,
     maxVersions: given.max_versions ?? before.maxVersions,
     deleteVersionAfter: given.delete_version_after ?? before.deleteVersionAfter,
     customMetadata: custom === null || Object.keys(custom).length === 0 ? null : custom,
     updatedTime: isoTime(now),
   };
+}
+
+/** Throws `badRequest` when the settings are not as the writer knew them, or it should have said how it knew them. */
+function checkCas(tx: Transaction, before: Metadata | undefined, { metadata_cas: cas }: Given): void {
+  const required = before?.metadataCasRequired === true || readConfig(tx).metadataCasRequired === true;
+  if (cas === undefined) {
+    if (required) throw fail('badRequest', 'metadata check-and-set parameter required for this call');
+    return;
+  }
+  if (before === undefined && cas !== 0) throw fail('badRequest', 'metadata_cas must be 0 when creating new metadata');
+  if (cas !== (before?.metadataVersion ?? 0)) {
+    throw fail('badRequest', 'metadata check-and-set parameter does not match the current version');
+  }
 }
 
 const names = { keys: field.list('Names; folders end in a slash.') };
@@ -125,7 +150,9 @@ const metadata = at('metadata/:path...', {
       run: async ({ view }, values, call) => {
         const path = secretPath(values.path);
         await view.shared.transact((tx) => {
-          const before = readMetadata(tx, path) ?? newMetadata(isoTime(call.now));
+          const known = readMetadata(tx, path);
+          checkCas(tx, known, values);
+          const before = known ?? newMetadata(isoTime(call.now));
           const custom =
             values.custom_metadata === undefined ? before.customMetadata : strings(asTexts(values.custom_metadata));
           const metadata = apply(before, values, custom, call.now);
@@ -146,6 +173,7 @@ const metadata = at('metadata/:path...', {
         const found = await view.shared.transact((tx) => {
           const before = readMetadata(tx, path);
           if (before === undefined) return false;
+          checkCas(tx, before, values);
           const patch = values.custom_metadata;
           const cleared = Object.hasOwn(call.body, 'custom_metadata') && patch === undefined;
           const custom = cleared
@@ -195,6 +223,8 @@ function withResets(given: Given, body: JsonObject): Given {
     body[name] === null ? fallback : value;
   return {
     cas_required: reset('cas_required', given.cas_required, false),
+    metadata_cas: given.metadata_cas,
+    metadata_cas_required: reset('metadata_cas_required', given.metadata_cas_required, false),
     max_versions: reset('max_versions', given.max_versions, 0),
     delete_version_after: reset('delete_version_after', given.delete_version_after, 0),
     custom_metadata: given.custom_metadata,

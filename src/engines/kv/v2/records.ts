@@ -40,6 +40,9 @@ export interface Metadata {
   readonly customMetadata: Readonly<Record<string, string>> | null;
   readonly createdTime: string;
   readonly updatedTime: string;
+  /** How often its settings were written: what `metadata_cas` is compared with. Absent: never. */
+  readonly metadataVersion?: number;
+  readonly metadataCasRequired?: boolean;
   readonly lastChange?: LastChange;
   /** The highest version that was destroyed and is listed no more: none up to it comes back. Absent: none. */
   readonly destroyedUpTo?: number;
@@ -49,6 +52,8 @@ export interface Config {
   /** 0: the default of 10. */
   readonly maxVersions: number;
   readonly casRequired: boolean;
+  /** Absent: no. */
+  readonly metadataCasRequired?: boolean;
   /** Seconds; 0: never. */
   readonly deleteVersionAfter: number;
 }
