@@ -21,14 +21,17 @@ export function strangeness(path: string): string | undefined {
     : undefined;
 }
 
-/** Those below `folder` that can be asked; the others are told as failed. A name is one segment. */
+/** Their names can hold slashes; of others that would be another endpoint, such as one below a role. */
+const DEEP: ReadonlySet<Kind> = new Set(['policy', 'password policy']);
+
+/** Those below `folder` that can be asked; the others are told as failed. */
 export function usableNames(
   { report }: Pick<Run, 'report'>,
   { kind, folder }: { readonly kind: Kind; readonly folder: string },
   names: readonly string[],
 ): readonly string[] {
   return names.filter((name) => {
-    const slash = name.slice(0, -1).includes('/') ? 'its name holds a slash' : undefined;
+    const slash = !DEEP.has(kind) && name.slice(0, -1).includes('/') ? 'its name holds a slash' : undefined;
     const reason = slash ?? strangeness(name) ?? strangeness(folder + name);
     if (reason !== undefined) report.add({ kind, path: folder + name.slice(0, SHOWN), outcome: 'failed', reason });
     return reason === undefined;
