@@ -4,6 +4,8 @@ export type Retry = 'never' | 'later' | 'at once';
 
 export const errors = {
   badRequest: { status: 400, retry: 'never', text: 'the request is not valid' },
+  /** Of a login: what `src/core/lockout` counts. */
+  invalidCredentials: { status: 400, retry: 'never', text: 'invalid username or password' },
   malformedBody: { status: 400, retry: 'never', text: 'failed to parse JSON input' },
   missingToken: { status: 403, retry: 'never', text: 'permission denied' },
   permissionDenied: { status: 403, retry: 'never', text: 'permission denied' },

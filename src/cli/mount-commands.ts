@@ -37,6 +37,12 @@ const tuneFlags = {
   'token-type': flag.text('What kind of tokens an auth method makes.', {
     choices: ['default-service', 'default-batch', 'service', 'batch'],
   }),
+  'user-lockout-counter-reset-duration': flag.duration(
+    'After how long without a failed login they are counted from the start.',
+  ),
+  'user-lockout-disable': flag.boolean('Lock no user out.'),
+  'user-lockout-duration': flag.duration('How long a user is locked out.'),
+  'user-lockout-threshold': flag.integer('After how many failed logins a user is locked out.'),
   version: flag.integer('The version of a key-value engine.'),
 };
 type TuneValues = ValuesOf<typeof tuneFlags>;
@@ -48,6 +54,16 @@ function one(noun: string): string {
 
 function listed(items: readonly string[]): readonly string[] | undefined {
   return items.length === 0 ? undefined : items;
+}
+
+function lockoutOf(values: TuneValues): Readonly<Record<string, unknown>> | undefined {
+  const given = defined({
+    lockout_threshold: values['user-lockout-threshold'],
+    lockout_duration: seconds(values['user-lockout-duration']),
+    lockout_counter_reset_duration: seconds(values['user-lockout-counter-reset-duration']),
+    lockout_disable: values['user-lockout-disable'],
+  });
+  return Object.keys(given).length === 0 ? undefined : given;
 }
 
 /** Only what was given. */
@@ -62,6 +78,7 @@ function configOf(values: TuneValues): Readonly<Record<string, unknown>> {
     allowed_response_headers: listed(values['allowed-response-headers']),
     plugin_version: values['plugin-version'],
     token_type: values['token-type'],
+    user_lockout_config: lockoutOf(values),
   });
 }
 

@@ -2,6 +2,7 @@
 import { initialize } from './initialize-schema.ts';
 import { key } from './kinds.ts';
 import { checkTls, tcpKeys, unixKeys } from './listener-schema.ts';
+import { lockoutKeys } from './lockout-schema.ts';
 import { snapshot } from './snapshot-schema.ts';
 import { seal } from './seal-schema.ts';
 import { alias, ignored, ignoredAll, many, named, one, section, settings, textMap } from './schema.ts';
@@ -160,7 +161,6 @@ const withoutMeaning = {
   disable_mlock: ignored('memory is not locked: keep swap off or encrypted'),
   ...ignoredAll('the store is also the lock', ['ha_storage', 'ha_backend']),
   service_registration: ignored('services are found by their address'),
-  user_lockout: ignored('failed logins do not lock users out yet'),
   ...ignoredAll('every engine is built in', [
     'plugin_directory',
     'plugin_tmpdir',
@@ -248,6 +248,7 @@ export const serverKeys = {
   audit_spool_limit: key.bytes('What may wait for one remote audit device; beyond it requests are refused.', {
     default: 1024 ** 3,
   }),
+  ...lockoutKeys,
   ...regionKeys,
   ...withoutMeaning,
 } as const;

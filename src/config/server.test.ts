@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isLockstepError } from '../errors.ts';
 import { parseHcl } from '../lib/hcl/index.ts';
+import { lockoutSettings } from '../server/lockout-settings.ts';
 import type { Environment } from './overlay.ts';
 import type { Keys } from './schema.ts';
 import { serverKeys } from './server-schema.ts';
@@ -331,4 +332,18 @@ test('ends on any document with a configuration or invalidConfig', () => {
     { numRuns: 500 },
   );
   assert.ok(read > 0);
+});
+
+test('takes blocks about user lockout, by type of auth method', () => {
+  const blocks =
+    'user_lockout "all" { lockout_duration = "10m" }\n' +
+    'user_lockout "approle" { lockout_threshold = "25" lockout_counter_reset = 60 disable_lockout = false }\n';
+  const config = load(plain + blocks);
+  assert.deepEqual(lockoutSettings(config), {
+    disabled: false,
+    byType: { all: { duration: 600 }, approle: { threshold: 25, counterReset: 60, disable: false } },
+  });
+  assert.equal(load(plain, {}, { VAULT_DISABLE_USER_LOCKOUT: 'true' }).disable_user_lockout, true);
+  refused(`${plain}user_lockout "aprole" {}`, /the types of user_lockout are "all", "userpass", "ldap", "approle"/);
+  refused(`${plain}user_lockout "all" { lockout_treshold = 3 }`, /lockout_threshold/);
 });

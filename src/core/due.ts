@@ -5,5 +5,6 @@ import type { Services } from './services.ts';
 export async function doWhatIsDue(services: Services): Promise<void> {
   while (await services.revocation.expire(services.now()));
   services.leaseExpiry.tick();
+  await services.lockout.tidy();
   while (await forgetForwarded(services));
 }

@@ -70,6 +70,8 @@ export const keys = {
   /** How many leases each mount has. */
   leaseCounts: (ns: string) => `l/${ns}/lease-counts/`,
   leaseCount: (ns: string, mount: string) => `l/${ns}/lease-counts/${mount}`,
+  /** Who is locked out, by mount and an HMAC of the name. Of all namespaces: mounts move. */
+  lockedUsers: `l/${ROOT_NAMESPACE}/locked-users/`,
   /** What is due, by mount and time: one whose outside world hangs holds up no other. Of all namespaces, as `expiries`. */
   leaseDues: `l/${ROOT_NAMESPACE}/lease-due/`,
   leaseDuesOf: (mount: string) => `l/${ROOT_NAMESPACE}/lease-due/${mount}/`,

@@ -12,6 +12,7 @@ import type { Leases } from './leases/leases.ts';
 import type { LeaseExpiry } from './leases/lease-expiry.ts';
 import type { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
+import type { Lockout } from './lockout/lockout.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
@@ -56,12 +57,15 @@ export interface RequestServices {
   /** At a region: milliseconds since the last word of the hub. */
   readonly age: () => number | undefined;
   readonly staleness: StalenessLimits;
+  /** Absent on threads that only read: they serve no logins. */
+  readonly lockout?: Lockout;
   /** Absent on threads that only read. */
   readonly snapshotSource?: () => SnapshotSource | undefined;
 }
 
 /** All of an unsealed node, on the thread that writes. */
 export interface Services extends RequestServices {
+  readonly lockout: Lockout;
   readonly namespaceChanges: NamespaceChanges;
   readonly mountChanges: MountChanges;
   readonly leaseExpiry: LeaseExpiry;

@@ -1,4 +1,5 @@
 import type { SubscriptionLimits } from './events/limits.ts';
+import type { LockoutSettings } from './lockout/lockout-config.ts';
 import type { StalenessLimits } from './requests/staleness.ts';
 
 /** What the configuration says to the core. */
@@ -16,6 +17,7 @@ export interface CoreSettings {
   readonly subscriptions: Partial<SubscriptionLimits>;
   /** At a region. */
   readonly staleness: StalenessLimits;
+  readonly lockout: LockoutSettings;
   /** Whether metrics are offered in the form of Prometheus. */
   readonly prometheus: boolean;
 }
@@ -29,6 +31,7 @@ export const DEFAULT_SETTINGS: CoreSettings = {
   indexWaitMs: 2_000,
   subscriptions: {},
   staleness: { budget: 86_400, logins: 43_200 },
+  lockout: { disabled: false, byType: {} },
   prometheus: true,
 };
 

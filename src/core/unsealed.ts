@@ -12,6 +12,7 @@ import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
 import { LeaseExpiry } from './leases/lease-expiry.ts';
 import { leaseMeter } from './leases/lease-meter.ts';
+import { Lockout } from './lockout/lockout.ts';
 import { Leases } from './leases/leases.ts';
 import { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
@@ -151,16 +152,21 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     },
   });
   const { leases } = serving;
+  const lockout = new Lockout({
+    ...{ store, mounts, now, settings: settings.lockout },
+    ...{ key: subkey('lockout'), log: log.named('lockout') },
+  });
   const leaseExpiry = new LeaseExpiry({ store, leases, now, meter: leases.meter, log: log.named('leases') });
   return {
     ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     namespaceChanges: new NamespaceChanges(store, tokens),
-    leaseExpiry,
+    ...{ leaseExpiry, lockout },
     [Symbol.asyncDispose]: async () => {
       // While what engines have done can still be written down.
       await leaseExpiry[Symbol.asyncDispose]();
       await leases[Symbol.asyncDispose]();
+      await lockout[Symbol.asyncDispose]();
       for (const part of [subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
     },

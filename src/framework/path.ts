@@ -20,6 +20,14 @@ export function needsSudo(access: Path<never>['access']): boolean {
   return access === 'root' || access === 'rekey' || access === 'generate-root';
 }
 
+/** Whom a login is for. It proves nothing. */
+export interface LoginAlias {
+  /** In the one form in which the method knows its user: without regard to case or blanks where it has none. */
+  readonly name: string;
+  /** Whether there is such a user. Asked after a login failed. */
+  readonly exists: () => boolean;
+}
+
 export interface Operation<V, Mount> {
   readonly summary: string;
   /** Needs `sudo`, where the path's other operations do not. */
@@ -31,6 +39,11 @@ export interface Operation<V, Mount> {
   readonly otherReplies?: Fields | 'empty' | 'any';
   /** Absent: Vault's envelope. `bare`: the data alone. Media types: what is neither, such as `text/plain`. */
   readonly form?: 'bare' | readonly string[];
+  /**
+   * Of a login by what a person or a machine knows: whose it is, so that who guesses is locked out. Its `run` throws
+   * `invalidCredentials` for what a guess gets wrong, and for nothing else. undefined: it says of nobody that it is theirs.
+   */
+  readonly loginAlias?: (mount: Mount, values: V) => LoginAlias | undefined;
   readonly run: (mount: Mount, values: V, call: Call) => Reply | Promise<Reply>;
 }
 

@@ -79,7 +79,7 @@ export interface Plugin<Mount> {
   /** Told, after "unsupported path", to who asks for a path that no table has. */
   readonly unsupported?: (options: Readonly<Record<string, string>>) => string | undefined;
   /** Auth methods: the role that a request below the mount logs in by, for quotas of it. Proves nothing. undefined: none. */
-  readonly loginRole?: (mount: Mount, rest: string, body: JsonObject) => string | undefined;
+  readonly loginRole?: (mount: Mount, rest: string, parameters: JsonObject) => string | undefined;
   /** Auth methods: may this token be renewed, and by how much. Throws when its role is gone. Absent: as first granted. */
   readonly renewLogin?: (mount: Mount, internal: JsonObject, call: Call) => Grant | undefined;
   /** Secret engines: how their leases are renewed and revoked. Without it a reply may carry no lease. */

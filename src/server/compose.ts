@@ -23,6 +23,7 @@ import type { LocalStore } from '../storage/local/local-store.ts';
 import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
 import { system, systemPaths } from '../sys/system.ts';
+import { lockoutSettings } from './lockout-settings.ts';
 import { schedulesOf } from './snapshot-targets.ts';
 import { openSeals } from './open-seal.ts';
 import type { ThreadPool } from './threads/pool.ts';
@@ -91,6 +92,7 @@ function settingsOf(config: ServerConfig): CoreSettings {
     storageType: config.storage.type,
     region: config.region?.name,
     staleness: { budget: config.staleness_budget, logins: config.offline_login_max },
+    lockout: lockoutSettings(config),
     prometheus: config.telemetry.prometheus_retention_time > 0,
   };
 }

@@ -3,6 +3,7 @@ import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { MountConfig, MountRecord } from '../core/mounts/mount.ts';
 import { fail } from '../errors.ts';
 import { field, type Field, type JsonObject, type Values } from '../framework/field.ts';
+import { lockoutValues, shownLockout } from './mount-lockout.ts';
 
 /** As a duration; `system` gives it back to the default of the node. */
 function ttl(help: string): Field<number | undefined> {
@@ -28,12 +29,19 @@ export const configFields = {
     'default',
   ]),
   plugin_version: field.string('Kept for old clients; has no effect.'),
+  user_lockout_config: field.object(
+    'Of an auth mount: `lockout_threshold`, `lockout_duration`, `lockout_counter_reset_duration`, `lockout_disable`.',
+  ),
 } as const;
 
 export type ConfigValues = Values<typeof configFields>;
 
 /** `values` over what was there. Throws `badRequest` when the default TTL exceeds the longest. */
 export function applyConfig(before: MountConfig, values: ConfigValues): MountConfig {
+  const userLockout =
+    values.user_lockout_config === undefined
+      ? undefined
+      : lockoutValues(before.userLockout, values.user_lockout_config);
   const given = {
     defaultLeaseTtl: values.default_lease_ttl,
     maxLeaseTtl: values.max_lease_ttl,
@@ -44,6 +52,7 @@ export function applyConfig(before: MountConfig, values: ConfigValues): MountCon
     passthroughRequestHeaders: values.passthrough_request_headers,
     allowedResponseHeaders: values.allowed_response_headers,
     tokenType: values.token_type,
+    userLockout,
   };
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const after: MountConfig = { ...before, ...set };
@@ -80,9 +89,10 @@ function shownConfig({ table, config }: MountRecord): JsonObject {
 
 /** One entry of `sys/mounts` or `sys/auth`. */
 export function describeMount({ record }: Mounted): JsonObject {
+  const lockout = shownLockout(record.config);
   return {
     accessor: record.accessor,
-    config: shownConfig(record),
+    config: { ...shownConfig(record), ...(lockout === undefined ? {} : { user_lockout_config: lockout }) },
     deprecation_status: 'supported',
     description: record.description,
     external_entropy_access: record.externalEntropyAccess,
@@ -106,6 +116,7 @@ export function describeToAll({ record }: Mounted): JsonObject {
 export function describeTune({ record }: Mounted, ttl: { readonly default: number; readonly max: number }): JsonObject {
   return {
     ...shownConfig(record),
+    ...shownLockout(record.config),
     default_lease_ttl: ttl.default,
     max_lease_ttl: ttl.max,
     description: record.description,

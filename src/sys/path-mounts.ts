@@ -17,6 +17,7 @@ import {
   mountPath,
   type ConfigValues,
 } from './mount-description.ts';
+import { assertLocksOut } from './mount-lockout.ts';
 
 const at = pathsOf<Node>();
 
@@ -76,6 +77,8 @@ async function enable(node: Node, call: Call, table: MountTableName, values: Ena
       .join(', ');
     throw fail('badRequest', `plugin not found in the catalog: ${type} (this version has: ${known})`);
   }
+  const config = configValues(values.config);
+  if (config.user_lockout_config !== undefined) assertLocksOut(type, plugins[type]);
   if (builtIn.has(type)) throw fail('badRequest', `"${type}" is there from the start and cannot be mounted again`);
   await mountChanges.enable(call.namespace, {
     ...{ table, type, options },
@@ -84,7 +87,7 @@ async function enable(node: Node, call: Call, table: MountTableName, values: Ena
     local: values.local,
     sealWrap: values.seal_wrap,
     externalEntropyAccess: values.external_entropy_access,
-    config: applyConfig(NO_CONFIG, configValues(values.config)),
+    config: applyConfig(NO_CONFIG, config),
   });
   return reply.empty;
 }
@@ -94,6 +97,7 @@ async function tune(node: Node, call: Call, mounted: Mounted, values: ConfigValu
   if (values.token_type !== undefined && record.table !== 'auth') {
     throw fail('badRequest', "'token_type' can only be modified on auth mounts");
   }
+  if (values.user_lockout_config !== undefined) assertLocksOut(record.type, mounted.plugin);
   await node.services.mountChanges.change(call.namespace.id, record.uuid, (before) => ({
     ...before,
     config: applyConfig(before.config, values),

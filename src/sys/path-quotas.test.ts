@@ -86,8 +86,41 @@ describe('rate limit quotas', () => {
       (await ask(node, 'POST', 'auth/approle/login', { body: { role_id: await idOf(role), secret_id: 'wrong' } }))
         .status;
     assert.deepEqual([await login('r'), await login('r'), await login('s'), await login('s')], [400, 429, 400, 400]);
+    await ask(node, 'POST', 'auth/approle/role/r/role-id', { token, body: { role_id: '77' } });
+    const spelled = [
+      { body: { role_id: 77, secret_id: 'wrong' } },
+      { body: { secret_id: 'wrong' }, query: { role_id: '77' } },
+    ];
+    for (const asking of spelled) assert.equal((await ask(node, 'POST', 'auth/approle/login', asking)).status, 429);
     await put({ rate: 1, path: 'sys' }, 'sys/quotas/rate-limit/sys');
     assert.deepEqual(await statuses(node, 'no-token', 'sys/mounts', 2), [403, 429]);
+  });
+
+  test('no spelling of a path leads around them', async (t) => {
+    const { node, root: token, put } = await started(t);
+    await ask(node, 'POST', 'sys/auth/approle', { token, body: { type: 'approle' } });
+    await ask(node, 'POST', 'auth/approle/role/r', { token, body: {} });
+    const read = await ask(node, 'GET', 'auth/approle/role/r/role-id', { token });
+    const role_id = String(read.reply?.data?.['role_id']);
+    const login = async (path: string) =>
+      (await ask(node, 'POST', path, { body: { role_id, secret_id: 'wrong' } })).status;
+    const twice = async () => [await login('auth/approle/login'), await login('auth/approle/login/')];
+    await put({ rate: 1, path: 'auth/approle/login', interval: '10s' });
+    assert.deepEqual(await twice(), [400, 429], 'of a path');
+    await ask(node, 'DELETE', quotaAt, { token });
+    await put({ rate: 1, path: 'auth/approle', role: 'r', interval: '10s' }, 'sys/quotas/rate-limit/role');
+    assert.deepEqual(await twice(), [400, 429], 'of a role');
+    await put({ rate: 1, path: 'secret', interval: '10s' }, 'sys/quotas/rate-limit/mount');
+    const spelt = [
+      ['GET', 'secret/data/a'],
+      ['GET', 'secret'],
+      ['LIST', 'secret'],
+      ['LIST', 'secret/metadata'],
+      ['GET', 'secret/data/a/'],
+    ] as const;
+    const answers: number[] = [];
+    for (const [method, path] of spelt) answers.push((await ask(node, method, path, { token })).status);
+    assert.deepEqual(answers, [404, 429, 429, 429, 429], 'of a mount');
   });
 
   test('leave exempt paths alone', async (t) => {

@@ -15,6 +15,7 @@ import { internalPaths } from './path-internal.ts';
 import { keyPaths } from './path-keys.ts';
 import { leaseListPaths } from './path-lease-lists.ts';
 import { leasePaths } from './path-leases.ts';
+import { lockedUserPaths } from './path-locked-users.ts';
 import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
 import { mountPaths } from './path-mounts.ts';
@@ -50,6 +51,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...keyPaths,
   ...leaseListPaths,
   ...leasePaths,
+  ...lockedUserPaths,
   ...logPaths,
   ...metricsPaths,
   ...mountPaths,

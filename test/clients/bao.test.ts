@@ -220,6 +220,12 @@ describe('bao at a development server', { skip }, () => {
   test('auth methods: enable, tune, AppRole login, move, disable', async () => {
     await bao.ok('auth', 'enable', '-description=Apps', 'approle');
     await bao.ok('auth', 'tune', '-default-lease-ttl=30m', 'approle/');
+    const lockout = [
+      '-user-lockout-threshold=2',
+      '-user-lockout-duration=5m',
+      '-user-lockout-counter-reset-duration=1m',
+    ];
+    await bao.ok('auth', 'tune', ...lockout, 'approle/');
     assert.ok('approle/' in (await bao.json<object>('auth', 'list')));
     await bao.ok('write', 'auth/approle/role/web', 'token_policies=default', 'token_ttl=10m', 'secret_id_ttl=1h');
     assert.deepEqual(await bao.json<string[]>('list', 'auth/approle/role'), ['web']);
@@ -235,6 +241,15 @@ describe('bao at a development server', { skip }, () => {
       await bao.fails('write', 'auth/approle/login', `role_id=${role}`, 'secret_id=wrong'),
       /invalid role or secret ID/,
     );
+    await bao.fails('write', 'auth/approle/login', `role_id=${role}`, 'secret_id=wrong');
+    assert.match(
+      await bao.fails('write', 'auth/approle/login', `role_id=${role}`, `secret_id=${secret}`),
+      /403[^]*permission denied/,
+    );
+    const { accessor = '' } = (await bao.json<Record<string, { accessor: string }>>('auth', 'list'))['approle/'] ?? {};
+    const locked = await bao.json<Secret>('read', 'sys/locked-users');
+    assert.equal(locked.data['total'], 1);
+    await bao.ok('write', '-force', `sys/locked-users/${accessor}/unlock/${role}`);
     await bao.ok('auth', 'move', 'auth/approle/', 'auth/machines/');
     await bao.ok('write', 'auth/machines/login', `role_id=${role}`, `secret_id=${secret}`);
     await bao.ok('auth', 'disable', 'machines');

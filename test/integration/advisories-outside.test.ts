@@ -47,6 +47,8 @@ describe('AppRole tells nobody what there is, and binds what it gives', () => {
 
   test('and about as fast', async () => {
     await using server = await approle();
+    // Else nearly all of them would be refused before a role is looked for.
+    await ok(server.as('POST', 'sys/auth/approle/tune', { user_lockout_config: { lockout_disable: true } }));
     const times = { known: [] as number[], other: [] as number[] };
     for (let at = 0; at < 600; at += 1) {
       for (const role_id of ['known', 'other'] as const) {

@@ -8,6 +8,8 @@ import { ask, runningNode, type TestNodeOptions } from './node.ts';
 export interface Clocked extends AsyncDisposable {
   readonly node: Node;
   readonly root: string;
+  /** Its one unseal share, hex. */
+  readonly share: string;
   /** As root. */
   readonly as: (method: string, path: string, body?: JsonObject) => Promise<Outcome>;
   readonly later: (seconds: number) => void;
@@ -15,9 +17,9 @@ export interface Clocked extends AsyncDisposable {
 
 export async function started(options: TestNodeOptions = {}): Promise<Clocked> {
   let now = Date.UTC(2026, 0, 1);
-  const { node, root } = await runningNode({ now: () => now, ...options });
+  const { node, root, share } = await runningNode({ now: () => now, ...options });
   return {
-    ...{ node, root },
+    ...{ node, root, share },
     as: (method, path, body) => ask(node, method, path, { token: root, ...(body === undefined ? {} : { body }) }),
     later: (seconds) => {
       now += seconds * 1000;

@@ -20,8 +20,11 @@ export const approle: AnyPlugin = plugin<AppRole>({
     if (role === undefined) throw fail('badRequest', 'the role of this token is gone: log in again');
     return grantOf(role.token, { displayName: '' });
   },
+  // As the login reads it: a number is a role-id too.
   loginRole: ({ view }, rest, { role_id: id }) =>
-    rest === 'login' && typeof id === 'string' ? roleByRoleId(view, id)?.name : undefined,
+    rest === 'login' && (typeof id === 'string' || typeof id === 'number' || typeof id === 'boolean')
+      ? roleByRoleId(view, String(id))?.name
+      : undefined,
   logicalPath: (key) => {
     if (key.startsWith(rolesPrefix)) return key;
     const role = indexedRole(key) ?? /^(?:secret-id|accessor)\/([^/]+)\//.exec(key)?.[1];

@@ -11,7 +11,8 @@ import { belongsElsewhere, consume, findSecretId, isExpired, type SecretId } fro
 const at = pathsOf<AppRole>();
 
 /** One answer for all that is wrong with credentials: it tells nobody which half was right. */
-const invalid = () => fail('badRequest', 'invalid role or secret ID');
+const INVALID = 'invalid role or secret ID';
+const invalid = () => fail('invalidCredentials', INVALID);
 
 function checkAddress(blocks: readonly string[], address: string): void {
   if (blocks.length > 0 && !inCidrs(blocks, address)) {
@@ -53,7 +54,7 @@ function grant(role: Role, proof: SecretId | undefined, address: string): Grant 
   const boundCidrs = boundCidrsFor(role.token, address);
   const common = intersection(boundCidrs, proof?.tokenBoundCidrs ?? []);
   // The role was narrowed since: no address is left.
-  if (common.length === 0 && boundCidrs.length > 0) throw invalid();
+  if (common.length === 0 && boundCidrs.length > 0) throw fail('badRequest', INVALID);
   return grantOf(role.token, {
     displayName: '',
     metadata: { role_name: role.name, ...proof?.metadata },
@@ -75,6 +76,8 @@ const login = at('login', {
       summary: 'Log in',
       writes: 'local',
       replies: { 200: 'empty' },
+      loginAlias: ({ view }, { role_id: name = '' }) =>
+        name === '' ? undefined : { name, exists: () => roleByRoleId(view, name) !== undefined },
       run: async (mount, values, call): Promise<Reply> => {
         if (values.role_id === undefined || values.role_id === '') throw fail('badRequest', 'missing role_id');
         // Without a role all goes on, and takes as long, as with one whose secret-id is wrong.

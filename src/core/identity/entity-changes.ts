@@ -84,20 +84,22 @@ export class EntityChanges {
   /** Those of the ids that there are, with their memberships in groups. */
   delete(namespace: string, ids: readonly string[]): Promise<void> {
     return this.change(namespace, (writes) => {
+      const gone = new Set<string>();
       for (const id of new Set(ids)) {
         const record = writes.entity(id);
         if (record === undefined) continue;
         writes.remove(record);
-        this.leaveGroups(namespace, writes, id);
+        gone.add(id);
       }
+      this.leaveGroups(namespace, writes, gone);
     });
   }
 
-  /** `heir` takes its place where there is one. */
-  leaveGroups(namespace: string, writes: EntityWrites, id: string, heir?: string): void {
+  /** `heir` takes their place where there is one. Each group is written once: it may have all of them, and many more. */
+  leaveGroups(namespace: string, writes: EntityWrites, ids: ReadonlySet<string>, heir?: string): void {
     const now = this.#options.now();
-    for (const group of this.#options.identities.groups(namespace).direct(id)) {
-      writes.replaceMember(group.id, id, heir, now);
-    }
+    const index = this.#options.identities.groups(namespace);
+    const groups = new Set([...ids].flatMap((id) => index.direct(id).map((group) => group.id)));
+    for (const group of groups) writes.replaceMembers(group, ids, heir, now);
   }
 }

@@ -92,12 +92,13 @@ export class EntityWrites {
     }
   }
 
-  /** Takes a member out of a group, and puts another in its place where there is one. */
-  replaceMember(group: string, member: string, heir: string | undefined, now: number): void {
+  /** Takes members out of a group, and puts another in their place where there is one: the group is written once. */
+  replaceMembers(group: string, members: ReadonlySet<string>, heir: string | undefined, now: number): void {
     const key = this.#keys.group(group);
     const record = decodeFound<GroupRecord>(this.#tx.get(key));
-    if (record === undefined) return;
-    const others = record.memberEntities.filter((id) => id !== member && id !== heir);
+    // Who asks goes by an older state: nobody comes into a group that none of them is in any more.
+    if (record === undefined || !record.memberEntities.some((id) => members.has(id))) return;
+    const others = record.memberEntities.filter((id) => !members.has(id) && id !== heir);
     const memberEntities = heir === undefined ? others : [...others, heir];
     const after = { ...record, memberEntities, updatedAt: now, modifyIndex: record.modifyIndex + 1 };
     this.#tx.put(key, encodeRecord(after satisfies GroupRecord));

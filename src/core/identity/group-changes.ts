@@ -133,23 +133,29 @@ class GroupWrites {
         throw fail('badRequest', `invalid entity ID "${member.slice(0, 64)}"`);
       }
     }
+    const seen = new Set<string>();
     for (const member of memberGroups) {
       if (member === id) throw fail('badRequest', `member group ID "${member}" is same as the ID of the group`);
       if (!this.#tx.has(this.#keys.group(member))) {
         throw fail('badRequest', `invalid member group ID "${member.slice(0, 64)}"`);
       }
-      if (this.#liesBelow(id, member)) {
+      if (this.#liesBelow(id, member, seen)) {
         throw fail('badRequest', `cyclic relationship detected for member group ID "${member}"`);
       }
     }
   }
 
-  #liesBelow(id: string, top: string): boolean {
-    const seen = new Set([top]);
-    for (const each of seen) {
+  /** `seen`: what was looked at before, and does not lead to it. Many members may have the same groups below them. */
+  #liesBelow(id: string, top: string, seen: Set<string>): boolean {
+    const waiting = seen.has(top) ? [] : [top];
+    seen.add(top);
+    // An array's iteration goes on to what is added meanwhile.
+    for (const each of waiting) {
       for (const member of this.group(each)?.memberGroups ?? []) {
         if (member === id) return true;
+        if (seen.has(member)) continue;
         seen.add(member);
+        waiting.push(member);
       }
     }
     return false;

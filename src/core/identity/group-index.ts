@@ -51,9 +51,14 @@ export class GroupIndex {
     return [...this.#groups.values()].sort(byName);
   }
 
-  /** That name the entity as a member. */
-  direct(entity: string): readonly GroupRecord[] {
-    return this.#found(this.#ofEntity.of(entity)).sort(byName);
+  /**
+   * That name the entity as a member, or one that was merged into it: a group written at the moment of the merge may name that
+   * one still, and its policies may deny.
+   */
+  direct(entity: string, merged: readonly string[] = []): readonly GroupRecord[] {
+    if (merged.length === 0) return this.#found(this.#ofEntity.of(entity)).sort(byName);
+    const ids = new Set([entity, ...merged].flatMap((id) => [...this.#ofEntity.of(id)]));
+    return this.#found(ids).sort(byName);
   }
 
   /** That name the group as a member. */

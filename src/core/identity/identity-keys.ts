@@ -18,8 +18,8 @@ export function identityChange(key: string): readonly [KeyClass, string, string]
     : [cls as KeyClass, namespace, below];
 }
 
-/** A name as part of a key. Two spellings of one name are one key. */
-export const nameInKey = (name: string): string => encodeURIComponent(folded(name));
+/** A name as part of a key. Two spellings of one name are one key; what is no text is nobody's name, and finds nothing. */
+export const nameInKey = (name: string): string => encodeURIComponent(folded(name).toWellFormed());
 
 export function identityKeys(namespace: string, cls: 's' | 'l' = 's') {
   const base = keys.data(cls, namespace, IDENTITY_MOUNT);

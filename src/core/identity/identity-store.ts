@@ -92,7 +92,7 @@ export class IdentityStore implements Disposable {
     const record = currentEntity(this.#store, namespace, id);
     if (record === undefined) return undefined;
     const index = this.groups(namespace);
-    const direct = index.direct(record.id);
+    const direct = index.direct(record.id, record.mergedIds);
     const groups = index.withParents(direct);
     const policies = [...new Set([record, ...groups].flatMap((each) => each.policies))].sort();
     const made = { namespace, record, direct, groups, policies };

@@ -37,13 +37,15 @@ export async function mergeEntities(
     if (target === undefined) throw fail('badRequest', 'entity id to merge to is invalid');
     let { aliases } = target;
     const mergedIds = [...target.mergedIds];
+    const gone = new Set<string>();
     for (const id of new Set(merge.from)) {
       const source = sourceOf(writes, id, target);
       aliases = united({ id: target.id, aliases }, source, merge, now);
       mergedIds.push(source.id, ...source.mergedIds);
       writes.remove(source, target.id);
-      changes.leaveGroups(namespace, writes, source.id, target.id);
+      gone.add(source.id);
     }
+    changes.leaveGroups(namespace, writes, gone, target.id);
     writes.put(target, { ...target, aliases, mergedIds, updatedAt: now });
   });
 }

@@ -81,7 +81,7 @@ export const aliasFields = {
 } as const;
 
 export function shownEntity(showing: Showing, entity: EntityRecord, groups: GroupIndex): JsonObject {
-  const direct = groups.direct(entity.id);
+  const direct = groups.direct(entity.id, entity.mergedIds);
   const all = groups.withParents(direct).map(({ id }) => id);
   const own = direct.map(({ id }) => id);
   return {

@@ -19,6 +19,7 @@ export function nodeGauges(metrics: Metrics, node: Node, census: () => Census | 
   gauge('vault.expire.job_manager.total_jobs', 'Leases that are being revoked right now.', () => {
     return node.services.leaseExpiry.working;
   });
+  gauge('vault.core.locked_users', 'Users who are locked out.', () => node.services.lockout.size);
   gauge('lockstep.info', 'Always 1; the version is a label.', () => [{ labels: { version }, value: 1 }]);
   gauge('lockstep.store.position', 'The newest index of this node’s log.', () => {
     return node.services.store.position.sequence;

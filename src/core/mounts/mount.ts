@@ -1,4 +1,5 @@
 /** A mount's record: what `sys/mounts` and `sys/auth` show of it, and what stays inside. */
+import type { LockoutConfig } from '../lockout/lockout-config.ts';
 
 export type MountTableName = 'secret' | 'auth';
 
@@ -13,6 +14,7 @@ export interface MountConfig {
   readonly passthroughRequestHeaders?: readonly string[];
   readonly allowedResponseHeaders?: readonly string[];
   readonly tokenType?: string;
+  readonly userLockout?: Partial<LockoutConfig>;
 }
 
 export interface MountRecord {

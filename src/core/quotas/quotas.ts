@@ -144,5 +144,5 @@ export class Quotas implements Disposable {
 }
 
 function covers(exempt: string, path: string): boolean {
-  return exempt.endsWith('*') ? path.startsWith(exempt.slice(0, -1)) : exempt === path;
+  return exempt.endsWith('*') ? path.startsWith(exempt.slice(0, -1)) : exempt === path || `${exempt}/` === path;
 }

@@ -66,7 +66,8 @@ export class RateLimits {
     const named = mount !== undefined && this.#mountsWithRoles.has(mount) ? role() : undefined;
     const ofRole = named === undefined ? undefined : this.#roles.get(roleKey(mount ?? '', named));
     if (ofRole !== undefined) return ofRole;
-    const exact = this.#exact.get(path);
+    // Paths are served with a closing slash too, and lists always have one: it must not lead around a quota.
+    const exact = this.#exact.get(path.endsWith('/') ? path.slice(0, -1) : path);
     if (exact !== undefined) return exact;
     return this.#prefixes.find(([prefix, quota]) => path.startsWith(prefix) && holdsIn(quota, namespace))?.[1];
   }

@@ -13,6 +13,7 @@ import { serveFromSnapshot, snapshotUse, type SnapshotUse } from './from-snapsho
 import { grantToken, identityPoliciesOf } from './grants.ts';
 import { countedOf } from './counted.ts';
 import { grantLease } from './leased.ts';
+import { guarded } from './guarded.ts';
 import { checkAge } from './staleness.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
 
@@ -183,7 +184,8 @@ export function run(services: RequestServices, access: Access): Outcome | Promis
   checkAge(services, access);
   const timing = services.metrics.route(routed.mounted, access.operation);
   const start = performance.now();
-  const replied = operation.run(routed.mounted.instance, coerced.values as never, call);
+  const { instance } = routed.mounted;
+  const replied = guarded(services, access, operation, () => operation.run(instance, coerced.values as never, call));
   return chain(replied, (reply) => {
     timing.record(start, performance.now());
     return finish(services, access, reply);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { SharedWindows, type WindowRule } from './shared-windows.ts';
+import { LONGEST_WINDOW_MS, SharedWindows, type WindowRule } from './shared-windows.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const rule: WindowRule = { limit: 3, intervalMs: 1_000, blockMs: 0 };
@@ -25,6 +25,21 @@ describe('windows', () => {
     assert.deepEqual(take(900), { allowed: false, remaining: 0, resetMs: 5_000 });
     assert.deepEqual(take(2_900), { allowed: false, remaining: 0, resetMs: 3_000 }, 'asking again does not prolong it');
     assert.equal(take(5_900).allowed, true);
+  });
+
+  test('the longest interval holds from the first moment on, and a short one after years without a restart', () => {
+    const windows = new SharedWindows(undefined, NOW);
+    const year = 365 * 24 * 3_600_000;
+    const long = { limit: 1, intervalMs: LONGEST_WINDOW_MS, blockMs: 0 };
+    const take = (key: string, each: WindowRule, after: number) => windows.take(key, each, NOW + after).allowed;
+    assert.deepEqual([take('a', long, 0), take('a', long, 1), take('a', long, year)], [true, false, false]);
+    for (const since of [2 ** 35, 2 * year, 3 * year]) {
+      const [at, short] = [String(since), { ...rule, limit: 1 }];
+      assert.deepEqual([take(at, short, since), take(at, short, since + 1)], [true, false], `${at} ms`);
+    }
+    const most = 100_000_000;
+    const blocked = { limit: most, intervalMs: 1_000, blockMs: 1_000 };
+    assert.equal(windows.take('most', blocked, NOW).remaining, most - 1);
   });
 
   test('keys are counted apart', () => {

@@ -10,7 +10,7 @@ const SLOTS = 65_536;
 /** Slots that a key may lie in. When windows of others lie in all of them, the one that ends first gives way. */
 const TRIES = 8;
 /** A window is its end, in milliseconds since the table was made, above a count of this many bits. */
-const COUNT_BITS = 28n;
+const COUNT_BITS = 27n;
 const MOST = (1n << COUNT_BITS) - 1n;
 /** In place of the count: everything is refused until the end. */
 const BLOCKED = MOST;
@@ -35,7 +35,7 @@ const endOf = (window: bigint): number => Number(window >> COUNT_BITS);
 const countOf = (window: bigint): bigint => window & MOST;
 const windowOf = (end: number, count: bigint): bigint => (BigInt(Math.ceil(end)) << COUNT_BITS) | count;
 
-/** How long a window can be: 36 bits of milliseconds in all, half of them for the life of the process. */
+/** How long a window can be: of 37 bits of milliseconds in all a quarter, and three for the life of the process, three years. */
 export const LONGEST_WINDOW_MS = 2 ** 35;
 
 export class SharedWindows {
@@ -44,11 +44,11 @@ export class SharedWindows {
   /** Where a key lies must not be for a caller to choose, who could push others out. */
   readonly #salt: Uint8Array;
   /** When the table was made, then pairs of a key's digest and its window. Pages that are not used cost nothing. */
-  readonly #cells: BigInt64Array;
+  readonly #cells: BigUint64Array;
 
   constructor(memory?: SharedArrayBuffer, now = Date.now()) {
     this.memory = memory ?? new SharedArrayBuffer(SALT_BYTES + 8 + SLOTS * 16);
-    this.#cells = new BigInt64Array(this.memory, SALT_BYTES);
+    this.#cells = new BigUint64Array(this.memory, SALT_BYTES);
     if (memory === undefined) {
       new Uint8Array(this.memory, 0, SALT_BYTES).set(randomBytes(SALT_BYTES));
       Atomics.store(this.#cells, 0, BigInt(now));
@@ -71,7 +71,7 @@ export class SharedWindows {
   #cellOf(key: string, since: number): number {
     const digest = sha256(this.#salt, key);
     // Never 0, which is an empty slot.
-    const name = digest.readBigInt64LE(8) | 1n;
+    const name = digest.readBigUInt64LE(8) | 1n;
     const first = digest.readUInt32LE(0);
     let over = -1;
     let end = Infinity;
