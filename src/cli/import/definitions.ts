@@ -2,6 +2,7 @@
 import type { Client } from '../../client/client.ts';
 import type { Data } from '../pairs.ts';
 import { settle, withResets, type Definition } from './definition.ts';
+import { usableNames } from './names.ts';
 import type { Kind } from './report.ts';
 import { again, guarded, namesAt, readData, type Run, type Scope } from './run.ts';
 
@@ -67,7 +68,8 @@ async function settleFamily(run: Run, scope: Scope, family: Family): Promise<rea
   if (!run.filter.reaches(`${scope.path}${folder}/`)) return [];
   const settled: string[] = [];
   await guarded(run, { kind, path: `${scope.path}${folder}/` }, async () => {
-    for (const name of await namesAt(scope.source, folder)) {
+    const names = await namesAt(scope.source, folder);
+    for (const name of usableNames(run, { kind, folder: `${scope.path}${folder}/` }, names)) {
       if (family.skips?.has(name) === true || !run.filter.takes(`${scope.path}${folder}/${name}`)) continue;
       await settle(run, scope, definitionOf(family, name, scope.source));
       settled.push(name);

@@ -3,6 +3,7 @@ import type { Client } from '../../client/client.ts';
 import { isObject } from '../../client/json.ts';
 import type { Data } from '../pairs.ts';
 import { normal, settle, withResets, type Definition } from './definition.ts';
+import { strangeness } from './names.ts';
 import { again, readData, structural, type Run, type Scope } from './run.ts';
 
 export interface Mount {
@@ -61,7 +62,8 @@ function mountOf(path: string, found: Data): Mount {
 
 /** Makes the mounts, and resolves with those that are, or would be, at the target as they are at the source. */
 export async function settleMounts(run: Run, scope: Scope, table: Table): Promise<readonly Mount[]> {
-  const [sources, targets] = await Promise.all([mountsOf(scope.source, table), mountsOf(scope.target, table)]);
+  const [listed, targets] = await Promise.all([mountsOf(scope.source, table), mountsOf(scope.target, table)]);
+  const sources = canonical(run, scope, listed);
   const offered = await offeredBy(scope.target ?? run.root, table);
   const usable: Mount[] = [];
   for (const mount of sources) {
@@ -82,6 +84,15 @@ export async function settleMounts(run: Run, scope: Scope, table: Table): Promis
     if (target === undefined || differs(mount.description, target.description) === undefined) usable.push(mount);
   }
   return usable;
+}
+
+/** A mount's path can have several segments; those of the others are told. */
+function canonical(run: Run, scope: Scope, mounts: readonly Mount[]): readonly Mount[] {
+  return mounts.filter(({ path }) => {
+    const reason = strangeness(path);
+    if (reason !== undefined) run.report.add({ kind: 'mount', path: scope.path + path, outcome: 'failed', reason });
+    return reason === undefined;
+  });
 }
 
 async function offeredBy(client: Client, table: Table): Promise<ReadonlySet<unknown>> {

@@ -2,13 +2,15 @@
 import type { Client } from '../../client/client.ts';
 import { isObject } from '../../client/json.ts';
 import { settle } from './definition.ts';
+import { usableNames } from './names.ts';
 import { again, namesAt, readData, structural, type Run, type Scope } from './run.ts';
 
 /** A namespace, then all below it. Those that the filter does not reach are left out, with all below. */
 export async function* scopesOf(run: Run, scope: Scope): AsyncGenerator<Scope> {
   yield scope;
   const known = new Set(scope.target === undefined ? [] : await namesAt(scope.target, 'sys/namespaces'));
-  for (const name of await namesAt(scope.source, 'sys/namespaces')) {
+  const names = await namesAt(scope.source, 'sys/namespaces');
+  for (const name of usableNames(run, { kind: 'namespace', folder: scope.path }, names)) {
     const path = scope.path + name;
     if (!run.filter.reaches(path)) continue;
     if (!(await settleNamespace(run, scope, name))) continue;

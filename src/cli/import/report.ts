@@ -27,6 +27,8 @@ export interface Item {
   readonly reason?: string | undefined;
 }
 
+const printable = (text: string): string => text.replaceAll(/\p{C}/gu, '\ufffd');
+
 /** Counts everything, and keeps by name what somebody has to look at. */
 export class Report {
   readonly #counts = new Map<Kind, Map<Outcome, number>>();
@@ -40,7 +42,10 @@ export class Report {
     this.#keep = keep;
   }
 
-  add(item: Item): void {
+  /** Names and reasons are other servers' texts: what a terminal would obey does not get into it. */
+  add(given: Item): void {
+    const reason = given.reason === undefined ? {} : { reason: printable(given.reason) };
+    const item = { ...given, path: printable(given.path), ...reason };
     const counts = this.#counts.get(item.kind) ?? new Map<Outcome, number>();
     this.#counts.set(item.kind, counts);
     counts.set(item.outcome, (counts.get(item.outcome) ?? 0) + 1);

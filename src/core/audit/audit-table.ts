@@ -81,9 +81,15 @@ export class AuditTable {
       await parseDevice(device, this.#options);
       this.#checkCovered([...this.list(), device], 'badRequest');
       const { store, broker, followers } = this.#options;
-      await this.#start(device);
+      const waiting = await this.#dropSpool(device);
       try {
-        if (!isSet(device, 'skip_test')) await this.#reach(device);
+        await this.#start(device, isSet(device, 'skip_test') ? undefined : takes);
+      } catch (error) {
+        // Nothing is in it but its first entry, unless a device of that path has left something before.
+        if (isRemote(device) && waiting === 0) await rm(this.#spoolOf(device), { recursive: true, force: true });
+        throw error;
+      }
+      try {
         await followers?.enable(this.#followed(device));
         await store.transact((tx) => {
           tx.put(keys.audit(device.path), encodeRecord(spec));
@@ -91,8 +97,8 @@ export class AuditTable {
       } catch (error) {
         await followers?.disable(device.path);
         await broker.disable(device.path);
-        // With nothing in it but its first entry.
-        if (isRemote(device)) await rm(spoolOf(device.path, this.#options), { recursive: true, force: true });
+        // Requests may have been recorded there alone.
+        await this.#dropSpool(device);
         throw error;
       }
       this.#devices.set(device.path, device);
@@ -170,25 +176,22 @@ export class AuditTable {
     this.#idle.delete(device.path);
     await followers?.disable(device.path);
     // What the other side does not take now stays in the spool, for a device of the same path.
-    if (isRemote(device)) await this.#reach(device).catch(ignore);
+    if (isRemote(device)) await takes(() => broker.delivered(device.path)).catch(ignore);
     await broker.disable(device.path);
-    if (!isRemote(device)) return;
-    const { dropSpool } = await import('./spool/device.ts');
-    const folder = spoolOf(device.path, this.#options);
-    const left = await dropSpool(folder).catch(() => 0);
+    const left = await this.#dropSpool(device);
+    const folder = this.#spoolOf(device);
     if (left > 0) warn('audit entries of an ended device are not delivered', { device: device.path, folder, left });
   }
 
-  /** Rejects with `badRequest` when the other side does not take what is recorded. */
-  async #reach({ path }: KnownDevice): Promise<void> {
-    const late = new Promise<never>((_, reject) => {
-      setTimeout(reject, REACH_MS, new Error('it takes nothing')).unref();
-    });
-    try {
-      await Promise.race([this.#options.broker.delivered(path), late]);
-    } catch (error) {
-      throw fail('badRequest', `audit device ${path} is not enabled: ${messageOf(error)}`, { cause: error });
-    }
+  #spoolOf({ path }: KnownDevice): string {
+    return spoolOf(path, this.#options);
+  }
+
+  /** Of a device that does not run: deletes its spool, if nothing waits in it. Gives the bytes that do. */
+  async #dropSpool(device: KnownDevice): Promise<number> {
+    if (!isRemote(device)) return 0;
+    const { dropSpool } = await import('./spool/device.ts');
+    return dropSpool(this.#spoolOf(device)).catch(() => 0);
   }
 
   /** An entry that every filter leaves to others must be taken by one, or its request would be refused. */
@@ -254,13 +257,13 @@ export class AuditTable {
   }
 
   /** Two devices on one file would tear each other's lines, and their hashes would be of two keys. */
-  async #start(device: KnownDevice): Promise<void> {
+  async #start(device: KnownDevice, proven?: typeof takes): Promise<void> {
     const file = fileOf(device);
     const other = this.list().find((each) => each.path !== device.path && file !== '' && fileOf(each) === file);
     if (other !== undefined && !this.#idle.has(other.path)) {
       throw fail('badRequest', `audit device ${other.path} writes to ${file}: name another file`);
     }
-    await this.#options.broker.enable(await openSink(device, this.#options));
+    await this.#options.broker.enable(await openSink(device, this.#options), proven);
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
@@ -303,6 +306,14 @@ const isSet = ({ options }: KnownDevice, name: string): boolean => parseBoolean(
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'it cannot record';
+}
+
+/** Rejects when the other side does not take what was recorded. */
+async function takes(delivered: () => Promise<void>): Promise<void> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(reject, REACH_MS, new Error('it takes nothing')).unref();
+  });
+  await Promise.race([delivered(), late]);
 }
 
 function ignore(): void {}

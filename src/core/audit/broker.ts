@@ -74,10 +74,11 @@ export class AuditBroker implements AsyncDisposable {
   }
 
   /**
-   * Starts a device, after a first entry unless its options say `skip_test`. Throws `badRequest` for a path in use and
-   * for a device that cannot record; the device is then disposed of.
+   * Starts a device, after a first entry unless its options say `skip_test`. No request is recorded with it before
+   * `proven` is content with how that entry is delivered: one that is given up would take what it recorded with it.
+   * Throws `badRequest` for a path in use and for a device that cannot record; the device is then disposed of.
    */
-  async enable(sink: AuditSink): Promise<void> {
+  async enable(sink: AuditSink, proven?: (delivered: () => Promise<void>) => Promise<void>): Promise<void> {
     const taken = (): boolean => this.#devices.some(({ sink: { path } }) => path === sink.path);
     const enabled = {
       sink,
@@ -89,6 +90,7 @@ export class AuditBroker implements AsyncDisposable {
     try {
       if (taken()) throw fail('badRequest', `path already in use: an audit device is enabled at ${sink.path}`);
       if (!sink.format.skipTest) await sink.device.record(enabled.formatter.request(testCall(), this.#options.now()));
+      await proven?.(async () => sink.device.delivered?.());
       if (taken()) throw fail('badRequest', `path already in use: an audit device is enabled at ${sink.path}`);
     } catch (error) {
       await sink.device[Symbol.asyncDispose]();

@@ -284,3 +284,41 @@ test('a full spool refuses requests, and its device can still be taken away', as
   // What nobody took stays.
   assert.equal(readdirSync(folder).length, 1);
 });
+
+test('what an ended device could not deliver outlives a device of its path that cannot be made', async () => {
+  const { node, folder, call, enable } = await start();
+  await using _ = node;
+  assert.equal((await enable('siem', 'socket', { address: '127.0.0.1:1', skip_test: 'true' })).status, 204);
+  await call('GET', 'cubbyhole/kept');
+  assert.equal((await call('DELETE', 'sys/audit/siem')).status, 204);
+  assert.equal((await enable('siem', 'socket', { address: '127.0.0.1:1' })).status, 400);
+  assert.equal((await enable('siem', 'http', { uri: 'http://127.0.0.1:1/' })).status, 400);
+  await using end = await streamEnd();
+  assert.equal((await enable('siem', 'socket', { address: `127.0.0.1:${String(end.port)}` })).status, 204);
+  await end.arrived.until(({ text }) => text.includes('"path":"sys/audit/siem"'));
+  assert.ok(pathsIn(end.arrived).includes('request cubbyhole/kept'));
+  assert.equal((await call('DELETE', 'sys/audit/siem')).status, 204);
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('no request is recorded with a device alone before its end has taken an entry', async () => {
+  const { node, call, enable } = await start();
+  await using _ = node;
+  const log = at('fallback.log');
+  assert.equal((await enable('rest', 'file', { file_path: log, fallback: 'true' })).status, 204);
+  // Answers once a request came in between.
+  const asked = Promise.withResolvers<void>();
+  const read = asked.promise.then(() => call('GET', 'cubbyhole/between'));
+  await using end = await streamEnd({
+    serve: (socket) => {
+      socket.once('data', () => {
+        asked.resolve();
+        void read.then(() => socket.end('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n'));
+      });
+    },
+  });
+  const options = { uri: `http://127.0.0.1:${String(end.port)}/`, filter: 'path == "cubbyhole/between"' };
+  assert.equal((await enable('siem', 'http', options)).status, 400);
+  assert.equal((await read).status, 404);
+  assert.match(readFileSync(log, 'utf8'), /"path":"cubbyhole\/between"/);
+});

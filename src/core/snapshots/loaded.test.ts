@@ -17,13 +17,15 @@ async function loadable(t: TestContext, options: TestNodeOptions = {}) {
     rmSync(folder, { recursive: true, force: true });
   });
   const store = openMemoryStore();
-  let opened = 0;
+  let [opened, dropped] = [0, 0];
   const beside = {
     open: async () => {
       opened += 1;
       return openMemoryStore();
     },
-    drop: () => undefined,
+    drop: () => {
+      dropped += 1;
+    },
   };
   const place = { store, folder: join(folder, 'spool'), beside };
   const running = await runningNode({ ...options, store, snapshots: place });
@@ -46,6 +48,7 @@ async function loadable(t: TestContext, options: TestNodeOptions = {}) {
     ...running,
     ...{ token, asked, saved, store, place },
     opened: () => opened,
+    dropped: () => dropped,
     load: async () => (await node.unsealedSnapshots.loaded.load(await saved())).id,
     read: (path: string, id: string, asking: Asking = {}) =>
       asked('GET', path, { ...asking, query: { ...asking.query, read_snapshot_id: id } }),
@@ -300,4 +303,11 @@ test('a region gives nothing shared from a snapshot: what it may hold is the hub
   }
   const own = await ask(region, 'GET', 'cubbyhole/a', { token, query: { read_snapshot_id: id } });
   assert.deepEqual(own.reply?.data, { value: 'then' });
+});
+
+test('what a killed process has left of a loaded snapshot goes when the node is unsealed', async (t) => {
+  const { node, dropped, opened } = await loadable(t);
+  await using _ = node;
+  assert.equal(opened(), 0);
+  assert.ok(dropped() > 0);
 });

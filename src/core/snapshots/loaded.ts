@@ -51,6 +51,8 @@ export class LoadedSnapshots implements AsyncDisposable {
 
   constructor(options: LoadedOptions) {
     this.#options = options;
+    // Of a process that was killed: what was destroyed since would lie there until the next one is loaded.
+    options.beside.drop();
   }
 
   /** Throws `conflict` while one is loaded, or on its way. */

@@ -54,6 +54,10 @@ export class HttpSink implements RemoteSink {
     return new SecureAgent({ ...options, ...(ca === undefined ? {} : { ca }) });
   }
 
+  /**
+   * Its whole time is bounded, whatever the other side says meanwhile: a delivery that never ended would hold up all later
+   * ones, and the seal.
+   */
   #post(line: Buffer): Promise<void> {
     const { uri, headers, timeout } = this.#target;
     // Without what may be a secret: user, password and query.
@@ -63,18 +67,28 @@ export class HttpSink implements RemoteSink {
         method: 'POST',
         agent: this.#agent,
         headers: { ...headers, 'content-length': line.length },
-        timeout,
       });
-      asked.once('timeout', () => asked.destroy(new Error('it does not answer')));
-      asked.once('error', (error) => {
+      let received = false;
+      const timer = setTimeout(() => {
+        if (received) resolve();
+        asked.destroy(new Error('it does not answer'));
+      }, timeout);
+      asked.on('error', (error) => {
         reject(new Error(`${name} cannot be reached: ${'code' in error ? String(error.code) : error.message}`));
       });
       asked.once('response', (response) => {
-        response.resume();
         const { statusCode = 0 } = response;
+        // The receipt is there. A body is read to its end for the sake of the connection alone.
+        received = statusCode >= 200 && statusCode < 300;
         // A redirect is no receipt, and where it leads to nobody has allowed.
-        if (statusCode < 200 || statusCode >= 300) reject(new Error(`${name} answers ${String(statusCode)}`));
-        else response.once('end', resolve).once('error', reject);
+        if (!received) reject(new Error(`${name} answers ${String(statusCode)}`));
+        response.on('error', () => undefined).once('close', resolve);
+        response.once('end', resolve).resume();
+      });
+      // After all else that may come: an answer that wants another protocol ends without an error.
+      asked.once('close', () => {
+        clearTimeout(timer);
+        reject(new Error(`${name} answers nothing that is known`));
       });
       asked.end(line);
     });
