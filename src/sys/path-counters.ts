@@ -1,6 +1,6 @@
 /** `sys/internal/counters` and `sys/internal/inspect`: how much there is, and what is mounted where. */
 import { identityKeys } from '../core/identity/identity-keys.ts';
-import { keysBelow } from '../core/identity/lists.ts';
+import { keysBelow } from '../core/keys-below.ts';
 import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';

@@ -1,4 +1,5 @@
 /** `sys/policies/password`: what generated passwords look like. */
+import { keysBelow } from '../core/keys-below.ts';
 import { keys } from '../core/keys.ts';
 import { assertThere } from '../core/namespaces/namespace-changes.ts';
 import type { Node } from '../core/node.ts';
@@ -39,19 +40,8 @@ const list = at('policies/password', {
       summary: 'List password policies',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: (node, asked, { namespace }) => {
-        const prefix = keys.passwordPolicies(namespace.id);
-        return listed(
-          {
-            read: ({ limit, after }) => {
-              using snapshot = node.services.store.snapshot();
-              const page = after === undefined ? { limit } : { limit, after: prefix + after };
-              return snapshot.list(prefix, page).map((key) => key.slice(prefix.length));
-            },
-          },
-          asked,
-        );
-      },
+      run: ({ services }, asked, { namespace }) =>
+        listed(keysBelow(services.store, keys.passwordPolicies(namespace.id)), asked),
     },
   },
 });

@@ -1,4 +1,6 @@
 /** `sys/quotas/…`: how often requests may come. Set in the root namespace alone, for all of them. */
+import { keysBelow } from '../core/keys-below.ts';
+import { keys } from '../core/keys.ts';
 import type { Node } from '../core/node.ts';
 import type { QuotaConfig } from '../core/quotas/quotas.ts';
 import { groupings, type RateLimit } from '../core/quotas/rate-limit.ts';
@@ -149,12 +151,7 @@ const list = at('quotas/rate-limit', {
       summary: 'List rate limit quotas',
       writes: 'nothing',
       replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: ({ services }, asked) => {
-        const names = services.quotas.all().map(({ name }) => name);
-        const read = ({ after, limit }: { after?: string; limit: number }) =>
-          names.filter((name) => after === undefined || name > after).slice(0, limit);
-        return listed({ read }, asked);
-      },
+      run: ({ services }, asked) => listed(keysBelow(services.store, keys.rateLimits), asked),
     },
   },
 });

@@ -3,21 +3,9 @@ import type { JsonObject } from '../../framework/field.ts';
 import { namesOf, type Asked, type Listing } from '../../framework/listing.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
-import type { Page, Store } from '../../storage/store.ts';
 
 /** Each is a record to read. */
 const AT_ONCE = 200;
-
-/** The names of the keys below a prefix. */
-export function keysBelow(store: Store, prefix: string): Listing {
-  return {
-    read: ({ limit, after }: Page) => {
-      using snapshot = store.snapshot();
-      const page = after === undefined ? { limit } : { limit, after: prefix + after };
-      return snapshot.list(prefix, page).map((key) => key.slice(prefix.length));
-    },
-  };
-}
 
 /** What is said of each; what is gone meanwhile is left out. */
 export async function detailed(

@@ -8,7 +8,8 @@ import { reply, type Reply } from '../../framework/reply.ts';
 import type { AliasPlace, WrittenAlias } from './alias-changes.ts';
 import { identityKeys } from './identity-keys.ts';
 import { placeOf, showing, type IdentityMount } from './asked.ts';
-import { detailed, keysBelow } from './lists.ts';
+import { keysBelow } from '../keys-below.ts';
+import { detailed } from './lists.ts';
 import type { AliasRecord, EntityRecord } from './records.ts';
 import { aliasFields, aliasInfo, shownAlias } from './shown.ts';
 

@@ -7,7 +7,8 @@ import { reply, type Reply } from '../../framework/reply.ts';
 import type { Call } from '../../framework/call.ts';
 import { identityKeys } from './identity-keys.ts';
 import { placeOf, showing, type IdentityMount } from './asked.ts';
-import { detailed, keysBelow } from './lists.ts';
+import { keysBelow } from '../keys-below.ts';
+import { detailed } from './lists.ts';
 import type { GroupRecord } from './records.ts';
 import { aliasFields, groupAliasInfo, shownGroupAlias } from './shown.ts';
 
