@@ -36,8 +36,8 @@ export class LeaseExpiry implements AsyncDisposable {
   /** By mount: the leases that are worked on. */
   readonly #working = new Map<string, Set<string>>();
   #size = 0;
-  #idle: Promise<void> = Promise.resolve();
-  #wake: () => void = () => undefined;
+  /** While something is worked on: kept until nothing is, so that who waits for it misses no end. */
+  #idle: PromiseWithResolvers<void> | undefined;
   #ended = false;
 
   constructor(options: LeaseExpiryOptions) {
@@ -56,7 +56,7 @@ export class LeaseExpiry implements AsyncDisposable {
 
   /** Resolves once nothing that is due is being worked on. */
   async idle(): Promise<void> {
-    await this.#idle;
+    await this.#idle?.promise;
   }
 
   /** Begins with what is due; what becomes free goes on with what is due then. Called about once a second, or to hurry. */
@@ -104,10 +104,7 @@ export class LeaseExpiry implements AsyncDisposable {
 
   #begin(): void {
     this.#size += 1;
-    if (this.#size > 1) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#idle = promise;
-    this.#wake = resolve;
+    this.#idle ??= Promise.withResolvers();
   }
 
   async #work(mount: string, { key, at }: Due): Promise<void> {
@@ -151,6 +148,8 @@ export class LeaseExpiry implements AsyncDisposable {
     if (working?.size === 0) this.#working.delete(mount);
     this.#size -= 1;
     if (moved) this.#fill(mount);
-    if (this.#size === 0) this.#wake();
+    if (this.#size > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 }
