@@ -69,6 +69,7 @@ function parseRule(block: Block): Rule {
     const expiration = read(body, 'expiration', moment);
     return {
       path,
+      line: block.position.line,
       kind,
       templated,
       capabilities: granted,

@@ -33,6 +33,8 @@ export type PathKind = 'exact' | 'prefix' | 'segments';
 export interface Rule {
   /** As written, without a leading slash. */
   readonly path: string;
+  /** Of the document, from 1. */
+  readonly line: number;
   readonly kind: PathKind;
   /** The path has a `{{…}}` template: it is filled when the rule is compiled. */
   readonly templated: boolean;
