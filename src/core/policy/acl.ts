@@ -2,8 +2,10 @@
  * Policies compiled into one decision. Compiling costs what the rules cost, once; a decision costs the segments of its
  * path. An `Acl` never changes: make a new one when a policy changes, or when `validUntil` has passed.
  */
+import { defined } from '../../lib/defined.ts';
 import { capabilityBit, has, namesOf, unite, type CapabilitySet } from './capability.ts';
 import { judge, mergeConstraints, type Details, type PolicyOperation, type Verdict } from './constraints.ts';
+import type { KeysTemplate } from './keys-template.ts';
 import { buildMatcher, type Matcher, type Ranked } from './matcher.ts';
 import type { Constraints, Policy, Rule } from './rule.ts';
 import { coverOf, fillTemplate, namesTime, STRICT } from './template.ts';
@@ -18,6 +20,8 @@ export interface Decision {
   readonly by: readonly string[];
   /** For an allowed LIST or SCAN under a `pagination_limit`: the page size to use in place of the request's. */
   readonly limit?: number;
+  /** For an allowed LIST or SCAN: only the keys are shown that the caller reaches. */
+  readonly keysFilter?: KeysTemplate;
 }
 
 /** A rule, and the policy that it stands in. */
@@ -144,7 +148,10 @@ class CompiledAcl implements Acl {
     const verdict = has(rule.capabilities, operation) ? judge(rule.constraints, operation, details) : refused;
     if (!verdict.ok) return has(rule.capabilities, 'sudo') ? { ...nothing, sudo: true } : nothing;
     const decision = grantedBy(rule, operation);
-    return verdict.limit === undefined ? decision : { ...decision, limit: verdict.limit };
+    const { limit, keysFilter } = verdict;
+    return limit === undefined && keysFilter === undefined
+      ? decision
+      : { ...decision, ...defined({ limit, keysFilter }) };
   }
 
   capabilities(path: string): readonly string[] {

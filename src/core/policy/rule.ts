@@ -1,5 +1,6 @@
 /** What a policy document says, parsed: the input of `compile`. */
 import type { CapabilitySet } from './capability.ts';
+import type { KeysTemplate } from './keys-template.ts';
 import type { Subject, TemplateOptions } from './template.ts';
 
 /** A scalar, list or object of a policy document; lists and objects are compared whole. */
@@ -23,6 +24,8 @@ export interface Constraints {
   readonly maxWrappingTtl?: number;
   /** The longest page that LIST and SCAN may return. */
   readonly paginationLimit?: number;
+  /** Of a LIST or SCAN only the keys are shown that the caller reaches by the path that stands for each. */
+  readonly keysFilter?: KeysTemplate;
   /** Event types that `subscribe` covers, where `*` may stand at either end; absent means all. */
   readonly subscribeEventTypes?: readonly string[];
 }

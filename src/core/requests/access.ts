@@ -11,6 +11,7 @@ import type { AuditedCall } from '../audit/entry.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
 import type { Decision, PolicyOperation } from '../policy/index.ts';
+import type { KeysTemplate } from '../policy/keys-template.ts';
 import type { RequestServices } from '../services.ts';
 import { snapshotUse } from './from-snapshot.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
@@ -29,6 +30,8 @@ export interface Access {
   readonly grantedBy: readonly string[];
   /** Those that the caller has by its entity; absent where it has none. */
   readonly identityPolicies?: readonly string[] | undefined;
+  /** Of the list only these keys are shown. */
+  readonly keysFilter?: KeysTemplate | undefined;
   readonly call: Call;
   /** The path of the namespace that the caller's policies belong to. */
   readonly home: string;
@@ -305,7 +308,8 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
   const found = { request, routed, match, coerced, call };
   const operation = aclOperation(found);
   const known = token !== undefined || region !== undefined;
-  const { allowed, by, limit } = known && !request.help ? judge(services, found, { operation, path }) : OPEN;
+  const { allowed, by, limit, keysFilter } =
+    known && !request.help ? judge(services, found, { operation, path }) : OPEN;
   // Help is asked for without parameters.
   const error = allowed ? (missing(found) ?? (request.help ? undefined : bad)) : fail('permissionDenied');
   return {
@@ -317,6 +321,7 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
     region,
     operation,
     grantedBy: by,
+    keysFilter,
     identityPolicies: identityPoliciesOf(services, client),
     call,
     home: homeOf(services, call),
