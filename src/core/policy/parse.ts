@@ -4,6 +4,7 @@ import { durationSeconds } from '../../lib/duration.ts';
 import { blocksOf, HclError, parseHcl, type Attribute, type Block, type Body } from '../../lib/hcl/index.ts';
 import { didYouMean } from '../../lib/suggest.ts';
 import { capabilities, capabilitySet, has, isCapability, type Capability, type CapabilitySet } from './capability.ts';
+import { parseControlGroup } from './control-group.ts';
 import { parameterRules } from './parameter-rules.ts';
 import { parseRulePath } from './rule-path.ts';
 import type { Constraints, Rule } from './rule.ts';
@@ -24,14 +25,11 @@ const ruleKeys = [
   'pagination_limit',
   'expiration',
   'subscribe_event_types',
+  'control_group',
 ] as const;
 type RuleKey = (typeof ruleKeys)[number];
 /** Keys of Vault and OpenBao that narrow a rule in ways that are not offered here. */
-const unsupportedKeys: ReadonlySet<string> = new Set([
-  'mfa_methods',
-  'control_group',
-  'list_scan_response_keys_filter_path',
-]);
+const unsupportedKeys: ReadonlySet<string> = new Set(['mfa_methods', 'list_scan_response_keys_filter_path']);
 
 /** The form of policies before capabilities. */
 const legacy: Readonly<Record<string, readonly Capability[]>> = {
@@ -72,7 +70,7 @@ function parseRule(block: Block): Rule {
       kind,
       templated,
       capabilities: granted,
-      constraints: has(granted, 'deny') ? {} : parseConstraints(body),
+      constraints: has(granted, 'deny') ? {} : parseConstraints(body, path, granted),
       ...(expiration === undefined ? {} : { expiration }),
       ...(comment === undefined ? {} : { comment }),
     };
@@ -118,7 +116,7 @@ function parseCapabilities(body: Body): CapabilitySet {
   return capabilitySet([...names, ...(old === '' ? [] : (legacy[old] ?? []))]);
 }
 
-function parseConstraints(body: Body): Constraints {
+function parseConstraints(body: Body, path: string, granted: CapabilitySet): Constraints {
   const lowered = read(body, 'required_parameters', texts)?.map((name) => name.toLowerCase());
   const found = {
     allowedParameters: parameterRules(body, 'allowed_parameters'),
@@ -128,6 +126,7 @@ function parseConstraints(body: Body): Constraints {
     maxWrappingTtl: read(body, 'max_wrapping_ttl', duration),
     paginationLimit: read(body, 'pagination_limit', limit),
     subscribeEventTypes: read(body, 'subscribe_event_types', texts),
+    controlGroup: parseControlGroup(body, path, granted),
   };
   const { minWrappingTtl = 0, maxWrappingTtl = 0 } = found;
   if (maxWrappingTtl > 0 && maxWrappingTtl < minWrappingTtl) {
