@@ -1,4 +1,5 @@
 /** What two rules for the same path come to, and whether a request keeps to it. */
+import { mergeControls } from './control-group.ts';
 import { globMatches, mergeRules, permits, type Body } from './parameters.ts';
 import type { KeysTemplate } from './keys-template.ts';
 import type { Constraints } from './rule.ts';
@@ -14,6 +15,8 @@ export interface Details {
   readonly wrapTtl?: number | undefined;
   /** For `subscribe`, such as `kv-v2/data-write`. */
   readonly eventType?: string | undefined;
+  /** It is asked of a path for which `sudo` is needed beside the operation. */
+  readonly sudo?: boolean | undefined;
 }
 
 /** `limit`: the page size to use in place of the request's own. `keysFilter`: only such keys are shown. */
@@ -67,7 +70,8 @@ function coversEvent({ subscribeEventTypes }: Constraints, eventType: string | u
 }
 
 /**
- * Of two rules for one path, as Vault does: the shorter wrapping times, the smaller page, the union of parameters. A
+ * Of two rules for one path, as Vault does: the shorter wrapping times, the smaller page, the union of parameters, and
+ * all factors of control groups. A
  * rule that does not grant `subscribe` must come with an empty list of event types, or it would widen the other's.
  */
 export function mergeConstraints(one: Constraints, other: Constraints): Constraints {
@@ -81,6 +85,7 @@ export function mergeConstraints(one: Constraints, other: Constraints): Constrai
     // As OpenBao: that of the first policy that has one.
     keysFilter: one.keysFilter ?? other.keysFilter,
     subscribeEventTypes: unitedEvents(one.subscribeEventTypes, other.subscribeEventTypes),
+    controlGroup: mergeControls(one.controlGroup, other.controlGroup),
   };
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)) as Constraints;
 }

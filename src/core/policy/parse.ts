@@ -5,6 +5,7 @@ import { blocksOf, HclError, parseHcl, type Attribute, type Block, type Body } f
 import { didYouMean } from '../../lib/suggest.ts';
 import { capabilities, capabilitySet, has, isCapability, type Capability, type CapabilitySet } from './capability.ts';
 import { parseKeysTemplate, type KeysTemplate } from './keys-template.ts';
+import { parseControlGroup } from './control-group.ts';
 import { parameterRules } from './parameter-rules.ts';
 import { parseRulePath } from './rule-path.ts';
 import type { Constraints, Rule } from './rule.ts';
@@ -26,10 +27,11 @@ const ruleKeys = [
   'list_scan_response_keys_filter_path',
   'expiration',
   'subscribe_event_types',
+  'control_group',
 ] as const;
 type RuleKey = (typeof ruleKeys)[number];
 /** Keys of Vault and OpenBao that narrow a rule in ways that are not offered here. */
-const unsupportedKeys: ReadonlySet<string> = new Set(['mfa_methods', 'control_group']);
+const unsupportedKeys: ReadonlySet<string> = new Set(['mfa_methods']);
 
 /** The form of policies before capabilities. */
 const legacy: Readonly<Record<string, readonly Capability[]>> = {
@@ -71,7 +73,7 @@ function parseRule(block: Block): Rule {
       kind,
       templated,
       capabilities: granted,
-      constraints: has(granted, 'deny') ? {} : parseConstraints(body),
+      constraints: has(granted, 'deny') ? {} : parseConstraints(body, path, granted),
       ...(expiration === undefined ? {} : { expiration }),
       ...(comment === undefined ? {} : { comment }),
     };
@@ -117,7 +119,7 @@ function parseCapabilities(body: Body): CapabilitySet {
   return capabilitySet([...names, ...(old === '' ? [] : (legacy[old] ?? []))]);
 }
 
-function parseConstraints(body: Body): Constraints {
+function parseConstraints(body: Body, path: string, granted: CapabilitySet): Constraints {
   const lowered = read(body, 'required_parameters', texts)?.map((name) => name.toLowerCase());
   const found = {
     allowedParameters: parameterRules(body, 'allowed_parameters'),
@@ -128,6 +130,7 @@ function parseConstraints(body: Body): Constraints {
     paginationLimit: read(body, 'pagination_limit', limit),
     keysFilter: read(body, 'list_scan_response_keys_filter_path', keysFilter),
     subscribeEventTypes: read(body, 'subscribe_event_types', texts),
+    controlGroup: parseControlGroup(body, path, granted),
   };
   const { minWrappingTtl = 0, maxWrappingTtl = 0 } = found;
   if (maxWrappingTtl > 0 && maxWrappingTtl < minWrappingTtl) {

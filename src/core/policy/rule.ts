@@ -1,6 +1,7 @@
 /** What a policy document says, parsed: the input of `compile`. */
 import type { CapabilitySet } from './capability.ts';
 import type { KeysTemplate } from './keys-template.ts';
+import type { ControlGroup } from './control-group.ts';
 import type { Subject, TemplateOptions } from './template.ts';
 
 /** A scalar, list or object of a policy document; lists and objects are compared whole. */
@@ -28,6 +29,8 @@ export interface Constraints {
   readonly keysFilter?: KeysTemplate;
   /** Event types that `subscribe` covers, where `*` may stand at either end; absent means all. */
   readonly subscribeEventTypes?: readonly string[];
+  /** Whose approval it needs. */
+  readonly controlGroup?: ControlGroup;
 }
 
 /** How a rule's path is matched. `exact`: whole; `prefix`: ends in `*`; `segments`: has `+`, and may end in `*` too. */
