@@ -32,6 +32,7 @@ export const errors = {
   invalidShares: { status: 400, retry: 'never', text: 'the shares do not open the root key: start again' },
   hubUnreachable: { status: 503, retry: 'later', text: 'the hub cannot be reached: reads go on, writes wait for it' },
   stale: { status: 503, retry: 'later', text: 'this region has not heard from its hub for too long' },
+  issuerUnreachable: { status: 503, retry: 'later', text: "the issuer's keys cannot be fetched now: try again later" },
   hubRefused: { status: 403, retry: 'never', text: 'the hub refused the forwarded request' },
   elsewhere: { status: 503, retry: 'never', text: 'this belongs to another region' },
   timeout: { status: 503, retry: 'later', text: 'the request took too long' },
