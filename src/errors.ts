@@ -62,15 +62,22 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors;
 
+export interface LockstepErrorOptions extends ErrorOptions {
+  /** What the client is not told: for the audit. Never a secret, nor what a client sent. */
+  readonly detail?: string;
+}
+
 /** An error of the catalogue. `message` is shown to the client: it names the thing and the remedy, never a secret. */
 export class LockstepError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly retry: Retry;
+  readonly detail: string | undefined;
 
-  constructor(code: ErrorCode, message: string = errors[code].text, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string = errors[code].text, options?: LockstepErrorOptions) {
     super(message, options);
     this.name = 'LockstepError';
+    this.detail = options?.detail;
     this.code = code;
     this.status = errors[code].status;
     this.retry = errors[code].retry;
@@ -78,7 +85,7 @@ export class LockstepError extends Error {
 }
 
 /** `throw fail('permissionDenied')`; a message replaces the catalogue's text where it can name more. */
-export function fail(code: ErrorCode, message?: string, options?: ErrorOptions): LockstepError {
+export function fail(code: ErrorCode, message?: string, options?: LockstepErrorOptions): LockstepError {
   return new LockstepError(code, message, options);
 }
 

@@ -11,7 +11,8 @@ import { verifyToken } from './verify.ts';
 const { signal } = new AbortController();
 const claims = { aud: 'us', sub: 'job', exp: 4_000_000_000, iat: 1 };
 const expected = { now: Date.now(), leeways: defaultLeeways, algorithms, audiences: ['us'] };
-const says = (pattern: RegExp) => (error: unknown) => error instanceof KeysUnavailable && pattern.test(error.detail);
+const says = (pattern: RegExp) => (error: unknown) =>
+  error instanceof KeysUnavailable && pattern.test(error.detail ?? '');
 const times = { between: 0, fresh: 300_000, patience: 2_000, stale: 86_400_000 };
 
 test('keys come by discovery, and a key that the issuer turns to is found by the first token that names it', async () => {

@@ -19,27 +19,24 @@ export type Check =
 /** What everybody is told. */
 export const REFUSED = 'the token is not accepted';
 
-/** `message` is the one answer. `check` and `detail` name no value of the token. */
+/** `message` is the one answer; `detail`, which names no value of the token, is for the audit. */
 export class TokenRefused extends LockstepError {
   readonly check: Check;
-  readonly detail: string;
 
-  constructor(check: Check, detail: string, options?: ErrorOptions) {
-    super('invalidCredentials', REFUSED, options);
+  constructor(check: Check, why: string, options?: ErrorOptions) {
+    super('invalidCredentials', REFUSED, { ...options, detail: `${check}: ${why}` });
     this.name = 'TokenRefused';
     this.check = check;
-    this.detail = detail;
   }
 }
 
-/** The issuer's keys cannot be had: nothing is said of the token, and trying again later can help. */
+/**
+ * The issuer's keys cannot be had: nothing is said of the token, and trying again later can help. `detail`: what went wrong
+ * on the way there.
+ */
 export class KeysUnavailable extends LockstepError {
-  /** What went wrong on the way there. */
-  readonly detail: string;
-
   constructor(detail: string, options?: ErrorOptions) {
-    super('issuerUnreachable', undefined, options);
+    super('issuerUnreachable', undefined, { ...options, detail });
     this.name = 'KeysUnavailable';
-    this.detail = detail;
   }
 }
