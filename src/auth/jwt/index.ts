@@ -5,6 +5,7 @@ import { grantOf } from '../token-fields.ts';
 import { JwtMount } from './mount.ts';
 import { configPaths } from './path-config.ts';
 import { loginPaths } from './path-login.ts';
+import { oidcPaths } from './path-oidc.ts';
 import { rolePaths } from './path-role.ts';
 import { readRole, rolesPrefix } from './role.ts';
 
@@ -16,7 +17,7 @@ const methodOf = (type: string): AnyPlugin =>
     type,
     help: 'Tokens of an issuer log in, by themselves or through a browser.',
     open: (view) => new JwtMount(view),
-    paths: () => [...configPaths, ...rolePaths, ...loginPaths],
+    paths: () => [...configPaths, ...rolePaths, ...loginPaths, ...oidcPaths],
     renewLogin: ({ view }, { role: name }) => {
       const role = typeof name === 'string' ? readRole(view.shared, name) : undefined;
       if (role === undefined) throw fail('badRequest', 'the role of this token is gone: log in again');

@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict';
 import { ask, runningNode } from '../../../test/support/node.ts';
 import type { Outcome } from '../../framework/request.ts';
-import type { Logger } from '../../lib/log.ts';
 import { signed, signingKey, type SigningKey } from '../../lib/jwt/issuer.testing.ts';
 
 export interface MethodOptions {
   readonly type?: 'jwt' | 'oidc';
-  readonly log?: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now?: number;
 }
 
 type Body = Readonly<Record<string, unknown>>;
 
 /** At `auth/jwt`, with a clock that stands still. */
-export async function enabledMethod({ type = 'jwt' }: MethodOptions = {}) {
-  let now = Date.UTC(2027, 0, 1);
+export async function enabledMethod({ type = 'jwt', now: began = Date.UTC(2027, 0, 1) }: MethodOptions = {}) {
+  let now = began;
   const { node, root: token } = await runningNode({ now: () => now });
   await ask(node, 'POST', 'sys/auth/jwt', { token, body: { type } });
   const at = (method: string, path: string, body?: Body): Promise<Outcome> =>

@@ -2,11 +2,13 @@
 import { fail } from '../../errors.ts';
 import type { MountView } from '../../framework/plugin.ts';
 import { combinedKeys } from '../../lib/jwt/combined-keys.ts';
-import { discoveredKeys, jwksKeys } from '../../lib/jwt/discovery.ts';
+import { discover, discoveredKeys, jwksKeys, type Issuer } from '../../lib/jwt/discovery.ts';
 import type { Reach } from '../../lib/jwt/issuer-fetch.ts';
 import { fixedKeys, keysOfPems, type KeySource } from '../../lib/jwt/keys.ts';
+import { remote, type RemoteSource } from '../../lib/jwt/remote-keys.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
+import { PendingLogins } from './pending.ts';
 
 export interface JwksPair {
   readonly url: string;
@@ -38,10 +40,11 @@ interface Opened {
   readonly config: JwtConfig;
   readonly text: string;
   readonly keys: KeySource;
+  readonly issuer: RemoteSource<Issuer>;
 }
 
 /** How the discovery document, and what it leads to, is reached. */
-export const reachOf = ({ discoveryCa, serverNames }: JwtConfig): Reach => ({
+const reachOf = ({ discoveryCa, serverNames }: JwtConfig): Reach => ({
   ca: discoveryCa === '' ? undefined : discoveryCa,
   serverNames,
 });
@@ -58,6 +61,7 @@ export function keysOf(config: JwtConfig): KeySource {
 /** One on each thread. What is cached here, an issuer can be asked for again. */
 export class JwtMount {
   readonly view: MountView;
+  readonly pending: PendingLogins = new PendingLogins();
   #opened: Opened | undefined;
 
   constructor(view: MountView) {
@@ -75,13 +79,29 @@ export class JwtMount {
     return config;
   }
 
-  /** Of the same configuration the same ones: they hold what the issuer has said. */
-  keys(config: JwtConfig): KeySource {
-    if (this.#opened?.config === config) return this.#opened.keys;
+  /** Of the same configuration the same one: it holds what the issuer has said. */
+  #of(config: JwtConfig): Opened {
+    if (this.#opened?.config === config) return this.#opened;
     const text = JSON.stringify(config);
-    const keys = this.#opened?.text === text ? this.#opened.keys : keysOf(config);
-    this.#opened = { config, text, keys };
-    return keys;
+    const same = this.#opened?.text === text ? this.#opened : undefined;
+    this.#opened = {
+      ...{ config, text, keys: same?.keys ?? keysOf(config) },
+      issuer: same?.issuer ?? remote({ load: () => discover(config.discoveryUrl, reachOf(config)) }),
+    };
+    return this.#opened;
+  }
+
+  keys(config: JwtConfig): KeySource {
+    return this.#of(config).keys;
+  }
+
+  /** Of a configuration by discovery. */
+  issuer(config: JwtConfig): RemoteSource<Issuer> {
+    return this.#of(config).issuer;
+  }
+
+  reach(config: JwtConfig): Reach {
+    return reachOf(config);
   }
 
   get clientSecret(): string | undefined {

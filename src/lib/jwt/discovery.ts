@@ -13,6 +13,8 @@ export interface Issuer {
   readonly tokenEndpoint: string | undefined;
   readonly userinfoEndpoint: string | undefined;
   readonly deviceAuthorizationEndpoint: string | undefined;
+  /** How clients say who they are to it; empty: it does not say. */
+  readonly clientAuthentication: readonly string[];
 }
 
 /** Milliseconds until the last byte of one document. */
@@ -27,6 +29,10 @@ function endpoint(value: unknown, secure: boolean): string | undefined {
     throw new KeysUnavailable('its discovery document names an address without TLS');
   }
   return value;
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }
 
 /** `url` is the issuer, without `.well-known/…`. Rejects with `KeysUnavailable`. */
@@ -50,6 +56,7 @@ export async function discover(url: string, reach: Reach): Promise<Issuer> {
     tokenEndpoint: endpoint(document['token_endpoint'], secure),
     userinfoEndpoint: endpoint(document['userinfo_endpoint'], secure),
     deviceAuthorizationEndpoint: endpoint(document['device_authorization_endpoint'], secure),
+    clientAuthentication: texts(document['token_endpoint_auth_methods_supported']),
   };
 }
 

@@ -40,7 +40,12 @@ export const unsigned = (header: object | string, claims: object | string, signa
 export const documentOfKeys = (...keys: readonly SigningKey[]): string =>
   JSON.stringify({ keys: keys.map(({ jwk }) => jwk) });
 
-type Answer = (path: string, response: ServerResponse) => void;
+/** `form`: what was posted; `authorization`: the header. */
+export interface AskedFor {
+  readonly form: URLSearchParams;
+  readonly authorization: string | undefined;
+}
+type Answer = (path: string, response: ServerResponse, asked: AskedFor) => void;
 
 export interface IssuerServer extends AsyncDisposable {
   readonly url: string;
@@ -88,7 +93,12 @@ export async function issuerServer(options: IssuerServerOptions = {}): Promise<I
   };
   const { server, ca } = await listening((request, response) => {
     asked.push(request.url ?? '');
-    answering(request.url ?? '', response);
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const form = new URLSearchParams(Buffer.concat(chunks).toString());
+      answering(request.url ?? '', response, { form, authorization: request.headers.authorization });
+    });
   }, options);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -19,9 +19,9 @@ export interface RemoteTimes {
 const HOUR = 3_600_000;
 export const remoteTimes: RemoteTimes = { between: 10_000, fresh: 300_000, patience: 2_000, stale: 24 * HOUR };
 
-export interface RemoteOptions {
+export interface RemoteOptions<T = KeyList> {
   /** Rejects with `KeysUnavailable`; ends by itself. */
-  readonly load: () => Promise<KeyList>;
+  readonly load: () => Promise<T>;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
   readonly times?: RemoteTimes;
@@ -29,8 +29,14 @@ export interface RemoteOptions {
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-interface Held {
-  readonly list: KeyList;
+/** As `KeySource`, of anything that an issuer publishes. */
+export interface RemoteSource<T> {
+  readonly current: (signal: AbortSignal) => Promise<T>;
+  readonly newer: (than: T, signal: AbortSignal) => Promise<T | undefined>;
+}
+
+interface Held<T> {
+  readonly value: T;
   readonly at: number;
 }
 
@@ -68,54 +74,54 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-class RemoteKeys implements KeySource {
-  readonly #load: () => Promise<KeyList>;
+class Remote<T> implements RemoteSource<T> {
+  readonly #load: () => Promise<T>;
   readonly #now: () => number;
   readonly #times: RemoteTimes;
   readonly #pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  #held: Held | undefined;
+  #held: Held<T> | undefined;
   #asking: Asking | undefined;
   #asked = -Infinity;
   #failure: KeysUnavailable | undefined;
 
-  constructor({ load, now = () => performance.now(), times = remoteTimes, pause = wait }: RemoteOptions) {
+  constructor({ load, now = () => performance.now(), times = remoteTimes, pause = wait }: RemoteOptions<T>) {
     this.#load = load;
     this.#now = now;
     this.#times = times;
     this.#pause = pause;
   }
 
-  readonly current = async (signal: AbortSignal): Promise<KeyList> => {
+  readonly current = async (signal: AbortSignal): Promise<T> => {
     const held = this.#held;
     if (held === undefined) return this.#first(signal);
     const age = this.#now() - held.at;
-    if (age < this.#times.fresh) return held.list;
+    if (age < this.#times.fresh) return held.value;
     const asking = this.#ask();
     if (age >= this.#times.stale) return this.#after(asking, signal);
     if (asking !== undefined) await this.#briefly(asking, signal);
-    return this.#held?.list ?? held.list;
+    return this.#held?.value ?? held.value;
   };
 
-  readonly newer = async (than: KeyList, signal: AbortSignal): Promise<KeyList | undefined> => {
-    if (this.#held !== undefined && this.#held.list !== than) return this.#held.list;
+  readonly newer = async (than: T, signal: AbortSignal): Promise<T | undefined> => {
+    if (this.#held !== undefined && this.#held.value !== than) return this.#held.value;
     const asking = this.#ask();
     // Asked a moment ago: what is not there is not there, unless nobody could be asked.
     const failure = asking === undefined ? this.#failure : await unlessAborted(asking.done, signal);
     if (failure !== undefined) throw failure;
-    const list = this.#held?.list;
-    return list === than ? undefined : list;
+    const value = this.#held?.value;
+    return value === than ? undefined : value;
   };
 
-  async #first(signal: AbortSignal): Promise<KeyList> {
+  async #first(signal: AbortSignal): Promise<T> {
     return this.#after(this.#ask(), signal);
   }
 
   /** What the issuer says, or said a moment ago. */
-  async #after(asking: Asking | undefined, signal: AbortSignal): Promise<KeyList> {
+  async #after(asking: Asking | undefined, signal: AbortSignal): Promise<T> {
     const failure = asking === undefined ? this.#failure : await unlessAborted(asking.done, signal);
     if (failure !== undefined) throw failure;
     if (this.#held === undefined) throw new KeysUnavailable('it has not answered');
-    return this.#held.list;
+    return this.#held.value;
   }
 
   /** Of a slow issuer, those who come first wait a little, and those who come later not at all. */
@@ -143,8 +149,8 @@ class RemoteKeys implements KeySource {
 
   async #loaded(): Promise<KeysUnavailable | undefined> {
     try {
-      const list = await this.#load();
-      this.#held = { list, at: this.#now() };
+      const value = await this.#load();
+      this.#held = { value, at: this.#now() };
       this.#failure = undefined;
     } catch (error) {
       this.#failure = error instanceof KeysUnavailable ? error : new KeysUnavailable('unknown', { cause: error });
@@ -155,6 +161,10 @@ class RemoteKeys implements KeySource {
   }
 }
 
+export function remote<T>(options: RemoteOptions<T>): RemoteSource<T> {
+  return new Remote(options);
+}
+
 export function remoteKeys(options: RemoteOptions): KeySource {
-  return new RemoteKeys(options);
+  return new Remote(options);
 }
