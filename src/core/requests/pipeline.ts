@@ -40,7 +40,7 @@ export function outcomeOf(request: Request, reply: Reply, extra: Partial<Outcome
 
 export function failure(request: Request, error: LockstepError): Outcome {
   const errors = error.message === '' ? [] : [error.message];
-  return { ...outcomeOf(request, { status: error.status }), errors };
+  return { ...outcomeOf(request, { status: error.status }), errors, refusal: error.detail };
 }
 
 /** What a handler threw. Anything that is not of the catalogue is our fault: logged, and not shown. */
