@@ -15,10 +15,13 @@ function roleOf(routed: Routed | undefined, request: Request): string | undefine
   return plugin?.loginRole?.(instance, (routed?.rest ?? '').replace(/\/$/, ''), parametersOf(request) ?? {});
 }
 
-/** What a lease or a token that the request makes is counted as. */
-export function groupOf({ request, routed, call }: Pick<Access, 'request' | 'routed' | 'call'>): LeaseGroup {
+/** What a lease or a token that the request makes is counted as. `role`: of a login that has said it. */
+export function groupOf(
+  { request, routed, call }: Pick<Access, 'request' | 'routed' | 'call'>,
+  role?: string,
+): LeaseGroup {
   const path = `${call.mountPath}${call.path}`.replace(/\/$/, '');
-  return { path, mount: call.mountPath, role: roleOf(routed, request) ?? '' };
+  return { path, mount: call.mountPath, role: role ?? roleOf(routed, request) ?? '' };
 }
 
 export function countedOf({ request, namespace, path, routed, token }: Asked): Counted {

@@ -67,7 +67,7 @@ export async function grantToken(services: RequestServices, access: Access, gran
   if (type === 'batch') checkBatch(policies, { ...grant, explicitMaxTtl: 0 });
   const { id: namespace } = call.namespace;
   const { alias } = grant;
-  const counted = groupOf(access);
+  const counted = groupOf(access, grant.role);
   using _held = services.leaseQuotas.reserve(call.namespace, counted);
   const entity = alias === undefined ? '' : await services.identities.logins.entityOf(namespace, record, alias);
   const created = await services.tokens.create({
