@@ -21,6 +21,7 @@ import type { NamespaceChanges } from './namespaces/namespace-changes.ts';
 import type { NamespaceTable } from './namespaces/namespace-table.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
+import type { LeaseCountQuotas } from './quotas/lease-count.ts';
 import type { Quotas } from './quotas/quotas.ts';
 import type { Access } from './requests/access.ts';
 import type { SnapshotSource } from './requests/from-snapshot.ts';
@@ -42,6 +43,7 @@ export interface RequestServices {
   readonly identities: Identities;
   readonly policies: PolicyStore;
   readonly quotas: Quotas;
+  readonly leaseQuotas: LeaseCountQuotas;
   readonly freshness: Freshness;
   readonly audit: AuditTrail;
   readonly metrics: NodeMetrics;

@@ -24,6 +24,7 @@ import { NamespaceChanges } from './namespaces/namespace-changes.ts';
 import { NamespaceTable } from './namespaces/namespace-table.ts';
 import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
+import { LeaseCountQuotas } from './quotas/lease-count.ts';
 import { Quotas } from './quotas/quotas.ts';
 import type { SharedWindows } from '../lib/threads/shared-windows.ts';
 import type { PluginRegistry } from './registry-contract.ts';
@@ -92,6 +93,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const policies = new PolicyStore({ store, namespaces, identities: identities.known, now });
   const config = new NodeConfig(store);
   const quotas = new Quotas({ store, windows: options.windows, now, violations: metrics.rateLimitViolations });
+  const leaseQuotas = new LeaseCountQuotas({ store, namespaces, metrics: metrics.all });
   const mounts = new MountTable({
     ...{ store, registry, ttl },
     region: settings.region ?? 'hub',
@@ -112,14 +114,14 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   });
   return {
     ...{ store, namespaces, mounts, tokens, revocation, wrapping, identities, leases, policies, freshness, quotas },
-    ...{ metrics, log, now, ttl, config },
+    ...{ metrics, log, now, ttl, config, leaseQuotas },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.dispose]: () => {
-      for (const part of [freshness, mounts, policies, identities, tokens, config, quotas, namespaces])
+      for (const part of [freshness, mounts, policies, identities, tokens, config, quotas, leaseQuotas, namespaces])
         part[Symbol.dispose]();
     },
   };

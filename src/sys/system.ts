@@ -26,6 +26,7 @@ import { passwordPolicyPaths } from './path-password-policy.ts';
 import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
 import { policyDetailPaths } from './path-policy-details.ts';
+import { policyTestPaths } from './path-policy-test.ts';
 import { quotaPaths } from './path-quotas.ts';
 import { regionPaths } from './path-regions.ts';
 import { rekeyPaths } from './path-rekey.ts';
@@ -37,6 +38,7 @@ import { snapshotPaths } from './path-snapshot.ts';
 import { toolPaths } from './path-tools.ts';
 import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
+import { whoCanPaths } from './path-who-can.ts';
 
 export const systemPaths: readonly Path<Node>[] = [
   ...auditPaths,
@@ -63,6 +65,8 @@ export const systemPaths: readonly Path<Node>[] = [
   ...pluginPaths,
   ...policyPaths,
   ...policyDetailPaths,
+  ...policyTestPaths,
+  ...whoCanPaths,
   ...quotaPaths,
   ...regionPaths,
   ...rekeyPaths,

@@ -2,9 +2,11 @@
  * Policies compiled into one decision. Compiling costs what the rules cost, once; a decision costs the segments of its
  * path. An `Acl` never changes: make a new one when a policy changes, or when `validUntil` has passed.
  */
+import { defined } from '../../lib/defined.ts';
 import { capabilityBit, has, namesOf, unite, type CapabilitySet } from './capability.ts';
 import { controlOf, mergeControls, type ControlFactor, type ControlGroup } from './control-group.ts';
 import { judge, mergeConstraints, type Details, type PolicyOperation, type Verdict } from './constraints.ts';
+import type { KeysTemplate } from './keys-template.ts';
 import { buildMatcher, type Matcher, type Ranked } from './matcher.ts';
 import type { Constraints, Policy, Rule } from './rule.ts';
 import { coverOf, fillTemplate, namesTime, STRICT } from './template.ts';
@@ -22,8 +24,25 @@ export interface Decision {
   readonly by: readonly string[];
   /** For an allowed LIST or SCAN under a `pagination_limit`: the page size to use in place of the request's. */
   readonly limit?: number;
+  /** For an allowed LIST or SCAN: only the keys are shown that the caller reaches. */
+  readonly keysFilter?: KeysTemplate;
   /** It is allowed once these have approved it, and not before. */
   readonly control?: ControlGroup;
+}
+
+/** A rule, and the policy that it stands in. */
+export interface Source {
+  readonly policy: Policy;
+  readonly rule: Rule;
+}
+
+/** What decides over a path: the rules of the one path that goes first, together. */
+export interface Deciding {
+  /** From the root namespace on, its template filled. */
+  readonly path: string;
+  readonly capabilities: CapabilitySet;
+  readonly constraints: Constraints;
+  readonly sources: readonly Source[];
 }
 
 /** Whether it is allowed as it is, and nobody has to approve it: what cannot wait is refused. */
@@ -41,6 +60,8 @@ export interface Acl {
   capabilities(path: string): readonly string[];
   /** Whether a rule says `deny` of the path; not that nothing is granted. */
   denies(path: string): boolean;
+  /** For explanations; undefined where no rule matches, and for the root policy. */
+  deciding(path: string): Deciding | undefined;
   /** Whether anything is granted on `prefix` or below it: what `sys/internal/ui/mounts` shows. May err towards true. */
   reaches(prefix: string): boolean;
 }
@@ -49,7 +70,7 @@ export interface Acl {
 interface Merged {
   readonly capabilities: CapabilitySet;
   readonly constraints: Constraints;
-  readonly grants: readonly { readonly policy: string; readonly capabilities: CapabilitySet }[];
+  readonly sources: readonly Source[];
   /** What an operation that it grants comes to, made when it is first asked for. */
   readonly granted: Map<PolicyOperation, Decision>;
 }
@@ -65,6 +86,7 @@ const rootAcl: Acl = Object.freeze<Acl>({
   allows: () => everything,
   capabilities: () => ['root'],
   denies: () => false,
+  deciding: () => undefined,
   reaches: () => true,
 });
 
@@ -72,7 +94,7 @@ const rootAcl: Acl = Object.freeze<Acl>({
 export function compile(policies: readonly Policy[], now: number): Acl {
   if (policies.some((policy) => policy.name === 'root' && policy.namespace === '')) return rootAcl;
   const merged = new Map<string, Merged>();
-  const closed = new Set<string>();
+  const closed = new Map<string, readonly Source[]>();
   let validUntil = Number.POSITIVE_INFINITY;
   for (const policy of policies) {
     for (const rule of policy.rules) {
@@ -80,13 +102,14 @@ export function compile(policies: readonly Policy[], now: number): Acl {
       if (expiration <= now) continue;
       validUntil = Math.min(validUntil, expiration);
       const path = pathOf(policy, rule, now);
-      if (path !== undefined) merged.set(path, merge(merged.get(path), rule, policy));
+      if (path !== undefined) merged.set(path, merge(merged.get(path), { policy, rule }));
       else if (narrows(rule)) {
-        closed.add(policy.namespace + coverOf(rule.path, policy.templates ?? STRICT));
+        const cover = policy.namespace + coverOf(rule.path, policy.templates ?? STRICT);
+        closed.set(cover, [...(closed.get(cover) ?? []), { policy, rule }]);
       }
     }
   }
-  return new CompiledAcl(merged, validUntil, [...closed]);
+  return new CompiledAcl(merged, validUntil, closed);
 }
 
 /** Without it there would be more that is allowed: what it covers is refused when it cannot be told. */
@@ -105,23 +128,23 @@ function pathOf({ namespace, templates = STRICT, subject }: Policy, rule: Rule, 
 }
 
 /** Groups are those of the policy's namespace. */
-function constraintsOf({ constraints }: Rule, { namespace }: Policy): Constraints {
+function constraintsOf({ policy: { namespace }, rule: { constraints } }: Source): Constraints {
   const { controlGroup: control } = constraints;
   if (control === undefined) return constraints;
   const factors = control.factors.map((factor) => ({ ...factor, namespace }));
   return { ...constraints, controlGroup: { ...control, factors } };
 }
 
-function merge(known: Merged | undefined, rule: Rule, policy: Policy): Merged {
-  const own = constraintsOf(rule, policy);
+function merge(known: Merged | undefined, source: Source): Merged {
+  const { rule } = source;
+  const own = constraintsOf(source);
   const constraints = has(rule.capabilities, 'subscribe') ? own : { ...own, subscribeEventTypes: [] };
-  const grant = { policy: policy.name, capabilities: rule.capabilities };
   const granted = new Map<PolicyOperation, Decision>();
-  if (known === undefined) return { capabilities: rule.capabilities, constraints, grants: [grant], granted };
+  if (known === undefined) return { capabilities: rule.capabilities, constraints, sources: [source], granted };
   return {
     capabilities: unite(known.capabilities, rule.capabilities),
     constraints: mergeConstraints(known.constraints, constraints),
-    grants: [...known.grants, grant],
+    sources: [...known.sources, source],
     granted,
   };
 }
@@ -134,11 +157,11 @@ class CompiledAcl implements Acl {
   readonly #granting: readonly string[];
   readonly #matcher: Matcher<Merged>;
   /** Of rules that deny and whose templates cannot be filled: they deny all that they could be filled with. */
-  readonly #closed: Matcher<true> | undefined;
+  readonly #closed: Matcher<readonly Source[]> | undefined;
 
-  constructor(merged: ReadonlyMap<string, Merged>, validUntil: number, closed: readonly string[]) {
+  constructor(merged: ReadonlyMap<string, Merged>, validUntil: number, closed: ReadonlyMap<string, readonly Source[]>) {
     this.validUntil = validUntil;
-    this.#closed = closed.length === 0 ? undefined : buildMatcher(closed.map((path) => ({ path, value: true })));
+    this.#closed = closed.size === 0 ? undefined : buildMatcher([...closed].map(([path, value]) => ({ path, value })));
     this.#granting = [...merged].filter(([, { capabilities }]) => grantsAnything(capabilities)).map(([path]) => path);
     this.controlled = [...merged.values()].some(({ constraints }) => constraints.controlGroup !== undefined);
     this.#matcher = buildMatcher([...merged].map(([path, value]) => ({ path, value })));
@@ -150,8 +173,10 @@ class CompiledAcl implements Acl {
     const verdict = has(rule.capabilities, operation) ? judge(rule.constraints, operation, details) : refused;
     if (!verdict.ok) return this.#refusal(rule, path);
     const decision = grantedBy(rule, operation);
-    const limited = verdict.limit === undefined ? decision : { ...decision, limit: verdict.limit };
-    return this.controlled ? this.#withControl(limited, path, { operation, sudo: details.sudo === true }) : limited;
+    const { limit, keysFilter } = verdict;
+    const narrowed =
+      limit === undefined && keysFilter === undefined ? decision : { ...decision, ...defined({ limit, keysFilter }) };
+    return this.controlled ? this.#withControl(narrowed, path, { operation, sudo: details.sudo === true }) : narrowed;
   }
 
   #refusal(rule: Merged, path: string): Decision {
@@ -184,8 +209,17 @@ class CompiledAcl implements Acl {
     return namesOf(this.#ruleForEither(path)?.capabilities ?? 0);
   }
 
+  deciding(path: string): Deciding | undefined {
+    const closed = this.#closedBy(path);
+    if (closed !== undefined) {
+      return { path: closed.path, capabilities: capabilityBit('deny'), constraints: {}, sources: closed.value };
+    }
+    const found = this.#rankedForEither(path);
+    return found === undefined ? undefined : { ...found.value, path: found.path };
+  }
+
   denies(path: string): boolean {
-    return this.#isClosed(path) || has(this.#ruleForEither(path)?.capabilities ?? 0, 'deny');
+    return this.#closedBy(path) !== undefined || has(this.#ruleForEither(path)?.capabilities ?? 0, 'deny');
   }
 
   reaches(prefix: string): boolean {
@@ -194,15 +228,11 @@ class CompiledAcl implements Acl {
   }
 
   /** In either spelling: nothing goes first before these. */
-  #isClosed(path: string): boolean {
+  #closedBy(path: string): Ranked<readonly Source[]> | undefined {
     const closed = this.#closed;
-    if (closed === undefined) return false;
+    if (closed === undefined) return undefined;
     const bare = path.endsWith('/') ? path.slice(0, -1) : path;
-    return [path, bare].some((each) => (closed.exact(each) ?? closed.wildcard(each)) !== undefined);
-  }
-
-  #ruleFor(path: string): Merged | undefined {
-    return (this.#matcher.exact(path) ?? this.#matcher.wildcard(path))?.value;
+    return closed.exact(path) ?? closed.wildcard(path) ?? closed.exact(bare) ?? closed.wildcard(bare);
   }
 
   /**
@@ -212,13 +242,16 @@ class CompiledAcl implements Acl {
    *
    * So it is for every operation, since `sys/seal/` reaches what `sys/seal` does: a deny holds for both spellings.
    */
-  #ruleForEither(path: string): Merged | undefined {
-    if (this.#closed !== undefined && this.#isClosed(path)) return undefined;
-    if (!path.endsWith('/')) return this.#ruleFor(path);
+  #rankedForEither(path: string): Ranked<Merged> | undefined {
+    if (!path.endsWith('/')) return this.#matcher.exact(path) ?? this.#matcher.wildcard(path);
     const bare = path.slice(0, -1);
     const exact = this.#matcher.exact(path) ?? this.#matcher.exact(bare);
-    if (exact !== undefined) return exact.value;
-    return higher(this.#matcher.wildcard(path), this.#matcher.wildcard(bare))?.value;
+    return exact ?? higher(this.#matcher.wildcard(path), this.#matcher.wildcard(bare));
+  }
+
+  #ruleForEither(path: string): Merged | undefined {
+    if (this.#closed !== undefined && this.#closedBy(path) !== undefined) return undefined;
+    return this.#rankedForEither(path)?.value;
   }
 }
 
@@ -232,7 +265,8 @@ function grantedBy(rule: Merged, operation: PolicyOperation): Decision {
   const known = rule.granted.get(operation);
   if (known !== undefined) return known;
   const bit = capabilityBit(operation);
-  const by = new Set(rule.grants.filter((grant) => (grant.capabilities & bit) !== 0).map((grant) => grant.policy));
+  const granting = rule.sources.filter((source) => (source.rule.capabilities & bit) !== 0);
+  const by = new Set(granting.map(({ policy }) => policy.name));
   const made: Decision = { allowed: true, sudo: has(rule.capabilities, 'sudo'), root: false, by: [...by] };
   rule.granted.set(operation, made);
   return made;

@@ -191,6 +191,11 @@ export class PolicyStore implements Disposable {
     return (record?.expiration ?? Number.POSITIVE_INFINITY) > this.#now() ? record : undefined;
   }
 
+  /** With its rules, for nobody; undefined when there is none. */
+  parsed(namespace: string, name: string): Policy | undefined {
+    return this.#named(namespace, [name], undefined)[0];
+  }
+
   list(namespace: string): readonly string[] {
     using snapshot = this.#store.snapshot();
     const prefix = keys.policies(namespace);

@@ -11,6 +11,7 @@ import type { AuditedCall } from '../audit/entry.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
 import type { ControlGroup, Decision, PolicyOperation } from '../policy/index.ts';
+import type { KeysTemplate } from '../policy/keys-template.ts';
 import type { RequestServices } from '../services.ts';
 import { snapshotUse } from './from-snapshot.ts';
 import { missing } from './missing.ts';
@@ -30,6 +31,8 @@ export interface Access {
   readonly grantedBy: readonly string[];
   /** Those that the caller has by its entity; absent where it has none. */
   readonly identityPolicies?: readonly string[] | undefined;
+  /** Of the list only these keys are shown. */
+  readonly keysFilter?: KeysTemplate | undefined;
   readonly call: Call;
   /** The path of the namespace that the caller's policies belong to. */
   readonly home: string;
@@ -310,7 +313,8 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
   const found = { request, routed, match, coerced, call };
   const operation = aclOperation(found);
   const known = token !== undefined || region !== undefined;
-  const { allowed, by, limit, control } = known && !request.help ? judge(services, found, { operation, path }) : OPEN;
+  const { allowed, by, limit, keysFilter, control } =
+    known && !request.help ? judge(services, found, { operation, path }) : OPEN;
   // Help is asked for without parameters.
   const error = allowed ? (missing(found) ?? (request.help ? undefined : bad)) : fail('permissionDenied');
   return {
@@ -322,6 +326,7 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
     region,
     operation,
     grantedBy: by,
+    keysFilter,
     identityPolicies: identityPoliciesOf(services, client),
     call,
     home: homeOf(services, call),

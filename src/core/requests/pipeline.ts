@@ -16,6 +16,7 @@ import { countedOf } from './counted.ts';
 import { grantLease } from './leased.ts';
 import { guarded } from './guarded.ts';
 import { checkAge } from './staleness.ts';
+import { filteredKeys } from './filtered-keys.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
@@ -39,7 +40,7 @@ export function outcomeOf(request: Request, reply: Reply, extra: Partial<Outcome
 
 export function failure(request: Request, error: LockstepError): Outcome {
   const errors = error.message === '' ? [] : [error.message];
-  return { ...outcomeOf(request, { status: error.status }), errors };
+  return { ...outcomeOf(request, { status: error.status }), errors, refusal: error.detail };
 }
 
 /** What a handler threw. Anything that is not of the catalogue is our fault: logged, and not shown. */
@@ -216,7 +217,22 @@ function fromSnapshot(services: RequestServices, access: Access, use: SnapshotUs
   return chain(serveFromSnapshot(source, access, use), (reply) => finish(services, access, reply));
 }
 
+/** What a policy hides of a list is taken out before anything else sees it. */
 function finish(services: RequestServices, access: Access, reply: Reply): Outcome | Promise<Outcome> {
+  const { keysFilter: template, request, call } = access;
+  if (template === undefined) return complete(services, access, reply);
+  const path = request.path.endsWith('/') ? request.path : `${request.path}/`;
+  const filtering = {
+    template,
+    acl: services.policies.acl(call.client),
+    namespace: call.namespace.path,
+    path,
+    verb: request.verb,
+  };
+  return filteredKeys(reply, filtering).then((filtered) => complete(services, access, filtered));
+}
+
+function complete(services: RequestServices, access: Access, reply: Reply): Outcome | Promise<Outcome> {
   const { request, routed, coerced } = access;
   const mountType = routed?.mounted.record.type ?? '';
   const unknown = coerced?.unknown ?? [];
