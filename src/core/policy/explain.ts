@@ -39,10 +39,20 @@ export function explain(acl: Acl, wanted: Wanted, path: string, details: Details
     return { allowed: false, reason: 'no rule matches the path', controlled: false, rules: [] };
   const denied = has(deciding.capabilities, 'deny');
   const rules = deciding.sources.map((source) => ruleOf(source, wanted));
-  const found = verdict(deciding, { wanted, details });
-  const controlled = found.allowed && wanted !== 'sudo' && acl.allows(wanted, path, details).control !== undefined;
-  const reason = controlled ? `${found.reason}, once its control group has approved it` : found.reason;
-  return { allowed: found.allowed, reason, controlled, rules: denied ? onlyDenials(rules) : rules };
+  const { allowed, reason } = verdict(deciding, { wanted, details });
+  const controlled = allowed && needsApproval(acl, path, { wanted, details });
+  const told = controlled ? `${reason}, once its control group has approved it` : reason;
+  return { allowed, reason: told, controlled, rules: denied ? onlyDenials(rules) : rules };
+}
+
+function needsApproval(
+  acl: Acl,
+  path: string,
+  { wanted, details }: { readonly wanted: Wanted; readonly details: Details },
+): boolean {
+  if (wanted !== 'sudo') return acl.allows(wanted, path, details).control !== undefined;
+  const { controlGroup } = acl.deciding(path)?.constraints ?? {};
+  return controlGroup?.factors.some(({ capabilities }) => has(capabilities, 'sudo')) === true;
 }
 
 const onlyDenials = (rules: readonly ExplainedRule[]): readonly ExplainedRule[] =>
