@@ -30,8 +30,18 @@ export interface Acl {
   capabilities(path: string): readonly string[];
   /** Whether a rule says `deny` of the path; not that nothing is granted. */
   denies(path: string): boolean;
+  /** All rules, merged by path, in the order of their paths; none of the root policy. */
+  rules(): readonly PathRule[];
   /** Whether anything is granted on `prefix` or below it: what `sys/internal/ui/mounts` shows. May err towards true. */
   reaches(prefix: string): boolean;
+}
+
+/** What all rules of one path come to. */
+export interface PathRule {
+  /** From the root namespace on, as it is written, its templates filled. */
+  readonly path: string;
+  readonly capabilities: CapabilitySet;
+  readonly constraints: Constraints;
 }
 
 /** All rules of one path, merged. */
@@ -53,6 +63,7 @@ const rootAcl: Acl = Object.freeze<Acl>({
   allows: () => everything,
   capabilities: () => ['root'],
   denies: () => false,
+  rules: () => [],
   reaches: () => true,
 });
 
@@ -106,6 +117,7 @@ function merge(known: Merged | undefined, rule: Rule, policy: string): Merged {
 class CompiledAcl implements Acl {
   readonly validUntil: number;
   readonly root = false;
+  readonly #merged: ReadonlyMap<string, Merged>;
   /** Paths of rules that grant something. */
   readonly #granting: readonly string[];
   readonly #matcher: Matcher<Merged>;
@@ -114,6 +126,7 @@ class CompiledAcl implements Acl {
 
   constructor(merged: ReadonlyMap<string, Merged>, validUntil: number, closed: readonly string[]) {
     this.validUntil = validUntil;
+    this.#merged = merged;
     this.#closed = closed.length === 0 ? undefined : buildMatcher(closed.map((path) => ({ path, value: true })));
     this.#granting = [...merged].filter(([, { capabilities }]) => grantsAnything(capabilities)).map(([path]) => path);
     this.#matcher = buildMatcher([...merged].map(([path, value]) => ({ path, value })));
@@ -134,6 +147,12 @@ class CompiledAcl implements Acl {
 
   denies(path: string): boolean {
     return this.#isClosed(path) || has(this.#ruleForEither(path)?.capabilities ?? 0, 'deny');
+  }
+
+  rules(): readonly PathRule[] {
+    return [...this.#merged]
+      .map(([path, { capabilities, constraints }]) => ({ path, capabilities, constraints }))
+      .sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   reaches(prefix: string): boolean {
