@@ -7,6 +7,7 @@ import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import type { AuditTrail } from './audit/trail.ts';
 import type { HubLink, ReadingLink } from './cluster.ts';
+import { ControlGroups } from './control/control-groups.ts';
 import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
@@ -163,7 +164,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     namespaceChanges: new NamespaceChanges(store, tokens),
-    ...{ leaseExpiry, lockout },
+    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving) },
     [Symbol.asyncDispose]: async () => {
       // While what engines have done can still be written down.
       await leaseExpiry[Symbol.asyncDispose]();

@@ -7,7 +7,12 @@ export interface Grant {
   readonly policies: readonly string[];
   readonly displayName: string;
   readonly metadata?: Readonly<Record<string, string>>;
-  readonly alias?: { readonly name: string; readonly metadata?: Readonly<Record<string, string>> };
+  readonly alias?: {
+    readonly name: string;
+    readonly metadata?: Readonly<Record<string, string>>;
+    /** All groups that the method says who logs in is in, by the names that group aliases have; absent: it says nothing. */
+    readonly groups?: readonly string[];
+  };
   readonly ttl: number;
   readonly maxTtl: number;
   readonly explicitMaxTtl: number;

@@ -1,7 +1,7 @@
 /** From what a login or a creation grants to a token: policies made clean, TTLs bounded. */
 import { fail } from '../../errors.ts';
 import type { Grant } from '../../framework/reply.ts';
-import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
+import { ownDocument } from '../policy/wrapping-policy.ts';
 import { checkBatch, chosenType } from '../tokens/token-type.ts';
 import type { NewToken } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
@@ -12,7 +12,8 @@ import { groupOf } from './counted.ts';
 /** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
 export function cleanPolicies(names: readonly string[], noDefault: boolean): readonly string[] {
   const clean = new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''));
-  if (clean.has(WRAPPING_POLICY)) throw fail('badRequest', `cannot assign policy "${WRAPPING_POLICY}"`);
+  const own = [...clean].find((name) => ownDocument(name) !== undefined);
+  if (own !== undefined) throw fail('badRequest', `cannot assign policy "${own}"`);
   if (!noDefault && !clean.has('root')) clean.add('default');
   return [...clean].sort();
 }

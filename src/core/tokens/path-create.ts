@@ -52,7 +52,9 @@ interface Caller {
 }
 
 function callerOf(services: RequestServices, call: Call): Caller {
-  const token = call.token === undefined ? undefined : services.tokens.find(call.token);
+  // A request that has waited for approval is known by its token's key alone.
+  const { tokenKey } = call.client;
+  const token = call.token === undefined ? services.tokens.byKey(tokenKey) : services.tokens.find(call.token);
   if (token === undefined) throw fail('invalidToken');
   if (token.record.type === 'batch') throw fail('badRequest', 'batch tokens cannot create more tokens');
   // What a child may do would be without the limit, and an orphan would outlive it.
