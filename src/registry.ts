@@ -1,5 +1,6 @@
 /** Every built-in plug-in, one line each. Adding one is a folder and a line here. */
 import { approle } from './auth/approle/index.ts';
+import { jwt, oidc } from './auth/jwt/index.ts';
 import { userpass } from './auth/userpass/index.ts';
 import type { PluginRegistry } from './core/registry-contract.ts';
 import { cubbyhole } from './engines/cubbyhole/index.ts';
@@ -12,6 +13,8 @@ export const registry: PluginRegistry = {
   },
   auth: {
     approle,
+    jwt,
+    oidc,
     userpass,
   },
 };
