@@ -117,7 +117,8 @@ export function boundCidrsFor({ boundCidrs, strictlyBindIp }: TokenSettings, add
   return [address];
 }
 
-type Login = Pick<Grant, 'displayName'> & Partial<Pick<Grant, 'metadata' | 'alias' | 'internal' | 'boundCidrs'>>;
+type Login = Pick<Grant, 'displayName'> &
+  Partial<Pick<Grant, 'metadata' | 'alias' | 'internal' | 'boundCidrs' | 'role'>>;
 
 export function grantOf(settings: TokenSettings, login: Login): Grant {
   return {

@@ -2,6 +2,7 @@
 import { decodeIndex } from '../core/freshness.ts';
 import { nameOf } from '../core/consumers/record.ts';
 import type { Node } from '../core/node.ts';
+import { isAllowedOutright } from '../core/policy/index.ts';
 import { fail } from '../errors.ts';
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -49,7 +50,7 @@ const wait = at('wait', {
         const shows = (consumer: string): boolean => {
           const { name, namespace } = nameOf(consumer);
           const found = node.services.namespaces.byId(namespace);
-          return found !== undefined && acl.allows('read', `${found.path}sys/consumers/${name}`).allowed;
+          return found !== undefined && isAllowedOutright(acl.allows('read', `${found.path}sys/consumers/${name}`));
         };
         return reply.ok(await node.hub.wait({ position, timeoutMs, signal: signal(), shows }));
       },

@@ -6,6 +6,7 @@ import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { configPaths } from './path-config.ts';
 import { consumerPaths } from './path-consumers.ts';
+import { controlGroupPaths } from './path-control-group.ts';
 import { counterPaths } from './path-counters.ts';
 import { eventPaths } from './path-events.ts';
 import { generateRootPaths } from './path-generate-root.ts';
@@ -44,6 +45,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...capabilityPaths,
   ...configPaths,
   ...consumerPaths,
+  ...controlGroupPaths,
   ...counterPaths,
   ...eventPaths,
   ...generateRootPaths,

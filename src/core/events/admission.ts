@@ -2,6 +2,7 @@
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { isWithin } from '../namespaces/namespace.ts';
+import { isAllowedOutright } from '../policy/index.ts';
 import { authenticate, clientOf, makeCall, type Access } from '../requests/access.ts';
 import { asFailure, failure, outcomeOf } from '../requests/pipeline.ts';
 import type { Services } from '../services.ts';
@@ -27,7 +28,7 @@ function assertGranted(services: Services, request: Request, wants: Wants, token
   if (!near) throw fail('permissionDenied');
   const path = namespace.path + request.path;
   // Ours asks for rights on what is watched, not on this path; but a deny of it is meant.
-  const allowed = wants.dialect === 'vault' ? acl.allows('read', path).allowed : !acl.denies(path);
+  const allowed = wants.dialect === 'vault' ? isAllowedOutright(acl.allows('read', path)) : !acl.denies(path);
   if (!allowed) throw fail('permissionDenied');
   services.subscriptions.check(wants, token);
 }

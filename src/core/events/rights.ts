@@ -4,7 +4,7 @@ import { needsSudo } from '../../framework/path.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import { isBuiltIn } from '../mounts/mount.ts';
-import type { Acl, Decision } from '../policy/index.ts';
+import { isAllowedOutright, type Acl, type Decision } from '../policy/index.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import { holderOf } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
@@ -64,7 +64,10 @@ export class Rights {
   #decides(tokenKey: string, path: string, eventType: string | undefined): Decision | undefined {
     const acl = this.#acl(tokenKey);
     if (acl === undefined || this.#isInLocked(path) || !this.#isBelowHome(tokenKey, path)) return undefined;
-    return acl.allows('subscribe', path, { eventType }).allowed ? acl.allows('read', path) : undefined;
+    const read = acl.allows('read', path);
+    // What needs an approval cannot be waited for here.
+    const granted = isAllowedOutright(acl.allows('subscribe', path, { eventType })) && isAllowedOutright(read);
+    return granted ? read : undefined;
   }
 
   #isInLocked(path: string): boolean {
@@ -103,5 +106,8 @@ export class Rights {
 /** Whether these operations are allowed on the path, or anything at all below the prefix. */
 export function mayName(acl: Acl, pattern: Pattern, operations: readonly ('read' | 'subscribe')[]): boolean {
   const text = textOf(pattern);
-  return (pattern.prefix && acl.reaches(pattern.path)) || operations.every((each) => acl.allows(each, text).allowed);
+  return (
+    (pattern.prefix && acl.reaches(pattern.path)) ||
+    operations.every((each) => isAllowedOutright(acl.allows(each, text)))
+  );
 }

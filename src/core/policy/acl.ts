@@ -2,15 +2,21 @@
  * Policies compiled into one decision. Compiling costs what the rules cost, once; a decision costs the segments of its
  * path. An `Acl` never changes: make a new one when a policy changes, or when `validUntil` has passed.
  */
+import { defined } from '../../lib/defined.ts';
 import { capabilityBit, has, namesOf, unite, type CapabilitySet } from './capability.ts';
+import { controlOf, mergeControls, type ControlFactor, type ControlGroup } from './control-group.ts';
 import { judge, mergeConstraints, type Details, type PolicyOperation, type Verdict } from './constraints.ts';
+import type { KeysTemplate } from './keys-template.ts';
 import { buildMatcher, type Matcher, type Ranked } from './matcher.ts';
 import type { Constraints, Policy, Rule } from './rule.ts';
 import { coverOf, fillTemplate, namesTime, STRICT } from './template.ts';
 
 export interface Decision {
   readonly allowed: boolean;
-  /** The rule grants `sudo`, whatever the operation. Paths of access `root` need it beside `allowed`. */
+  /**
+   * The rule grants `sudo`, whatever the operation. Paths of access `root` need it beside `allowed`. Where `sudo` needs an
+   * approval it counts for requests that ask for it as such (`Details.sudo`), which wait for that.
+   */
   readonly sudo: boolean;
   /** The root policy decided: no rule was looked at. */
   readonly root: boolean;
@@ -18,6 +24,10 @@ export interface Decision {
   readonly by: readonly string[];
   /** For an allowed LIST or SCAN under a `pagination_limit`: the page size to use in place of the request's. */
   readonly limit?: number;
+  /** For an allowed LIST or SCAN: only the keys are shown that the caller reaches. */
+  readonly keysFilter?: KeysTemplate;
+  /** It is allowed once these have approved it, and not before. */
+  readonly control?: ControlGroup;
 }
 
 /** A rule, and the policy that it stands in. */
@@ -35,10 +45,15 @@ export interface Deciding {
   readonly sources: readonly Source[];
 }
 
+/** Whether it is allowed as it is, and nobody has to approve it: what cannot wait is refused. */
+export const isAllowedOutright = ({ allowed, control }: Decision): boolean => allowed && control === undefined;
+
 export interface Acl {
   /** Milliseconds since the epoch at which the first rule expires; Infinity when none does. */
   readonly validUntil: number;
   readonly root: boolean;
+  /** Whether anything needs an approval. */
+  readonly controlled: boolean;
   /** `path` is the full canonical one: the namespace's path, then the path below `/v1/`. */
   allows(operation: PolicyOperation, path: string, details?: Details): Decision;
   /** As `sys/capabilities` answers: sorted; `["deny"]` for nothing, `["root"]` for the root policy. */
@@ -67,6 +82,7 @@ const everything: Decision = Object.freeze({ allowed: true, sudo: true, root: tr
 const rootAcl: Acl = Object.freeze<Acl>({
   validUntil: Number.POSITIVE_INFINITY,
   root: true,
+  controlled: false,
   allows: () => everything,
   capabilities: () => ['root'],
   denies: () => false,
@@ -87,7 +103,7 @@ export function compile(policies: readonly Policy[], now: number): Acl {
       validUntil = Math.min(validUntil, expiration);
       const path = pathOf(policy, rule, now);
       if (path !== undefined) merged.set(path, merge(merged.get(path), { policy, rule }));
-      else if (has(rule.capabilities, 'deny')) {
+      else if (narrows(rule)) {
         const cover = policy.namespace + coverOf(rule.path, policy.templates ?? STRICT);
         closed.set(cover, [...(closed.get(cover) ?? []), { policy, rule }]);
       }
@@ -95,6 +111,10 @@ export function compile(policies: readonly Policy[], now: number): Acl {
   }
   return new CompiledAcl(merged, validUntil, closed);
 }
+
+/** Without it there would be more that is allowed: what it covers is refused when it cannot be told. */
+const narrows = ({ capabilities, constraints }: Rule): boolean =>
+  has(capabilities, 'deny') || constraints.controlGroup !== undefined;
 
 /** A path that names the time is another one in the next second. */
 function endOf({ expiration = Number.POSITIVE_INFINITY, templated, path }: Rule, now: number): number {
@@ -107,11 +127,18 @@ function pathOf({ namespace, templates = STRICT, subject }: Policy, rule: Rule, 
   return path === undefined ? undefined : namespace + path;
 }
 
+/** Groups are those of the policy's namespace. */
+function constraintsOf({ policy: { namespace }, rule: { constraints } }: Source): Constraints {
+  const { controlGroup: control } = constraints;
+  if (control === undefined) return constraints;
+  const factors = control.factors.map((factor) => ({ ...factor, namespace }));
+  return { ...constraints, controlGroup: { ...control, factors } };
+}
+
 function merge(known: Merged | undefined, source: Source): Merged {
   const { rule } = source;
-  const constraints = has(rule.capabilities, 'subscribe')
-    ? rule.constraints
-    : { ...rule.constraints, subscribeEventTypes: [] };
+  const own = constraintsOf(source);
+  const constraints = has(rule.capabilities, 'subscribe') ? own : { ...own, subscribeEventTypes: [] };
   const granted = new Map<PolicyOperation, Decision>();
   if (known === undefined) return { capabilities: rule.capabilities, constraints, sources: [source], granted };
   return {
@@ -125,6 +152,7 @@ function merge(known: Merged | undefined, source: Source): Merged {
 class CompiledAcl implements Acl {
   readonly validUntil: number;
   readonly root = false;
+  readonly controlled: boolean;
   /** Paths of rules that grant something. */
   readonly #granting: readonly string[];
   readonly #matcher: Matcher<Merged>;
@@ -135,6 +163,7 @@ class CompiledAcl implements Acl {
     this.validUntil = validUntil;
     this.#closed = closed.size === 0 ? undefined : buildMatcher([...closed].map(([path, value]) => ({ path, value })));
     this.#granting = [...merged].filter(([, { capabilities }]) => grantsAnything(capabilities)).map(([path]) => path);
+    this.controlled = [...merged.values()].some(({ constraints }) => constraints.controlGroup !== undefined);
     this.#matcher = buildMatcher([...merged].map(([path, value]) => ({ path, value })));
   }
 
@@ -142,9 +171,38 @@ class CompiledAcl implements Acl {
     const rule = this.#ruleForEither(path);
     if (rule === undefined) return nothing;
     const verdict = has(rule.capabilities, operation) ? judge(rule.constraints, operation, details) : refused;
-    if (!verdict.ok) return has(rule.capabilities, 'sudo') ? { ...nothing, sudo: true } : nothing;
+    if (!verdict.ok) return this.#refusal(rule, path);
     const decision = grantedBy(rule, operation);
-    return verdict.limit === undefined ? decision : { ...decision, limit: verdict.limit };
+    const { limit, keysFilter } = verdict;
+    const narrowed =
+      limit === undefined && keysFilter === undefined ? decision : { ...decision, ...defined({ limit, keysFilter }) };
+    return this.controlled ? this.#withControl(narrowed, path, { operation, sudo: details.sudo === true }) : narrowed;
+  }
+
+  #refusal(rule: Merged, path: string): Decision {
+    if (!has(rule.capabilities, 'sudo') || this.#controlOf(path)?.factors.some(controlsSudo) === true) return nothing;
+    return { ...nothing, sudo: true };
+  }
+
+  /** A rule for a path holds for it with a closing slash too, also beside a rule for that: it leads to the same place. */
+  #controlOf(path: string): ControlGroup | undefined {
+    if (!this.controlled) return undefined;
+    const own = this.#ruleForEither(path);
+    const bare = path.endsWith('/') ? this.#matcher.exact(path.slice(0, -1))?.value : undefined;
+    const also = bare === own ? undefined : bare?.constraints.controlGroup;
+    return mergeControls(own?.constraints.controlGroup, also);
+  }
+
+  #withControl(
+    decision: Decision,
+    path: string,
+    { operation, sudo }: { readonly operation: PolicyOperation; readonly sudo: boolean },
+  ): Decision {
+    const all = this.#controlOf(path);
+    if (all === undefined) return decision;
+    const control = controlOf(all, capabilityBit(operation), sudo ? capabilityBit('sudo') : 0);
+    const free = sudo || !all.factors.some(controlsSudo);
+    return { ...decision, sudo: decision.sudo && free, ...(control === undefined ? {} : { control }) };
   }
 
   capabilities(path: string): readonly string[] {
@@ -196,6 +254,8 @@ class CompiledAcl implements Acl {
     return this.#rankedForEither(path)?.value;
   }
 }
+
+const controlsSudo = ({ capabilities }: ControlFactor): boolean => has(capabilities, 'sudo');
 
 function higher<T>(one: Ranked<T> | undefined, other: Ranked<T> | undefined): Ranked<T> | undefined {
   return (other?.rank ?? -1) > (one?.rank ?? -1) ? other : one;

@@ -144,7 +144,6 @@ test('what is wrong is named, with its place and what was probably meant', () =>
     ['path "a" { policy = "wirte" }', /unknown policy `wirte`: did you mean `write`\?/],
     ['path "a" { policy = "constructor" }', /unknown policy `constructor`/],
     ['paht "a" { }', /policy:1:1: unknown key `paht`: did you mean `path`\?/],
-    ['path "a" { control_group = { factor = 1 } }', /control_group is not supported/],
     ['path "a" { mfa_methods = ["x"] }', /mfa_methods is not supported/],
     ['path "a/*/b" { }', /\* stands only at the end of a path; \+ matches one whole segment/],
     ['path "a/+*" { }', /\+\* is refused/],
