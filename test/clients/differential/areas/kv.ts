@@ -68,7 +68,7 @@ const kinds: readonly ((draw: Draw) => Step)[] = [
     method: draw.of('POST', 'PATCH'),
     path: `kv2/metadata/${key(draw)}`,
     body: draw.some({
-      max_versions: draw.of<unknown>(0, 2, 5, '3', -1),
+      max_versions: draw.of<unknown>(0, 2, 5, '3'),
       cas_required: draw.of<unknown>(true, false, 'true', 'x'),
       delete_version_after: draw.of<unknown>('0s', '1h', 60, '90m', '-1s', 'x'),
       custom_metadata: draw.of<unknown>(
