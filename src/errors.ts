@@ -32,6 +32,7 @@ export const errors = {
   invalidShares: { status: 400, retry: 'never', text: 'the shares do not open the root key: start again' },
   hubUnreachable: { status: 503, retry: 'later', text: 'the hub cannot be reached: reads go on, writes wait for it' },
   stale: { status: 503, retry: 'later', text: 'this region has not heard from its hub for too long' },
+  issuerUnreachable: { status: 503, retry: 'later', text: "the issuer's keys cannot be fetched now: try again later" },
   hubRefused: { status: 403, retry: 'never', text: 'the hub refused the forwarded request' },
   elsewhere: { status: 503, retry: 'never', text: 'this belongs to another region' },
   timeout: { status: 503, retry: 'later', text: 'the request took too long' },
@@ -61,15 +62,22 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors;
 
+export interface LockstepErrorOptions extends ErrorOptions {
+  /** What the client is not told: for the audit. Never a secret, nor what a client sent. */
+  readonly detail?: string;
+}
+
 /** An error of the catalogue. `message` is shown to the client: it names the thing and the remedy, never a secret. */
 export class LockstepError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly retry: Retry;
+  readonly detail: string | undefined;
 
-  constructor(code: ErrorCode, message: string = errors[code].text, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string = errors[code].text, options?: LockstepErrorOptions) {
     super(message, options);
     this.name = 'LockstepError';
+    this.detail = options?.detail;
     this.code = code;
     this.status = errors[code].status;
     this.retry = errors[code].retry;
@@ -77,7 +85,7 @@ export class LockstepError extends Error {
 }
 
 /** `throw fail('permissionDenied')`; a message replaces the catalogue's text where it can name more. */
-export function fail(code: ErrorCode, message?: string, options?: ErrorOptions): LockstepError {
+export function fail(code: ErrorCode, message?: string, options?: LockstepErrorOptions): LockstepError {
   return new LockstepError(code, message, options);
 }
 

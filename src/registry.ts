@@ -1,5 +1,6 @@
 /** Every built-in plug-in, one line each. Adding one is a folder and a line here. */
 import { approle } from './auth/approle/index.ts';
+import { jwt, oidc } from './auth/jwt/index.ts';
 import type { PluginRegistry } from './core/registry-contract.ts';
 import { cubbyhole } from './engines/cubbyhole/index.ts';
 import { kv } from './engines/kv/index.ts';
@@ -11,5 +12,7 @@ export const registry: PluginRegistry = {
   },
   auth: {
     approle,
+    jwt,
+    oidc,
   },
 };

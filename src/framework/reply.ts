@@ -7,7 +7,12 @@ export interface Grant {
   readonly policies: readonly string[];
   readonly displayName: string;
   readonly metadata?: Readonly<Record<string, string>>;
-  readonly alias?: { readonly name: string; readonly metadata?: Readonly<Record<string, string>> };
+  readonly alias?: {
+    readonly name: string;
+    readonly metadata?: Readonly<Record<string, string>>;
+    /** All groups that the method says who logs in is in, by the names that group aliases have; absent: it says nothing. */
+    readonly groups?: readonly string[];
+  };
   readonly ttl: number;
   readonly maxTtl: number;
   readonly explicitMaxTtl: number;
@@ -17,6 +22,8 @@ export interface Grant {
   readonly boundCidrs: readonly string[];
   readonly noDefaultPolicy: boolean;
   readonly type: 'service' | 'batch' | 'default';
+  /** The role that it logs in by, as the plug-in's `loginRole` says: saves asking. Absent: that is asked. */
+  readonly role?: string;
   /** What the method needs to renew it later, such as the role's name. */
   readonly internal?: JsonObject;
 }

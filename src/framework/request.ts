@@ -62,6 +62,8 @@ export interface Outcome {
   readonly requestId: string;
   /** Present on errors: becomes `{"errors":[…]}`. An empty list is Vault's plain 404. */
   readonly errors?: readonly string[];
+  /** More of an error than the client is told: for the audit alone. */
+  readonly refusal?: string | undefined;
   readonly reply?: Reply;
   readonly leaseId: string;
   readonly leaseDuration: number;

@@ -79,6 +79,7 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
       wrapTtl: request.wrapTtl,
       headers: headersOf(access, headers),
       clientCertificateSerial: request.peer?.serial,
+      controlGroupAccessor: access.released,
     },
     error: error?.message,
     forwardedFrom: region,
@@ -184,7 +185,7 @@ function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record
 }
 
 function auditedResponse(outcome: Outcome, find: FindToken): AuditedResponse {
-  const { reply, errors, auth, displayName, leaseId, warnings, wrapInfo } = outcome;
+  const { reply, errors, refusal, auth, displayName, leaseId, warnings, wrapInfo } = outcome;
   // Vault gives a refusal as data too, and there it is hashed.
   const error = errors === undefined || errors.length === 0 ? undefined : errors.join('; ');
   return {
@@ -194,7 +195,7 @@ function auditedResponse(outcome: Outcome, find: FindToken): AuditedResponse {
     identity: error === undefined ? reply?.identity : undefined,
     warnings,
     wrap: wrapInfo === null ? undefined : madeWrap(wrapInfo),
-    error,
+    error: error === undefined || refusal === undefined ? error : `${error} (${refusal})`,
   };
 }
 

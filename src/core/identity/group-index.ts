@@ -53,11 +53,11 @@ export class GroupIndex {
 
   /**
    * That name the entity as a member, or one that was merged into it: a group written at the moment of the merge may name that
-   * one still, and its policies may deny.
+   * one still, and its policies may deny. `external`: groups that it is in besides.
    */
-  direct(entity: string, merged: readonly string[] = []): readonly GroupRecord[] {
-    if (merged.length === 0) return this.#found(this.#ofEntity.of(entity)).sort(byName);
-    const ids = new Set([entity, ...merged].flatMap((id) => [...this.#ofEntity.of(id)]));
+  direct(entity: string, merged: readonly string[] = [], external: readonly string[] = []): readonly GroupRecord[] {
+    if (merged.length === 0 && external.length === 0) return this.#found(this.#ofEntity.of(entity)).sort(byName);
+    const ids = new Set([...[entity, ...merged].flatMap((id) => [...this.#ofEntity.of(id)]), ...external]);
     return this.#found(ids).sort(byName);
   }
 

@@ -42,5 +42,7 @@ export function identityKeys(namespace: string, cls: 's' | 'l' = 's') {
     groupAlias: (id: string) => `${base}group-alias/id/${id}`,
     groupAliases: `${base}group-alias/id/`,
     groupFactor: (factor: string) => `${base}group-alias/factor/${factor}`,
+    /** Of an entity: what auth methods last said of its groups. The region's own, as logins are. */
+    said: (id: string) => `${base}said/${id}`,
   } as const;
 }

@@ -7,6 +7,7 @@ import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
 import { GroupIndex } from './group-index.ts';
 import { identityChange, identityKeys } from './identity-keys.ts';
+import { saidGroups } from './said-groups.ts';
 import type { EntityRecord, GroupRecord } from './records.ts';
 
 /** An entity with all that it has by its groups. Never changed: when anything of it changes there is another one. */
@@ -52,6 +53,7 @@ export class IdentityStore implements Disposable {
       if (cls === undefined || namespace === undefined || below === undefined) continue;
       if (below.startsWith('entity/id/')) this.#forget(below.slice('entity/id/'.length), value);
       else if (below.startsWith('entity/former/')) this.#forget(below.slice('entity/former/'.length));
+      else if (below.startsWith('said/')) this.#forgetCurrent(namespace, below.slice('said/'.length));
       else if (cls === 's' && below.startsWith('group/id/')) {
         this.#groups.get(namespace)?.apply(below.slice('group/id/'.length), decodeFound<GroupRecord>(value));
         // Through groups within groups it may be anybody's.
@@ -64,6 +66,14 @@ export class IdentityStore implements Disposable {
     this.#identities.delete(id);
     for (const former of decodeFound<EntityRecord>(value)?.mergedIds ?? []) {
       this.#identities.delete(former);
+    }
+  }
+
+  /** Under its id, and under those that it had before. */
+  #forgetCurrent(namespace: string, id: string): void {
+    const current = currentEntity(this.#store, namespace, id);
+    for (const each of [id, ...(current === undefined ? [] : [current.id, ...current.mergedIds])]) {
+      this.#identities.delete(each);
     }
   }
 
@@ -92,13 +102,21 @@ export class IdentityStore implements Disposable {
     const record = currentEntity(this.#store, namespace, id);
     if (record === undefined) return undefined;
     const index = this.groups(namespace);
-    const direct = index.direct(record.id, record.mergedIds);
+    const direct = this.direct(namespace, record);
     const groups = index.withParents(direct);
     const policies = [...new Set([record, ...groups].flatMap((each) => each.policies))].sort();
     const made = { namespace, record, direct, groups, policies };
     if (this.#identities.size >= CACHE_LIMIT) this.#identities.clear();
     this.#identities.set(id, made);
     return made;
+  }
+
+  /** Of the entity: groups that name it, and those that an auth method says it is in, in the order of their names. */
+  direct(namespace: string, { id, mergedIds }: Pick<EntityRecord, 'id' | 'mergedIds'>): readonly GroupRecord[] {
+    const said = [id, ...mergedIds].flatMap((each) => saidGroups(this.#store, namespace, each));
+    const { groupFactor } = identityKeys(namespace);
+    const external = said.flatMap((factor) => decodeFound<string>(this.#store.get(groupFactor(factor))) ?? []);
+    return this.groups(namespace).direct(id, mergedIds, external);
   }
 
   /** Not of one that was merged. */

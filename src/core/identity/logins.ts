@@ -7,12 +7,15 @@ import { newEntity } from './entity-changes.ts';
 import { EntityWrites } from './entity-records.ts';
 import { factorOf, type Factor } from './factors.ts';
 import { entityByFactor, type IdentityStore } from './identity-store.ts';
+import { sayGroups } from './said-groups.ts';
 import { checkAliasName, sameMetadata, type AliasRecord, type EntityRecord, type Metadata } from './records.ts';
 
 /** What the auth method says of who logs in. */
 export interface LoginAlias {
   readonly name: string;
   readonly metadata?: Metadata;
+  /** All that it says of groups; absent: nothing. */
+  readonly groups?: readonly string[];
 }
 
 interface Login {
@@ -54,6 +57,8 @@ export class Logins {
     const known = entityByFactor(store, namespace, factor.text);
     const entity = known === undefined || this.#hasNews(known, login) ? await this.#written(login) : known;
     if (entity.disabled) throw fail('permissionDenied');
+    const { groups } = alias;
+    if (groups !== undefined) await sayGroups(store, entity, { namespace, region: region ?? 'hub', mount, groups });
     return entity.id;
   }
 

@@ -60,8 +60,7 @@ const written = {
 
 export function entityReply(mount: IdentityMount, call: Call, entity: EntityRecord | undefined): Reply | undefined {
   if (entity === undefined) return undefined;
-  const groups = mount.services.identities.known.groups(call.namespace.id);
-  return reply.ok(shownEntity(showing(mount, call), entity, groups));
+  return reply.ok(shownEntity(showing(mount, call), entity, mount.services.identities.known));
 }
 
 /** One that this region has made for itself too; not one that was merged into another. */

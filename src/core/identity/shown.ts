@@ -2,6 +2,7 @@
 import { field, type JsonObject } from '../../framework/field.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 import type { GroupIndex } from './group-index.ts';
+import type { IdentityStore } from './identity-store.ts';
 import type { AliasRecord, EntityRecord, GroupAliasRecord, GroupRecord } from './records.ts';
 
 const rfc3339 = (ms: number): string => new Date(ms).toISOString();
@@ -80,9 +81,12 @@ export const aliasFields = {
   namespace_id: field.string('Id of its namespace.'),
 } as const;
 
-export function shownEntity(showing: Showing, entity: EntityRecord, groups: GroupIndex): JsonObject {
-  const direct = groups.direct(entity.id, entity.mergedIds);
-  const all = groups.withParents(direct).map(({ id }) => id);
+export function shownEntity(showing: Showing, entity: EntityRecord, known: IdentityStore): JsonObject {
+  const direct = known.direct(showing.namespace, entity);
+  const all = known
+    .groups(showing.namespace)
+    .withParents(direct)
+    .map(({ id }) => id);
   const own = direct.map(({ id }) => id);
   return {
     aliases: entity.aliases.map((alias) => shownAlias(showing, entity.id, alias)),

@@ -1,0 +1,60 @@
+/** Logins by browser that have begun and are not over. In memory: after a restart they are begun anew. */
+import { fail } from '../../errors.ts';
+import type { Claims } from '../../lib/jwt/claims.ts';
+
+export interface Pending {
+  readonly role: string;
+  readonly redirectUri: string;
+  readonly nonce: string;
+  readonly verifier: string;
+  /** Of the program that began it, which alone may end it; empty: it gave none. */
+  readonly clientNonce: string;
+  /** Where it began. */
+  readonly address: string;
+  /** The issuer's code of the device flow. */
+  readonly deviceCode?: string;
+  /** What came by form_post, to be asked for by who began it. */
+  readonly posted?: { readonly code: string; readonly idToken: string };
+  /** Of the mode direct: the browser is back. */
+  readonly isAnswered?: true;
+  /** And what it brought holds. */
+  readonly claims?: Claims;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+const LIFE_MS = 600_000;
+/** Anybody may begin one. */
+const MOST = 20_000;
+
+export class PendingLogins {
+  /** In the order of their ends, nearly. */
+  readonly #logins = new Map<string, Pending>();
+
+  /** Throws `tooManyRequests`. */
+  add(state: string, login: Omit<Pending, 'until'>, now: number): void {
+    for (const [key, { until }] of this.#logins) {
+      if (until > now) break;
+      this.#logins.delete(key);
+    }
+    if (this.#logins.size >= MOST) throw fail('tooManyRequests', 'too many logins have begun: try again later');
+    this.#logins.set(state, { ...login, until: now + LIFE_MS });
+  }
+
+  find(state: string, now: number): Pending | undefined {
+    const found = this.#logins.get(state);
+    return found !== undefined && found.until > now ? found : undefined;
+  }
+
+  /** It is there no more: each state is used once. */
+  take(state: string, now: number): Pending | undefined {
+    const found = this.find(state, now);
+    this.#logins.delete(state);
+    return found;
+  }
+
+  /** In place of what was there, or was taken: the login goes on, with its end as it was. */
+  giveBack(state: string, login: Pending): void {
+    this.#logins.set(state, login);
+  }
+}

@@ -1,0 +1,87 @@
+/** What an issuer says of itself (OpenID Connect Discovery 1.0), and its keys. */
+import { documentOf, issuerUrl, type Reach } from './issuer-fetch.ts';
+import { keyBounds, keysOfDocument, type KeyList, type KeySource } from './keys.ts';
+import { KeysUnavailable } from './refusal.ts';
+import { remoteKeys, type RemoteOptions } from './remote-keys.ts';
+import { strictObject } from './strict-json.ts';
+
+/** Addresses of an issuer; undefined: it has no such one. */
+export interface Issuer {
+  readonly issuer: string;
+  readonly jwksUri: string;
+  readonly authorizationEndpoint: string | undefined;
+  readonly tokenEndpoint: string | undefined;
+  readonly userinfoEndpoint: string | undefined;
+  readonly deviceAuthorizationEndpoint: string | undefined;
+  /** How clients say who they are to it; empty: it does not say. */
+  readonly clientAuthentication: readonly string[];
+}
+
+/** Milliseconds until the last byte of one document. */
+export const FETCH_MS = 10_000;
+const DOCUMENT_BYTES = 256 * 1024;
+
+function endpoint(value: unknown, secure: boolean): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (typeof value !== 'string') throw new KeysUnavailable('an address in its discovery document is no text');
+  // From a secure place nobody is sent on to one where others could answer.
+  if (secure && issuerUrl(value).protocol !== 'https:') {
+    throw new KeysUnavailable('its discovery document names an address without TLS');
+  }
+  return value;
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}
+
+/** `url` is the issuer, without `.well-known/…`. Rejects with `KeysUnavailable`. */
+export async function discover(url: string, reach: Reach): Promise<Issuer> {
+  const secure = issuerUrl(url).protocol === 'https:';
+  const address = `${url.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const text = await documentOf(address, { ...reach, timeout: FETCH_MS, bytes: DOCUMENT_BYTES });
+  const document = strictObject(text, { length: DOCUMENT_BYTES });
+  if (document === undefined) throw new KeysUnavailable('its discovery document is no plain JSON object');
+  // Section 4.3: what it calls itself must be what it was asked for as.
+  if (document['issuer'] !== url) {
+    const said = typeof document['issuer'] === 'string' ? document['issuer'].slice(0, 200) : 'nothing';
+    throw new KeysUnavailable(`it calls itself "${said}": give exactly that address`);
+  }
+  const jwksUri = endpoint(document['jwks_uri'], secure);
+  if (jwksUri === undefined) throw new KeysUnavailable('its discovery document names no jwks_uri');
+  return {
+    issuer: url,
+    jwksUri,
+    authorizationEndpoint: endpoint(document['authorization_endpoint'], secure),
+    tokenEndpoint: endpoint(document['token_endpoint'], secure),
+    userinfoEndpoint: endpoint(document['userinfo_endpoint'], secure),
+    deviceAuthorizationEndpoint: endpoint(document['device_authorization_endpoint'], secure),
+    clientAuthentication: texts(document['token_endpoint_auth_methods_supported']),
+  };
+}
+
+/** Rejects with `KeysUnavailable`. */
+export async function fetchKeys(url: string, reach: Reach): Promise<KeyList> {
+  const text = await documentOf(url, { ...reach, timeout: FETCH_MS, bytes: keyBounds.documentBytes });
+  const list = keysOfDocument(text);
+  if (list === undefined) throw new KeysUnavailable('its JWKS document has no key that could verify a token');
+  return list;
+}
+
+type Options = Omit<RemoteOptions, 'load'>;
+
+/** The keys at a JWKS URL. */
+export function jwksKeys(url: string, reach: Reach, options: Options = {}): KeySource {
+  return remoteKeys({ ...options, load: () => fetchKeys(url, reach) });
+}
+
+/** The keys of an issuer that is found by discovery, which is asked anew each time: its `jwks_uri` may move. */
+export function discoveredKeys(url: string, reach: Reach, options: Options = {}): KeySource {
+  return remoteKeys({
+    ...options,
+    load: async () => {
+      const { jwksUri } = await discover(url, reach);
+      return fetchKeys(jwksUri, reach);
+    },
+  });
+}

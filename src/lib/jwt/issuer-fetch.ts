@@ -1,0 +1,129 @@
+/** Documents of an issuer over HTTPS: bounded in time and size, from that address alone. */
+import type { IncomingMessage } from 'node:http';
+import type { RequestOptions } from 'node:https';
+import type { PeerCertificate } from 'node:tls';
+import { KeysUnavailable } from './refusal.ts';
+
+/** How an issuer is reached. */
+export interface Reach {
+  /** PEM. Given: these authorities alone; absent: those of Node and of this machine. */
+  readonly ca?: string | undefined;
+  /** Names that its certificate may be for, in place of the host's. */
+  readonly serverNames?: readonly string[] | undefined;
+}
+
+export interface Fetching extends Reach {
+  /** Milliseconds until the last byte. */
+  readonly timeout: number;
+  readonly bytes: number;
+  readonly method?: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Fetched {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Reading the machine's own list takes some 70 ms, so it is read once. */
+let machineAuthorities: string[] | undefined;
+
+function authorities(): string[] {
+  const { getCACertificates } = process.getBuiltinModule('node:tls');
+  machineAuthorities ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+  return machineAuthorities;
+}
+
+function tlsOptions({ ca, serverNames = [] }: Reach): RequestOptions {
+  const { checkServerIdentity } = process.getBuiltinModule('node:tls');
+  const named = (_host: string, certificate: PeerCertificate): Error | undefined => {
+    const problems = serverNames.map((name) => checkServerIdentity(name, certificate));
+    return problems.includes(undefined) ? undefined : problems[0];
+  };
+  const trusted = { ca: ca ?? authorities(), minVersion: 'TLSv1.2' as const };
+  return serverNames.length === 0 ? trusted : Object.assign(trusted, { checkServerIdentity: named });
+}
+
+/** Throws `KeysUnavailable` for what is no address of an issuer. */
+export function issuerUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new KeysUnavailable('its address is no https:// URL');
+  }
+  if (url.username !== '' || url.password !== '') throw new KeysUnavailable('its address must not carry a password');
+  return url;
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}
+
+async function bodyOf(message: IncomingMessage, bytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bytes) {
+      message.destroy();
+      throw new KeysUnavailable(`it answers with more than ${String(bytes)} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fetched> {
+  const secure = url.protocol === 'https:';
+  const { request } = process.getBuiltinModule(secure ? 'node:https' : 'node:http');
+  const { method = 'GET', headers = {}, body } = fetching;
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
+  const asking = request(
+    url,
+    {
+      ...(secure ? tlsOptions(fetching) : {}),
+      ...{ method, signal, agent: false },
+      headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers, ...length },
+    },
+    (message) => {
+      bodyOf(message, fetching.bytes)
+        .then((text) => ({ status: message.statusCode ?? 0, body: text }))
+        .then(resolve, reject);
+    },
+  );
+  asking.on('error', reject);
+  asking.end(body);
+  return promise;
+}
+
+/**
+ * What stands at the address. A redirect is not followed: where it leads, nobody said that keys may come from. Rejects with
+ * `KeysUnavailable`, or with the signal's reason.
+ */
+export async function askIssuer(address: string, fetching: Fetching): Promise<Fetched> {
+  const url = issuerUrl(address);
+  const limit = AbortSignal.timeout(fetching.timeout);
+  const signal = fetching.signal === undefined ? limit : AbortSignal.any([limit, fetching.signal]);
+  try {
+    const fetched = await exchange(url, fetching, signal);
+    if (fetched.status >= 300 && fetched.status < 400) {
+      throw new KeysUnavailable(`${url.origin} answers with a redirect: give the address that it leads to`);
+    }
+    return fetched;
+  } catch (error) {
+    fetching.signal?.throwIfAborted();
+    if (error instanceof KeysUnavailable) throw error;
+    const why = limit.aborted ? `no answer within ${String(fetching.timeout)} ms` : codeOf(error);
+    throw new KeysUnavailable(`${url.origin}: ${why}`, { cause: error });
+  }
+}
+
+/** The body of a 200. */
+export async function documentOf(address: string, fetching: Fetching): Promise<string> {
+  const { status, body } = await askIssuer(address, fetching);
+  if (status !== 200) throw new KeysUnavailable(`${issuerUrl(address).origin} answers ${String(status)}`);
+  return body;
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { KeyList } from './keys.ts';
+import { KeysUnavailable } from './refusal.ts';
+import { remoteKeys } from './remote-keys.ts';
+
+const times = { between: 10_000, fresh: 300_000, patience: 2_000, stale: 86_400_000 };
+const { signal } = new AbortController();
+
+/** An issuer and a clock that are moved by hand. */
+function world() {
+  let now = 1_000_000;
+  const asked: PromiseWithResolvers<KeyList>[] = [];
+  const pauses: { readonly ms: number; readonly resolve: () => void }[] = [];
+  const keys = remoteKeys({
+    now: () => now,
+    times,
+    load: () => {
+      const one = Promise.withResolvers<KeyList>();
+      asked.push(one);
+      return one.promise;
+    },
+    pause: (ms) => {
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      pauses.push({
+        ms,
+        resolve: () => {
+          resolve(undefined);
+        },
+      });
+      return promise;
+    },
+  });
+  const loaded = async (): Promise<KeyList> => {
+    const list = new KeyList([]);
+    const first = keys.current(signal);
+    asked.at(-1)?.resolve(list);
+    assert.equal(await first, list);
+    return list;
+  };
+  return {
+    keys,
+    asked,
+    pauses,
+    loaded,
+    pass: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+const down = () => new KeysUnavailable('down');
+const unavailable = (error: unknown): boolean => error instanceof KeysUnavailable;
+
+test('all who wait for the first keys wait for one request', async () => {
+  const { keys, asked } = world();
+  const waiting = Array.from({ length: 500 }, () => keys.current(signal));
+  assert.equal(asked.length, 1);
+  const list = new KeyList([]);
+  asked[0]?.resolve(list);
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([list]));
+});
+
+test('without keys, an issuer that is down is asked again after a pause, not by each login', async () => {
+  const { keys, asked, pass } = world();
+  const first = keys.current(signal);
+  asked[0]?.reject(down());
+  await assert.rejects(first, unavailable);
+  for (let tries = 0; tries < 100; tries += 1) await assert.rejects(keys.current(signal), unavailable);
+  assert.equal(asked.length, 1);
+  pass(times.between);
+  const second = keys.current(signal);
+  assert.equal(asked.length, 2);
+  asked[1]?.resolve(new KeyList([]));
+  await second;
+});
+
+test('unknown names ask once in a while, for all waiters at once', async () => {
+  const { keys, asked, loaded, pass } = world();
+  const list = await loaded();
+  assert.equal(await keys.newer(list, signal), undefined, 'asked a moment ago');
+  pass(times.between);
+  const waiting = Array.from({ length: 500 }, () => keys.newer(list, signal));
+  assert.equal(asked.length, 2);
+  const next = new KeyList([]);
+  asked[1]?.resolve(next);
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([next]));
+  assert.equal(await keys.newer(list, signal), next, 'who still has the old ones is given the new');
+  assert.equal(await keys.newer(next, signal), undefined);
+  assert.equal(asked.length, 2);
+});
+
+test('old keys work on while the issuer is down, and an unknown name is then a matter for later', async () => {
+  const { keys, asked, loaded, pass } = world();
+  const list = await loaded();
+  pass(times.fresh);
+  const stale = keys.current(signal);
+  asked[1]?.reject(down());
+  assert.equal(await stale, list);
+  assert.equal(await keys.current(signal), list);
+  assert.equal(asked.length, 2, 'no storm');
+  await assert.rejects(keys.newer(list, signal), unavailable);
+  pass(times.stale);
+  const tooOld = keys.current(signal);
+  asked[2]?.reject(down());
+  await assert.rejects(tooOld, unavailable);
+  await assert.rejects(keys.current(signal), unavailable);
+});
+
+test('a slow issuer holds up those who come first for a little, and nobody after them', async () => {
+  const { keys, asked, pauses, loaded, pass } = world();
+  const list = await loaded();
+  pass(times.fresh);
+  const first = keys.current(signal);
+  assert.deepEqual(
+    pauses.map(({ ms }) => ms),
+    [times.patience],
+  );
+  pass(times.patience);
+  pauses[0]?.resolve();
+  assert.equal(await first, list);
+  assert.equal(await keys.current(signal), list);
+  assert.equal(pauses.length, 1, 'nobody waits any more');
+  assert.equal(asked.length, 2);
+  const next = new KeyList([]);
+  asked[1]?.resolve(next);
+  await turn();
+  assert.equal(await keys.current(signal), next);
+});
+
+test('who goes away does not end the request of the others', async () => {
+  const { keys, asked } = world();
+  const leaving = new AbortController();
+  const left = keys.current(leaving.signal);
+  const stays = keys.current(signal);
+  leaving.abort(new Error('gone'));
+  await assert.rejects(left, /gone/);
+  const list = new KeyList([]);
+  asked[0]?.resolve(list);
+  assert.equal(await stays, list);
+});
