@@ -11,6 +11,7 @@ test('all that OpenBao offers is in the table, and "same" has all of its paramet
   await using bao = await startOpenBao(binary ?? '');
   await bao.ask('POST', 'sys/mounts/kv1', { type: 'kv', options: { version: '1' } });
   await bao.ask('POST', 'sys/auth/approle', { type: 'approle' });
+  await bao.ask('POST', 'sys/auth/jwt', { type: 'jwt' });
   const { body } = await bao.ask('GET', 'sys/internal/specs/openapi');
   const theirs = offered(body as OpenApi);
   assert.ok(theirs.size > 300);

@@ -9,6 +9,7 @@ async function ours() {
   await ask(node, 'POST', 'sys/mounts/kv1', { token, body: { type: 'kv' } });
   await ask(node, 'POST', 'sys/mounts/secret', { token, body: { type: 'kv-v2' } });
   await ask(node, 'POST', 'sys/auth/approle', { token, body: { type: 'approle' } });
+  await ask(node, 'POST', 'sys/auth/jwt', { token, body: { type: 'jwt' } });
   const { reply } = await ask(node, 'GET', 'sys/internal/specs/openapi', { token });
   return offered(reply?.bare as unknown as OpenApi);
 }
