@@ -9,6 +9,7 @@ import { sha256 } from '../lib/crypto/hash.ts';
 import type { Logger } from '../lib/log.ts';
 import { Secret } from '../lib/secret.ts';
 import { explain } from './explain.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 /** A token and its life. */
 export interface Grant {
@@ -37,8 +38,8 @@ const largestFile = 64 * 1024;
 /** The file's text without white space around it; undefined where there is no file or it is empty. */
 async function readCredential(path: string): Promise<Secret<string> | undefined> {
   const file = await open(path, 'r').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw fail('noCredentials', `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw fail('noCredentials', `cannot read ${path}: ${errorCode(error)}`);
   });
   if (file === undefined) return undefined;
   try {

@@ -6,6 +6,7 @@ import { fail } from '../errors.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import { groupId, userId } from '../lib/system-account.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 export interface Placement {
   /** Absolute. */
@@ -132,7 +133,7 @@ export async function removeFile(path: string): Promise<boolean> {
   try {
     await unlink(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
   await syncDirectory(dirname(path));

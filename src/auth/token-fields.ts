@@ -2,9 +2,12 @@
 import { isIP } from 'node:net';
 import { fail } from '../errors.ts';
 import { field, type JsonObject, type Values } from '../framework/field.ts';
+import type { Compartment, LoginTerms } from '../framework/plugin.ts';
 import type { Grant } from '../framework/reply.ts';
 import { parseCidrs } from '../lib/cidr.ts';
 import { defined } from '../lib/defined.ts';
+import { decodeFound } from '../lib/record.ts';
+import type { Page } from '../storage/store.ts';
 
 export const tokenFields = {
   token_bound_cidrs: field.list('Where tokens can be used from.'),
@@ -114,7 +117,8 @@ export function boundCidrsFor({ boundCidrs, strictlyBindIp }: TokenSettings, add
   return [address];
 }
 
-type Login = Pick<Grant, 'displayName'> & Partial<Pick<Grant, 'metadata' | 'alias' | 'internal' | 'boundCidrs'>>;
+type Login = Pick<Grant, 'displayName'> &
+  Partial<Pick<Grant, 'metadata' | 'alias' | 'internal' | 'boundCidrs' | 'role'>>;
 
 export function grantOf(settings: TokenSettings, login: Login): Grant {
   return {
@@ -130,4 +134,20 @@ export function grantOf(settings: TokenSettings, login: Login): Grant {
     type: settings.type,
     ...login,
   };
+}
+
+/** A page of the roles that lie below `prefix`, as `Plugin.logins` has them. */
+export function loginsBelow<T>(
+  data: Pick<Compartment, 'list' | 'get'>,
+  prefix: string,
+  { limit, after }: Page,
+  settings: (record: T) => TokenSettings,
+): readonly LoginTerms[] {
+  const names = data.list(prefix, after === undefined ? { limit } : { limit, after: prefix + after });
+  return names.flatMap((key) => {
+    const record = decodeFound<T>(data.get(key));
+    if (record === undefined) return [];
+    const { policies, noDefaultPolicy } = settings(record);
+    return [{ name: key.slice(prefix.length), policies, noDefaultPolicy }];
+  });
 }

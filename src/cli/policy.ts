@@ -3,6 +3,7 @@ import { command, group } from './command.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { readText } from './pairs.ts';
 import { toText } from './go-format.ts';
+import { test } from './policy-test.ts';
 
 const name = { usage: 'NAME', least: 1, most: 1 } as const;
 
@@ -91,7 +92,7 @@ const fmt = command({
 });
 
 export const policy = group({
-  summary: 'Read, write, list, delete and lay out policies',
+  summary: 'Read, write, list, delete, test and lay out policies',
   examples: [{ note: 'Upload one:', line: 'policy write web web.hcl' }],
-  commands: { delete: remove, fmt, list, read, write },
+  commands: { delete: remove, fmt, list, read, test, write },
 });

@@ -26,6 +26,7 @@ export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
   regions: async () => (await import('./regions.ts')).regions,
   secrets: async () => (await import('./secrets.ts')).secrets,
   token: async () => (await import('./token.ts')).token,
+  'who-can': async () => (await import('./who-can.ts')).whoCan,
   version: async () => (await import('./version.ts')).version,
 };
 

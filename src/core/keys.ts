@@ -45,7 +45,8 @@ export const keys = {
   passwordPolicy: (ns: string, name: string) => `s/${ns}/password-policies/${name}`,
   /** How often requests may come; counted by each node. */
   rateLimits: `s/${ROOT_NAMESPACE}/quotas/rate-limit/`,
-  rateLimit: (name: string) => `s/${ROOT_NAMESPACE}/quotas/rate-limit/${name}`,
+  /** How many leases and tokens may be there; counted by each node. */
+  leaseCountQuotas: `s/${ROOT_NAMESPACE}/quotas/lease-count/`,
   quotaConfig: `s/${ROOT_NAMESPACE}/quotas/config`,
   tokens: (ns: string) => `l/${ns}/tokens/`,
   token: (ns: string, key: string) => `l/${ns}/tokens/${key}`,
@@ -70,6 +71,9 @@ export const keys = {
   /** How many leases each mount has. */
   leaseCounts: (ns: string) => `l/${ns}/lease-counts/`,
   leaseCount: (ns: string, mount: string) => `l/${ns}/lease-counts/${mount}`,
+  /** How many leases, and how many tokens, each path has made: what lease count quotas count. */
+  leaseGroups: (ns: string) => `l/${ns}/lease-groups/`,
+  tokenGroups: (ns: string) => `l/${ns}/token-groups/`,
   /** Who is locked out, by mount and an HMAC of the name. Of all namespaces: mounts move. */
   lockedUsers: `l/${ROOT_NAMESPACE}/locked-users/`,
   /** What is due, by mount and time: one whose outside world hangs holds up no other. Of all namespaces, as `expiries`. */

@@ -26,10 +26,16 @@ export type HeaderRules = Readonly<Record<string, { readonly hmac: boolean }>>;
 /** Of pages for people: by name as it was written. */
 export type PageHeaders = Readonly<Record<string, readonly string[]>>;
 
+/** Of requests that wait for approval. Seconds. */
+export interface ControlGroupConfig {
+  readonly max_ttl: number;
+}
+
 interface Records {
   readonly cors: CorsConfig;
   readonly 'audited-headers': HeaderRules;
   readonly 'ui-headers': PageHeaders;
+  readonly 'control-group': ControlGroupConfig;
 }
 
 const PREFIX = keys.config('');
@@ -57,6 +63,10 @@ export class NodeConfig implements Disposable {
 
   get pageHeaders(): PageHeaders {
     return this.#read('ui-headers') ?? {};
+  }
+
+  get controlGroup(): ControlGroupConfig | undefined {
+    return this.#read('control-group');
   }
 
   /** Lower-case names to whether their values are hashed. */

@@ -21,7 +21,7 @@ import { identityMount } from './identity/identity-mount.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
-import { lookUp, operationOf, type Asked } from './requests/access.ts';
+import { lookUp, operationOf, parametersOf, type Asked } from './requests/access.ts';
 import { snapshotUse } from './requests/from-snapshot.ts';
 import { serve } from './requests/pipeline.ts';
 import { nodeKeys } from './seed.ts';
@@ -29,6 +29,7 @@ import type { RequestServices } from './services.ts';
 import type { CoreSettings } from './settings.ts';
 import type { AuditFollowers, Unsealing } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
+import { holderOf, type Token } from './tokens/token.ts';
 import { openRequestServices } from './unsealed.ts';
 
 /** A store that another thread writes. */
@@ -252,10 +253,26 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 }
 
+/** No use of it is taken, and none is made that the request waits under. */
+function changesNoToken(services: RequestServices, asked: Asked): boolean {
+  const { token } = asked;
+  return token === undefined || (token.record.numUses === 0 && !isControlled(services, asked, token));
+}
+
+/** Whether the request has to wait for an approval, and so is written down. */
+function isControlled({ policies }: RequestServices, { request, path }: Asked, token: Token): boolean {
+  const acl = policies.acl(holderOf(token));
+  return (
+    acl.controlled && acl.allows(request.verb, path, { body: parametersOf(request), sudo: true }).control !== undefined
+  );
+}
+
 /** Whether a request can be served without a write: no use of a token, no wrapped reply, no index to wait for. */
-function onlyReads({ freshness }: RequestServices, { request, routed, match, token }: Asked): boolean {
+function onlyReads(services: RequestServices, asked: Asked): boolean {
+  const { freshness } = services;
+  const { request, routed, match } = asked;
   if (request.help || request.wrapTtl > 0 || !freshness.shows(request.index)) return false;
   if (snapshotUse(request) !== undefined) return false;
   if (match === undefined || routed?.mounted.plugin === elsewhere) return false;
-  return operationOf(match.path, request)?.writes === 'nothing' && (token?.record.numUses ?? 0) === 0;
+  return operationOf(match.path, request)?.writes === 'nothing' && changesNoToken(services, asked);
 }

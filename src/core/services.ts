@@ -5,6 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Store } from '../storage/store.ts';
 import type { AuditTable } from './audit/audit-table.ts';
 import type { AuditTrail } from './audit/trail.ts';
+import type { ControlGroups } from './control/control-groups.ts';
 import type { Consumers } from './consumers/consumers.ts';
 import type { Subscriptions } from './events/subscriptions.ts';
 import type { Freshness } from './freshness.ts';
@@ -20,6 +21,7 @@ import type { NamespaceChanges } from './namespaces/namespace-changes.ts';
 import type { NamespaceTable } from './namespaces/namespace-table.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
+import type { LeaseCountQuotas } from './quotas/lease-count.ts';
 import type { Quotas } from './quotas/quotas.ts';
 import type { Access } from './requests/access.ts';
 import type { SnapshotSource } from './requests/from-snapshot.ts';
@@ -41,6 +43,7 @@ export interface RequestServices {
   readonly identities: Identities;
   readonly policies: PolicyStore;
   readonly quotas: Quotas;
+  readonly leaseQuotas: LeaseCountQuotas;
   readonly freshness: Freshness;
   readonly audit: AuditTrail;
   readonly metrics: NodeMetrics;
@@ -57,6 +60,8 @@ export interface RequestServices {
   /** At a region: milliseconds since the last word of the hub. */
   readonly age: () => number | undefined;
   readonly staleness: StalenessLimits;
+  /** Absent on threads that only read: what has to wait for an approval is handed over. */
+  readonly controls?: ControlGroups;
   /** Absent on threads that only read: they serve no logins. */
   readonly lockout?: Lockout;
   /** Absent on threads that only read. */
@@ -65,6 +70,7 @@ export interface RequestServices {
 
 /** All of an unsealed node, on the thread that writes. */
 export interface Services extends RequestServices {
+  readonly controls: ControlGroups;
   readonly lockout: Lockout;
   readonly namespaceChanges: NamespaceChanges;
   readonly mountChanges: MountChanges;

@@ -7,6 +7,7 @@ import type { KeyObject } from '../lib/crypto/hash.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import type { AuditTrail } from './audit/trail.ts';
 import type { HubLink, ReadingLink } from './cluster.ts';
+import { ControlGroups } from './control/control-groups.ts';
 import { Consumers } from './consumers/consumers.ts';
 import { Subscriptions } from './events/subscriptions.ts';
 import { Freshness } from './freshness.ts';
@@ -23,6 +24,7 @@ import { NamespaceChanges } from './namespaces/namespace-changes.ts';
 import { NamespaceTable } from './namespaces/namespace-table.ts';
 import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
+import { LeaseCountQuotas } from './quotas/lease-count.ts';
 import { Quotas } from './quotas/quotas.ts';
 import type { SharedWindows } from '../lib/threads/shared-windows.ts';
 import type { PluginRegistry } from './registry-contract.ts';
@@ -91,6 +93,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const policies = new PolicyStore({ store, namespaces, identities: identities.known, now });
   const config = new NodeConfig(store);
   const quotas = new Quotas({ store, windows: options.windows, now, violations: metrics.rateLimitViolations });
+  const leaseQuotas = new LeaseCountQuotas({ store, namespaces, metrics: metrics.all });
   const mounts = new MountTable({
     ...{ store, registry, ttl },
     region: settings.region ?? 'hub',
@@ -111,14 +114,14 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   });
   return {
     ...{ store, namespaces, mounts, tokens, revocation, wrapping, identities, leases, policies, freshness, quotas },
-    ...{ metrics, log, now, ttl, config },
+    ...{ metrics, log, now, ttl, config, leaseQuotas },
     audit: trail,
     forward: settings.region === undefined ? undefined : (access) => forwardBy(link(), access),
     age: () => link()?.age(),
     staleness: settings.staleness,
     standing: () => link()?.standing() ?? {},
     [Symbol.dispose]: () => {
-      for (const part of [freshness, mounts, policies, identities, tokens, config, quotas, namespaces])
+      for (const part of [freshness, mounts, policies, identities, tokens, config, quotas, leaseQuotas, namespaces])
         part[Symbol.dispose]();
     },
   };
@@ -161,7 +164,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
     namespaceChanges: new NamespaceChanges(store, tokens),
-    ...{ leaseExpiry, lockout },
+    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving) },
     [Symbol.asyncDispose]: async () => {
       // While what engines have done can still be written down.
       await leaseExpiry[Symbol.asyncDispose]();

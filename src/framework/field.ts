@@ -107,7 +107,7 @@ function toList(raw: unknown, name: string): readonly string[] {
   return text === '' ? [] : text.split(',').map((item) => item.trim());
 }
 
-function isObject(raw: unknown): raw is JsonObject {
+export function isObject(raw: unknown): raw is JsonObject {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
 }
 

@@ -1,5 +1,5 @@
 /** The contract of a plug-in: a secret engine or an auth method is its paths, and what it must do in time. */
-import type { Snapshot, Transaction, Write } from '../storage/store.ts';
+import type { Page, Snapshot, Transaction, Write } from '../storage/store.ts';
 import type { Call } from './call.ts';
 import type { JsonObject } from './field.ts';
 import type { LeaseHandlers } from './lease.ts';
@@ -69,6 +69,13 @@ export interface FromSnapshot<Mount> {
   readonly lists: (options: Readonly<Record<string, string>>) => boolean;
 }
 
+/** What a login by a role gives, whoever logs in. */
+export interface LoginTerms {
+  readonly name: string;
+  readonly policies: readonly string[];
+  readonly noDefaultPolicy: boolean;
+}
+
 export interface Plugin<Mount> {
   readonly type: string;
   readonly help: string;
@@ -80,6 +87,8 @@ export interface Plugin<Mount> {
   readonly unsupported?: (options: Readonly<Record<string, string>>) => string | undefined;
   /** Auth methods: the role that a request below the mount logs in by, for quotas of it. Proves nothing. undefined: none. */
   readonly loginRole?: (mount: Mount, rest: string, parameters: JsonObject) => string | undefined;
+  /** Auth methods: a page, in the order of their names, of what a login can be of: roles, users. undefined: none are kept. */
+  readonly logins?: (mount: Mount, page: Page) => readonly LoginTerms[];
   /** Auth methods: may this token be renewed, and by how much. Throws when its role is gone. Absent: as first granted. */
   readonly renewLogin?: (mount: Mount, internal: JsonObject, call: Call) => Grant | undefined;
   /** Secret engines: how their leases are renewed and revoked. Without it a reply may carry no lease. */

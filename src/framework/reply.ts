@@ -22,6 +22,8 @@ export interface Grant {
   readonly boundCidrs: readonly string[];
   readonly noDefaultPolicy: boolean;
   readonly type: 'service' | 'batch' | 'default';
+  /** The role that it logs in by, as the plug-in's `loginRole` says: saves asking. Absent: that is asked. */
+  readonly role?: string;
   /** What the method needs to renew it later, such as the role's name. */
   readonly internal?: JsonObject;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -27,6 +28,22 @@ describe('the compile cache', () => {
     const folder = join(home, 'a/b');
     assert.equal(enable(folder), true);
     assert.equal(statSync(folder).mode & 0o777, 0o700);
+  });
+
+  test('holds what a program loaded that was killed', async () => {
+    const folder = join(home, 'killed');
+    const module = join(import.meta.dirname, 'compile-cache.ts');
+    const script = `import { enableCompileCache } from ${JSON.stringify(module)};
+      enableCompileCache(${JSON.stringify(folder)});
+      await import(${JSON.stringify(join(import.meta.dirname, 'defined.ts'))});
+      setInterval(() => {}, 1_000);`;
+    const env = { PATH: process.env['PATH'] };
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env, stdio: 'ignore' });
+    const kept = () => existsSync(folder) && readdirSync(folder, { recursive: true }).length > 1;
+    while (!kept() && child.exitCode === null) await new Promise((resolve) => setImmediate(resolve));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.ok(kept());
   });
 
   test('is refused where others could write to it', () => {

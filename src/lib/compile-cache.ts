@@ -1,8 +1,11 @@
 /** Keeps compiled code between starts, in a folder that nobody else can write to. */
 import { mkdirSync, statSync } from 'node:fs';
-import { enableCompileCache as enable } from 'node:module';
+import { enableCompileCache as enable, flushCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+
+/** By then a program serves; shorter ones end by themselves. */
+const FLUSH_MS = 1_000;
 
 /**
  * Node's own default is a folder in the shared /tmp, where another user could lay code for us to run. This one is used
@@ -13,7 +16,10 @@ export function enableCompileCache(folder: string = join(homedir(), '.cache/lock
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const { uid, mode } = statSync(folder);
     if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return false;
-    return enable(folder).directory !== undefined;
+    if (enable(folder).directory === undefined) return false;
+    // Node keeps it when a program ends well. One that is killed must start as quickly the next time.
+    setTimeout(flushCompileCache, FLUSH_MS).unref();
+    return true;
   } catch {
     // No home, or a read-only one.
     return false;

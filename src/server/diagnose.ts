@@ -13,6 +13,7 @@ import type { ListenerSettings } from './listener.ts';
 import { openSeal } from './open-seal.ts';
 import type { Seal } from '../seal/seal.ts';
 import { TlsFiles } from './tls.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 export type Standing = 'ok' | 'warn' | 'fail' | 'skipped';
 
@@ -41,11 +42,9 @@ const ok = (name: string, message: string): Finding => ({ name, status: 'ok', me
 const warn = (name: string, message: string, advice: string): Finding => ({ name, status: 'warn', message, advice });
 const bad = (name: string, message: string, advice: string): Finding => ({ name, status: 'fail', message, advice });
 
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown error';
-
 /** The catalogue's messages name the thing and the remedy, in this order, parted by a colon. */
 function refusal(name: string, error: unknown): Finding {
-  if (!isLockstepError(error)) return bad(name, codeOf(error), 'see the message');
+  if (!isLockstepError(error)) return bad(name, errorCode(error), 'see the message');
   const [, message = error.message, advice = ''] = /^(.*?): ([^:]+)$/s.exec(error.message) ?? [];
   return bad(name, message, advice === '' ? 'see the message' : advice);
 }
@@ -100,7 +99,7 @@ async function checkFolder(name: string, folder: string, what: string): Promise<
     await access(folder, constants.W_OK | constants.X_OK);
     return ok(name, `${what} can be made in ${folder}`);
   } catch (error) {
-    const code = codeOf(error);
+    const code = errorCode(error);
     if (code === 'ENOENT') return bad(name, `${folder} does not exist`, 'create it');
     return bad(name, `${what} cannot be made in ${folder} (${code})`, 'give the folder to the user of the server');
   }
@@ -143,7 +142,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return codeOf(error) === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 }
 
@@ -210,7 +209,7 @@ async function checkAudit({ audit, dev, ...config }: ServerConfig): Promise<read
     return access(file, constants.W_OK).then(
       () => ok(name, `${file} can be written`),
       (error: unknown) =>
-        bad(name, `${file} cannot be written (${codeOf(error)})`, 'give the file to the user of the server'),
+        bad(name, `${file} cannot be written (${errorCode(error)})`, 'give the file to the user of the server'),
     );
   });
   const uncovered = audit.length > 0 && audit.every(({ options }) => (options['filter'] ?? '') !== '');
@@ -233,7 +232,7 @@ async function checkSnapshots({ snapshot }: ServerConfig): Promise<readonly Find
     }
     const secrets = [config.aws_secret_access_key, config.aws_session_token];
     for (const path of secrets.flatMap((secret) => (secret?.from === 'file' ? [secret.path] : []))) {
-      const code = await access(path, constants.R_OK).then(() => undefined, codeOf);
+      const code = await access(path, constants.R_OK).then(() => undefined, errorCode);
       if (code !== undefined) {
         return [bad(name, `${path} cannot be read (${code})`, 'give the file to the user of the server')];
       }

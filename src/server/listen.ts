@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { fail } from '../errors.ts';
 import type { ListenerSettings, TcpListener, UnixListener } from './listener.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 /** Connections that the kernel keeps while the process is busy. */
 const backlog = 1_024;
@@ -24,9 +25,8 @@ const remedies: Readonly<Record<string, string>> = {
   EINVAL: 'the address is not valid (the path of a socket has at most 107 bytes)',
 };
 
-function cannotListen(where: string, error: unknown): Error {
-  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-  return fail('listenFailed', `cannot listen on ${where}: ${remedies[code] ?? code}`, { cause: error });
+function cannotListen(where: string, code: string, cause?: unknown): Error {
+  return fail('listenFailed', `cannot listen on ${where}: ${remedies[code] ?? code}`, { cause });
 }
 
 async function listenTcp(server: Server, settings: TcpListener): Promise<void> {
@@ -36,7 +36,7 @@ async function listenTcp(server: Server, settings: TcpListener): Promise<void> {
     server.listen({ host, port, backlog, reusePort: shared !== undefined });
     await once(server, 'listening');
   } catch (error) {
-    throw cannotListen(`${host}:${String(port)}`, error);
+    throw cannotListen(`${host}:${String(port)}`, errorCode(error), error);
   }
 }
 
@@ -60,7 +60,7 @@ async function listenUnix(server: Server, settings: UnixListener): Promise<void>
     await chmod(path, mode);
   } catch (error) {
     if (server.listening) server.close();
-    throw cannotListen(path, error);
+    throw cannotListen(path, errorCode(error), error);
   }
 }
 
@@ -85,9 +85,9 @@ async function removeDeadSocket(path: string): Promise<void> {
   if (!stats.isSocket()) {
     throw fail('listenFailed', `cannot listen on ${path}: something that is not a socket lies there; move it away`);
   }
-  if (await isServed(path)) throw cannotListen(path, { code: 'EADDRINUSE' });
+  if (await isServed(path)) throw cannotListen(path, 'EADDRINUSE');
   await unlink(path).catch((error: unknown) => {
-    throw cannotListen(path, error);
+    throw cannotListen(path, errorCode(error), error);
   });
 }
 
@@ -97,7 +97,7 @@ async function isServed(path: string): Promise<boolean> {
     await once(socket, 'connect');
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED';
+    return errorCode(error) !== 'ECONNREFUSED';
   } finally {
     socket.destroy();
   }

@@ -3,6 +3,7 @@ import { createSecureContext, type SecureContextOptions, type TlsOptions } from 
 import { fail, isLockstepError } from '../errors.ts';
 import { watchFiles } from './file-watch.ts';
 import type { Log, TlsSettings } from './listener.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 /** What OpenSSL is given; a new one replaces all of the old. */
 export type TlsContext = SecureContextOptions & { readonly cert: Buffer; readonly key: Buffer };
@@ -125,7 +126,6 @@ async function readPem(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw fail('invalidConfig', `cannot read ${path} (${code}): check the path and who may read it`);
+    throw fail('invalidConfig', `cannot read ${path} (${errorCode(error)}): check the path and who may read it`);
   }
 }

@@ -1,6 +1,7 @@
 /** `sys/loggers` and `sys/monitor`: the levels of this node's log, and its lines. */
 import { keys, ROOT_NAMESPACE } from '../core/keys.ts';
 import type { Node } from '../core/node.ts';
+import { isAllowedOutright } from '../core/policy/index.ts';
 import { fail } from '../errors.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -136,8 +137,7 @@ const monitor = at('monitor', {
           ...{ level: lowest, format },
           ends: ({ writes }) => writes.some(({ key, value }) => key === token && value === undefined),
           matters: ({ writes }) => writes.some(({ key }) => key.startsWith(rules)),
-          allowed: () =>
-            services.policies.acl(client).allows('read', 'sys/monitor', { body: undefined, wrapTtl: 0 }).allowed,
+          allowed: () => isAllowedOutright(services.policies.acl(client).allows('read', 'sys/monitor', { wrapTtl: 0 })),
         });
         return { status: 200, stream: { contentType: 'text/plain; charset=utf-8', body } };
       },

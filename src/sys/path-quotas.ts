@@ -1,22 +1,22 @@
-/** `sys/quotas/…`: how often requests may come. Set in the root namespace alone, for all of them. */
-import { keysBelow } from '../core/keys-below.ts';
-import { keys } from '../core/keys.ts';
+/** `sys/quotas/…`: how often requests may come, and what holds for all quotas. Set in the root namespace alone, for all of them. */
 import type { Node } from '../core/node.ts';
 import type { QuotaConfig } from '../core/quotas/quotas.ts';
 import { groupings, type RateLimit } from '../core/quotas/rate-limit.ts';
 import { fail } from '../errors.ts';
 import { field, type JsonObject, type Values } from '../framework/field.ts';
-import { listed, pageFields } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
 import { defined } from '../lib/defined.ts';
 import { LONGEST_WINDOW_MS } from '../lib/threads/shared-windows.ts';
+import { leaseCountPaths } from './path-lease-count.ts';
+import { listOf, placeFields, placeOf } from './quota-kind.ts';
 
 const at = pathsOf<Node>();
 
 /** More would be no limit, and is not counted. */
 const HIGHEST_RATE = 1e8;
-const MOST_QUOTAS = 10_000;
+
+const recordsOf = ({ services }: Node) => services.quotas.records;
 
 const configFields = {
   enable_rate_limit_audit_logging: field.boolean('Whether requests that are refused stand in the audit.'),
@@ -59,14 +59,12 @@ const config = at('quotas/config', {
 });
 
 const settings = {
-  path: field.string('A namespace, a mount, a path, or one with `*` at its end. Empty: every request.'),
-  role: field.string('Of an auth mount: logins by this role alone.'),
+  ...placeFields,
   rate: field.number('Requests in an interval.'),
   interval: field.duration('How long an interval is. Default: a second.'),
   block_interval: field.duration(
     'How long all is refused after one request too many. Default: until the interval ends.',
   ),
-  inheritable: field.boolean('Of a namespace: whether it holds in those below it too.'),
   group_by: field.enum('By whom requests are counted.', groupings),
   secondary_rate: field.number('Requests in an interval of who has no entity, where others are counted by theirs.'),
 } as const;
@@ -92,25 +90,6 @@ function shown(quota: RateLimit): JsonObject {
   };
 }
 
-/** As it is kept: a namespace or a mount with its closing slash. Throws `badRequest` for one that is neither, nor below a mount. */
-function placed({ services }: Node, asked: string, role: string): string {
-  const { namespaces, mounts } = services;
-  const path = asked.replace(/^\/+/, '');
-  if (path === '') return '';
-  const folder = path.endsWith('/') || path.endsWith('*') ? path : `${path}/`;
-  const { namespace, path: below } = namespaces.place('', folder);
-  if (below === '') return namespace.path;
-  const routed = mounts.route(namespace.id, below);
-  if (routed === undefined)
-    throw fail('badRequest', `invalid mount path "${below}": there is no mount and no namespace`);
-  const { mounted, rest } = routed;
-  if (role !== '' && (rest !== '' || mounted.record.table !== 'auth')) {
-    const why = 'is not a valid auth method and therefore unsuitable for use with role-based quotas';
-    throw fail('badRequest', `Mount path "${below}" ${why}`);
-  }
-  return rest === '' ? mounted.fullPath : path;
-}
-
 /** Vault's defaults. */
 const NEW: Omit<RateLimit, 'name'> = {
   ...{ path: '', role: '', rate: 0, interval: 1, blockInterval: 0 },
@@ -125,9 +104,7 @@ function quotaOf(node: Node, before: RateLimit | undefined, values: Values<typeo
     ...{ blockInterval: values.block_interval, groupBy: values.group_by, secondaryRate: values.secondary_rate },
   });
   const asked = { ...NEW, ...before, ...given, name: values.name };
-  const path = placed(node, asked.path, asked.role);
-  if (asked.role !== '' && path === '') throw fail('badRequest', 'a quota of a role names the path of its auth mount');
-  const quota: RateLimit = { ...asked, path, inheritable: path === '' || asked.inheritable };
+  const quota: RateLimit = { ...asked, ...placeOf(node, asked) };
   check(quota);
   return quota;
 }
@@ -143,19 +120,6 @@ function check({ rate, secondaryRate, interval, blockInterval, groupBy }: RateLi
   }
 }
 
-const list = at('quotas/rate-limit', {
-  help: 'Names of all rate limit quotas.',
-  fields: pageFields,
-  operations: {
-    list: {
-      summary: 'List rate limit quotas',
-      writes: 'nothing',
-      replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: ({ services }, asked) => listed(keysBelow(services.store, keys.rateLimits), asked),
-    },
-  },
-});
-
 const one = at('quotas/rate-limit/:name', {
   help: 'One rate limit quota.',
   fields,
@@ -164,8 +128,8 @@ const one = at('quotas/rate-limit/:name', {
       summary: 'Read a rate limit quota',
       writes: 'nothing',
       replies: { 200: fields, 404: 'empty' },
-      run: ({ services }, { name }) => {
-        const quota = services.quotas.get(name);
+      run: (node, { name }) => {
+        const quota = recordsOf(node).get(name);
         return quota === undefined ? reply.missing : reply.ok(shown(quota));
       },
     },
@@ -174,11 +138,7 @@ const one = at('quotas/rate-limit/:name', {
       writes: 'shared',
       replies: { 204: 'empty' },
       run: async (node, values) => {
-        const { quotas } = node.services;
-        const before = quotas.get(values.name);
-        if (before === undefined && quotas.all().length >= MOST_QUOTAS)
-          throw fail('badRequest', 'there are too many quotas');
-        await quotas.put(quotaOf(node, before, values));
+        await recordsOf(node).put(quotaOf(node, recordsOf(node).get(values.name), values));
         return reply.empty;
       },
     },
@@ -186,12 +146,17 @@ const one = at('quotas/rate-limit/:name', {
       summary: 'Delete a rate limit quota',
       writes: 'shared',
       replies: { 204: 'empty' },
-      run: async ({ services }, { name }) => {
-        await services.quotas.delete(name);
+      run: async (node, { name }) => {
+        await recordsOf(node).delete(name);
         return reply.empty;
       },
     },
   },
 });
 
-export const quotaPaths = [config, list, one];
+export const quotaPaths = [
+  config,
+  listOf({ kind: 'rate-limit', title: 'rate limit quotas', records: recordsOf }),
+  one,
+  ...leaseCountPaths,
+];

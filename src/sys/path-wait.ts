@@ -1,6 +1,7 @@
 /** `sys/wait`: returns when every region and every registered consumer has an index, or names who has not. */
 import { decodeIndex } from '../core/freshness.ts';
 import type { Node } from '../core/node.ts';
+import { isAllowedOutright } from '../core/policy/index.ts';
 import { fail } from '../errors.ts';
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -45,7 +46,7 @@ const wait = at('wait', {
         const position = positionOf(node, index, latest);
         const timeoutMs = Math.min(timeout, LONGEST_S) * 1000;
         const acl = node.services.policies.acl(client);
-        const shows = (consumer: string): boolean => acl.allows('read', `sys/consumers/${consumer}`).allowed;
+        const shows = (consumer: string): boolean => isAllowedOutright(acl.allows('read', `sys/consumers/${consumer}`));
         return reply.ok(await node.hub.wait({ position, timeoutMs, signal: signal(), shows }));
       },
     },

@@ -1,5 +1,6 @@
 /** `sys/wrapping/…`: replies that wait in a single-use token for whom they are meant. */
 import { BAD_WRAPPING_TOKEN } from '../core/wrapping/wrapping.ts';
+import { release } from '../core/control/release.ts';
 import type { Node } from '../core/node.ts';
 import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
@@ -41,8 +42,13 @@ const shown = {
   creation_ttl: field.integer('How long it can be unwrapped, seconds from its creation.'),
 };
 
-const look = (node: Node, given: string | undefined, call: Call): Reply =>
-  reply.ok({ ...node.services.wrapping.lookup(wrappingToken(given, call), call) });
+function look({ services }: Node, given: string | undefined, call: Call): Reply {
+  const id = wrappingToken(given, call);
+  const waiting = services.controls.byToken(id, call);
+  return reply.ok({
+    ...(waiting === undefined ? services.wrapping.lookup(id, call) : services.controls.lookup(waiting)),
+  });
+}
 
 const lookup = at('wrapping/lookup', {
   help: 'What is known of a wrapped response; it stays wrapped.',
@@ -66,7 +72,7 @@ const lookup = at('wrapping/lookup', {
 });
 
 const unwrap = at('wrapping/unwrap', {
-  help: 'The wrapped response, once.',
+  help: 'The wrapped response, or that of a request that was approved; once.',
   namespaces: true,
   badToken: BAD_WRAPPING_TOKEN,
   fields: { token },
@@ -74,11 +80,13 @@ const unwrap = at('wrapping/unwrap', {
     update: {
       summary: 'Unwrap',
       writes: 'local',
-      replies: { 200: 'any' },
+      replies: { 200: 'any', 204: 'empty', 404: 'any' },
       form: ['application/json'],
       run: async (node, values, call): Promise<Reply> => {
-        const { wrapping } = node.services;
+        const { wrapping, controls } = node.services;
         const id = wrappingToken(values.token, call);
+        const waiting = controls.byToken(id, call);
+        if (waiting !== undefined) return release(node.services, waiting, call);
         const body = id === call.token ? wrapping.unwrapOwn(call.client.tokenKey) : await wrapping.unwrap(id, call);
         return { status: 200, raw: { contentType: 'application/json', body } };
       },

@@ -6,6 +6,7 @@ import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { configPaths } from './path-config.ts';
 import { consumerPaths } from './path-consumers.ts';
+import { controlGroupPaths } from './path-control-group.ts';
 import { counterPaths } from './path-counters.ts';
 import { eventPaths } from './path-events.ts';
 import { generateRootPaths } from './path-generate-root.ts';
@@ -25,6 +26,7 @@ import { passwordPolicyPaths } from './path-password-policy.ts';
 import { pluginPaths } from './path-plugins.ts';
 import { policyPaths } from './path-policy.ts';
 import { policyDetailPaths } from './path-policy-details.ts';
+import { policyTestPaths } from './path-policy-test.ts';
 import { quotaPaths } from './path-quotas.ts';
 import { regionPaths } from './path-regions.ts';
 import { rekeyPaths } from './path-rekey.ts';
@@ -36,12 +38,14 @@ import { snapshotPaths } from './path-snapshot.ts';
 import { toolPaths } from './path-tools.ts';
 import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
+import { whoCanPaths } from './path-who-can.ts';
 
 export const systemPaths: readonly Path<Node>[] = [
   ...auditPaths,
   ...capabilityPaths,
   ...configPaths,
   ...consumerPaths,
+  ...controlGroupPaths,
   ...counterPaths,
   ...eventPaths,
   ...generateRootPaths,
@@ -61,6 +65,8 @@ export const systemPaths: readonly Path<Node>[] = [
   ...pluginPaths,
   ...policyPaths,
   ...policyDetailPaths,
+  ...policyTestPaths,
+  ...whoCanPaths,
   ...quotaPaths,
   ...regionPaths,
   ...rekeyPaths,

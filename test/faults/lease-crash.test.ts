@@ -1,7 +1,7 @@
 /**
  * A node is killed while it grants, renews, expires and revokes leases: at each failpoint, and at random. After a restart, once
- * all is settled, no user is left outside without a live lease, no live lease is without its user, and what was acknowledged
- * holds.
+ * all is settled, no user is left outside without a live lease, no live lease is without its user, what was acknowledged holds,
+ * and what quotas count is what there is.
  */
 import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { usersIn } from '../support/file-engine.ts';
+import { assertCounts } from '../support/lease-counts.ts';
 import type { Order, Told } from './lease-node.ts';
 
 const program = join(import.meta.dirname, 'lease-node.ts');
@@ -117,7 +118,9 @@ async function round(world: World, child: Child, known: Known): Promise<void> {
   const revoked = await grant('10h');
   await world.must(child, 'POST', 'sys/leases/revoke', { body: { lease_id: revoked.leaseId, sync: true } });
   known.ended.add(String(revoked.data?.['user']));
-  const { token = '' } = await world.must(child, 'POST', 'auth/token/create', { body: { no_parent: true } });
+  const { token = '' } = await world.must(child, 'POST', 'auth/token/create', {
+    body: { no_parent: true, policies: ['app'] },
+  });
   await grant('10h', token);
   await grant('10h', token);
   await world.must(child, 'POST', 'auth/token/revoke', { body: { token } });
@@ -139,7 +142,10 @@ async function assertWhole(world: World, known: Known): Promise<void> {
   for (let start = 0; start < 2; start += 1) {
     await using child = await world.start();
     await child.order({ do: 'settle', seconds: 0 });
-    const live = (await child.order({ do: 'leases' })).leases?.filter(({ standing }) => standing === 'live') ?? [];
+    const { leases = [], counts = { stored: {}, recount: {} } } = await child.order({ do: 'leases' });
+    assertCounts(counts);
+    assert.ok(Object.keys(counts.stored).length > 0);
+    const live = leases.filter(({ standing }) => standing === 'live');
     const users = new Set(usersIn(world.outside));
     for (const { user } of live) assert.ok(users.has(user), `${user} has a live lease, and is gone`);
     for (const [id, user] of known.live) {
@@ -155,6 +161,8 @@ async function open(world: World): Promise<void> {
   await using child = await world.start();
   const options = { folder: world.outside };
   await world.must(child, 'POST', 'sys/mounts/db', { body: { type: 'files', options } });
+  const policy = 'path "db/creds/app" { capabilities = ["read"] }';
+  await world.must(child, 'POST', 'sys/policies/acl/app', { body: { policy } });
 }
 
 const FAILPOINTS = [

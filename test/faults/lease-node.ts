@@ -9,6 +9,7 @@ import { decodeFound } from '../../src/lib/record.ts';
 import { everyKey } from '../../src/storage/every-key.ts';
 import { openLmdbStore } from '../../src/storage/lmdb/open.ts';
 import { files } from '../support/file-engine.ts';
+import { leaseCounts, type LeaseCounts } from '../support/lease-counts.ts';
 import { ask, testNode, type Asking } from '../support/node.ts';
 
 /** What it is asked. `settle`: works off what is due, `seconds` later. */
@@ -32,6 +33,7 @@ export interface Told {
   readonly token?: string;
   readonly share?: string;
   readonly leases?: readonly Shown[];
+  readonly counts?: LeaseCounts;
 }
 
 const DONE: Told = { status: 200, leaseId: '' };
@@ -62,7 +64,7 @@ async function serve(node: Node, order: Order): Promise<Told> {
       await node.services.leaseExpiry.idle();
       return DONE;
     case 'leases':
-      return { ...DONE, leases: leasesOf(node) };
+      return { ...DONE, leases: leasesOf(node), counts: leaseCounts(node.services.store) };
     case 'ask': {
       const { status, leaseId, reply, auth } = await ask(node, order.method, order.path, order.asking);
       return { status, leaseId, data: reply?.data, token: String(auth?.['client_token']) };

@@ -8,12 +8,14 @@ import { keys } from '../../src/core/keys.ts';
 import { leaseEntries } from '../../src/core/leases/lease-records.ts';
 import type { LeaseRecord } from '../../src/core/leases/lease.ts';
 import type { Node } from '../../src/core/node.ts';
+import type { TokenRecord } from '../../src/core/tokens/token.ts';
 import type { JsonObject } from '../../src/framework/field.ts';
 import { decodeFound } from '../../src/lib/record.ts';
 import { everyKey } from '../../src/storage/every-key.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { files, usersIn } from './file-engine.ts';
+import { assertCounts, leaseCounts } from './lease-counts.ts';
 import { ask, runningNode, testNode, type Asking, type TestNodeOptions } from './node.ts';
 
 export const BEGIN = Date.parse('2026-01-01T00:00:00Z');
@@ -104,6 +106,15 @@ export class LeaseWorld {
       .flatMap((key) => decodeFound<LeaseRecord>(snapshot.get(key)) ?? []);
   }
 
+  /** All tokens that are stored. */
+  tokens(): readonly TokenRecord[] {
+    const { store } = this.node.services;
+    using snapshot = store.snapshot();
+    return [...everyKey(snapshot, 'l/')]
+      .filter((key) => /^l\/[^/]+\/tokens\//.test(key))
+      .flatMap((key) => decodeFound<TokenRecord>(snapshot.get(key)) ?? []);
+  }
+
   mount(path: string = 'db/', namespace: string = 'root'): string {
     return this.node.services.mounts.at(namespace, path)?.record.uuid ?? '';
   }
@@ -128,9 +139,12 @@ export class LeaseWorld {
       known.irrevocable += record.state.kind === 'irrevocable' ? 1 : 0;
       counts.set(at, known);
     }
-    const there = [...everyKey(snapshot, 'l/')].filter((key) => /^l\/[^/]+\/(leases|lease-|token-leases)/.test(key));
+    const there = [...everyKey(snapshot, 'l/')].filter((key) =>
+      /^l\/[^/]+\/(leases|lease-(?!groups)|token-leases)/.test(key),
+    );
     assert.deepEqual(there.filter((key) => !key.includes('/lease-counts/')).sort(), [...expected].sort());
     const stored = there.filter((key) => key.includes('/lease-counts/'));
     assert.deepEqual(new Map(stored.map((key) => [key, decodeFound(snapshot.get(key))])), counts);
+    assertCounts(leaseCounts(store));
   }
 }

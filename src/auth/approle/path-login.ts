@@ -57,6 +57,7 @@ function grant(role: Role, proof: SecretId | undefined, address: string): Grant 
   if (common.length === 0 && boundCidrs.length > 0) throw fail('badRequest', INVALID);
   return grantOf(role.token, {
     displayName: '',
+    role: role.name,
     metadata: { role_name: role.name, ...proof?.metadata },
     alias: { name: role.roleId, metadata: { role_name: role.name } },
     internal: { role: role.name },

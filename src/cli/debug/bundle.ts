@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { BLOCK, paddingOf, tarHeader } from '../../lib/snapshot/tar.ts';
 import { CommandError } from '../errors.ts';
+import { errorCode } from '../../lib/error-code.ts';
 
 export interface File {
   readonly name: string;
@@ -20,7 +21,7 @@ export class BundleFile implements Disposable {
     try {
       this.#descriptor = openSync(path, 'wx', 0o600);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+      if (errorCode(error) === 'EEXIST') {
         throw new CommandError(`${path} is there already: name another file with -output, or remove it`);
       }
       throw new CommandError(`cannot make the file ${path}: ${error instanceof Error ? error.message : 'unknown'}`);

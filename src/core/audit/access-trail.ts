@@ -79,6 +79,7 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
       wrapTtl: request.wrapTtl,
       headers: headersOf(access, headers),
       clientCertificateSerial: request.peer?.serial,
+      controlGroupAccessor: access.released,
     },
     error: error?.message,
     forwardedFrom: region,

@@ -67,6 +67,8 @@ export interface AuditedRequest {
   readonly wrapTtl: number;
   readonly headers?: Readonly<Record<string, AuditedHeader>> | undefined;
   readonly clientCertificateSerial?: string | undefined;
+  /** The accessor that it has waited under, where it was approved and is done now. */
+  readonly controlGroupAccessor?: string | undefined;
 }
 
 /** JSON that both entries of a call share. */

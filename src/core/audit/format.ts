@@ -151,7 +151,8 @@ export class Formatter {
         count('remote_port', request.remotePort) +
         count('wrap_ttl', request.wrapTtl) +
         this.#headers(request) +
-        text('client_certificate_serial_number', request.clientCertificateSerial),
+        text('client_certificate_serial_number', request.clientCertificateSerial) +
+        text('control_group_accessor', this.#accessor(request.controlGroupAccessor ?? '')),
     );
   }
 

@@ -2,6 +2,7 @@
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { ROOT } from '../namespaces/namespace.ts';
+import { isAllowedOutright } from '../policy/index.ts';
 import { authenticate, clientOf, makeCall, type Access } from '../requests/access.ts';
 import { asFailure, failure, outcomeOf } from '../requests/pipeline.ts';
 import type { Services } from '../services.ts';
@@ -20,7 +21,8 @@ export type Check = (token: Token) => void;
 function assertGranted(services: Services, request: Request, wants: Wants, token: Token): void {
   const acl = services.policies.acl(holderOf(token));
   // Ours asks for rights on what is watched, not on this path; but a deny of it is meant.
-  const allowed = wants.dialect === 'vault' ? acl.allows('read', request.path).allowed : !acl.denies(request.path);
+  const allowed =
+    wants.dialect === 'vault' ? isAllowedOutright(acl.allows('read', request.path)) : !acl.denies(request.path);
   if (!allowed) throw fail('permissionDenied');
   services.subscriptions.check(wants, token);
 }

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../framework/field.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
-import type { Acl } from '../policy/index.ts';
+import { isAllowedOutright, type Acl } from '../policy/index.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import { holderOf } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
@@ -43,7 +43,10 @@ export class Rights {
   permits(tokenKey: string, path: string, eventType?: string): boolean {
     const acl = this.#acl(tokenKey);
     if (acl === undefined || this.#isInLocked(path)) return false;
-    return acl.allows('subscribe', path, { eventType }).allowed && acl.allows('read', path).allowed;
+    // What needs an approval cannot be waited for here.
+    return (
+      isAllowedOutright(acl.allows('subscribe', path, { eventType })) && isAllowedOutright(acl.allows('read', path))
+    );
   }
 
   #isInLocked(path: string): boolean {
@@ -79,5 +82,8 @@ export class Rights {
 /** Whether these operations are allowed on the path, or anything at all below the prefix. */
 export function mayName(acl: Acl, pattern: Pattern, operations: readonly ('read' | 'subscribe')[]): boolean {
   const text = textOf(pattern);
-  return (pattern.prefix && acl.reaches(pattern.path)) || operations.every((each) => acl.allows(each, text).allowed);
+  return (
+    (pattern.prefix && acl.reaches(pattern.path)) ||
+    operations.every((each) => isAllowedOutright(acl.allows(each, text)))
+  );
 }

@@ -1,6 +1,6 @@
 /** What is kept of an identity: entities with their aliases, groups with theirs. Ids are UUIDs, times milliseconds. */
 import { fail } from '../../errors.ts';
-import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
+import { ownDocument } from '../policy/wrapping-policy.ts';
 
 export type Metadata = Readonly<Record<string, string>>;
 
@@ -107,7 +107,8 @@ export function checkMetadata(metadata: Metadata): Metadata {
 export function identityPolicies(names: readonly string[]): readonly string[] {
   const clean = [...new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''))];
   if (clean.includes('root')) throw fail('badRequest', 'policies cannot contain root');
-  if (clean.includes(WRAPPING_POLICY)) throw fail('badRequest', `policies cannot contain ${WRAPPING_POLICY}`);
+  const own = clean.find((name) => ownDocument(name) !== undefined);
+  if (own !== undefined) throw fail('badRequest', `policies cannot contain ${own}`);
   if (clean.length > MOST_POLICIES) throw fail('badRequest', `more than ${String(MOST_POLICIES)} policies`);
   return clean.sort();
 }

@@ -5,6 +5,7 @@
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Snapshot, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
+import { addToGroup, groupId, takeFromGroup, type LeaseGroup } from '../quotas/lease-groups.ts';
 import { namespaceOfToken } from '../tokens/token.ts';
 import { namespaceOfLease, type LeaseRecord } from './lease.ts';
 import { dueAt, leaseMachine, type LeaseInput, type LeaseOutput, type LeaseState } from './lease-machine.ts';
@@ -66,7 +67,19 @@ function entriesOf(key: string, record: LeaseRecord | undefined): Entries {
 export const leaseEntries = (key: string, record: LeaseRecord): readonly string[] =>
   Object.values<string | undefined>({ ...entriesOf(key, record) }).filter((entry) => entry !== undefined);
 
-function count(tx: Transaction, { namespace, mount }: LeaseRecord, change: LeaseCount): void {
+/** What quotas count it as. */
+export function leaseGroupOf({ path, rest }: Pick<LeaseRecord, 'path' | 'rest'>): LeaseGroup {
+  return { path, mount: rest === '' ? `${path}/` : path.slice(0, -rest.length), role: '' };
+}
+
+function count(tx: Transaction, record: LeaseRecord, change: LeaseCount): void {
+  const { namespace, mount } = record;
+  if (change.all !== 0) {
+    const group = leaseGroupOf(record);
+    const at = keys.leaseGroups(namespace) + groupId(group);
+    if (change.all > 0) addToGroup(tx, at, group);
+    else takeFromGroup(tx, at);
+  }
   if (change.all === 0 && change.irrevocable === 0) return;
   const before = countOf(tx, namespace, mount);
   const after = { all: before.all + change.all, irrevocable: before.irrevocable + change.irrevocable };

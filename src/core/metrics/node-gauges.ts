@@ -2,6 +2,7 @@
 import { version } from '../../lib/version.ts';
 import type { Metrics, Sample } from '../../lib/metrics/metrics.ts';
 import type { Node } from '../node.ts';
+import { leaseCountGauges } from '../quotas/lease-count.ts';
 import { snapshotGauges } from '../snapshots/meter.ts';
 import type { Census } from './census.ts';
 
@@ -33,6 +34,7 @@ export function nodeGauges(metrics: Metrics, node: Node, census: () => Census | 
   ]);
   gauge('lockstep.index.waiting', 'Requests that wait for an index.', () => node.services.freshness.waiting);
   gauge('lockstep.subscribers', 'Open subscriptions to changes.', () => node.services.subscriptions.size);
+  leaseCountGauges(metrics, () => node.services.leaseQuotas);
   snapshotGauges(metrics, () => node.unsealedSnapshots);
   regionGauges(metrics, node);
   hubGauges(metrics, node);

@@ -7,6 +7,7 @@ import { compile, type Acl } from './acl.ts';
 import { capabilities, capabilitySet, type Capability } from './capability.ts';
 import type { PolicyOperation } from './constraints.ts';
 import { defaultPolicy } from './default-policy.ts';
+import { explain } from './explain.ts';
 import { parsePolicy } from './parse.ts';
 import type { Rule } from './rule.ts';
 
@@ -312,6 +313,7 @@ const ruleArbitrary: fc.Arbitrary<Rule> = fc
   })
   .map(({ path, capabilities: set }) => ({
     path,
+    line: 1,
     kind: 'exact',
     templated: false,
     capabilities: set,
@@ -339,5 +341,25 @@ test('the order of policies, and how rules are spread over them, changes no deci
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+test('an explanation says what the decision is, and by rules that are written', () => {
+  const asked = fc.record({
+    rules: fc.array(ruleArbitrary, { maxLength: 6 }),
+    path: fc.constantFrom('a', 'a/', 'a/b', 'a/b/', 'a/bc', 'b/b', 'c'),
+    operation: fc.constantFrom<PolicyOperation>('read', 'list', 'update'),
+  });
+  fc.assert(
+    fc.property(asked, ({ rules, path, operation }) => {
+      const acl = compile([{ name: 'p', namespace: '', rules }], now);
+      const { allowed, rules: told } = explain(acl, operation, path);
+      assert.equal(allowed, acl.allows(operation, path).allowed);
+      assert.ok(told.every((each) => rules.some((rule) => rule.path === each.path)));
+      assert.equal(
+        allowed,
+        told.some(({ effect }) => effect === 'grants') && !told.some(({ effect }) => effect === 'denies'),
+      );
+    }),
   );
 });

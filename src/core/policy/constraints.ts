@@ -1,5 +1,7 @@
 /** What two rules for the same path come to, and whether a request keeps to it. */
+import { mergeControls } from './control-group.ts';
 import { globMatches, mergeRules, permits, type Body } from './parameters.ts';
+import type { KeysTemplate } from './keys-template.ts';
 import type { Constraints } from './rule.ts';
 
 /** What can be asked of a policy. `create` and `update` are told apart by whether the thing exists already. */
@@ -13,10 +15,13 @@ export interface Details {
   readonly wrapTtl?: number | undefined;
   /** For `subscribe`, such as `kv-v2/data-write`. */
   readonly eventType?: string | undefined;
+  /** It is asked of a path for which `sudo` is needed beside the operation. */
+  readonly sudo?: boolean | undefined;
 }
 
-/** `limit`: the page size to use in place of the request's own. */
-export type Verdict = { readonly ok: true; readonly limit?: number } | { readonly ok: false };
+/** `limit`: the page size to use in place of the request's own. `keysFilter`: only such keys are shown. */
+export type Verdict =
+  { readonly ok: true; readonly limit?: number; readonly keysFilter?: KeysTemplate } | { readonly ok: false };
 
 const refused: Verdict = Object.freeze({ ok: false });
 const granted: Verdict = Object.freeze({ ok: true });
@@ -26,7 +31,7 @@ const checksParameters: ReadonlySet<PolicyOperation> = new Set(['create', 'read'
 export function judge(constraints: Constraints, operation: PolicyOperation, details: Details): Verdict {
   if (!wrapsAsAsked(constraints, details.wrapTtl ?? 0)) return refused;
   if (checksParameters.has(operation)) return permits(constraints, details.body) ? granted : refused;
-  if (operation === 'list' || operation === 'scan') return judgePage(constraints, details.body ?? {});
+  if (operation === 'list' || operation === 'scan') return judgeList(constraints, details.body ?? {});
   if (operation === 'subscribe') return coversEvent(constraints, details.eventType) ? granted : refused;
   return granted;
 }
@@ -34,6 +39,12 @@ export function judge(constraints: Constraints, operation: PolicyOperation, deta
 function wrapsAsAsked({ minWrappingTtl = 0, maxWrappingTtl = 0 }: Constraints, ttl: number): boolean {
   if (minWrappingTtl === 0 && maxWrappingTtl === 0) return true;
   return ttl > 0 && ttl >= minWrappingTtl && (maxWrappingTtl === 0 || ttl <= maxWrappingTtl);
+}
+
+function judgeList(constraints: Constraints, body: Body): Verdict {
+  const page = judgePage(constraints, body);
+  const { keysFilter } = constraints;
+  return page.ok && keysFilter !== undefined ? { ...page, keysFilter } : page;
 }
 
 /** Without a `limit` the rule's own is used, unless `limit` is required. 0 and less mean "everything": too much. */
@@ -59,7 +70,8 @@ function coversEvent({ subscribeEventTypes }: Constraints, eventType: string | u
 }
 
 /**
- * Of two rules for one path, as Vault does: the shorter wrapping times, the smaller page, the union of parameters. A
+ * Of two rules for one path, as Vault does: the shorter wrapping times, the smaller page, the union of parameters, and
+ * all factors of control groups. A
  * rule that does not grant `subscribe` must come with an empty list of event types, or it would widen the other's.
  */
 export function mergeConstraints(one: Constraints, other: Constraints): Constraints {
@@ -70,7 +82,10 @@ export function mergeConstraints(one: Constraints, other: Constraints): Constrai
     minWrappingTtl: smaller(one.minWrappingTtl, other.minWrappingTtl),
     maxWrappingTtl: smaller(one.maxWrappingTtl, other.maxWrappingTtl),
     paginationLimit: smaller(one.paginationLimit, other.paginationLimit),
+    // As OpenBao: that of the first policy that has one.
+    keysFilter: one.keysFilter ?? other.keysFilter,
     subscribeEventTypes: unitedEvents(one.subscribeEventTypes, other.subscribeEventTypes),
+    controlGroup: mergeControls(one.controlGroup, other.controlGroup),
   };
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)) as Constraints;
 }

@@ -53,6 +53,11 @@ path "sys/wrapping/unwrap" {
   capabilities = ["update"]
 }
 
+# How a request stands that waits for approval, for who has its accessor.
+path "sys/control-group/request" {
+  capabilities = ["update"]
+}
+
 # Hashing, without a key.
 path "sys/tools/hash" {
   capabilities = ["update"]

@@ -4,6 +4,8 @@ import { durationSeconds } from '../../lib/duration.ts';
 import { blocksOf, HclError, parseHcl, type Attribute, type Block, type Body } from '../../lib/hcl/index.ts';
 import { didYouMean } from '../../lib/suggest.ts';
 import { capabilities, capabilitySet, has, isCapability, type Capability, type CapabilitySet } from './capability.ts';
+import { parseKeysTemplate, type KeysTemplate } from './keys-template.ts';
+import { parseControlGroup } from './control-group.ts';
 import { parameterRules } from './parameter-rules.ts';
 import { parseRulePath } from './rule-path.ts';
 import type { Constraints, Rule } from './rule.ts';
@@ -22,16 +24,14 @@ const ruleKeys = [
   'min_wrapping_ttl',
   'max_wrapping_ttl',
   'pagination_limit',
+  'list_scan_response_keys_filter_path',
   'expiration',
   'subscribe_event_types',
+  'control_group',
 ] as const;
 type RuleKey = (typeof ruleKeys)[number];
 /** Keys of Vault and OpenBao that narrow a rule in ways that are not offered here. */
-const unsupportedKeys: ReadonlySet<string> = new Set([
-  'mfa_methods',
-  'control_group',
-  'list_scan_response_keys_filter_path',
-]);
+const unsupportedKeys: ReadonlySet<string> = new Set(['mfa_methods']);
 
 /** The form of policies before capabilities. */
 const legacy: Readonly<Record<string, readonly Capability[]>> = {
@@ -69,10 +69,11 @@ function parseRule(block: Block): Rule {
     const expiration = read(body, 'expiration', moment);
     return {
       path,
+      line: block.position.line,
       kind,
       templated,
       capabilities: granted,
-      constraints: has(granted, 'deny') ? {} : parseConstraints(body),
+      constraints: has(granted, 'deny') ? {} : parseConstraints(body, path, granted),
       ...(expiration === undefined ? {} : { expiration }),
       ...(comment === undefined ? {} : { comment }),
     };
@@ -118,7 +119,7 @@ function parseCapabilities(body: Body): CapabilitySet {
   return capabilitySet([...names, ...(old === '' ? [] : (legacy[old] ?? []))]);
 }
 
-function parseConstraints(body: Body): Constraints {
+function parseConstraints(body: Body, path: string, granted: CapabilitySet): Constraints {
   const lowered = read(body, 'required_parameters', texts)?.map((name) => name.toLowerCase());
   const found = {
     allowedParameters: parameterRules(body, 'allowed_parameters'),
@@ -127,7 +128,9 @@ function parseConstraints(body: Body): Constraints {
     minWrappingTtl: read(body, 'min_wrapping_ttl', duration),
     maxWrappingTtl: read(body, 'max_wrapping_ttl', duration),
     paginationLimit: read(body, 'pagination_limit', limit),
+    keysFilter: read(body, 'list_scan_response_keys_filter_path', keysFilter),
     subscribeEventTypes: read(body, 'subscribe_event_types', texts),
+    controlGroup: parseControlGroup(body, path, granted),
   };
   const { minWrappingTtl = 0, maxWrappingTtl = 0 } = found;
   if (maxWrappingTtl > 0 && maxWrappingTtl < minWrappingTtl) {
@@ -169,6 +172,16 @@ function limit(attribute: Attribute, name: RuleKey): number | undefined {
     throw problem(attribute, `${name} must be a whole number, 0 or more`);
   }
   return value === 0 ? undefined : value;
+}
+
+function keysFilter(attribute: Attribute, name: RuleKey): KeysTemplate | undefined {
+  const written = text(attribute, name);
+  if (written === '') return undefined;
+  try {
+    return parseKeysTemplate(written);
+  } catch (error) {
+    throw problem(attribute, `${name}: ${error instanceof Error ? error.message : 'it is no template'}`);
+  }
 }
 
 /** RFC 3339, or seconds since the epoch; gives milliseconds. */

@@ -10,7 +10,7 @@ import { everyKey } from '../../storage/every-key.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
 import type { Policy, Rule } from './rule.ts';
 import { STRICT, templateParts, type Subject, type TemplateOptions } from './template.ts';
-import { WRAPPING_POLICY, wrappingPolicy } from './wrapping-policy.ts';
+import { ownDocument } from './wrapping-policy.ts';
 
 interface PolicyRecord {
   readonly name: string;
@@ -74,7 +74,7 @@ interface Compiled {
 const CACHE_LIMIT = 2_000;
 const BORDER = '\u0000';
 /** Names that nobody writes. */
-const RESERVED = new Set(['root', WRAPPING_POLICY]);
+const isReserved = (name: string): boolean => name === 'root' || ownDocument(name) !== undefined;
 
 /** Braces that do not pair up would never be filled. */
 function checkTemplates(rules: readonly Rule[]): void {
@@ -180,7 +180,8 @@ export class PolicyStore implements Disposable {
   /** As `get`, with what is known of it. */
   describe(namespace: string, name: string): PolicyFacts | undefined {
     if (name === 'root') return namespace === ROOT_NAMESPACE ? factsOf({ name, text: '' }) : undefined;
-    if (name === WRAPPING_POLICY) return factsOf({ name, text: wrappingPolicy });
+    const own = ownDocument(name);
+    if (own !== undefined) return factsOf({ name, text: own });
     const record = this.#living(decodeFound<PolicyRecord>(this.#store.get(keys.policy(namespace, name))));
     if (record !== undefined) return factsOf(record);
     return name === 'default' ? factsOf({ name, text: defaultPolicy }) : undefined;
@@ -188,6 +189,11 @@ export class PolicyStore implements Disposable {
 
   #living(record: PolicyRecord | undefined): PolicyRecord | undefined {
     return (record?.expiration ?? Number.POSITIVE_INFINITY) > this.#now() ? record : undefined;
+  }
+
+  /** With its rules, for nobody; undefined when there is none. */
+  parsed(namespace: string, name: string): Policy | undefined {
+    return this.#named(namespace, [name], undefined)[0];
   }
 
   list(namespace: string): readonly string[] {
@@ -221,7 +227,7 @@ export class PolicyStore implements Disposable {
     change: PolicyChange,
     kept: (before: PolicyRecord | undefined) => PolicyRecord | undefined,
   ): Promise<void> {
-    if (RESERVED.has(name)) throw fail('badRequest', `cannot update "${name}" policy`);
+    if (isReserved(name)) throw fail('badRequest', `cannot update "${name}" policy`);
     if (change.text !== undefined) checkTemplates(parsePolicy(change.text));
     const key = keys.policy(namespace, name);
     await this.#store.transact((tx) => {
@@ -239,7 +245,7 @@ export class PolicyStore implements Disposable {
   }
 
   async delete(namespace: string, name: string): Promise<void> {
-    if (RESERVED.has(name) || name === 'default') throw fail('badRequest', `cannot delete "${name}" policy`);
+    if (isReserved(name) || name === 'default') throw fail('badRequest', `cannot delete "${name}" policy`);
     await this.#store.transact((tx) => {
       tx.delete(keys.policy(namespace, name));
     });

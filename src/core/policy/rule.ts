@@ -1,5 +1,7 @@
 /** What a policy document says, parsed: the input of `compile`. */
 import type { CapabilitySet } from './capability.ts';
+import type { KeysTemplate } from './keys-template.ts';
+import type { ControlGroup } from './control-group.ts';
 import type { Subject, TemplateOptions } from './template.ts';
 
 /** A scalar, list or object of a policy document; lists and objects are compared whole. */
@@ -23,8 +25,12 @@ export interface Constraints {
   readonly maxWrappingTtl?: number;
   /** The longest page that LIST and SCAN may return. */
   readonly paginationLimit?: number;
+  /** Of a LIST or SCAN only the keys are shown that the caller reaches by the path that stands for each. */
+  readonly keysFilter?: KeysTemplate;
   /** Event types that `subscribe` covers, where `*` may stand at either end; absent means all. */
   readonly subscribeEventTypes?: readonly string[];
+  /** Whose approval it needs. */
+  readonly controlGroup?: ControlGroup;
 }
 
 /** How a rule's path is matched. `exact`: whole; `prefix`: ends in `*`; `segments`: has `+`, and may end in `*` too. */
@@ -33,6 +39,8 @@ export type PathKind = 'exact' | 'prefix' | 'segments';
 export interface Rule {
   /** As written, without a leading slash. */
   readonly path: string;
+  /** Of the document, from 1. */
+  readonly line: number;
   readonly kind: PathKind;
   /** The path has a `{{…}}` template: it is filled when the rule is compiled. */
   readonly templated: boolean;

@@ -1,12 +1,13 @@
-/** The quotas of a node: what is set stands in the shared records, what was used is counted in the memory of this process. */
+/** The rate limit quotas of a node: what is set stands in the shared records, what was used is counted in the memory of this process. */
 import { fail, type LockstepError } from '../../errors.ts';
 import type { Counter } from '../../lib/metrics/metrics.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { SharedWindows } from '../../lib/threads/shared-windows.ts';
-import { everyKey } from '../../storage/every-key.ts';
 import type { Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
-import { RateLimits, windowFor, type Counted, type RateLimit } from './rate-limit.ts';
+import { Applicable } from './applicable.ts';
+import { QuotaRecords } from './quota-records.ts';
+import { windowFor, type Counted, type RateLimit } from './rate-limit.ts';
 
 export interface QuotaConfig {
   /** Whether requests that are refused stand in the audit. */
@@ -41,22 +42,23 @@ export interface QuotasOptions {
 }
 
 interface Compiled {
-  readonly limits: RateLimits;
+  readonly limits: Applicable<RateLimit>;
   readonly config: QuotaConfig;
 }
 
 export class Quotas implements Disposable {
+  readonly records: QuotaRecords<RateLimit>;
   readonly #options: QuotasOptions;
   readonly #observation: Disposable;
   #compiled: Compiled | undefined;
 
   constructor(options: QuotasOptions) {
     this.#options = options;
-    this.#observation = options.store.observe(({ writes }) => {
+    this.records = new QuotaRecords(options.store, keys.rateLimits);
+    this.#observation = options.store.observe((batch) => {
       if (this.#compiled === undefined) return;
-      if (writes.some(({ key }) => key.startsWith(keys.rateLimits) || key === keys.quotaConfig)) {
+      if (this.records.in(batch) || batch.writes.some(({ key }) => key === keys.quotaConfig))
         this.#compiled = undefined;
-      }
     });
   }
 
@@ -66,7 +68,7 @@ export class Quotas implements Disposable {
   }
 
   #current(): Compiled {
-    return (this.#compiled ??= { limits: new RateLimits(this.all()), config: this.config });
+    return (this.#compiled ??= { limits: new Applicable(this.records.all()), config: this.config });
   }
 
   /** Whether any request is counted at all. */
@@ -82,36 +84,6 @@ export class Quotas implements Disposable {
     await this.#options.store.transact((tx) => {
       const before = decodeFound<QuotaConfig>(tx.get(keys.quotaConfig)) ?? USUAL_CONFIG;
       tx.put(keys.quotaConfig, encodeRecord({ ...before, ...given } satisfies QuotaConfig));
-    });
-  }
-
-  all(): readonly RateLimit[] {
-    using snapshot = this.#options.store.snapshot();
-    return [...everyKey(snapshot, keys.rateLimits)].flatMap((key) => decodeFound<RateLimit>(snapshot.get(key)) ?? []);
-  }
-
-  get(name: string): RateLimit | undefined {
-    return decodeFound<RateLimit>(this.#options.store.get(keys.rateLimit(name)));
-  }
-
-  /** Throws `badRequest` when another has the same path and role. */
-  async put(quota: RateLimit): Promise<void> {
-    await this.#options.store.transact((tx) => {
-      for (const key of everyKey(tx, keys.rateLimits)) {
-        const found = tx.get(key);
-        const other = found === undefined ? undefined : decodeRecord<RateLimit>(found);
-        if (other === undefined || other.name === quota.name) continue;
-        if (other.path === quota.path && other.role === quota.role) {
-          throw fail('badRequest', `quota rule with similar properties exists under the name "${other.name}"`);
-        }
-      }
-      tx.put(keys.rateLimit(quota.name), encodeRecord(quota));
-    });
-  }
-
-  async delete(name: string): Promise<void> {
-    await this.#options.store.transact((tx) => {
-      tx.delete(keys.rateLimit(name));
     });
   }
 

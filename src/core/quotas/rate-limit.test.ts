@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { RateLimits, windowFor, type Counted, type RateLimit } from './rate-limit.ts';
+import { Applicable } from './applicable.ts';
+import { windowFor, type Counted, type RateLimit } from './rate-limit.ts';
 
 const quota = (path: string, more: Partial<RateLimit> = {}): RateLimit => ({
   ...{ name: path, path, role: '', rate: 1, interval: 1, blockInterval: 0 },
@@ -15,7 +16,7 @@ const request = (path: string, more: Partial<Counted> = {}): Counted => ({
   ...more,
 });
 
-const nameFor = (quotas: readonly RateLimit[], counted: Counted) => new RateLimits(quotas).for(counted)?.name;
+const nameFor = (quotas: readonly RateLimit[], counted: Counted) => new Applicable(quotas).for(counted)?.name;
 
 describe('which quota a request is counted by', () => {
   const all = [

@@ -1,82 +1,25 @@
-/** What a rate limit quota says, and which of several a request is counted by. Pure. */
+/** What a rate limit quota says, and with whom a request is counted. Pure. */
 import type { WindowRule } from '../../lib/threads/shared-windows.ts';
+import type { Placed, QuotaPlace } from './applicable.ts';
 
 /** By whom requests are counted: `entity_then_…`, and for those without an entity the other. */
 export const groupings = ['ip', 'none', 'entity_then_ip', 'entity_then_none'] as const;
 export type Grouping = (typeof groupings)[number];
 
 /** As stored and shown. Durations in seconds. */
-export interface RateLimit {
-  readonly name: string;
-  /** A path from the root namespace on: empty for all, a namespace's or a mount's with its closing slash, a path, or one with `*` at its end. */
-  readonly path: string;
-  readonly role: string;
+export interface RateLimit extends QuotaPlace {
   /** Requests in an interval; a fraction counts as one more. */
   readonly rate: number;
   readonly interval: number;
   readonly blockInterval: number;
-  /** Of a namespace's quota: whether it holds in those below it too. */
-  readonly inheritable: boolean;
   readonly groupBy: Grouping;
   /** Of requests without an entity, where those with one are counted by it; 0: `rate`. */
   readonly secondaryRate: number;
 }
 
-export interface Counted {
-  /** From the root namespace on. */
-  readonly path: string;
-  /** The path of its namespace, with its closing slash; empty for the root one. */
-  readonly namespace: string;
-  /** The path of its mount, from the root namespace on. */
-  readonly mount: string | undefined;
-  /** The role that it logs in by. Asked for where a quota names one. */
-  readonly role: () => string | undefined;
+export interface Counted extends Placed {
   readonly address: string;
   readonly entity: string;
-}
-
-const roleKey = (path: string, role: string): string => `${path}\0${role}`;
-
-/** Quotas in the order in which one is looked for: a role's, a path's, then the longest that the path begins with. */
-export class RateLimits {
-  readonly #roles = new Map<string, RateLimit>();
-  readonly #mountsWithRoles = new Set<string>();
-  readonly #exact = new Map<string, RateLimit>();
-  readonly #prefixes: readonly (readonly [prefix: string, quota: RateLimit])[];
-
-  constructor(quotas: readonly RateLimit[]) {
-    const prefixes: (readonly [string, RateLimit])[] = [];
-    for (const quota of quotas) {
-      const { path, role } = quota;
-      if (role !== '') {
-        this.#roles.set(roleKey(path, role), quota);
-        this.#mountsWithRoles.add(path);
-      } else if (path === '' || path.endsWith('/')) prefixes.push([path, quota]);
-      else if (path.endsWith('*')) prefixes.push([path.slice(0, -1), quota]);
-      else this.#exact.set(path, quota);
-    }
-    this.#prefixes = prefixes.sort(([a], [b]) => b.length - a.length);
-  }
-
-  get size(): number {
-    return this.#roles.size + this.#exact.size + this.#prefixes.length;
-  }
-
-  for({ path, namespace, mount, role }: Counted): RateLimit | undefined {
-    const named = mount !== undefined && this.#mountsWithRoles.has(mount) ? role() : undefined;
-    const ofRole = named === undefined ? undefined : this.#roles.get(roleKey(mount ?? '', named));
-    if (ofRole !== undefined) return ofRole;
-    // Paths are served with a closing slash too, and lists always have one: it must not lead around a quota.
-    const exact = this.#exact.get(path.endsWith('/') ? path.slice(0, -1) : path);
-    if (exact !== undefined) return exact;
-    return this.#prefixes.find(([prefix, quota]) => path.startsWith(prefix) && holdsIn(quota, namespace))?.[1];
-  }
-}
-
-/** The quota of a namespace holds below it where it is inheritable; that of all always does. */
-function holdsIn({ path, inheritable }: RateLimit, namespace: string): boolean {
-  const ofNamespace = namespace !== '' && path.endsWith('/') && namespace.startsWith(path);
-  return !ofNamespace || inheritable || namespace === path;
 }
 
 /** Who shares a window, and how many uses it has. */

@@ -10,9 +10,11 @@ import { inCidrs } from '../../lib/cidr.ts';
 import type { AuditedCall } from '../audit/entry.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
-import type { Decision, PolicyOperation } from '../policy/index.ts';
+import type { ControlGroup, Decision, PolicyOperation } from '../policy/index.ts';
+import type { KeysTemplate } from '../policy/keys-template.ts';
 import type { RequestServices } from '../services.ts';
 import { snapshotUse } from './from-snapshot.ts';
+import { missing } from './missing.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
@@ -29,10 +31,16 @@ export interface Access {
   readonly grantedBy: readonly string[];
   /** Those that the caller has by its entity; absent where it has none. */
   readonly identityPolicies?: readonly string[] | undefined;
+  /** Of the list only these keys are shown. */
+  readonly keysFilter?: KeysTemplate | undefined;
   readonly call: Call;
   /** The path of the namespace that the caller's policies belong to. */
   readonly home: string;
   readonly error: LockstepError | undefined;
+  /** It is allowed once these have approved it: until then it is kept, and nothing of it is done. */
+  readonly control?: ControlGroup | undefined;
+  /** The accessor of the token that it has waited under, where it was approved and is done now. */
+  readonly released?: string;
   /** What the audit made of it for the first entry: the second tells the same. */
   audited?: AuditedCall;
 }
@@ -99,7 +107,7 @@ function boundTo({ boundCidrs }: Token['record'], address: string): boolean {
 }
 
 /** The mount that a login came from is there: with it, all that it granted ends. */
-function hasOrigin({ mounts }: Pick<RequestServices, 'mounts'>, { record }: Token): boolean {
+export function hasOrigin({ mounts }: Pick<RequestServices, 'mounts'>, { record }: Token): boolean {
   return record.login === undefined || mounts.byUuid(record.login.mount) !== undefined;
 }
 
@@ -305,7 +313,8 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
   const found = { request, routed, match, coerced, call };
   const operation = aclOperation(found);
   const known = token !== undefined || region !== undefined;
-  const { allowed, by, limit } = known && !request.help ? judge(services, found, { operation, path }) : OPEN;
+  const { allowed, by, limit, keysFilter, control } =
+    known && !request.help ? judge(services, found, { operation, path }) : OPEN;
   // Help is asked for without parameters.
   const error = allowed ? (missing(found) ?? (request.help ? undefined : bad)) : fail('permissionDenied');
   return {
@@ -317,11 +326,25 @@ function decide(services: RequestServices, asked: Omit<Asked, 'open' | 'token' |
     region,
     operation,
     grantedBy: by,
+    keysFilter,
     identityPolicies: identityPoliciesOf(services, client),
     call,
     home: homeOf(services, call),
     error,
+    ...(control === undefined ? {} : { control }),
   };
+}
+
+/** What was kept, asked again by its token as if it came now. Its namespace and its token are known by what was kept. */
+export function deferredAccess(
+  services: RequestServices,
+  { request, namespace, token }: Pick<Asked, 'request' | 'namespace'> & { readonly token: Token },
+): Access {
+  const refusal = services.namespaces.refusal(namespace, request.path);
+  const here = { ...route(services, { request, namespace, refusal }), open: false, token };
+  const asked = token.namespace === namespace.id ? here : ofToken(services, here, token.namespace);
+  const access = decide(services, asked, { token, client: clientOf(token, request.address), region: undefined });
+  return refusal === undefined ? access : { ...access, error: refusal };
 }
 
 function identityPoliciesOf({ identities }: RequestServices, { entity, entityNamespace }: Client) {
@@ -364,31 +387,12 @@ function judge(
 ): Decision {
   if (!mayEnter(services, call)) return OUTSIDE;
   const acl = services.policies.acl(call.client);
-  const details = { body: parametersOf(request), wrapTtl: request.wrapTtl };
+  const sudo = asksSudo(match, request);
+  const details = { body: parametersOf(request), wrapTtl: request.wrapTtl, sudo };
   const verdict = acl.allows(asked.operation, asked.path, details);
   if (asked.operation === 'recover' && !verdict.allowed) {
     const instead = acl.allows('create', asked.path, details);
     return instead.sudo ? instead : verdict;
   }
-  return asksSudo(match, request) && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
-}
-
-const isServedIn = ({ namespace }: Call, { mounted }: Routed, { path }: Match<unknown>): boolean =>
-  namespace.id === ROOT.id || mounted.record.uuid !== 'sys' || path.namespaces === true;
-
-function missing({ routed, match, request, call }: Omit<Found, 'coerced'>): LockstepError | undefined {
-  if (routed === undefined) {
-    return fail('noHandler', `no handler for route "${call.namespace.path}${request.path}". route entry not found.`);
-  }
-  if (request.help && routed.rest === '') return undefined;
-  if (match === undefined) {
-    const { plugin, record } = routed.mounted;
-    const hint = plugin.unsupported?.(record.options ?? {});
-    return hint === undefined ? fail('unsupportedPath') : fail('unsupportedPath', `unsupported path: ${hint}`);
-  }
-  if (!isServedIn(call, routed, match)) {
-    return fail('badRequest', 'operation unavailable in namespaces: ask in the root namespace');
-  }
-  if (!request.help && match.path.operations[request.verb] === undefined) return fail('unsupportedOperation');
-  return undefined;
+  return sudo && !verdict.sudo ? { ...verdict, allowed: false } : verdict;
 }

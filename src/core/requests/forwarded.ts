@@ -77,6 +77,12 @@ function beyond({ request, client, idempotencyKey, mayWrite }: Forwarded): Locks
 /** Reads are answered by the region's own copy, and what is local stays where it is: shared writes alone are taken. */
 function notForwarded(access: Access): LockstepError | undefined {
   if (access.error !== undefined) return access.error;
+  if (access.control !== undefined) {
+    return fail(
+      'hubRefused',
+      'this needs an approval, and the hub knows nothing of those given in a region: ask the hub',
+    );
+  }
   const { match, request } = access;
   const operation = match === undefined ? undefined : operationOf(match.path, request);
   if (operation?.writes !== 'shared') return fail('hubRefused', 'only a write of shared data is forwarded');

@@ -1,17 +1,19 @@
 /** From what a login or a creation grants to a token: policies made clean, TTLs bounded. */
 import { fail } from '../../errors.ts';
 import type { Grant } from '../../framework/reply.ts';
-import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
+import { ownDocument } from '../policy/wrapping-policy.ts';
 import { checkBatch, chosenType } from '../tokens/token-type.ts';
 import type { NewToken } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 import type { Access } from './access.ts';
+import { groupOf } from './counted.ts';
 
 /** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
 export function cleanPolicies(names: readonly string[], noDefault: boolean): readonly string[] {
   const clean = new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''));
-  if (clean.has(WRAPPING_POLICY)) throw fail('badRequest', `cannot assign policy "${WRAPPING_POLICY}"`);
+  const own = [...clean].find((name) => ownDocument(name) !== undefined);
+  if (own !== undefined) throw fail('badRequest', `cannot assign policy "${own}"`);
   if (!noDefault && !clean.has('root')) clean.add('default');
   return [...clean].sort();
 }
@@ -53,7 +55,7 @@ export interface Granted {
   readonly warnings: readonly string[];
 }
 
-/** Makes the token of a login. Throws `badRequest` for `root`: no auth method may give it. */
+/** Makes the token of a login. Throws `badRequest` for `root`: no auth method may give it; `tooManyRequests` by a quota. */
 export async function grantToken(services: RequestServices, access: Access, grant: Grant): Promise<Granted> {
   const { routed, call } = access;
   if (routed === undefined) throw fail('internal');
@@ -66,10 +68,12 @@ export async function grantToken(services: RequestServices, access: Access, gran
   if (type === 'batch') checkBatch(policies, { ...grant, explicitMaxTtl: 0 });
   const { id: namespace } = call.namespace;
   const { alias } = grant;
+  const counted = groupOf(access, grant.role);
+  using _held = services.leaseQuotas.reserve(call.namespace, counted);
   const entity = alias === undefined ? '' : await services.identities.logins.entityOf(namespace, record, alias);
   const created = await services.tokens.create({
     type,
-    ...{ policies, namespace, entity },
+    ...{ policies, namespace, entity, counted },
     path: `${call.mountPath}${call.path}`,
     meta: grant.metadata ?? null,
     displayName: grant.displayName === '' ? name : `${name}-${grant.displayName}`,

@@ -4,6 +4,7 @@ import type { LeaseGrant } from '../../framework/lease.ts';
 import type { Granted } from '../leases/leases.ts';
 import type { RequestServices } from '../services.ts';
 import { operationOf, type Access } from './access.ts';
+import { groupOf } from './counted.ts';
 
 /** What an engine's author did wrong, said at once and whoever asks: nothing was made yet. */
 function assertFits({ match, request, routed, token }: Access): void {
@@ -26,5 +27,7 @@ export async function grantLease(services: RequestServices, access: Access, leas
   if (token.record.numUses === -1) {
     throw fail('badRequest', 'the token had one use left, and a leased secret would end with it: use another token');
   }
-  return services.leases.grant({ mounted: routed.mounted, call, token }, lease);
+  using _held = services.leaseQuotas.reserve(call.namespace, groupOf(access));
+  // Awaited, so that the place is held until it is on disk.
+  return await services.leases.grant({ mounted: routed.mounted, call, token }, lease);
 }

@@ -6,6 +6,7 @@ import type { Outcome, Request } from '../../framework/request.ts';
 import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
 import type { Granted } from '../leases/leases.ts';
+import type { ControlGroup } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
 import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
@@ -15,6 +16,7 @@ import { countedOf } from './counted.ts';
 import { grantLease } from './leased.ts';
 import { guarded } from './guarded.ts';
 import { checkAge } from './staleness.ts';
+import { filteredKeys } from './filtered-keys.ts';
 import { wrapped } from '../wrapping/wrapped.ts';
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
@@ -118,9 +120,10 @@ function recorded(services: RequestServices, access: Access): Outcome | Promise<
 }
 
 /** A refusal and help change nothing; a read does with a token's last use, and when its reply is put aside. */
-function mayChange({ match, request, error, token }: Access): boolean {
+function mayChange({ match, request, error, token, control }: Access): boolean {
   if (token?.record.numUses === -1) return true;
   if (error !== undefined || request.help || match === undefined) return false;
+  if (control !== undefined) return true;
   return request.wrapTtl > 0 || operationOf(match.path, request)?.writes !== 'nothing';
 }
 
@@ -155,11 +158,20 @@ function attempt(services: RequestServices, access: Access): Outcome | Promise<O
     if (access.error !== undefined) return failed(access.error);
     const result = request.help
       ? help(access)
-      : chain(run(services, access), (outcome) => wrapped(services, access, outcome));
+      : access.control === undefined
+        ? chain(run(services, access), (outcome) => wrapped(services, access, outcome))
+        : deferred(services, access, access.control);
     return result instanceof Promise ? result.catch(failed) : result;
   } catch (error) {
     return failed(error);
   }
+}
+
+/** Nothing of it is done: who asked gets a token that it waits under. */
+async function deferred(services: RequestServices, access: Access, control: ControlGroup): Promise<Outcome> {
+  if (services.controls === undefined) throw fail('internal', 'this thread keeps no requests');
+  const wrapInfo = await services.controls.defer(access, control);
+  return wrapped(services, access, outcomeOf(access.request, { status: 200, wrapInfo }));
 }
 
 function help({ match, routed, request }: Access): Outcome {
@@ -205,7 +217,22 @@ function fromSnapshot(services: RequestServices, access: Access, use: SnapshotUs
   return chain(serveFromSnapshot(source, access, use), (reply) => finish(services, access, reply));
 }
 
+/** What a policy hides of a list is taken out before anything else sees it. */
 function finish(services: RequestServices, access: Access, reply: Reply): Outcome | Promise<Outcome> {
+  const { keysFilter: template, request, call } = access;
+  if (template === undefined) return complete(services, access, reply);
+  const path = request.path.endsWith('/') ? request.path : `${request.path}/`;
+  const filtering = {
+    template,
+    acl: services.policies.acl(call.client),
+    namespace: call.namespace.path,
+    path,
+    verb: request.verb,
+  };
+  return filteredKeys(reply, filtering).then((filtered) => complete(services, access, filtered));
+}
+
+function complete(services: RequestServices, access: Access, reply: Reply): Outcome | Promise<Outcome> {
   const { request, routed, coerced } = access;
   const mountType = routed?.mounted.record.type ?? '';
   const unknown = coerced?.unknown ?? [];

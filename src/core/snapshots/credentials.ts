@@ -26,6 +26,7 @@ export async function endCredentials({ store, registry, region }: Ending): Promi
     for (const prefix of [
       keys.tokens(namespace),
       keys.accessors(namespace),
+      keys.tokenGroups(namespace),
       keys.children(namespace, '').slice(0, -1),
       keys.expiries(namespace),
       keys.revocations(namespace),

@@ -11,6 +11,7 @@ import type { RequestServices } from '../services.ts';
 import { readRole, type TokenRole } from './path-roles.ts';
 import { authBlock, entityNamespaceOf, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
+import type { TokenSpec } from './token-store.ts';
 import { checkBatch, chosenType } from './token-type.ts';
 
 const at = pathsOf<TokenAuth>();
@@ -51,7 +52,9 @@ interface Caller {
 }
 
 function callerOf(services: RequestServices, call: Call): Caller {
-  const token = call.token === undefined ? undefined : services.tokens.find(call.token);
+  // A request that has waited for approval is known by its token's key alone.
+  const { tokenKey } = call.client;
+  const token = call.token === undefined ? services.tokens.byKey(tokenKey) : services.tokens.find(call.token);
   if (token === undefined) throw fail('invalidToken');
   if (token.record.type === 'batch') throw fail('badRequest', 'batch tokens cannot create more tokens');
   // What a child may do would be without the limit, and an orphan would outlive it.
@@ -166,6 +169,8 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
   const orphan = isOrphan(asked, form, terms);
   const entity = await entityFor(auth, call, { alias: given(asked.entity_alias), role: form.role, caller, orphan });
   const chosen = given(asked.id);
+  const counted = countedOf(call, policies);
+  using _held = services.leaseQuotas.reserve(call.namespace, counted.counted);
   const { id, token } = await services.tokens.create({
     ...(chosen === undefined ? {} : { id: chosen }),
     type,
@@ -178,6 +183,7 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
     renewable: isRenewable(asked, terms) && ttl > 0 && type === 'service',
     ...(orphan ? {} : { parent: caller.token }),
     ...entity,
+    ...counted,
     boundCidrs: terms.boundCidrs,
     role: terms.name,
     noDefaultPolicy: asked.no_default_policy,
@@ -189,6 +195,12 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
     auth: authBlock(token, id, identityPoliciesOf(services, token)),
     warnings: [...warnings, ...missing],
   };
+}
+
+/** A root token is not counted, as in Vault: an operator can always make one to get in. */
+function countedOf({ mountPath, path }: Call, policies: readonly string[]): Pick<TokenSpec, 'counted'> {
+  if (policies.includes('root')) return {};
+  return { counted: { path: `${mountPath}${path}`.replace(/\/$/, ''), mount: mountPath, role: '' } };
 }
 
 interface EntityFor {

@@ -7,6 +7,7 @@ import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/st
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenMeter } from '../metrics/node-metrics.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
+import { addToGroup, groupId, takeFromGroup, type LeaseGroup } from '../quotas/lease-groups.ts';
 import { BatchTokens, batchTokenKey, isBatchToken } from './batch-tokens.ts';
 import { newAccessor, newTokenId, namespaceOfToken, tokenKeyIn, type Token, type TokenRecord } from './token.ts';
 
@@ -36,6 +37,8 @@ export interface TokenSpec {
   readonly entity?: string;
   /** The namespace of the entity, where it is another one. */
   readonly entityNamespace?: string;
+  /** What quotas count it as; not at all if not given. */
+  readonly counted?: LeaseGroup;
 }
 
 export interface NewToken {
@@ -68,7 +71,7 @@ const accessorKey = (key: KeyObject, accessor: string): string =>
   hmacSha256(key, `accessor:${accessor}`).toString('base64url');
 
 function recordOf(spec: TokenSpec, now: number): TokenRecord {
-  const { id: _id, namespace, parent, ttl, ...rest } = spec;
+  const { id: _id, namespace, parent, ttl, counted, ...rest } = spec;
   return {
     ...rest,
     accessor: spec.type === 'batch' ? '' : newAccessor(namespace),
@@ -79,6 +82,7 @@ function recordOf(spec: TokenSpec, now: number): TokenRecord {
     ...(parent === undefined ? {} : { parent: parent.key }),
     entity: spec.entity ?? '',
     type: spec.type ?? 'service',
+    ...(counted === undefined || spec.type === 'batch' ? {} : { counted: groupId(counted) }),
   };
 }
 
@@ -99,6 +103,9 @@ export function insertToken(
   if (spec.parent !== undefined) {
     if (!tx.has(tokenAt(spec.parent.key))) throw fail('invalidToken');
     tx.put(childrenOf(spec.parent.key) + key, new Uint8Array());
+  }
+  if (spec.counted !== undefined && record.counted !== undefined) {
+    addToGroup(tx, keys.tokenGroups(namespace) + record.counted, spec.counted);
   }
   tx.put(tokenAt(key), encodeRecord(record));
   tx.put(keys.accessor(namespace, accessorKey(hmac, record.accessor)), encodeRecord(key));
@@ -290,6 +297,9 @@ export class TokenStore implements Disposable {
   remove(tx: Transaction, key: string): void {
     const record = decodeFound<TokenRecord>(tx.get(tokenAt(key)));
     if (record === undefined) return;
+    if (record.counted !== undefined) {
+      takeFromGroup(tx, keys.tokenGroups(namespaceOfToken(key)) + record.counted);
+    }
     tx.delete(tokenAt(key));
     tx.delete(keys.accessor(namespaceOfToken(key), this.#accessorKey(record.accessor)));
     if (record.parent !== undefined) tx.delete(childrenOf(record.parent) + key);

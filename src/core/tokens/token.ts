@@ -33,6 +33,8 @@ export interface TokenRecord {
   readonly noDefaultPolicy: boolean;
   /** Of a login: which mount renews it, and what it needs for that. */
   readonly login?: { readonly mount: string; readonly internal: JsonObject };
+  /** The count that it is part of; absent where quotas do not count it. */
+  readonly counted?: string;
 }
 
 /** The path of the token that initialisation gives: no request made it. */

@@ -1,6 +1,7 @@
 /** Where a process logs to: standard error, and a file if one is configured. */
 import { createWriteStream, openSync, type WriteStream } from 'node:fs';
 import { fail } from '../../errors.ts';
+import { errorCode } from '../error-code.ts';
 
 /** Lines that wait for a slow disk; beyond it they are left out of the file. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
@@ -49,13 +50,12 @@ function open(path: string, stderr: (line: string) => void): WriteStream {
   try {
     fd = openSync(path, 'a', 0o600);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw fail('invalidConfig', `log_file ${path} cannot be opened: ${code ?? 'unknown error'}`, { cause: error });
+    throw fail('invalidConfig', `log_file ${path} cannot be opened: ${errorCode(error)}`, { cause: error });
   }
   const stream = createWriteStream(path, { fd });
   let told = false;
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (!told) stderr(`log_file ${path} cannot be written: ${error.code ?? 'unknown error'}\n`);
+  stream.on('error', (error) => {
+    if (!told) stderr(`log_file ${path} cannot be written: ${errorCode(error)}\n`);
     told = true;
   });
   return stream;

@@ -1,6 +1,7 @@
 /** The file that tells a supervisor which process to send signals to. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fail } from '../../errors.ts';
+import { errorCode } from '../error-code.ts';
 
 /** Removed on disposal, unless another process has put its own id there meanwhile. Throws `invalidConfig`. */
 export function writePidFile(path: string | undefined): Disposable {
@@ -9,8 +10,7 @@ export function writePidFile(path: string | undefined): Disposable {
   try {
     writeFileSync(path, own, { mode: 0o644 });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw fail('invalidConfig', `pid_file ${path} cannot be written: ${code ?? 'unknown error'}`, { cause: error });
+    throw fail('invalidConfig', `pid_file ${path} cannot be written: ${errorCode(error)}`, { cause: error });
   }
   return {
     [Symbol.dispose]: () => {

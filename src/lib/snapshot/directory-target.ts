@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isLockstepError } from '../../errors.ts';
 import { roomIn } from '../disk-room.ts';
+import { errorCode } from '../error-code.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Kept, Putting, SnapshotTarget } from './target.ts';
 
@@ -20,15 +21,12 @@ const PARTIAL = '.partial';
 /** So often it is looked whether there is room for more. */
 const LOOK_BYTES = 8 * 1024 * 1024;
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-
 /** What the file system said, by its code alone. */
 function explained(error: unknown, folder: string): unknown {
   if (isLockstepError(error) || !(error instanceof Error && 'syscall' in error)) return error;
   return fail(
     'internal',
-    `the directory ${folder} cannot be used (${codeOf(error)}): check that it is there and ours`,
+    `the directory ${folder} cannot be used (${errorCode(error)}): check that it is there and ours`,
     {
       cause: error,
     },
@@ -66,7 +64,7 @@ async function exists(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }
@@ -85,7 +83,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import { fail, isLockstepError } from '../../errors.ts';
 import { takeKey } from '../../lib/crypto/hash.ts';
 import { parseKeyText } from '../key-text.ts';
 import { KEY_BYTES } from '../keyring.ts';
+import { errorCode } from '../../lib/error-code.ts';
 
 /** What the configuration hands in, since it alone reads the environment. */
 export interface Surroundings {
@@ -44,7 +45,7 @@ async function fromFile(name: string, path: string, around: Surroundings): Promi
     // Without O_NONBLOCK a named pipe would hold the start up until somebody writes into it.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    throw invalid(`${name}: the file ${path} cannot be opened (${codeOf(error)})`, error);
+    throw invalid(`${name}: the file ${path} cannot be opened (${errorCode(error)})`, error);
   }
   try {
     await checkPlace(name, path, file, around.dataDirectory);
@@ -82,14 +83,10 @@ async function keyIn(name: string, path: string, file: FileHandle): Promise<KeyO
   } catch (error) {
     throw isLockstepError(error)
       ? error
-      : invalid(`${name}: the file ${path} cannot be read (${codeOf(error)})`, error);
+      : invalid(`${name}: the file ${path} cannot be read (${errorCode(error)})`, error);
   } finally {
     buffer.fill(0);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }
 
 function invalid(what: string, cause?: unknown): Error {

@@ -5,6 +5,7 @@
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../../errors.ts';
+import { errorCode } from '../../../lib/error-code.ts';
 
 /** The place behind an entry. */
 export interface Place {
@@ -32,7 +33,7 @@ export async function openFolder(folder: string): Promise<readonly Piece[]> {
       names.map(async (name) => ({ piece: Number.parseInt(name, 10), bytes: (await stat(join(folder, name))).size })),
     );
   } catch (error) {
-    throw fail('badRequest', `the audit spool ${folder} cannot be used: ${codeOf(error)}`, { cause: error });
+    throw fail('badRequest', `the audit spool ${folder} cannot be used: ${errorCode(error)}`, { cause: error });
   }
 }
 
@@ -60,8 +61,4 @@ export async function dropBefore(folder: string, piece: number): Promise<void> {
   const names = await readdir(folder);
   const old = names.filter((name) => /^\d{12}\.log$/.test(name) && Number.parseInt(name, 10) < piece);
   await Promise.all(old.map((name) => rm(join(folder, name), { force: true })));
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

@@ -4,8 +4,9 @@
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import type { SpoolCipher } from './cipher.ts';
-import { codeOf, pieceFile, type Place } from './folder.ts';
+import { pieceFile, type Place } from './folder.ts';
 import type { SpoolState } from './state.ts';
+import { errorCode } from '../../../lib/error-code.ts';
 
 const READ_BYTES = 64 * 1024;
 
@@ -93,7 +94,7 @@ export class SpoolReader implements AsyncDisposable {
       this.#open = { piece, handle };
       return handle;
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   }

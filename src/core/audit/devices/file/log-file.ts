@@ -11,6 +11,7 @@ import { join, outcomeOf, type Waiting } from './batch.ts';
 import { openTarget } from './target.ts';
 import { Turn } from './turn.ts';
 import type { AuditDevice } from '../../device.ts';
+import { errorCode } from '../../../../lib/error-code.ts';
 
 /** Bytes that may wait: beyond them the disk has stalled, and requests are refused rather than piled up. */
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -273,7 +274,7 @@ class LogFile implements AuditDevice {
       return undefined;
     } catch (error) {
       // Character devices have nothing to flush.
-      return codeOf(error) === 'EINVAL' ? undefined : this.#failure('flushed', error);
+      return errorCode(error) === 'EINVAL' ? undefined : this.#failure('flushed', error);
     }
   }
 
@@ -291,12 +292,8 @@ class LogFile implements AuditDevice {
   }
 
   #failure(verb: string, cause: unknown): Error {
-    return fail('auditFailed', `the audit log ${this.#options.path} cannot be ${verb}: ${codeOf(cause)}`, { cause });
+    return fail('auditFailed', `the audit log ${this.#options.path} cannot be ${verb}: ${errorCode(cause)}`, { cause });
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }
 
 function ignore(): void {}

@@ -1,0 +1,56 @@
+/**
+ * How many leases and tokens there are, by what quotas tell apart: the path that made them, its mount and the role of the
+ * login. Each count changes in the transaction that writes or takes away the lease or the token, so that no crash parts
+ * them. It stays with the path: a mount that moves leaves behind what it has granted.
+ */
+import { sha256 } from '../../lib/crypto/hash.ts';
+import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import type { Transaction } from '../../storage/store.ts';
+import type { Placed } from './applicable.ts';
+
+/** Paths are those below the namespace. */
+export interface LeaseGroup {
+  /** The request path, without a closing slash: `auth/approle/login`. */
+  readonly path: string;
+  /** With its closing slash. */
+  readonly mount: string;
+  /** Empty where there is none. */
+  readonly role: string;
+}
+
+/** As stored. */
+export interface GroupCount extends LeaseGroup {
+  readonly count: number;
+}
+
+/** 128 bits: a name of fixed length for what may be longer than a key. */
+const ID_BYTES = 16;
+
+export const groupId = ({ path, mount, role }: LeaseGroup): string =>
+  sha256(JSON.stringify([mount, path, role]))
+    .subarray(0, ID_BYTES)
+    .toString('base64url');
+
+/** One more, or the first. `at`: its key. */
+export function addToGroup(tx: Transaction, at: string, { path, mount, role }: LeaseGroup): void {
+  const before = decodeFound<GroupCount>(tx.get(at))?.count ?? 0;
+  tx.put(at, encodeRecord({ path, mount, role, count: before + 1 } satisfies GroupCount));
+}
+
+/** One less; the last takes the count with it. */
+export function takeFromGroup(tx: Transaction, at: string): void {
+  const before = decodeFound<GroupCount>(tx.get(at));
+  if (before === undefined) return;
+  if (before.count > 1) tx.put(at, encodeRecord({ ...before, count: before.count - 1 } satisfies GroupCount));
+  else tx.delete(at);
+}
+
+/** Where quotas look for it. `namespace`: the path of its namespace. */
+export function placeOfGroup({ path, mount, role }: LeaseGroup, namespace: string): Placed {
+  return {
+    path: namespace + (path.length < mount.length ? mount : path),
+    namespace,
+    mount: namespace + mount,
+    role: () => (role === '' ? undefined : role),
+  };
+}

@@ -1,0 +1,136 @@
+/** `sys/policies/test`: may somebody do something, and by which line of which policy; without a login, and without doing it. */
+import type { Node } from '../core/node.ts';
+import { explain, type Acl } from '../core/policy/index.ts';
+import type { Wanted } from '../core/policy/explain.ts';
+import { tokenIn } from '../core/tokens/path-lookup.ts';
+import { holderOf, type Token } from '../core/tokens/token.ts';
+import { fail } from '../errors.ts';
+import type { Call } from '../framework/call.ts';
+import { field, type JsonObject } from '../framework/field.ts';
+import { needsSudo, pathsOf, verbs } from '../framework/path.ts';
+import { reply, type Reply } from '../framework/reply.ts';
+import { askedPath, wantedField } from './wanted.ts';
+
+const at = pathsOf<Node>();
+
+interface Whom {
+  readonly token: string | undefined;
+  readonly accessor: string | undefined;
+  readonly entity_id: string | undefined;
+  readonly entity_name: string | undefined;
+  readonly policies: readonly string[] | undefined;
+}
+
+const given = (text: string | undefined): text is string => text !== undefined && text !== '';
+
+/** Whose rights are asked about. Throws `badRequest` for more than one, and for nobody that there is. */
+function aclOf(node: Node, whom: Whom, call: Call): Acl {
+  const { token, accessor, policies } = whom;
+  const named = given(whom.entity_id) || given(whom.entity_name);
+  const kinds = [given(token), given(accessor), named || policies !== undefined];
+  if (kinds.filter(Boolean).length > 1) {
+    throw fail('badRequest', 'give one of token, accessor, or an entity and policies: they are different callers');
+  }
+  if (named || policies !== undefined) return aclOfEntity(node, whom, call);
+  const found = given(accessor)
+    ? node.services.tokens.byAccessor(call.namespace.id, accessor)
+    : tokenIn(node, call, given(token) ? token : (call.token ?? ''));
+  return node.services.policies.acl(holderOf(existing(found)));
+}
+
+function existing(token: Token | undefined): Token {
+  if (token === undefined) throw fail('badRequest', 'there is no such token in this namespace');
+  return token;
+}
+
+/** What an entity has by itself and its groups, with the policies that a login would add. */
+function aclOfEntity(node: Node, { entity_id: id, entity_name: name, policies = [] }: Whom, call: Call): Acl {
+  const namespace = call.namespace.id;
+  const known = node.services.identities.known;
+  const entity = given(id)
+    ? known.identity(namespace, id)?.record
+    : given(name)
+      ? known.entityByName(namespace, name)
+      : undefined;
+  if (entity === undefined && (given(id) || given(name))) {
+    throw fail('badRequest', 'there is no such entity in this namespace');
+  }
+  return node.services.policies.acl({
+    namespace,
+    policies: policies.map((each) => each.toLowerCase()),
+    ...(entity === undefined ? {} : { entity: entity.id, entityNamespace: namespace }),
+  });
+}
+
+/** Whether what is served at the path wants `sudo` beside the operation. */
+function sudoNeeded({ services }: Node, namespace: string, path: string, operation: Wanted): boolean {
+  const placed = services.namespaces.place(namespace, path);
+  const routed = services.mounts.route(placed.namespace.id, placed.path);
+  const match = routed?.mounted.router.match(routed.rest);
+  if (match === undefined) return false;
+  const verb = verbs.find((each) => each === (operation === 'create' ? 'update' : operation));
+  return needsSudo(match.path.access) || (verb !== undefined && match.path.operations[verb]?.sudo === true);
+}
+
+interface Question extends Whom {
+  readonly path: string;
+  readonly operation: Wanted | undefined;
+  readonly parameters: JsonObject | undefined;
+  readonly wrap_ttl: number | undefined;
+  readonly event_type: string | undefined;
+}
+
+function answer(node: Node, question: Question, call: Call): Reply {
+  const { operation = 'read' } = question;
+  const below = askedPath(question.path, operation);
+  const path = call.namespace.path + below;
+  const acl = aclOf(node, question, call);
+  const details = { body: question.parameters, wrapTtl: question.wrap_ttl, eventType: question.event_type };
+  const found = explain(acl, operation, path, details);
+  const needs = operation !== 'sudo' && sudoNeeded(node, call.namespace.path.slice(0, -1), below, operation);
+  const lacks = needs && found.allowed && !explain(acl, 'sudo', path).allowed;
+  return reply.ok({
+    allowed: found.allowed && !lacks,
+    operation,
+    path: below,
+    reason: lacks ? `${found.reason}, but this path needs sudo too` : found.reason,
+    rules: found.rules.map((rule) => ({ ...rule })),
+    sudo_needed: needs,
+  });
+}
+
+const test = at('policies/test', {
+  help: 'Whether a token, an entity or a set of policies may do something, and by which line of which policy.',
+  namespaces: true,
+  fields: {
+    path: field.required(field.string('The path, as a request would have it.')),
+    operation: wantedField,
+    token: field.secret('A token of this namespace. Without any of these the calling token is meant.'),
+    accessor: field.string('The accessor of a token.'),
+    entity_id: field.string('An entity, with its groups.'),
+    entity_name: field.string('An entity by its name.'),
+    policies: field.list('Names of policies; beside an entity, those that a login would add.'),
+    parameters: field.object('What the request would send.'),
+    wrap_ttl: field.duration('How long the reply would be wrapped.'),
+    event_type: field.string('For subscribe, such as kv-v2/data-write.'),
+  },
+  operations: {
+    update: {
+      summary: 'Ask whether somebody may do something',
+      writes: 'nothing',
+      replies: {
+        200: {
+          allowed: field.boolean('Whether it is allowed.'),
+          operation: field.string('As it was asked.'),
+          path: field.string('As it was asked.'),
+          reason: field.string('Why, for people.'),
+          rules: field.objects('The rules that decide: policy, namespace, path, line, capabilities, effect.'),
+          sudo_needed: field.boolean('Whether the path needs sudo beside the operation.'),
+        },
+      },
+      run: answer,
+    },
+  },
+});
+
+export const policyTestPaths = [test];
