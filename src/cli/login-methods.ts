@@ -19,6 +19,8 @@ export interface LoginMethod {
   readonly path: (config: Config) => string;
   readonly body: (config: Config) => Readonly<Record<string, string>>;
   readonly example: string;
+  /** It takes several requests, and a browser between them. */
+  readonly browser?: true;
 }
 
 function pick(...names: readonly string[]): LoginMethod['body'] {
@@ -39,6 +41,20 @@ function withPassword(summary: string, method: string): LoginMethod {
 }
 
 const tokenOfWorkload = { help: 'The signed token; jwt=@file takes it from a file.', needed: true };
+
+const oidcParameters = {
+  role: { help: 'The role; default: that of the mount.' },
+  callbackmode: {
+    help: 'Who takes the answer: client (this command), direct (the server) or device. Default: client.',
+  },
+  listenaddress: { help: 'Where this command listens; default: localhost.' },
+  port: { help: 'The port there; default: 8250.' },
+  callbackmethod: { help: 'Scheme of the redirect; default: http, or that of the server’s address with direct.' },
+  callbackhost: { help: 'Host of the redirect; default: localhost, or that of the server’s address with direct.' },
+  callbackport: { help: 'Port of the redirect; default: port, or that of the server with the path of the method.' },
+  skip_browser: { help: 'true: only show the address, start no browser.' },
+  abort_on_error: { help: 'true: end when no browser can be started.' },
+};
 
 export const loginMethods: Readonly<Record<string, LoginMethod>> = {
   token: {
@@ -63,6 +79,14 @@ export const loginMethods: Readonly<Record<string, LoginMethod>> = {
   },
   userpass: withPassword('Logs in with a user name and a password that the server keeps.', 'userpass'),
   ldap: withPassword('Logs in with a user name and a password that an LDAP directory checks.', 'ldap'),
+  oidc: {
+    summary: 'Logs a person in through a browser, at an OpenID Connect provider.',
+    parameters: oidcParameters,
+    browser: true,
+    path: () => 'oidc/auth_url',
+    body: pick('role'),
+    example: 'login -method=oidc role=engineering',
+  },
   jwt: {
     summary: 'Logs in with a signed token of an identity provider.',
     parameters: { jwt: tokenOfWorkload, role: { help: 'The role; default: that of the mount.' } },

@@ -64,7 +64,11 @@ async function authenticate(
   const known = loginMethods[method];
   if (known === undefined) throw new UsageError(`Unknown auth method: ${method}`);
   const path = `auth/${mount}/${known.path(config)}`;
-  const reply = await client.write(path, known.body(config)).catch((error: unknown) => {
+  const asked =
+    known.browser === true
+      ? import('./login-oidc.ts').then(({ loginByBrowser }) => loginByBrowser({ context, client, mount, config }))
+      : client.write(path, known.body(config));
+  const reply = await asked.catch((error: unknown) => {
     if (!(error instanceof ApiError) || error.status !== 403) throw error;
     const hint = `Perhaps no auth method is mounted at ${mount}/: see \`lockstep auth list\`, or give -path.`;
     throw new CommandError(`Error authenticating: ${error.message}\n${hint}`, exit.server);
