@@ -38,13 +38,13 @@ test('the versions are those of the Go modules', () => {
 });
 
 describe('two control planes at once', { skip }, () => {
+  const started = new AsyncDisposableStack();
   let one: KubernetesCluster, other: KubernetesCluster;
+  const start = async (): Promise<KubernetesCluster> => started.use(await startCluster());
   before(async () => {
-    [one, other] = await Promise.all([startCluster(), startCluster()]);
+    [one, other] = await Promise.all([start(), start()]);
   });
-  after(async () => {
-    await Promise.all([one, other].map((cluster) => cluster[Symbol.asyncDispose]()));
-  });
+  after(() => started.disposeAsync());
 
   test('each knows its own tokens and not those of the other', async () => {
     await Promise.all([makeAccount(one, 'app'), makeAccount(other, 'app')]);

@@ -28,7 +28,15 @@ export async function withoutControlPlane(): Promise<string | false> {
 export async function controlPlane(): Promise<Readonly<Record<Program, string>>> {
   const folder = assets === '' ? await built() : assets;
   const path = (program: Program): string => join(folder, program);
-  for (const program of programs) accessSync(path(program), constants.X_OK);
+  for (const program of programs) {
+    try {
+      accessSync(path(program), constants.X_OK);
+    } catch (cause) {
+      throw new Error(`${folder} holds no ${program} that can be run: put it there or unset KUBEBUILDER_ASSETS`, {
+        cause,
+      });
+    }
+  }
   return {
     etcd: path('etcd'),
     'kube-apiserver': path('kube-apiserver'),
