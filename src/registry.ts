@@ -1,6 +1,7 @@
 /** Every built-in plug-in, one line each. Adding one is a folder and a line here. */
 import { approle } from './auth/approle/index.ts';
 import { jwt, oidc } from './auth/jwt/index.ts';
+import { userpass } from './auth/userpass/index.ts';
 import type { PluginRegistry } from './core/registry-contract.ts';
 import { cubbyhole } from './engines/cubbyhole/index.ts';
 import { kv } from './engines/kv/index.ts';
@@ -14,5 +15,6 @@ export const registry: PluginRegistry = {
     approle,
     jwt,
     oidc,
+    userpass,
   },
 };

@@ -15,10 +15,15 @@ export type Answer =
   /** `behind`: it has not reached what we have seen already. */
   | { readonly kind: 'unreachable'; readonly why: string; readonly behind: boolean };
 
+const WAITS = 'a policy asks that others approve each read (control group), which an agent cannot wait for';
+
 /** Reads a secret of KV version 1 or 2. Rejects only with the signal's reason. */
 export async function readSecret(client: Client, path: string, signal: AbortSignal): Promise<Answer> {
   try {
-    const data = (await client.read(path, { signal }))?.data ?? undefined;
+    const found = await client.read(path, { signal });
+    // Nobody asked for a wrapped reply: the secret may well be there.
+    if (found?.wrap_info !== undefined) return { kind: 'failed', why: WAITS };
+    const data = found?.data ?? undefined;
     return data === undefined ? { kind: 'missing', destroyed: false } : versioned(data);
   } catch (error) {
     signal.throwIfAborted();

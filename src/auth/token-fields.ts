@@ -59,7 +59,7 @@ const TYPES = {
 } as const satisfies Readonly<Record<string, Grant['type']>>;
 
 /** `values` over what was there. Throws `badRequest`. */
-export function applyTokenFields(before: TokenSettings, values: Values<typeof tokenFields>): TokenSettings {
+export function applyTokenFields(before: TokenSettings, values: Partial<Values<typeof tokenFields>>): TokenSettings {
   const given = defined({
     boundCidrs: values.token_bound_cidrs,
     explicitMaxTtl: values.token_explicit_max_ttl,

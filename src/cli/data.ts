@@ -51,6 +51,10 @@ export const write = command({
     const data = await parsePairs(context, pairs);
     const body = pairs.length === 0 ? undefined : data;
     const reply = await during(`Error writing data to ${path}`, context.client.write(path, body));
+    if (reply?.wrap_info !== undefined && path.startsWith('sys/wrapping/')) {
+      await context.out.wrapping.envelope(reply);
+      return exit.ok;
+    }
     return showWritten(context, reply, `Success! Data written to: ${path}`);
   },
 });
@@ -93,8 +97,9 @@ export const unwrap = command({
   run: async (context, { args: [token] }) => {
     const { client } = context;
     const reply = await during('Error unwrapping', unwrapWith(client, token === '-' ? await context.stdin() : token));
-    if (reply === undefined) throw new CommandError('Could not find wrapped response', exit.server);
-    await context.out.envelope(reply);
+    // A request that was approved may have no reply; whatever else is wrapped has one.
+    if (reply === undefined) context.out.success('Success! The approved request is done.');
+    else await context.out.wrapping.envelope(reply);
   },
 });
 

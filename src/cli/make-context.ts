@@ -21,7 +21,8 @@ const configFlags = [
 /** Flags go before the environment. Throws UsageError and `invalidConfig`. */
 export function makeContext(command: Command, { values }: Parsed, terminal: Terminal): Context {
   const config = loadClientConfig({ flags: configOf(values) });
-  const output = new Output(terminal, formatOf(command, values, config), optional(values['field']));
+  const wraps = optional(values['wrap-ttl']) !== undefined || config.wrap_ttl !== undefined;
+  const output = new Output(terminal, formatOf(command, values, config), optional(values['field']), wraps);
   const describe = values['output-curl-string'] === true ? asCurl : undefined;
   const headers = values['header'] as Readonly<Record<string, string>> | undefined;
   for (const name of Object.keys(headers ?? {})) {

@@ -14,11 +14,14 @@ export class Output {
   readonly format: Format;
   readonly field: string | undefined;
   readonly #terminal: Terminal;
+  /** A wrapped reply is what was asked for. */
+  readonly #wraps: boolean;
 
-  constructor(terminal: Terminal, format: Format, field: string | undefined) {
+  constructor(terminal: Terminal, format: Format, field: string | undefined, wraps: boolean = false) {
     this.#terminal = terminal;
     this.format = format;
     this.field = field;
+    this.#wraps = wraps;
   }
 
   /** True when people read it, so words around the data do no harm. */
@@ -27,7 +30,12 @@ export class Output {
   }
 
   withField(field: string): Output {
-    return new Output(this.#terminal, this.format, field);
+    return new Output(this.#terminal, this.format, field, this.#wraps);
+  }
+
+  /** Where a wrapped reply is nothing to wonder about. */
+  get wrapping(): Output {
+    return new Output(this.#terminal, this.format, this.field, true);
   }
 
   print(line: string): void {
@@ -54,7 +62,20 @@ export class Output {
     const rows = envelopeRows(envelope);
     if (this.format !== 'table') await this.value(envelopeStruct(envelope), () => '');
     else if (rows.length > 0) this.print(keyValueTable(rows));
+    this.#approval(envelope);
     this.warnings(envelope);
+  }
+
+  /** Nobody asked for a wrapped reply: the request waits for others to approve it. */
+  #approval({ wrap_info: wrap }: Envelope): void {
+    if (wrap === undefined || this.#wraps || !this.isTable) return;
+    this.note(
+      '\nNothing is done yet: others have to approve this request first. An approver runs\n\n' +
+        `    lockstep write sys/control-group/authorize accessor=${wrap.accessor}\n\n` +
+        'and after that it is done, and its reply shown, by\n\n' +
+        `    lockstep unwrap ${wrap.token}\n\n` +
+        'How it stands: lockstep write sys/control-group/request accessor=…',
+    );
   }
 
   async rows(rows: readonly Row[], value: unknown): Promise<void> {

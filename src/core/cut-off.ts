@@ -2,6 +2,7 @@
 import { isLockstepError } from '../errors.ts';
 import { ROOT } from './namespaces/namespace.ts';
 import type { Services } from './services.ts';
+import { noteSealChange } from './seal-changes.ts';
 import { noteVersion } from './versions.ts';
 
 /**
@@ -11,6 +12,7 @@ import { noteVersion } from './versions.ts';
 export async function finishWhatWasCutOff(services: Services, region: boolean): Promise<void> {
   const { revocation, leases, mountChanges, namespaceChanges, namespaces, log, store, now } = services;
   try {
+    await noteSealChange(store, 'unseal', now());
     await noteVersion(store, now());
     await leases.resume();
     await revocation.resume();

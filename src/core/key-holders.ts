@@ -5,13 +5,14 @@ import { Rekey, type Shareholders } from '../seal/rekey.ts';
 import type { ShareBackup, ShareKind } from '../seal/share-backup.ts';
 import { RootGeneration } from './root-generation.ts';
 import type { ReadingThreads } from './threads.ts';
-import type { TokenStore } from './tokens/token-store.ts';
+import { noteSealChange, type SealChange } from './seal-changes.ts';
+import type { Services } from './services.ts';
 
 export interface KeyHoldersOptions {
   readonly lifecycle: SealLifecycle;
   readonly threads: Pick<ReadingThreads, 'expectRoot'> | undefined;
   /** Throws `sealed`. */
-  readonly tokens: () => TokenStore;
+  readonly services: () => Pick<Services, 'tokens' | 'store' | 'now'>;
 }
 
 export class KeyHolders {
@@ -20,18 +21,29 @@ export class KeyHolders {
   readonly #lifecycle: SealLifecycle;
   readonly #replaceKeys: Shareholders['replaceKeys'];
 
-  constructor({ lifecycle, threads, tokens }: KeyHoldersOptions) {
+  constructor({ lifecycle, threads, services }: KeyHoldersOptions) {
+    const note = async (what: SealChange): Promise<void> => {
+      const { store, now } = services();
+      await noteSealChange(store, what, now());
+    };
     const seal: Shareholders = {
       get shareholders() {
         return lifecycle.shareholders;
       },
       authorise: (shares) => lifecycle.authorise(shares),
-      replaceKeys: (change) => lifecycle.replaceKeys(change, async (root) => threads?.expectRoot(root)),
+      replaceKeys: async (change) => {
+        await lifecycle.replaceKeys(change, async (root) => threads?.expectRoot(root));
+        await note('rekey');
+      },
     };
     this.#replaceKeys = seal.replaceKeys;
     this.#lifecycle = lifecycle;
     this.rekey = { root: new Rekey('root', seal), recovery: new Rekey('recovery', seal) };
-    this.rootGeneration = new RootGeneration({ seal, tokens });
+    this.rootGeneration = new RootGeneration({
+      seal,
+      tokens: () => services().tokens,
+      made: () => note('generate-root'),
+    });
   }
 
   backup(kind: ShareKind): ShareBackup | undefined {

@@ -4,6 +4,7 @@ import { ROTATE_AFTER } from '../seal/keyring.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { Store } from '../storage/store.ts';
 import { keys } from './keys.ts';
+import { noteSealChange } from './seal-changes.ts';
 
 /** Of this node, kept behind its seal. */
 export interface RotationConfig {
@@ -63,7 +64,13 @@ export class KeyRotation {
   async tick(): Promise<void> {
     const { enabled, interval } = this.#config;
     if (!enabled || interval === 0) return;
-    if (this.#now() - this.#lifecycle.keyStatus().installTime >= interval * 1_000) await this.#lifecycle.rotate();
+    if (this.#now() - this.#lifecycle.keyStatus().installTime >= interval * 1_000) await this.rotate();
+  }
+
+  /** Throws `sealed`. */
+  async rotate(): Promise<void> {
+    await this.#lifecycle.rotate();
+    await noteSealChange(this.#store, 'rotate', this.#now());
   }
 
   #apply(): void {

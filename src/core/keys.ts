@@ -90,6 +90,9 @@ export const keys = {
   version: (name: string) => `l/${ROOT_NAMESPACE}/versions/${name}`,
   /** What `sys/config` says of this node. */
   config: (name: string) => `l/${ROOT_NAMESPACE}/config/${name}`,
+  /** What was done with this node's seal. */
+  sealChanges: `l/${ROOT_NAMESPACE}/seal-changes/`,
+  sealChange: (what: string) => `l/${ROOT_NAMESPACE}/seal-changes/${what}`,
   /** When this node's barrier rotates its key. */
   rotation: `l/${ROOT_NAMESPACE}/key-rotation`,
   /** Secrets of this node: HMAC keys of the token store. */

@@ -130,7 +130,7 @@ export class Node implements Handler, AsyncDisposable {
     this.keyHolders = new KeyHolders({
       lifecycle: options.lifecycle,
       threads: options.threads,
-      tokens: () => this.services.tokens,
+      services: () => this.services,
     });
     this.#whileSealed = new SealedPaths<Node>(this, options);
   }
@@ -259,7 +259,7 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   async rotate(): Promise<void> {
-    await this.#options.lifecycle.rotate();
+    await this.keyRotation.rotate();
   }
 
   /** Work that is due: called about once a second. */

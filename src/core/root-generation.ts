@@ -30,6 +30,8 @@ export interface RootGenerationOptions {
   readonly seal: Omit<Shareholders, 'replaceKeys'>;
   /** Throws `sealed`. */
   readonly tokens: () => TokenStore;
+  /** Called once there is a token. */
+  readonly made?: () => Promise<void>;
 }
 
 interface Attempt {
@@ -109,6 +111,7 @@ export class RootGeneration {
       const id = newTokenId();
       const encodedToken = await attempt.encode(id);
       await tokens().create({ ...ROOT_TOKEN, path: 'sys/generate-root', id });
+      await this.#options.made?.();
       this.cancel();
       const progress = { progress: split.threshold, started: true, nonce, complete: true };
       return { ...this.progress(), ...progress, encodedToken, fingerprint: attempt.fingerprint };

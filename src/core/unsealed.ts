@@ -148,7 +148,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   });
   const { region } = settings;
   const consumers = new Consumers({
-    ...{ store, now, region, key: subkey('consumers'), log: log.named('consumers') },
+    ...{ store, namespaces, now, region, key: subkey('consumers'), log: log.named('consumers') },
     alarm: ({ consumer, address, why }) => {
       const detail = `consumer "${consumer}": ${why}`;
       auditing.trail.event?.({ region: region ?? 'hub', address, what: 'consumerAckRefused', detail });

@@ -2,7 +2,9 @@
 import { fail } from '../errors.ts';
 import { patternOf } from '../core/events/patterns.ts';
 import { PROTOCOL } from '../core/events/frames.ts';
+import { selection } from '../core/events/selection.ts';
 import type { Wants } from '../core/events/subscription.ts';
+import type { Namespace } from '../core/namespaces/namespace.ts';
 import { durationSeconds } from '../lib/duration.ts';
 import type { Request } from '../framework/request.ts';
 import { checkSegments, decodeForm } from './path.ts';
@@ -27,7 +29,7 @@ const DEFAULT_TTL = 72 * 3600;
 const LONGEST_TTL = 366 * 86_400;
 const CONSUMER = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$/;
 const LOCKSTEP = new Set(['path', 'index', 'consumer', 'consumer_ttl']);
-const VAULT = new Set(['json']);
+const VAULT = new Set(['json', 'namespaces', 'filter']);
 
 function queryOf(url: string): readonly (readonly [name: string, value: string])[] {
   const at = url.indexOf('?');
@@ -73,8 +75,8 @@ function assertKnown(query: readonly (readonly [string, string])[], known: Reado
   }
 }
 
-/** Throws `badRequest` or, for another path, `unsupportedPath`. */
-export function readAsked(head: Request, url: string): Asked {
+/** `head`: with its path below the namespace. Throws `badRequest` or, for another path, `unsupportedPath`. */
+export function readAsked(head: Request, url: string, namespace: Namespace): Asked {
   const types = head.path.startsWith(ROOT) ? head.path.slice(ROOT.length) : '';
   if (types === '') throw fail('unsupportedPath');
   if (types.length > MAX_TYPE) throw fail('badRequest', 'the event type is too long');
@@ -84,13 +86,17 @@ export function readAsked(head: Request, url: string): Asked {
   if (!offered.some((name) => name.trim() === PROTOCOL)) {
     assertKnown(query, VAULT);
     if (single.get('json') !== 'true') throw fail('badRequest', 'events are sent as JSON: ask with json=true');
-    return { wants: { dialect: 'vault', types, patterns: [patternOf('*')] }, index: undefined, consumer: undefined };
+    const namespaces = query.filter(([name]) => name === 'namespaces').map(([, value]) => value);
+    const selects = selection(namespace, { filter: single.get('filter'), namespaces });
+    const patterns = [patternOf(`${namespace.path}*`)];
+    return { wants: { dialect: 'vault', types, patterns, namespace, selects }, index: undefined, consumer: undefined };
   }
   assertKnown(query, LOCKSTEP);
   const paths = new Set(query.filter(([name]) => name === 'path').map(([, value]) => pathOf(value)));
   if (paths.size === 0) throw fail('badRequest', 'name what to watch: path=secret/data/apps/*');
   if (paths.size > MAX_PATHS)
     throw fail('badRequest', `at most ${String(MAX_PATHS)} paths can be watched on one stream`);
-  const patterns = [...paths].map(patternOf);
-  return { wants: { dialect: 'lockstep', types, patterns }, index: single.get('index'), consumer: consumerOf(single) };
+  const patterns = [...paths].map((path) => patternOf(namespace.path + path));
+  const wants: Wants = { dialect: 'lockstep', types, patterns, namespace };
+  return { wants, index: single.get('index'), consumer: consumerOf(single) };
 }

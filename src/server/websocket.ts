@@ -80,15 +80,17 @@ interface Serving {
 }
 
 async function answer({ node, server, pings }: Serving, asking: Asking): Promise<void> {
-  const { request, socket, head, parsed } = asking;
+  const { request, socket, head } = asking;
   const { services } = node;
+  const { namespace, path } = services.namespaces.place(asking.parsed.namespace, asking.parsed.path);
+  const parsed: Request = { ...asking.parsed, path };
   if (!parsed.path.startsWith(ROOT)) throw fail('unsupportedPath');
   // A browser would send what its user's cookies or proxies allow from any site: none has business here.
   if (parsed.headers['origin'] !== undefined) throw fail('permissionDenied', 'browsers are not served here');
-  const asked = readAsked(parsed, request.url ?? '');
+  const asked = readAsked(parsed, request.url ?? '', namespace);
   const { wants, index } = asked;
   const { outcome, token } = await admit(services, recorded(parsed, asked), wants, (found) => {
-    if (asked.consumer !== undefined) services.consumers.check(asked.consumer.id, found);
+    if (asked.consumer !== undefined) services.consumers.check({ id: asked.consumer.id, namespace }, found);
   });
   if (token === undefined) {
     respondRaw(socket, outcome.status, outcome.errors?.join('; '));
@@ -99,7 +101,7 @@ async function answer({ node, server, pings }: Serving, asking: Asking): Promise
       ? undefined
       : await services.consumers.connect({
           ...asked.consumer,
-          ...{ token, paths: wants.patterns.map(textOf), address: parsed.address },
+          ...{ token, namespace, paths: wants.patterns.map(textOf), address: parsed.address },
         });
   if (socket.destroyed) {
     consumer?.ended();
@@ -116,7 +118,7 @@ async function answer({ node, server, pings }: Serving, asking: Asking): Promise
 
 /** The request as the audit log has it: with all paths, where the query's last one would stand alone. */
 function recorded(head: Request, { wants, consumer }: Asked): Request {
-  const path = wants.patterns.map(textOf);
+  const path = wants.patterns.map((pattern) => textOf(pattern).slice(wants.namespace.path.length));
   const body =
     wants.dialect === 'vault' ? undefined : { path, ...(consumer === undefined ? {} : { consumer: consumer.id }) };
   return { ...head, body };

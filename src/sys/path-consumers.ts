@@ -1,5 +1,6 @@
 /** `sys/consumers`: who is registered on this node to be told of changes, and how far each has them in place. */
 import type { ConsumerState } from '../core/consumers/consumers.ts';
+import { nameOf } from '../core/consumers/record.ts';
 import { patternOf } from '../core/events/patterns.ts';
 import { mayName } from '../core/events/rights.ts';
 import type { Node } from '../core/node.ts';
@@ -12,14 +13,14 @@ const at = pathsOf<Node>();
 
 const rfc3339 = (ms: number): string => new Date(ms).toISOString();
 
-function shown({ record, connected, acknowledged, expires }: ConsumerState, now: number): JsonObject {
+function shown({ record, connected, acknowledged, expires }: ConsumerState, { now, namespace }: Call): JsonObject {
   return {
-    id: record.id,
+    id: nameOf(record.id).name,
     display_name: record.identity.displayName,
     auth_path: record.identity.path,
     role: record.identity.role,
     accessor_hmac: record.accessor,
-    paths: record.paths,
+    paths: record.paths.map((path) => path.slice(namespace.path.length)),
     region: record.region,
     consumer_ttl: record.ttl,
     registered_time: rfc3339(record.registeredAt),
@@ -39,6 +40,7 @@ function visible(node: Node, { record }: ConsumerState, call: Call): boolean {
 
 const all = at('consumers', {
   help: 'Consumers that are registered on this node.',
+  namespaces: true,
   fields: {},
   operations: {
     list: {
@@ -49,10 +51,10 @@ const all = at('consumers', {
         404: 'empty',
       },
       run: (node, _values, call) => {
-        const found = node.services.consumers.list().filter((each) => visible(node, each, call));
-        const info = found.map((each) => [each.record.id, shown(each, call.now)] as const);
+        const found = node.services.consumers.list(call.namespace).filter((each) => visible(node, each, call));
+        const info = found.map((each) => [nameOf(each.record.id).name, shown(each, call)] as const);
         return reply.keys(
-          found.map(({ record }) => record.id),
+          info.map(([id]) => id),
           { key_info: Object.fromEntries(info) },
         );
       },
@@ -64,6 +66,7 @@ const fields = { id: field.name('The consumer, as it named itself.') };
 
 const one = at('consumers/:id', {
   help: 'One consumer.',
+  namespaces: true,
   fields,
   operations: {
     read: {
@@ -71,8 +74,8 @@ const one = at('consumers/:id', {
       writes: 'nothing',
       replies: { 200: 'any', 404: 'empty' },
       run: (node, { id }, call) => {
-        const found = node.services.consumers.get(id);
-        return found === undefined || !visible(node, found, call) ? reply.missing : reply.ok(shown(found, call.now));
+        const found = node.services.consumers.get({ id, namespace: call.namespace });
+        return found === undefined || !visible(node, found, call) ? reply.missing : reply.ok(shown(found, call));
       },
     },
     delete: {
@@ -80,9 +83,10 @@ const one = at('consumers/:id', {
       writes: 'local',
       replies: { 204: 'empty', 404: 'empty' },
       run: async (node, { id }, call) => {
-        const found = node.services.consumers.get(id);
+        const { namespace } = call;
+        const found = node.services.consumers.get({ id, namespace });
         if (found === undefined || !visible(node, found, call)) return reply.missing;
-        await node.services.consumers.remove(id);
+        await node.services.consumers.remove({ id, namespace });
         return reply.empty;
       },
     },

@@ -9,6 +9,7 @@ const at = pathsOf<Node>();
 const subscribe = at('events/subscribe/:type...', {
   help: 'Tells of changes as they happen: open it as a WebSocket over HTTP/1.1.',
   description: 'See docs/events.md for the two dialects, what a policy must grant, and how to resume.',
+  namespaces: true,
   fields: { type: field.name('The event type, such as `kv-v2/data-write`; `*` stands for any text.') },
   operations: {
     read: {

@@ -3,7 +3,7 @@ import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { MountRecord } from '../core/mounts/mount.ts';
 import { ROOT } from '../core/namespaces/namespace.ts';
 import type { Node } from '../core/node.ts';
-import type { Acl } from '../core/policy/index.ts';
+import { resultantAcl, type Acl } from '../core/policy/index.ts';
 import { presented } from '../core/requests/access.ts';
 import { holderOf } from '../core/tokens/token.ts';
 import { fail } from '../errors.ts';
@@ -110,18 +110,21 @@ const childNamespaces = at('internal/ui/namespaces', {
 });
 
 const resultant = at('internal/ui/resultant-acl', {
-  help: 'Whether the calling token is a root token.',
+  help: 'What the calling token may do: its rules, or that it is a root token.',
   namespaces: true,
   fields: {},
   operations: {
     read: {
       summary: 'Resultant rights',
       writes: 'nothing',
-      replies: { 200: 'any' },
-      run: (node, _values, call) => {
-        const acl = node.services.policies.acl(call.client);
-        return reply.ok({ root: acl.root, exact_paths: {}, glob_paths: {} });
+      replies: {
+        200: {
+          root: field.boolean('Whether it may do everything: no rules are listed then.'),
+          exact_paths: field.object('Rules by their paths.'),
+          glob_paths: field.object('Rules that end in `*`, by what stands before it.'),
+        },
       },
+      run: (node, _values, call) => reply.ok(resultantAcl(node.services.policies.acl(call.client))),
     },
   },
 });

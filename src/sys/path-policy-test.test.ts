@@ -78,6 +78,31 @@ test('why something is refused is told: no rule, a deny, another operation, a pa
   assert.equal((await asked({ policies: ['web'], path: 'secret/metadata/web', operation: 'list' }))['allowed'], true);
 });
 
+test('what others have to approve is told', async () => {
+  const { asked, write } = await world();
+  await write('sys/policies/acl/two', {
+    policy: `path "secret/data/top/*" {
+      capabilities = ["read", "update"]
+      control_group = {
+        factor "ops" {
+          identity { group_names = ["ops"]
+            approvals = 1 }
+          controlled_capabilities = ["update"]
+        }
+      }
+    }`,
+  });
+  const of = async (operation: string) => {
+    const { allowed, controlled, reason } = await asked({ policies: ['two'], path: 'secret/data/top/x', operation });
+    return [allowed, controlled, reason];
+  };
+  assert.deepEqual(await of('read'), [true, false, 'secret/data/top/* grants read']);
+  assert.deepEqual(await of('update'), [
+    ...[true, true],
+    'secret/data/top/* grants update, once its control group has approved it',
+  ]);
+});
+
 test('what wants sudo is not allowed without it', async () => {
   const { asked } = await world();
   const {

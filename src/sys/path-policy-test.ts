@@ -86,14 +86,15 @@ function answer(node: Node, question: Question, call: Call): Reply {
   const path = call.namespace.path + below;
   const acl = aclOf(node, question, call);
   const details = { body: question.parameters, wrapTtl: question.wrap_ttl, eventType: question.event_type };
-  const found = explain(acl, operation, path, details);
   const needs = operation !== 'sudo' && sudoNeeded(node, call.namespace.path.slice(0, -1), below, operation);
+  const found = explain(acl, operation, path, { ...details, sudo: needs });
   const lacks = needs && found.allowed && !explain(acl, 'sudo', path).allowed;
   return reply.ok({
     allowed: found.allowed && !lacks,
     operation,
     path: below,
     reason: lacks ? `${found.reason}, but this path needs sudo too` : found.reason,
+    controlled: found.controlled,
     rules: found.rules.map((rule) => ({ ...rule })),
     sudo_needed: needs,
   });
@@ -124,6 +125,7 @@ const test = at('policies/test', {
           operation: field.string('As it was asked.'),
           path: field.string('As it was asked.'),
           reason: field.string('Why, for people.'),
+          controlled: field.boolean('Whether others have to approve it first.'),
           rules: field.objects('The rules that decide: policy, namespace, path, line, capabilities, effect.'),
           sudo_needed: field.boolean('Whether the path needs sudo beside the operation.'),
         },

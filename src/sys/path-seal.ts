@@ -2,6 +2,7 @@
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
+import { noteSealChange } from '../core/seal-changes.ts';
 import { fail } from '../errors.ts';
 import type { Node } from '../core/node.ts';
 import { decodeShare } from './share-field.ts';
@@ -129,6 +130,8 @@ const seal = at('seal', {
       writes: 'local',
       replies: { 204: 'empty' },
       run: async (node) => {
+        const { store, now } = node.services;
+        await noteSealChange(store, 'seal', now());
         await node.seal();
         return reply.empty;
       },

@@ -1,5 +1,6 @@
 /** `sys/wait`: returns when every region and every registered consumer has an index, or names who has not. */
 import { decodeIndex } from '../core/freshness.ts';
+import { nameOf } from '../core/consumers/record.ts';
 import type { Node } from '../core/node.ts';
 import { isAllowedOutright } from '../core/policy/index.ts';
 import { fail } from '../errors.ts';
@@ -46,7 +47,11 @@ const wait = at('wait', {
         const position = positionOf(node, index, latest);
         const timeoutMs = Math.min(timeout, LONGEST_S) * 1000;
         const acl = node.services.policies.acl(client);
-        const shows = (consumer: string): boolean => isAllowedOutright(acl.allows('read', `sys/consumers/${consumer}`));
+        const shows = (consumer: string): boolean => {
+          const { name, namespace } = nameOf(consumer);
+          const found = node.services.namespaces.byId(namespace);
+          return found !== undefined && isAllowedOutright(acl.allows('read', `${found.path}sys/consumers/${name}`));
+        };
         return reply.ok(await node.hub.wait({ position, timeoutMs, signal: signal(), shows }));
       },
     },

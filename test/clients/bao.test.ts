@@ -259,6 +259,22 @@ describe('bao at a development server', { skip }, () => {
     );
   });
 
+  test('userpass: login, a hash made elsewhere, a changed password', async () => {
+    await bao.ok('auth', 'enable', 'userpass');
+    await bao.ok('write', 'auth/userpass/users/Ada', 'password=pw-4711', 'token_ttl=10m');
+    const login = ['login', '-method=userpass', '-no-store', '-format=json'];
+    const { auth } = JSON.parse(await bao.ok(...login, 'username=ada', 'password=pw-4711')) as Login;
+    assert.equal(auth.lease_duration, 600);
+    const self = await bao.as(auth.client_token).json<Secret>('token', 'lookup');
+    assert.equal(self.data['display_name'], 'userpass-ada');
+    assert.match(await bao.fails(...login, 'username=ada', 'password=wrong'), /invalid username or password/);
+    // `U*U`, of crypt_blowfish.
+    const hash = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW';
+    await bao.ok('write', 'auth/userpass/users/ada/password', `password_hash=${hash}`);
+    await bao.ok(...login, 'username=ADA', 'password=U*U');
+    assert.deepEqual(await bao.json<string[]>('list', 'auth/userpass/users'), ['ada']);
+  });
+
   test('read, write, list, delete, login and path-help', async () => {
     await bao.ok('write', 'cubbyhole/a/b', 'x=y');
     assert.equal(await bao.ok('read', '-field=x', 'cubbyhole/a/b'), 'y');

@@ -143,6 +143,26 @@ test('logs in by AppRole and by token, and keeps the token to itself', async () 
   assert.equal((await again(['login'])).code, 1, 'nobody is there to ask');
 });
 
+test('logs in by userpass, with the password from standard input, and shows it nowhere', async () => {
+  await using server = await startServer();
+  const root = commandLine(executable, server.address);
+  await root(['auth', 'enable', 'userpass']);
+  const password = 'canary-pw-4711';
+  const made = await root(['write', 'auth/userpass/users/Ada', 'password=-', 'token_ttl=10m'], password);
+  assert.equal(made.code, 0, made.stderr);
+  const ada = commandLine(executable, server.address, '');
+  const login = ['login', '-method=userpass', 'username=ada', 'password=-'];
+  const shown = await ada(login, `${password}\n`);
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.equal((await ada(['token', 'lookup', '-field=display_name'])).stdout, 'userpass-ada');
+  const wrong = await ada(login, 'wrong');
+  assert.notEqual(wrong.code, 0);
+  assert.match(wrong.stderr, /invalid username or password/);
+  const asked = await ada(['login', '-method=userpass', 'username=ada']);
+  assert.match(asked.stderr, /password=-/, 'nobody is there to ask: it says how else');
+  for (const { stdout, stderr } of [made, shown, wrong, asked]) assert.ok(!`${stdout}${stderr}`.includes(password));
+});
+
 test('wraps and unwraps a secret', async () => {
   await using server = await startServer();
   const cli = commandLine(executable, server.address);

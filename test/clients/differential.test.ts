@@ -13,7 +13,9 @@ import type { Reply, Step } from './differential/step.ts';
 import { openbao, startOpenBao } from './support/openbao.ts';
 import { devServer } from './support/server.ts';
 
-const SEED = 2_026;
+/** One seed for every run, so that a change is what makes a difference; `LOCKSTEP_DIFFERENTIAL_SEED` draws others. */
+const SEED = Number(process.env['LOCKSTEP_DIFFERENTIAL_SEED'] ?? 2_026);
+const fixed = process.env['LOCKSTEP_DIFFERENTIAL_SEED'] === undefined;
 const REQUESTS_PER_AREA = 1_000;
 
 function drawn(): readonly Step[] {
@@ -56,7 +58,9 @@ test(
       assert.ok(one !== undefined && other !== undefined);
       for (const difference of differences(one, other)) {
         const known = reasonOf(step, difference);
-        if (known === undefined) unknown.set(`${asked(step)} ${difference.at}`, told(step, difference));
+        const place = `${asked(step)} ${difference.at}`;
+        // The first one: what comes later often follows from it.
+        if (known === undefined && !unknown.has(place)) unknown.set(place, told(step, difference));
         used.add(known);
       }
     });
@@ -65,7 +69,8 @@ test(
     const stale = knownDifferences
       .filter((known) => !used.has(known) && known.byChance !== true)
       .map(({ reason }) => reason);
-    assert.deepEqual(stale, [], 'these are no differences any more');
+    // Another seed may not come upon each of them.
+    if (fixed) assert.deepEqual(stale, [], 'these are no differences any more');
   },
 );
 

@@ -38,10 +38,6 @@ export const leftOut: Readonly<Record<string, string>> = {
   [`${system}/test_lease.py`]: leases,
   [`${suite}/v1/test_integration.py::IntegrationTest::test_auth_gcp_alternate_mount_point_with_no_client_token_exception`]:
     'enables the auth method gcp, which is not offered',
-  [`${suite}/v1/test_integration.py::IntegrationTest::test_create_userpass`]:
-    'the auth method userpass is not offered yet',
-  [`${suite}/v1/test_integration.py::IntegrationTest::test_userpass_auth`]:
-    'the auth method userpass is not offered yet',
   [`${suite}/v1/test_integration.py::IntegrationTest::test_illegal_token`]:
     'compares the words of an older HTTP library of the client: the request is never sent',
   [`${suite}/v1/test_integration.py::IntegrationTest::test_write_with_response`]:

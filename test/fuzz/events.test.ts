@@ -61,7 +61,17 @@ test('names of objects are data: __proto__ and its like are paths as any other',
 const query = fc
   .array(
     fc.tuple(
-      fc.constantFrom('path', 'index', 'consumer', 'consumer_ttl', 'json', 'filter', '%70ath', '__proto__'),
+      fc.constantFrom(
+        'path',
+        'index',
+        'consumer',
+        'consumer_ttl',
+        'json',
+        'filter',
+        'namespaces',
+        '%70ath',
+        '__proto__',
+      ),
       fc.oneof(
         fc.string({ maxLength: 20 }),
         fc.constantFrom('secret/data/*', 'a/../b', '%2e%2e', '%', '*', 'a*b', '1h'),
@@ -77,7 +87,7 @@ test('a subscription that is asked for is read, or refused as a bad request', ()
       const headers = ours ? { 'sec-websocket-protocol': 'lockstep.changes.v1' } : {};
       const request = { path: ROOT + type, headers } as unknown as Request;
       try {
-        const { wants, consumer } = readAsked(request, `/v1/${ROOT}${type}?${search}`);
+        const { wants, consumer } = readAsked(request, `/v1/${ROOT}${type}?${search}`, { id: 'root', path: '' });
         assert.ok(wants.patterns.length > 0 && wants.patterns.length <= 256);
         for (const { path } of wants.patterns) assert.doesNotMatch(path, /\*|(^|\/)\.\.?(\/|$)|\/\//);
         if (consumer !== undefined) assert.match(consumer.id, /^[\w.:@-]{1,128}$/);

@@ -310,7 +310,8 @@ test('a deny of the events endpoint holds for subscribers who may watch their pa
   const { requestOf } = await import('../support/node.ts');
   const asking = async (policy: string) => {
     const token = await withRules(server, policy);
-    const wants = { dialect: 'lockstep', types: '*', patterns: [{ path: 'kv/a', prefix: false }] } as const;
+    const namespace = { id: 'root', path: '' };
+    const wants = { dialect: 'lockstep', types: '*', namespace, patterns: [{ path: 'kv/a', prefix: false }] } as const;
     const request = requestOf('GET', 'sys/events/subscribe/*', { token });
     return (await admit(node.services, request, wants, () => undefined)).outcome.status;
   };

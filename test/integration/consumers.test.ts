@@ -186,7 +186,7 @@ test('who may make any login in a namespace takes no consumer of another one', a
   });
   assert.throws(
     () => {
-      consumers.check('agent-1', token);
+      consumers.check({ id: 'agent-1', namespace: { id: 'root' } }, token);
     },
     { code: 'permissionDenied' },
   );

@@ -115,7 +115,7 @@ test('a mount and a namespace do not take each other’s paths', async () => {
 test('what is about the node is served in the root namespace alone', async () => {
   const { node, inside } = await withTeam();
   await using _ = node;
-  for (const path of ['sys/audit', 'sys/key-status', 'sys/metrics', 'sys/consumers', 'sys/regions', 'sys/init']) {
+  for (const path of ['sys/audit', 'sys/key-status', 'sys/metrics', 'sys/in-flight-req', 'sys/regions', 'sys/init']) {
     const refused = await ask(node, 'GET', path, inside);
     assert.equal(refused.status, 400, path);
     assert.match(refused.errors?.[0] ?? '', /root namespace/);

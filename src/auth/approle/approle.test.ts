@@ -170,3 +170,16 @@ test('the accessors of a role come in pages, whichever compartment holds them, a
   }
   assert.deepEqual(paged, all);
 });
+
+test('the addresses of its tokens bind a role that takes no secret-id', async () => {
+  await using approle = await enabled();
+  const unbound = await approle.at('POST', 'role/app', { bind_secret_id: false });
+  assert.match(String(unbound.errors), /token_bound_cidrs/);
+  const role_id = await approle.role({ bind_secret_id: false, token_bound_cidrs: '10.1.0.0/16' });
+  assert.equal((await approle.login({ role_id }, '10.1.2.3')).status, 200);
+  assert.equal((await approle.login({ role_id }, '10.2.2.3')).status, 400);
+  for (const path of ['secret-id', 'custom-secret-id']) {
+    const { status, errors } = await approle.at('POST', `role/app/${path}`, { secret_id: 'own' });
+    assert.deepEqual([status, errors], [400, ['bind_secret_id is not set on the role: it takes no secret-id']]);
+  }
+});

@@ -31,8 +31,9 @@ async function provenBy(
   who: { address: string; now: number },
 ) {
   if (!role.bindSecretId) {
-    if (role.secretIdBoundCidrs.length === 0) throw invalid();
+    if (role.secretIdBoundCidrs.length + role.token.boundCidrs.length === 0) throw invalid();
     checkAddress(role.secretIdBoundCidrs, who.address);
+    checkAddress(role.token.boundCidrs, who.address);
     return undefined;
   }
   if (secretId === undefined || secretId === '') throw fail('badRequest', 'missing secret_id');

@@ -58,10 +58,10 @@ function apply(before: Role, given: Given): Role {
   };
   parseCidrs(after.secretIdBoundCidrs);
   if (after.secretIdNumUses < 0) throw fail('badRequest', 'secret_id_num_uses cannot be negative');
-  if (!after.bindSecretId && after.secretIdBoundCidrs.length === 0) {
+  if (!after.bindSecretId && after.secretIdBoundCidrs.length + after.token.boundCidrs.length === 0) {
     throw fail(
       'badRequest',
-      'at least one constraint should be enabled on the role: bind_secret_id or secret_id_bound_cidrs',
+      'at least one constraint should be enabled on the role: bind_secret_id, secret_id_bound_cidrs or token_bound_cidrs',
     );
   }
   return after;

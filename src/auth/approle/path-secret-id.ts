@@ -71,6 +71,7 @@ const issuedFields = {
 
 async function answer(mount: AppRole, values: Values<typeof issuing>, call: Call, own?: string): Promise<Reply> {
   const role = mustReadRole(mount.view.shared, values.role_name);
+  if (!role.bindSecretId) throw fail('badRequest', 'bind_secret_id is not set on the role: it takes no secret-id');
   const spec = specOf(role, values);
   const issued = await issue(mount, role, own === undefined ? spec : { ...spec, secretId: own }, call.now);
   return reply.ok({

@@ -1,13 +1,13 @@
 /** JWT and OIDC: who has a token of an issuer logs in with it, or through a browser. */
 import { fail } from '../../errors.ts';
 import { plugin, type AnyPlugin } from '../../framework/plugin.ts';
-import { grantOf } from '../token-fields.ts';
+import { grantOf, loginsBelow } from '../token-fields.ts';
 import { JwtMount } from './mount.ts';
 import { configPaths } from './path-config.ts';
 import { loginPaths } from './path-login.ts';
 import { oidcPaths } from './path-oidc.ts';
 import { rolePaths } from './path-role.ts';
-import { readRole, rolesPrefix } from './role.ts';
+import { readRole, rolesPrefix, type JwtRole } from './role.ts';
 
 const LOGINS = new Set(['login', 'oidc/auth_url']);
 
@@ -23,6 +23,7 @@ const methodOf = (type: string): AnyPlugin =>
       if (role === undefined) throw fail('badRequest', 'the role of this token is gone: log in again');
       return grantOf(role.token, { displayName: '' });
     },
+    logins: ({ view }, page) => loginsBelow<JwtRole>(view.shared, rolesPrefix, page, ({ token }) => token),
     loginRole: (mount, rest, { role }) => {
       if (!LOGINS.has(rest)) return undefined;
       const name = typeof role === 'string' && role !== '' ? role : (mount.config?.defaultRole ?? '');

@@ -80,6 +80,7 @@ export function grantFor({ name, role, claims, address }: LoggingIn): Grant {
   const settings = role.templatePolicies ? { ...role.token, policies: filledPolicies(policies, claims) } : role.token;
   return grantOf(settings, {
     displayName: user,
+    role: name,
     metadata,
     alias: { name: user, metadata, ...(groups === undefined ? {} : { groups }) },
     internal: { role: name },

@@ -12,10 +12,12 @@ import type { Acknowledged, AckRefusal } from '../events/consumer-stream.ts';
 import type { ClosingReason } from '../events/frames.ts';
 import type { ConsumerEvents } from '../events/subscriptions.ts';
 import { encodeIndex, type Index } from '../freshness.ts';
-import { keys } from '../keys.ts';
+import { keys, ROOT_NAMESPACE } from '../keys.ts';
+import type { Namespace } from '../namespaces/namespace.ts';
+import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import type { Token } from '../tokens/token.ts';
 import { everyKey } from '../../storage/every-key.ts';
-import { expiryOf, identityOf, sameIdentity, type ConsumerRecord } from './record.ts';
+import { expiryOf, idOf, identityOf, sameIdentity, type ConsumerName, type ConsumerRecord } from './record.ts';
 
 export interface Refused {
   readonly consumer: string;
@@ -25,6 +27,7 @@ export interface Refused {
 
 export interface ConsumersOptions {
   readonly store: Store;
+  readonly namespaces: NamespaceTable;
   /** For accessors. */
   readonly key: KeyObject;
   readonly region: string | undefined;
@@ -34,8 +37,7 @@ export interface ConsumersOptions {
   readonly alarm: (refused: Refused) => void;
 }
 
-export interface Connecting {
-  readonly id: string;
+export interface Connecting extends ConsumerName {
   readonly ttl: number;
   readonly paths: readonly string[];
   readonly token: Token;
@@ -71,6 +73,8 @@ interface Known {
 }
 
 const MOST = 20_000;
+/** As the stream of a region carries it. */
+const LONGEST_ID = 128;
 /** While it is connected its state is written so often, or four times within its own time. */
 const WRITE_EVERY = 3_600_000;
 const SWEEP_EVERY = 15_000;
@@ -81,6 +85,7 @@ export class Consumers implements Disposable {
   readonly #options: ConsumersOptions;
   readonly #known = new Map<string, Known>();
   readonly #sweeps: NodeJS.Timeout;
+  readonly #observation: Disposable;
   #reports: ConsumerReports | undefined;
 
   constructor(options: ConsumersOptions) {
@@ -94,15 +99,37 @@ export class Consumers implements Disposable {
       this.#known.set(record.id, { record, live: undefined, index: undefined, at: 0 });
     }
     this.#sweeps = setInterval(() => {
-      this.sweep().catch((error: unknown) => {
-        options.log.error('consumers could not be kept', { error: error instanceof Error ? error.message : 'unknown' });
-      });
+      this.#kept(this.sweep());
     }, SWEEP_EVERY).unref();
+    this.#observation = store.observe(({ writes }) => {
+      const gone = writes.some(({ key, value }) => value === undefined && key.startsWith(keys.namespaces));
+      // Not within the publication, when nothing can be written.
+      if (gone) this.#kept(Promise.resolve().then(() => this.#forgetNamespaces()));
+    });
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#sweeps);
+    this.#observation[Symbol.dispose]();
     this.#reports = undefined;
+  }
+
+  #kept(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (isLockstepError(error, 'sealed')) return;
+      const reason = error instanceof Error ? error.message : 'unknown';
+      this.#options.log.error('consumers could not be kept', { error: reason });
+    });
+  }
+
+  /** Nobody waits for who subscribed in a namespace that is gone. */
+  async #forgetNamespaces(): Promise<void> {
+    const { namespaces } = this.#options;
+    for (const { record } of [...this.#known.values()]) {
+      if (record.namespace !== undefined && namespaces.byId(record.namespace) === undefined) {
+        await this.#remove(record.id);
+      }
+    }
   }
 
   /** Who counts them: told of all now, and of each change. */
@@ -111,18 +138,23 @@ export class Consumers implements Disposable {
     for (const known of this.#known.values()) this.#report(known);
   }
 
-  list(): readonly ConsumerState[] {
-    return [...this.#known.values()].map(stateOf).sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
+  /** Of one namespace. */
+  list({ id }: Pick<Namespace, 'id'>): readonly ConsumerState[] {
+    const own = [...this.#known.values()].filter(({ record }) => (record.namespace ?? ROOT_NAMESPACE) === id);
+    return own.map(stateOf).sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
   }
 
-  get(id: string): ConsumerState | undefined {
-    const known = this.#known.get(id);
+  get(name: ConsumerName): ConsumerState | undefined {
+    const known = this.#known.get(idOf(name));
     return known === undefined ? undefined : stateOf(known);
   }
 
-  /** Throws `permissionDenied` when the id is another's. */
-  check(id: string, token: Token): void {
-    const known = this.#known.get(id);
+  /** Throws `permissionDenied` when the id is another's, `badRequest` when it is too long. */
+  check(name: ConsumerName, token: Token): void {
+    if (idOf(name).length > LONGEST_ID) {
+      throw fail('badRequest', 'in a namespace "consumer" has at most 121 characters');
+    }
+    const known = this.#known.get(idOf(name));
     if (known !== undefined && !sameIdentity(known.record.identity, identityOf(token))) {
       throw fail(
         'permissionDenied',
@@ -135,14 +167,17 @@ export class Consumers implements Disposable {
   }
 
   /** Registered durably when it resolves. `check` comes first. A stream that it had before is ended. */
-  async connect({ id, ttl, paths, token, address }: Connecting): Promise<ConsumerSession> {
+  async connect({ ttl, paths, token, address, ...name }: Connecting): Promise<ConsumerSession> {
     const { region, key } = this.#options;
-    this.check(id, token);
+    this.check(name, token);
+    const id = idOf(name);
+    const inside = name.namespace.id === ROOT_NAMESPACE ? {} : { namespace: name.namespace.id };
     const now = this.#options.now();
     const before = this.#known.get(id);
     const record: ConsumerRecord = {
       ...before?.record,
       ...{ id, ttl, paths: [...paths], seenAt: now, registeredAt: before?.record.registeredAt ?? now },
+      ...inside,
       identity: identityOf(token),
       accessor: hmacSha256(key, token.record.accessor).toString('base64url'),
       region: region ?? 'hub',
@@ -203,7 +238,11 @@ export class Consumers implements Disposable {
   }
 
   /** False: there was none. Ends its stream; nobody waits for it any more. */
-  async remove(id: string): Promise<boolean> {
+  remove(name: ConsumerName): Promise<boolean> {
+    return this.#remove(idOf(name));
+  }
+
+  async #remove(id: string): Promise<boolean> {
     const known = this.#known.get(id);
     if (known === undefined) return false;
     this.#known.delete(id);
@@ -218,10 +257,11 @@ export class Consumers implements Disposable {
 
   /** Writes what is due, and forgets who has been gone for long. */
   async sweep(): Promise<void> {
+    await this.#forgetNamespaces();
     const now = this.#options.now();
     for (const known of [...this.#known.values()]) {
       const { record, live } = known;
-      if (live === undefined && expiryOf(record) + KEPT_MS < now) await this.remove(record.id);
+      if (live === undefined && expiryOf(record) + KEPT_MS < now) await this.#remove(record.id);
       if (live === undefined || now - record.seenAt < Math.min(record.ttl * 250, WRITE_EVERY)) continue;
       known.record = { ...record, seenAt: now };
       await this.#write(known);

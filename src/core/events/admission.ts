@@ -1,7 +1,7 @@
 /** Whether a request to subscribe is granted: recorded like any other request, before and after. */
 import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
-import { ROOT } from '../namespaces/namespace.ts';
+import { isWithin } from '../namespaces/namespace.ts';
 import { isAllowedOutright } from '../policy/index.ts';
 import { authenticate, clientOf, makeCall, type Access } from '../requests/access.ts';
 import { asFailure, failure, outcomeOf } from '../requests/pipeline.ts';
@@ -20,16 +20,22 @@ export type Check = (token: Token) => void;
 
 function assertGranted(services: Services, request: Request, wants: Wants, token: Token): void {
   const acl = services.policies.acl(holderOf(token));
+  const { namespace } = wants;
+  const home = services.namespaces.byId(token.namespace);
+  // Whatever its policies say, as for any request; but ours may be asked from above, where full paths are named.
+  const near =
+    home !== undefined && (isWithin(namespace, home) || (wants.dialect === 'lockstep' && isWithin(home, namespace)));
+  if (!near) throw fail('permissionDenied');
+  const path = namespace.path + request.path;
   // Ours asks for rights on what is watched, not on this path; but a deny of it is meant.
-  const allowed =
-    wants.dialect === 'vault' ? isAllowedOutright(acl.allows('read', request.path)) : !acl.denies(request.path);
+  const allowed = wants.dialect === 'vault' ? isAllowedOutright(acl.allows('read', path)) : !acl.denies(path);
   if (!allowed) throw fail('permissionDenied');
   services.subscriptions.check(wants, token);
 }
 
 async function accessOf(services: Services, request: Request, wants: Wants, check: Check): Promise<Access> {
-  const namespace = services.namespaces.place(request.namespace, '').namespace;
-  const routed = services.mounts.route(ROOT.id, request.path);
+  const { namespace } = wants;
+  const routed = services.mounts.route(namespace.id, request.path);
   const base = {
     request,
     routed,
@@ -46,10 +52,9 @@ async function accessOf(services: Services, request: Request, wants: Wants, chec
   };
   let token: Token | undefined;
   try {
+    const refusal = services.namespaces.refusal(namespace, request.path);
+    if (refusal !== undefined) throw refusal;
     token = await authenticate(services, { request, token: services.tokens.find(request.token ?? '') });
-    if (namespace.id !== ROOT.id) {
-      throw fail('badRequest', 'events are told in the root namespace: name the namespace in the paths to watch');
-    }
     assertGranted(services, request, wants, token);
     check(token);
     return made(token, undefined);
@@ -59,7 +64,7 @@ async function accessOf(services: Services, request: Request, wants: Wants, chec
   }
 }
 
-/** Never rejects: what goes wrong is in the outcome. */
+/** `request`: with its path below the namespace. Never rejects: what goes wrong is in the outcome. */
 export async function admit(services: Services, request: Request, wants: Wants, check: Check): Promise<Admission> {
   try {
     const access = await accessOf(services, request, wants, check);

@@ -29,6 +29,7 @@ export function cloudEvent({ mounted, change, time }: Told, asked: string): stri
     type: asked,
     data: {
       event: { id, metadata },
+      ...(record.namespace === undefined ? {} : { namespace: record.namespace }),
       event_type: change.type,
       plugin_info: {
         mount_class: record.table,

@@ -2,18 +2,13 @@
  * What a batch of the log means to subscribers. Derived from the writes alone, so a region tells of a change as the hub
  * does, whoever made it, and a resumed subscriber is told what a connected one was.
  */
-import type { DataChange } from '../../framework/plugin.ts';
 import { decodeRecord } from '../../lib/record.ts';
 import type { Batch, Position, Store, Write } from '../../storage/store.ts';
 import type { Index } from '../freshness.ts';
 import { keys } from '../keys.ts';
-import { fullPath, type MountRecord } from '../mounts/mount.ts';
+import { fullPath, requestPath, type MountRecord } from '../mounts/mount.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
-
-export interface MountedChange {
-  readonly mount: string;
-  readonly change: DataChange;
-}
+import { systemChanges, type MountedChange, type PathBefore } from './system-changes.ts';
 
 export interface Entry {
   readonly position: Position;
@@ -57,14 +52,23 @@ function byMount(writes: readonly Write[]): ReadonlyMap<string, readonly Write[]
   return found;
 }
 
+/** Where a mount is: from the root namespace on, and below its own. */
+export interface MountPath {
+  readonly full: string;
+  readonly request: string;
+  /** What was done to it last, where that is known. */
+  readonly lastChange?: MountRecord['lastChange'] | undefined;
+}
+
 /** Whether a mount may have left the path that it had before; `path` is the one that it has now. */
-export type Leaves = (uuid: string, path: string | undefined) => boolean;
+export type Leaves = (uuid: string, path: MountPath | undefined) => boolean;
 
 function leaves(write: Write, context: Context): boolean {
   const uuid = write.key.startsWith('s/') ? MOUNT.exec(write.key)?.[1] : undefined;
   if (uuid === undefined) return false;
-  const path = write.value === undefined ? undefined : fullPath(decodeRecord<MountRecord>(write.value));
-  return context.leaves(uuid, path);
+  const record = write.value === undefined ? undefined : decodeRecord<MountRecord>(write.value);
+  const { lastChange } = record ?? {};
+  return context.leaves(uuid, record && { full: fullPath(record), request: requestPath(record), lastChange });
 }
 
 export interface Context {
@@ -73,6 +77,7 @@ export interface Context {
   /** undefined: nobody is to be told of changes. */
   readonly mounts: MountTable | undefined;
   readonly leaves: Leaves;
+  readonly before: PathBefore;
 }
 
 /** At a region: where the hub's log stands for the copy, by the record that each of its batches writes. */
@@ -88,17 +93,18 @@ export function shownIndex(store: Store): Index {
   return { [store.log]: snapshot.position, ...hubIndex(snapshot.get(keys.hubCopy)) };
 }
 
-function changesOf(writes: readonly Write[], mounts: MountTable): readonly MountedChange[] {
-  return [...byMount(writes)].flatMap(([mount, below]) =>
+function changesOf(writes: readonly Write[], mounts: MountTable, before: PathBefore): readonly MountedChange[] {
+  const ofData = [...byMount(writes)].flatMap(([mount, below]) =>
     (mounts.byUuid(mount)?.plugin.changes?.(below) ?? []).map((change): MountedChange => ({ mount, change })),
   );
+  return [...ofData, ...systemChanges(writes, before)];
 }
 
 /** `hub` is the hub's part of the index before the batch. Throws what reading a damaged record throws. */
 function read(batch: Batch, hub: Index, context: Context): Entry {
   const { position, time, writes } = batch;
   const { log, mounts } = context;
-  const changes = mounts === undefined ? [] : changesOf(writes, mounts);
+  const changes = mounts === undefined ? [] : changesOf(writes, mounts, context.before);
   const whole = changes.length > MOST_TOLD ? [...new Set(changes.map(({ mount }) => mount))] : [];
   const left = writes.filter((write) => leaves(write, context));
   const copy = writes.find(({ key }) => key === keys.hubCopy);

@@ -17,9 +17,11 @@ export interface Welcome {
 export const frames = {
   welcome: ({ index, ...rest }: Welcome): string =>
     JSON.stringify({ kind: 'welcome', ...rest, index: encodeIndex(index) }),
-  event: (index: Index, path: string, { operation, version }: DataChange): string =>
+  /** `type`: where the operation does not say what happened. */
+  event: (index: Index, path: string, { operation, version }: DataChange, type?: string): string =>
     JSON.stringify({
       ...{ kind: 'event', index: encodeIndex(index), path, operation },
+      ...(type === undefined ? {} : { type }),
       ...(version === undefined ? {} : { version }),
     }),
   /** A mount left its path, or much of it changed at once: everything below may read otherwise. */

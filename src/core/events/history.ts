@@ -7,7 +7,7 @@ import { nextTurn } from '../../lib/next-turn.ts';
 import type { Batch, Position, Store } from '../../storage/store.ts';
 import type { Index } from '../freshness.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
-import { entryOf, type Entry, type Leaves } from './entry.ts';
+import { entryOf, type Context, type Entry, type Leaves } from './entry.ts';
 
 export interface HistoryOptions {
   readonly store: Store;
@@ -19,6 +19,8 @@ export interface HistoryOptions {
   /** Batches of the log that are read for a resume at most. */
   readonly reach: number;
 }
+
+const mayHaveLeft: Leaves = (_uuid, now) => now?.lastChange !== 'enable' && now?.lastChange !== 'tune';
 
 /** So many batches are read in one turn of the event loop. */
 const TURN = 200;
@@ -45,9 +47,9 @@ export class History {
   }
 
   /** `heard`: somebody listens. Otherwise nothing is decrypted and kept: who resumes here later reads the log. */
-  append(batch: Batch, leaves: Leaves, heard: boolean): Entry {
+  append(batch: Batch, paths: Pick<Context, 'leaves' | 'before'>, heard: boolean): Entry {
     const { store, mounts, most } = this.#options;
-    const entry = entryOf(batch, this.#tip.index, { log: store.log, mounts: heard ? mounts : undefined, leaves });
+    const entry = entryOf(batch, this.#tip.index, { log: store.log, mounts: heard ? mounts : undefined, ...paths });
     this.#tip = entry;
     if (!heard) {
       this.#entries = [];
@@ -141,8 +143,8 @@ export class History {
   async *#between(from: Position, signal: AbortSignal): AsyncGenerator<Entry> {
     const { store, mounts, reach } = this.#options;
     if (this.#start.sequence - from.sequence > reach) throw fail('compacted');
-    // The log does not keep where a mount was before.
-    const context = { log: store.log, mounts, leaves: () => true };
+    // The log does not keep where a mount was before, but whether it moved.
+    const context = { log: store.log, mounts, leaves: mayHaveLeft, before: () => undefined };
     let index: Index = {};
     let read = 0;
     for await (const batch of store.changes(from, signal)) {

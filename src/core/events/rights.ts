@@ -1,13 +1,15 @@
 /** What a subscriber may know, by today's policies and as long as its token lives. */
 import type { JsonObject } from '../../framework/field.ts';
+import { needsSudo } from '../../framework/path.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
-import { isAllowedOutright, type Acl } from '../policy/index.ts';
+import { isBuiltIn } from '../mounts/mount.ts';
+import { isAllowedOutright, type Acl, type Decision } from '../policy/index.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import { holderOf } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { textOf, type Pattern } from './patterns.ts';
-import type { Wants } from './subscription.ts';
+import type { Told, Wants } from './subscription.ts';
 
 const BOTH = ['subscribe', 'read'] as const;
 
@@ -32,6 +34,13 @@ export class Rights {
     return policies.acl(holderOf(token));
   }
 
+  /** A token knows of nothing above its namespace or beside it, whatever its policies say. */
+  #isBelowHome(tokenKey: string, path: string): boolean {
+    const { tokens, namespaces } = this.#options;
+    const home = namespaces.byId(tokens.byKey(tokenKey)?.namespace ?? '');
+    return home !== undefined && path.startsWith(home.path);
+  }
+
   /** Who comes from a namespace that is locked is told nothing: neither would a request of its be served. */
   #isLocked(id: string): boolean {
     const { namespaces } = this.#options;
@@ -41,12 +50,24 @@ export class Rights {
 
   /** `subscribe` and `read` on the path under which the data is read. */
   permits(tokenKey: string, path: string, eventType?: string): boolean {
+    return this.#decides(tokenKey, path, eventType)?.allowed === true;
+  }
+
+  /** The same of an event: what is read with `sudo` alone is told with it alone. */
+  permitsEvent(tokenKey: string, { path, change, mounted }: Pick<Told, 'path' | 'change' | 'mounted'>): boolean {
+    const decision = this.#decides(tokenKey, path, change.type);
+    if (decision?.allowed !== true) return false;
+    if (decision.sudo || !isBuiltIn(mounted.record)) return true;
+    return !needsSudo(mounted.router.match(change.dataPath)?.path.access);
+  }
+
+  #decides(tokenKey: string, path: string, eventType: string | undefined): Decision | undefined {
     const acl = this.#acl(tokenKey);
-    if (acl === undefined || this.#isInLocked(path)) return false;
+    if (acl === undefined || this.#isInLocked(path) || !this.#isBelowHome(tokenKey, path)) return undefined;
+    const read = acl.allows('read', path);
     // What needs an approval cannot be waited for here.
-    return (
-      isAllowedOutright(acl.allows('subscribe', path, { eventType })) && isAllowedOutright(acl.allows('read', path))
-    );
+    const granted = isAllowedOutright(acl.allows('subscribe', path, { eventType })) && isAllowedOutright(read);
+    return granted ? read : undefined;
   }
 
   #isInLocked(path: string): boolean {
@@ -57,9 +78,12 @@ export class Rights {
   }
 
   /** A path that is named must be allowed; of a prefix something must be in reach, and each event is decided by itself. */
-  mayWatch({ dialect, patterns }: Wants, tokenKey: string): boolean {
+  mayWatch({ dialect, patterns, namespace }: Wants, tokenKey: string): boolean {
     const acl = this.#acl(tokenKey);
-    if (acl === undefined) return false;
+    const { namespaces } = this.#options;
+    // One that is gone, also if another one has its path now.
+    if (acl === undefined || namespaces.byId(namespace.id) === undefined) return false;
+    if (namespaces.refusal(namespace, '') !== undefined) return false;
     return acl.root || dialect === 'vault' || patterns.every((pattern) => mayName(acl, pattern, BOTH));
   }
 

@@ -3,10 +3,12 @@ import type { DataChange } from '../../framework/plugin.ts';
 import type { Position } from '../../storage/store.ts';
 import type { Index } from '../freshness.ts';
 import type { Mounted } from '../mounts/mount-table.ts';
+import type { Namespace } from '../namespaces/namespace.ts';
 import { cloudEvent } from './cloud-event.ts';
 import type { ConsumerStream } from './consumer-stream.ts';
 import { frames, type ClosingReason } from './frames.ts';
 import { covers, typeMatches, type Pattern } from './patterns.ts';
+import type { Selected } from './selection.ts';
 
 /** A connection, as the server gives it. */
 export interface Carrier {
@@ -29,7 +31,12 @@ export interface Wants {
   readonly dialect: Dialect;
   /** The event type, with `*` for any text. */
   readonly types: string;
+  /** From the root namespace on. */
   readonly patterns: readonly Pattern[];
+  /** In which it was asked: paths are told as they are below it. */
+  readonly namespace: Namespace;
+  /** What else an event must be. */
+  readonly selects?: Selected;
 }
 
 /** How far a subscriber was told. */
@@ -42,13 +49,13 @@ export interface Reached {
 export interface Told {
   readonly mounted: Mounted;
   readonly change: DataChange;
-  /** The API path under which the data is read. */
+  /** The API path under which the data is read, from the root namespace on. */
   readonly path: string;
   readonly index: Index;
   readonly position: Position;
   readonly time: number;
-  /** The frame of `lockstep.changes.v1`, made once for all. */
-  readonly frame: () => string;
+  /** The frame of `lockstep.changes.v1` for who asked in the namespace of this path, made once for all. */
+  readonly frame: (base: string) => string;
 }
 
 export interface SubscriptionOptions {
@@ -129,11 +136,12 @@ export class Subscription {
 
   /** Tells what it may know of these, all of one entry or one stretch of history. False: it takes no more, cut it off. */
   tell(events: readonly Told[]): boolean {
-    const { dialect, types } = this.wants;
+    const { dialect, types, namespace, selects } = this.wants;
     for (const event of events) {
-      if (!typeMatches(types, event.change.type) || !this.#options.permits(event)) continue;
+      if (!typeMatches(types, event.change.type) || selects?.(event) === false) continue;
+      if (!this.#options.permits(event)) continue;
       if (this.consumer?.told(event) === false) return false;
-      this.send(dialect === 'vault' ? cloudEvent(event, types) : event.frame());
+      this.send(dialect === 'vault' ? cloudEvent(event, types) : event.frame(namespace.path));
     }
     return true;
   }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { runningNode, ask } from '../../../test/support/node.ts';
 import { keys } from '../keys.ts';
 import type { Node } from '../node.ts';
+import { ROOT } from '../namespaces/namespace.ts';
 import { patternOf } from './patterns.ts';
 import type { Carrier } from './subscription.ts';
 
@@ -58,7 +59,7 @@ async function started(kept: number) {
   const open = (carrier: Carrier, index?: string) =>
     node.services.subscriptions.open(
       {
-        wants: { dialect: 'lockstep', types: '*', patterns: [patternOf('secret/data/*')] },
+        wants: { dialect: 'lockstep', types: '*', namespace: ROOT, patterns: [patternOf('secret/data/*')] },
         ...{ token, index, consumer: undefined },
       },
       carrier,

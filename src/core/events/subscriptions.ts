@@ -21,7 +21,7 @@ import { History } from './history.ts';
 import { DEFAULT_LIMITS, type SubscriptionLimits } from './limits.ts';
 import { covers, meets } from './patterns.ts';
 import { Rights } from './rights.ts';
-import { MountPaths, newestOf, toldBy } from './told.ts';
+import { framesOf, MountPaths, newestOf, toldBy } from './told.ts';
 import { Roster } from './roster.ts';
 import { Subscription, type Carrier, type Reached, type Told, type Wants } from './subscription.ts';
 
@@ -126,7 +126,7 @@ export class Subscriptions implements Disposable {
     const subscription: Subscription = new Subscription({
       ...{ wants, carrier, tokenKey: token.key, now: this.#options.now },
       consumer: consumer === undefined ? undefined : this.#consumerStream(nonce, wants, token.key),
-      permits: ({ path, change }) => this.#rights.permits(token.key, path, change.type),
+      permits: (told) => this.#rights.permitsEvent(token.key, told),
       tip: () => this.#history.tip,
       drained: () => {
         this.#advance(subscription);
@@ -177,12 +177,13 @@ export class Subscriptions implements Disposable {
     this.#drop(subscription);
   }
 
-  #consumerStream(nonce: string, { patterns }: Wants, tokenKey: string): ConsumerStream {
+  #consumerStream(nonce: string, { patterns, namespace }: Wants, tokenKey: string): ConsumerStream {
+    const full = (path: string): string => namespace.path + path;
     return new ConsumerStream({
       nonce,
       log: this.#options.store.log,
-      covers: (path) => patterns.some((own) => covers(own, path)) && this.#rights.permits(tokenKey, path),
-      dataAt: (path, version) => this.#rights.dataAt(path, version),
+      covers: (path) => patterns.some((own) => covers(own, full(path))) && this.#rights.permits(tokenKey, full(path)),
+      dataAt: (path, version) => this.#rights.dataAt(full(path), version),
     });
   }
 
@@ -223,7 +224,7 @@ export class Subscriptions implements Disposable {
     const touched = new Set<Subscription>();
     for (const batch of batches) {
       const before = this.#history.tip;
-      const entry = this.#history.append(batch, this.#mountPaths.leaves, this.#roster.size > 0);
+      const entry = this.#history.append(batch, this.#mountPaths, this.#roster.size > 0);
       this.#publish(entry, before, touched);
     }
     if (touched.size === 0) return;
@@ -264,13 +265,14 @@ export class Subscriptions implements Disposable {
   }
 
   #tellOfMount(path: string, { index }: Entry, touched: Set<Subscription>): void {
-    const text = frames.mount(index, path);
+    const frame = framesOf((base) => frames.mount(index, path.slice(base.length)));
     for (const who of this.#roster.all()) {
-      const { dialect, patterns } = who.wants;
-      if (who.stage !== 'live' || dialect === 'vault' || !patterns.some((pattern) => meets(pattern, path))) continue;
+      const { dialect, patterns, namespace } = who.wants;
+      if (who.stage !== 'live' || dialect === 'vault' || !path.startsWith(namespace.path)) continue;
+      if (!patterns.some((pattern) => meets(pattern, path))) continue;
       if (!this.#rights.reaches(who.tokenKey, path)) continue;
       touch(who, touched);
-      who.send(text);
+      who.send(frame(namespace.path));
     }
   }
 

@@ -1,6 +1,7 @@
 /** From entries of the history to events with the paths of today. */
 import type { MountTable } from '../mounts/mount-table.ts';
-import type { Entry, Leaves } from './entry.ts';
+import { isBuiltIn, requestPath } from '../mounts/mount.ts';
+import type { Context, Entry, MountPath } from './entry.ts';
 import { frames } from './frames.ts';
 import type { Subscription, Told } from './subscription.ts';
 
@@ -11,12 +12,22 @@ export function* toldBy(entry: Entry, mounts: MountTable): Generator<Told> {
     const mounted = mounts.byUuid(mount);
     if (mounted === undefined) continue;
     const path = mounted.fullPath + change.dataPath;
-    let frame: string | undefined;
+    const type = isBuiltIn(mounted.record) ? change.type : undefined;
     yield {
       ...{ mounted, change, path, index, position, time },
-      frame: () => (frame ??= frames.event(index, path, change)),
+      frame: framesOf((base) => frames.event(index, path.slice(base.length), change, type)),
     };
   }
+}
+
+/** One frame for all who subscribe in one namespace. */
+export function framesOf(make: (base: string) => string): Told['frame'] {
+  const made = new Map<string, string>();
+  return (base) => {
+    const known = made.get(base) ?? make(base);
+    made.set(base, known);
+    return known;
+  };
 }
 
 /** Of each path that the subscriber wants the newest event, in order; Vault's clients get each type. */
@@ -35,19 +46,23 @@ export function newestOf(entries: readonly Entry[], mounts: MountTable, { wants,
 }
 
 /** Where the mounts were before the batch at hand: of a mount that leaves its path only this remembers it. */
-export class MountPaths {
-  readonly #paths = new Map<string, string>();
+export class MountPaths implements Pick<Context, 'leaves' | 'before'> {
+  readonly #paths = new Map<string, MountPath>();
   #left: string[] = [];
 
   constructor(mounts: MountTable) {
-    for (const { record, fullPath } of mounts.everywhere()) this.#paths.set(record.uuid, fullPath);
+    for (const { record, fullPath: full } of mounts.everywhere()) {
+      this.#paths.set(record.uuid, { full, request: requestPath(record) });
+    }
   }
 
-  readonly leaves: Leaves = (uuid, path) => {
-    const before = this.#paths.get(uuid);
+  readonly before: Context['before'] = (uuid) => this.#paths.get(uuid)?.request;
+
+  readonly leaves: Context['leaves'] = (uuid, path) => {
+    const before = this.#paths.get(uuid)?.full;
     if (path === undefined) this.#paths.delete(uuid);
     else this.#paths.set(uuid, path);
-    if (before === undefined || before === path) return false;
+    if (before === undefined || before === path?.full) return false;
     this.#left.push(before);
     return true;
   };

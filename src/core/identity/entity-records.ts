@@ -66,7 +66,12 @@ export class EntityWrites {
       if (!after.aliases.some(({ id, factor }) => id === alias.id && factor === alias.factor)) this.#unlink(alias);
     }
     for (const alias of after.aliases) this.#link(alias, after.id);
-    this.#tx.put(this.#keys.entity(after.id), encodeRecord(after));
+    this.#putRecord(after, before === undefined);
+  }
+
+  #putRecord({ first: _first, ...rest }: EntityRecord, isNew: boolean): void {
+    const record: EntityRecord = isNew ? { ...rest, first: true } : rest;
+    this.#tx.put(this.#keys.entity(rest.id), encodeRecord(record));
   }
 
   #link(alias: AliasRecord, entity: string): void {

@@ -34,6 +34,8 @@ export interface EntityRecord {
   readonly aliases: readonly AliasRecord[];
   /** Ids of entities that were merged into this one: tokens of theirs are its own now. */
   readonly mergedIds: readonly string[];
+  /** Only in the first record of it, for events. */
+  readonly first?: true;
 }
 
 export interface GroupAliasRecord {

@@ -141,7 +141,8 @@ export class MountChanges {
 
   /** Throws `badRequest` when the path is taken, lies below or above another mount, or is reserved. */
   async enable({ id, path }: Namespace, spec: MountSpec): Promise<MountRecord> {
-    const record = { ...newMount(spec), ...(id === ROOT_NAMESPACE ? {} : { namespace: path }) };
+    const at = id === ROOT_NAMESPACE ? {} : { namespace: path };
+    const record: MountRecord = { ...newMount(spec), ...at, lastChange: 'enable' };
     await this.#store.transact((tx) => {
       assertFree(tx, id, record);
       tx.put(keys.mount('s', id, record.uuid), encodeRecord(record));
@@ -157,11 +158,12 @@ export class MountChanges {
       if (found === undefined) throw fail('badRequest', 'no matching mount: it was disabled meanwhile');
       const before = decodeRecord<MountRecord>(found);
       const after = change(before);
-      if (requestPath(before) !== requestPath(after)) {
+      const moves = requestPath(before) !== requestPath(after);
+      if (moves) {
         if (isBuiltIn(before)) throw fail('badRequest', `cannot move "${requestPath(before)}"`);
         assertFree(tx, namespace, after);
       }
-      tx.put(key, encodeRecord(after));
+      tx.put(key, encodeRecord({ ...after, lastChange: moves ? 'move' : 'tune' } satisfies MountRecord));
     });
   }
 

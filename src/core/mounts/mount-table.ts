@@ -15,6 +15,7 @@ import { stageable } from '../requests/staged.ts';
 import { compartment, type CompartmentOptions } from './compartment.ts';
 import { KeptRecords } from './kept-records.ts';
 import { builtInOf } from './mount-changes.ts';
+import { idIn } from './mount-id.ts';
 import { fullPath, isBuiltIn, requestPath, type MountConfig, type MountRecord } from './mount.ts';
 
 export interface Mounted {
@@ -47,10 +48,6 @@ export interface MountTableOptions {
 }
 
 const MOUNT_KEY = /^[sl]\/([^/]+)\/mounts\/([^/]+)$/;
-
-/** Built-in mounts have the same id in each namespace. */
-const idIn = (namespace: string, uuid: string): string =>
-  namespace !== ROOT_NAMESPACE && isBuiltIn({ uuid }) ? `${namespace}|${uuid}` : uuid;
 
 /** The record without which nothing of the mount may be written: its own, or of a built-in one its namespace's. */
 function presence(namespace: string, record: MountRecord): Pick<CompartmentOptions, 'mount'> {

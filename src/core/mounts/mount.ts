@@ -32,6 +32,8 @@ export interface MountRecord {
   readonly config: MountConfig;
   /** Key of the mount's HMAC, base64: shared with the mount, never shown. */
   readonly salt: string;
+  /** What was done to it last, for events; absent in what was written before there were any. */
+  readonly lastChange?: 'enable' | 'tune' | 'move';
   /** The path of its namespace with a closing slash; absent in the root one. Namespaces never move. */
   readonly namespace?: string;
 }

@@ -49,7 +49,9 @@ export class NamespaceChanges {
   async put(parent: Namespace, name: string, customMetadata: Metadata): Promise<NamespaceRecord> {
     const { value } = await this.#store.transact((tx) => {
       assertThere(tx, parent);
-      const record = { ...(recordIn(tx, parent.id, name) ?? made(tx, parent, name)), customMetadata };
+      const before = recordIn(tx, parent.id, name);
+      const lastChange = before === undefined ? 'create' : 'update';
+      const record: NamespaceRecord = { ...(before ?? made(tx, parent, name)), customMetadata, lastChange };
       tx.put(keys.name(parent.id, name), encodeRecord(record.id));
       tx.put(keys.namespace(record.id), encodeRecord(record));
       return record;
@@ -66,7 +68,7 @@ export class NamespaceChanges {
     const { value } = await this.#store.transact((tx) => {
       const before = recordIn(tx, parent.id, name);
       if (before === undefined) throw fail('badRequest', 'requested namespace does not exist');
-      const after = change(before);
+      const after: NamespaceRecord = { ...change(before), lastChange: 'update' };
       tx.put(keys.namespace(after.id), encodeRecord(after));
       return after;
     });
@@ -78,7 +80,7 @@ export class NamespaceChanges {
     const key = randomBase62(UNLOCK_KEY_LENGTH);
     await this.#changeLock(namespace, (record) => {
       if (record.lock !== undefined) throw fail('badRequest', `namespace "${record.path}" is already locked`);
-      return { ...record, lock: sha256Base64(key) };
+      return { ...record, lock: sha256Base64(key), lastChange: 'lock' };
     });
     return key;
   }
@@ -88,7 +90,7 @@ export class NamespaceChanges {
     await this.#changeLock(namespace, ({ lock, ...record }) => {
       if (lock === undefined) throw fail('badRequest', `namespace "${record.path}" is not locked`);
       if (key !== undefined && !equalSecret(sha256Base64(key), lock)) throw fail('badRequest', 'incorrect unlock key');
-      return record;
+      return { ...record, lastChange: 'unlock' };
     });
   }
 

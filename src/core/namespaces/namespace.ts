@@ -14,6 +14,8 @@ export interface NamespaceRecord {
   readonly customMetadata: Readonly<Record<string, string>>;
   /** SHA-256 of the key that unlocks it, base64; absent while it is not locked. */
   readonly lock?: string;
+  /** What was done to it last, for events; absent in what was written before there were any. */
+  readonly lastChange?: 'create' | 'update' | 'lock' | 'unlock';
   /** For the HMAC keys of its built-in mounts, base64. */
   readonly salt: string;
 }

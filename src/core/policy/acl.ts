@@ -60,10 +60,20 @@ export interface Acl {
   capabilities(path: string): readonly string[];
   /** Whether a rule says `deny` of the path; not that nothing is granted. */
   denies(path: string): boolean;
+  /** All rules, merged by path, in the order of their paths; none of the root policy. */
+  rules(): readonly PathRule[];
   /** For explanations; undefined where no rule matches, and for the root policy. */
   deciding(path: string): Deciding | undefined;
   /** Whether anything is granted on `prefix` or below it: what `sys/internal/ui/mounts` shows. May err towards true. */
   reaches(prefix: string): boolean;
+}
+
+/** What all rules of one path come to. */
+export interface PathRule {
+  /** From the root namespace on, as it is written, its templates filled. */
+  readonly path: string;
+  readonly capabilities: CapabilitySet;
+  readonly constraints: Constraints;
 }
 
 /** All rules of one path, merged. */
@@ -86,6 +96,7 @@ const rootAcl: Acl = Object.freeze<Acl>({
   allows: () => everything,
   capabilities: () => ['root'],
   denies: () => false,
+  rules: () => [],
   deciding: () => undefined,
   reaches: () => true,
 });
@@ -152,6 +163,7 @@ function merge(known: Merged | undefined, source: Source): Merged {
 class CompiledAcl implements Acl {
   readonly validUntil: number;
   readonly root = false;
+  readonly #merged: ReadonlyMap<string, Merged>;
   readonly controlled: boolean;
   /** Paths of rules that grant something. */
   readonly #granting: readonly string[];
@@ -161,6 +173,7 @@ class CompiledAcl implements Acl {
 
   constructor(merged: ReadonlyMap<string, Merged>, validUntil: number, closed: ReadonlyMap<string, readonly Source[]>) {
     this.validUntil = validUntil;
+    this.#merged = merged;
     this.#closed = closed.size === 0 ? undefined : buildMatcher([...closed].map(([path, value]) => ({ path, value })));
     this.#granting = [...merged].filter(([, { capabilities }]) => grantsAnything(capabilities)).map(([path]) => path);
     this.controlled = [...merged.values()].some(({ constraints }) => constraints.controlGroup !== undefined);
@@ -220,6 +233,12 @@ class CompiledAcl implements Acl {
 
   denies(path: string): boolean {
     return this.#closedBy(path) !== undefined || has(this.#ruleForEither(path)?.capabilities ?? 0, 'deny');
+  }
+
+  rules(): readonly PathRule[] {
+    return [...this.#merged]
+      .map(([path, { capabilities, constraints }]) => ({ path, capabilities, constraints }))
+      .sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   reaches(prefix: string): boolean {

@@ -14,6 +14,8 @@ export const WANTED: readonly Wanted[] = Object.freeze([
 export interface Explanation {
   readonly allowed: boolean;
   readonly reason: string;
+  /** It is allowed once others have approved it. */
+  readonly controlled: boolean;
   /** The rules that decide; empty for the root policy, and where none matches. */
   readonly rules: readonly ExplainedRule[];
 }
@@ -31,12 +33,26 @@ export interface ExplainedRule {
 
 /** `path`: the full canonical one, as for `Acl.allows`. Says what `acl.allows` decides. */
 export function explain(acl: Acl, wanted: Wanted, path: string, details: Details = {}): Explanation {
-  if (acl.root) return { allowed: true, reason: 'the root policy allows everything', rules: [] };
+  if (acl.root) return { allowed: true, reason: 'the root policy allows everything', controlled: false, rules: [] };
   const deciding = acl.deciding(path);
-  if (deciding === undefined) return { allowed: false, reason: 'no rule matches the path', rules: [] };
+  if (deciding === undefined)
+    return { allowed: false, reason: 'no rule matches the path', controlled: false, rules: [] };
   const denied = has(deciding.capabilities, 'deny');
   const rules = deciding.sources.map((source) => ruleOf(source, wanted));
-  return { ...verdict(deciding, { wanted, details }), rules: denied ? onlyDenials(rules) : rules };
+  const { allowed, reason } = verdict(deciding, { wanted, details });
+  const controlled = allowed && needsApproval(acl, path, { wanted, details });
+  const told = controlled ? `${reason}, once its control group has approved it` : reason;
+  return { allowed, reason: told, controlled, rules: denied ? onlyDenials(rules) : rules };
+}
+
+function needsApproval(
+  acl: Acl,
+  path: string,
+  { wanted, details }: { readonly wanted: Wanted; readonly details: Details },
+): boolean {
+  if (wanted !== 'sudo') return acl.allows(wanted, path, details).control !== undefined;
+  const { controlGroup } = acl.deciding(path)?.constraints ?? {};
+  return controlGroup?.factors.some(({ capabilities }) => has(capabilities, 'sudo')) === true;
 }
 
 const onlyDenials = (rules: readonly ExplainedRule[]): readonly ExplainedRule[] =>

@@ -9,6 +9,7 @@ import { ROOT } from '../namespaces/namespace.ts';
 import { boundTtl, cleanPolicies, identityPoliciesOf } from '../requests/grants.ts';
 import type { RequestServices } from '../services.ts';
 import { readRole, type TokenRole } from './path-roles.ts';
+import { smallest } from './terms.ts';
 import { authBlock, entityNamespaceOf, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
 import type { TokenSpec } from './token-store.ts';
@@ -87,7 +88,9 @@ function policiesFor(asked: Asked, caller: Caller, role: TokenRole | undefined):
   const own = caller.policies;
   if (role?.decides === true) return role.policiesFor(asked, own);
   const wanted = asked.policies === undefined || asked.policies.length === 0 ? own : asked.policies;
-  const clean = cleanPolicies(wanted, !addsDefault(asked, caller, role));
+  const named = cleanPolicies(wanted, !addsDefault(asked, caller, role));
+  // Told to leave it out, it is left out also where it was named, as in Vault.
+  const clean = asked.no_default_policy ? named.filter((name) => name !== 'default') : named;
   if (clean.includes('root') && !own.includes('root')) {
     throw fail('badRequest', 'root tokens may not be created without parent token being root');
   }
@@ -138,12 +141,27 @@ const isRenewable = ({ renewable }: Asked, terms: Terms): boolean => terms.renew
 
 /** A root token lives for ever unless it is told not to. */
 function lifeOf(mount: ReturnType<RequestServices['ttl']>, asked: Asked, terms: Terms, root: boolean) {
-  const period = terms.period > 0 ? terms.period : asked.period;
+  const period = smallest(asked.period, terms.period);
   const explicitMaxTtl = smallest(asked.explicit_max_ttl, terms.explicitMaxTtl);
   const bounds = { ttl: asked.ttl ?? asked.lease ?? 0, maxTtl: 0, period, explicitMaxTtl };
   const unbounded = root && bounds.ttl + period + explicitMaxTtl === 0;
   const { ttl, warnings } = unbounded ? { ttl: 0, warnings: [] } : boundTtl(bounds, mount);
-  return { ttl, period, explicitMaxTtl, warnings };
+  return { ttl, period, explicitMaxTtl, warnings: [...twice(asked, terms), ...warnings] };
+}
+
+/** What both the request and the role limit. */
+function twice(asked: Asked, terms: Terms): readonly string[] {
+  const pairs = [
+    ['Explicit max TTL', asked.explicit_max_ttl, terms.explicitMaxTtl],
+    ['Period', asked.period, terms.period],
+    ['Number of uses', asked.num_uses, terms.numUses],
+  ] as const;
+  return pairs
+    .filter(([, one, other]) => one > 0 && other > 0)
+    .map(
+      ([name, one, other]) =>
+        `${name} specified both during creation call and in role; using the lesser value of ${String(Math.min(one, other))}`,
+    );
 }
 
 async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Promise<Reply> {
@@ -163,7 +181,7 @@ async function create(auth: TokenAuth, asked: Asked, call: Call, form: Form): Pr
     throw fail('badRequest', 'expiring root tokens cannot create non-expiring root tokens');
   }
   parseCidrs(terms.boundCidrs);
-  const numUses = asked.num_uses > 0 ? asked.num_uses : terms.numUses;
+  const numUses = smallest(asked.num_uses, terms.numUses);
   const type = chosenType(terms.type, asked.type);
   if (type === 'batch') checkBatch(policies, { numUses, period, explicitMaxTtl });
   const orphan = isOrphan(asked, form, terms);
@@ -229,8 +247,6 @@ function pathOf({ mountPath, path }: Call, { pathSuffix }: Terms): string {
   const made = `${mountPath}${path}`.replace(/\/$/, '');
   return pathSuffix === '' ? made : `${made}/${pathSuffix}`;
 }
-
-const smallest = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
 
 const plain = at('create', {
   help: 'Makes a token, a child of the calling one.',

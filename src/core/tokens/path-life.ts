@@ -6,6 +6,8 @@ import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { boundTtl, identityPoliciesOf } from '../requests/grants.ts';
 import { foundByAccessor, ownToken, tokenIn } from './path-lookup.ts';
+import { readRole } from './path-roles.ts';
+import { smallest } from './terms.ts';
 import { authBlock, type Token, type TokenRecord } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
 
@@ -20,36 +22,55 @@ interface Terms {
   readonly ttl: number;
   readonly period: number;
   readonly maxTtl: number;
+  readonly explicitMaxTtl: number;
   readonly mount: { readonly default: number; readonly max: number };
 }
 
-/** A login is renewed by the terms of its role as they are today; a created token by its own. */
-function termsOf(auth: TokenAuth, { record }: Token, call: Call): Terms {
-  const { services } = auth;
-  if (record.login === undefined) {
-    return { ttl: record.creationTtl, period: record.period, maxTtl: 0, mount: services.ttl(auth.config(call)) };
+/** A token without a login: by the terms of its role as they are today, or else by its own. */
+function createdTerms(auth: TokenAuth, { record }: Token, call: Call): Terms {
+  const own = { ttl: record.creationTtl, maxTtl: 0, mount: auth.services.ttl(auth.config(call)) };
+  const { period, explicitMaxTtl } = record;
+  if (record.role === undefined || record.role === '') return { ...own, period, explicitMaxTtl };
+  const role = readRole(auth, record.role)?.record;
+  if (role === undefined) {
+    throw fail('badRequest', `the token role "${record.role}" is gone: its tokens are renewed no more`);
   }
+  return { ...own, period: role.period, explicitMaxTtl: smallest(explicitMaxTtl, role.explicitMaxTtl) };
+}
+
+/** A login is renewed by the terms of its role as they are today. */
+function termsOf(auth: TokenAuth, token: Token, call: Call): Terms {
+  const { services } = auth;
+  const { record } = token;
+  if (record.login === undefined) return createdTerms(auth, token, call);
+  const { explicitMaxTtl } = record;
   const mounted = services.mounts.byUuid(record.login.mount);
   if (mounted === undefined) throw fail('badRequest', 'the auth mount of this token is gone: log in again');
   const grant = mounted.plugin.renewLogin?.(mounted.instance, record.login.internal, call);
   const mount = services.ttl(mounted.record.config);
   return grant === undefined
-    ? { ttl: 0, period: record.period, maxTtl: record.maxTtl, mount }
-    : { ttl: grant.ttl, period: grant.period, maxTtl: grant.maxTtl, mount };
+    ? { ttl: 0, period: record.period, maxTtl: record.maxTtl, explicitMaxTtl, mount }
+    : { ttl: grant.ttl, period: grant.period, maxTtl: grant.maxTtl, explicitMaxTtl, mount };
 }
 
 async function renew(auth: TokenAuth, token: Token, increment: number | undefined, call: Call): Promise<Reply> {
   const { record } = token;
   if (record.type === 'batch') throw fail('badRequest', 'batch tokens cannot be renewed');
   if (!record.renewable) throw fail('badRequest', 'lease is not renewable');
-  const { ttl: usual, period, maxTtl, mount } = termsOf(auth, token, call);
+  const { ttl: usual, period, maxTtl, explicitMaxTtl, mount } = termsOf(auth, token, call);
   const asked = period > 0 || increment === undefined || increment === 0 ? usual : increment;
   const { ttl: wanted, warnings } = boundTtl({ ttl: asked, period, maxTtl: 0, explicitMaxTtl: 0 }, mount);
-  const limits = [maxTtl, record.explicitMaxTtl, period > 0 ? 0 : mount.max];
+  const limits = [maxTtl, explicitMaxTtl, period > 0 ? 0 : mount.max];
   const left = Math.min(...limits.map((limit) => leftOf(record, limit, call.now)));
   if (left <= 0) throw fail('badRequest', 'past the max TTL, cannot renew: log in again');
   const renewed = await auth.services.tokens.renew(token, Math.min(wanted, left));
-  return { status: 200, auth: authBlock(renewed, '', identityPoliciesOf(auth.services, renewed)), warnings };
+  const capped =
+    wanted > left ? [`TTL of ${String(wanted)} s exceeds the ${String(left)} s that are left: capped`] : [];
+  return {
+    status: 200,
+    auth: authBlock(renewed, '', identityPoliciesOf(auth.services, renewed)),
+    warnings: [...warnings, ...capped],
+  };
 }
 
 const withToken = (answer: Reply, id: string): Reply =>

@@ -57,3 +57,46 @@ test('help of a mount lists its paths, for those who hold a token', async () => 
   assert.equal((await ask(node, 'GET', 'sys', { help: true })).status, 403);
   assert.equal((await ask(node, 'GET', 'sys', { token })).status, 404);
 });
+
+test('what a request and its role both limit has the lesser limit, with a warning', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  const limits = { token_num_uses: 5, token_period: '1h', token_explicit_max_ttl: '4h' };
+  await ask(node, 'POST', 'auth/token/roles/r', { token, body: limits });
+  const make = (body: Readonly<Record<string, unknown>>) => ask(node, 'POST', 'auth/token/create/r', { token, body });
+  const wide = await make({ num_uses: 50, period: '2h', explicit_max_ttl: '9h' });
+  assert.deepEqual([wide.reply?.auth?.['num_uses'], granted(wide)], [5, 3600]);
+  assert.equal(wide.warnings?.filter((text) => text.includes('lesser value')).length, 3);
+  const narrow = await make({ num_uses: 2, period: '10m' });
+  assert.deepEqual([narrow.reply?.auth?.['num_uses'], granted(narrow)], [2, 600]);
+  const plain = await make({});
+  assert.deepEqual([plain.reply?.auth?.['num_uses'], plain.warnings], [5, null]);
+});
+
+test('a token is renewed by its role as it is now, and no more once the role is gone', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  const role = (body: Readonly<Record<string, unknown>>) => ask(node, 'POST', 'auth/token/roles/r', { token, body });
+  await role({ token_period: '2h' });
+  const made = await ask(node, 'POST', 'auth/token/create/r', { token, body: {} });
+  const own = String(made.reply?.auth?.['client_token']);
+  const renew = () => ask(node, 'POST', 'auth/token/renew-self', { token: own });
+  assert.equal(granted(await renew()), 7200);
+  await role({ token_period: '10m' });
+  assert.equal(granted(await renew()), 600);
+  await role({ token_period: 0, token_explicit_max_ttl: '5m' });
+  const capped = await renew();
+  assert.ok(Number(granted(capped)) <= 300);
+  assert.match(String(capped.warnings), /capped/);
+  await ask(node, 'DELETE', 'auth/token/roles/r', { token });
+  const { status, errors } = await renew();
+  assert.deepEqual([status, errors], [400, ['the token role "r" is gone: its tokens are renewed no more']]);
+});
+
+test('the default policy is left out when that is asked for, also where it is named', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  const body = { policies: ['default', 'web'], no_default_policy: true };
+  const { reply } = await ask(node, 'POST', 'auth/token/create', { token, body });
+  assert.deepEqual(reply?.auth?.['policies'], ['web']);
+});

@@ -220,3 +220,42 @@ test('the shorter of the time of the mount and that of the secret holds, and a m
   assert.equal((await kv.at('GET', 'config')).reply?.data?.['delete_version_after'], '-1s');
   assert.equal((await kv.at('POST', 'metadata/x', { delete_version_after: '-1s' })).status, 400);
 });
+
+test('a version that comes back ends again: it does not live for ever', async () => {
+  await using kv = await mounted('2');
+  await kv.at('POST', 'metadata/a', { delete_version_after: '1h' });
+  await kv.at('POST', 'data/a', { data: { v: '1' } });
+  kv.later(600);
+  await kv.at('DELETE', 'data/a');
+  kv.later(600);
+  assert.equal((await kv.at('POST', 'undelete/a', { versions: [1] })).status, 204);
+  const { reply } = await kv.at('GET', 'data/a');
+  assert.partialDeepStrictEqual(reply?.data?.['metadata'], { deletion_time: '2026-01-01T01:20:00.000Z' });
+  kv.later(3_601);
+  assert.equal((await kv.at('GET', 'data/a')).status, 404);
+});
+
+test('of the limits of mount and secret the larger one holds, so that nothing is dropped that Vault keeps', async () => {
+  await using kv = await mounted('2');
+  await kv.at('POST', 'config', { max_versions: 3 });
+  await kv.at('POST', 'metadata/a', { max_versions: 1 });
+  for (const v of ['1', '2', '3', '4']) await kv.at('POST', 'data/a', { data: { v } });
+  const { reply } = await kv.at('GET', 'metadata/a');
+  assert.deepEqual(Object.keys(reply?.data?.['versions'] ?? {}), ['2', '3', '4']);
+});
+
+test('a change of metadata that asks for nothing is none; a patch says first that it lacks cas', async () => {
+  await using kv = await mounted('2');
+  const merge = { contentType: 'application/merge-patch+json' };
+  assert.equal((await kv.at('PATCH', 'metadata/a', {}, merge)).status, 204);
+  assert.equal((await kv.at('POST', 'metadata/a', {})).status, 204);
+  assert.equal((await kv.at('GET', 'metadata/a')).status, 404);
+  await kv.at('POST', 'metadata/a', { cas_required: true });
+  await kv.at('POST', 'metadata/a', {});
+  await kv.at('PATCH', 'metadata/a', {}, merge);
+  const { reply } = await kv.at('GET', 'metadata/a');
+  assert.equal(reply?.data?.['current_metadata_version'], 1);
+  const patch = async (options: object) =>
+    (await kv.at('PATCH', 'data/a', { data: { v: '1' }, options }, merge)).status;
+  assert.deepEqual([await patch({}), await patch({ cas: 4 }), await patch({ cas: 0 })], [400, 400, 404]);
+});

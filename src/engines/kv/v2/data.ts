@@ -8,6 +8,7 @@ import { mergePatch } from '../../../lib/merge-patch.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import {
   appendVersion,
+  deletionTimeOf,
   DEFAULT_MAX_VERSIONS,
   isDeleted,
   keptMetadata,
@@ -17,7 +18,6 @@ import {
   readData,
   readMetadata,
   writeMetadata,
-  type Config,
   type KvV2,
   type Metadata,
   type Version,
@@ -83,23 +83,16 @@ interface Writing {
   readonly change: 'data-write' | 'data-patch';
 }
 
-/** Seconds; 0 is for ever. The shorter of the mount's and the secret's, unless the mount says never. */
-function lifetimeOf(config: Config, metadata: Metadata): number {
-  if (config.deleteVersionAfter < 0) return 0;
-  const set = [config.deleteVersionAfter, metadata.deleteVersionAfter].filter((seconds) => seconds > 0);
-  return set.length === 0 ? 0 : Math.min(...set);
-}
-
 function commit(tx: Transaction, before: Metadata, { path, cas, now, change }: Writing, data: JsonObject): Metadata {
   const config = readConfig(tx);
   checkCas(cas, config.casRequired || before.casRequired, before.currentVersion);
-  const lifetime = lifetimeOf(config, before);
   const version: Version = {
     createdTime: isoTime(now),
-    deletionTime: lifetime > 0 ? isoTime(now + lifetime * 1000) : '',
+    deletionTime: deletionTimeOf(config, before, now),
     destroyed: false,
   };
-  const limit = before.maxVersions || config.maxVersions || DEFAULT_MAX_VERSIONS;
+  // The larger one, as in Vault, whatever its docs say: the smaller one would drop versions that are kept there.
+  const limit = Math.max(before.maxVersions, config.maxVersions) || DEFAULT_MAX_VERSIONS;
   return appendVersion(tx, path, before, { data, version, limit, change });
 }
 
@@ -176,8 +169,9 @@ const data = at('data/:path...', {
         const patched = await mount.view.shared.transact((tx) => {
           const before = readMetadata(tx, path);
           const current = before?.versions[String(before.currentVersion)];
-          if (before === undefined || current === undefined) return undefined;
-          checkCas(writing.cas, false, before.currentVersion);
+          if (before === undefined) return undefined;
+          checkCas(writing.cas, readConfig(tx).casRequired || before.casRequired, before.currentVersion);
+          if (current === undefined) return undefined;
           const old =
             current.destroyed || isDeleted(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
           if (old === undefined) return { gone: shownVersion(before, before.currentVersion, current) };

@@ -55,20 +55,21 @@ function shown(metadata: Metadata): JsonObject {
   };
 }
 
-const fields = {
-  path: field.name('Where the secret lies.'),
+const settings = {
   cas_required: field.boolean('Every write must carry cas.'),
   metadata_cas: field.integer(
     'Write only if the settings were written so often before; 0: never, or there is no secret.',
   ),
   metadata_cas_required: field.boolean('Every write of metadata must carry metadata_cas.'),
-  max_versions: field.integer('How many versions are kept; 0 is as the mount says.'),
+  max_versions: field.integer('How many versions are kept, if the mount does not keep more; 0 is as the mount says.'),
   delete_version_after: field.duration(
     'Versions are deleted after this time, or the mount’s if that is shorter; 0 is as the mount says.',
   ),
   custom_metadata: field.object('The owner’s own notes: strings by name.'),
-  ...pageFields,
 };
+const settingNames = Object.keys(settings);
+
+const fields = { path: field.name('Where the secret lies.'), ...settings, ...pageFields };
 
 interface Given {
   readonly cas_required: boolean | undefined;
@@ -116,6 +117,9 @@ function apply(before: Metadata, given: Given, custom: Metadata['customMetadata'
   };
 }
 
+/** What asks for nothing changes nothing, the number of the settings neither, as in OpenBao. */
+const asksNothing = (body: JsonObject): boolean => !settingNames.some((name) => Object.hasOwn(body, name));
+
 /** Throws `badRequest` when the settings are not as the writer knew them, or it should have said how it knew them. */
 function checkCas(tx: Transaction, before: Metadata | undefined, { metadata_cas: cas }: Given): void {
   const required = before?.metadataCasRequired === true || readConfig(tx).metadataCasRequired === true;
@@ -151,6 +155,7 @@ const metadata = at('metadata/:path...', {
       replies: { 204: 'empty' },
       run: async ({ view }, values, call) => {
         const path = secretPath(values.path);
+        if (asksNothing(call.body)) return reply.empty;
         await view.shared.transact((tx) => {
           const known = readMetadata(tx, path);
           checkCas(tx, known, values);
@@ -172,6 +177,7 @@ const metadata = at('metadata/:path...', {
         if (call.contentType !== 'application/merge-patch+json') {
           throw fail('unsupportedMediaType', 'PATCH takes the content type application/merge-patch+json');
         }
+        if (asksNothing(call.body)) return reply.empty;
         const found = await view.shared.transact((tx) => {
           const before = readMetadata(tx, path);
           if (before === undefined) return false;

@@ -158,6 +158,13 @@ export function removeAll(tx: Transaction, path: string, metadata: Metadata): vo
 export const isDeleted = (version: Version, now: number): boolean =>
   version.deletionTime !== '' && Date.parse(version.deletionTime) <= now;
 
+/** When a version ends by itself; empty for never. The sooner of the mount and the secret, unless the mount says never. */
+export function deletionTimeOf(config: Config, metadata: Metadata, now: number): string {
+  if (config.deleteVersionAfter < 0) return '';
+  const set = [config.deleteVersionAfter, metadata.deleteVersionAfter].filter((seconds) => seconds > 0);
+  return set.length === 0 ? '' : new Date(now + Math.min(...set) * 1000).toISOString();
+}
+
 /** The path of the secret that a key is the metadata record of. */
 export const metadataPath = (key: string): string | undefined =>
   key.startsWith(METADATA) ? key.slice(METADATA.length) : undefined;

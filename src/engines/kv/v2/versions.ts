@@ -3,7 +3,16 @@ import { field } from '../../../framework/field.ts';
 import type { Call } from '../../../framework/call.ts';
 import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
-import { isDeleted, readMetadata, removeVersionData, writeMetadata, type KvV2, type Version } from './records.ts';
+import {
+  deletionTimeOf,
+  isDeleted,
+  readConfig,
+  readMetadata,
+  removeVersionData,
+  writeMetadata,
+  type KvV2,
+  type Version,
+} from './records.ts';
 import { isoTime, secretPath, versionNumbers } from './values.ts';
 
 const at = pathsOf<KvV2>();
@@ -19,21 +28,25 @@ interface Change {
   readonly versions: readonly string[] | undefined;
   readonly type: 'delete' | 'undelete' | 'destroy';
   /** The version as it shall be. Asked to destroy, its data goes too. */
-  readonly to: (version: Version) => Version;
+  readonly to: Move;
 }
 
+/** `due` is when a version that is there again ends; empty for never. */
+type Move = (version: Version, now: number, due: string) => Version;
+
 /** Nothing happens to versions that are not there; that is no error, as in Vault. */
-async function change({ mount, path, versions, type, to }: Change): Promise<Reply> {
+async function change({ mount, path, versions, type, to }: Change, { now }: Call): Promise<Reply> {
   const wanted = secretPath(path);
   const numbers = versionNumbers(versions);
   await mount.view.shared.transact((tx) => {
     const metadata = readMetadata(tx, wanted);
     if (metadata === undefined) return;
+    const due = deletionTimeOf(readConfig(tx), metadata, now);
     const changed: Record<string, Version> = { ...metadata.versions };
     for (const number of numbers) {
       const before = changed[String(number)];
       if (before === undefined) continue;
-      const after = to(before);
+      const after = to(before, now, due);
       changed[String(number)] = after;
       if (after.destroyed && !before.destroyed) removeVersionData(tx, wanted, number);
     }
@@ -46,12 +59,11 @@ async function change({ mount, path, versions, type, to }: Change): Promise<Repl
   return reply.empty;
 }
 
-type Move = (call: Call) => (version: Version) => Version;
-
-const softDelete: Move = (call) => (version) =>
-  version.destroyed || isDeleted(version, call.now) ? version : { ...version, deletionTime: isoTime(call.now) };
-const undelete: Move = () => (version) => (version.destroyed ? version : { ...version, deletionTime: '' });
-const destroy: Move = () => (version) => ({ ...version, destroyed: true });
+const softDelete: Move = (version, now) =>
+  version.destroyed || isDeleted(version, now) ? version : { ...version, deletionTime: isoTime(now) };
+// What lives for a limited time lives for as long again, not for ever.
+const undelete: Move = (version, _now, due) => (version.destroyed ? version : { ...version, deletionTime: due });
+const destroy: Move = (version) => ({ ...version, destroyed: true });
 
 function movePath(name: Change['type'], summary: string, move: Move) {
   return at(`${name}/:path...`, {
@@ -62,7 +74,7 @@ function movePath(name: Change['type'], summary: string, move: Move) {
         summary,
         writes: 'shared',
         replies: { 204: 'empty' },
-        run: (mount, { path, versions }, call) => change({ mount, path, versions, type: name, to: move(call) }),
+        run: (mount, { path, versions }, call) => change({ mount, path, versions, type: name, to: move }, call),
       },
     },
   });

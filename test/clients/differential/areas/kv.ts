@@ -64,23 +64,26 @@ const kinds: readonly ((draw: Draw) => Step)[] = [
     method: 'LIST',
     path: `kv2/metadata/${draw.of('', 'team')}?after=${draw.of('', 'a', 'z', 'team/')}&limit=${draw.of('0', '1', '-1', 'x')}`,
   }),
-  (draw) => ({
-    method: draw.of('POST', 'PATCH'),
-    path: `kv2/metadata/${key(draw)}`,
-    body: draw.some({
-      max_versions: draw.of<unknown>(0, 2, 5, '3', -1),
-      cas_required: draw.of<unknown>(true, false, 'true', 'x'),
-      delete_version_after: draw.of<unknown>('0s', '1h', 60, '90m', '-1s', 'x'),
-      custom_metadata: draw.of<unknown>(
-        { owner: 'us' },
-        { owner: 'us', tier: '1' },
-        {},
-        { owner: null },
-        { owner: 7 },
-        'x',
-      ),
-    }),
-  }),
+  (draw) => {
+    const method = draw.of('POST', 'PATCH');
+    return {
+      method,
+      path: `kv2/metadata/${key(draw)}`,
+      body: draw.some({
+        max_versions: draw.of<unknown>(0, 2, 5, '3'),
+        cas_required: draw.of<unknown>(true, false, 'true', 'x'),
+        delete_version_after: draw.of<unknown>(method === 'POST' ? '0s' : '1h', '1h', 60, '90m', '-1s', 'x'),
+        custom_metadata: draw.of<unknown>(
+          { owner: 'us' },
+          { owner: 'us', tier: '1' },
+          {},
+          { owner: null },
+          { owner: 7 },
+          'x',
+        ),
+      }),
+    };
+  },
   (draw) => ({ method: 'GET', path: `kv2/subkeys/${key(draw)}${draw.of('', '?depth=1', '?version=1', '?depth=x')}` }),
   () => ({ method: 'GET', path: 'kv2/config' }),
   (draw) => ({

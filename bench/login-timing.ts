@@ -1,0 +1,87 @@
+/**
+ * Whether the time of a refused login tells who exists: `node bench/login-timing.ts [options]`. Logs in with wrong passwords
+ * as users who exist and as users who do not, in random order, one at a time, with lockout off, and compares the times by the
+ * rank-sum test. Ends with 1 where they can be told apart.
+ */
+import { randomBytes, randomInt } from 'node:crypto';
+import type { Client } from '../src/client/client.ts';
+import { ApiError } from '../src/client/api-error.ts';
+import { ranks } from './measure/ranks.ts';
+import { spread } from './measure/statistics.ts';
+import { keep, shown } from './program/figures.ts';
+import { readOptions } from './program/options.ts';
+import { MeasuredNode } from './servers/measured-node.ts';
+
+const HELP = `Usage: node bench/login-timing.ts [options]
+
+  --tries=10000    logins of users who exist, and as many of users who do not
+  --users=100      users of each kind
+  --bound=4        standard deviations of chance beyond which they are told apart
+  --method=userpass or approle
+  --cost=10        of bcrypt; users who are moved here may have 5 to 12`;
+
+const options = readOptions(HELP, { tries: 10_000, users: 100, bound: 4, method: 'userpass', cost: 10 });
+const { tries, users, bound, method, cost } = options;
+
+/** As random as the others: a hash of a password that nobody knows. */
+const hash = (): string =>
+  `$2b$${String(cost).padStart(2, '0')}$${randomBytes(15).toString('hex').slice(0, 21)}.${randomBytes(15).toString('hex')}C`;
+
+const nameOf = (kind: string, at: number): string => `${kind}-${String(at).padStart(6, '0')}`;
+
+const loads: Readonly<
+  Record<string, { make: (root: Client, name: string) => Promise<unknown>; login: (name: string) => [string, object] }>
+> = {
+  userpass: {
+    make: (root, name) => root.write(`auth/userpass/users/${name}`, { password_hash: hash() }),
+    login: (name) => [`auth/userpass/login/${name}`, { password: randomBytes(12).toString('hex') }],
+  },
+  approle: {
+    make: (root, name) => root.write(`auth/approle/role/${name}`, { role_id: name }),
+    login: (name) => ['auth/approle/login', { role_id: name, secret_id: randomBytes(16).toString('hex') }],
+  },
+};
+
+const load = loads[method];
+if (load === undefined) throw new TypeError(`--method takes ${Object.keys(loads).join(' or ')}`);
+
+await using node = await MeasuredNode.start();
+const { root } = node;
+await root.write(`sys/auth/${method}`, { type: method });
+await root.write(`sys/auth/${method}/tune`, { user_lockout_config: { lockout_disable: true } });
+for (let at = 0; at < users; at += 1) await load.make(root, nameOf('user', at));
+
+const nobody = root.with({ token: '' });
+async function timeOf(name: string): Promise<number> {
+  const [path, body] = load?.login(name) ?? ['', {}];
+  const began = performance.now();
+  const status = await nobody.request('PUT', path, body).then(
+    (reply) => reply.status,
+    (error: unknown) => (error instanceof ApiError ? error.status : undefined),
+  );
+  const took = performance.now() - began;
+  if (status !== 400) throw new Error(`a wrong login was answered with ${String(status)}`);
+  return took;
+}
+
+for (let at = 0; at < Math.min(tries, 50); at += 1) await timeOf(nameOf(at % 2 === 0 ? 'user' : 'none', at % users));
+const known: number[] = [];
+const unknown: number[] = [];
+while (known.length < tries || unknown.length < tries) {
+  const ofKnown = unknown.length >= tries || (known.length < tries && randomInt(2) === 0);
+  (ofKnown ? known : unknown).push(await timeOf(nameOf(ofKnown ? 'user' : 'none', randomInt(users))));
+}
+
+const { above, deviation } = ranks(known, unknown);
+const deviations = (above - 0.5) / deviation;
+console.log(`${String(tries)} of users who exist:   ${shown(spread(known))}`);
+console.log(`${String(tries)} of users who do not: ${shown(spread(unknown))}`);
+console.log(
+  `of two logins the one of nobody took longer in ${(above * 100).toFixed(2)} %: ` +
+    `${deviations.toFixed(2)} deviations of chance from 50 %, the bound is ${String(bound)}`,
+);
+keep('login-timing', { options, known: spread(known), unknown: spread(unknown), above, deviation, deviations });
+if (Math.abs(deviations) > bound) {
+  console.error('the time of a login tells who exists');
+  process.exitCode = 1;
+}
