@@ -1,0 +1,6 @@
+/** Fills the cache, so that the suite finds its programs: minutes on a machine that never built them, else nothing. */
+import { controlPlane, withoutControlPlane } from './binaries.ts';
+
+const reason = await withoutControlPlane();
+if (reason === false) await controlPlane();
+else console.log(`nothing is built: ${reason}`);

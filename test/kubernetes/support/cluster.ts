@@ -1,0 +1,194 @@
+/** A real Kubernetes control plane on free ports of the loopback, with an issuer and keys of its own. No nodes, so no pods. */
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { freePort } from '../../../src/cli/up/free-port.ts';
+import { controlPlane, type Program } from './binaries.ts';
+import { startProgram, type RunningProgram } from './program.ts';
+
+export interface KubernetesAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface KubernetesCluster extends AsyncDisposable {
+  /** `https://127.0.0.1:…`. */
+  readonly address: string;
+  /** PEM, of whom the API server's certificate comes from. */
+  readonly authority: string;
+  readonly issuer: string;
+  /** PEM, of what service-account tokens are signed with. */
+  readonly tokenKey: string;
+  readonly pids: readonly number[];
+  /** One request to the API server, as its administrator unless told otherwise; `/api/v1/…`. */
+  readonly ask: (method: string, path: string, body?: object, token?: string) => Promise<KubernetesAnswer>;
+  /** Ends the API server alone, as an outage does. */
+  readonly endApiServer: () => Promise<void>;
+}
+
+interface Files {
+  readonly folder: string;
+  readonly publicKey: string;
+  readonly admin: string;
+}
+
+/** Resolves once tokens can be made: the API server is ready and the controllers have made the first service account. */
+export async function startCluster(): Promise<KubernetesCluster> {
+  const binaries = await controlPlane();
+  const files = prepare();
+  const running: RunningProgram[] = [];
+  const end = async (): Promise<void> => {
+    // The store last: whoever lost it would only log about it.
+    for (const program of running.toReversed()) await program.end();
+    rmSync(files.folder, { recursive: true, force: true });
+  };
+  const start = (program: Program, args: readonly string[]): RunningProgram => {
+    const started = startProgram(binaries[program], args);
+    running.push(started);
+    return started;
+  };
+  try {
+    const store = await startStore(start, files.folder);
+    const port = await freePort();
+    const address = `https://127.0.0.1:${port}`;
+    const issuer = `https://kubernetes-${port}.test`;
+    const api = start('kube-apiserver', apiServerArguments(files, { store, port, issuer }));
+    const at = (name: string): string => join(files.folder, name);
+    await until(api, () => Promise.resolve(existsSync(at('apiserver.crt')) && existsSync(at('apiserver.key'))));
+    const authority = readFileSync(at('apiserver.crt'), 'utf8');
+    const ask: KubernetesCluster['ask'] = (method, path, body, token = files.admin) =>
+      send(`${address}${path}`, { method, body, token, authority });
+    await until(api, async () => (await ask('GET', '/readyz')).status === 200);
+    writeFileSync(at('kubeconfig'), kubeconfig(address, files));
+    const controllers = start('kube-controller-manager', await controllerArguments(files.folder));
+    const first = '/api/v1/namespaces/default/serviceaccounts/default';
+    await until(controllers, async () => (await ask('GET', first)).status === 200);
+    return {
+      address,
+      authority,
+      issuer,
+      tokenKey: files.publicKey,
+      pids: running.map(({ pid }) => pid),
+      ask,
+      endApiServer: () => api.end(),
+      [Symbol.asyncDispose]: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+function prepare(): Files {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-kubernetes-'));
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  const admin = randomUUID();
+  writeFileSync(join(folder, 'accounts.key'), privateKey, { mode: 0o600 });
+  writeFileSync(join(folder, 'accounts.pub'), publicKey);
+  writeFileSync(join(folder, 'tokens.csv'), `${admin},admin,admin,system:masters\n`, { mode: 0o600 });
+  return { folder, publicKey, admin };
+}
+
+async function startStore(
+  start: (program: Program, args: readonly string[]) => RunningProgram,
+  folder: string,
+): Promise<string> {
+  const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+  const listening = [`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`];
+  const peers = [`--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`];
+  const data = [`--data-dir=${join(folder, 'etcd')}`, `--initial-cluster=default=${peer}`, '--unsafe-no-fsync'];
+  const store = start('etcd', [...listening, ...peers, ...data, '--log-level=error']);
+  await until(store, async () => (await fetch(`${client}/health`)).status === 200);
+  return client;
+}
+
+function apiServerArguments(
+  { folder }: Files,
+  { store, port, issuer }: { readonly store: string; readonly port: number; readonly issuer: string },
+): readonly string[] {
+  return [
+    `--etcd-servers=${store}`,
+    // Without a certificate it makes an authority and one of its own there.
+    `--cert-dir=${folder}`,
+    `--secure-port=${port}`,
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
+    '--endpoint-reconciler-type=none',
+    '--authorization-mode=RBAC',
+    `--token-auth-file=${join(folder, 'tokens.csv')}`,
+    `--service-account-issuer=${issuer}`,
+    `--service-account-key-file=${join(folder, 'accounts.pub')}`,
+    `--service-account-signing-key-file=${join(folder, 'accounts.key')}`,
+    '--service-cluster-ip-range=10.0.0.0/24',
+    '--allow-privileged',
+  ];
+}
+
+async function controllerArguments(folder: string): Promise<readonly string[]> {
+  return [
+    `--kubeconfig=${join(folder, 'kubeconfig')}`,
+    `--service-account-private-key-file=${join(folder, 'accounts.key')}`,
+    '--use-service-account-credentials',
+    '--leader-elect=false',
+    '--bind-address=127.0.0.1',
+    `--cert-dir=${folder}`,
+    `--secure-port=${await freePort()}`,
+  ];
+}
+
+/** JSON is YAML too. */
+function kubeconfig(server: string, { folder, admin }: Files): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'test',
+    clusters: [{ name: 'test', cluster: { server, 'certificate-authority': join(folder, 'apiserver.crt') } }],
+    users: [{ name: 'test', user: { token: admin } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+  });
+}
+
+/** Looks until `condition` holds; throws with what the program wrote once that has ended. */
+async function until(program: RunningProgram, condition: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    if (program.ended) throw new Error(`${program.name} ended:\n${program.written()}`);
+    try {
+      if (await condition()) return;
+    } catch {
+      // It does not listen yet.
+    }
+    await setTimeout(50);
+  }
+}
+
+interface Sending {
+  readonly method: string;
+  readonly body: object | undefined;
+  readonly token: string;
+  readonly authority: string;
+}
+
+function send(url: string, { method, body, token, authority }: Sending): Promise<KubernetesAnswer> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const asking = request(url, { method, headers, ca: authority, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.once('error', reject);
+      response.once('end', () => {
+        const isJson = response.headers['content-type']?.startsWith('application/json') === true;
+        resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(text) : text });
+      });
+    });
+    asking.once('error', reject);
+    asking.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
