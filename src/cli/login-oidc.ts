@@ -127,8 +127,10 @@ function answer(response: ServerResponse, status: number, text: string): void {
 
 /** What the browser brings to the listener, when it is of this login; undefined for anything else that comes along. */
 async function broughtBy(request: IncomingMessage, state: string): Promise<Config | undefined> {
-  const url = new URL(request.url ?? '/', 'http://localhost');
-  if (url.pathname !== '/oidc/callback') return undefined;
+  // Any page that the browser has open can ask for `//`, which is no address: it must not end the login.
+  const target = `http://localhost${request.url ?? '/'}`;
+  const url = URL.canParse(target) ? new URL(target) : undefined;
+  if (url?.pathname !== '/oidc/callback') return undefined;
   const given = request.method === 'POST' ? await formOf(request) : url.searchParams;
   if (given.get('state') !== state) return undefined;
   const names = ['code', 'error', 'error_description', 'error_uri'];

@@ -66,6 +66,7 @@ test('the browser comes back to the command, and nobody else ends its login', as
     const stranger = await fetch(`http://localhost:${port}/oidc/callback?state=other&code=x`);
     assert.equal(stranger.status, 404);
     assert.equal((await fetch(`http://localhost:${port}/`)).status, 404);
+    assert.equal((await fetch(`http://localhost:${port}//`)).status, 404, 'no address at all');
     const back = await fetch(at);
     assert.match(await back.text(), /Logged in/);
   };

@@ -229,6 +229,21 @@ test('a form that the issuer posts is kept for who began the login', async () =>
   assert.equal((await oidc.end({ state: back['state'] ?? '', code: 'no_code' })).status, 200);
 });
 
+test('what is kept of a login that anybody begins is bounded', async () => {
+  await using oidc = await withMockServer({}, { oidc_response_mode: 'form_post' });
+  const refused = [{ client_nonce: 'n'.repeat(1_025) }, { redirect_uri: `${REDIRECT}${'\t'.repeat(2_048)}` }];
+  for (const body of refused) {
+    const begun = await oidc.begin(body);
+    assert.equal(begun.status, 400, Object.keys(body).join());
+    assert.match(errorOf(begun), /is longer than/);
+  }
+  const { state } = await oidc.visit(addressOf(await oidc.begin({ client_nonce: 'n'.repeat(1_024) })));
+  const post = (body: Body) => ask(oidc.node, 'POST', 'auth/jwt/oidc/callback', { body: { state, ...body } });
+  assert.match(errorOf(await post({ code: 'c'.repeat(4_097) })), /code is longer than 4096/);
+  assert.match(errorOf(await post({ id_token: 'c'.repeat(65_537) })), /id_token is longer than 65536/);
+  assert.equal((await post({ code: 'c' })).status, 200, 'the login goes on');
+});
+
 test('a jwt role is none for browsers, and without a client there are no such logins', async () => {
   await using oidc = await withMockServer({ role_type: 'jwt', bound_audiences: 'me' });
   assert.match(errorOf(await oidc.begin()), /jwt role_type/);

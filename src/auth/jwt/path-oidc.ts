@@ -56,6 +56,14 @@ const begun = {
   client_nonce: field.string('Known to who begins the login alone, and asked for at its end.', { default: '' }),
 };
 
+/** Of what is kept of a login until its end: anybody may begin many. */
+const LONGEST = { nonce: 1_024, redirect: 2_048, code: 4_096, idToken: 64 * 1024 } as const;
+
+/** Throws `badRequest`. */
+function checkLength(name: string, text: string, longest: number): void {
+  if (text.length > longest) throw fail('badRequest', `${name} is longer than ${String(longest)} characters`);
+}
+
 interface Beginning {
   readonly config: JwtConfig;
   readonly role: JwtRole;
@@ -116,6 +124,8 @@ const authUrl = at('oidc/auth_url', {
         if (role.type !== 'oidc') throw fail('badRequest', 'role with jwt role_type is not allowed');
         const { client_nonce: clientNonce } = values;
         if (clientNonce === '' && role.callbackMode !== 'client') throw fail('badRequest', 'missing client_nonce');
+        checkLength('client_nonce', clientNonce, LONGEST.nonce);
+        checkLength('redirect_uri', values.redirect_uri, LONGEST.redirect);
         const { address } = call.client;
         const login = { role: name, nonce: randomBase62(32), verifier: randomBase62(64), clientNonce, address };
         const beginning = { config, role, login };
@@ -252,6 +262,8 @@ function postedBack(mount: JwtMount, values: Answered, call: Call): Reply | Prom
   const state = bareState(values.state);
   const pending = mount.pending.find(state, call.now);
   if (pending === undefined || pending.posted !== undefined) return failedPage('Expired or missing OAuth state.');
+  checkLength('code', values.code, LONGEST.code);
+  checkLength('id_token', values.id_token, LONGEST.idToken);
   const posted = { code: values.code, idToken: values.id_token };
   mount.pending.giveBack(state, { ...pending, posted });
   const continued = continuedFrom(mount, { ...pending, posted });
