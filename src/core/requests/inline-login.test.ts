@@ -160,7 +160,8 @@ test('a reply is wrapped, for whoever holds the wrapping token', async () => {
   await using _ = node;
   const { wrapInfo } = await inline(node, 'GET', 'secret/a', { wrapTtl: 60 });
   const opened = await ask(node, 'POST', 'sys/wrapping/unwrap', { token: String(wrapInfo?.['token']) });
-  assert.deepEqual(opened.reply?.data ?? opened.reply?.bare, { b: 'c' });
+  const body = JSON.parse(String(opened.reply?.raw?.body)) as { readonly data: unknown };
+  assert.deepEqual(body.data, { b: 'c' });
 });
 
 test('a batch token of a login can be looked up by its request, and makes nothing else', async () => {
