@@ -23,6 +23,7 @@ import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { lookUp, operationOf, parametersOf, type Asked } from './requests/access.ts';
 import { snapshotUse } from './requests/from-snapshot.ts';
+import { isInline } from './requests/inline.ts';
 import { serve } from './requests/pipeline.ts';
 import { nodeKeys } from './seed.ts';
 import type { RequestServices } from './services.ts';
@@ -271,7 +272,7 @@ function isControlled({ policies }: RequestServices, { request, path }: Asked, t
 function onlyReads(services: RequestServices, asked: Asked): boolean {
   const { freshness } = services;
   const { request, routed, match } = asked;
-  if (request.help || request.wrapTtl > 0 || !freshness.shows(request.index)) return false;
+  if (isInline(asked) || request.help || request.wrapTtl > 0 || !freshness.shows(request.index)) return false;
   if (snapshotUse(request) !== undefined) return false;
   if (match === undefined || routed?.mounted.plugin === elsewhere) return false;
   return operationOf(match.path, request)?.writes === 'nothing' && changesNoToken(services, asked);

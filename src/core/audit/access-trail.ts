@@ -3,6 +3,7 @@ import type { JsonObject } from '../../framework/field.ts';
 import type { Outcome } from '../../framework/request.ts';
 import { requestPath, type MountRecord } from '../mounts/mount.ts';
 import { parametersOf, type Access } from '../requests/access.ts';
+import { PARAMETER } from '../requests/inline.ts';
 import { snapshotUse } from '../requests/from-snapshot.ts';
 import type { Token, TokenRecord } from '../tokens/token.ts';
 import type { AuditBroker } from './broker.ts';
@@ -80,6 +81,7 @@ function auditedCall(access: Access, headers: AuditedHeaders): AuditedCall {
       headers: headersOf(access, headers),
       clientCertificateSerial: request.peer?.serial,
       controlGroupAccessor: access.released,
+      inlineAuthRequest: access.inline?.counterpart,
     },
     error: error?.message,
     forwardedFrom: region,
@@ -179,7 +181,10 @@ function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record
   const shown: [string, AuditedHeader][] = [];
   for (const [name, { hmac }] of chosen) {
     const value = request.headers[name];
-    if (value !== undefined) shown.push([name, { values: typeof value === 'string' ? [value] : value, hmac }]);
+    if (value === undefined) continue;
+    // Secrets, whatever was chosen.
+    const hashed = hmac || name.startsWith(PARAMETER);
+    shown.push([name, { values: typeof value === 'string' ? [value] : value, hmac: hashed }]);
   }
   return Object.fromEntries(shown);
 }

@@ -69,6 +69,8 @@ export interface AuditedRequest {
   readonly clientCertificateSerial?: string | undefined;
   /** The accessor that it has waited under, where it was approved and is done now. */
   readonly controlGroupAccessor?: string | undefined;
+  /** Of a login that came in headers the id of its request, and of that the login's. */
+  readonly inlineAuthRequest?: string | undefined;
 }
 
 /** JSON that both entries of a call share. */

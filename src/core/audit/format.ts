@@ -152,7 +152,8 @@ export class Formatter {
         count('wrap_ttl', request.wrapTtl) +
         this.#headers(request) +
         text('client_certificate_serial_number', request.clientCertificateSerial) +
-        text('control_group_accessor', this.#accessor(request.controlGroupAccessor ?? '')),
+        text('control_group_accessor', this.#accessor(request.controlGroupAccessor ?? '')) +
+        text('inline_auth_request', request.inlineAuthRequest),
     );
   }
 

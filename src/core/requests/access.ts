@@ -14,6 +14,7 @@ import type { ControlGroup, Decision, PolicyOperation } from '../policy/index.ts
 import type { KeysTemplate } from '../policy/keys-template.ts';
 import type { RequestServices } from '../services.ts';
 import { snapshotUse } from './from-snapshot.ts';
+import type { Inline } from './inline.ts';
 import { missing } from './missing.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 
@@ -41,6 +42,7 @@ export interface Access {
   readonly control?: ControlGroup | undefined;
   /** The accessor of the token that it has waited under, where it was approved and is done now. */
   readonly released?: string;
+  readonly inline?: Inline | undefined;
   /** What the audit made of it for the first entry: the second tells the same. */
   audited?: AuditedCall;
 }

@@ -3,11 +3,12 @@ import { fail } from '../../errors.ts';
 import type { Grant } from '../../framework/reply.ts';
 import { ownDocument } from '../policy/wrapping-policy.ts';
 import { checkBatch, chosenType } from '../tokens/token-type.ts';
-import type { NewToken } from '../tokens/token-store.ts';
+import type { NewToken, TokenSpec } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 import type { Access } from './access.ts';
 import { groupOf } from './counted.ts';
+import type { Inline } from './inline.ts';
 
 /** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
 export function cleanPolicies(names: readonly string[], noDefault: boolean): readonly string[] {
@@ -69,9 +70,11 @@ export async function grantToken(services: RequestServices, access: Access, gran
   const { id: namespace } = call.namespace;
   const { alias } = grant;
   const counted = groupOf(access, grant.role);
-  using _held = services.leaseQuotas.reserve(call.namespace, counted);
+  const { inline } = access;
+  // What is stored nowhere counts nowhere.
+  using _held = inline === undefined ? services.leaseQuotas.reserve(call.namespace, counted) : undefined;
   const entity = alias === undefined ? '' : await services.identities.logins.entityOf(namespace, record, alias);
-  const created = await services.tokens.create({
+  const created = await makeToken(services, inline, {
     type,
     ...{ policies, namespace, entity, counted },
     path: `${call.mountPath}${call.path}`,
@@ -89,4 +92,21 @@ export async function grantToken(services: RequestServices, access: Access, gran
     login: { mount: record.uuid, internal: grant.internal ?? {} },
   });
   return { created, warnings };
+}
+
+/** Of an inline login nothing is stored: its token is handed to the request that it was made for. */
+async function makeToken(
+  { tokens }: Pick<RequestServices, 'tokens'>,
+  inline: Inline | undefined,
+  spec: TokenSpec,
+): Promise<NewToken> {
+  if (inline === undefined) return tokens.create(spec);
+  if (spec.numUses > 0) {
+    throw fail(
+      'badRequest',
+      'tokens of this role have a number of uses, which an inline login cannot count: log in first',
+    );
+  }
+  inline.granted = spec.type === 'batch' ? await tokens.create(spec) : tokens.unstored(spec);
+  return inline.granted;
 }

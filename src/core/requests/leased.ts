@@ -24,6 +24,9 @@ export async function grantLease(services: RequestServices, access: Access, leas
   assertFits(access);
   const { routed, call, token } = access;
   if (routed === undefined || token === undefined) throw fail('internal');
+  if (access.inline !== undefined) {
+    throw fail('badRequest', 'a leased secret hangs on a token, and an inline login leaves none: log in first');
+  }
   if (token.record.numUses === -1) {
     throw fail('badRequest', 'the token had one use left, and a leased secret would end with it: use another token');
   }

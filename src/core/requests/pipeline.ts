@@ -14,6 +14,8 @@ import { serveFromSnapshot, snapshotUse, type SnapshotUse } from './from-snapsho
 import { grantToken, identityPoliciesOf } from './grants.ts';
 import { countedOf } from './counted.ts';
 import { grantLease } from './leased.ts';
+import { isInline } from './inline.ts';
+import { serveInline } from './inline-login.ts';
 import { guarded } from './guarded.ts';
 import { checkAge } from './staleness.ts';
 import { filteredKeys } from './filtered-keys.ts';
@@ -81,7 +83,9 @@ export function serve(services: RequestServices, request: Request, asked?: Asked
       () => {
         const found = asked ?? lookUp(services, request);
         open = found.open;
-        return services.quotas.active ? metered(services, found) : granted(services, found);
+        return isInline(found)
+          ? serveInline(services, { asked: found, sent: request }, (each, decide) => counted(services, each, decide))
+          : counted(services, found);
       },
     );
     return served instanceof Promise ? served.then(ended, (error: unknown) => ended(failed(error))) : ended(served);
@@ -90,19 +94,26 @@ export function serve(services: RequestServices, request: Request, asked?: Asked
   }
 }
 
-function granted(services: RequestServices, found: Asked): Outcome | Promise<Outcome> {
-  return chain(grantAccess(services, found), (access) =>
+type Decide = (asked: Asked) => Access | Promise<Access>;
+
+/** `decide`: where it is not the request's own token that says what is allowed. */
+function counted(services: RequestServices, found: Asked, decide?: Decide): Outcome | Promise<Outcome> {
+  return services.quotas.active ? metered(services, found, decide) : granted(services, found, decide);
+}
+
+function granted(services: RequestServices, found: Asked, decide?: Decide): Outcome | Promise<Outcome> {
+  return chain(decide === undefined ? grantAccess(services, found) : decide(found), (access) =>
     found.open && tellsOnlyState(access) ? attempt(services, access) : recorded(services, access),
   );
 }
 
 /** Counted before a token is looked at further: what is too much costs no more than that. */
-function metered(services: RequestServices, found: Asked): Outcome | Promise<Outcome> {
+function metered(services: RequestServices, found: Asked, decide?: Decide): Outcome | Promise<Outcome> {
   const { headers, refusal } = services.quotas.admit(countedOf(found));
   if (refusal !== undefined && !services.quotas.audited) {
     return { ...failure(found.request, refusal), headers: { ...headers } };
   }
-  const outcome = granted(services, refusal === undefined ? found : { ...found, refusal });
+  const outcome = granted(services, refusal === undefined ? found : { ...found, refusal }, decide);
   return headers === undefined
     ? outcome
     : chain(outcome, (served) => ({ ...served, headers: { ...served.headers, ...headers } }));

@@ -1,6 +1,7 @@
 /** Tokens: made, found, renewed. Storage knows them only by keyed HMACs. */
 import { fail } from '../../errors.ts';
 import { hmacSha256, sha256Base64, type KeyObject } from '../../lib/crypto/hash.ts';
+import { uuid } from '../../lib/crypto/random.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
@@ -261,6 +262,13 @@ export class TokenStore implements Disposable {
     });
     this.meter.create.record(start, performance.now());
     return value;
+  }
+
+  /** One that is for a single request and stored nowhere. It has no id, so that nobody can ask with it. */
+  unstored(spec: TokenSpec): NewToken {
+    const { namespace = ROOT_NAMESPACE } = spec;
+    const record = recordOf({ ...spec, type: 'batch', renewable: false }, this.#now());
+    return { id: '', token: { key: tokenKeyIn(namespace, `inline/${uuid()}`), namespace, record } };
   }
 
   /** Extends to `ttl` seconds from now. */
