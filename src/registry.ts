@@ -1,6 +1,7 @@
 /** Every built-in plug-in, one line each. Adding one is a folder and a line here. */
 import { approle } from './auth/approle/index.ts';
 import { jwt, oidc } from './auth/jwt/index.ts';
+import { kubernetes } from './auth/kubernetes/index.ts';
 import { userpass } from './auth/userpass/index.ts';
 import type { PluginRegistry } from './core/registry-contract.ts';
 import { cubbyhole } from './engines/cubbyhole/index.ts';
@@ -14,6 +15,7 @@ export const registry: PluginRegistry = {
   auth: {
     approle,
     jwt,
+    kubernetes,
     oidc,
     userpass,
   },

@@ -13,6 +13,7 @@ const minutes = 60;
 export const suites = {
   unit: { files: '{src,scripts,bench}/**/*.test.ts', atOnce: 3, secondsPerFile: 2 * minutes },
   integration: { files: 'test/integration/**/*.test.ts', atOnce: 2, secondsPerFile: 3 * minutes },
+  operations: { files: 'test/operations/**/*.test.ts', atOnce: 2, secondsPerFile: 5 * minutes },
   simulator: { files: 'test/simulator/**/*.test.ts', atOnce: 2, secondsPerFile: 15 * minutes },
   faults: { files: 'test/faults/**/*.test.ts', atOnce: 1, secondsPerFile: 15 * minutes },
   fuzz: { files: 'test/fuzz/**/*.test.ts', atOnce: 2, secondsPerFile: 10 * minutes },

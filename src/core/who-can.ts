@@ -12,8 +12,11 @@ import type { Wanted } from './policy/explain.ts';
 import { grantingRules } from './policy/granting.ts';
 import type { Services } from './services.ts';
 
-/** Entities and logins that are looked at in one turn of the event loop. */
+/** Keys of entities and logins that are read at once. */
 const AT_ONCE = 200;
+
+/** What is judged in one turn of the event loop: policies that are parsed, sets of them that are compiled. */
+const JUDGED_AT_ONCE = 25;
 
 type WhoCanServices = Pick<Services, 'store' | 'namespaces' | 'policies' | 'identities' | 'mounts'>;
 
@@ -69,6 +72,7 @@ class Walk {
   readonly #entities: WhoCan['entities'][number][] = [];
   readonly #logins: WhoCan['logins'][number][] = [];
   readonly #truncated = new Set<string>();
+  #judged = 0;
 
   constructor(services: WhoCanServices, question: WhoCanQuestion) {
     this.#services = services;
@@ -86,8 +90,14 @@ class Walk {
     };
   }
 
+  /** Called before each policy and each set of them: both can be long. */
+  async #pause(): Promise<void> {
+    this.#judged += 1;
+    if (this.#judged % JUDGED_AT_ONCE === 0) await nextTurn();
+  }
+
   async visit(namespace: Namespace): Promise<void> {
-    const granting = this.#visitPolicies(namespace);
+    const granting = await this.#visitPolicies(namespace);
     if (granting.size === 0) return;
     this.#visitGroups(namespace, granting);
     await this.#visitEntities(namespace, granting);
@@ -104,10 +114,11 @@ class Walk {
     return true;
   }
 
-  #visitPolicies({ id, path: namespace }: Namespace): ReadonlySet<string> {
+  async #visitPolicies({ id, path: namespace }: Namespace): Promise<ReadonlySet<string>> {
     const { policies } = this.#services;
     const granting = new Set<string>();
     for (const name of policies.list(id)) {
+      await this.#pause();
       const policy = policies.parsed(id, name);
       const rules = policy === undefined ? [] : grantingRules(policy, this.#question.wanted, this.#path);
       if (rules.length > 0) granting.add(name);
@@ -129,6 +140,7 @@ class Walk {
       const identity = this.#services.identities.known.identity(id, entity);
       const own = identity?.policies.filter((each) => granting.has(each)) ?? [];
       if (identity === undefined || own.length === 0) continue;
+      await this.#pause();
       if (!this.#allows(this.#services.policies.acl({ ...holder, entity }))) continue;
       const { name } = identity.record;
       const logins = this.#aliasesOf(identity);
@@ -170,7 +182,9 @@ class Walk {
         for (const each of page) {
           const policies = each.noDefaultPolicy ? each.policies : [...each.policies, 'default'];
           const own = policies.filter((policy) => granting.has(policy));
-          if (own.length === 0 || !this.#allows(this.#aclOf(namespace, policies))) continue;
+          if (own.length === 0) continue;
+          await this.#pause();
+          if (!this.#allows(this.#aclOf(namespace, policies))) continue;
           const login = { namespace: namespace.path, name: each.name, mount, policies: own };
           if (!this.#add('logins', this.#logins, login)) return;
         }

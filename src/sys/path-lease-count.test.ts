@@ -48,6 +48,16 @@ describe('lease count quotas', () => {
     assert.equal((await world.ask('GET', quotaAt)).status, 404);
   });
 
+  test('hold for a role in whatever spelling it is named', async (t) => {
+    const { world, put } = await started(t);
+    const login = await roles(world);
+    assert.equal((await put({ max_leases: 1, path: 'auth/approle', role: 'R' })).status, 204);
+    assert.equal((await login('r')).status, 200);
+    assert.equal((await login('r')).status, 429);
+    assert.equal((await login('s')).status, 200);
+    assert.equal((await put({ max_leases: 2, path: 'auth/approle', role: 'r' }, 'other')).status, 400);
+  });
+
   test('refuse what makes no sense, and say what is wrong', async (t) => {
     const { world, put } = await started(t);
     await world.must('POST', 'sys/namespaces/n');

@@ -169,3 +169,25 @@ test('nobody is asked about from another namespace, and what makes no sense is r
     assert.equal((await asked(body))['status'], 400, JSON.stringify(body));
   }
 });
+
+test('a recovery is allowed by create and sudo too, as a request for it is', async () => {
+  const { write, asked } = await world();
+  await write('sys/policies/acl/brings', {
+    policy: `path "secret/data/a" { capabilities = ["create", "sudo"] }
+      path "secret/data/b" { capabilities = ["create"] }`,
+  });
+  const tried = async (path: string) => asked({ policies: ['brings'], path, operation: 'recover' });
+  const [a, b] = [await tried('secret/data/a'), await tried('secret/data/b')];
+  assert.deepEqual([a['allowed'], b['allowed']], [true, false], String(a['reason']));
+  assert.match(String(a['reason']), /create/);
+});
+
+test('sudo waits for an approval where all of the path does', async () => {
+  const { write, asked } = await world();
+  await write('sys/policies/acl/waits', {
+    policy: `path "sys/audit/x" { capabilities = ["update", "sudo"]
+      control_group = { factor "ops" { identity { group_names = ["managers"] approvals = 1 } } } }`,
+  });
+  const { allowed, controlled } = await asked({ policies: ['waits'], path: 'sys/audit/x', operation: 'sudo' });
+  assert.deepEqual([allowed, controlled], [true, true]);
+});

@@ -1,7 +1,8 @@
 /** `sys/policies/test`: may somebody do something, and by which line of which policy; without a login, and without doing it. */
 import type { Node } from '../core/node.ts';
 import { explain, type Acl } from '../core/policy/index.ts';
-import type { Wanted } from '../core/policy/explain.ts';
+import type { Details } from '../core/policy/constraints.ts';
+import type { Explanation, Wanted } from '../core/policy/explain.ts';
 import { tokenIn } from '../core/tokens/path-lookup.ts';
 import { holderOf, type Token } from '../core/tokens/token.ts';
 import { fail } from '../errors.ts';
@@ -68,7 +69,9 @@ function sudoNeeded({ services }: Node, namespace: string, path: string, operati
   const routed = services.mounts.route(placed.namespace.id, placed.path);
   const match = routed?.mounted.router.match(routed.rest);
   if (match === undefined) return false;
-  const verb = verbs.find((each) => each === (operation === 'create' ? 'update' : operation));
+  const verb = verbs.find(
+    (each) => each === (operation === 'create' || operation === 'recover' ? 'update' : operation),
+  );
   return needsSudo(match.path.access) || (verb !== undefined && match.path.operations[verb]?.sudo === true);
 }
 
@@ -80,6 +83,14 @@ interface Question extends Whom {
   readonly event_type: string | undefined;
 }
 
+/** What is recovered is granted by `create` with `sudo` too. */
+function explained(acl: Acl, operation: Wanted, path: string, details: Details): Explanation {
+  const found = explain(acl, operation, path, details);
+  if (operation !== 'recover' || found.allowed) return found;
+  const { allowed, sudo } = acl.allows('create', path, details);
+  return allowed && sudo ? explain(acl, 'create', path, details) : found;
+}
+
 function answer(node: Node, question: Question, call: Call): Reply {
   const { operation = 'read' } = question;
   const below = askedPath(question.path, operation);
@@ -87,7 +98,7 @@ function answer(node: Node, question: Question, call: Call): Reply {
   const acl = aclOf(node, question, call);
   const details = { body: question.parameters, wrapTtl: question.wrap_ttl, eventType: question.event_type };
   const needs = operation !== 'sudo' && sudoNeeded(node, call.namespace.path.slice(0, -1), below, operation);
-  const found = explain(acl, operation, path, { ...details, sudo: needs });
+  const found = explained(acl, operation, path, { ...details, sudo: needs });
   const lacks = needs && found.allowed && !explain(acl, 'sudo', path).allowed;
   return reply.ok({
     allowed: found.allowed && !lacks,

@@ -123,3 +123,21 @@ test('more than the limit is told to be more, and what makes no sense is refused
     assert.equal(status, 400, JSON.stringify(body));
   }
 });
+
+test('other requests are served between the policies and the entities that it looks at', async () => {
+  const { node, write, whoCan } = await world();
+  for (let at = 0; at < 100; at += 1) await write(`sys/policies/acl/many-${String(at)}`, { policy: READING });
+  for (let at = 0; at < 100; at += 1) await write('identity/entity', { policies: [`many-${String(at)}`] });
+  let turns = 0;
+  let over = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!over) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const found = await whoCan({ path: PATH });
+  over = true;
+  assert.equal(found.entities.length, 100);
+  assert.ok(turns >= 8, `the event loop turned ${String(turns)} times`);
+  await node[Symbol.asyncDispose]();
+});

@@ -24,7 +24,9 @@ export interface Kind<Q extends QuotaPlace> {
 }
 
 /** Where a quota is to hold, as it is kept. Throws `badRequest` for what is no such place. */
-export function placeOf(node: Node, { path: asked, role, inheritable }: Omit<QuotaPlace, 'name'>) {
+export function placeOf(node: Node, { path: asked, role: named, inheritable }: Omit<QuotaPlace, 'name'>) {
+  // As auth methods keep and look for their roles: in another spelling it would hold for nobody.
+  const role = named.toLowerCase();
   const path = placed(node, asked, role);
   if (role !== '' && path === '') throw fail('badRequest', 'a quota of a role names the path of its auth mount');
   return { path, role, inheritable: path === '' || inheritable };

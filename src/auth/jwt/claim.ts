@@ -1,4 +1,5 @@
 /** What stands in a token, and whether it is what a role asks for. */
+import { matchesGlob } from '../../lib/glob.ts';
 import { TokenRefused } from '../../lib/jwt/refusal.ts';
 import { isObject } from '../../lib/jwt/strict-json.ts';
 import type { Claims } from '../../lib/jwt/claims.ts';
@@ -28,21 +29,6 @@ const isPlain = (value: unknown): value is Plain =>
 export function plainValues(value: unknown): readonly Plain[] | undefined {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   return list.every(isPlain) ? list : undefined;
-}
-
-/** `*` stands for any text, also for none and for slashes; nothing else is special. */
-export function matchesGlob(pattern: string, text: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  const last = rest.pop();
-  if (last === undefined) return text === pattern;
-  if (!text.startsWith(first)) return false;
-  let from = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, from);
-    if (found < 0) return false;
-    from = found + part.length;
-  }
-  return text.length - last.length >= from && text.endsWith(last);
 }
 
 export interface BoundClaims {

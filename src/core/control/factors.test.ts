@@ -15,6 +15,8 @@ function reference(factors: readonly Factor[], approvers: readonly Approver[], r
       const byId = groups.some((group) => factor.groupIds.includes(group.id));
       table.set(person, table.get(person) === true || (namespace === factor.namespace && (byName || byId)));
     }
+    // Who is no entity may be any of them.
+    if (!factor.selfAllowed && requester === undefined) table.clear();
     if (!factor.selfAllowed && requester !== undefined) table.delete(`${requester.namespace} ${requester.entity}`);
     const yes = [...table.values()].filter(Boolean).length;
     return yes > 0 && yes >= factor.approvals;

@@ -35,9 +35,12 @@ export function isMember({ namespace, groupNames, groupIds }: Factor, approver: 
   return approver.groups.some(({ id, name }) => groupIds.includes(id) || names.has(folded(name)));
 }
 
-/** Whether an approval counts for a factor. `requester`: undefined where who asks is no entity. */
+/**
+ * Whether an approval counts for a factor. `requester`: undefined where who asks is no entity: that could be anybody, who
+ * approves too.
+ */
 export function counts(factor: Factor, approver: Approver, requester: Person | undefined): boolean {
-  const own = requester !== undefined && samePerson(approver, requester);
+  const own = requester === undefined || samePerson(approver, requester);
   return isMember(factor, approver) && (factor.selfAllowed || !own);
 }
 

@@ -331,3 +331,16 @@ test('what cannot wait is refused, never done', async () => {
   using snapshot = world.node.services.store.snapshot();
   assert.equal(snapshot.list('l/root/data/cubbyhole/', { limit: 10 }).length, 0);
 });
+
+test('who asked as nobody does not become an approver when the policy no longer lets who asks approve', async () => {
+  await using world = await office(ONE);
+  const { bob, must } = world;
+  await world.policy('asks', controlled('secret/a', ONE, 'self_auth_allowed = true'));
+  const { client_token: token } = await must('POST', 'auth/token/create', { body: { policies: ['asks'] } });
+  const ticket = await world.ticket({ ...bob, token: String(token) }, 'GET', 'secret/a');
+  await world.policy('asks', controlled('secret/a', ONE));
+  // It cannot be told whether Bob has asked.
+  await world.approve(bob, ticket);
+  assert.equal((await world.standing(ticket))['approved'], false);
+  refused(await world.unwrap(ticket), 400, /further approval/);
+});

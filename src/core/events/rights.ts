@@ -87,8 +87,9 @@ export class Rights {
     return acl.root || dialect === 'vault' || patterns.every((pattern) => mayName(acl, pattern, BOTH));
   }
 
-  /** Whether anything is granted below a mount's path. */
+  /** Whether anything is granted below a mount's path, where the token may know of anything at all. */
   reaches(tokenKey: string, path: string): boolean {
+    if (this.#isInLocked(path) || !this.#isBelowHome(tokenKey, path)) return false;
     return this.#acl(tokenKey)?.reaches(path) ?? false;
   }
 

@@ -1,7 +1,9 @@
 /** Subscribers over carriers that never lose a byte and say how much they hold. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runningNode, ask } from '../../../test/support/node.ts';
+import { runningNode, ask, type Asking } from '../../../test/support/node.ts';
+import type { JsonObject } from '../../framework/field.ts';
+import type { Token } from '../tokens/token.ts';
 import { keys } from '../keys.ts';
 import type { Node } from '../node.ts';
 import { ROOT } from '../namespaces/namespace.ts';
@@ -65,7 +67,7 @@ async function started(kept: number) {
       carrier,
     );
   return {
-    ...{ node, open },
+    ...{ node, root, open },
     later: (ms: number) => {
       now += ms;
     },
@@ -73,9 +75,9 @@ async function started(kept: number) {
   };
 }
 
-async function write(node: Node, name: string, count: number): Promise<void> {
+async function write(node: Node, name: string, count: number, namespace = 'root'): Promise<void> {
   const { store, mounts } = node.services;
-  const below = keys.data('s', 'root', mounts.at('root', 'secret/')?.record.uuid ?? '');
+  const below = keys.data('s', namespace, mounts.at(namespace, 'secret/')?.record.uuid ?? '');
   await store.transact((tx) => {
     for (let n = 0; n < count; n += 1) {
       tx.put(`${below}metadata/${name}-${String(n)}`, Buffer.from('{"currentVersion":1,"versions":{}}'));
@@ -166,4 +168,44 @@ test('too many changes at once are told as one, and are no history', async () =>
   await turn();
   late.read();
   assert.equal(late.frames[0]?.['resumed'], false);
+});
+
+test('a token is told of no mount beside its namespace, whatever its entity may do there', async () => {
+  await using server = await started(100_000);
+  const { node, root } = server;
+  const must = async (path: string, body: JsonObject, asking: Asking = {}): Promise<JsonObject> => {
+    const { status, errors, auth, reply } = await ask(node, 'POST', path, { token: root, body, ...asking });
+    assert.ok(status < 300, `${path}: ${(errors ?? []).join()}`);
+    return { ...reply?.data, ...auth };
+  };
+  for (const name of ['m', 'n']) await must(`sys/namespaces/${name}`, {});
+  await must('sys/mounts/secret', { type: 'kv', options: { version: '2' } }, { namespace: 'm' });
+  const policy = `path "m/secret/*" { capabilities = ["read", "subscribe"] }
+    path "n/auth/token/create" { capabilities = ["update"] }`;
+  await must('sys/policies/acl/wide', { policy });
+  await must('sys/auth/approle', { type: 'approle' });
+  await must('auth/approle/role/ada', { token_policies: 'default' });
+  const { secret_id = '' } = await must('auth/approle/role/ada/secret-id', {});
+  const { reply } = await ask(node, 'GET', 'auth/approle/role/ada/role-id', { token: root });
+  const role_id = reply?.data?.['role_id'] ?? '';
+  const login = await must('auth/approle/login', { role_id, secret_id });
+  await must(`identity/entity/id/${String(login['entity_id'])}`, { policies: ['wide'] });
+  const made = await must('auth/token/create', {}, { token: String(login['client_token']), namespace: 'n' });
+  const token = node.services.tokens.find(String(made['client_token']));
+  const m = node.services.namespaces.byPath('m/');
+  assert.ok(token !== undefined && m !== undefined);
+  assert.notEqual(token.namespace, 'root');
+  const told = async (of: Token): Promise<readonly unknown[]> => {
+    const pipe = new Pipe();
+    const wants = { dialect: 'lockstep', types: '*', namespace: ROOT, patterns: [patternOf('m/secret/*')] } as const;
+    node.services.subscriptions.open({ wants, token: of, index: undefined, consumer: undefined }, pipe);
+    await turn();
+    await write(node, 'import', 3_000, m.id);
+    pipe.read();
+    return pipe.frames.filter(({ kind }) => kind === 'event').map(({ path }) => path);
+  };
+  const above = node.services.tokens.find(String(login['client_token']));
+  assert.ok(above !== undefined);
+  assert.deepEqual(await told(above), ['m/secret/*']);
+  assert.deepEqual(await told(token), []);
 });

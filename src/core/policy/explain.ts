@@ -52,7 +52,7 @@ function needsApproval(
 ): boolean {
   if (wanted !== 'sudo') return acl.allows(wanted, path, details).control !== undefined;
   const { controlGroup } = acl.deciding(path)?.constraints ?? {};
-  return controlGroup?.factors.some(({ capabilities }) => has(capabilities, 'sudo')) === true;
+  return controlGroup?.factors.some(({ capabilities }) => capabilities === 0 || has(capabilities, 'sudo')) === true;
 }
 
 const onlyDenials = (rules: readonly ExplainedRule[]): readonly ExplainedRule[] =>

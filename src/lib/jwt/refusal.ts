@@ -14,7 +14,8 @@ export type Check =
   | 'issuer'
   | 'audience'
   | 'subject'
-  | 'claim';
+  | 'claim'
+  | 'review';
 
 /** What everybody is told. */
 export const REFUSED = 'the token is not accepted';

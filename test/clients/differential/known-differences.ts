@@ -95,7 +95,7 @@ export const knownDifferences: readonly KnownDifference[] = [
   {
     request: /^(GET|DELETE) auth\/approle\/role\//,
     at: /^body\.data\.(policies|period)$|^body\.warnings$/,
-    reason: 'old names of AppRole settings are taken and not shown with the role',
+    reason: 'old names of AppRole and userpass settings are taken and not shown with the role or user',
   },
   {
     request: /^GET auth\/approle\/role\/\w+$/,
@@ -152,8 +152,9 @@ export const knownDifferences: readonly KnownDifference[] = [
   },
   {
     request: /resultant-acl$/,
-    at: /exact_paths\.sys\/renew$/,
-    reason: 'the default policy lets tokens renew leases by the old path sys/renew too, as in Vault',
+    at: /exact_paths\.sys\/(renew|control-group\/request)$/,
+    reason:
+      'the default policy lets tokens renew leases by the old path sys/renew, and ask after what waits for approval, as in Vault',
   },
   {
     request: /^\w+ auth\/approle\/role\/\w+\/(bind-secret-id|role-id|bound-cidr-list)$/,

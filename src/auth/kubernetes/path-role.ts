@@ -1,0 +1,72 @@
+/** `role/…`. */
+import { fail } from '../../errors.ts';
+import { field } from '../../framework/field.ts';
+import { children, listed, pageFields } from '../../framework/listing.ts';
+import { pathsOf } from '../../framework/path.ts';
+import { reply } from '../../framework/reply.ts';
+import { encodeRecord } from '../../lib/record.ts';
+import type { KubernetesMount } from './mount.ts';
+import { changedRole, readRole, roleFields, rolesPrefix, shownRole, warningsOf } from './role.ts';
+
+const at = pathsOf<KubernetesMount>();
+
+const NAME = /^\w(?:[\w.-]*\w)?$/;
+
+const roles = at('role', {
+  help: 'Names of all roles.',
+  fields: pageFields,
+  operations: {
+    list: {
+      summary: 'List roles',
+      writes: 'nothing',
+      replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
+      run: ({ view }, asked) => listed(children(view.shared, rolesPrefix), asked),
+    },
+  },
+});
+
+const role = at('role/:name', {
+  help: 'Which service accounts log in, and what they get.',
+  fields: { name: field.name('Name of the role.'), ...roleFields },
+  exists: ({ view }, { name }) => readRole(view.shared, name) !== undefined,
+  operations: {
+    read: {
+      summary: 'Read a role',
+      writes: 'nothing',
+      replies: { 200: 'any', 404: 'empty' },
+      run: ({ view }, { name }) => {
+        const found = readRole(view.shared, name);
+        return found === undefined ? reply.missing : reply.ok(shownRole(found));
+      },
+    },
+    update: {
+      summary: 'Write a role',
+      writes: 'shared',
+      replies: { 200: 'empty', 204: 'empty' },
+      run: async ({ view, config }, { name, ...given }) => {
+        if (!NAME.test(name) || name.length > 128) {
+          throw fail('badRequest', 'the name of a role has letters, digits, "_", and between them "-" and "."');
+        }
+        const warnings = await view.shared.transact((tx) => {
+          const changed = changedRole(readRole(tx, name), given, config);
+          tx.put(rolesPrefix + name.toLowerCase(), encodeRecord(changed));
+          return warningsOf(changed);
+        });
+        return warnings.length === 0 ? reply.empty : { status: 200, warnings };
+      },
+    },
+    delete: {
+      summary: 'Delete a role',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: async ({ view }, { name }) => {
+        await view.shared.transact((tx) => {
+          tx.delete(rolesPrefix + name.toLowerCase());
+        });
+        return reply.empty;
+      },
+    },
+  },
+});
+
+export const rolePaths = [roles, role];
