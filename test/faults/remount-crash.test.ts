@@ -117,29 +117,3 @@ for (const [failpoint, there] of [
     }
   });
 }
-
-test('tokens that an auth method gave at its old path end, also where the node ends right after the switch', async () => {
-  using world = new World();
-  let own = '';
-  {
-    await using server = await world.start('remount.switched=kill');
-    const token = world.root;
-    await must(server, 'sys/namespaces/team', { token, body: {} });
-    await must(server, 'sys/auth/up', { token, body: { type: 'userpass' } });
-    await must(server, 'auth/up/users/u', { token, body: { password: 'p' } });
-    const login = await must(server, 'auth/up/login/u', { token: '', body: { password: 'p' } });
-    own = String((login['auth'] as Readonly<Record<string, unknown>>)['client_token']);
-    const body = { from: 'auth/up', to: 'team/auth/up' };
-    await server.ask('POST', '/v1/sys/remount', { token, body }).catch(() => undefined);
-    assert.equal(await server.exit, null);
-  }
-  for (let left = await world.onDisk(); unfinished(left); left = await world.onDisk()) {
-    await using server = await world.start();
-    server.signal('SIGTERM');
-    await server.exit;
-  }
-  await using server = await world.start();
-  const lookup = await server.ask('GET', '/v1/auth/token/lookup-self', { token: own });
-  assert.equal(lookup.status, 403);
-  await must(server, 'team/auth/up/login/u', { token: '', body: { password: 'p' } });
-});
