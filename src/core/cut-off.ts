@@ -10,13 +10,14 @@ import { noteVersion } from './versions.ts';
  * requests do not wait for it. Never rejects: it is tried again at the next opening.
  */
 export async function finishWhatWasCutOff(services: Services, region: boolean): Promise<void> {
-  const { revocation, leases, mountChanges, namespaceChanges, namespaces, log, store, now } = services;
+  const { revocation, leases, mountChanges, mountMoves, namespaceChanges, namespaces, log, store, now } = services;
   try {
     await noteSealChange(store, 'unseal', now());
     await noteVersion(store, now());
     await leases.resume();
     await revocation.resume();
     if (region) return;
+    await mountMoves.resume();
     await namespaceChanges.resumeRemovals();
     for (const { id } of [ROOT, ...namespaces.all()]) await mountChanges.resumeRemovals(id);
   } catch (error) {

@@ -39,6 +39,9 @@ export const keys = {
   data: (cls: KeyClass, ns: string, uuid: string) => `${cls}/${ns}/data/${uuid}/`,
   /** Mounts whose data is being deleted: an explicit order, so that a missing mount never reads as one. */
   removals: (ns: string) => `l/${ns}/removals/`,
+  /** Mounts on their way to another namespace: an explicit order, by the id that they leave. */
+  mountMoves: `l/${ROOT_NAMESPACE}/mount-moves/`,
+  mountMove: (uuid: string) => `l/${ROOT_NAMESPACE}/mount-moves/${uuid}`,
   policies: (ns: string) => `s/${ns}/policies/`,
   policy: (ns: string, name: string) => `s/${ns}/policies/${name}`,
   passwordPolicies: (ns: string) => `s/${ns}/password-policies/`,

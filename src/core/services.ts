@@ -15,6 +15,7 @@ import type { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { Lockout } from './lockout/lockout.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
+import type { MountMoves } from './mounts/mount-moves.ts';
 import type { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
 import type { NamespaceChanges } from './namespaces/namespace-changes.ts';
@@ -74,6 +75,7 @@ export interface Services extends RequestServices {
   readonly lockout: Lockout;
   readonly namespaceChanges: NamespaceChanges;
   readonly mountChanges: MountChanges;
+  readonly mountMoves: MountMoves;
   readonly leaseExpiry: LeaseExpiry;
   readonly subscriptions: Subscriptions;
   readonly consumers: Consumers;

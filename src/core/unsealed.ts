@@ -18,6 +18,7 @@ import { Leases } from './leases/leases.ts';
 import { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
+import { MountMoves } from './mounts/mount-moves.ts';
 import { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
 import { NamespaceChanges } from './namespaces/namespace-changes.ts';
@@ -159,10 +160,12 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     ...{ store, mounts, now, settings: settings.lockout },
     ...{ key: subkey('lockout'), log: log.named('lockout') },
   });
+  const mountChanges = new MountChanges(store);
   const leaseExpiry = new LeaseExpiry({ store, leases, now, meter: leases.meter, log: log.named('leases') });
   return {
     ...{ ...serving, snapshotSource: options.snapshotSource },
-    ...{ subscriptions, consumers, subkey, mountChanges: new MountChanges(store), auditDevices: auditing.devices },
+    ...{ subscriptions, consumers, subkey, mountChanges, auditDevices: auditing.devices },
+    mountMoves: new MountMoves(serving, mountChanges),
     namespaceChanges: new NamespaceChanges(store, tokens),
     ...{ leaseExpiry, lockout, controls: new ControlGroups(serving) },
     [Symbol.asyncDispose]: async () => {

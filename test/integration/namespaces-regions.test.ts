@@ -116,3 +116,49 @@ test('a region that starts from a snapshot under a filter on one path inside get
   assert.equal((await read('sys/policies/acl/app')).status, 404);
   assert.deepEqual(namespacesIn(narrow.behind), [idOf(hub, 'us/')]);
 });
+
+/** Asks until it is over. */
+async function moved(hub: TestHub, from: string, to: string): Promise<void> {
+  const begun = await ask(hub.node, 'POST', 'sys/remount', { token: hub.root, body: { from, to } });
+  const id = String(begun.reply?.data?.['migration_id']);
+  for (let status: unknown = 'in-progress'; status === 'in-progress';) {
+    const found = await ask(hub.node, 'GET', `sys/remount/status/${id}`, { token: hub.root });
+    const info = found.reply?.data?.['migration_info'] as Readonly<Record<string, unknown>> | undefined;
+    status = info?.['status'];
+    if (status !== 'in-progress') assert.equal(status, 'success');
+  }
+}
+
+function holds(store: Store, part: string): boolean {
+  using snapshot = store.snapshot();
+  return [...everyKey(snapshot, 's/')].some((key) => key.includes(part));
+}
+
+test('a mount that moves between namespaces leaves the regions that may not have it, and comes to those that may', async () => {
+  const hub = await hubWith('eu', 'us');
+  await using _hub = hub.node;
+  const eu = await testRegion(hub, 'eu', ['eu/']);
+  await using _eu = eu.node;
+  const us = await testRegion(hub, 'us', ['us/moved/apps/', 'us/secret/']);
+  await using _us = us.node;
+  await ask(hub.node, 'POST', 'eu/secret/data/apps/a', { token: hub.root, body: { data: { k: 'v' } } });
+  await converged(hub);
+  const old = hub.node.services.mounts.at(idOf(hub, 'eu/'), 'secret/')?.record.uuid ?? '-';
+  assert.ok(holds(eu.behind, old));
+  const read = (path: string, at: { node: typeof us.node; root: string }) =>
+    ask(at.node, 'GET', path, { token: at.root });
+  assert.equal((await read('eu/secret/data/apps/a', eu)).status, 200);
+  await moved(hub, 'eu/secret', 'us/moved');
+  await converged(hub);
+  const now = hub.node.services.mounts.at(idOf(hub, 'us/'), 'moved/')?.record.uuid ?? '-';
+  assert.deepEqual([holds(eu.behind, old), holds(eu.behind, now)], [false, false]);
+  assert.equal((await read('eu/secret/data/apps/a', eu)).status, 404);
+  // Its filter lets through what lies below one path of it, and no more.
+  assert.deepEqual((await read('us/moved/data/apps/a', us)).reply?.data?.['data'], { k: 'v' });
+  assert.equal((await read('us/moved/data/db', us)).status, 404);
+  assert.equal(holds(us.behind, old), false);
+  await moved(hub, 'us/moved', 'eu/back');
+  await converged(hub);
+  assert.equal(holds(us.behind, now), false);
+  assert.deepEqual((await read('eu/back/data/db', eu)).reply?.data?.['data'], { of: 'eu' });
+});

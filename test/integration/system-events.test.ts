@@ -230,3 +230,23 @@ test('a client of Vault’s events filters by what an event is, and is refused w
     assert.equal(await server.refused({ vault: true, query: { json: 'true', filter } }), 400, filter);
   }
 });
+
+test('a mount that moves to another namespace is told of as gone here and as moved there, and its copy is not told', async () => {
+  await using server = await started();
+  await must(server, 'POST', 'sys/namespaces/team');
+  await must(server, 'POST', 'sys/mounts/kv', { type: 'kv' });
+  await must(server, 'POST', 'kv/x', { y: 'CANARY' });
+  const subscriber = await server.subscribe(everything);
+  const begun = await must(server, 'POST', 'sys/remount', { from: 'kv', to: 'team/kv' });
+  const status = `sys/remount/status/${String(begun.reply?.data?.['migration_id'])}`;
+  for (let shown: unknown; shown !== 'success';) {
+    const { reply } = await must(server, 'GET', status);
+    shown = (reply?.data?.['migration_info'] as Readonly<Record<string, unknown>>)['status'];
+    assert.notEqual(shown, 'failure');
+  }
+  assert.deepEqual(await toldOf(server, subscriber), [
+    ['mount/disable', 'sys/mounts/kv'],
+    ['mount/move', 'team/sys/mounts/kv'],
+    [undefined, 'kv/*'],
+  ]);
+});

@@ -66,7 +66,8 @@ export type Leaves = (uuid: string, path: MountPath | undefined) => boolean;
 function leaves(write: Write, context: Context): boolean {
   const uuid = write.key.startsWith('s/') ? MOUNT.exec(write.key)?.[1] : undefined;
   if (uuid === undefined) return false;
-  const record = write.value === undefined ? undefined : decodeRecord<MountRecord>(write.value);
+  const found = write.value === undefined ? undefined : decodeRecord<MountRecord>(write.value);
+  const record = found?.moving === true ? undefined : found;
   const { lastChange } = record ?? {};
   return context.leaves(uuid, record && { full: fullPath(record), request: requestPath(record), lastChange });
 }
@@ -78,6 +79,8 @@ export interface Context {
   readonly mounts: MountTable | undefined;
   readonly leaves: Leaves;
   readonly before: PathBefore;
+  /** Whether a mount is there after the batch at hand: one that is being copied is not. Absent: where the mounts are today. */
+  readonly known?: (uuid: string) => boolean;
 }
 
 /** At a region: where the hub's log stands for the copy, by the record that each of its batches writes. */
@@ -93,20 +96,22 @@ export function shownIndex(store: Store): Index {
   return { [store.log]: snapshot.position, ...hubIndex(snapshot.get(keys.hubCopy)) };
 }
 
-function changesOf(writes: readonly Write[], mounts: MountTable, before: PathBefore): readonly MountedChange[] {
-  const ofData = [...byMount(writes)].flatMap(([mount, below]) =>
-    (mounts.byUuid(mount)?.plugin.changes?.(below) ?? []).map((change): MountedChange => ({ mount, change })),
-  );
-  return [...ofData, ...systemChanges(writes, before)];
+function dataChanges(writes: readonly Write[], mounts: MountTable, { known }: Context): readonly MountedChange[] {
+  return [...byMount(writes)].flatMap(([mount, below]) => {
+    if (known?.(mount) === false) return [];
+    return (mounts.byUuid(mount)?.plugin.changes?.(below) ?? []).map((change): MountedChange => ({ mount, change }));
+  });
 }
 
 /** `hub` is the hub's part of the index before the batch. Throws what reading a damaged record throws. */
 function read(batch: Batch, hub: Index, context: Context): Entry {
   const { position, time, writes } = batch;
   const { log, mounts } = context;
-  const changes = mounts === undefined ? [] : changesOf(writes, mounts, context.before);
-  const whole = changes.length > MOST_TOLD ? [...new Set(changes.map(({ mount }) => mount))] : [];
+  // First: it asks for paths that mounts leave here.
+  const ofSystem = mounts === undefined ? [] : systemChanges(writes, context.before);
   const left = writes.filter((write) => leaves(write, context));
+  const changes = mounts === undefined ? [] : [...dataChanges(writes, mounts, context), ...ofSystem];
+  const whole = changes.length > MOST_TOLD ? [...new Set(changes.map(({ mount }) => mount))] : [];
   const copy = writes.find(({ key }) => key === keys.hubCopy);
   const barrier = left.length > 0 || whole.length > 0;
   return {

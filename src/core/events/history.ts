@@ -47,7 +47,7 @@ export class History {
   }
 
   /** `heard`: somebody listens. Otherwise nothing is decrypted and kept: who resumes here later reads the log. */
-  append(batch: Batch, paths: Pick<Context, 'leaves' | 'before'>, heard: boolean): Entry {
+  append(batch: Batch, paths: Pick<Context, 'leaves' | 'before' | 'known'>, heard: boolean): Entry {
     const { store, mounts, most } = this.#options;
     const entry = entryOf(batch, this.#tip.index, { log: store.log, mounts: heard ? mounts : undefined, ...paths });
     this.#tip = entry;

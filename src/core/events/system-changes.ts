@@ -51,11 +51,12 @@ const mountChange: Derive = ({ key, value }, { byKey, before }) => {
   if (namespace === undefined) return undefined;
   if (value !== undefined) {
     const record = decodeRecord<MountRecord>(value);
+    if (record.moving === true) return undefined;
     return onMount(namespace, requestPath(record), record.lastChange ?? 'tune');
   }
   // The order to delete its data says where it was; a region has none, and remembers.
   const order = byKey.get(keys.removals(namespace) + last(key))?.value;
-  const path = order === undefined ? before(last(key)) : decodeRecord<{ path: string }>(order).path;
+  const path = order === undefined ? before(last(key)) : decodeRecord<{ path?: string }>(order).path;
   return path === undefined ? undefined : onMount(namespace, path, 'disable');
 };
 

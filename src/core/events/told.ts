@@ -46,7 +46,7 @@ export function newestOf(entries: readonly Entry[], mounts: MountTable, { wants,
 }
 
 /** Where the mounts were before the batch at hand: of a mount that leaves its path only this remembers it. */
-export class MountPaths implements Pick<Context, 'leaves' | 'before'> {
+export class MountPaths implements Pick<Context, 'leaves' | 'before' | 'known'> {
   readonly #paths = new Map<string, MountPath>();
   #left: string[] = [];
 
@@ -57,6 +57,8 @@ export class MountPaths implements Pick<Context, 'leaves' | 'before'> {
   }
 
   readonly before: Context['before'] = (uuid) => this.#paths.get(uuid)?.request;
+
+  readonly known = (uuid: string): boolean => this.#paths.has(uuid);
 
   readonly leaves: Context['leaves'] = (uuid, path) => {
     const before = this.#paths.get(uuid)?.full;

@@ -39,9 +39,11 @@ export interface CompartmentOptions {
   readonly writable: boolean;
   /** The record of the mount: without it nothing is written, or the data would outlive its mount. Absent: always there. */
   readonly mount?: string;
+  /** What is there while the mount moves to another namespace: what is written then would stay behind. */
+  readonly moving?: string;
 }
 
-export function compartment({ store, kept, prefix, writable, mount }: CompartmentOptions): Compartment {
+export function compartment({ store, kept, prefix, writable, mount, moving }: CompartmentOptions): Compartment {
   const at = <T>(read: (source: Reads) => T): T => {
     using snapshot = store.snapshot();
     return read(snapshot);
@@ -57,6 +59,7 @@ export function compartment({ store, kept, prefix, writable, mount }: Compartmen
       if (!writable) throw fail('hubUnreachable', 'this data is written at the hub alone');
       const { value } = await store.transact((tx) => {
         if (mount !== undefined && !tx.has(mount)) throw fail('noHandler', 'the mount was disabled meanwhile');
+        if (moving !== undefined && tx.has(moving)) throw fail('mountMoving');
         return work(scoped(tx, prefix));
       });
       return value;

@@ -8,8 +8,10 @@ import type { Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import { countOf } from '../leases/lease-records.ts';
 import type { Namespace, NamespaceRecord } from '../namespaces/namespace.ts';
+import { followMount } from '../quotas/quota-records.ts';
 import {
   BUILT_IN,
+  fullPath,
   isBuiltIn,
   NO_CONFIG,
   requestPath,
@@ -55,7 +57,8 @@ function records(tx: Transaction, namespace: string): readonly MountRecord[] {
   return found;
 }
 
-function assertFree(tx: Transaction, namespace: string, candidate: MountRecord): void {
+/** Throws `badRequest` when the path is taken, lies below or above another mount, or is reserved. */
+export function assertFree(tx: Transaction, namespace: string, candidate: MountRecord): void {
   const wanted = requestPath(candidate);
   const [first = ''] = wanted.split('/', 1);
   if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
@@ -74,7 +77,7 @@ function assertFree(tx: Transaction, namespace: string, candidate: MountRecord):
 }
 
 /** Without its mount nobody could take back what a lease stands for. They were revoked before, unless some are left over. */
-function assertNoLeases(tx: Transaction, namespace: string, record: MountRecord): void {
+export function assertNoLeases(tx: Transaction, namespace: string, record: MountRecord): void {
   const { all } = countOf(tx, namespace, record.uuid);
   if (all === 0) return;
   throw fail(
@@ -162,6 +165,7 @@ export class MountChanges {
       if (moves) {
         if (isBuiltIn(before)) throw fail('badRequest', `cannot move "${requestPath(before)}"`);
         assertFree(tx, namespace, after);
+        followMount(tx, fullPath(before), fullPath(after));
       }
       tx.put(key, encodeRecord({ ...after, lastChange: moves ? 'move' : 'tune' } satisfies MountRecord));
     });
@@ -175,13 +179,13 @@ export class MountChanges {
       tx.delete(keys.mount('s', namespace, record.uuid));
       tx.put(keys.removals(namespace) + record.uuid, encodeRecord({ path: requestPath(record) }));
     });
-    await this.#remove(namespace, record.uuid);
+    await this.removeData(namespace, record.uuid);
   }
 
   /** Goes on with removals that a crash cut off. Follows explicit orders alone, never a mount that is missing. */
   async resumeRemovals(namespace: string): Promise<void> {
     for (let id = this.#pending(namespace); id !== undefined; id = this.#pending(namespace)) {
-      await this.#remove(namespace, id);
+      await this.removeData(namespace, id);
     }
   }
 
@@ -190,7 +194,8 @@ export class MountChanges {
     return snapshot.list(keys.removals(namespace), { limit: 1 })[0]?.slice(keys.removals(namespace).length);
   }
 
-  async #remove(namespace: string, id: string): Promise<void> {
+  /** Of a mount that is gone, as an order on disk says already. */
+  async removeData(namespace: string, id: string): Promise<void> {
     for (const cls of ['s', 'l'] as const) {
       const prefix = keys.data(cls, namespace, id);
       for (let more = true; more;) {

@@ -50,8 +50,10 @@ export interface MountTableOptions {
 const MOUNT_KEY = /^[sl]\/([^/]+)\/mounts\/([^/]+)$/;
 
 /** The record without which nothing of the mount may be written: its own, or of a built-in one its namespace's. */
-function presence(namespace: string, record: MountRecord): Pick<CompartmentOptions, 'mount'> {
-  if (!isBuiltIn(record)) return { mount: keys.mount('s', namespace, record.uuid) };
+function presence(namespace: string, record: MountRecord): Pick<CompartmentOptions, 'mount' | 'moving'> {
+  if (!isBuiltIn(record)) {
+    return { mount: keys.mount('s', namespace, record.uuid), moving: keys.mountMove(record.uuid) };
+  }
   return namespace === ROOT_NAMESPACE ? {} : { mount: keys.namespace(namespace) };
 }
 
@@ -157,7 +159,8 @@ export class MountTable implements Disposable {
     const [, namespace = '', uuid = ''] = MOUNT_KEY.exec(key) ?? [];
     const known = this.#byUuid.get(idIn(namespace, uuid));
     if (known !== undefined) this.#close(known);
-    if (value !== undefined) this.#add(namespace, decodeRecord<MountRecord>(value));
+    const record = value === undefined ? undefined : decodeRecord<MountRecord>(value);
+    if (record !== undefined && record.moving !== true) this.#add(namespace, record);
   }
 
   #add(namespace: string, record: MountRecord): void {
@@ -197,7 +200,7 @@ export class MountTable implements Disposable {
     const { store, hub, region, ttl } = this.#options;
     const kept = this.#kept;
     const key = takeKey(Buffer.from(record.salt, 'base64'));
-    const area = (cls: KeyClass): Pick<CompartmentOptions, 'prefix' | 'mount'> => ({
+    const area = (cls: KeyClass): Pick<CompartmentOptions, 'prefix' | 'mount' | 'moving'> => ({
       prefix: keys.data(cls, namespace, record.uuid),
       ...presence(namespace, record),
     });

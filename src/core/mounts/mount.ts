@@ -36,6 +36,8 @@ export interface MountRecord {
   readonly lastChange?: 'enable' | 'tune' | 'move';
   /** The path of its namespace with a closing slash; absent in the root one. Namespaces never move. */
   readonly namespace?: string;
+  /** It is being copied from another namespace: it takes the path, and is no mount yet. */
+  readonly moving?: true;
 }
 
 /** Where requests reach it: `secret/`, `auth/approle/`. */

@@ -3,6 +3,7 @@ import { fail } from '../../errors.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import { keys } from '../keys.ts';
 import type { QuotaPlace } from './applicable.ts';
 
 /** Of one kind. */
@@ -53,5 +54,16 @@ export class QuotaRecords<Q extends QuotaPlace> {
     await this.#store.transact((tx) => {
       tx.delete(this.area + name);
     });
+  }
+}
+
+/** Quotas of a mount, and of paths in it, follow it to its new path. Both paths are from the root namespace on. */
+export function followMount(tx: Transaction, from: string, to: string): void {
+  for (const area of [keys.rateLimits, keys.leaseCountQuotas]) {
+    for (const key of [...everyKey(tx, area)]) {
+      const quota = decodeFound<QuotaPlace>(tx.get(key));
+      if (quota?.path.startsWith(from) !== true) continue;
+      tx.put(key, encodeRecord({ ...quota, path: to + quota.path.slice(from.length) }));
+    }
   }
 }
