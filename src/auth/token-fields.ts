@@ -22,6 +22,31 @@ export const tokenFields = {
   token_type: field.enum('Type of the tokens.', ['service', 'batch', 'default', 'default-service', 'default-batch']),
 } as const;
 
+/** Names from before `token_…`: methods that had them upstream take them still. */
+export const oldTokenFields = {
+  bound_cidrs: field.list('Old name of token_bound_cidrs.'),
+  max_ttl: field.duration('Old name of token_max_ttl.'),
+  num_uses: field.integer('Old name of token_num_uses.'),
+  period: field.duration('Old name of token_period.'),
+  policies: field.list('Old name of token_policies.'),
+  ttl: field.duration('Old name of token_ttl.'),
+} as const;
+
+/** Where both names of a setting are given, the newer one counts. */
+export function withOldNames(
+  given: Values<typeof tokenFields> & Partial<Values<typeof oldTokenFields>>,
+): Values<typeof tokenFields> {
+  return {
+    ...given,
+    token_bound_cidrs: given.token_bound_cidrs ?? given.bound_cidrs,
+    token_max_ttl: given.token_max_ttl ?? given.max_ttl,
+    token_num_uses: given.token_num_uses ?? given.num_uses,
+    token_period: given.token_period ?? given.period,
+    token_policies: given.token_policies ?? given.policies,
+    token_ttl: given.token_ttl ?? given.ttl,
+  };
+}
+
 /** Durations in seconds. */
 export interface TokenSettings {
   readonly boundCidrs: readonly string[];

@@ -8,9 +8,11 @@ import { decodeFound } from '../../lib/record.ts';
 import {
   applyTokenFields,
   NO_TOKEN_SETTINGS,
+  oldTokenFields,
   shownTokenSettings,
   tokenFields,
   type TokenSettings,
+  withOldNames,
 } from '../token-fields.ts';
 import { plainValues } from './claim.ts';
 import { checkTemplate } from './policy-template.ts';
@@ -60,8 +62,6 @@ export function mustReadRole(from: Pick<Compartment, 'get'>, name: string): JwtR
   return role;
 }
 
-const old = <T>(base: T): T => ({ ...base, deprecated: true });
-
 export const roleFields = {
   role_type: field.enum('Whether tokens are sent (jwt), or come through a browser (oidc).', ['jwt', 'oidc']),
   bound_audiences: field.list('One of them must be an audience of the token.'),
@@ -85,28 +85,16 @@ export const roleFields = {
   verbose_oidc_logging: field.boolean('Log tokens and claims: refused here.'),
   token_policies_template_claims: field.boolean('token_policies are templates of claims: {{.sub}}.'),
   ...tokenFields,
-  policies: old(field.list('Old name of token_policies.')),
-  num_uses: old(field.integer('Old name of token_num_uses.')),
-  ttl: old(field.duration('Old name of token_ttl.')),
-  max_ttl: old(field.duration('Old name of token_max_ttl.')),
-  period: old(field.duration('Old name of token_period.')),
-  bound_cidrs: old(field.list('Old name of token_bound_cidrs.')),
+  ...oldTokenFields,
 };
 
 export type GivenRole = Values<typeof roleFields>;
 
 function tokenOf(before: TokenSettings, given: GivenRole): TokenSettings {
-  const { token_policies: raw = given.policies } = given;
-  const settings = applyTokenFields(before, {
-    ...given,
-    token_policies: raw,
-    token_num_uses: given.token_num_uses ?? given.num_uses,
-    token_ttl: given.token_ttl ?? given.ttl,
-    token_max_ttl: given.token_max_ttl ?? given.max_ttl,
-    token_period: given.token_period ?? given.period,
-    token_bound_cidrs: given.token_bound_cidrs ?? given.bound_cidrs,
-  });
+  const named = withOldNames(given);
+  const settings = applyTokenFields(before, named);
   // A template names claims, which have a case.
+  const { token_policies: raw } = named;
   return raw === undefined ? settings : { ...settings, policies: raw };
 }
 

@@ -8,9 +8,11 @@ import { decodeFound } from '../../lib/record.ts';
 import {
   applyTokenFields,
   NO_TOKEN_SETTINGS,
+  oldTokenFields,
   shownTokenSettings,
   tokenFields,
   type TokenSettings,
+  withOldNames,
 } from '../token-fields.ts';
 import { isOffline, type KubernetesConfig } from './mount.ts';
 import { isApiAudience } from './offline.ts';
@@ -47,8 +49,6 @@ export function mustReadRole(from: Pick<Compartment, 'get'>, name: string): Kube
   return role;
 }
 
-const old = <T>(base: T): T => ({ ...base, deprecated: true });
-
 export const roleFields = {
   bound_service_account_names: field.list('Names of service accounts; * in them stands for any text.'),
   bound_service_account_namespaces: field.list('Their namespaces; * in them stands for any text.'),
@@ -58,12 +58,7 @@ export const roleFields = {
   audience: field.string('The audience that tokens must have. Offline verification needs one.'),
   alias_name_source: field.enum('What service accounts are known by.', ALIAS_SOURCES),
   ...tokenFields,
-  policies: old(field.list('Old name of token_policies.')),
-  num_uses: old(field.integer('Old name of token_num_uses.')),
-  ttl: old(field.duration('Old name of token_ttl.')),
-  max_ttl: old(field.duration('Old name of token_max_ttl.')),
-  period: old(field.duration('Old name of token_period.')),
-  bound_cidrs: old(field.list('Old name of token_bound_cidrs.')),
+  ...oldTokenFields,
 };
 
 export type GivenRole = Values<typeof roleFields>;
@@ -119,15 +114,7 @@ export function changedRole(
       audience: given.audience,
       aliasSource: given.alias_name_source,
     }),
-    token: applyTokenFields(base.token, {
-      ...given,
-      token_policies: given.token_policies ?? given.policies,
-      token_num_uses: given.token_num_uses ?? given.num_uses,
-      token_ttl: given.token_ttl ?? given.ttl,
-      token_max_ttl: given.token_max_ttl ?? given.max_ttl,
-      token_period: given.token_period ?? given.period,
-      token_bound_cidrs: given.token_bound_cidrs ?? given.bound_cidrs,
-    }),
+    token: applyTokenFields(base.token, withOldNames(given)),
   };
   checkBindings(role);
   if (config !== undefined && isOffline(config)) checkOffline(role, config);

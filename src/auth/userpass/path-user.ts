@@ -12,7 +12,14 @@ import {
   MOST_PASSWORD_BYTES,
   passwordFits,
 } from '../../lib/crypto/password.ts';
-import { applyTokenFields, NO_TOKEN_SETTINGS, shownTokenSettings, tokenFields } from '../token-fields.ts';
+import {
+  applyTokenFields,
+  NO_TOKEN_SETTINGS,
+  oldTokenFields,
+  shownTokenSettings,
+  tokenFields,
+  withOldNames,
+} from '../token-fields.ts';
 import { mustBeName, mustReadUser, readUser, usernameOf, usersPrefix, writeUser, type Userpass } from './user.ts';
 
 const at = pathsOf<Userpass>();
@@ -24,12 +31,9 @@ const passwordFields = {
   password_hash: field.secret('In place of a password: its hash by bcrypt, made elsewhere.'),
 };
 
-const oldFields = {
-  policies: field.list('Old name of token_policies.'),
-  ttl: field.duration('Old name of token_ttl.'),
-  max_ttl: field.duration('Old name of token_max_ttl.'),
-  bound_cidrs: field.list('Old name of token_bound_cidrs.'),
-};
+/** Upstream has these of them for users. */
+const { policies: oldPolicies, ttl, max_ttl, bound_cidrs } = oldTokenFields;
+const oldFields = { policies: oldPolicies, ttl, max_ttl, bound_cidrs };
 
 const userFields = { ...nameField, ...passwordFields, ...tokenFields, ...oldFields };
 
@@ -60,17 +64,6 @@ async function hashOf(given: Values<typeof passwordFields>, signal: () => AbortS
     throw fail('badRequest', `password length exceeds ${String(MOST_PASSWORD_BYTES)} bytes: bcrypt ignores the rest`);
   }
   return hashPassword(password, signal());
-}
-
-/** Where both names of a setting are given, the newer one counts. */
-function tokenSettings(given: Values<typeof userFields>): Values<typeof tokenFields> {
-  return {
-    ...given,
-    token_policies: given.token_policies ?? given.policies,
-    token_ttl: given.token_ttl ?? given.ttl,
-    token_max_ttl: given.token_max_ttl ?? given.max_ttl,
-    token_bound_cidrs: given.token_bound_cidrs ?? given.bound_cidrs,
-  };
 }
 
 const users = at('users', {
@@ -106,7 +99,7 @@ const user = at('users/:username', {
       replies: { 204: 'empty' },
       run: async ({ view }, given, call) => {
         const name = mustBeName(given.username);
-        const settings = tokenSettings(given);
+        const settings = withOldNames(given);
         const fresh = await hashOf(given, call.signal);
         await view.shared.transact((tx) => {
           const before = readUser(tx, name);
