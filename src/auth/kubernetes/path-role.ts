@@ -1,16 +1,14 @@
 /** `role/…`. */
-import { fail } from '../../errors.ts';
 import { field } from '../../framework/field.ts';
 import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { encodeRecord } from '../../lib/record.ts';
+import { mustBeRoleName } from '../role-name.ts';
 import type { KubernetesMount } from './mount.ts';
 import { changedRole, readRole, roleFields, rolesPrefix, shownRole, warningsOf } from './role.ts';
 
 const at = pathsOf<KubernetesMount>();
-
-const NAME = /^\w(?:[\w.-]*\w)?$/;
 
 const roles = at('role', {
   help: 'Names of all roles.',
@@ -44,9 +42,7 @@ const role = at('role/:name', {
       writes: 'shared',
       replies: { 200: 'empty', 204: 'empty' },
       run: async ({ view, config }, { name, ...given }) => {
-        if (!NAME.test(name) || name.length > 128) {
-          throw fail('badRequest', 'the name of a role has letters, digits, "_", and between them "-" and "."');
-        }
+        mustBeRoleName(name);
         const warnings = await view.shared.transact((tx) => {
           const changed = changedRole(readRole(tx, name), given, config);
           tx.put(rolesPrefix + name.toLowerCase(), encodeRecord(changed));

@@ -1,0 +1,11 @@
+/** Names of roles, where upstream bounds them. */
+import { fail } from '../errors.ts';
+
+const NAME = /^\w(?:[\w.-]*\w)?$/;
+const LONGEST = 128;
+
+/** Throws `badRequest`. */
+export function mustBeRoleName(name: string): void {
+  if (NAME.test(name) && name.length <= LONGEST) return;
+  throw fail('badRequest', 'the name of a role has letters, digits, "_", and between them "-" and "."');
+}
