@@ -1,6 +1,6 @@
 /**
  * Whether the time of a refused login tells who exists: `node bench/login-timing.ts [options]`. Logs in with wrong passwords
- * as users who exist and as users who do not, in random order, one at a time, with lockout off, and compares the times by the
+ * as users who exist and as users who do not, in random order, a few at a time, with lockout off, and compares the times by the
  * rank-sum test. Ends with 1 where they can be told apart.
  */
 import { randomBytes, randomInt } from 'node:crypto';
@@ -16,11 +16,21 @@ const HELP = `Usage: node bench/login-timing.ts [options]
 
   --tries=10000    logins of users who exist, and as many of users who do not
   --users=100      users of each kind
+  --at-once=4      logins at a time: who waits behind whom is as random as the order
   --bound=4        standard deviations of chance beyond which they are told apart
   --method=userpass or approle
+  --seconds=0      begins no login after that, and compares what there is; 0: all tries
   --cost=10        of bcrypt; users who are moved here may have 5 to 12`;
 
-const options = readOptions(HELP, { tries: 10_000, users: 100, bound: 4, method: 'userpass', cost: 10 });
+const options = readOptions(HELP, {
+  tries: 10_000,
+  users: 100,
+  'at-once': 4,
+  seconds: 0,
+  bound: 4,
+  method: 'userpass',
+  cost: 10,
+});
 const { tries, users, bound, method, cost } = options;
 
 /** As random as the others: a hash of a password that nobody knows. */
@@ -67,15 +77,32 @@ async function timeOf(name: string): Promise<number> {
 for (let at = 0; at < Math.min(tries, 50); at += 1) await timeOf(nameOf(at % 2 === 0 ? 'user' : 'none', at % users));
 const known: number[] = [];
 const unknown: number[] = [];
-while (known.length < tries || unknown.length < tries) {
-  const ofKnown = unknown.length >= tries || (known.length < tries && randomInt(2) === 0);
-  (ofKnown ? known : unknown).push(await timeOf(nameOf(ofKnown ? 'user' : 'none', randomInt(users))));
+
+const over = performance.now() + options.seconds * 1_000;
+
+/** Whose turn it is: random, until there are enough of both. */
+const left = { known: tries, unknown: tries };
+function next(): 'known' | 'unknown' | undefined {
+  const all = left.known + left.unknown;
+  if (all === 0 || (options.seconds > 0 && performance.now() > over)) return undefined;
+  const kind = randomInt(all) < left.known ? 'known' : 'unknown';
+  left[kind] -= 1;
+  if (all % Math.ceil(tries / 50) === 0) console.error(`${String(2 * tries - all)} of ${String(2 * tries)} logins`);
+  return kind;
 }
+
+async function loggingIn(): Promise<void> {
+  for (let kind = next(); kind !== undefined; kind = next()) {
+    const took = await timeOf(nameOf(kind === 'known' ? 'user' : 'none', randomInt(users)));
+    (kind === 'known' ? known : unknown).push(took);
+  }
+}
+await Promise.all(Array.from({ length: options['at-once'] }, loggingIn));
 
 const { above, deviation } = ranks(known, unknown);
 const deviations = (above - 0.5) / deviation;
-console.log(`${String(tries)} of users who exist:   ${shown(spread(known))}`);
-console.log(`${String(tries)} of users who do not: ${shown(spread(unknown))}`);
+console.log(`${String(known.length)} of users who exist:   ${shown(spread(known))}`);
+console.log(`${String(unknown.length)} of users who do not: ${shown(spread(unknown))}`);
 console.log(
   `of two logins the one of nobody took longer in ${(above * 100).toFixed(2)} %: ` +
     `${deviations.toFixed(2)} deviations of chance from 50 %, the bound is ${String(bound)}`,

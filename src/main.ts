@@ -9,6 +9,7 @@ export interface Command {
 /** Programs of their own; every other name is a command of the API's client. */
 const programs: Readonly<Record<string, () => Promise<Command>>> = {
   agent: () => import('./agent/command.ts'),
+  controller: () => import('./controllers/command.ts'),
   'snapshot-drill': () => import('./server/drill-command.ts'),
   server: () => import('./server/command.ts'),
   up: () => import('./cli/up/command.ts'),

@@ -20,6 +20,7 @@ export const suites = {
   clients: { files: 'test/clients/**/*.test.ts', atOnce: 2, secondsPerFile: 15 * minutes },
   e2e: { files: 'test/e2e/**/*.test.ts', atOnce: 1, secondsPerFile: 15 * minutes },
   kubernetes: { files: 'test/kubernetes/**/*.test.ts', atOnce: 1, secondsPerFile: 30 * minutes },
+  spiffe: { files: 'test/spiffe/**/*.test.ts', atOnce: 1, secondsPerFile: 20 * minutes },
   package: { files: 'test/package/**/*.test.ts', atOnce: 1, secondsPerFile: 5 * minutes },
 } as const satisfies Readonly<Record<string, Suite>>;
 

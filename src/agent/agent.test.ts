@@ -95,10 +95,12 @@ test('logs in, fills sink and files, and acknowledges what is in place, with a p
   await using server = await testServer();
   const index = server.write('secret/data/db', { password: 'p1' });
   const place = workplace(t);
-  await using _running = run(server, place);
+  await using running = run(server, place);
   await acknowledged(server, index);
   assert.equal(place.read('out/db'), 'p1');
   assert.equal(fs.statSync(place.path('out/db')).mode & 0o777, 0o400);
+  // Files do not wait for the sinks.
+  await running.logged('wrote the token');
   assert.ok(server.tokens.has(place.read('token')));
   assert.equal(fs.statSync(place.path('token')).mode & 0o777, 0o600);
   const [ack] = server.acks;
@@ -147,6 +149,17 @@ test('an index is not acknowledged while a file cannot be written, and is once i
   fs.rmdirSync(place.path('out/db'));
   await acknowledged(server, later);
   assert.equal(place.read('out/db'), 'p2');
+});
+
+test('a credential that is not there yet is told apart from a server that is not', async (t) => {
+  await using server = await testServer();
+  const index = server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  fs.rmSync(place.path('role-id'));
+  await using running = run(server, place);
+  assert.match(await running.logged('login failed'), /failure=no_credentials/);
+  fs.writeFileSync(place.path('role-id'), roleId, { mode: 0o600 });
+  await acknowledged(server, index);
 });
 
 test('a stream that is cut is resumed after what was applied; what happened meanwhile arrives', async (t) => {
@@ -247,6 +260,8 @@ test('a token that is gone is replaced, in the sink too, and the files follow ag
   const place = workplace(t);
   await using running = run(server, place);
   await acknowledged(server, first);
+  // Files do not wait for the sinks.
+  await running.logged('wrote the token');
   const old = place.read('token');
   server.tokens.delete(old);
   server.streams[0]?.send({ kind: 'closing', reason: 'revoked', resume: first });

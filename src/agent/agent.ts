@@ -43,6 +43,9 @@ export function clientSettings({ server }: AgentConfig): ClientSettings {
   };
 }
 
+const shownFiles = ({ server: { client_cert, client_key } }: AgentConfig): readonly string[] =>
+  [client_cert, client_key].filter((path) => path !== undefined);
+
 export class Agent {
   readonly #config: AgentConfig;
   readonly #log: Logger;
@@ -65,7 +68,7 @@ export class Agent {
     const stamps = systemStamps();
     const settings = clientSettings(config);
     this.#client = new Client({ ...settings, maxRetries: 0, readYourWrites: false });
-    this.#credentials = credentialsOf(config.method, log.named('auth'));
+    this.#credentials = credentialsOf(config.method, log.named('auth'), shownFiles(config));
     this.#auth = new Authentication({
       ...{ client: this.#client, credentials: this.#credentials, method: config.method },
       ...{ clock: systemClock, log: log.named('auth'), metrics },

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import type { AuthMethodConfig } from '../config/agent.ts';
+import { isLockstepError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';
 import { authMachine, type AuthFailure, type AuthInput, type AuthOutput, type AuthState } from './auth-machine.ts';
@@ -146,8 +147,9 @@ export class Authentication extends EventEmitter<AuthEvents> {
       this.#take(grant);
     } catch (error) {
       const failure = isRefusal(error) ? 'refused' : 'unreachable';
-      metrics.add('logins_total', { result: failure });
-      log.error('login failed', { failure, error: explain(error) });
+      const told = isNothingToLogInWith(error) ? 'no_credentials' : failure;
+      metrics.add('logins_total', { result: told });
+      log.error('login failed', { failure: told, error: explain(error) });
       this.#send({ kind: 'loginFailed', failure, ...asked(error) });
       this.emit('failed', failure);
     }
@@ -189,6 +191,9 @@ export class Authentication extends EventEmitter<AuthEvents> {
 function inNamespace({ namespace }: AuthMethodConfig): { namespace?: string } {
   return namespace === undefined ? {} : { namespace };
 }
+
+/** The server was not asked: the file of the token or secret is not there yet, or is empty. */
+const isNothingToLogInWith = (error: unknown): boolean => isLockstepError(error, 'noCredentials');
 
 /** How long the server asked us to stay away, at most a minute. */
 function asked(error: unknown): { atLeast?: number } {

@@ -24,8 +24,8 @@ export interface Credentials {
   readonly files: readonly string[];
   /** Who logs in, as a text that is the same after a restart; undefined while it cannot be known. */
   readonly identity: () => Promise<string | undefined>;
-  /** A login secret that is still there after a restart. */
-  readonly durableSecret: () => Promise<Secret<string> | undefined>;
+  /** A login secret that is still there after a restart. Absent: what logs in ends, and what is encrypted under it with it. */
+  readonly durableSecret?: () => Promise<Secret<string> | undefined>;
 }
 
 const largestFile = 64 * 1024;
@@ -47,6 +47,12 @@ export async function readCredential(path: string): Promise<Secret<string> | und
   } finally {
     await file.close();
   }
+}
+
+/** Whether the file holds another one than was used; what cannot be read is none. */
+export async function holdsAnother(path: string, used: Secret<string> | undefined): Promise<boolean> {
+  const found = await readCredential(path).catch(() => undefined);
+  return found !== undefined && found.expose() !== used?.expose();
 }
 
 export function granted(auth: Auth | undefined): Grant {

@@ -36,7 +36,7 @@ test('a token from a file is looked up before it is used, and a new one is notic
   assert.equal(await credentials.changed(), true);
   const { token, ttl } = await credentials.login(client);
   assert.deepEqual([token.expose(), ttl, await credentials.changed()], ['hvs.known', 3600, false]);
-  assert.equal(await credentials.durableSecret(), undefined);
+  assert.equal(await credentials.durableSecret?.(), undefined);
 });
 
 test('only a secret-id that stays in its file is durable; the identity is the role, not where it lies', async (t) => {
@@ -47,8 +47,8 @@ test('only a secret-id that stays in its file is durable; the identity is the ro
   const files = (role: string): string =>
     `role_id_file_path = "${path(role)}" secret_id_file_path = "${path('secret')}" remove_secret_id_file_after_reading`;
   const stays = make('approle', `${files('role')} = false`);
-  assert.equal((await stays.durableSecret())?.expose(), secretId);
-  assert.equal(await make('approle', `${files('role')} = true`).durableSecret(), undefined);
+  assert.equal((await stays.durableSecret?.())?.expose(), secretId);
+  assert.equal(await make('approle', `${files('role')} = true`).durableSecret?.(), undefined);
   const identity = await stays.identity();
   assert.ok(identity !== undefined && !identity.includes(roleId));
   assert.notEqual(await make('approle', `${files('other-role')} = false`).identity(), identity);

@@ -7,9 +7,12 @@ import { fail } from '../errors.ts';
 import { sha256 } from '../lib/crypto/hash.ts';
 import type { Logger } from '../lib/log.ts';
 import { Secret } from '../lib/secret.ts';
-import { granted, readCredential, type Credentials, type Grant } from './credential-file.ts';
+import { AwsCredentials } from './aws-credentials.ts';
+import { CertCredentials } from './cert-credentials.ts';
+import { granted, holdsAnother, readCredential, type Credentials, type Grant } from './credential-file.ts';
 import { explain } from './explain.ts';
-import { JwtCredentials } from './jwt-credentials.ts';
+import { SignedTokenCredentials } from './signed-token-credentials.ts';
+import { SpiffeCredentials } from './spiffe-credentials.ts';
 
 export type { Credentials, Grant } from './credential-file.ts';
 
@@ -146,27 +149,29 @@ class TokenFileCredentials implements Credentials {
     };
   }
 
-  async changed(): Promise<boolean> {
-    const token = await readCredential(this.#path).catch(() => undefined);
-    return token !== undefined && token.expose() !== this.#used?.expose();
+  changed(): Promise<boolean> {
+    return holdsAnother(this.#path, this.#used);
   }
 
   identity(): Promise<string> {
     return Promise.resolve(`token_file ${this.#path}`);
   }
-
-  /** A token ends: what is encrypted under it would be lost with it. */
-  durableSecret(): Promise<undefined> {
-    return Promise.resolve(undefined);
-  }
 }
 
-export function credentialsOf(method: AuthMethodConfig, log: Logger): Credentials {
+/** `shown`: the files of the certificate that the agent's connections show. */
+export function credentialsOf(method: AuthMethodConfig, log: Logger, shown: readonly string[] = []): Credentials {
   switch (method.type) {
     case 'approle':
       return new AppRoleCredentials(method, log);
+    case 'aws':
+      return new AwsCredentials(method);
+    case 'cert':
+      return new CertCredentials(method, shown);
     case 'jwt':
-      return new JwtCredentials(method, log);
+    case 'kubernetes':
+      return new SignedTokenCredentials(method, log);
+    case 'spiffe':
+      return new SpiffeCredentials(method);
     case 'token_file':
       return new TokenFileCredentials(method);
   }

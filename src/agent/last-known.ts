@@ -68,7 +68,7 @@ export class LastKnown {
   async #open(config: CacheConfig): Promise<void> {
     const { credentials, files, stamps, log } = this.#options;
     const identity = await credentials.identity();
-    const durable = await credentials.durableSecret();
+    const durable = await credentials.durableSecret?.();
     if (identity === undefined || (config.derive_key && durable === undefined)) {
       log.warn('the cache is off until there are credentials');
       return;

@@ -1,11 +1,11 @@
 /** Names of roles, where upstream bounds them. */
 import { fail } from '../errors.ts';
+import { isPlainName } from '../lib/plain-name.ts';
 
-const NAME = /^\w(?:[\w.-]*\w)?$/;
 const LONGEST = 128;
 
 /** Throws `badRequest`. */
 export function mustBeRoleName(name: string): void {
-  if (NAME.test(name) && name.length <= LONGEST) return;
+  if (isPlainName(name) && name.length <= LONGEST) return;
   throw fail('badRequest', 'the name of a role has letters, digits, "_", and between them "-" and "."');
 }

@@ -4,7 +4,7 @@ import { fail } from '../errors.ts';
 import { field, type JsonObject, type Values } from '../framework/field.ts';
 import type { Compartment, LoginTerms } from '../framework/plugin.ts';
 import type { Grant } from '../framework/reply.ts';
-import { parseCidrs } from '../lib/cidr.ts';
+import { inCidrs, parseCidrs, withoutFullWidth } from '../lib/cidr.ts';
 import { defined } from '../lib/defined.ts';
 import { decodeFound } from '../lib/record.ts';
 import type { Page } from '../storage/store.ts';
@@ -97,7 +97,8 @@ export function applyTokenFields(before: TokenSettings, values: Partial<Values<t
     ttl: values.token_ttl,
     type: values.token_type === undefined ? undefined : TYPES[values.token_type],
   });
-  const after: TokenSettings = { ...before, ...given };
+  const merged: TokenSettings = { ...before, ...given };
+  const after = { ...merged, boundCidrs: withoutFullWidth(merged.boundCidrs) };
   parseCidrs(after.boundCidrs);
   if (after.strictlyBindIp === true && after.boundCidrs.length > 0) {
     throw fail('badRequest', "'token_strictly_bind_ip' conflicts with 'token_bound_cidrs'; set only one");
@@ -125,6 +126,11 @@ export function shownTokenSettings(settings: TokenSettings): JsonObject {
     token_ttl: settings.ttl,
     token_type: settings.type,
   };
+}
+
+/** Throws `permissionDenied` for an address that the tokens of such a login could not be used from. */
+export function checkLoginAddress({ boundCidrs }: Pick<TokenSettings, 'boundCidrs'>, address: string): void {
+  if (boundCidrs.length > 0 && !inCidrs(boundCidrs, address)) throw fail('permissionDenied');
 }
 
 /**

@@ -21,10 +21,19 @@ export type Kind = 'data' | 'metadata' | 'delete' | 'undelete' | 'destroy';
 export async function findPlace(context: Context, target: string, mountFlag: string | undefined): Promise<Place> {
   const below = cleanPath(target);
   const asked = mountFlag === undefined ? below : cleanPath(mountFlag);
-  const { mount, version } = await findMount(context, asked);
+  const found = await findMount(context, asked);
+  const { version } = found;
+  const mount = asAsked(found.mount, asked);
   if (mountFlag !== undefined) return { mount: `${asked}/`, version, path: below };
   const whole = below === mount.slice(0, -1) ? '' : below.slice(below.startsWith(mount) ? mount.length : 0);
   return { mount: mount === '' ? '' : mount, version, path: whole };
+}
+
+/** A mount in a namespace below is told from the root namespace on: what of it stands in the path. */
+function asAsked(mount: string, asked: string): string {
+  let from = 0;
+  while (from < mount.length && !`${asked}/`.startsWith(mount.slice(from))) from = mount.indexOf('/', from) + 1;
+  return from < mount.length ? mount.slice(from) : mount;
 }
 
 async function findMount(context: Context, path: string): Promise<{ mount: string; version: 1 | 2 }> {

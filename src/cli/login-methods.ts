@@ -4,6 +4,8 @@ import { CommandError } from './errors.ts';
 
 export type Config = Readonly<Record<string, string>>;
 
+type Body = Readonly<Record<string, string>>;
+
 interface Parameter {
   readonly help: string;
   /** Asked for on the terminal where it is not given. */
@@ -17,13 +19,13 @@ export interface LoginMethod {
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** Below the mount. */
   readonly path: (config: Config) => string;
-  readonly body: (config: Config) => Readonly<Record<string, string>>;
+  readonly body: (config: Config) => Body | Promise<Body>;
   readonly example: string;
   /** It takes several requests, and a browser between them. */
   readonly browser?: true;
 }
 
-function pick(...names: readonly string[]): LoginMethod['body'] {
+function pick(...names: readonly string[]): (config: Config) => Body {
   return (config) => Object.fromEntries(names.flatMap((name) => (name in config ? [[name, config[name] ?? '']] : [])));
 }
 
@@ -55,6 +57,24 @@ const oidcParameters = {
   skip_browser: { help: 'true: only show the address, start no browser.' },
   abort_on_error: { help: 'true: end when no browser can be started.' },
 };
+
+/** Imported where somebody logs in so: AWS's library takes its time. */
+async function signedForAws(config: Config): Promise<Body> {
+  const { signedCallerIdentity } = await import('../lib/aws/signed-caller-identity.ts');
+  const { role, region, header_value: serverId, aws_access_key_id: accessKeyId } = config;
+  const { aws_secret_access_key: secretAccessKey = '', aws_security_token: sessionToken } = config;
+  const credentials =
+    accessKeyId === undefined
+      ? {}
+      : { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } };
+  const signed = await signedCallerIdentity({ region, serverId, ...credentials }).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : '';
+    const instead =
+      'Give aws_access_key_id and aws_secret_access_key, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE';
+    throw new CommandError(`The request to AWS could not be signed: ${why}. ${instead}`);
+  });
+  return { ...(role === undefined ? {} : { role }), ...signed };
+}
 
 export const loginMethods: Readonly<Record<string, LoginMethod>> = {
   token: {
@@ -100,6 +120,33 @@ export const loginMethods: Readonly<Record<string, LoginMethod>> = {
     path: () => 'login',
     body: pick('role', 'jwt'),
     example: 'login -method=kubernetes role=web jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token',
+  },
+  spiffe: {
+    summary: 'Logs a workload in with its SVID: a JWT-SVID, or the client certificate of -client-cert and -client-key.',
+    parameters: {
+      role: { help: 'The role.', needed: true },
+      jwt: { help: 'The JWT-SVID; jwt=@file takes it from a file. Without it the client certificate counts.' },
+      type: { help: 'jwt or cert; default: jwt where one is given.' },
+    },
+    path: () => 'login',
+    body: pick('role', 'jwt', 'type'),
+    example: 'login -method=spiffe role=web jwt=@/run/spiffe/jwt-svid.token',
+  },
+  aws: {
+    summary: 'Logs a user or a role of AWS IAM in, with a request that its keys sign and the server sends to AWS STS.',
+    parameters: {
+      role: { help: 'The role; default: one with the name of the user or role of AWS.' },
+      header_value: { help: 'For the header X-Vault-AWS-IAM-Server-ID, where the server wants it.' },
+      region: { help: 'Region of STS that is signed for; default: us-east-1, at the global address.' },
+      aws_access_key_id: {
+        help: 'The access key; without, AWS’s own chain finds one (environment, profile, instance).',
+      },
+      aws_secret_access_key: { help: 'Its secret key; aws_secret_access_key=@file takes it from a file.' },
+      aws_security_token: { help: 'The session token of keys that are valid for a while.' },
+    },
+    path: () => 'login',
+    body: signedForAws,
+    example: 'login -method=aws role=web header_value=vault.example.com',
   },
   cert: {
     summary: 'Logs in with the client certificate of the connection: -client-cert and -client-key.',

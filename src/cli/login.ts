@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { cleanPath, unwrapWith } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag, UsageError } from './flags.ts';
+import { explained, finishByCode, requirementOf } from './login-mfa.ts';
 import { completeConfig, loginMethods, type Config } from './login-methods.ts';
 import { parseTextPairs } from './pairs.ts';
 import { writeToken } from './token-file.ts';
@@ -39,7 +40,9 @@ export const login = command({
       throw new UsageError(`Unknown auth method: ${method}${didYouMean(method, Object.keys(loginMethods))}`);
     }
     const mount = cleanPath(values.path ?? method);
-    const reply = await during('Error authenticating', authenticate(context, { method, mount, args }));
+    const first = await during('Error authenticating', authenticate(context, { method, mount, args }));
+    const reply = await secondFactor(context, first, values['token-only'] === true);
+    if (reply === undefined) return;
     if (reply.wrap_info !== undefined) return context.out.envelope(reply);
     if (reply.auth === undefined) throw new CommandError('Error authenticating: the reply has no token', exit.server);
     const tokenOnly = values['token-only'] === true;
@@ -52,6 +55,17 @@ export const login = command({
     if (values['no-print'] !== true) await show(context, reply, stored);
   },
 });
+
+/** The reply to a login that is done; undefined when it is left to somebody else, who is told how. */
+async function secondFactor(context: Context, reply: Envelope, tokenOnly: boolean): Promise<Envelope | undefined> {
+  const requirement = requirementOf(reply);
+  if (requirement === undefined) return reply;
+  if (context.interactive) return finishByCode(context, context.client.with({ token: '' }), requirement);
+  if (tokenOnly || context.out.field !== undefined) throw new CommandError(explained(requirement), exit.server);
+  await context.out.envelope(reply);
+  context.out.note(explained(requirement));
+  return undefined;
+}
 
 async function authenticate(
   context: Context,
@@ -67,10 +81,12 @@ async function authenticate(
   const asked =
     known.browser === true
       ? import('./login-oidc.ts').then(({ loginByBrowser }) => loginByBrowser({ context, client, mount, config }))
-      : client.write(path, known.body(config));
+      : client.write(path, await known.body(config));
   const reply = await asked.catch((error: unknown) => {
     if (!(error instanceof ApiError) || error.status !== 403) throw error;
-    const hint = `Perhaps no auth method is mounted at ${mount}/: see \`lockstep auth list\`, or give -path.`;
+    const hint =
+      `Perhaps no auth method is mounted at ${mount}/ (see \`lockstep auth list\`, or give -path), or too many logins ` +
+      'failed: then it is locked for some minutes (operators: `lockstep read sys/locked-users`).';
     throw new CommandError(`Error authenticating: ${error.message}\n${hint}`, exit.server);
   });
   if (reply === undefined) throw new CommandError('Error authenticating: the reply is empty', exit.server);

@@ -16,7 +16,7 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
   policies: ['name', 'line', 'path'],
   groups: ['name', 'policies'],
   entities: ['name', 'id', 'policies', 'logins'],
-  logins: ['mount', 'name', 'policies'],
+  logins: ['mount', 'name', 'policies', 'conditional', 'by_program'],
 };
 
 function tables(found: Data): string {

@@ -46,6 +46,37 @@ const method = one(
         ),
       }),
     },
+    aws: {
+      ...methodKeys,
+      config: settings('Which role of the server logs in; AWS’s own chain finds the keys that sign.', {
+        type: key.oneOf(['iam'])('How it logs in; ec2 is not offered.', { default: 'iam' }),
+        role: key.text('The role to log in by.', { required: true }),
+        region: key.text('Region of STS that is signed for; by default us-east-1, at the global address.'),
+        header_value: key.text('For the header X-Vault-AWS-IAM-Server-ID, where the server wants it.'),
+        ...refusedAll('keys of AWS do not belong into this file: give them as AWS’s own tools take them', [
+          'access_key',
+          'secret_key',
+          'session_token',
+        ]),
+        credential_poll_interval: ignored('the keys are looked for at each login'),
+        nonce: ignored('it belongs to logins of the type ec2'),
+      }),
+    },
+    cert: {
+      ...methodKeys,
+      config: settings(
+        'Which certificate logs in: for all connections of the agent, since tokens are renewed with it.',
+        {
+          name: key.text('The role to log in by; by default whichever the certificate fits.'),
+          client_cert: key.path('Client certificate in PEM; by default that of `vault`.'),
+          client_key: key.path('Its private key in PEM.'),
+          ca_cert: key.path(
+            "CA certificates in PEM that the server's is checked against; by default those of `vault`.",
+          ),
+          reload: ignored('new certificates are always noticed'),
+        },
+      ),
+    },
     jwt: {
       ...methodKeys,
       config: settings('Where the token of the issuer comes from.', {
@@ -55,6 +86,24 @@ const method = one(
         remove_jwt_follows_symlinks: key.boolean('Remove what a symbolic link leads to.', { default: false }),
       }),
     },
+    kubernetes: {
+      ...methodKeys,
+      config: settings('Which token of the pod logs in.', {
+        role: key.text('The role to log in by.', { required: true }),
+        token_path: key.path('File with the projected token; a new one in it is used at once.', {
+          default: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+        }),
+      }),
+    },
+    spiffe: {
+      ...methodKeys,
+      config: settings('Where the SVID comes from: `path`, or `client_cert` with `client_key`.', {
+        path: key.path('File with a JWT-SVID; a new one in it is used at once.'),
+        client_cert: key.path('File with an X.509-SVID and what belongs to its chain, PEM; read again for each login.'),
+        client_key: key.path('File with its private key, PEM.'),
+        role: key.text('The role to log in by.', { required: true }),
+      }),
+    },
     token_file: {
       ...methodKeys,
       config: settings('Where the token comes from.', {
@@ -62,8 +111,14 @@ const method = one(
       }),
     },
   },
-  ({ min_backoff, max_backoff }) =>
-    min_backoff > max_backoff ? '`min_backoff` is longer than `max_backoff`' : undefined,
+  (method) => {
+    if (method.min_backoff > method.max_backoff) return '`min_backoff` is longer than `max_backoff`';
+    if (method.type !== 'spiffe') return undefined;
+    const { path, client_cert, client_key } = method.config;
+    const isCertificate = client_cert !== undefined && client_key !== undefined;
+    const isOne = path === undefined ? isCertificate : client_cert === undefined && client_key === undefined;
+    return isOne ? undefined : 'give `path` with a JWT-SVID, or both `client_cert` and `client_key`';
+  },
 );
 
 const sink = many('Where the token is written after each login; can be repeated.', {

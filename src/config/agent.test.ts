@@ -124,7 +124,7 @@ test('refuses what it would have to leave out, and what cannot work', () => {
   refused(`${method}${sink}}\ntemplate { contents = "x" }`, /`template` is not offered: write a `secret` block/);
   refused(`${method} sink "file" { dh_type = "curve25519" config { path = "/t" } } }`, /`dh_type` is not offered/);
   refused(`${method}${sink}${sink}}`, /two sinks or secrets are written to \/run\/token/);
-  refused('auto_auth { method "kubernetes" { config = {} } }', /unknown method `kubernetes`/);
+  refused('auto_auth { method "kerberos" { config = {} } }', /unknown method `kerberos`/);
   refused('auto_auth { method "approle" {} }', /`role_id_file_path` is missing|nothing to do/);
   refused(secret('path = "/secret/data/a" destination = "/d"'), /agent.hcl:4:1: secret "s": `path` is an API path/);
   refused(secret('path = "a" destination = "d"'), /`destination` must be an absolute path/);

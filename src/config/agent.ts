@@ -72,9 +72,10 @@ export function agentConfig(bodies: readonly Body[], flags: AgentFlags, env: Env
   }
   judgeDestinations(reader, sink, values.secret);
   const method = methodConfig(reader, auto_auth?.method);
+  const shown = shownCertificate(reader, server, method);
   const config = {
     ...values,
-    server,
+    server: { ...server, ...shown },
     sink,
     secret: values.secret.map(withFormat),
     cache: cacheConfig(reader, { cache, method }, env),
@@ -88,6 +89,23 @@ function methodConfig(reader: Reader, method: AutoAuth['method']): AuthMethodCon
   if (method !== undefined) return { ...method, mount_path: method.mount_path ?? `auth/${method.type}` };
   reader.problem('configuration', '`auto_auth` with a `method` is missing: auto_auth { method "approle" { … } }');
   throw reader.failure();
+}
+
+/** The certificate that logs in is shown on every connection, that of the server block unless the method has its own. */
+function shownCertificate(
+  reader: Reader,
+  server: AgentServer,
+  method: AuthMethodConfig,
+): Partial<Pick<AgentServer, 'client_cert' | 'client_key' | 'ca_cert'>> {
+  if (method.type !== 'cert') return {};
+  const { client_cert, client_key, ca_cert } = method.config;
+  if ((client_cert === undefined) !== (client_key === undefined)) {
+    reader.problem('method "cert"', '`client_cert` and `client_key` belong together');
+  }
+  if ((client_cert ?? server.client_cert) === undefined || (client_key ?? server.client_key) === undefined) {
+    reader.problem('method "cert"', 'give `client_cert` and `client_key`, here or in `vault`');
+  }
+  return client_cert === undefined ? {} : { client_cert, client_key, ca_cert: ca_cert ?? server.ca_cert };
 }
 
 function withFormat(secret: Values['secret'][number]): SecretFile {

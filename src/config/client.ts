@@ -13,6 +13,8 @@ export interface ClientConfig extends Omit<Values, 'headers'> {
   readonly headers: Readonly<Record<string, string>>;
   /** Where `login` keeps the token: `~/.vault-token`. */
   readonly token_file: string;
+  /** `KUBECONFIG`, or `~/.kube/config`, as kubectl has it. */
+  readonly kubeconfig: string;
   /** Where requests go: the agent if there is one, otherwise the server. */
   readonly endpoint: string;
 }
@@ -42,6 +44,7 @@ export function loadClientConfig({ flags = {}, env = process.env }: ClientSource
     ...values,
     headers,
     token_file: join(env['HOME'] || homedir(), '.vault-token'),
+    kubeconfig: env['KUBECONFIG'] || join(env['HOME'] || homedir(), '.kube', 'config'),
     endpoint: values.agent_address ?? values.address,
   });
 }

@@ -9,11 +9,16 @@ export const tlsKeys = {
   tls_disable: key.boolean('Serve plain HTTP.', { default: false }),
   tls_cert_file: key.path('Certificate chain in PEM, the leaf first. Read again on SIGHUP and when it changes.'),
   tls_key_file: key.path('Private key in PEM. Read again with the certificate.'),
-  tls_client_ca_file: key.path('CA certificates in PEM that client certificates are checked against.'),
+  tls_client_ca_file: key.path(
+    'CA certificates in PEM that client certificates are checked against; auth methods have authorities of their own.',
+  ),
   tls_require_and_verify_client_cert: key.boolean('Refuse connections without a valid client certificate.', {
     default: false,
   }),
-  tls_disable_client_certs: key.boolean('Do not ask clients for a certificate.', { default: false }),
+  tls_disable_client_certs: key.boolean(
+    'Do not ask clients for a certificate: browsers show no dialogue, sessions are resumed, and nobody logs in by one.',
+    { default: false },
+  ),
   tls_min_version: key.tlsMinimum('Oldest TLS version; `tls10` and `tls11` are raised to `tls12`.', {
     default: 'tls12',
   }),
@@ -41,6 +46,9 @@ export function checkTls(tls: TlsValues): string | undefined {
     return '`tls_min_version` is above `tls_max_version`';
   if (tls.tls_require_and_verify_client_cert && tls.tls_disable_client_certs) {
     return '`tls_require_and_verify_client_cert` and `tls_disable_client_certs` exclude each other';
+  }
+  if (tls.tls_require_and_verify_client_cert && tls.tls_client_ca_file === undefined && !tls.tls_disable) {
+    return '`tls_require_and_verify_client_cert` needs `tls_client_ca_file`, the authorities to verify by';
   }
   if (tls.tls_disable) {
     return tls.tls_require_and_verify_client_cert ? '`tls_require_and_verify_client_cert` needs TLS' : undefined;

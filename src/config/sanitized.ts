@@ -16,7 +16,7 @@ function listenerOf(listener: Listener): JsonObject {
 export function sanitizedConfig(config: ServerConfig): JsonObject {
   const { storage, seal, region, hub } = config;
   return {
-    api_addr: '',
+    api_addr: config.api_addr ?? '',
     cluster_addr: config.cluster_addr ?? '',
     cluster_name: config.cluster_name ?? '',
     default_lease_ttl: config.default_lease_ttl,
@@ -35,6 +35,7 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     unsafe_allow_api_audit_creation: config.unsafe_allow_api_audit_creation,
     allow_audit_paths: config.allow_audit_paths,
     allow_audit_addresses: config.allow_audit_addresses,
+    allow_bundle_paths: config.allow_bundle_paths,
     audit_spool_limit: config.audit_spool_limit,
     telemetry: { prometheus_retention_time: config.telemetry.prometheus_retention_time },
     region: region === undefined ? null : { name: region.name, hub: formatAddress(region.hub) },

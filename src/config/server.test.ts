@@ -92,8 +92,8 @@ test('reads a hub with everything that operators set', () => {
   ]);
   assert.deepEqual(config.hub, { cluster_address: { host: '::', port: 8201 }, advertised: 'https://hub.example:8201' });
   assert.deepEqual(
-    [config.cluster_addr, config.default_lease_ttl, config.max_lease_ttl],
-    ['https://hub.example:8201', 3600, 7200],
+    [config.api_addr, config.cluster_addr, config.default_lease_ttl, config.max_lease_ttl],
+    ['https://hub.example:8200', 'https://hub.example:8201', 3600, 7200],
   );
   assert.deepEqual(
     [config.log_level, config.log_retention_bytes, config.log_retention, config.ack],
@@ -102,7 +102,6 @@ test('reads a hub with everything that operators set', () => {
   assert.deepEqual(config.warnings, [
     'server.hcl:2:5: `ui` is ignored: there are no web pages yet',
     'server.hcl:3:5: `disable_mlock` is ignored: memory is not locked: keep swap off or encrypted',
-    'server.hcl:4:5: `api_addr` is ignored: nodes tell nobody where they are: clients use the address that they know',
   ]);
   assert.ok(!JSON.stringify(config).includes('canary'));
 });
@@ -176,6 +175,10 @@ test('refuses what is not there, contradicts itself or would be unsafe', () => {
     ['listener "tcp" { address = ":1" tls_disable = true tls_require_and_verify_client_cert = true }', /needs TLS/],
     ['listener "tcp" { tls_min_version = "tls13" tls_max_version = "tls12" }', /is above/],
     ['listener "tcp" { tls_max_version = "tls11" }', /`tls_max_version` must be "tls12" or "tls13"/],
+    [
+      'listener "tcp" { tls_cert_file = "/c" tls_key_file = "/k" tls_require_and_verify_client_cert = 1 }',
+      /needs `tls_client_ca_file`/,
+    ],
     ['listener "tcp" { tls_disable_client_certs = 1 tls_require_and_verify_client_cert = 1 }', /exclude each other/],
     ['listener "tcp" { tls_disable = 1 redact_version = true }', /`redact_version` is not offered/],
     ['listener "unix" { address = "/s" redact_version = true }', /`redact_version` is not offered/],

@@ -137,7 +137,9 @@ function devDocument(reader: Reader, flag: string | undefined, env: Environment)
   if (!/^(127\.[0-9.]+|localhost|\[::1\]):/.test(address)) {
     reader.warn('-dev', 'the development server listens beyond this machine, unsealed and without TLS');
   }
-  const document = { listener: { tcp: { address, tls_disable: true } }, storage: { inmem: {} } };
+  // Which port it will be is not known yet where any will do.
+  const reached = address.endsWith(':0') ? {} : { api_addr: `http://${address}` };
+  const document = { listener: { tcp: { address, tls_disable: true } }, storage: { inmem: {} }, ...reached };
   return parseHcl(JSON.stringify(document), '-dev');
 }
 

@@ -1,10 +1,13 @@
 /** Work of an unsealed node that is due at its time, whoever asks what: called about once a second. */
+import { keepKeys } from './identity/oidc/key-changes.ts';
 import { forgetForwarded } from './requests/forwarded.ts';
 import type { Services } from './services.ts';
 
 export async function doWhatIsDue(services: Services): Promise<void> {
   while (await services.revocation.expire(services.now()));
   services.leaseExpiry.tick();
+  services.mounts.tend(services.now());
   await services.lockout.tidy();
   while (await forgetForwarded(services));
+  while (await keepKeys(services.store, services.now()));
 }

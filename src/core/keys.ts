@@ -44,6 +44,8 @@ export const keys = {
   mountMove: (uuid: string) => `l/${ROOT_NAMESPACE}/mount-moves/${uuid}`,
   policies: (ns: string) => `s/${ns}/policies/`,
   policy: (ns: string, name: string) => `s/${ns}/policies/${name}`,
+  /** Which logins need a second factor. */
+  loginEnforcements: (ns: string) => `s/${ns}/login-enforcements/`,
   passwordPolicies: (ns: string) => `s/${ns}/password-policies/`,
   passwordPolicy: (ns: string, name: string) => `s/${ns}/password-policies/${name}`,
   /** How often requests may come; counted by each node. */
@@ -110,6 +112,9 @@ export const keys = {
   forwarded: (region: string, id: string) => `h/${ROOT_NAMESPACE}/forwarded/${region}/${id}`,
   forwardedDues: `h/${ROOT_NAMESPACE}/forwarded-due/`,
   forwardedDue: (at: number, key: string) => `h/${ROOT_NAMESPACE}/forwarded-due/${String(at).padStart(15, '0')}/${key}`,
+  /** Named keys of identity tokens of which one is to be rotated or taken back, by time; of all namespaces, as `expiries`. */
+  oidcDues: `h/${ROOT_NAMESPACE}/oidc-due/`,
+  oidcDue: (at: number, key: string) => `h/${ROOT_NAMESPACE}/oidc-due/${String(at).padStart(15, '0')}/${key}`,
   /** At a region: its place in the hub's log, and its identity at the hub. */
   hubCopy: `l/${ROOT_NAMESPACE}/hub/copy`,
   hubStage: `l/${ROOT_NAMESPACE}/hub/stage/`,

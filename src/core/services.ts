@@ -14,6 +14,7 @@ import type { LeaseExpiry } from './leases/lease-expiry.ts';
 import type { Identities } from './identity/identities.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import type { Lockout } from './lockout/lockout.ts';
+import type { LoginMfa } from './mfa/login-mfa.ts';
 import type { MountChanges } from './mounts/mount-changes.ts';
 import type { MountMoves } from './mounts/mount-moves.ts';
 import type { MountTable } from './mounts/mount-table.ts';
@@ -65,6 +66,8 @@ export interface RequestServices {
   readonly controls?: ControlGroups;
   /** Absent on threads that only read: they serve no logins. */
   readonly lockout?: Lockout;
+  /** The same. */
+  readonly loginMfa?: LoginMfa;
   /** Absent on threads that only read. */
   readonly snapshotSource?: () => SnapshotSource | undefined;
 }
@@ -73,6 +76,7 @@ export interface RequestServices {
 export interface Services extends RequestServices {
   readonly controls: ControlGroups;
   readonly lockout: Lockout;
+  readonly loginMfa: LoginMfa;
   readonly namespaceChanges: NamespaceChanges;
   readonly mountChanges: MountChanges;
   readonly mountMoves: MountMoves;

@@ -8,6 +8,8 @@ export interface CoreSettings {
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
   readonly clusterName: string;
+  /** Scheme, host and port at which clients reach this node; empty: nobody has said. */
+  readonly apiAddress: string;
   /** As in the configuration: `lmdb`, `inmem`. */
   readonly storageType: string;
   /** This node's region; undefined at the hub. */
@@ -18,6 +20,8 @@ export interface CoreSettings {
   /** At a region. */
   readonly staleness: StalenessLimits;
   readonly lockout: LockoutSettings;
+  /** Files and folders that trust bundles may be read from. */
+  readonly bundlePaths: readonly string[];
   /** Whether metrics are offered in the form of Prometheus. */
   readonly prometheus: boolean;
 }
@@ -26,12 +30,14 @@ export const DEFAULT_SETTINGS: CoreSettings = {
   defaultLeaseTtl: 2_764_800,
   maxLeaseTtl: 2_764_800,
   clusterName: '',
+  apiAddress: '',
   storageType: 'inmem',
   region: undefined,
   indexWaitMs: 2_000,
   subscriptions: {},
   staleness: { budget: 86_400, logins: 43_200 },
   lockout: { disabled: false, byType: {} },
+  bundlePaths: [],
   prometheus: true,
 };
 

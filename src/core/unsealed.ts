@@ -16,6 +16,7 @@ import { leaseMeter } from './leases/lease-meter.ts';
 import { Lockout } from './lockout/lockout.ts';
 import { Leases } from './leases/leases.ts';
 import { Identities } from './identity/identities.ts';
+import { LoginMfa } from './mfa/login-mfa.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountMoves } from './mounts/mount-moves.ts';
@@ -86,11 +87,12 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const namespaces = new NamespaceTable(store);
   const tokens = new TokenStore({
     ...{ store, namespaces, now, meter: metrics.tokens },
+    hasMount: (uuid) => mounts.byUuid(uuid) !== undefined,
     ...{ key: subkey(TOKEN_KEYS), batchKey: subkey(BATCH_TOKENS) },
   });
   const revocation = new Revocation(store, tokens, now);
   const wrapping = new Wrapping({ store, tokens, revocation, now });
-  const identities = new Identities({ store, region: settings.region, now });
+  const identities = new Identities({ store, namespaces, region: settings.region, now, address: settings.apiAddress });
   const policies = new PolicyStore({ store, namespaces, identities: identities.known, now });
   const config = new NodeConfig(store);
   const quotas = new Quotas({ store, windows: options.windows, now, violations: metrics.rateLimitViolations });
@@ -99,6 +101,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
     ...{ store, registry, ttl },
     region: settings.region ?? 'hub',
     hub: settings.region === undefined,
+    readable: settings.bundlePaths,
     warn: (message, details) => {
       log.warn(message, details);
     },
@@ -167,7 +170,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     ...{ subscriptions, consumers, subkey, mountChanges, auditDevices: auditing.devices },
     mountMoves: new MountMoves(serving, mountChanges),
     namespaceChanges: new NamespaceChanges(store, tokens),
-    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving) },
+    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving), loginMfa: new LoginMfa(serving, region) },
     [Symbol.asyncDispose]: async () => {
       // While what engines have done can still be written down.
       await leaseExpiry[Symbol.asyncDispose]();

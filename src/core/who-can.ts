@@ -2,14 +2,14 @@
  * Who can do something: policies, groups, entities and the logins that lead there, found by walking them. Each entity and
  * each login is decided by its own policies, as a request would be.
  */
+import type { LoginTerms } from '../framework/plugin.ts';
 import { nextTurn } from '../lib/next-turn.ts';
 import { identityKeys } from './identity/identity-keys.ts';
 import type { Identity } from './identity/identity-store.ts';
 import { isWithin, type Namespace } from './namespaces/namespace.ts';
 import type { Acl } from './policy/index.ts';
-import { has } from './policy/capability.ts';
 import type { Wanted } from './policy/explain.ts';
-import { grantingRules } from './policy/granting.ts';
+import { couldHelp, grantingRules, grants } from './policy/granting.ts';
 import type { Services } from './services.ts';
 
 /** Keys of entities and logins that are read at once. */
@@ -30,6 +30,16 @@ export interface WhoCanQuestion {
   readonly limit: number;
 }
 
+/** Names of policies of one namespace. */
+interface Judged {
+  /** With a rule that grants it. */
+  readonly granting: ReadonlySet<string>;
+  /** Without which nobody is allowed it. */
+  readonly helping: ReadonlySet<string>;
+  /** With a rule that grants it to some, by its template. */
+  readonly templated: ReadonlySet<string>;
+}
+
 interface Named {
   /** The path of its namespace; empty for the root one. */
   readonly namespace: string;
@@ -47,11 +57,24 @@ export interface WhoCan {
     readonly policies: readonly string[];
     readonly logins: readonly string[];
   })[];
-  /** What a login by an auth method gives, whoever logs in. */
-  readonly logins: readonly (Named & { readonly mount: string; readonly policies: readonly string[] })[];
+  /**
+   * What a login by an auth method gives. `conditional`: to those whose values fill a template of a policy so, or whom a
+   * program gives such a policy. `by_program`: that is how they are given; which ones it gives is not known.
+   */
+  readonly logins: readonly (Named & {
+    readonly mount: string;
+    readonly policies: readonly string[];
+    readonly conditional: boolean;
+    readonly by_program: boolean;
+  })[];
   /** Kinds of which there are more than were asked for. */
   readonly truncated: readonly string[];
 }
+
+type Given = Pick<WhoCan['logins'][number], 'policies' | 'conditional' | 'by_program'>;
+
+/** There are policies that help: whether a program gives one of them, only a login tells. */
+const DECIDED_LATER: Given = { policies: [], conditional: true, by_program: true };
 
 export async function whoCan(services: WhoCanServices, question: WhoCanQuestion): Promise<WhoCan> {
   const walk = new Walk(services, question);
@@ -97,11 +120,11 @@ class Walk {
   }
 
   async visit(namespace: Namespace): Promise<void> {
-    const granting = await this.#visitPolicies(namespace);
-    if (granting.size === 0) return;
-    this.#visitGroups(namespace, granting);
-    await this.#visitEntities(namespace, granting);
-    await this.#visitLogins(namespace, granting);
+    const judged = await this.#visitPolicies(namespace);
+    if (judged.helping.size === 0) return;
+    this.#visitGroups(namespace, judged.granting);
+    await this.#visitEntities(namespace, judged.helping);
+    await this.#visitLogins(namespace, judged);
   }
 
   /** False, and told, when there is no room for one more. */
@@ -114,17 +137,23 @@ class Walk {
     return true;
   }
 
-  async #visitPolicies({ id, path: namespace }: Namespace): Promise<ReadonlySet<string>> {
+  async #visitPolicies({ id, path: namespace }: Namespace): Promise<Judged> {
     const { policies } = this.#services;
     const granting = new Set<string>();
+    const helping = new Set<string>();
+    const templated = new Set<string>();
     for (const name of policies.list(id)) {
       await this.#pause();
       const policy = policies.parsed(id, name);
       const rules = policy === undefined ? [] : grantingRules(policy, this.#question.wanted, this.#path);
       if (rules.length > 0) granting.add(name);
+      if (rules.some((rule) => rule.templated)) templated.add(name);
+      if (rules.length > 0 || (policy !== undefined && couldHelp(policy, this.#question.wanted, this.#path))) {
+        helping.add(name);
+      }
       for (const { line, path } of rules) this.#add('policies', this.#policies, { namespace, name, line, path });
     }
-    return granting;
+    return { granting, helping, templated };
   }
 
   #visitGroups({ id, path: namespace }: Namespace, granting: ReadonlySet<string>): void {
@@ -134,11 +163,11 @@ class Walk {
     }
   }
 
-  async #visitEntities({ id, path: namespace }: Namespace, granting: ReadonlySet<string>): Promise<void> {
+  async #visitEntities({ id, path: namespace }: Namespace, helping: ReadonlySet<string>): Promise<void> {
     const holder = { namespace: id, policies: [], entityNamespace: id };
     for await (const entity of this.#entityIds(id)) {
       const identity = this.#services.identities.known.identity(id, entity);
-      const own = identity?.policies.filter((each) => granting.has(each)) ?? [];
+      const own = identity?.policies.filter((each) => helping.has(each)) ?? [];
       if (identity === undefined || own.length === 0) continue;
       await this.#pause();
       if (!this.#allows(this.#services.policies.acl({ ...holder, entity }))) continue;
@@ -173,21 +202,37 @@ class Walk {
     });
   }
 
-  async #visitLogins(namespace: Namespace, granting: ReadonlySet<string>): Promise<void> {
-    for (const { plugin, instance, path: mount } of this.#services.mounts.all(namespace.id)) {
+  async #visitLogins(namespace: Namespace, judged: Judged): Promise<void> {
+    for await (const { mount, terms } of this.#loginsOf(namespace)) {
+      const given = terms.byProgram === true ? DECIDED_LATER : await this.#givenBy(terms, { namespace, judged });
+      if (given === undefined) continue;
+      const login = { namespace: namespace.path, name: terms.name, mount, ...given };
+      if (!this.#add('logins', this.#logins, login)) return;
+    }
+  }
+
+  /** What a login gives whoever it is; undefined where that does not help. */
+  async #givenBy(
+    terms: LoginTerms,
+    { namespace, judged: { helping, templated } }: { readonly namespace: Namespace; readonly judged: Judged },
+  ): Promise<Given | undefined> {
+    const policies = terms.noDefaultPolicy ? terms.policies : [...terms.policies, 'default'];
+    const own = policies.filter((policy) => helping.has(policy));
+    if (own.length === 0) return undefined;
+    await this.#pause();
+    const conditional = !this.#allows(this.#aclOf(namespace, policies));
+    if (conditional && !own.some((policy) => templated.has(policy))) return undefined;
+    return { policies: own, conditional, by_program: false };
+  }
+
+  /** In pages, by the mounts that can tell. */
+  async *#loginsOf({ id }: Namespace): AsyncIterable<{ readonly mount: string; readonly terms: LoginTerms }> {
+    for (const { plugin, instance, path: mount } of this.#services.mounts.all(id)) {
       const { logins } = plugin;
       if (logins === undefined) continue;
       for (let after: string | undefined; ;) {
         const page = logins(instance, { limit: AT_ONCE, ...(after === undefined ? {} : { after }) });
-        for (const each of page) {
-          const policies = each.noDefaultPolicy ? each.policies : [...each.policies, 'default'];
-          const own = policies.filter((policy) => granting.has(policy));
-          if (own.length === 0) continue;
-          await this.#pause();
-          if (!this.#allows(this.#aclOf(namespace, policies))) continue;
-          const login = { namespace: namespace.path, name: each.name, mount, policies: own };
-          if (!this.#add('logins', this.#logins, login)) return;
-        }
+        yield* page.map((terms) => ({ mount, terms }));
         if (page.length === 0) break;
         after = page.at(-1)?.name;
         await nextTurn();
@@ -201,6 +246,6 @@ class Walk {
 
   /** Whatever parameters are bound to: who can with some, can. */
   #allows(acl: Acl): boolean {
-    return acl.root || has(acl.deciding(this.#path)?.capabilities ?? 0, this.#question.wanted);
+    return acl.root || grants(acl.deciding(this.#path)?.capabilities ?? 0, this.#question.wanted);
   }
 }

@@ -36,11 +36,15 @@ export interface Call {
   readonly client: Client;
   /** The caller's token itself. For the core's own paths; a plug-in never needs it. */
   readonly token: string | undefined;
+  /** The header `Authorization`, as sent. For the core's own paths. */
+  readonly authorization: string | undefined;
   /** The body as parsed; an empty object when there was none. */
   readonly body: JsonObject;
   /** Writes the body into a new file; undefined but for uploads. */
   readonly upload: ((path: string) => Promise<void>) | undefined;
   readonly query: Readonly<Record<string, string>>;
+  /** As `Request.clientCertificates`; empty where none was shown. */
+  readonly clientCertificates: readonly Uint8Array[];
   /** `X-Vault-Wrap-TTL`, seconds; 0 when the reply is not to be wrapped. */
   readonly wrapTtl: number;
   /** Of the request: the lower-case media type, without parameters; empty when there was no body. */

@@ -3,7 +3,7 @@
  * duration, "a,b" and ["a","b"] one list). A coercion that fails throws `badRequest` naming the field, never its value.
  */
 import { fail } from '../errors.ts';
-import { durationSeconds } from '../lib/duration.ts';
+import { durationSeconds, type DurationOptions } from '../lib/duration.ts';
 
 export type FieldKind =
   | 'string'
@@ -91,6 +91,7 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ['0', false],
   ['f', false],
   ['false', false],
+  ['', false],
 ]);
 
 function toBoolean(raw: unknown, name: string): boolean {
@@ -105,6 +106,12 @@ function toList(raw: unknown, name: string): readonly string[] {
   if (Array.isArray(raw)) return raw.map((item: unknown) => toText(item, name).trim());
   const text = toText(raw, name).trim();
   return text === '' ? [] : text.split(',').map((item) => item.trim());
+}
+
+/** JSON has one kind of number; Vault refuses one with a fraction here, though it takes `1.5h`. */
+function toSeconds(raw: unknown, name: string, options: DurationOptions = {}): number {
+  if (typeof raw === 'number' && !Number.isInteger(raw)) throw wrong(name, 'whole seconds, or a number with its unit');
+  return durationSeconds(raw, name, options);
 }
 
 export function isObject(raw: unknown): raw is JsonObject {
@@ -153,9 +160,9 @@ export const field = {
   number: maker('number', toNumber),
   boolean: maker('boolean', toBoolean),
   /** Whole seconds. */
-  duration: maker('duration', (raw, name) => durationSeconds(raw, name)),
+  duration: maker('duration', (raw, name) => toSeconds(raw, name)),
   /** As `duration`, where a negative one has a meaning. */
-  signedDuration: maker('duration', (raw, name) => durationSeconds(raw, name, { negative: true })),
+  signedDuration: maker('duration', (raw, name) => toSeconds(raw, name, { negative: true })),
   /** An RFC 3339 moment, as text. */
   time: maker('time', toText),
   list: maker('list', toList),

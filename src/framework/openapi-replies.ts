@@ -75,14 +75,17 @@ const enveloped = (data: JsonObject): JsonObject => ({
 
 function responseOf(status: string, declared: Declared, form: Operation<never, unknown>['form']): JsonObject {
   if (status === '204') return { description: 'Done; there is no body.' };
+  if (status === '202' && declared === 'empty') {
+    return { description: 'Begun; there is no body, but the envelope where there is something to warn of.' };
+  }
   const failed = Number(status) >= 400;
   if (typeof form === 'object') {
     const types = form.map((type) => [type, { schema: type === 'application/json' ? {} : { type: 'string' } }]);
     return { description: 'OK', content: Object.fromEntries(types) };
   }
   if (declared === 'empty') return failed ? ERRORS : { description: 'OK', ...content(named('Envelope')) };
-  if (form === 'bare') return { description: 'OK', ...content(dataOf(declared)) };
-  const schema = enveloped(dataOf(declared));
+  // What cannot be read at all is refused before it is known whose form a refusal has.
+  const schema = form === 'bare' ? dataOf(declared) : enveloped(dataOf(declared));
   return failed
     ? { description: 'Data, or why not.', ...content({ anyOf: [schema, named('Errors')] }) }
     : { description: 'OK', ...content(schema) };

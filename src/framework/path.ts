@@ -2,6 +2,7 @@
  * Path tables: one declaration a path gives routing, coercion, validation, OpenAPI, path-help, CLI help, forwarding and
  * the list of open paths. Nothing about a path stands anywhere else.
  */
+import type { LockstepError } from '../errors.ts';
 import type { Call } from './call.ts';
 import type { Field, Fields, Values } from './field.ts';
 import type { Reply } from './reply.ts';
@@ -59,6 +60,8 @@ export interface Declaration<F extends Fields, V, Mount> {
   readonly access?: 'open' | 'root' | 'metrics' | 'rekey' | 'generate-root';
   /** What a caller is told, with 400, whose token is missing, used up or over. Absent: Vault's usual 403. */
   readonly badToken?: string;
+  /** How a request is told that it is not served, where a standard says how (OAuth 2.0). undefined, or absent: Vault's way. */
+  readonly refusal?: (error: LockstepError) => Reply | undefined;
   /**
    * Of `sys/`: served in every namespace, about that one. Absent: in the root namespace alone, since what is not about a
    * namespace is about the node.

@@ -37,6 +37,12 @@ export interface MountView {
   readonly region: string;
   /** Default and maximum TTL of this mount, seconds. */
   readonly ttl: () => { readonly default: number; readonly max: number };
+  /**
+   * The text of a file of this node, at most so many bytes. What the API names must not read any file: rejects with
+   * `permissionDenied` where `allow_bundle_paths` of the configuration does not lead there, with `badRequest` where there is
+   * no such file.
+   */
+  readonly file: (path: string, most: number) => Promise<string>;
   /** Keyed by a secret of this mount that is shared with it: for ids that may not lie in storage keys (rule 27). */
   readonly hmac: (text: string) => string;
 }
@@ -74,6 +80,22 @@ export interface LoginTerms {
   readonly name: string;
   readonly policies: readonly string[];
   readonly noDefaultPolicy: boolean;
+  /** Which policies it gives, a program decides at each login; `policies` are then none. Absent: no. */
+  readonly byProgram?: boolean;
+}
+
+/** A login that is only thought of: by claims that no issuer has signed. */
+export interface SupposedLogin {
+  readonly role: string;
+  readonly claims: JsonObject;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export interface SupposedGrant {
+  readonly grant: Grant;
+  /** Names of claims that were not given, and are taken to be as they should be. */
+  readonly assumed: readonly string[];
 }
 
 export interface Plugin<Mount> {
@@ -87,10 +109,25 @@ export interface Plugin<Mount> {
   readonly unsupported?: (options: Readonly<Record<string, string>>) => string | undefined;
   /** Auth methods: the role that a request below the mount logs in by, for quotas of it. Proves nothing. undefined: none. */
   readonly loginRole?: (mount: Mount, rest: string, parameters: JsonObject) => string | undefined;
-  /** Auth methods: a page, in the order of their names, of what a login can be of: roles, users. undefined: none are kept. */
+  /** Auth methods: a page of what a login can be of: roles, users, in an order in which each has its place. undefined: none are kept. */
   readonly logins?: (mount: Mount, page: Page) => readonly LoginTerms[];
+  /**
+   * Auth methods whose logins are judged by the claims of a token: what one with these claims would grant, from whichever
+   * address. By the same code as the login's own; writes nothing and asks nobody. Throws `invalidCredentials` or
+   * `permissionDenied` as the login would, and `badRequest` where there is no such role.
+   */
+  readonly supposedLogin?: (mount: Mount, login: SupposedLogin) => SupposedGrant;
   /** Auth methods: may this token be renewed, and by how much. Throws when its role is gone. Absent: as first granted. */
-  readonly renewLogin?: (mount: Mount, internal: JsonObject, call: Call) => Grant | undefined;
+  readonly renewLogin?: (
+    mount: Mount,
+    internal: JsonObject,
+    call: Call,
+  ) => Grant | undefined | Promise<Grant | undefined>;
+  /**
+   * Called about once a second on the thread that writes, while the node is unsealed: begins what is due by time, and waits for
+   * none of it. Never throws. `now`: milliseconds since the epoch.
+   */
+  readonly tend?: (mount: Mount, now: number) => void;
   /** Secret engines: how their leases are renewed and revoked. Without it a reply may carry no lease. */
   readonly leases?: LeaseHandlers<Mount>;
   /**

@@ -46,6 +46,8 @@ export interface Reply {
   readonly auth?: JsonObject;
   /** A lease that was renewed: only the core's own paths make one. Seconds. */
   readonly renewed?: { readonly id: string; readonly duration: number; readonly renewable: boolean };
+  /** Told as `wrapped_accessor` where the reply is wrapped: of a token that is in it the core knows it by itself. */
+  readonly wrappedAccessor?: string;
   /** A finished `wrap_info` block: only the core's own paths make one. */
   readonly wrapInfo?: JsonObject;
   /** Seconds shown as `lease_duration` where there is no lease (KV v1). */

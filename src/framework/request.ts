@@ -36,7 +36,12 @@ export interface Request {
   /** After the rules of trusted proxies. */
   readonly address: string;
   readonly port: number;
-  /** The subject and serial of a verified client certificate. */
+  /**
+   * DER: what the client of a TLS connection showed, its own certificate first. Its handshake has proven that it holds the
+   * key of that one, and nothing else: whose they are is to be verified by who reads them. Absent where it showed none.
+   */
+  readonly clientCertificates?: readonly Uint8Array[];
+  /** The subject and serial of the client certificate, where the authorities of the listener have verified it. */
   readonly peer?: { readonly subject: string; readonly serial: string; readonly raw: Uint8Array };
   /** `X-Vault-Wrap-TTL` in seconds; 0 when absent. */
   readonly wrapTtl: number;

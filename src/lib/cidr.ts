@@ -31,6 +31,11 @@ const bitsOf = (block: string): number => {
   return Number(bits ?? (family(address) === 'ipv4' ? 32 : 128));
 };
 
+/** As Vault keeps and shows the blocks of tokens: one address without the width that says so. */
+export function withoutFullWidth(blocks: readonly string[]): readonly string[] {
+  return blocks.map((block) => (/^[\d.]+\/32$|:.*\/128$/.test(block) ? (block.split('/')[0] ?? '') : block));
+}
+
 /** Whether `inner` lies in `outer` as a whole; both are blocks that `parseCidrs` takes. */
 function within(inner: string, outer: string): boolean {
   const [a, b] = [inner, outer].map((block) => family(block.split('/')[0] ?? ''));

@@ -75,8 +75,9 @@ export function covers(filter: Filter, path: string): boolean {
   return filter.some((entry) => entryCovers(entry, path));
 }
 
-/** Whether anything at or below a mount's path (`secret/`) could be allowed. */
+/** Whether anything at or below a mount's path (`secret/`, or the empty one of all) could be allowed. */
 export function overlaps(filter: Filter, mount: string): boolean {
+  if (mount === '') return filter.length > 0;
   const below = mount.endsWith('/') ? mount : `${mount}/`;
   return filter.some((entry) => entryContains(entry, below) || entryContains(below, entry));
 }

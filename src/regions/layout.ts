@@ -19,7 +19,9 @@ const POLICY = /^s\/([^/]+)\/(policies|password-policies)\/(.+)$/s;
 const QUOTA = /^s\/root\/quotas\/(.+)$/s;
 const DATA = /^s\/([^/]+)\/data\/([^/]+)\/(.*)$/s;
 /** What belongs to a namespace and to no mount of its own. */
-const OF_NAMESPACE = /^s\/([^/]+)\/(?:names|policies|password-policies|data)\//;
+const OF_NAMESPACE = /^s\/([^/]+)\/(?:names|policies|password-policies|login-enforcements|data)\//;
+/** A region that does not know which logins need a second factor would let them through: who may take any has them all. */
+const ENFORCEMENT = /^s\/([^/]+)\/login-enforcements\//;
 const REGION = /^h\/[^/]+\/regions\/([^/]+)$/;
 
 interface TypedMount extends Mount {
@@ -63,6 +65,11 @@ function pathOfData(registry: PluginRegistry, key: string, mounts: Mounts): Logi
 
 /** Of a record that is no mount's data. */
 function pathOfOther(key: string, mounts: Mounts): LogicalPath | undefined {
+  const enforced = ENFORCEMENT.exec(key)?.[1];
+  if (enforced !== undefined) {
+    const path = pathOfNamespace(enforced, mounts);
+    return path === undefined ? undefined : whole(path);
+  }
   const quota = QUOTA.exec(key)?.[1];
   return quota === undefined ? pathOfNamed(key, mounts) : record(`sys/quotas/${quota}`);
 }

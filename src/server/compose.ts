@@ -89,10 +89,12 @@ function settingsOf(config: ServerConfig): CoreSettings {
     defaultLeaseTtl: config.default_lease_ttl,
     maxLeaseTtl: config.max_lease_ttl,
     clusterName: config.cluster_name ?? 'lockstep',
+    apiAddress: (config.api_addr ?? '').replace(/\/+$/, ''),
     storageType: config.storage.type,
     region: config.region?.name,
     staleness: { budget: config.staleness_budget, logins: config.offline_login_max },
     lockout: lockoutSettings(config),
+    bundlePaths: config.allow_bundle_paths,
     prometheus: config.telemetry.prometheus_retention_time > 0,
   };
 }

@@ -61,6 +61,7 @@ export class Endpoint {
       reading: {
         limits,
         tls: tls !== undefined,
+        clientCertificates: tls?.clientCertificates,
         forwardedFor: settings.forwardedFor === undefined ? undefined : new ForwardedFor(settings.forwardedFor),
         unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
         unauthenticatedRekey: settings.unauthenticatedRekey ?? false,

@@ -24,12 +24,19 @@ export function encodeOutcome(outcome: Outcome): Encoded {
   const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
   if (reply?.headers !== undefined) Object.assign(headers, reply.headers);
   Object.assign(headers, outcome.headers);
-  if (outcome.errors !== undefined) return encodeErrors(outcome.status, outcome.errors, headers);
+  // A refusal that a standard gives its own form has a reply beside it.
+  const isUsual = outcome.errors !== undefined && reply?.bare === undefined;
+  if (isUsual) return encodeErrors(outcome.status, outcome.errors, headers);
   const own = reply === undefined ? undefined : unenveloped(outcome.status, reply, headers);
   if (own !== undefined) return own;
-  if (outcome.status === 204) return { status: 204, headers, body: undefined };
+  if (isSilent(outcome)) return { status: outcome.status, headers, body: undefined };
   if (outcome.status >= 400 && isBare(outcome)) return encodeErrors(outcome.status, [], headers);
   return withBody(outcome.status, envelope(outcome), json, headers);
+}
+
+/** 204; and "accepted" with nothing to say has no body either, as by Vault. */
+function isSilent({ status, reply, warnings }: Outcome): boolean {
+  return status === 204 || (status === 202 && reply?.data === undefined && warnings === null);
 }
 
 function unenveloped(status: number, reply: Reply, headers: Record<string, string>): Encoded | undefined {

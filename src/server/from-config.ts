@@ -25,7 +25,7 @@ function limits(listener: Listener): Partial<Limits> {
 
 type Tcp = Extract<Listener, { type: 'tcp' }>;
 
-function clientCert(listener: Tcp): TlsSettings['clientCert'] {
+function clientCert(listener: Tcp): NonNullable<TlsSettings['clientCert']> {
   if (listener.tls_disable_client_certs) return 'off';
   return listener.tls_require_and_verify_client_cert ? 'required' : 'optional';
 }
@@ -40,7 +40,8 @@ function tls(listener: Tcp): TlsSettings | undefined {
     minVersion: TLS_VERSIONS[listener.tls_min_version],
     maxVersion: TLS_VERSIONS[listener.tls_max_version],
     ...(ciphers === '' ? {} : { ciphers }),
-    ...(clientCaFile === undefined ? {} : { clientCaFile, clientCert: clientCert(listener) ?? 'optional' }),
+    ...(clientCaFile === undefined ? {} : { clientCaFile }),
+    clientCert: clientCert(listener),
   };
 }
 

@@ -60,7 +60,10 @@ export interface TlsSettings {
   readonly ciphers?: string;
   /** PEM file of the authorities that client certificates are verified against. */
   readonly clientCaFile?: string;
-  /** `optional` (default with a CA file) asks and verifies, `required` refuses a client without one, `off` never asks. */
+  /**
+   * `optional` (default) asks for one and takes any, to be verified by who uses it, `required` refuses a client without one
+   * that the authorities vouch for, `off` never asks.
+   */
   readonly clientCert?: 'off' | 'optional' | 'required';
 }
 

@@ -16,6 +16,8 @@ import { canonicalPath, checkSegments, parseQuery } from './path.ts';
 export interface Reading extends Unauthenticated {
   readonly limits: Limits;
   readonly tls: boolean;
+  /** Whether clients are asked for certificates, and whether there are authorities to verify them by. undefined: not asked. */
+  readonly clientCertificates: 'shown' | 'verified' | undefined;
   readonly forwardedFor: ForwardedFor | undefined;
   readonly metrics: 'too' | 'only' | 'never';
   readonly requireRequestHeader: boolean;
@@ -29,6 +31,7 @@ export interface Arrival extends Request {
   rawBody?: Uint8Array;
   upload?: NonNullable<Request['upload']>;
   peer?: NonNullable<Request['peer']>;
+  clientCertificates?: NonNullable<Request['clientCertificates']>;
 }
 
 const verbs: Readonly<Record<string, Verb>> = {
@@ -78,8 +81,7 @@ export function readRequest(incoming: Incoming, method: string, reading: Reading
     listener: reading,
     signal,
   };
-  const peer = reading.tls ? peerOf(incoming) : undefined;
-  if (peer !== undefined) request.peer = peer;
+  if (reading.clientCertificates !== undefined) addPeer(request, incoming, reading.clientCertificates);
   return request;
 }
 
@@ -208,19 +210,36 @@ export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-const peers = new WeakMap<TLSSocket, Request['peer']>();
+interface Shown {
+  readonly certificates: readonly Uint8Array[];
+  readonly peer: Request['peer'];
+}
 
-/** The client certificate, if the listener asked for one and it was verified. Read once a connection. */
-function peerOf(incoming: Incoming): Request['peer'] {
+/** Read once a connection. */
+const shown = new WeakMap<TLSSocket, Shown | undefined>();
+
+function addPeer(request: Arrival, incoming: Incoming, checked: 'shown' | 'verified'): void {
   const socket =
     incoming.httpVersionMajor < 2 ? incoming.socket : (incoming as Http2ServerRequest).stream.session?.socket;
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  if (peers.has(socket)) return peers.get(socket);
-  const certificate = socket.getPeerX509Certificate();
-  const peer =
-    certificate === undefined
-      ? undefined
-      : { subject: certificate.subject.split('\n').join(','), serial: certificate.serialNumber, raw: certificate.raw };
-  peers.set(socket, peer);
-  return peer;
+  if (!(socket instanceof TLSSocket)) return;
+  if (!shown.has(socket)) shown.set(socket, shownBy(socket, checked));
+  const found = shown.get(socket);
+  if (found === undefined) return;
+  request.clientCertificates = found.certificates;
+  if (found.peer !== undefined) request.peer = found.peer;
+}
+
+function shownBy(socket: TLSSocket, checked: 'shown' | 'verified'): Shown | undefined {
+  // A resumed session proves no key, and has kept the first certificate alone. Listeners that ask resume none: see tls.ts.
+  const first = socket.isSessionReused() ? undefined : socket.getPeerX509Certificate();
+  if (first === undefined) return undefined;
+  const certificates: Uint8Array[] = [];
+  for (let next: typeof first | undefined = first; next !== undefined; next = next.issuerCertificate) {
+    certificates.push(next.raw);
+  }
+  const verified = checked === 'verified' && socket.authorized;
+  // Declared a text always, and undefined where the subject has no name: SVIDs may be so.
+  const { subject: named } = first as { readonly subject?: string };
+  const subject = named?.split('\n').join(',') ?? '';
+  return { certificates, peer: verified ? { subject, serial: first.serialNumber, raw: first.raw } : undefined };
 }

@@ -29,7 +29,21 @@ export const echo: Handler = {
     const { verb, method, path, body = null, token = null, query, namespace, address } = request;
     const raw = request.rawBody === undefined ? null : Buffer.from(request.rawBody).toString('latin1');
     const peer = request.peer?.subject ?? null;
-    const data = { peer, verb, method, path, body, raw, token, query, namespace, address, wrapTtl: request.wrapTtl };
+    const certificates = request.clientCertificates?.map((der) => Buffer.from(der).toString('base64')) ?? null;
+    const data = {
+      peer,
+      certificates,
+      verb,
+      method,
+      path,
+      body,
+      raw,
+      token,
+      query,
+      namespace,
+      address,
+      wrapTtl: request.wrapTtl,
+    };
     return outcomeOf(request, { reply: { status: 200, data } });
   },
 };

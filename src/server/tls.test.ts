@@ -8,6 +8,7 @@ import { isLockstepError } from '../errors.ts';
 import { CertificateDirectory, issue, KeyUsageFlags, type Issued } from './certificates.testing.ts';
 import type { Serving } from './http.ts';
 import type { TlsSettings } from './listener.ts';
+import { make } from '../lib/x509/authority.testing.ts';
 import { dataOf, portOf, RawClient, serveOn, type quiet } from './server.testing.ts';
 
 const request = (line: string): string => `${line} HTTP/1.1\r\nHost: x\r\n\r\n`;
@@ -182,6 +183,76 @@ describe('client certificates', () => {
     session.close();
     await serving.close();
   });
+
+  async function chainSeen(serving: Serving, options: ConnectionOptions): Promise<unknown> {
+    const socket = await dial(serving, options);
+    const client = new RawClient(socket);
+    await client.send(request('GET /v1/a'));
+    const reply = dataOf(await client.reply());
+    client.end();
+    return { certificates: reply['certificates'], peer: reply['peer'] };
+  }
+
+  const base64 = ({ certPem }: Issued): string => certPem.replace(/-----[^-]+-----|\s/g, '');
+
+  test('without authorities all that is shown goes to the core, unverified, and in the order shown', async () => {
+    const serving = await serveOn({ tls: await pair('asking') });
+    const [first, second] = [await issue({ name: 'a', issuer: authority }), await issue({ name: 'b' })];
+    const cert = foreign.certPem + first.certPem + second.certPem;
+    const seen = await chainSeen(serving, { cert, key: foreign.keyPem });
+    assert.deepEqual(seen, { certificates: [foreign, first, second].map(base64), peer: null });
+    assert.deepEqual(await chainSeen(serving, {}), { certificates: null, peer: null });
+    await serving.close();
+  });
+
+  test('with authorities those whom they do not know are shown too, and told apart', async () => {
+    const serving = await serveOn({ tls: await pair('both', { clientCaFile: directory.file('ca.pem') }) });
+    const stranger = await chainSeen(serving, { cert: foreign.certPem, key: foreign.keyPem });
+    assert.deepEqual(stranger, { certificates: [base64(foreign)], peer: null });
+    const known = await chainSeen(serving, { cert: ours.certPem, key: ours.keyPem });
+    assert.deepEqual(known, { certificates: [base64(ours)], peer: 'CN=client' });
+    await serving.close();
+  });
+
+  test('a certificate without any name in its subject, as SVIDs may be, is one like any other', async () => {
+    const nameless = await make({ subject: '' });
+    const serving = await serveOn({ tls: await pair('nameless') });
+    const seen = await chainSeen(serving, { cert: nameless.pem, key: nameless.keyPem });
+    assert.deepEqual(seen, { certificates: [Buffer.from(nameless.der).toString('base64')], peer: null });
+    await serving.close();
+  });
+
+  test('off: nobody is asked, and none is shown', async () => {
+    const settings = await pair('off', { clientCaFile: directory.file('ca.pem'), clientCert: 'off' });
+    const serving = await serveOn({ tls: settings });
+    const seen = await chainSeen(serving, { cert: ours.certPem, key: ours.keyPem });
+    assert.deepEqual(seen, { certificates: null, peer: null });
+    await serving.close();
+  });
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`a session is not resumed where certificates are asked for (${version})`, async () => {
+      const serving = await serveOn({ tls: await pair(`whole-${version}`, { maxVersion: version }) });
+      let session: Buffer | undefined;
+      const options = { cert: ours.certPem + authority.certPem, key: ours.keyPem, maxVersion: version };
+      const connect = async (more: ConnectionOptions = {}): Promise<{ reused: boolean; certificates: unknown }> => {
+        const socket = await dial(serving, { ...options, ...more });
+        socket.on('session', (given: Buffer) => {
+          session = given;
+        });
+        const client = new RawClient(socket);
+        await client.send(request('GET /v1/a'));
+        const { certificates } = dataOf(await client.reply());
+        const reused = socket.isSessionReused();
+        client.end();
+        return { reused, certificates };
+      };
+      const whole = { reused: false, certificates: [ours, authority].map(base64) };
+      assert.deepEqual(await connect(), whole);
+      assert.deepEqual(await connect(session === undefined ? {} : { session }), whole);
+      await serving.close();
+    });
+  }
 
   test('required: the others are refused', async () => {
     const settings = await pair('required', { clientCaFile: directory.file('ca.pem'), clientCert: 'required' });

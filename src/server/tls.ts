@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 import { fail, isLockstepError } from '../errors.ts';
+import { NO_SESSION_TICKETS } from '../lib/crypto/session-tickets.ts';
 import { watchFiles } from './file-watch.ts';
 import type { Log, TlsSettings } from './listener.ts';
 import { errorCode } from '../lib/error-code.ts';
@@ -34,8 +35,14 @@ export class TlsFiles {
   }
 
   get options(): TlsOptions {
-    const mode = this.#settings.clientCert ?? (this.#settings.clientCaFile === undefined ? 'off' : 'optional');
+    const mode = modeOf(this.#settings);
     return { ...this.#context, requestCert: mode !== 'off', rejectUnauthorized: mode === 'required' };
+  }
+
+  /** What is known of the certificates that clients show; undefined where they are not asked. */
+  get clientCertificates(): 'shown' | 'verified' | undefined {
+    if (modeOf(this.#settings) === 'off') return undefined;
+    return this.#settings.clientCaFile === undefined ? 'shown' : 'verified';
   }
 
   /** Calls `apply` with each new pair that fits together, until closed. */
@@ -59,9 +66,14 @@ export class TlsFiles {
 
   async #reload(): Promise<void> {
     try {
-      const next = await readContext(this.#settings);
+      const files = await readFiles(this.#settings);
+      // Told of whatever happens in their folder, a log that lies there too: nothing is made of what is known.
+      if (isSame(files, this.#context)) {
+        this.#refused = '';
+        return;
+      }
+      const next = contextOf(this.#settings, files);
       this.#refused = '';
-      if (isSame(next, this.#context)) return;
       this.#context = next;
       this.#apply?.(next);
       this.#log.info('the certificate was replaced', { file: this.#settings.certFile });
@@ -84,16 +96,32 @@ export class TlsFiles {
   }
 }
 
-function isSame(a: TlsContext, b: TlsContext): boolean {
-  const ca = ({ ca: bytes }: TlsContext): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0));
+const modeOf = ({ clientCert = 'optional' }: TlsSettings): NonNullable<TlsSettings['clientCert']> => clientCert;
+
+/**
+ * A resumed session keeps of what the client showed the first certificate alone, and the verdict of authorities that may have
+ * been replaced since: where certificates are asked for, each connection shows them anew (TLS 1.2 and 1.3).
+ */
+const RESUMES_NONE = { secureOptions: NO_SESSION_TICKETS } as const;
+
+type Files = Pick<TlsContext, 'cert' | 'key' | 'ca'>;
+
+function isSame(a: Files, b: Files): boolean {
+  const ca = ({ ca: bytes }: Files): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0));
   return a.cert.equals(b.cert) && a.key.equals(b.key) && ca(a).equals(ca(b));
 }
 
-async function readContext(settings: TlsSettings): Promise<TlsContext> {
-  const { certFile, keyFile, clientCaFile } = settings;
+async function readFiles({ certFile, keyFile, clientCaFile }: TlsSettings): Promise<Files> {
   const cert = await readPem(certFile);
   const key = await readPem(keyFile);
-  const ca = clientCaFile === undefined ? undefined : await readPem(clientCaFile);
+  return clientCaFile === undefined ? { cert, key } : { cert, key, ca: await readPem(clientCaFile) };
+}
+
+const readContext = async (settings: TlsSettings): Promise<TlsContext> =>
+  contextOf(settings, await readFiles(settings));
+
+function contextOf(settings: TlsSettings, { cert, key, ca }: Files): TlsContext {
+  const { certFile, keyFile, clientCaFile } = settings;
   tryContext({ cert }, `${certFile} is not a PEM certificate chain, leaf first`);
   tryContext({ key }, `${keyFile} is not an unencrypted PEM private key`);
   tryContext({ cert, key }, `${keyFile} is not the key of the first certificate in ${certFile}: give a matching pair`);
@@ -106,7 +134,9 @@ async function readContext(settings: TlsSettings): Promise<TlsContext> {
     minVersion: settings.minVersion ?? 'TLSv1.2',
     maxVersion: settings.maxVersion ?? 'TLSv1.3',
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
-    ...(ca === undefined ? {} : { ca }),
+    // Without any, Node would verify by the authorities of the web.
+    ca: ca ?? [],
+    ...(modeOf(settings) === 'off' ? {} : RESUMES_NONE),
   };
   tryContext(context, 'the TLS versions or ciphers of this listener are not known to OpenSSL');
   return context;

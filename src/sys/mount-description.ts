@@ -3,12 +3,21 @@ import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { MountConfig, MountRecord } from '../core/mounts/mount.ts';
 import { fail } from '../errors.ts';
 import { field, type Field, type JsonObject, type Values } from '../framework/field.ts';
+import { defined } from '../lib/defined.ts';
 import { lockoutValues, shownLockout } from './mount-lockout.ts';
 
-/** As a duration; `system` gives it back to the default of the node. */
+/** As a duration; `system` gives it back to the default of the node. Vault's Go client sends '' for what it leaves alone. */
 function ttl(help: string): Field<number | undefined> {
   const duration = field.duration(help);
-  return { ...duration, coerce: (raw, name) => duration.coerce(raw === 'system' ? 0 : raw, name) };
+  return {
+    ...duration,
+    coerce: (raw, name) => (raw === '' ? undefined : duration.coerce(raw === 'system' ? 0 : raw, name)),
+  };
+}
+
+/** An empty text gives it back to the default; without it nothing changes. */
+function emptiable<T>(base: Field<T | undefined>): Field<T | '' | undefined> {
+  return { ...base, coerce: (raw, name) => (raw === '' ? '' : base.coerce(raw, name)) };
 }
 
 /** Of `config` on enabling, and of `tune`. */
@@ -18,16 +27,12 @@ export const configFields = {
   force_no_cache: field.boolean('Kept for old clients; has no effect.'),
   audit_non_hmac_request_keys: field.list('Request keys that audit devices show in clear.'),
   audit_non_hmac_response_keys: field.list('Response keys that audit devices show in clear.'),
-  listing_visibility: field.enum('Whether the mount is listed without a token.', ['unauth', 'hidden']),
+  listing_visibility: emptiable(field.enum('Whether the mount is listed without a token.', ['unauth', 'hidden'])),
   passthrough_request_headers: field.list('Request headers that the plug-in sees.'),
   allowed_response_headers: field.list('Response headers that the plug-in may set.'),
-  token_type: field.enum('Type of tokens of an auth mount.', [
-    'default-service',
-    'default-batch',
-    'service',
-    'batch',
-    'default',
-  ]),
+  token_type: emptiable(
+    field.enum('Type of tokens of an auth mount.', ['default-service', 'default-batch', 'service', 'batch']),
+  ),
   plugin_version: field.string('Kept for old clients; has no effect.'),
   user_lockout_config: field.object(
     'Of an auth mount: `lockout_threshold`, `lockout_duration`, `lockout_counter_reset_duration`, `lockout_disable`.',
@@ -54,8 +59,12 @@ export function applyConfig(before: MountConfig, values: ConfigValues): MountCon
     tokenType: values.token_type,
     userLockout,
   };
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const after: MountConfig = { ...before, ...set };
+  const { listingVisibility, tokenType, ...others } = { ...before, ...defined(given) };
+  const after: MountConfig = {
+    ...others,
+    ...(listingVisibility === undefined || listingVisibility === '' ? {} : { listingVisibility }),
+    ...(tokenType === undefined || tokenType === '' ? {} : { tokenType }),
+  };
   if (after.maxLeaseTtl > 0 && after.defaultLeaseTtl > after.maxLeaseTtl) {
     throw fail('badRequest', 'default_lease_ttl must not be greater than max_lease_ttl');
   }

@@ -23,6 +23,7 @@ interface Asked {
 function answer(node: Node, token: Token | undefined, asked: Asked, { namespace }: Call): Reply {
   const paths = asked.paths ?? asked.path ?? [];
   if (paths.length === 0) throw fail('badRequest', 'paths must be supplied');
+  if (paths.includes('')) throw fail('badRequest', 'missing path: one of the paths is empty');
   if (token === undefined) throw fail('badRequest', 'invalid token');
   const acl = node.services.policies.acl(holderOf(token));
   const data: Record<string, unknown> = {};

@@ -17,6 +17,10 @@ function headerName(name: string): string {
   throw fail('badRequest', 'a header has a name of letters, digits and dashes');
 }
 
+/** As Go writes the names of headers, and so as Vault shows them: `x-own` is `X-Own`. */
+const canonical = (name: string): string =>
+  name.toLowerCase().replaceAll(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+
 /** A page of one origin: scheme, host and port, without a path. */
 function origin(text: string): string {
   if (text === '*') return text;
@@ -130,7 +134,8 @@ const auditedHeader = at('config/auditing/request-headers/:header', {
         const name = values.header.toLowerCase();
         const found = node.services.config.auditedHeaders.get(name);
         if (found === undefined) throw fail('badRequest', 'Could not find header in config');
-        return { ...reply.ok({ [name]: found }), flat: true };
+        // By the name that was asked, as Vault shows it.
+        return { ...reply.ok({ [values.header]: found }), flat: true };
       },
     },
     update: {
@@ -180,12 +185,19 @@ const pageHeaders = at('config/ui/headers', {
   },
 });
 
+const listOfValues = field.list('Its values. A text is one of them, whatever it holds.');
+/** Commas are usual in a header, so a text is never taken apart. */
+const headerValues: typeof listOfValues = {
+  ...listOfValues,
+  coerce: (raw, name) => listOfValues.coerce(typeof raw === 'string' && raw.includes(',') ? [raw] : raw, name),
+};
+
 const pageHeader = at('config/ui/headers/:header', {
   help: 'One header of pages for people.',
   access: 'root',
   fields: {
     header: field.name('Name of the header.'),
-    values: field.list('Its values.'),
+    values: headerValues,
     multivalue: field.boolean('Whether all values are shown.', { default: false }),
   },
   operations: {
@@ -206,7 +218,7 @@ const pageHeader = at('config/ui/headers/:header', {
       writes: 'local',
       replies: { 200: 'empty' },
       run: async (node, { header, values = [] }) => {
-        const name = headerName(header);
+        const name = canonical(headerName(header));
         if (/^x-vault-/i.test(name)) throw fail('badRequest', 'X-Vault headers cannot be set');
         if (values.length === 0) throw fail('badRequest', 'header and values must be specified');
         if (values.some((value) => /[^\t\u0020-\u007e]/.test(value))) {

@@ -1,7 +1,7 @@
 /** `sys/internal/ui/…` and `sys/internal/specs/openapi`: what clients ask to find their way. */
 import type { Mounted } from '../core/mounts/mount-table.ts';
 import type { MountRecord } from '../core/mounts/mount.ts';
-import { ROOT } from '../core/namespaces/namespace.ts';
+import { ROOT, type Namespace } from '../core/namespaces/namespace.ts';
 import type { Node } from '../core/node.ts';
 import { resultantAcl, type Acl } from '../core/policy/index.ts';
 import { presented } from '../core/requests/access.ts';
@@ -23,8 +23,8 @@ function aclOf({ services }: Node, { token, client }: Call): Acl | undefined {
 }
 
 /** Mounts on which the caller may do anything at all; without a token those that are listed to all. */
-function visible(node: Node, call: Call, acl: Acl | undefined): readonly Mounted[] {
-  const all = node.services.mounts.all(call.namespace.id);
+function visible(node: Node, { id }: Namespace, acl: Acl | undefined): readonly Mounted[] {
+  const all = node.services.mounts.all(id);
   return all.filter(
     ({ fullPath, record }) => record.config.listingVisibility === 'unauth' || acl?.reaches(fullPath) === true,
   );
@@ -37,6 +37,16 @@ function servedIn(
   paths: readonly Path<unknown>[],
 ): readonly Path<unknown>[] {
   return namespace.id === ROOT.id || uuid !== 'sys' ? paths : paths.filter((path) => path.namespaces === true);
+}
+
+/** The mount of a path, which can lead into namespaces below. Throws where the one it lies in is locked. */
+function placed({ services }: Node, call: Call, path: string) {
+  const whole = path.endsWith('/') ? path : `${path}/`;
+  const { namespace, path: below } = services.namespaces.place(call.namespace.path.slice(0, -1), whole);
+  const refusal = services.namespaces.refusal(namespace, below);
+  if (refusal !== undefined) throw refusal;
+  const routed = services.mounts.route(namespace.id, below);
+  return routed === undefined ? undefined : { mounted: routed.mounted, namespace };
 }
 
 const section = (mounts: readonly Mounted[], table: 'secret' | 'auth', describe: typeof describeMount): JsonObject =>
@@ -56,7 +66,7 @@ const mountList = at('internal/ui/mounts', {
       replies: { 200: 'any' },
       run: (node, _values, call) => {
         const acl = aclOf(node, call);
-        const mounts = visible(node, call, acl);
+        const mounts = visible(node, call.namespace, acl);
         const describe = acl === undefined ? describeToAll : describeMount;
         return reply.ok({ auth: section(mounts, 'auth', describe), secret: section(mounts, 'secret', describe) });
       },
@@ -75,17 +85,20 @@ const oneMount = at('internal/ui/mounts/:path...', {
       writes: 'nothing',
       replies: { 200: 'any' },
       run: (node, { path }, call) => {
-        const routed = node.services.mounts.route(call.namespace.id, path.endsWith('/') ? path : `${path}/`);
         const acl = aclOf(node, call);
         if (acl === undefined) throw fail('permissionDenied');
-        if (routed === undefined || !visible(node, call, acl).includes(routed.mounted)) {
+        const found = placed(node, call, path);
+        if (found === undefined || !visible(node, found.namespace, acl).includes(found.mounted)) {
           throw fail(
             'permissionDenied',
             `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/" ` +
               'and that something is mounted there',
           );
         }
-        return reply.ok({ path: routed.mounted.path, ...describeMount(routed.mounted) });
+        const { mounted, namespace } = found;
+        // As OpenBao has it: in a namespace below, the path from the root namespace on.
+        const above = namespace.id === call.namespace.id ? '' : namespace.path;
+        return reply.ok({ path: above + mounted.record.path, ...describeMount(mounted) });
       },
     },
   },
@@ -141,7 +154,7 @@ const specs = at('internal/specs/openapi', {
       form: 'bare',
       run: (node, values, call) => {
         const acl = node.services.policies.acl(call.client);
-        const mounts = visible(node, call, acl).map(({ path, plugin, record }) => ({
+        const mounts = visible(node, call.namespace, acl).map(({ path, plugin, record }) => ({
           path: values.generic_mount_paths ? `{${record.type}_mount_path}/` : path,
           type: record.type,
           paths: servedIn(call, record, plugin.paths({ options: record.options ?? {} })),

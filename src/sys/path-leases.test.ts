@@ -55,6 +55,20 @@ test('a prefix takes what lies below it and nothing that only begins alike, whol
   }
 });
 
+test('who says that a revocation is not to wait hears 202, of what is there and of what is not', async (t) => {
+  const world = await LeaseWorld.open(t);
+  const { leaseId } = await world.must('GET', 'db/creds/a');
+  const asked = [
+    ['sys/leases/revoke', { lease_id: leaseId, sync: false }],
+    ['sys/leases/revoke', { lease_id: 'db/creds/a/none', sync: false }],
+    ['sys/leases/revoke-prefix/db', { sync: 'false' }],
+  ] as const;
+  for (const [path, body] of asked) assert.equal((await world.must('POST', path, { body })).status, 202, path);
+  assert.equal((await world.must('POST', 'sys/leases/revoke-prefix/db', { body: {} })).status, 204);
+  await world.settle();
+  assert.deepEqual(world.leases(), []);
+});
+
 test('a prefix that cannot be revoked is told once all of it was tried', async (t) => {
   const world = await LeaseWorld.open(t);
   for (let at = 0; at < 5; at += 1) await world.must('GET', 'db/creds/a');

@@ -16,7 +16,10 @@ const at = pathsOf<Node>();
 
 const leaseId = field.string('The id of the lease.');
 const increment = field.duration('By how much; the limits of the lease hold.', { default: 0 });
-const sync = field.boolean('Wait until it is done.', { default: false });
+const sync = field.boolean('Wait until it is done. Said to be false, the reply is 202.');
+const revoked = { 202: 'empty', 204: 'empty' } as const;
+/** As Vault: only who says that it is not to wait hears that it has not. */
+const answerOf = (wait: boolean | undefined): Reply => (wait === false ? { status: 202 } : reply.empty);
 const prefix = field.name('Beginning of lease ids, such as database/creds/readonly.');
 
 /** Each is a record to read. */
@@ -150,20 +153,20 @@ const renewByPath = at('leases/renew/:url_lease_id...', {
   },
 });
 
-async function revoke({ services }: Node, id: string, wait: boolean, { namespace }: Call): Promise<Reply> {
+async function revoke({ services }: Node, id: string, wait: boolean | undefined, { namespace }: Call): Promise<Reply> {
   const { leases, leaseExpiry, revocation, tokens } = services;
   const token = tokenOfLease(tokens, namespace.id, id);
   if (token !== undefined) {
     await revocation.revoke(token.key);
-    return reply.empty;
+    return answerOf(wait);
   }
   const key = leases.keyOf(namespace.id, id);
   // As Vault: of what is not there nothing is left to revoke.
-  if (leases.find(namespace.id, id) === undefined) return reply.empty;
-  if (!wait) {
+  if (leases.find(namespace.id, id) === undefined) return answerOf(wait);
+  if (wait !== true) {
     await leases.end(key);
     leaseExpiry.tick();
-    return reply.empty;
+    return answerOf(wait);
   }
   const failure = await leases.attempt(key, 'tried');
   if (failure === undefined) return reply.empty;
@@ -178,7 +181,7 @@ const revokeOne = at('leases/revoke', {
     update: {
       summary: 'Revoke a lease',
       writes: 'local',
-      replies: { 204: 'empty' },
+      replies: revoked,
       run: (node, values, call) => revoke(node, given(values.lease_id, values.url_lease_id), values.sync, call),
     },
   },
@@ -192,7 +195,7 @@ const revokeByPath = at('leases/revoke/:url_lease_id...', {
     update: {
       summary: 'Revoke a lease',
       writes: 'local',
-      replies: { 204: 'empty' },
+      replies: revoked,
       run: (node, values, call) => revoke(node, given(values.url_lease_id, values.lease_id), values.sync, call),
     },
   },
@@ -224,8 +227,11 @@ const revokePrefix = at('leases/revoke-prefix/:prefix...', {
     update: {
       summary: 'Revoke leases by prefix',
       writes: 'local',
-      replies: { 204: 'empty' },
-      run: (node, values, call) => revokeBelow(node, values.prefix, values.sync ? 'wait' : 'queue', call),
+      replies: revoked,
+      run: async (node, { prefix: below, sync: wait }, call) => {
+        await revokeBelow(node, below, wait === true ? 'wait' : 'queue', call);
+        return answerOf(wait);
+      },
     },
   },
 });

@@ -94,6 +94,7 @@ async function enable(node: Node, call: Call, table: MountTableName, values: Ena
 
 async function tune(node: Node, call: Call, mounted: Mounted, values: ConfigValues & Tuned): Promise<Reply> {
   const { record } = mounted;
+  assertTunable(record, values);
   if (values.token_type !== undefined && record.table !== 'auth') {
     throw fail('badRequest', "'token_type' can only be modified on auth mounts");
   }
@@ -107,6 +108,19 @@ async function tune(node: Node, call: Call, mounted: Mounted, values: ConfigValu
   return reply.empty;
 }
 
+/** As Vault: of what is there from the start only what the audit shows of it changes. */
+function assertTunable({ type, path, table }: MountRecord, values: ConfigValues & Tuned): void {
+  if (type === 'token' && values.token_type !== undefined) {
+    throw fail('badRequest', "'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
+  }
+  if (table === 'auth' || !builtIn.has(type)) return;
+  const given = [...Object.keys(configFields), 'description', 'options'] as readonly (
+    keyof ConfigValues | keyof Tuned
+  )[];
+  const other = given.find((name) => values[name] !== undefined && !name.startsWith('audit_non_hmac_'));
+  if (other !== undefined) throw fail('badRequest', `cannot tune parameter ${other} of ${path}`);
+}
+
 interface Tuned {
   readonly description: string | undefined;
   readonly options: Readonly<Record<string, string>> | undefined;
@@ -118,7 +132,8 @@ function tunedOptions(before: MountRecord, options: Readonly<Record<string, stri
   if (before.type === 'kv' && to !== from) {
     throw fail('badRequest', `cannot change a kv mount from version ${from} to ${to}: mount a new one and copy`);
   }
-  return { ...before.options, ...options };
+  // As Vault: an empty one is taken out.
+  return Object.fromEntries(Object.entries({ ...before.options, ...options }).filter(([, value]) => value !== ''));
 }
 
 function tablePaths(table: MountTableName) {

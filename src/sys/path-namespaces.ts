@@ -139,7 +139,7 @@ const one = at('namespaces/:path...', {
         const name = namespaceName(path);
         using _emptied = await emptied(node, `${namespace.path}${name}/`);
         const id = await node.services.namespaceChanges.delete(namespace, name);
-        if (id === undefined) return { ...reply.ok({}), warnings: ['requested namespace does not exist'] };
+        if (id === undefined) return { status: 200, warnings: ['requested namespace does not exist'] };
         removeLater(node, id);
         return reply.ok({ status: 'in-progress' });
       },

@@ -52,6 +52,18 @@ test('the line that allows is told', async () => {
   ]);
 });
 
+test('a policy that does not exist is named, in its own namespace', async () => {
+  const { node, root, write } = await world();
+  await write('sys/namespaces/team', {});
+  const warned = async (policies: readonly string[], namespace = ''): Promise<unknown> => {
+    const body = { policies, path: 'secret/data/web/db' };
+    return (await ask(node, 'POST', 'sys/policies/test', { token: root, body, namespace })).reply?.warnings;
+  };
+  assert.deepEqual(await warned(['web', 'wbe']), ['there is no policy "wbe" in this namespace: it allows nothing']);
+  assert.deepEqual(await warned(['WEB', 'default', 'root']), []);
+  assert.deepEqual(await warned(['web'], 'team'), ['there is no policy "web" in this namespace: it allows nothing']);
+});
+
 test('why something is refused is told: no rule, a deny, another operation, a parameter', async () => {
   const { asked } = await world();
   const why = async (body: JsonObject): Promise<readonly unknown[]> => {

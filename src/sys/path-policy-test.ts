@@ -3,6 +3,7 @@ import type { Node } from '../core/node.ts';
 import { explain, type Acl } from '../core/policy/index.ts';
 import type { Details } from '../core/policy/constraints.ts';
 import type { Explanation, Wanted } from '../core/policy/explain.ts';
+import { supposedLogin, type RefusedLogin, type SupposedRights } from '../core/requests/supposed-login.ts';
 import { tokenIn } from '../core/tokens/path-lookup.ts';
 import { holderOf, type Token } from '../core/tokens/token.ts';
 import { fail } from '../errors.ts';
@@ -20,18 +21,29 @@ interface Whom {
   readonly entity_id: string | undefined;
   readonly entity_name: string | undefined;
   readonly policies: readonly string[] | undefined;
+  readonly auth: string | undefined;
+  readonly role: string | undefined;
+  readonly claims: JsonObject | undefined;
 }
 
 const given = (text: string | undefined): text is string => text !== undefined && text !== '';
 
-/** Whose rights are asked about. Throws `badRequest` for more than one, and for nobody that there is. */
+/** Throws `badRequest` for more than one. */
+function checkOne({ token, accessor, policies, auth, role, claims, ...entity }: Whom): void {
+  const named = given(entity.entity_id) || given(entity.entity_name) || policies !== undefined;
+  if ([given(token), given(accessor), named, given(auth)].filter(Boolean).length > 1) {
+    const kinds = 'token, accessor, auth with claims, or an entity and policies';
+    throw fail('badRequest', `give one of ${kinds}: they are different callers`);
+  }
+  if (given(auth) ? claims === undefined : claims !== undefined || given(role)) {
+    throw fail('badRequest', 'claims are those of a login: give auth and claims, with the role');
+  }
+}
+
+/** Whose rights are asked about. Throws `badRequest` for nobody that there is. */
 function aclOf(node: Node, whom: Whom, call: Call): Acl {
   const { token, accessor, policies } = whom;
   const named = given(whom.entity_id) || given(whom.entity_name);
-  const kinds = [given(token), given(accessor), named || policies !== undefined];
-  if (kinds.filter(Boolean).length > 1) {
-    throw fail('badRequest', 'give one of token, accessor, or an entity and policies: they are different callers');
-  }
   if (named || policies !== undefined) return aclOfEntity(node, whom, call);
   const found = given(accessor)
     ? node.services.tokens.byAccessor(call.namespace.id, accessor)
@@ -54,7 +66,7 @@ function aclOfEntity(node: Node, { entity_id: id, entity_name: name, policies = 
       ? known.entityByName(namespace, name)
       : undefined;
   if (entity === undefined && (given(id) || given(name))) {
-    throw fail('badRequest', 'there is no such entity in this namespace');
+    throw fail('badRequest', `there is no entity "${given(id) ? id : (name ?? '')}" in this namespace`);
   }
   return node.services.policies.acl({
     namespace,
@@ -91,16 +103,51 @@ function explained(acl: Acl, operation: Wanted, path: string, details: Details):
   return allowed && sudo ? explain(acl, 'create', path, details) : found;
 }
 
+/** What a login would give, for those who are to understand the answer. */
+const shownLogin = ({ foreseen, alias, groups, policies, assumed }: SupposedRights): JsonObject => ({
+  alias,
+  entity_id: foreseen?.identity.record.id ?? '',
+  entity_name: foreseen?.identity.record.name ?? '',
+  first_login: foreseen?.isNew ?? false,
+  groups,
+  token_policies: policies,
+  identity_policies: foreseen?.identity.policies ?? [],
+  assumed_claims: assumed,
+});
+
+/** Undefined where it is not claims that are asked about. */
+function loginOf({ services }: Node, { auth, role = '', claims = {} }: Question, { namespace }: Call) {
+  return given(auth) ? supposedLogin(services, { namespace, auth, role, claims }) : undefined;
+}
+
+function refusedLogin({ refused }: RefusedLogin, operation: Wanted, path: string): Reply {
+  const reason = `the login is refused: ${refused}`;
+  return reply.ok({ allowed: false, operation, path, reason, controlled: false, rules: [], sudo_needed: false });
+}
+
+/** A name without a document allows nothing: most likely it is misspelt. */
+function missingPolicies({ services }: Node, policies: readonly string[], { namespace }: Call): readonly string[] {
+  const missing = policies.filter((name) => services.policies.describe(namespace.id, name.toLowerCase()) === undefined);
+  return missing.map((name) => `there is no policy "${name}" in this namespace: it allows nothing`);
+}
+
+/** Of the login where claims are asked about, else those that were given. */
+const namedPolicies = (login: SupposedRights | undefined, { policies = [] }: Question): readonly string[] =>
+  login === undefined ? policies : login.policies;
+
 function answer(node: Node, question: Question, call: Call): Reply {
   const { operation = 'read' } = question;
   const below = askedPath(question.path, operation);
   const path = call.namespace.path + below;
-  const acl = aclOf(node, question, call);
+  checkOne(question);
+  const login = loginOf(node, question, call);
+  if (login !== undefined && 'refused' in login) return refusedLogin(login, operation, below);
+  const rights = login === undefined ? aclOf(node, question, call) : login.acl;
   const details = { body: question.parameters, wrapTtl: question.wrap_ttl, eventType: question.event_type };
   const needs = operation !== 'sudo' && sudoNeeded(node, call.namespace.path.slice(0, -1), below, operation);
-  const found = explained(acl, operation, path, { ...details, sudo: needs });
-  const lacks = needs && found.allowed && !explain(acl, 'sudo', path).allowed;
-  return reply.ok({
+  const found = explained(rights, operation, path, { ...details, sudo: needs });
+  const lacks = needs && found.allowed && !explain(rights, 'sudo', path).allowed;
+  const answered = reply.ok({
     allowed: found.allowed && !lacks,
     operation,
     path: below,
@@ -108,7 +155,9 @@ function answer(node: Node, question: Question, call: Call): Reply {
     controlled: found.controlled,
     rules: found.rules.map((rule) => ({ ...rule })),
     sudo_needed: needs,
+    ...(login === undefined ? {} : { login: shownLogin(login) }),
   });
+  return { ...answered, warnings: missingPolicies(node, namedPolicies(login, question), call) };
 }
 
 const test = at('policies/test', {
@@ -122,6 +171,11 @@ const test = at('policies/test', {
     entity_id: field.string('An entity, with its groups.'),
     entity_name: field.string('An entity by its name.'),
     policies: field.list('Names of policies; beside an entity, those that a login would add.'),
+    auth: field.string('The path of an auth method: what a login there with the claims would give. Nobody logs in.'),
+    role: field.string('The role of that login; the default one without.'),
+    claims: field.object(
+      'The claims of its token. What of issuer, audience and times is left out is taken to be right.',
+    ),
     parameters: field.object('What the request would send.'),
     wrap_ttl: field.duration('How long the reply would be wrapped.'),
     event_type: field.string('For subscribe, such as kv-v2/data-write.'),
@@ -139,6 +193,9 @@ const test = at('policies/test', {
           controlled: field.boolean('Whether others have to approve it first.'),
           rules: field.objects('The rules that decide: policy, namespace, path, line, capabilities, effect.'),
           sudo_needed: field.boolean('Whether the path needs sudo beside the operation.'),
+          login: field.object(
+            'Of claims: alias, entity_id, entity_name, first_login, groups, token_policies, identity_policies, assumed_claims.',
+          ),
         },
       },
       run: answer,

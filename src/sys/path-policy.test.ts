@@ -27,6 +27,7 @@ test('a write replaces the version that it names, and no other', async () => {
   assert.equal((await put({ cas: 1 })).status, 400);
   assert.equal((await put({ cas: 0 })).status, 204);
   assert.equal((await put({ cas: 0 })).status, 400);
+  assert.equal((await put({ cas_required: true })).status, 400, 'the write that asks for it names one too');
   assert.equal((await put({ cas: 1, cas_required: true })).status, 204);
   const refused = await put({});
   assert.equal(refused.status, 400);
@@ -35,6 +36,13 @@ test('a write replaces the version that it names, and no other', async () => {
   assert.equal((await patch({ cas: 2, cas_required: false })).status, 200);
   assert.equal((await put({})).status, 204);
   assert.equal((await read())?.['version'], 4);
+});
+
+test('a policy ends at a moment in seconds too, and its name has no blanks around it', async () => {
+  const { node, token, read } = await setUp();
+  const body = { policy: reading('b'), expiration: 1_900_000_000 };
+  assert.equal((await ask(node, 'POST', 'sys/policies/acl/ own', { token, body })).status, 204);
+  assert.equal((await read())?.['expiration'], '2030-03-17T17:46:40.000Z');
 });
 
 test('of two writes at once that name one version, one wins', async () => {

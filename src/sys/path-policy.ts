@@ -22,7 +22,8 @@ export function documentOf(given: string | undefined): string {
   return decoded.length > 0 && decoded.toString('base64') === given.trim() ? decoded.toString('utf8') : given;
 }
 
-const lower = (text: string): string => text.toLowerCase().replace(/\/$/, '');
+/** Names are kept in small letters, without blanks around them. */
+const lower = (text: string): string => text.trim().toLowerCase().replace(/\/$/, '');
 
 /** Of a document, beside its text. Times are RFC 3339. */
 export function factsShown({ version, modified, expiration, casRequired, templates }: PolicyFacts): JsonObject {
@@ -76,7 +77,8 @@ function endOf({ expiration, ttl }: Written, now: number): number | undefined {
   }
   if (ttl !== undefined) return ttl === 0 ? undefined : now + ttl * 1_000;
   if (expiration === undefined) return undefined;
-  const end = Date.parse(expiration);
+  // Vault takes seconds since the epoch as well.
+  const end = /^\d{1,12}$/.test(expiration) ? Number(expiration) * 1_000 : Date.parse(expiration);
   if (Number.isNaN(end)) throw fail('badRequest', '"expiration" must be a moment such as 2030-01-31T00:00:00Z');
   if (end <= now) throw fail('badRequest', 'refusing to update policy as expiration time has already elapsed');
   return end;

@@ -37,8 +37,9 @@ describe('rate limit quotas', () => {
       block_interval: 20,
     };
     assert.deepEqual(await read(), { ...first, inheritable: false, group_by: 'ip', secondary_rate: 0 });
-    await put({ rate: 3 });
-    assert.partialDeepStrictEqual(await read(), { ...first, rate: 3 });
+    await put({ rate: 3, path: 'secret/data/' });
+    const second = { ...first, path: 'secret/data', rate: 3, interval: 1, block_interval: 0 };
+    assert.partialDeepStrictEqual(await read(), second, 'written as a whole');
     assert.deepEqual((await ask(node, 'LIST', 'sys/quotas/rate-limit', { token })).reply?.data, { keys: ['q'] });
     assert.equal((await ask(node, 'DELETE', quotaAt, { token })).status, 204);
     assert.equal((await ask(node, 'GET', quotaAt, { token })).status, 404);
@@ -155,7 +156,7 @@ describe('rate limit quotas', () => {
     await put({ rate: 1, path: 'n', interval: '10s' });
     assert.deepEqual(await statuses(node, token, 'n/sys/mounts', 2), [200, 429]);
     assert.deepEqual(await statuses(node, token, 'n/m/sys/mounts', 2), [200, 200]);
-    await put({ inheritable: true });
+    await put({ rate: 1, path: 'n', interval: '10s', inheritable: true });
     assert.deepEqual(await statuses(node, token, 'n/m/sys/mounts', 1), [429]);
     clock.now += 10_000;
     assert.equal((await ask(node, 'GET', `n/${quotaAt}`, { token })).status, 400, 'they are set in the root namespace');

@@ -1,6 +1,5 @@
 /** `sys/quotas/…`: how often requests may come, and what holds for all quotas. Set in the root namespace alone, for all of them. */
 import type { Node } from '../core/node.ts';
-import type { QuotaConfig } from '../core/quotas/quotas.ts';
 import { groupings, type RateLimit } from '../core/quotas/rate-limit.ts';
 import { fail } from '../errors.ts';
 import { field, type JsonObject, type Values } from '../framework/field.ts';
@@ -46,12 +45,12 @@ const config = at('quotas/config', {
       writes: 'shared',
       replies: { 204: 'empty' },
       run: async ({ services }, values) => {
-        const given: Partial<QuotaConfig> = defined({
-          auditLogging: values.enable_rate_limit_audit_logging,
-          responseHeaders: values.enable_rate_limit_response_headers,
-          exemptPaths: values.rate_limit_exempt_paths,
+        // As by Vault: the paths stay where none are given, the switches do not.
+        await services.quotas.configure({
+          auditLogging: values.enable_rate_limit_audit_logging ?? false,
+          responseHeaders: values.enable_rate_limit_response_headers ?? false,
+          ...defined({ exemptPaths: values.rate_limit_exempt_paths }),
         });
-        await services.quotas.configure(given);
         return reply.empty;
       },
     },
@@ -96,14 +95,15 @@ const NEW: Omit<RateLimit, 'name'> = {
   ...{ inheritable: false, groupBy: 'ip', secondaryRate: 0 },
 };
 
-function quotaOf(node: Node, before: RateLimit | undefined, values: Values<typeof fields>): RateLimit {
+/** What is not given is as in a new one, as by Vault: a quota is written as a whole. */
+function quotaOf(node: Node, values: Values<typeof fields>): RateLimit {
   const given = defined({
     ...{ path: values.path, role: values.role, rate: values.rate, inheritable: values.inheritable },
     // 0 is the default, as by Vault.
     interval: values.interval === 0 ? NEW.interval : values.interval,
     ...{ blockInterval: values.block_interval, groupBy: values.group_by, secondaryRate: values.secondary_rate },
   });
-  const asked = { ...NEW, ...before, ...given, name: values.name };
+  const asked = { ...NEW, ...given, name: values.name };
   const quota: RateLimit = { ...asked, ...placeOf(node, asked) };
   check(quota);
   return quota;
@@ -138,7 +138,7 @@ const one = at('quotas/rate-limit/:name', {
       writes: 'shared',
       replies: { 204: 'empty' },
       run: async (node, values) => {
-        await recordsOf(node).put(quotaOf(node, recordsOf(node).get(values.name), values));
+        await recordsOf(node).put(quotaOf(node, values));
         return reply.empty;
       },
     },

@@ -67,12 +67,20 @@ async function rename({ services }: Node, { record, namespace, path: from }: Mou
   });
 }
 
+/** As in Vault: who logged in at the old path logs in at the new one. */
+async function endLogins({ services }: Node, { record, namespace }: Mounted): Promise<void> {
+  if (record.table === 'auth') await services.revocation.revokeLogins(namespace, record.uuid);
+}
+
 /** In the background: it can be much. An order on disk has it finished or taken back after a restart. */
 async function finish(node: Node, order: MoveOrder, { id, move }: { readonly id: string; readonly move: Move }) {
   const { mountMoves, log } = node.services;
   try {
-    await mountMoves.finish(order);
+    const left = await mountMoves.finish(order);
     note(node, id, { ...move, status: 'success' });
+    if (left === undefined) return;
+    const { from, to } = move;
+    log.error('what a mount left at its old path is deleted at the next start', { from, to, reason: left.message });
   } catch (error) {
     note(node, id, { ...move, status: 'failure' });
     if (isLockstepError(error, 'sealed') || isLockstepError(error, 'storeClosed')) return;
@@ -113,7 +121,10 @@ const remount = at('remount', {
         using kept = new DisposableStack();
         kept.use(emptied);
         if (to.namespace.id === mounted.namespace) {
+          await endLogins(node, mounted);
           await rename(node, mounted, to.path);
+          // Those that came in between.
+          await endLogins(node, mounted);
           note(node, call.id, move);
           return reply.ok({ migration_id: call.id });
         }

@@ -45,7 +45,16 @@ test('policies, groups, entities and logins are found, and nobody else', async (
   assert.deepEqual(found.policies, [{ namespace: '', name: 'prod', line: 1, path: 'secret/data/prod/*' }]);
   assert.deepEqual(found.groups, [{ namespace: '', name: 'ops', policies: ['prod'] }]);
   assert.deepEqual([...names(found.entities)].sort(), ['ada', 'cy']);
-  assert.deepEqual(found.logins, [{ namespace: '', mount: 'auth/approle/', name: 'deploy', policies: ['prod'] }]);
+  assert.deepEqual(found.logins, [
+    {
+      namespace: '',
+      mount: 'auth/approle/',
+      name: 'deploy',
+      policies: ['prod'],
+      conditional: false,
+      by_program: false,
+    },
+  ]);
   assert.deepEqual(found.truncated, []);
   const nobody = await whoCan({ path: PATH, operation: 'delete' });
   assert.deepEqual(nobody, { policies: [], groups: [], entities: [], logins: [], truncated: [] });
@@ -72,9 +81,36 @@ test('a template leads only to whom it is filled for', async () => {
   });
   await write('identity/entity', { name: 'ada', policies: ['own'] });
   await write('identity/entity', { name: 'bob', policies: ['own'] });
+  await write('auth/approle/role/owners', { token_policies: 'own' });
   const found = await whoCan({ path: 'secret/data/own/ada/x' });
   assert.deepEqual(names(found.policies), ['own']);
   assert.deepEqual(names(found.entities), ['ada']);
+  // Of a login nobody knows whom it is filled for.
+  const named = { namespace: '', mount: 'auth/approle/', name: 'owners' };
+  const owners = { ...named, policies: ['own'], conditional: true, by_program: false };
+  assert.deepEqual(found.logins, [owners]);
+  assert.deepEqual((await whoCan({ path: 'secret/data/else/ada/x' })).logins, []);
+});
+
+test('a login whose policies a program decides is told as one that may, by its name beside a plain one', async () => {
+  const { write, whoCan } = await world();
+  await write('sys/auth/jwt', { type: 'jwt' });
+  const plain = { role_type: 'jwt', user_claim: 'sub', bound_audiences: 'us' };
+  await write('auth/jwt/role/ci', { ...plain, token_policies: 'prod' });
+  await write('auth/jwt/role/idle', plain);
+  for (const name of ['ci', 'zz']) {
+    await write(`auth/jwt/cel/role/${name}`, { cel_program: { expression: 'pb.Auth{policies: ["prod"]}' } });
+  }
+  const login = { namespace: '', mount: 'auth/jwt/' };
+  const program = { ...login, policies: [], conditional: true, by_program: true };
+  assert.deepEqual((await whoCan({ path: PATH })).logins, [
+    { ...login, name: 'ci', policies: ['prod'], conditional: false, by_program: false },
+    { ...program, name: 'cel/ci' },
+    { ...program, name: 'cel/zz' },
+  ]);
+  assert.deepEqual((await whoCan({ path: PATH, limit: 2 })).truncated, ['logins']);
+  // Where no policy helps, no program can.
+  assert.deepEqual((await whoCan({ path: PATH, operation: 'delete' })).logins, []);
 });
 
 test('the logins of an entity are told', async () => {
@@ -140,4 +176,27 @@ test('other requests are served between the policies and the entities that it lo
   assert.equal(found.entities.length, 100);
   assert.ok(turns >= 8, `the event loop turned ${String(turns)} times`);
   await node[Symbol.asyncDispose]();
+});
+
+test('who can recover: by the capability, or by create with sudo, also of two policies for one path', async () => {
+  const { write, whoCan } = await world();
+  const rule = (capabilities: string): string => `path "secret/data/prod/*" { capabilities = [${capabilities}] }`;
+  for (const [name, capabilities] of [
+    ['recover', '"recover"'],
+    ['both', '"create", "sudo"'],
+    ['create', '"create"'],
+    ['sudo', '"sudo"'],
+  ] as const) {
+    await write(`sys/policies/acl/${name}`, { policy: rule(capabilities) });
+    await write('identity/entity', { name: `${name}-only`, policies: [name] });
+    await write('identity/group', { name: `${name}-group`, policies: [name] });
+    await write(`auth/approle/role/${name}-role`, { token_policies: name });
+  }
+  await write('identity/entity', { name: 'of-two', policies: ['create', 'sudo'] });
+  await write('auth/approle/role/of-two', { token_policies: ['create', 'sudo'] });
+  const found = await whoCan({ path: PATH, operation: 'recover' });
+  assert.deepEqual([...names(found.policies)].sort(), ['both', 'recover']);
+  assert.deepEqual([...names(found.groups)].sort(), ['both-group', 'recover-group']);
+  assert.deepEqual([...names(found.entities)].sort(), ['both-only', 'of-two', 'recover-only']);
+  assert.deepEqual([...names(found.logins)].sort(), ['both-role', 'of-two', 'recover-role']);
 });

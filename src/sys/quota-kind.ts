@@ -47,7 +47,7 @@ function placed({ services }: Node, asked: string, role: string): string {
   if (routed === undefined)
     throw fail('badRequest', `invalid mount path "${below}": there is no mount and no namespace`);
   const { mounted, rest } = routed;
-  if (role === '') return rest === '' ? mounted.fullPath : path;
+  if (role === '') return rest === '' ? mounted.fullPath : path.replace(/\/+$/, '');
   if (rest !== '' || mounted.record.table !== 'auth') {
     const why = 'is not a valid auth method and therefore unsuitable for use with role-based quotas';
     throw fail('badRequest', `Mount path "${below}" ${why}`);

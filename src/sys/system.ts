@@ -19,6 +19,7 @@ import { leasePaths } from './path-leases.ts';
 import { lockedUserPaths } from './path-locked-users.ts';
 import { logPaths } from './path-logs.ts';
 import { metricsPaths } from './path-metrics.ts';
+import { mfaValidatePaths } from './path-mfa-validate.ts';
 import { mountPaths } from './path-mounts.ts';
 import { namespaceLockPaths } from './path-namespace-lock.ts';
 import { namespacePaths } from './path-namespaces.ts';
@@ -58,6 +59,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...lockedUserPaths,
   ...logPaths,
   ...metricsPaths,
+  ...mfaValidatePaths,
   ...mountPaths,
   ...namespaceLockPaths,
   ...namespacePaths,

@@ -10,7 +10,8 @@ const skip = binary === undefined ? 'needs OpenBao, which could not be fetched' 
 test('all that OpenBao offers is in the table, and "same" has all of its parameters', { skip }, async () => {
   await using bao = await startOpenBao(binary ?? '');
   await bao.ask('POST', 'sys/mounts/kv1', { type: 'kv', options: { version: '1' } });
-  for (const type of ['approle', 'userpass', 'jwt', 'kubernetes']) await bao.ask('POST', `sys/auth/${type}`, { type });
+  for (const type of ['approle', 'cert', 'userpass', 'jwt', 'kubernetes'])
+    await bao.ask('POST', `sys/auth/${type}`, { type });
   const { body } = await bao.ask('GET', 'sys/internal/specs/openapi');
   const theirs = offered(body as OpenApi);
   assert.ok(theirs.size > 300);

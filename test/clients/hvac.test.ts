@@ -11,7 +11,13 @@ import { run } from './support/run.ts';
 import { assertNoProblems, watchedServer } from './support/server.ts';
 
 const VERSION = '2.4.0';
-const needs = ['packaging==26.0', 'parameterized==0.9.0', 'pyhcl==0.4.5', 'pytest==9.0.2', 'requests==2.32.5'];
+const needs = [
+  ...['packaging==26.0', 'parameterized==0.9.0', 'pyhcl==0.4.5', 'pytest==9.0.2', 'requests==2.32.5'],
+  // Of the issuer that its tests of oidc start.
+  ...['Authlib==1.3.2', 'Flask==2.3.3', 'Flask-SQLAlchemy==3.0.5', 'Werkzeug==3.0.6', 'jwcrypto==1.6.1'],
+  // Of its directory, a program for Java, without which its tests of ldap skip themselves.
+  'python-ldap-test==0.3.1',
+];
 
 interface PytestOutcome {
   readonly name: string;
@@ -44,7 +50,7 @@ function vaultOnPath(folder: string, command: readonly string[]): string {
 
 async function runSuite(folder: string): Promise<readonly PytestOutcome[]> {
   const source = await pythonSource('hvac', VERSION);
-  const python = await pythonWith(`hvac-${VERSION}-python`, needs);
+  const python = await pythonWith(`hvac-${VERSION}-python-2`, needs);
   const copy = join(folder, 'hvac');
   cpSync(source, copy, { recursive: true });
   const outcomes = join(folder, 'outcomes.jsonl');

@@ -86,10 +86,16 @@ export class Fleet implements AsyncDisposable {
     return this.#entry(name).child;
   }
 
+  /** For clients that are programs of their own. */
+  access(name: ServerName): { readonly address: string; readonly token: string } {
+    const { port, token } = this.#entry(name);
+    return { address: `http://127.0.0.1:${String(port)}`, token };
+  }
+
   /** A caller of its own connections and memory of indexes; the root's unless a token is given. */
   caller(name: ServerName, token?: string): Caller {
-    const entry = this.#entry(name);
-    return new Caller(name, `http://127.0.0.1:${String(entry.port)}`, token ?? entry.token);
+    const access = this.access(name);
+    return new Caller(name, access.address, token ?? access.token);
   }
 
   async startHub(): Promise<void> {

@@ -40,7 +40,7 @@ test('where a region may not write, every request is answered alike, whatever th
     for (const [name, asked] of outside) {
       const { json } = await attacker.forward({ ...asked, policies });
       const { status, errors } = json.outcome ?? {};
-      assert.deepEqual([status, errors], [403, ['this region may not write there']], name);
+      assert.deepEqual([status, errors], [403, ['this region may not write there: ask the hub']], name);
     }
   }
   assert.equal(hub.store.position.sequence, before, 'nothing was written');
@@ -69,7 +69,7 @@ test('a namespace that a region may not hold is as one that is not there, named 
   ]) {
     const { json } = await attacker.forward(asked);
     const { status, errors } = json.outcome ?? {};
-    assert.deepEqual([status, errors], [403, ['this region may not write there']], JSON.stringify(asked));
+    assert.deepEqual([status, errors], [403, ['this region may not write there: ask the hub']], JSON.stringify(asked));
   }
   assert.equal(hub.store.position.sequence, before, 'nothing was written');
 });
@@ -206,5 +206,5 @@ test('a body that comes slowly is decided by the rules of when it ended', async 
   await attacker.forward({ path: 'secret/data/us/x' });
   await hub.as('PATCH', 'sys/regions/eu', { writes: ['secret/eu/other/'] });
   stream.end(asking.slice(-1));
-  assert.deepEqual((await answer).json.outcome?.errors, ['this region may not write there']);
+  assert.deepEqual((await answer).json.outcome?.errors, ['this region may not write there: ask the hub']);
 });

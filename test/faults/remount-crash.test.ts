@@ -117,3 +117,44 @@ for (const [failpoint, there] of [
     }
   });
 }
+
+for (const [failpoint, there] of [
+  ['remount.ordered=kill', false],
+  ['remount.copying=kill', false],
+  ['remount.switched=kill', true],
+  ['remount.removing=kill', true],
+] as const) {
+  test(`logins of an auth mount whose move is killed at ${failpoint} hold where it is, or not at all`, async () => {
+    using world = new World();
+    const login = (server: ServerProcess, path: string) =>
+      server.ask('POST', `/v1/${path}/login/u`, { body: { password: 'p' } });
+    const tokenIn = ({ json }: { readonly json: unknown }): string =>
+      (json as { auth?: { client_token: string } }).auth?.client_token ?? '';
+    const made: string[] = [];
+    {
+      await using server = await world.start(failpoint);
+      const token = world.root;
+      await must(server, 'sys/namespaces/team', { token, body: {} });
+      await must(server, 'sys/auth/up', { token, body: { type: 'userpass' } });
+      const policy = 'path "auth/token/create" { capabilities = ["update"] }';
+      await must(server, 'sys/policies/acl/parent', { token, body: { policy } });
+      await must(server, 'auth/up/users/u', { token, body: { password: 'p', token_policies: ['parent'] } });
+      const own = tokenIn(await login(server, 'auth/up'));
+      const child = tokenIn(await server.ask('POST', '/v1/auth/token/create', { token: own, body: {} }));
+      made.push(own, child);
+      const body = { from: 'auth/up', to: 'team/auth/up' };
+      await server.ask('POST', '/v1/sys/remount', { token, body }).catch(() => undefined);
+      assert.equal(await server.exit, null);
+    }
+    {
+      await using server = await world.start();
+      for (const token of made) {
+        const { status } = await server.ask('GET', '/v1/auth/token/lookup-self', { token });
+        assert.equal(status, there ? 403 : 200);
+      }
+      const [here, gone] = there ? ['team/auth/up', 'auth/up'] : ['auth/up', 'team/auth/up'];
+      assert.equal((await login(server, here)).status, 200);
+      assert.ok((await login(server, gone)).status >= 400);
+    }
+  });
+}

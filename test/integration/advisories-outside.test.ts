@@ -140,12 +140,21 @@ describe('without a token', () => {
         .map(({ pattern }) => path + pattern),
     );
     assert.deepEqual(open.sort(), [
+      // Both by the id of a login whose first factor was right.
+      'identity/mfa/method/totp/self-enroll',
+      // What tokens are verified with; `token` asks for a code or a client's secret.
+      'identity/oidc/.well-known/keys',
+      'identity/oidc/.well-known/openid-configuration',
+      'identity/oidc/provider/:name/.well-known/keys',
+      'identity/oidc/provider/:name/.well-known/openid-configuration',
+      'identity/oidc/provider/:name/token',
       'sys/decode-token',
       'sys/health',
       'sys/init',
       'sys/internal/ui/mounts',
       'sys/internal/ui/mounts/:path...',
       'sys/leader',
+      'sys/mfa/validate',
       // As by Vault: which seal is away is asked when none opens the node. Names and health, no keys.
       'sys/seal-backend-status',
       'sys/seal-status',

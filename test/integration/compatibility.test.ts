@@ -8,7 +8,7 @@ async function ours() {
   const { node, root: token } = await runningNode();
   await ask(node, 'POST', 'sys/mounts/kv1', { token, body: { type: 'kv' } });
   await ask(node, 'POST', 'sys/mounts/secret', { token, body: { type: 'kv-v2' } });
-  for (const type of ['approle', 'userpass', 'jwt', 'kubernetes']) {
+  for (const type of ['approle', 'aws', 'cert', 'userpass', 'ldap', 'jwt', 'kubernetes']) {
     await ask(node, 'POST', `sys/auth/${type}`, { token, body: { type } });
   }
   const { reply } = await ask(node, 'GET', 'sys/internal/specs/openapi', { token });

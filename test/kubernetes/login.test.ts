@@ -6,32 +6,19 @@ import type { Outcome } from '../../src/framework/request.ts';
 import { ask, runningNode } from '../support/node.ts';
 import { withoutControlPlane } from './support/binaries.ts';
 import { startCluster, type KubernetesCluster } from './support/cluster.ts';
+import { create, projectedToken, serviceAccounts } from './support/service-accounts.ts';
 
 const skip = await withoutControlPlane();
 const AUDIENCE = 'https://lockstep.test';
 
-const accounts = (namespace: string): string => `/api/v1/namespaces/${namespace}/serviceaccounts`;
-
-async function must(cluster: KubernetesCluster, path: string, body: object): Promise<unknown> {
-  const answer = await cluster.ask('POST', path, body);
-  assert.equal(answer.status, 201, JSON.stringify(answer.body));
-  return answer.body;
-}
-
-/** As the kubelet asks for one that it projects into a pod. */
-async function tokenOf(
+const tokenOf = (
   cluster: KubernetesCluster,
   [namespace, name]: readonly [string, string],
   audiences: readonly string[] = [AUDIENCE],
-): Promise<string> {
-  const spec = { expirationSeconds: 3_600, audiences };
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
-  const made = await must(cluster, `${accounts(namespace)}/${name}/token`, body);
-  return (made as { readonly status: { readonly token: string } }).status.token;
-}
+): Promise<string> => projectedToken(cluster, { namespace, name }, audiences);
 
 async function makeAccount(cluster: KubernetesCluster, namespace: string, name: string): Promise<void> {
-  await must(cluster, accounts(namespace), { metadata: { name } });
+  await create(cluster, serviceAccounts(namespace), { metadata: { name } });
 }
 
 /** The account that asks for the mount, with the right to, and to look at namespaces. */
@@ -40,9 +27,9 @@ async function reviewerToken(cluster: KubernetesCluster): Promise<string> {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   await makeAccount(cluster, 'default', name);
   const rules = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['get'] }];
-  await must(cluster, `${rbac}/clusterroles`, { metadata: { name: 'see-namespaces' }, rules });
+  await create(cluster, `${rbac}/clusterroles`, { metadata: { name: 'see-namespaces' }, rules });
   for (const role of ['system:auth-delegator', 'see-namespaces']) {
-    await must(cluster, `${rbac}/clusterrolebindings`, {
+    await create(cluster, `${rbac}/clusterrolebindings`, {
       metadata: { name: `reviewer-${role.replace(':', '-')}` },
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
       subjects: [{ kind: 'ServiceAccount', name, namespace: 'default' }],
@@ -96,7 +83,7 @@ describe('service accounts of two clusters', { skip }, () => {
     [one, two] = await Promise.all([start(), start()]);
     for (const cluster of [one, two]) {
       for (const name of ['shop-a', 'other']) {
-        await must(cluster, '/api/v1/namespaces', { metadata: { name, labels: { team: name } } });
+        await create(cluster, '/api/v1/namespaces', { metadata: { name, labels: { team: name } } });
         await makeAccount(cluster, name, 'app');
       }
       await makeAccount(cluster, 'shop-a', 'stranger');
@@ -123,7 +110,7 @@ describe('service accounts of two clusters', { skip }, () => {
       const { metadata, policies, entity_id: entity } = first.auth ?? {};
       assert.deepEqual(policies, ['default', 'web']);
       const { service_account_namespace: namespace, service_account_uid: uid } = metadata as Record<string, string>;
-      const account = (await one.ask('GET', `${accounts('shop-a')}/app`)).body as {
+      const account = (await one.ask('GET', `${serviceAccounts('shop-a')}/app`)).body as {
         readonly metadata: { readonly uid: string };
       };
       assert.deepEqual([namespace, uid], ['shop-a', account.metadata.uid]);
@@ -156,7 +143,7 @@ describe('service accounts of two clusters', { skip }, () => {
     const other = await tokenOf(one, ['shop-a', 'app-short']);
     assert.equal((await lockstep.login('asks', other)).status, 200);
     const before = await lockstep.login('one', token);
-    assert.equal((await one.ask('DELETE', `${accounts('shop-a')}/app-short`)).status, 200);
+    assert.equal((await one.ask('DELETE', `${serviceAccounts('shop-a')}/app-short`)).status, 200);
     assertRefused(await lockstep.login('asks', token), /^review/);
     assert.equal((await lockstep.login('one', token)).status, 200, 'nobody is asked');
     await makeAccount(one, 'shop-a', 'app-short');
@@ -170,7 +157,7 @@ describe('service accounts of two clusters', { skip }, () => {
     await makeAccount(one, 'shop-a', 'app-self');
     const token = await tokenOf(one, ['shop-a', 'app-self'], []);
     assertRefused(await lockstep.login('itself', token), /^review: its account may not create tokenreviews/);
-    await must(one, '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+    await create(one, '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
       metadata: { name: 'self' },
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:auth-delegator' },
       subjects: [{ kind: 'ServiceAccount', name: 'app-self', namespace: 'shop-a' }],

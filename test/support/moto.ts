@@ -8,11 +8,15 @@ import { pythonWith } from '../clients/support/cache.ts';
 
 const VERSION = '5.2.5';
 
-/** Its URL. It ends with the test. */
-export async function motoServer(t: Pick<TestContext, 'after'>): Promise<string> {
+/**
+ * Its URL. It ends with the test. `unsigned`: how many requests are served whoever asks; those that follow must be signed with a
+ * key of a user or role that it made, whose policies allow them.
+ */
+export async function motoServer(t: Pick<TestContext, 'after'>, unsigned?: number): Promise<string> {
   const python = await pythonWith(`moto-${VERSION}-python`, [`moto[server]==${VERSION}`]);
   const child = spawn(python, ['-u', '-m', 'moto.server', '-H', '127.0.0.1', '-p', '0'], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...(unsigned === undefined ? {} : { INITIAL_NO_AUTH_ACTION_COUNT: String(unsigned) }) },
   });
   t.after(async () => {
     if (child.exitCode !== null) return;

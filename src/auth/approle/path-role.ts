@@ -1,11 +1,11 @@
 /** `role/…`: roles, whole and setting by setting. */
 import { fail } from '../../errors.ts';
 import { field, type Field, type JsonObject, type Values } from '../../framework/field.ts';
-import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf, type Operation } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { parseCidrs } from '../../lib/cidr.ts';
 import { uuid } from '../../lib/crypto/random.ts';
+import { roleNames } from '../role-paths.ts';
 import {
   applyTokenFields,
   NO_TOKEN_SETTINGS,
@@ -78,18 +78,7 @@ function shown(role: Role): JsonObject {
   };
 }
 
-const roles = at('role', {
-  help: 'Names of all roles.',
-  fields: pageFields,
-  operations: {
-    list: {
-      summary: 'List roles',
-      writes: 'nothing',
-      replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: ({ view }, asked) => listed(children(view.shared, rolesPrefix), asked),
-    },
-  },
-});
+const roles = at('role', roleNames(rolesPrefix));
 
 const role = at('role/:role_name', {
   help: 'One role.',

@@ -74,12 +74,13 @@ async function answer(mount: AppRole, values: Values<typeof issuing>, call: Call
   if (!role.bindSecretId) throw fail('badRequest', 'bind_secret_id is not set on the role: it takes no secret-id');
   const spec = specOf(role, values);
   const issued = await issue(mount, role, own === undefined ? spec : { ...spec, secretId: own }, call.now);
-  return reply.ok({
+  const data = {
     secret_id: issued.secretId,
     secret_id_accessor: issued.record.accessor,
     secret_id_num_uses: spec.numUses,
     secret_id_ttl: spec.ttl,
-  });
+  };
+  return { ...reply.ok(data), wrappedAccessor: issued.record.accessor };
 }
 
 /** Each is a record to read. */

@@ -67,7 +67,9 @@ export const NO_ROLE: Role = newRole('-', uuid());
 /** Reads a role also where there is none for the role-id: the time tells little of which it was. */
 export function roleByRoleId(view: MountView, roleId: string): Role | undefined {
   const name = roleNameAt(view.shared, view, roleId);
-  const read = name === undefined ? view.shared.list(ROLES, { limit: 1 })[0] : ROLES + name;
+  // Looked for either way, though needed in one.
+  const [any] = view.shared.list(ROLES, { limit: 1 });
+  const read = name === undefined ? any : ROLES + name;
   const role = read === undefined ? undefined : view.shared.kept(read, decodeRecord<Role>);
   return name !== undefined && role?.roleId === roleId ? role : undefined;
 }

@@ -1,9 +1,9 @@
 /** Whether an ID token answers the login that was begun (OpenID Connect Core 1.0, section 3.1.3.7). */
 import { equalSecret } from '../../lib/crypto/hash.ts';
-import { audiencesOf, type Claims } from '../../lib/jwt/claims.ts';
+import { audiencesOf, checkClaims, type Claims } from '../../lib/jwt/claims.ts';
 import type { KeySource } from '../../lib/jwt/keys.ts';
 import { TokenRefused } from '../../lib/jwt/refusal.ts';
-import { verifyToken } from '../../lib/jwt/verify.ts';
+import { signedClaims } from '../../lib/jwt/verify.ts';
 import { leewaysOf } from './login-grant.ts';
 import type { JwtConfig } from './mount.ts';
 import type { JwtRole } from './role.ts';
@@ -11,11 +11,9 @@ import type { JwtRole } from './role.ts';
 export interface Answering {
   readonly config: JwtConfig;
   readonly role: JwtRole;
-  readonly keys: KeySource;
   /** undefined: of the device flow, which has none. */
   readonly nonce: string | undefined;
   readonly now: number;
-  readonly signal: AbortSignal;
 }
 
 /** What issuers sign with unless they say otherwise, so it is what is taken unless the configuration does. */
@@ -41,19 +39,23 @@ function checkAge({ auth_time: at }: Claims, { role, now }: Answering): void {
   if (typeof at !== 'number' || now / 1_000 - skew > at + role.maxAge) throw new TokenRefused('too old', 'auth_time');
 }
 
-/** Its claims, without the nonce. Rejects with `TokenRefused` or `KeysUnavailable`. */
-export async function idTokenClaims(token: string, answering: Answering): Promise<Claims> {
-  const { config, role, keys, nonce, now, signal } = answering;
-  const claims = await verifyToken(
-    token,
-    keys,
-    {
-      ...{ now, leeways: leewaysOf(role), issuers: [config.discoveryUrl], audiences: [config.clientId] },
-      algorithms: config.algorithms.length === 0 ? USUAL : config.algorithms,
-      ...(role.boundSubject === '' ? {} : { subject: role.boundSubject }),
-    },
-    signal,
-  );
+/** Of the one that was sent: its claims, without the nonce. Rejects with `TokenRefused` or `KeysUnavailable`. */
+export async function idTokenClaims(
+  token: string,
+  answering: Answering & { readonly keys: KeySource; readonly signal: AbortSignal },
+): Promise<Claims> {
+  const { algorithms } = answering.config;
+  const expected = { algorithms: algorithms.length === 0 ? USUAL : algorithms };
+  return answeringClaims(await signedClaims(token, answering.keys, expected, answering.signal), answering);
+}
+
+/** What its issuer has signed, without the nonce. Throws `TokenRefused`. */
+export function answeringClaims(claims: Claims, answering: Answering): Claims {
+  const { config, role, nonce, now } = answering;
+  checkClaims(claims, {
+    ...{ now, leeways: leewaysOf(role), issuers: [config.discoveryUrl], audiences: [config.clientId] },
+    ...(role.boundSubject === '' ? {} : { subject: role.boundSubject }),
+  });
   if (claims['exp'] === undefined || claims['iat'] === undefined || typeof claims['sub'] !== 'string') {
     throw new TokenRefused('malformed', 'an ID token has exp, iat and sub');
   }

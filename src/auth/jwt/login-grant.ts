@@ -1,12 +1,11 @@
-/** From the claims of a token that holds to what its holder gets. */
-import { fail } from '../../errors.ts';
+/** From the claims that an issuer has signed to what their holder gets: for logins, and for those who ask what one would give. */
 import type { Grant } from '../../framework/reply.ts';
-import { inCidrs } from '../../lib/cidr.ts';
-import { defaultLeeways, type Claims, type Leeways } from '../../lib/jwt/claims.ts';
+import { checkClaims, defaultLeeways, type Claims, type Expected, type Leeways } from '../../lib/jwt/claims.ts';
 import { TokenRefused } from '../../lib/jwt/refusal.ts';
 import { boundCidrsFor, grantOf } from '../token-fields.ts';
 import { checkBoundClaims, claimOf } from './claim.ts';
 import { filledPolicies } from './policy-template.ts';
+import type { JwtConfig } from './mount.ts';
 import type { JwtRole } from './role.ts';
 
 const LONGEST_VALUE = 2_048;
@@ -14,7 +13,7 @@ const MOST_GROUPS = 1_000;
 
 const chosen = (given: number, usual: number): number => (given === 0 ? usual : given);
 
-export function leewaysOf({ leeways }: JwtRole): Leeways {
+export function leewaysOf({ leeways }: Pick<JwtRole, 'leeways'>): Leeways {
   return {
     clockSkew: chosen(leeways.clockSkew, defaultLeeways.clockSkew),
     expiration: chosen(leeways.expiration, defaultLeeways.expiration),
@@ -58,20 +57,57 @@ function groupsOf(claims: Claims, { groupsClaim }: JwtRole): readonly string[] |
   return list.filter((each) => each !== '');
 }
 
-/** Throws `permissionDenied` for an address that the role's tokens could not be used from. */
-export function checkAddress({ token }: JwtRole, address: string): void {
-  if (token.boundCidrs.length > 0 && !inCidrs(token.boundCidrs, address)) throw fail('permissionDenied');
+/** What is found by discovery names its issuer; of other keys the holder is who counts, unless an issuer is bound. */
+export function issuerOf({ boundIssuer, discoveryUrl }: JwtConfig): string | undefined {
+  const issuer = boundIssuer === '' ? discoveryUrl : boundIssuer;
+  return issuer === '' ? undefined : issuer;
 }
+
+/** What roles of every kind bind of a token, whatever else its claims are. */
+export type TokenBounds = Pick<JwtRole, 'boundAudiences' | 'leeways'> &
+  Partial<Pick<JwtRole, 'boundSubject' | 'maxAge'>>;
+
+function expectedOf(config: JwtConfig, role: TokenBounds, now: number): Expected {
+  const issuer = issuerOf(config);
+  const { boundSubject = '', maxAge = 0 } = role;
+  return {
+    ...{ now, leeways: leewaysOf(role), audiences: role.boundAudiences },
+    ...(issuer === undefined ? {} : { issuers: [issuer] }),
+    ...(boundSubject === '' ? {} : { subject: boundSubject }),
+    ...(maxAge === 0 ? {} : { maxAge }),
+  };
+}
+
+/** That a token is of the issuer, for us and of now. Throws `TokenRefused`. */
+export function checkToken(
+  { role, config, now }: { readonly role: TokenBounds; readonly config: JwtConfig; readonly now: number },
+  claims: Claims,
+): void {
+  checkClaims(claims, expectedOf(config, role, now));
+}
+
+/** Tokens of this login work where the role says. Throws as `boundCidrsFor`. */
+export const grantAt = (grant: Grant, { token }: JwtRole, address: string): Grant => ({
+  ...grant,
+  boundCidrs: boundCidrsFor(token, address),
+});
 
 export interface LoggingIn {
   readonly name: string;
   readonly role: JwtRole;
-  readonly claims: Claims;
-  readonly address: string;
 }
 
-/** Throws `TokenRefused`. */
-export function grantFor({ name, role, claims, address }: LoggingIn): Grant {
+/** Of a token that is sent by itself. Throws `TokenRefused`. */
+export function tokenGrant(
+  { name, role, config, now }: LoggingIn & { readonly config: JwtConfig; readonly now: number },
+  claims: Claims,
+): Grant {
+  checkToken({ role, config, now }, claims);
+  return grantFor({ name, role }, claims);
+}
+
+/** Of claims that are for us, and of now. Throws `TokenRefused`. */
+export function grantFor({ name, role }: LoggingIn, claims: Claims): Grant {
   const user = userOf(claims, role);
   const metadata = metadataOf(claims, role, name);
   const groups = groupsOf(claims, role);
@@ -84,6 +120,5 @@ export function grantFor({ name, role, claims, address }: LoggingIn): Grant {
     metadata,
     alias: { name: user, metadata, ...(groups === undefined ? {} : { groups }) },
     internal: { role: name },
-    boundCidrs: boundCidrsFor(role.token, address),
   });
 }

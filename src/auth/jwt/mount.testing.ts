@@ -15,7 +15,7 @@ type Body = Readonly<Record<string, unknown>>;
 /** At `auth/jwt`, with a clock that stands still. */
 export async function enabledMethod({ type = 'jwt', now: began = Date.UTC(2027, 0, 1) }: MethodOptions = {}) {
   let now = began;
-  const { node, root: token } = await runningNode({ now: () => now });
+  const { node, root: token, share } = await runningNode({ now: () => now });
   await ask(node, 'POST', 'sys/auth/jwt', { token, body: { type } });
   const at = (method: string, path: string, body?: Body): Promise<Outcome> =>
     ask(node, method, `auth/jwt/${path}`, { token, ...(body === undefined ? {} : { body }) });
@@ -23,6 +23,11 @@ export async function enabledMethod({ type = 'jwt', now: began = Date.UTC(2027, 
     ask(node, 'POST', 'auth/jwt/login', { body, address });
   return {
     ...{ node, token, at, login },
+    /** As by a restart: nothing is left in memory. */
+    restart: async () => {
+      await node.seal();
+      await node.unseal(Buffer.from(share, 'hex'));
+    },
     /** Seconds. */
     now: () => now / 1_000,
     later: (seconds: number) => {

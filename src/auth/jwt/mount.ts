@@ -1,13 +1,18 @@
 /** What a mount of the method keeps, and how it finds the keys of its issuer. */
 import { fail } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
 import type { MountView } from '../../framework/plugin.ts';
+import { algorithms } from '../../lib/jwt/algorithms.ts';
+import type { Claims } from '../../lib/jwt/claims.ts';
 import { combinedKeys } from '../../lib/jwt/combined-keys.ts';
-import { discover, discoveredKeys, jwksKeys, type Issuer } from '../../lib/jwt/discovery.ts';
+import { discover, discoveredKeys, jwksKeys, type Issuer, type KeptDocument } from '../../lib/jwt/discovery.ts';
 import type { Reach } from '../../lib/jwt/issuer-fetch.ts';
 import { fixedKeys, keysOfPems, type KeySource } from '../../lib/jwt/keys.ts';
 import { remote, type RemoteSource } from '../../lib/jwt/remote-keys.ts';
+import { signedClaims } from '../../lib/jwt/verify.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
+import { documentName, FetchedDocuments } from '../fetched-documents.ts';
 import { PendingLogins } from './pending.ts';
 
 export interface JwksPair {
@@ -49,14 +54,31 @@ const reachOf = ({ discoveryCa, serverNames }: JwtConfig): Reach => ({
   serverNames,
 });
 
-/** Throws `badRequest` for public keys that are none. */
-export function keysOf(config: JwtConfig): KeySource {
-  const { discoveryUrl, jwksUrl, jwksCa, jwksPairs, publicKeys, serverNames } = config;
-  if (publicKeys.length > 0) return fixedKeys(keysOfPems(publicKeys));
-  if (discoveryUrl !== '') return discoveredKeys(discoveryUrl, reachOf(config));
-  const at = ({ url, ca }: JwksPair): KeySource => jwksKeys(url, { ca: ca === '' ? undefined : ca, serverNames });
-  return jwksUrl === '' ? combinedKeys(jwksPairs.map(at)) : at({ url: jwksUrl, ca: jwksCa });
+/** From where, and how, keys are fetched; none of public keys that the configuration holds itself. */
+function fetchedFrom({ discoveryUrl, discoveryCa, jwksUrl, jwksCa, jwksPairs, serverNames }: JwtConfig) {
+  if (discoveryUrl !== '') return [{ url: discoveryUrl, ca: discoveryCa, serverNames }];
+  const pairs = jwksUrl === '' ? jwksPairs : [{ url: jwksUrl, ca: jwksCa }];
+  return pairs.map(({ url, ca }) => ({ url, ca, serverNames }));
 }
+
+type From = ReturnType<typeof fetchedFrom>[number];
+
+/** `kept`: the keys that were fetched from there last. Throws `badRequest` for public keys that are none. */
+export function keysOf(config: JwtConfig, kept?: (from: From) => KeptDocument): KeySource {
+  const { discoveryUrl, publicKeys } = config;
+  if (publicKeys.length > 0) return fixedKeys(keysOfPems(publicKeys));
+  const keysAt = discoveryUrl === '' ? jwksKeys : discoveredKeys;
+  const sources = fetchedFrom(config).map((from) => {
+    const { url, ca, serverNames } = from;
+    return keysAt(url, { ca: ca === '' ? undefined : ca, serverNames }, { kept: kept?.(from) });
+  });
+  const [only, ...others] = sources;
+  return only !== undefined && others.length === 0 ? only : combinedKeys(sources);
+}
+
+/** Found by discovery, when it is first asked. */
+export const issuerOf = (config: JwtConfig): RemoteSource<Issuer> =>
+  remote({ load: () => discover(config.discoveryUrl, reachOf(config)) });
 
 /** One on each thread. What is cached here, an issuer can be asked for again. */
 export class JwtMount {
@@ -75,29 +97,43 @@ export class JwtMount {
   /** Throws `badRequest` where nothing is configured. */
   mustConfig(): JwtConfig {
     const { config } = this;
-    if (config === undefined) throw fail('badRequest', 'could not load configuration');
+    if (config === undefined) throw fail('badRequest', 'could not load configuration: write config first');
     return config;
   }
 
+  #open(config: JwtConfig, now: number): Pick<Opened, 'keys' | 'issuer'> {
+    const documents = new FetchedDocuments(this.view.local);
+    const names = fetchedFrom(config).map(documentName);
+    return {
+      keys: keysOf(config, (from) => documents.kept(documentName(from), names, now)),
+      issuer: issuerOf(config),
+    };
+  }
+
   /** Of the same configuration the same one: it holds what the issuer has said. */
-  #of(config: JwtConfig): Opened {
+  #of(config: JwtConfig, now: number): Opened {
     if (this.#opened?.config === config) return this.#opened;
     const text = JSON.stringify(config);
     const same = this.#opened?.text === text ? this.#opened : undefined;
-    this.#opened = {
-      ...{ config, text, keys: same?.keys ?? keysOf(config) },
-      issuer: same?.issuer ?? remote({ load: () => discover(config.discoveryUrl, reachOf(config)) }),
-    };
+    const { keys, issuer } = same ?? this.#open(config, now);
+    this.#opened = { config, text, keys, issuer };
     return this.#opened;
   }
 
-  keys(config: JwtConfig): KeySource {
-    return this.#of(config).keys;
+  /** Asked at `now`, milliseconds since the epoch. */
+  keys(config: JwtConfig, now: number): KeySource {
+    return this.#of(config, now).keys;
   }
 
-  /** Of a configuration by discovery. */
-  issuer(config: JwtConfig): RemoteSource<Issuer> {
-    return this.#of(config).issuer;
+  /** What a token says that one of the keys has signed. Rejects with `TokenRefused`, and with `KeysUnavailable`. */
+  signedClaims(config: JwtConfig, token: string, { now, signal }: Pick<Call, 'now' | 'signal'>): Promise<Claims> {
+    const expected = { algorithms: config.algorithms.length === 0 ? algorithms : config.algorithms };
+    return signedClaims(token, this.keys(config, now), expected, signal());
+  }
+
+  /** Of a configuration by discovery; asked at `now`. */
+  issuer(config: JwtConfig, now: number): RemoteSource<Issuer> {
+    return this.#of(config, now).issuer;
   }
 
   reach(config: JwtConfig): Reach {

@@ -4,7 +4,7 @@ import { field, type JsonObject, type Values } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { isAlgorithm } from '../../lib/jwt/algorithms.ts';
-import { keysOf, type JwksPair, type JwtConfig, type JwtMount } from './mount.ts';
+import { issuerOf, keysOf, type JwksPair, type JwtConfig, type JwtMount } from './mount.ts';
 
 const at = pathsOf<JwtMount>();
 
@@ -104,10 +104,13 @@ function checked(config: JwtConfig, given: Given): void {
   }
 }
 
-/** Why the issuer's keys cannot be had now; undefined: they can. Throws what else is wrong with the configuration. */
+/**
+ * Why the issuer cannot be asked now; undefined: it can. One that is found by discovery may have its first key later, as
+ * upstream. Throws what else is wrong with the configuration.
+ */
 async function problemOf(config: JwtConfig, signal: AbortSignal): Promise<string | undefined> {
   try {
-    await keysOf(config).current(signal);
+    await (config.discoveryUrl === '' ? keysOf(config) : issuerOf(config)).current(signal);
     return undefined;
   } catch (error) {
     if (isLockstepError(error, 'issuerUnreachable')) return error.detail ?? error.message;
@@ -178,7 +181,7 @@ const config = at('config', {
         const found = mount.config;
         if (found === undefined) return reply.missing;
         const problem = await mount
-          .keys(found)
+          .keys(found, call.now)
           .current(call.signal())
           .then(
             () => undefined,

@@ -2,28 +2,12 @@
 import { fail } from '../../errors.ts';
 import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
-import { algorithms } from '../../lib/jwt/algorithms.ts';
-import { verifyToken, type Verification } from '../../lib/jwt/verify.ts';
-import { checkAddress, grantFor, leewaysOf } from './login-grant.ts';
-import type { JwtConfig, JwtMount } from './mount.ts';
-import { mustReadRole, type JwtRole } from './role.ts';
+import { grantAt, tokenGrant } from './login-grant.ts';
+import { checkLoginAddress } from '../token-fields.ts';
+import type { JwtMount } from './mount.ts';
+import { mustReadRole, nameOfLogin } from './role.ts';
 
 const at = pathsOf<JwtMount>();
-
-/** What is found by discovery names its issuer; of other keys the holder is who counts, unless an issuer is bound. */
-function issuersOf({ boundIssuer, discoveryUrl }: JwtConfig): Pick<Verification, 'issuers'> {
-  const issuer = boundIssuer === '' ? discoveryUrl : boundIssuer;
-  return issuer === '' ? {} : { issuers: [issuer] };
-}
-
-export function expectedOf(config: JwtConfig, role: JwtRole, now: number): Verification {
-  return {
-    ...{ now, leeways: leewaysOf(role), ...issuersOf(config), audiences: role.boundAudiences },
-    algorithms: config.algorithms.length === 0 ? algorithms : config.algorithms,
-    ...(role.boundSubject === '' ? {} : { subject: role.boundSubject }),
-    ...(role.maxAge === 0 ? {} : { maxAge: role.maxAge }),
-  };
-}
 
 const login = at('login', {
   help: 'Logs in with a token of the issuer.',
@@ -39,15 +23,15 @@ const login = at('login', {
       replies: { 200: 'empty' },
       run: async (mount, values, call) => {
         const config = mount.mustConfig();
-        const name = (values.role === '' ? config.defaultRole : values.role).toLowerCase();
+        const name = nameOfLogin(config, values.role);
         const role = mustReadRole(mount.view.shared, name);
         if (role.type === 'oidc') throw fail('badRequest', 'role with oidc role_type is not allowed');
         if (values.jwt === '') throw fail('badRequest', 'missing token');
         const { address } = call.client;
-        checkAddress(role, address);
-        const expected = expectedOf(config, role, call.now);
-        const claims = await verifyToken(values.jwt, mount.keys(config), expected, call.signal());
-        return { status: 200, grant: grantFor({ name, role, claims, address }) };
+        checkLoginAddress(role.token, address);
+        const claims = await mount.signedClaims(config, values.jwt, call);
+        const grant = tokenGrant({ name, role, config, now: call.now }, claims);
+        return { status: 200, grant: grantAt(grant, role, address) };
       },
     },
   },

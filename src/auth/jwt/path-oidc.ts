@@ -9,7 +9,8 @@ import { equalSecret } from '../../lib/crypto/hash.ts';
 import { randomBase62 } from '../../lib/crypto/random.ts';
 import type { Claims } from '../../lib/jwt/claims.ts';
 import { idTokenClaims } from './id-token.ts';
-import { checkAddress, grantFor } from './login-grant.ts';
+import { grantAt, grantFor } from './login-grant.ts';
+import { checkLoginAddress } from '../token-fields.ts';
 import type { JwtConfig, JwtMount } from './mount.ts';
 import { confirmPage, donePage, failedPage, postedPage } from './pages.ts';
 import type { Pending } from './pending.ts';
@@ -23,7 +24,7 @@ import {
   type Tokens,
 } from './provider.ts';
 import { isAllowedRedirect, splitNamespace } from './redirect.ts';
-import { mustReadRole, readRole, type JwtRole } from './role.ts';
+import { mustReadRole, nameOfLogin, readRole, type JwtRole } from './role.ts';
 
 const at = pathsOf<JwtMount>();
 
@@ -42,8 +43,9 @@ function flowConfig(mount: JwtMount): JwtConfig {
 }
 
 /** Rejects with `KeysUnavailable` when the issuer cannot be asked. */
-async function providerOf(mount: JwtMount, config: JwtConfig, signal: AbortSignal): Promise<Provider> {
-  const issuer = await mount.issuer(config).current(signal);
+async function providerOf(mount: JwtMount, config: JwtConfig, call: Call): Promise<Provider> {
+  const signal = call.signal();
+  const issuer = await mount.issuer(config, call.now).current(signal);
   return { issuer, reach: mount.reach(config), config, clientSecret: mount.clientSecret ?? '', signal };
 }
 
@@ -71,7 +73,7 @@ interface Beginning {
 }
 
 async function beginDevice(mount: JwtMount, { config, role, login }: Beginning, call: Call): Promise<Reply> {
-  const device = await startedDevice(await providerOf(mount, config, call.signal()), role.scopes);
+  const device = await startedDevice(await providerOf(mount, config, call), role.scopes);
   if (device === undefined) throw failed('The issuer does not begin a login by device.');
   const state = randomBase62(32);
   mount.pending.add(state, { ...login, redirectUri: '', deviceCode: device.code }, call.now);
@@ -90,7 +92,7 @@ async function beginBrowser(mount: JwtMount, beginning: Beginning, redirect: str
   const { uri, namespace } = config.namespaceInState ? splitNamespace(redirect) : { uri: redirect, namespace: '' };
   // As upstream: an empty address, and nothing of why.
   if (!isAllowedRedirect(uri, role.redirectUris)) return reply.ok({ auth_url: '' });
-  const { issuer } = await providerOf(mount, config, call.signal());
+  const { issuer } = await providerOf(mount, config, call);
   const state = randomBase62(32);
   const { nonce, verifier } = login;
   const asked = { nonce, verifier, redirectUri: uri, scopes: role.scopes, maxAge: role.maxAge };
@@ -119,7 +121,7 @@ const authUrl = at('oidc/auth_url', {
       },
       run: (mount, values, call) => {
         const config = flowConfig(mount);
-        const name = (values.role === '' ? config.defaultRole : values.role).toLowerCase();
+        const name = nameOfLogin(config, values.role);
         const role = mustReadRole(mount.view.shared, name);
         if (role.type !== 'oidc') throw fail('badRequest', 'role with jwt role_type is not allowed');
         const { client_nonce: clientNonce } = values;
@@ -192,7 +194,7 @@ async function claimsOf(mount: JwtMount, { continued, provider, tokens }: Exchan
   const { config, role, pending } = continued;
   if ('error' in tokens) throw failed(`The issuer gives no tokens: ${tokens.error}.`);
   const nonce = pending.deviceCode === undefined ? pending.nonce : undefined;
-  const answering = { config, role, nonce, keys: mount.keys(config), now: call.now, signal: call.signal() };
+  const answering = { config, role, nonce, keys: mount.keys(config, call.now), now: call.now, signal: call.signal() };
   const claims = await idTokenClaims(tokens.idToken, answering);
   const { accessToken } = tokens;
   if (accessToken === undefined) return claims;
@@ -207,12 +209,12 @@ function continuedFrom(mount: JwtMount, pending: Pending): Continued {
 }
 
 function granted({ role, pending }: Continued, claims: Claims, { client }: Call): Reply {
-  checkAddress(role, client.address);
-  return { status: 200, grant: grantFor({ name: pending.role, role, claims, address: client.address }) };
+  checkLoginAddress(role.token, client.address);
+  return { status: 200, grant: grantAt(grantFor({ name: pending.role, role }, claims), role, client.address) };
 }
 
 async function answeredClaims(mount: JwtMount, continued: Continued, values: Answered, call: Call): Promise<Claims> {
-  const provider = await providerOf(mount, continued.config, call.signal());
+  const provider = await providerOf(mount, continued.config, call);
   const tokens = await tokensFor(provider, continued.pending, values);
   return claimsOf(mount, { continued, provider, tokens }, call);
 }
@@ -295,7 +297,7 @@ const callbackPath = at('oidc/callback', {
 });
 
 async function pollDevice(mount: JwtMount, continued: Continued, state: string, call: Call): Promise<Reply> {
-  const provider = await providerOf(mount, continued.config, call.signal());
+  const provider = await providerOf(mount, continued.config, call);
   const tokens = await polledDevice(provider, continued.pending.deviceCode ?? '');
   if ('error' in tokens && (tokens.error === 'authorization_pending' || tokens.error === 'slow_down')) {
     mount.pending.giveBack(state, continued.pending);

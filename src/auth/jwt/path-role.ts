@@ -1,27 +1,16 @@
 /** `role/…`. */
 import { field } from '../../framework/field.ts';
-import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { encodeRecord } from '../../lib/record.ts';
 import { mustBeRoleName } from '../role-name.ts';
+import { roleDeletion, roleNames } from '../role-paths.ts';
 import type { JwtMount } from './mount.ts';
 import { changedRole, readRole, roleFields, rolesPrefix, shownRole } from './role.ts';
 
 const at = pathsOf<JwtMount>();
 
-const roles = at('role', {
-  help: 'Names of all roles.',
-  fields: pageFields,
-  operations: {
-    list: {
-      summary: 'List roles',
-      writes: 'nothing',
-      replies: { 200: { keys: field.list('Names.') }, 404: 'empty' },
-      run: ({ view }, asked) => listed(children(view.shared, rolesPrefix), asked),
-    },
-  },
-});
+const roles = at('role', roleNames(rolesPrefix));
 
 const role = at('role/:name', {
   help: 'Which tokens log in, and what their holders get.',
@@ -49,17 +38,7 @@ const role = at('role/:name', {
         return reply.empty;
       },
     },
-    delete: {
-      summary: 'Delete a role',
-      writes: 'shared',
-      replies: { 204: 'empty' },
-      run: async ({ view }, { name }) => {
-        await view.shared.transact((tx) => {
-          tx.delete(rolesPrefix + name.toLowerCase());
-        });
-        return reply.empty;
-      },
-    },
+    delete: roleDeletion(rolesPrefix),
   },
 });
 

@@ -1,16 +1,17 @@
 /**
- * The recipes of docs/jwt-auth.md, with tokens of the shape that GitHub Actions and GitLab CI give. Names and numbers are made
+ * The recipes of docs/jwt-auth.md and docs/cel-roles.md, with tokens of the shape that GitHub Actions and GitLab CI give. Names and numbers are made
  * up; claims, their types and their order are as in the documentation of both.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { celMethod } from './cel.testing.ts';
 import { methodWithKey } from './mount.testing.ts';
 
-const page = readFileSync(new URL('../../../docs/jwt-auth.md', import.meta.url), 'utf8');
+const pageOf = (name: string): string => readFileSync(new URL(`../../../docs/${name}.md`, import.meta.url), 'utf8');
 
 /** The JSON block of the page that follows the words. */
-function recipe(words: string): Readonly<Record<string, unknown>> {
+function recipe(words: string, page: string = pageOf('jwt-auth')): Readonly<Record<string, unknown>> {
   const [, json = ''] = /```json\n(.+?)```/s.exec(page.slice(page.indexOf(words))) ?? [];
   return JSON.parse(json) as Readonly<Record<string, unknown>>;
 }
@@ -137,3 +138,37 @@ for (const { name, claims, issuer, wrong } of cases) {
     assert.equal((await jwt.by('deploy', good)).status, 400, 'a token that leaked is of no use after its job');
   });
 }
+
+test('by a program, the jobs of one owner log in, and the main branch gets more', async () => {
+  await using jwt = await celMethod({ bound_issuer: 'https://token.actions.githubusercontent.com' });
+  const written = await jwt.write('gh', recipe('## GitHub Actions', pageOf('cel-roles')));
+  assert.equal(written.status, 200, written.errors?.join());
+  const good = github(jwt.now());
+  const { auth, errors } = await jwt.celBy('gh', good);
+  assert.deepEqual([errors ?? [], auth?.['policies']], [[], ['default', 'deploy']]);
+  assert.deepEqual([auth?.['lease_duration'], auth?.['renewable']], [600, false]);
+  for (const change of [{ ref: 'refs/heads/x' }, { ref: 'refs/tags/main' }, { event_name: 'pull_request' }]) {
+    assert.deepEqual((await jwt.celBy('gh', { ...good, ...change })).auth?.['policies'], ['build', 'default']);
+  }
+  const entities = await Promise.all([good, { ...good, ref: 'x' }].map((claims) => jwt.celBy('gh', claims)));
+  assert.equal(new Set(entities.map((each) => each.auth?.['entity_id'])).size, 1);
+  for (const change of [
+    ...[{ aud: 'https://github.com/acme' }, { iss: 'https://else' }, { repository_owner_id: '66' }],
+    ...[{ repository_owner_id: 65 }, { repository_owner_id: undefined }, { ref: undefined }, { repository_id: 74 }],
+  ]) {
+    assert.equal((await jwt.celBy('gh', { ...good, ...change })).status, 400, JSON.stringify(change));
+  }
+});
+
+test('by a program, who is in a team gets its policy, and nobody else anything', async () => {
+  await using jwt = await celMethod();
+  await jwt.write('teams', recipe("## A team's claim", pageOf('cel-roles')));
+  const by = (groups: unknown) => jwt.celBy('teams', { aud: 'https://lockstep.example', groups });
+  const { auth } = await by(['team-web', 'ada', 'team-db', 'root', 'xteam-x']);
+  assert.deepEqual(auth?.['policies'], ['default', 'team-db', 'team-web']);
+  assert.notEqual(auth['entity_id'], '');
+  assert.match((await by(['ada'])).errors?.[0] ?? '', /message: you are in no team$/);
+  for (const groups of ['team-web', [5], [['team-web']], {}, null, undefined]) {
+    assert.equal((await by(groups)).status, 400, JSON.stringify(groups));
+  }
+});

@@ -16,6 +16,8 @@ import {
 } from '../token-fields.ts';
 import { plainValues } from './claim.ts';
 import { checkTemplate } from './policy-template.ts';
+import type { JwtConfig } from './mount.ts';
+import { roleOfLogin } from '../role-records.ts';
 
 /** Durations in seconds. */
 export interface JwtRole {
@@ -54,13 +56,13 @@ export const rolesPrefix = 'role/';
 export const readRole = (from: Pick<Compartment, 'get'>, name: string): JwtRole | undefined =>
   decodeFound<JwtRole>(from.get(rolesPrefix + name.toLowerCase()));
 
+/** As roles are kept. `given`: empty where the login names none. */
+export const nameOfLogin = ({ defaultRole }: Pick<JwtConfig, 'defaultRole'>, given: string): string =>
+  (given === '' ? defaultRole : given).toLowerCase();
+
 /** Throws `badRequest`. */
-export function mustReadRole(from: Pick<Compartment, 'get'>, name: string): JwtRole {
-  if (name === '') throw fail('badRequest', 'missing role');
-  const role = readRole(from, name);
-  if (role === undefined) throw fail('badRequest', `role "${name.slice(0, 128)}" could not be found`);
-  return role;
-}
+export const mustReadRole = (from: Pick<Compartment, 'kept'>, name: string): JwtRole =>
+  roleOfLogin<JwtRole>(from, { prefix: rolesPrefix, name, unknown: (given) => `role "${given}" could not be found` });
 
 export const roleFields = {
   role_type: field.enum('Whether tokens are sent (jwt), or come through a browser (oidc).', ['jwt', 'oidc']),

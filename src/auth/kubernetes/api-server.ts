@@ -2,7 +2,7 @@
 import { askIssuer, type Fetched } from '../../lib/jwt/issuer-fetch.ts';
 import { KeysUnavailable, TokenRefused } from '../../lib/jwt/refusal.ts';
 import { isObject, strictObject } from '../../lib/jwt/strict-json.ts';
-import type { Outgoing } from './outgoing.ts';
+import type { Outgoing } from '../../lib/outgoing.ts';
 
 /** Milliseconds until the last byte of an answer. */
 const ANSWER_MS = 5_000;

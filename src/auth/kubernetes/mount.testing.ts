@@ -12,7 +12,7 @@ export const ISSUER = 'https://cluster-one.test';
 /** At `auth/kubernetes`, with a clock that stands still. */
 export async function enabledMethod() {
   let now = Date.UTC(2027, 0, 1);
-  const { node, root: token } = await runningNode({ now: () => now });
+  const { node, root: token, share } = await runningNode({ now: () => now });
   await ask(node, 'POST', 'sys/auth/kubernetes', { token, body: { type: 'kubernetes' } });
   const at = (method: string, path: string, body?: Body): Promise<Outcome> =>
     ask(node, method, `auth/kubernetes/${path}`, { token, ...(body === undefined ? {} : { body }) });
@@ -29,6 +29,11 @@ export async function enabledMethod() {
     });
   return {
     ...{ node, token, at, login, must, role },
+    /** As by a restart: nothing is left in memory. */
+    restart: async () => {
+      await node.seal();
+      await node.unseal(Buffer.from(share, 'hex'));
+    },
     /** Seconds. */
     now: () => now / 1_000,
     later: (seconds: number) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { test } from 'node:test';
+import type { ServerResponse } from 'node:http';
+import { test, type TestContext } from 'node:test';
 import { ask } from '../../../test/support/node.ts';
 import {
   documentOfKeys,
@@ -199,6 +200,108 @@ test('keys come as a JWKS document, or from an address whose outage the known on
   assert.equal((await cluster.by()).status, 200);
 });
 
+/** An offline mount whose keys come from an address, after it was asked once. */
+async function fetchedMethod(context: TestContext) {
+  let ahead = 0;
+  const real = performance.now.bind(performance);
+  context.mock.method(performance, 'now', () => real() + ahead);
+  const cluster = await offlineMethod();
+  const server = await issuerServer();
+  server.answer(
+    publishing(
+      () => server,
+      () => documentOfKeys(cluster.key),
+    ),
+  );
+  await cluster.must('config', { jwks_url: `${server.url}/keys`, jwks_ca_pem: server.ca, issuer: ISSUER });
+  assert.equal((await cluster.by()).status, 200);
+  const unknown = await signed(await signingKey('RS256', 'unknown'), claimsOf(cluster.now()));
+  return {
+    ...{ ...cluster, server },
+    /** Milliseconds for the keys alone. */
+    pass: (ms: number) => {
+      ahead += ms;
+    },
+    byUnknown: async (): Promise<number> => (await cluster.login({ role: 'app', jwt: unknown })).status,
+    [Symbol.asyncDispose]: async () => {
+      await cluster[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('after a restart the keys that were fetched last verify while their address is down', async (context) => {
+  await using cluster = await fetchedMethod(context);
+  cluster.server.answer((_path, response) => response.writeHead(503).end());
+  await cluster.restart();
+  assert.equal((await cluster.by()).status, 200);
+  assert.equal(await cluster.byUnknown(), 503, 'whether there are newer ones nobody can tell');
+  cluster.later(25 * 3_600);
+  await cluster.restart();
+  assert.equal((await cluster.by()).status, 503, 'for a day');
+});
+
+test('keys of another address serve nobody after a restart', async (context) => {
+  await using cluster = await fetchedMethod(context);
+  await using other = await issuerServer();
+  await cluster.at('POST', 'config', { jwks_url: `${other.url}/keys`, jwks_ca_pem: other.ca, issuer: ISSUER });
+  await cluster.restart();
+  assert.equal((await cluster.by()).status, 503);
+});
+
+const FIFTY = Array.from({ length: 50 });
+const outages: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  'is down': (response) => {
+    response.socket?.destroy();
+  },
+  'answers with an error': (response) => {
+    response.writeHead(503).end();
+  },
+  'sends what is no key set': (response) => {
+    response.end('<html>');
+  },
+  'sends a huge key set': (response) => {
+    const jwk = { kty: 'RSA', n: 'A'.repeat(340), e: 'AQAB', alg: 'RS256' };
+    response.end(JSON.stringify({ keys: Array.from({ length: 20_000 }, (_, kid) => ({ ...jwk, kid: String(kid) })) }));
+  },
+};
+for (const [what, answer] of Object.entries(outages)) {
+  test(`while the key set’s address ${what}, its keys work on, others are not judged, and it is asked once`, async (context) => {
+    await using cluster = await fetchedMethod(context);
+    const { server } = cluster;
+    server.answer((_path, response) => {
+      answer(response);
+    });
+    for (const later of [10_000, 300_000]) {
+      cluster.pass(later);
+      const asked = server.asked.length;
+      const statuses = await Promise.all([...FIFTY.map(() => cluster.byUnknown()), cluster.by().then((o) => o.status)]);
+      assert.deepEqual(statuses, [...FIFTY.map(() => 503), 200]);
+      assert.equal(await cluster.byUnknown(), 503);
+      assert.equal((await cluster.by()).status, 200);
+      assert.equal(server.asked.length, asked + 1);
+    }
+  });
+}
+
+test('a slow address of keys holds up nobody whose key is held, and is asked once for all others', async (context) => {
+  await using cluster = await fetchedMethod(context);
+  const { server } = cluster;
+  const held = Promise.withResolvers<ServerResponse>();
+  server.answer((_path, response) => {
+    held.resolve(response);
+  });
+  cluster.pass(10_000);
+  const asked = server.asked.length;
+  const waiting = Promise.all(FIFTY.map(() => cluster.byUnknown()));
+  const response = await held.promise;
+  for (const { status } of await Promise.all(FIFTY.map(() => cluster.by()))) assert.equal(status, 200);
+  assert.equal(server.asked.length, asked + 1);
+  response.socket?.destroy();
+  assert.deepEqual(await waiting, [...FIFTY.map(() => 503)]);
+  assert.equal(server.asked.length, asked + 1);
+});
+
 test('an offline configuration says whose tokens are taken', async () => {
   await using cluster = await enabledMethod();
   const { pem } = await signingKey();
@@ -215,7 +318,10 @@ test('an offline configuration says whose tokens are taken', async () => {
   assert.equal((await cluster.at('GET', 'config')).status, 404, 'nothing was kept of what was refused');
   assert.match((await cluster.login({ role: 'r', jwt: 'a.b.c' })).errors?.[0] ?? '', /invalid role name "r"/);
   await cluster.role('r');
-  assert.equal((await cluster.login({ role: 'r', jwt: 'a.b.c' })).errors?.[0], 'could not load backend configuration');
+  assert.equal(
+    (await cluster.login({ role: 'r', jwt: 'a.b.c' })).errors?.[0],
+    'could not load backend configuration: write config first',
+  );
 });
 
 test('a role of an offline mount has an audience of its own, and binds what can be known', async () => {

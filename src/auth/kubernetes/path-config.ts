@@ -1,9 +1,12 @@
 /** `config`: the cluster, and how its tokens are verified. */
 import { fail, isLockstepError } from '../../errors.ts';
+import type { Call } from '../../framework/call.ts';
 import { field, type JsonObject, type Values } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { isOffline, keysOf, type KubernetesConfig, type KubernetesMount } from './mount.ts';
+import { keysIn } from './held-keys.ts';
+import { isServiceAccount } from './service-account.ts';
 import { localAuthority } from './local-files.ts';
 
 const at = pathsOf<KubernetesMount>();
@@ -26,6 +29,10 @@ const settings = {
   api_audiences: field.list('Audiences of the API server beside its usual ones (its --api-audiences).', {
     default: [],
   }),
+  key_publisher: field.string(
+    'The service account, namespace/name, that may publish new keys of the cluster. Needs jwks.',
+    { default: '' },
+  ),
 };
 
 type Given = Values<typeof settings>;
@@ -44,6 +51,7 @@ function configOf(given: Given): KubernetesConfig {
     issuer: given.issuer,
     disableIssuer: given.disable_iss_validation ?? given.kubernetes_host !== '',
     apiAudiences: given.api_audiences,
+    keyPublisher: given.key_publisher,
   };
 }
 
@@ -70,10 +78,23 @@ function checkOffline({ issuer, disableIssuer }: KubernetesConfig, hasKeys: bool
   if (reviewer !== '') throw refuse('token_reviewer_jwt needs kubernetes_host: offline nobody is asked');
 }
 
+/** Exactly one account: patterns would let others in. */
+function checkPublisher({ keyPublisher = '', jwks, host }: KubernetesConfig): void {
+  if (keyPublisher === '') return;
+  if (jwks === '' || host !== '') {
+    throw refuse('key_publisher needs jwks, and no kubernetes_host: what it publishes takes their place');
+  }
+  const [namespace, name, ...more] = keyPublisher.split('/');
+  if (!isServiceAccount(namespace, name) || more.length > 0) {
+    throw refuse('key_publisher must be namespace/name of one service account');
+  }
+}
+
 async function checked(config: KubernetesConfig, reviewer: string): Promise<void> {
   const sources = [config.pemKeys.length > 0, config.jwks !== '', config.jwksUrl !== ''].filter(Boolean).length;
   if (sources > 1) throw refuse("at most one of 'pem_keys', 'jwks' and 'jwks_url' can be set");
   checkAddresses(config);
+  checkPublisher(config);
   if (isOffline(config)) {
     checkOffline(config, sources > 0, reviewer);
     return;
@@ -99,6 +120,7 @@ async function problemOf(config: KubernetesConfig, signal: AbortSignal): Promise
 function shown(config: KubernetesConfig, reviewer: boolean): JsonObject {
   return {
     api_audiences: config.apiAudiences,
+    key_publisher: config.keyPublisher ?? '',
     disable_iss_validation: config.disableIssuer,
     disable_local_ca_jwt: config.disableLocal,
     issuer: config.issuer,
@@ -112,12 +134,14 @@ function shown(config: KubernetesConfig, reviewer: boolean): JsonObject {
   };
 }
 
-async function written(mount: KubernetesMount, given: Given, signal: AbortSignal): Promise<Reply> {
+async function written(mount: KubernetesMount, given: Given, call: Pick<Call, 'signal' | 'now'>): Promise<Reply> {
   const config = configOf(given);
   await checked(config, given.token_reviewer_jwt);
-  const problem = await problemOf(config, signal);
+  const problem = await problemOf(config, call.signal());
+  const { now } = call;
+  const keys = config.jwks === '' ? [] : await keysIn(config.jwks);
   await mount.view.shared.transact((tx) => {
-    mount.putConfig(tx, config, given.token_reviewer_jwt);
+    mount.putConfig(tx, config, { reviewer: given.token_reviewer_jwt, keys, now });
   });
   return problem === undefined
     ? reply.empty
@@ -146,7 +170,7 @@ const config = at('config', {
       summary: 'Configure the method',
       writes: 'shared',
       replies: { 200: 'empty', 204: 'empty' },
-      run: (mount, values, call) => written(mount, values, call.signal()),
+      run: (mount, values, call) => written(mount, values, call),
     },
   },
 });

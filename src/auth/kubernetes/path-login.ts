@@ -2,30 +2,26 @@
 import { fail } from '../../errors.ts';
 import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
-import type { Grant } from '../../framework/reply.ts';
-import { inCidrs } from '../../lib/cidr.ts';
 import { TokenRefused } from '../../lib/jwt/refusal.ts';
+import { strictObject } from '../../lib/jwt/strict-json.ts';
 import { tokenBounds } from '../../lib/jwt/verify.ts';
-import { boundCidrsFor, grantOf } from '../token-fields.ts';
+import { boundCidrsFor, checkLoginAddress } from '../token-fields.ts';
+import { accountGrant, checkAliasSource, checkBound, notBound, unfit } from './account-grant.ts';
 import { isOffline, type KubernetesMount } from './mount.ts';
 import { verifiedOffline } from './offline.ts';
 import { reviewed, type Reviewing } from './review.ts';
-import { bindsName, bindsNamespace, mustReadRole, type KubernetesRole } from './role.ts';
+import { bindsName, bindsNamespace, mustReadRole } from './role.ts';
 import type { ServiceAccount } from './service-account.ts';
 
 const at = pathsOf<KubernetesMount>();
 
-const notBound = (): TokenRefused => new TokenRefused('claim', 'its service account is not one that the role binds');
-
 async function offline({ mount, config, role, now, signal }: Reviewing, token: string): Promise<ServiceAccount> {
-  const keys = mount.keys(config);
-  const { audience, aliasSource } = role;
+  const keys = mount.keys(config, now);
+  checkAliasSource(role);
   // The role may be older than the configuration.
-  if (keys === undefined || aliasSource !== 'serviceaccount_uid') {
-    throw fail('badRequest', 'the role does not fit offline verification: write it again');
-  }
-  const account = await verifiedOffline(token, { config, keys, audience, now, signal });
-  if (!bindsName(role, account.name) || !bindsNamespace(role, account.namespace)) throw notBound();
+  if (keys === undefined) throw unfit();
+  const account = await verifiedOffline(token, { config, keys, audience: role.audience, now, signal });
+  checkBound(role, account);
   return account;
 }
 
@@ -37,22 +33,11 @@ async function online(reviewing: Reviewing, token: string): Promise<ServiceAccou
   return account;
 }
 
-function grantFor(name: string, role: KubernetesRole, account: ServiceAccount, address: string): Grant {
-  const { namespace, name: accountName, uid } = account;
-  const metadata = {
-    service_account_uid: uid,
-    service_account_name: accountName,
-    service_account_namespace: namespace,
-    service_account_secret_name: '',
-  };
-  return grantOf(role.token, {
-    displayName: `${namespace}-${accountName}`,
-    role: name,
-    metadata: { ...metadata, role: name },
-    alias: { name: role.aliasSource === 'serviceaccount_uid' ? uid : `${namespace}/${accountName}`, metadata },
-    internal: { role: name },
-    boundCidrs: boundCidrsFor(role.token, address),
-  });
+/** Of a token that was verified. Empty: it names no key. */
+function kidOf(token: string): string {
+  const header = Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString('utf8');
+  const kid = strictObject(header, { length: tokenBounds.header })?.['kid'];
+  return typeof kid === 'string' ? kid : '';
 }
 
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -75,8 +60,7 @@ const login = at('login', {
         const role = mustReadRole(mount.view.shared, name);
         const config = mount.mustConfig();
         const { address } = call.client;
-        const { boundCidrs } = role.token;
-        if (boundCidrs.length > 0 && !inCidrs(boundCidrs, address)) throw fail('permissionDenied');
+        checkLoginAddress(role.token, address);
         const token = values.jwt.trim();
         // What no token looks like goes into no header, and to no API server.
         if (token.length > tokenBounds.length || !TOKEN.test(token)) {
@@ -84,7 +68,9 @@ const login = at('login', {
         }
         const reviewing = { mount, config, role, now: call.now, signal: call.signal() };
         const account = await (isOffline(config) ? offline : online)(reviewing, token);
-        return { status: 200, grant: grantFor(name, role, account, address) };
+        await mount.tally.count(call.now, kidOf(token));
+        const grant = accountGrant(name, role, account);
+        return { status: 200, grant: { ...grant, boundCidrs: boundCidrsFor(role.token, address) } };
       },
     },
   },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { issuerServer, signed, signingKey, type AskedFor } from '../../lib/jwt/issuer.testing.ts';
 import { REFUSED } from '../../lib/jwt/refusal.ts';
-import { MOST_AT_ONCE, Outgoing, PAUSE_MS } from './outgoing.ts';
+import { MOST_AT_ONCE, Outgoing, PAUSE_MS } from '../../lib/outgoing.ts';
 import { AUDIENCE, claimsOf, enabledMethod, ISSUER } from './mount.testing.ts';
 import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
 import { parseSelector, selects } from './selector.ts';

@@ -28,15 +28,21 @@ function unverified(token: string): Claims {
   return claims;
 }
 
-/** What can be refused without asking. Rejects with `TokenRefused`. */
-async function checkBefore({ mount, config, role, now, signal }: Reviewing, token: string): Promise<void> {
-  const claims = unverified(token);
+/** For whom a token is, by what it says. Throws `TokenRefused`. */
+export function checkSaid(claims: Claims, { config, role }: Pick<Reviewing, 'config' | 'role'>): void {
   if (!config.disableIssuer && claims['iss'] !== config.issuer) throw new TokenRefused('issuer', 'iss');
   const named = audiencesOf(claims);
   if (role.audience !== '' && !named.includes(role.audience)) {
     throw new TokenRefused('audience', 'it is for somebody else');
   }
-  const keys = mount.keys(config);
+}
+
+/** What can be refused without asking. Rejects with `TokenRefused`. */
+async function checkBefore({ mount, config, role, now, signal }: Reviewing, token: string): Promise<void> {
+  const claims = unverified(token);
+  checkSaid(claims, { config, role });
+  const named = audiencesOf(claims);
+  const keys = mount.keys(config, now);
   if (keys === undefined) return;
   // Which of its audiences is the API server's own, that says.
   await verifyToken(token, keys, { now, algorithms, leeways: defaultLeeways, audiences: named }, signal);
@@ -46,10 +52,10 @@ async function checkBefore({ mount, config, role, now, signal }: Reviewing, toke
  * The node's own token goes only where its own authority vouches for the address: whoever may configure a mount could otherwise
  * have it sent to themselves.
  */
-async function apiServer({ mount, config, signal }: Reviewing): Promise<ApiServer> {
+async function apiServer({ mount, config, now, signal }: Reviewing): Promise<ApiServer> {
   const { host, ca, disableLocal } = config;
   const { reviewer } = mount;
-  const rest = { host, outgoing: mount.outgoing(config), signal };
+  const rest = { host, outgoing: mount.outgoing(config, now), signal };
   if (ca !== '') return { ...rest, ca, reviewer };
   const local = await localAuthority();
   return { ...rest, ca: local, reviewer: reviewer ?? (disableLocal ? undefined : await localToken()) };

@@ -17,6 +17,7 @@ import {
 import { isOffline, type KubernetesConfig } from './mount.ts';
 import { isApiAudience } from './offline.ts';
 import { parseSelector } from './selector.ts';
+import { roleOfLogin } from '../role-records.ts';
 
 const ALIAS_SOURCES = ['serviceaccount_uid', 'serviceaccount_name'] as const;
 
@@ -42,12 +43,8 @@ export const readRole = (from: Pick<Compartment, 'get'>, name: string): Kubernet
   decodeFound<KubernetesRole>(from.get(rolesPrefix + name.toLowerCase()));
 
 /** Throws `badRequest`. */
-export function mustReadRole(from: Pick<Compartment, 'get'>, name: string): KubernetesRole {
-  if (name === '') throw fail('badRequest', 'missing role');
-  const role = readRole(from, name);
-  if (role === undefined) throw fail('badRequest', `invalid role name "${name.slice(0, 128)}"`);
-  return role;
-}
+export const mustReadRole = (from: Pick<Compartment, 'kept'>, name: string): KubernetesRole =>
+  roleOfLogin<KubernetesRole>(from, { prefix: rolesPrefix, name, unknown: (given) => `invalid role name "${given}"` });
 
 export const roleFields = {
   bound_service_account_names: field.list('Names of service accounts; * in them stands for any text.'),

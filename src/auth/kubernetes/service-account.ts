@@ -14,6 +14,9 @@ const NAMESPACE = /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/;
 const NAME = /^[a-z\d](?:[a-z\d.-]{0,251}[a-z\d])?$/;
 const UID = /^[\w-]{1,128}$/;
 
+export const isServiceAccount = (namespace: unknown, name: unknown): boolean =>
+  typeof namespace === 'string' && NAMESPACE.test(namespace) && typeof name === 'string' && NAME.test(name);
+
 const wrong = (why: string): TokenRefused => new TokenRefused('claim', why);
 
 function checked(namespace: unknown, name: unknown, uid: unknown): ServiceAccount {

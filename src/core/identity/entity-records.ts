@@ -1,7 +1,8 @@
 /** The steps that changes of entities are made of, each within a transaction: a record and what finds it go together. */
 import { fail } from '../../errors.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
-import type { Transaction } from '../../storage/store.ts';
+import type { Snapshot, Transaction } from '../../storage/store.ts';
+import { dropSecretsOf } from '../mfa/totp-secrets.ts';
 import { identityKeys } from './identity-keys.ts';
 import type { NameEntry } from './identity-store.ts';
 import type { AliasRecord, EntityRecord, GroupRecord } from './records.ts';
@@ -9,23 +10,23 @@ import type { AliasRecord, EntityRecord, GroupRecord } from './records.ts';
 /** Ids made from a login come again, random ones never do: version 8 and version 4 UUIDs. */
 const comesAgain = (id: string): boolean => id.charAt(14) === '8';
 
-/** What is written of one namespace's entities in one transaction. */
-export class EntityWrites {
-  readonly #tx: Transaction;
+/** What is known of one namespace's entities at one moment. */
+export class EntityReads {
+  readonly #from: Pick<Snapshot, 'get' | 'has'>;
   readonly #keys: ReturnType<typeof identityKeys>;
 
   /** `cls`: `l` for what a region makes for itself. */
-  constructor(tx: Transaction, namespace: string, cls: 's' | 'l' = 's') {
-    this.#tx = tx;
+  constructor(from: Pick<Snapshot, 'get' | 'has'>, namespace: string, cls: 's' | 'l' = 's') {
+    this.#from = from;
     this.#keys = identityKeys(namespace, cls);
   }
 
   entity(id: string): EntityRecord | undefined {
-    return decodeFound<EntityRecord>(this.#tx.get(this.#keys.entity(id)));
+    return decodeFound<EntityRecord>(this.#from.get(this.#keys.entity(id)));
   }
 
   idOf(name: string): string | undefined {
-    return decodeFound<NameEntry>(this.#tx.get(this.#keys.entityName(name)))?.id;
+    return decodeFound<NameEntry>(this.#from.get(this.#keys.entityName(name)))?.id;
   }
 
   entityOfAlias(alias: string): EntityRecord | undefined {
@@ -37,17 +38,41 @@ export class EntityWrites {
   }
 
   #named(key: string): EntityRecord | undefined {
-    const id = decodeFound<string>(this.#tx.get(key));
+    const id = decodeFound<string>(this.#from.get(key));
     return id === undefined ? undefined : this.entity(id);
   }
 
   /** Whether an entity has, or had, the id. */
   isTaken(id: string): boolean {
-    return this.#tx.has(this.#keys.entity(id)) || this.#tx.has(this.#keys.former(id));
+    return this.#from.has(this.#keys.entity(id)) || this.#from.has(this.#keys.former(id));
   }
 
   isAliasTaken(id: string): boolean {
-    return this.#tx.has(this.#keys.alias(id));
+    return this.#from.has(this.#keys.alias(id));
+  }
+
+  /** A name for who has none, made from the id; longer where another entity has it already. */
+  freeName(id: string): string {
+    const hex = id.replaceAll('-', '');
+    for (const length of [8, 16, 32]) {
+      const name = `entity_${hex.slice(0, length)}`;
+      if (this.idOf(name) === undefined) return name;
+    }
+    throw fail('conflict', 'no name is free for a new entity: name it');
+  }
+}
+
+/** What is written of one namespace's entities in one transaction. */
+export class EntityWrites extends EntityReads {
+  readonly #tx: Transaction;
+  readonly #keys: ReturnType<typeof identityKeys>;
+  readonly #namespace: string;
+
+  constructor(tx: Transaction, namespace: string, cls: 's' | 'l' = 's') {
+    super(tx, namespace, cls);
+    this.#tx = tx;
+    this.#keys = identityKeys(namespace, cls);
+    this.#namespace = namespace;
   }
 
   /** Throws `badRequest` when another entity has the name. */
@@ -91,6 +116,7 @@ export class EntityWrites {
     this.#tx.delete(this.#keys.entity(record.id));
     this.#tx.delete(this.#keys.entityName(record.name));
     for (const alias of record.aliases) this.#unlink(alias);
+    if (heir === undefined) dropSecretsOf(this.#tx, this.#namespace, record.id);
     for (const id of [record.id, ...record.mergedIds]) {
       if (heir !== undefined || comesAgain(id)) this.#tx.put(this.#keys.former(id), encodeRecord(heir ?? ''));
       else this.#tx.delete(this.#keys.former(id));
@@ -107,15 +133,5 @@ export class EntityWrites {
     const memberEntities = heir === undefined ? others : [...others, heir];
     const after = { ...record, memberEntities, updatedAt: now, modifyIndex: record.modifyIndex + 1 };
     this.#tx.put(key, encodeRecord(after satisfies GroupRecord));
-  }
-
-  /** A name for who has none, made from the id; longer where another entity has it already. */
-  freeName(id: string): string {
-    const hex = id.replaceAll('-', '');
-    for (const length of [8, 16, 32]) {
-      const name = `entity_${hex.slice(0, length)}`;
-      if (this.idOf(name) === undefined) return name;
-    }
-    throw fail('conflict', 'no name is free for a new entity: name it');
   }
 }

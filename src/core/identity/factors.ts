@@ -3,12 +3,26 @@
  * logins on that mount: so two regions that are cut off from each other make one and the same entity.
  */
 import { hmacSha256, sha256, takeKey, type KeyObject } from '../../lib/crypto/hash.ts';
-import { isBuiltIn, type MountRecord } from '../mounts/mount.ts';
+import { isBuiltIn, originOf, type MountRecord } from '../mounts/mount.ts';
 import { folded } from './records.ts';
 
 /** The secret of a built-in mount is each node's own, and the names of its aliases are none: they are typed by operators. */
-const keyOf = (mount: MountRecord): KeyObject =>
-  takeKey(isBuiltIn(mount) ? sha256('lockstep-identity', mount.uuid) : Buffer.from(mount.salt, 'base64'));
+const secretOf = (mount: MountRecord): Buffer =>
+  isBuiltIn(mount) ? sha256('lockstep-identity', mount.uuid) : Buffer.from(mount.salt, 'base64');
+
+/** A record is never changed, so its key need not be made for each login. */
+const made = new WeakMap<MountRecord, KeyObject>();
+
+function keyOf(mount: MountRecord): KeyObject {
+  const known = made.get(mount);
+  if (known !== undefined) return known;
+  const key = takeKey(secretOf(mount));
+  made.set(mount, key);
+  return key;
+}
+
+/** Methods whose names are told apart by case: of SPIFFE IDs that differ in it, each is another workload's. */
+const EXACT: ReadonlySet<string> = new Set(['spiffe']);
 
 const separated = (...parts: readonly string[]): string => JSON.stringify(parts);
 
@@ -29,7 +43,8 @@ export interface FactorOptions {
 
 export function factorOf(mount: MountRecord, name: string, { namespace, region, of }: FactorOptions): Factor {
   const key = keyOf(mount);
-  const place = separated(of, namespace, mount.uuid, mount.local ? region : '', folded(name));
+  const known = EXACT.has(mount.type) ? name : folded(name);
+  const place = separated(of, namespace, originOf(mount), mount.local ? region : '', known);
   const derived = (purpose: string, attempt: number): string =>
     uuidOf(hmacSha256(key, separated(purpose, String(attempt), place)));
   return {

@@ -7,7 +7,7 @@ import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
 import { GroupIndex } from './group-index.ts';
 import { identityChange, identityKeys } from './identity-keys.ts';
-import { saidGroups } from './said-groups.ts';
+import { groupsOnceSaid, saidGroups, type SaidNow } from './said-groups.ts';
 import type { EntityRecord, GroupRecord } from './records.ts';
 
 /** An entity with all that it has by its groups. Never changed: when anything of it changes there is another one. */
@@ -24,12 +24,17 @@ export interface Identity {
 /** Entities in memory. */
 const CACHE_LIMIT = 20_000;
 
+/** What the hub says first. */
+const CLASSES = ['s', 'l'] as const;
+
 type Reads = Pick<Snapshot, 'get'>;
 
 export class IdentityStore implements Disposable {
   readonly #store: Store;
   /** By id alone, which no two namespaces share: no text is made for each request. */
   readonly #identities = new Map<string, Identity>();
+  /** Ids of entities by the key of the factor that logins have. */
+  readonly #byFactor = new Map<string, string>();
   /** By namespace, read when they are first asked for. */
   readonly #groups = new Map<string, GroupIndex>();
   readonly #observation: Disposable;
@@ -44,18 +49,20 @@ export class IdentityStore implements Disposable {
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
     this.#identities.clear();
+    this.#byFactor.clear();
     this.#groups.clear();
   }
 
   #follow({ writes }: Batch): void {
-    for (const { key, value } of writes) {
-      const [cls, namespace, below] = identityChange(key) ?? [];
+    for (const write of writes) {
+      const [cls, namespace, below] = identityChange(write.key) ?? [];
       if (cls === undefined || namespace === undefined || below === undefined) continue;
-      if (below.startsWith('entity/id/')) this.#forget(below.slice('entity/id/'.length), value);
+      this.#byFactor.delete(write.key);
+      if (below.startsWith('entity/id/')) this.#forget(below.slice('entity/id/'.length), write.value);
       else if (below.startsWith('entity/former/')) this.#forget(below.slice('entity/former/'.length));
       else if (below.startsWith('said/')) this.#forgetCurrent(namespace, below.slice('said/'.length));
       else if (cls === 's' && below.startsWith('group/id/')) {
-        this.#groups.get(namespace)?.apply(below.slice('group/id/'.length), decodeFound<GroupRecord>(value));
+        this.#groups.get(namespace)?.apply(below.slice('group/id/'.length), decodeFound<GroupRecord>(write.value));
         // Through groups within groups it may be anybody's.
         this.#identities.clear();
       }
@@ -101,19 +108,37 @@ export class IdentityStore implements Disposable {
     if (known?.namespace === namespace) return known;
     const record = currentEntity(this.#store, namespace, id);
     if (record === undefined) return undefined;
-    const index = this.groups(namespace);
-    const direct = this.direct(namespace, record);
-    const groups = index.withParents(direct);
-    const policies = [...new Set([record, ...groups].flatMap((each) => each.policies))].sort();
-    const made = { namespace, record, direct, groups, policies };
+    const made = this.withGroups(namespace, record, this.direct(namespace, record));
     if (this.#identities.size >= CACHE_LIMIT) this.#identities.clear();
     this.#identities.set(id, made);
     return made;
   }
 
+  /** What an entity is with these groups and all that they lie in. */
+  withGroups(namespace: string, record: EntityRecord, direct: readonly GroupRecord[]): Identity {
+    const groups = this.groups(namespace).withParents(direct);
+    const policies = [...new Set([record, ...groups].flatMap((each) => each.policies))].sort();
+    return { namespace, record, direct, groups, policies };
+  }
+
+  /** What an entity would be, known or not, as this record and once `said` is said of its groups. Nothing is kept. */
+  foreseen(namespace: string, record: EntityRecord, said: SaidNow | undefined): Identity {
+    if (said === undefined) return this.withGroups(namespace, record, this.direct(namespace, record));
+    const factors = groupsOnceSaid(this.#store, record, namespace, said);
+    return this.withGroups(namespace, record, this.#directBy(namespace, record, factors));
+  }
+
   /** Of the entity: groups that name it, and those that an auth method says it is in, in the order of their names. */
   direct(namespace: string, { id, mergedIds }: Pick<EntityRecord, 'id' | 'mergedIds'>): readonly GroupRecord[] {
     const said = [id, ...mergedIds].flatMap((each) => saidGroups(this.#store, namespace, each));
+    return this.#directBy(namespace, { id, mergedIds }, said);
+  }
+
+  #directBy(
+    namespace: string,
+    { id, mergedIds }: Pick<EntityRecord, 'id' | 'mergedIds'>,
+    said: readonly string[],
+  ): readonly GroupRecord[] {
     const { groupFactor } = identityKeys(namespace);
     const external = said.flatMap((factor) => decodeFound<string>(this.#store.get(groupFactor(factor))) ?? []);
     return this.groups(namespace).direct(id, mergedIds, external);
@@ -134,8 +159,24 @@ export class IdentityStore implements Disposable {
     return id === undefined ? undefined : this.entity(namespace, id);
   }
 
+  /** As the function of that name, from memory. */
   entityByFactor(namespace: string, factor: string): EntityRecord | undefined {
-    return entityByFactor(this.#store, namespace, factor);
+    for (const cls of CLASSES) {
+      const id = this.#idByFactor(identityKeys(namespace, cls).factor(factor));
+      const found = id === undefined ? undefined : this.identity(namespace, id)?.record;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #idByFactor(key: string): string | undefined {
+    const known = this.#byFactor.get(key);
+    if (known !== undefined) return known;
+    const id = decodeFound<string>(this.#store.get(key));
+    if (id === undefined) return undefined;
+    if (this.#byFactor.size >= CACHE_LIMIT) this.#byFactor.clear();
+    this.#byFactor.set(key, id);
+    return id;
   }
 
   group(namespace: string, id: string): GroupRecord | undefined {
@@ -178,7 +219,7 @@ function currentEntity(from: Reads, namespace: string, id: string): EntityRecord
 }
 
 export function entityByFactor(from: Reads, namespace: string, factor: string): EntityRecord | undefined {
-  for (const cls of ['s', 'l'] as const) {
+  for (const cls of CLASSES) {
     const id = decodeFound<string>(from.get(identityKeys(namespace, cls).factor(factor)));
     const found = id === undefined ? undefined : currentEntity(from, namespace, id);
     if (found !== undefined) return found;

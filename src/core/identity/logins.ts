@@ -1,13 +1,13 @@
 /** Who logs in: the entity of an alias, made at its first login. */
 import { fail } from '../../errors.ts';
-import type { Store, Transaction } from '../../storage/store.ts';
+import type { Snapshot, Store } from '../../storage/store.ts';
 import type { MountRecord } from '../mounts/mount.ts';
 import { assertThere } from '../namespaces/namespace-changes.ts';
 import { newEntity } from './entity-changes.ts';
-import { EntityWrites } from './entity-records.ts';
+import { EntityReads, EntityWrites } from './entity-records.ts';
 import { factorOf, type Factor } from './factors.ts';
-import { entityByFactor, type IdentityStore } from './identity-store.ts';
-import { sayGroups } from './said-groups.ts';
+import { entityByFactor, type Identity, type IdentityStore } from './identity-store.ts';
+import { saidBy, sayGroups } from './said-groups.ts';
 import { checkAliasName, sameMetadata, type AliasRecord, type EntityRecord, type Metadata } from './records.ts';
 
 /** What the auth method says of who logs in. */
@@ -16,6 +16,12 @@ export interface LoginAlias {
   readonly metadata?: Metadata;
   /** All that it says of groups; absent: nothing. */
   readonly groups?: readonly string[];
+}
+
+export interface Foreseen {
+  readonly identity: Identity;
+  /** It would be the first login. */
+  readonly isNew: boolean;
 }
 
 interface Login {
@@ -51,10 +57,7 @@ export class Logins {
    */
   async entityOf(namespace: string, mount: MountRecord, alias: LoginAlias): Promise<string> {
     const { store, region } = this.#options;
-    checkAliasName(alias.name);
-    const factor = factorOf(mount, alias.name, { namespace, region: region ?? 'hub', of: 'entity' });
-    const login = { namespace, mount, alias, factor };
-    const known = entityByFactor(store, namespace, factor.text);
+    const { login, known } = this.#found(namespace, mount, alias);
     const entity = known === undefined || this.#hasNews(known, login) ? await this.#written(login) : known;
     if (entity.disabled) throw fail('permissionDenied');
     const { groups } = alias;
@@ -62,10 +65,46 @@ export class Logins {
     return entity.id;
   }
 
-  #hasNews(known: EntityRecord, { factor, alias }: Login): boolean {
+  /** Who `entityOf` would find or make, with what the groups give that are said: nothing is written. Throws as it does. */
+  foreseen(namespace: string, mount: MountRecord, alias: LoginAlias): Foreseen {
+    const { store, identities, region = 'hub' } = this.#options;
+    const { login, known } = this.#found(namespace, mount, alias);
+    using snapshot = store.snapshot();
+    const record = known === undefined ? this.#new(snapshot, login) : this.#told(known, login);
+    if (record.disabled) throw fail('permissionDenied');
+    const { groups } = alias;
+    const said = groups === undefined ? undefined : saidBy({ namespace, region, mount, groups });
+    return { identity: identities.foreseen(namespace, record, said), isNew: known === undefined };
+  }
+
+  #found(namespace: string, mount: MountRecord, alias: LoginAlias) {
+    const { identities, region = 'hub' } = this.#options;
+    checkAliasName(alias.name);
+    const factor = factorOf(mount, alias.name, { namespace, region, of: 'entity' });
+    const login: Login = { namespace, mount, alias, factor };
+    return { login, known: identities.entityByFactor(namespace, factor.text) };
+  }
+
+  /**
+   * At a renewal: which groups the method says now. Of somebody else than the token's entity nothing is written: they log in
+   * first.
+   */
+  async renewed(namespace: string, mount: MountRecord, alias: LoginAlias, entity: string): Promise<void> {
+    const { store, identities, region = 'hub' } = this.#options;
+    const { groups } = alias;
+    const known = identities.entityByFactor(
+      namespace,
+      factorOf(mount, alias.name, { namespace, region, of: 'entity' }).text,
+    );
+    if (groups === undefined || known?.id !== entity) return;
+    await sayGroups(store, known, { namespace, region, mount, groups });
+  }
+
+  #hasNews(known: EntityRecord, { factor, alias, mount }: Login): boolean {
     if (this.#options.region !== undefined) return false;
     const own = known.aliases.find((each) => each.factor === factor.text);
-    return own !== undefined && !sameMetadata(own.metadata, said(alias));
+    // The mount has another id where it moved away and came back.
+    return own !== undefined && (own.mount !== mount.uuid || !sameMetadata(own.metadata, said(alias)));
   }
 
   async #written(login: Login): Promise<EntityRecord> {
@@ -74,38 +113,39 @@ export class Logins {
     const { value } = await store.transact((tx) => {
       assertThere(tx, { id: login.namespace });
       const known = entityByFactor(tx, login.namespace, login.factor.text);
-      const writes = new EntityWrites(tx, login.namespace, cls);
-      if (known === undefined) return this.#made(tx, writes, login);
-      return this.#hasNews(known, login) ? this.#told(writes, known, login) : known;
+      const record = known === undefined ? this.#new(tx, login) : this.#told(known, login);
+      if (record !== known) new EntityWrites(tx, login.namespace, cls).put(known, record);
+      return record;
     });
     return value;
   }
 
-  #made(tx: Transaction, writes: EntityWrites, { namespace, mount, alias, factor }: Login): EntityRecord {
+  /** Of the first login: an id that nobody has or had. */
+  #new(from: Pick<Snapshot, 'get' | 'has'>, { namespace, mount, alias, factor }: Login): EntityRecord {
     const now = this.#options.now();
-    const shared = new EntityWrites(tx, namespace);
-    const attempt = firstFree((n) => shared.isTaken(factor.id(n)) || writes.isTaken(factor.id(n)));
+    const shared = new EntityReads(from, namespace);
+    const own = new EntityReads(from, namespace, this.#options.region === undefined ? 's' : 'l');
+    const attempt = firstFree((n) => shared.isTaken(factor.id(n)) || own.isTaken(factor.id(n)));
     const aliasId = factor.aliasId(
-      firstFree((n) => shared.isAliasTaken(factor.aliasId(n)) || writes.isAliasTaken(factor.aliasId(n))),
+      firstFree((n) => shared.isAliasTaken(factor.aliasId(n)) || own.isAliasTaken(factor.aliasId(n))),
     );
     const id = factor.id(attempt);
-    const own: AliasRecord = {
+    const first: AliasRecord = {
       ...{ id: aliasId, name: alias.name, mount: mount.uuid, accessor: mount.accessor, factor: factor.text },
       ...{ metadata: said(alias), customMetadata: null, createdAt: now, updatedAt: now, mergedFrom: [] },
     };
-    const record = { ...newEntity(id, writes.freeName(id), now), aliases: [own] };
-    writes.put(undefined, record);
-    return record;
+    return { ...newEntity(id, own.freeName(id), now), aliases: [first] };
   }
 
-  #told(writes: EntityWrites, known: EntityRecord, { alias, factor }: Login): EntityRecord {
+  /** The same record where the method says nothing new of it. */
+  #told(known: EntityRecord, login: Login): EntityRecord {
+    if (!this.#hasNews(known, login)) return known;
+    const { alias, factor, mount } = login;
     const now = this.#options.now();
     const aliases = known.aliases.map((each) =>
-      each.factor === factor.text ? { ...each, metadata: said(alias), updatedAt: now } : each,
+      each.factor === factor.text ? { ...each, mount: mount.uuid, metadata: said(alias), updatedAt: now } : each,
     );
-    const record = { ...known, aliases };
-    writes.put(known, record);
-    return record;
+    return { ...known, aliases };
   }
 }
 

@@ -1,5 +1,6 @@
 /** Several entities become one: what logs in as any of them is one and the same from then on. */
 import { fail } from '../../errors.ts';
+import { mergeSecrets } from '../mfa/totp-secrets.ts';
 import type { EntityChanges } from './entity-changes.ts';
 import type { EntityWrites } from './entity-records.ts';
 import type { AliasRecord, EntityRecord } from './records.ts';
@@ -9,6 +10,8 @@ export interface Merge {
   readonly to: string;
   /** Of two aliases of one mount, the one that stays. */
   readonly keep: readonly string[];
+  /** Of two MFA secrets of one method, the one of `to` stays; else that is refused. */
+  readonly force: boolean;
 }
 
 /** Each is a record to read and several to write, in one transaction. */
@@ -32,7 +35,7 @@ export async function mergeEntities(
   now: number,
 ): Promise<void> {
   checked(merge);
-  await changes.change(namespace, (writes) => {
+  await changes.change(namespace, (writes, tx) => {
     const target = writes.entity(merge.to);
     if (target === undefined) throw fail('badRequest', 'entity id to merge to is invalid');
     let { aliases } = target;
@@ -42,6 +45,7 @@ export async function mergeEntities(
       const source = sourceOf(writes, id, target);
       aliases = united({ id: target.id, aliases }, source, merge, now);
       mergedIds.push(source.id, ...source.mergedIds);
+      mergeSecrets(tx, namespace, { from: source.id, to: target.id, force: merge.force });
       writes.remove(source, target.id);
       gone.add(source.id);
     }
@@ -72,7 +76,7 @@ function united(
   let kept = to.aliases;
   const moved: AliasRecord[] = [];
   for (const alias of from.aliases) {
-    const own = kept.find(({ mount }) => mount === alias.mount);
+    const own = kept.find(({ accessor }) => accessor === alias.accessor);
     const after = { ...alias, mergedFrom: [...alias.mergedFrom, from.id], updatedAt: now };
     if (own === undefined) moved.push(after);
     else if (all.length > 1 || keep.includes(own.id) === keep.includes(alias.id)) throw clash(to, from, own, alias);

@@ -205,7 +205,9 @@ const merge = at('entity/merge', {
   fields: {
     from_entity_ids: field.list('Ids of the entities that end.'),
     to_entity_id: field.string('Id of the entity that stays.', { default: '' }),
-    force: field.boolean('Kept for old clients: it is about MFA secrets, of which there are none.'),
+    force: field.boolean('Of two MFA secrets of one method, the one of the entity that stays is kept.', {
+      default: false,
+    }),
     conflicting_alias_ids_to_keep: field.list('Of two aliases of one mount, the one that stays.'),
   },
   operations: {
@@ -214,8 +216,13 @@ const merge = at('entity/merge', {
       writes: 'shared',
       replies: { 204: 'empty' },
       run: async ({ services }, values, { namespace, now }) => {
-        const { from_entity_ids: from = [], to_entity_id: to, conflicting_alias_ids_to_keep: keep = [] } = values;
-        await mergeEntities(services.identities.entities, namespace.id, { from, to, keep }, now);
+        const {
+          from_entity_ids: from = [],
+          to_entity_id: to,
+          conflicting_alias_ids_to_keep: keep = [],
+          force,
+        } = values;
+        await mergeEntities(services.identities.entities, namespace.id, { from, to, keep, force }, now);
         return reply.empty;
       },
     },

@@ -4,7 +4,7 @@
  */
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Snapshot, Store, Transaction } from '../../storage/store.ts';
-import type { MountRecord } from '../mounts/mount.ts';
+import { originOf, type MountRecord } from '../mounts/mount.ts';
 import { factorOf } from './factors.ts';
 import { identityKeys } from './identity-keys.ts';
 import type { EntityRecord } from './records.ts';
@@ -34,19 +34,36 @@ export interface Saying {
 const isSame = (one: readonly string[], other: readonly string[]): boolean =>
   one.length === other.length && one.every((each, at) => each === other[at]);
 
+/** What of these groups is kept, by the mount that says it. */
+export interface SaidNow {
+  readonly mount: string;
+  readonly now: readonly string[];
+}
+
+export function saidBy({ namespace, region, mount, groups }: Saying): SaidNow {
+  const factors = groups.map((name) => factorOf(mount, name, { namespace, region, of: 'group' }).text);
+  return { mount: originOf(mount), now: [...new Set(factors)].sort() };
+}
+
+/** What is known of an entity by the id that it has or had, once `said` is said of it: of its former ids no more is. */
+function after(from: Reads, { id }: EntityRecord, at: { namespace: string; each: string }, said: SaidNow) {
+  const before = saidOf(from, at.namespace, at.each);
+  const wanted = at.each === id ? said.now : [];
+  const { [said.mount]: _over, ...others } = before;
+  return { before, wanted, all: wanted.length === 0 ? others : { ...others, [said.mount]: wanted } };
+}
+
+/** The factors of all groups that it would be in. */
+export const groupsOnceSaid = (from: Reads, entity: EntityRecord, namespace: string, said: SaidNow) =>
+  [entity.id, ...entity.mergedIds].flatMap((each) =>
+    Object.values(after(from, entity, { namespace, each }, said).all).flat(),
+  );
+
 /** What is to be written, by the entity's id and those that it had before it was merged: what was said of these is over. */
-function news(
-  from: Reads,
-  { id, mergedIds }: EntityRecord,
-  namespace: string,
-  said: { mount: string; now: readonly string[] },
-) {
-  return [id, ...mergedIds].flatMap((each) => {
-    const before = saidOf(from, namespace, each);
-    const wanted = each === id ? said.now : [];
-    if (isSame(before[said.mount] ?? [], wanted)) return [];
-    const { [said.mount]: _over, ...others } = before;
-    return [{ entity: each, said: wanted.length === 0 ? others : { ...others, [said.mount]: wanted } }];
+function news(from: Reads, entity: EntityRecord, namespace: string, said: SaidNow) {
+  return [entity.id, ...entity.mergedIds].flatMap((each) => {
+    const { before, wanted, all } = after(from, entity, { namespace, each }, said);
+    return isSame(before[said.mount] ?? [], wanted) ? [] : [{ entity: each, said: all }];
   });
 }
 
@@ -61,9 +78,8 @@ function put(
 
 /** Writes nothing where nothing has changed. */
 export async function sayGroups(store: Store, entity: EntityRecord, saying: Saying): Promise<void> {
-  const { namespace, region, mount, groups } = saying;
-  const factors = groups.map((name) => factorOf(mount, name, { namespace, region, of: 'group' }).text);
-  const said = { mount: mount.uuid, now: [...new Set(factors)].sort() };
+  const { namespace } = saying;
+  const said = saidBy(saying);
   if (news(store, entity, namespace, said).length === 0) return;
   await store.transact((tx) => {
     for (const each of news(tx, entity, namespace, said)) put(tx, namespace, each);

@@ -92,25 +92,35 @@ export class Lockout implements AsyncDisposable {
     const { uuid, type, config } = mounted.record;
     const lockout = lockoutOf(settings, type, config.userLockout);
     if (lockout.disable) return undefined;
-    const key = this.#keyOf(uuid, alias.name);
+    let made: string | undefined;
+    const key = (): string => (made ??= this.#keyOf(uuid, alias.name));
     // Also when it ends: else those that were let through together could all guess.
     const assertOpen = (): void => {
-      if (this.#isLocked(key, lockout)) throw fail('permissionDenied');
+      if (!this.#isCalm && this.#isLocked(key(), lockout)) throw fail('permissionDenied');
     };
     assertOpen();
     return {
       succeeded: (reply) => {
         assertOpen();
-        this.#failing.delete(key);
-        this.#nobody.delete(key);
+        if (!this.#isCalm) this.#forgive(key());
         return reply;
       },
       failed: (error) => {
         assertOpen();
-        if (isLockstepError(error, 'invalidCredentials')) this.#count(key, lockout, { mounted, alias });
+        if (isLockstepError(error, 'invalidCredentials')) this.#count(key(), lockout, { mounted, alias });
         throw error;
       },
     };
+  }
+
+  /** Nobody fails and nobody is locked out: no login needs to be looked up. */
+  get #isCalm(): boolean {
+    return this.#locked.size + this.#failing.size + this.#nobody.size === 0;
+  }
+
+  #forgive(key: string): void {
+    this.#failing.delete(key);
+    this.#nobody.delete(key);
   }
 
   /** Of the given mounts, in their order. */
@@ -131,8 +141,7 @@ export class Lockout implements AsyncDisposable {
   async unlock(mounted: Mounted, name: string): Promise<void> {
     const key = this.#keyOf(mounted.record.uuid, name);
     await this.#forget([key]);
-    this.#failing.delete(key);
-    this.#nobody.delete(key);
+    this.#forgive(key);
   }
 
   /** Forgets locks that are over. */

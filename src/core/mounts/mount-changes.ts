@@ -35,7 +35,7 @@ export interface MountSpec {
 
 const PAGE = 500;
 /** Paths below which nobody mounts. */
-const RESERVED = ['auth/', 'sys/', 'cubbyhole/', 'identity/', 'token/'];
+const RESERVED = ['audit/', 'auth/', 'sys/', 'cubbyhole/', 'identity/', 'token/'];
 
 export function newMount(spec: MountSpec, id: string = uuid()): MountRecord {
   return {

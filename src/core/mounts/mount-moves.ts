@@ -9,14 +9,16 @@ import { fail } from '../../errors.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
-import type { Transaction } from '../../storage/store.ts';
+import type { Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
-import { endBelow, type EndingServices } from '../leases/lease-ending.ts';
+import { assertStillAsked } from '../mfa/enforcements.ts';
 import type { Namespace } from '../namespaces/namespace.ts';
+import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import { followMount } from '../quotas/quota-records.ts';
+import type { Revocation } from '../tokens/revocation.ts';
 import { assertFree, assertNoLeases, type MountChanges } from './mount-changes.ts';
 import type { Mounted } from './mount-table.ts';
-import { fullPath, isBuiltIn, requestPath, type MountRecord } from './mount.ts';
+import { fullPath, isBuiltIn, originOf, requestPath, type MountRecord } from './mount.ts';
 
 /** Where a mount's record lies: the ids of the namespace and of the mount. */
 interface Place {
@@ -31,6 +33,12 @@ export interface MoveOrder {
   readonly path: string;
   /** What is left to do then: ending the tokens that it gave. */
   readonly switched: boolean;
+}
+
+export interface MovingServices {
+  readonly store: Store;
+  readonly namespaces: NamespaceTable;
+  readonly revocation: Pick<Revocation, 'revokeLogins'>;
 }
 
 export interface Destination {
@@ -60,7 +68,7 @@ function moved(
 ): MountRecord {
   const below = before.table === 'auth' ? path.slice('auth/'.length) : path;
   const at = namespace.id === ROOT_NAMESPACE ? {} : { namespace: namespace.path };
-  return { ...before, ...at, uuid: mount, path: below, lastChange: 'move' };
+  return { ...before, ...at, uuid: mount, origin: originOf(before), path: below, lastChange: 'move' };
 }
 
 /** Both records, as long as nothing came between. */
@@ -95,12 +103,12 @@ function copyPage(tx: Transaction, order: MoveOrder, cls: KeyClass, after: strin
 }
 
 export class MountMoves {
-  readonly #services: EndingServices;
+  readonly #services: MovingServices;
   readonly #changes: MountChanges;
   /** Ids of the mounts that this process is moving right now. */
   readonly #running = new Set<string>();
 
-  constructor(services: EndingServices, changes: MountChanges) {
+  constructor(services: MovingServices, changes: MountChanges) {
     this.#services = services;
     this.#changes = changes;
   }
@@ -126,6 +134,7 @@ export class MountMoves {
         }
         const after = moved(before, order.target.mount, to);
         assertFree(tx, to.namespace.id, after);
+        assertStillAsked(tx, this.#services.namespaces, before, { from: namespace, to: to.namespace.id });
         tx.put(recordKey(order.target), encodeRecord({ ...after, moving: true } satisfies MountRecord));
         tx.put(keys.mountMove(record.uuid), encodeRecord(order satisfies MoveOrder));
       });
@@ -137,15 +146,24 @@ export class MountMoves {
     return order;
   }
 
-  /** Copies and switches. When this rejects before the switch, the mount is where it was, and of the copy nothing is left. */
-  async finish(order: MoveOrder): Promise<void> {
+  /**
+   * Copies and switches. When this rejects the mount is where it was, and of the copy nothing is left. Answers why what it
+   * left is not gone yet, which nobody can use any more and the next start deletes; undefined when it is.
+   */
+  async finish(order: MoveOrder): Promise<Error | undefined> {
     try {
       await this.#copy(order);
       await this.#switch(order);
-      await this.#cleanUp(order);
     } catch (error) {
+      this.#running.delete(order.source.mount);
       await this.#takeBack(order);
       throw error;
+    }
+    try {
+      await this.#cleanUp(order);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error('unknown');
     } finally {
       this.#running.delete(order.source.mount);
     }
@@ -182,6 +200,8 @@ export class MountMoves {
     await this.#services.store.transact((tx) => {
       const found = bothIn(tx, order);
       assertNoLeases(tx, source.namespace, found.source);
+      const places = { from: source.namespace, to: target.namespace };
+      assertStillAsked(tx, this.#services.namespaces, found.source, places);
       const { moving: _moving, ...there } = found.target;
       // What was tuned meanwhile goes along.
       const after: MountRecord = { ...there, config: found.source.config, description: found.source.description };
@@ -194,11 +214,9 @@ export class MountMoves {
     failpoint('remount.switched');
   }
 
-  /** Of what it gave at its old path nothing is left, as in Vault: the tokens go here, its leases went before. */
+  /** Of what it gave nothing is left, as in Vault: the tokens go here, its leases went before. */
   async #cleanUp({ source, path }: MoveOrder): Promise<void> {
-    if (path.startsWith('auth/')) {
-      await endBelow(this.#services, { namespace: source.namespace, prefix: path }, 'queue');
-    }
+    if (path.startsWith('auth/')) await this.#services.revocation.revokeLogins(source.namespace, source.mount);
     await this.#services.store.transact((tx) => {
       tx.delete(keys.mountMove(source.mount));
     });

@@ -12,6 +12,7 @@ import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
 import type { NamespaceRecord } from '../namespaces/namespace.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
 import { stageable } from '../requests/staged.ts';
+import { allowedFile } from './allowed-file.ts';
 import { compartment, type CompartmentOptions } from './compartment.ts';
 import { KeptRecords } from './kept-records.ts';
 import { builtInOf } from './mount-changes.ts';
@@ -44,6 +45,8 @@ export interface MountTableOptions {
   /** Whether shared data may be written on this node. */
   readonly hub: boolean;
   readonly ttl: (config: MountConfig) => { readonly default: number; readonly max: number };
+  /** Files and folders that mounts may read; absent: none. */
+  readonly readable?: readonly string[];
   readonly warn: (message: string, details: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -64,6 +67,8 @@ export class MountTable implements Disposable {
   /** By namespace and request path. */
   readonly #byPath = new Map<string, Mounted>();
   readonly #byUuid = new Map<string, Mounted>();
+  /** Those of plug-ins with work that is due by time, as `#byUuid`. */
+  readonly #tended = new Map<string, Mounted>();
   /** By type and options, which alone decide over them: each namespace has the same few mounts. */
   readonly #routers = new Map<string, Router<unknown>>();
   readonly #observation: Disposable;
@@ -112,6 +117,11 @@ export class MountTable implements Disposable {
     return this.#byUuid.get(uuid);
   }
 
+  /** As `Plugin.tend`, of all mounts. */
+  tend(now: number): void {
+    for (const { plugin, instance } of this.#tended.values()) plugin.tend?.(instance, now);
+  }
+
   /** In the order of their paths. */
   all(namespace: string): readonly Mounted[] {
     return [...this.#byUuid.values()]
@@ -152,6 +162,7 @@ export class MountTable implements Disposable {
 
   #close({ namespace, path, record }: Mounted): void {
     this.#byUuid.delete(idIn(namespace, record.uuid));
+    this.#tended.delete(idIn(namespace, record.uuid));
     this.#byPath.delete(`${namespace}|${path}`);
   }
 
@@ -167,6 +178,7 @@ export class MountTable implements Disposable {
     const mounted = this.#open(namespace, record);
     if (mounted === undefined) return;
     this.#byUuid.set(idIn(namespace, record.uuid), mounted);
+    if (mounted.plugin.tend !== undefined) this.#tended.set(idIn(namespace, record.uuid), mounted);
     this.#byPath.set(`${namespace}|${mounted.path}`, mounted);
   }
 
@@ -197,7 +209,7 @@ export class MountTable implements Disposable {
   }
 
   #view(namespace: string, record: MountRecord): MountView {
-    const { store, hub, region, ttl } = this.#options;
+    const { store, hub, region, ttl, readable = [] } = this.#options;
     const kept = this.#kept;
     const key = takeKey(Buffer.from(record.salt, 'base64'));
     const area = (cls: KeyClass): Pick<CompartmentOptions, 'prefix' | 'mount' | 'moving'> => ({
@@ -212,6 +224,7 @@ export class MountTable implements Disposable {
       shared: compartment({ store: this.#shared, kept, ...area('s'), writable: hub }),
       local: compartment({ store, kept, ...area('l'), writable: true }),
       ttl: () => ttl(record.config),
+      file: (path, most) => allowedFile(path, { allowed: readable, most }),
       hmac: (text) => hmacSha256(key, text).toString('base64url'),
     };
   }

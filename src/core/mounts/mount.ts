@@ -19,6 +19,8 @@ export interface MountConfig {
 
 export interface MountRecord {
   readonly uuid: string;
+  /** The uuid that it had before it first moved to another namespace: identities know it by that. */
+  readonly origin?: string;
   readonly table: MountTableName;
   /** With a closing slash and without `auth/`: `secret/`, `approle/`. */
   readonly path: string;
@@ -49,6 +51,9 @@ export function requestPath(record: Pick<MountRecord, 'table' | 'path'>): string
 export function fullPath(record: Pick<MountRecord, 'table' | 'path' | 'namespace'>): string {
   return (record.namespace ?? '') + requestPath(record);
 }
+
+/** What identities know it by, wherever it moves. */
+export const originOf = ({ origin, uuid }: Pick<MountRecord, 'origin' | 'uuid'>): string => origin ?? uuid;
 
 export const NO_CONFIG: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };
 

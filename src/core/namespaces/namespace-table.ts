@@ -114,7 +114,8 @@ export class NamespaceTable implements Disposable {
   }
 
   #follow({ writes }: Batch): void {
-    for (const { key, value } of writes) if (key.startsWith(keys.namespaces)) this.#apply(key, value);
+    // A value is decrypted when it is asked for.
+    for (const write of writes) if (write.key.startsWith(keys.namespaces)) this.#apply(write.key, write.value);
   }
 
   #apply(key: string, value: Uint8Array | undefined): void {

@@ -9,7 +9,9 @@ import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
 import type { Policy, Rule } from './rule.ts';
+import { workloadOf } from './known-workload.ts';
 import { STRICT, templateParts, type Subject, type TemplateOptions } from './template.ts';
+import { checkWorkloadPath } from './workload.ts';
 import { ownDocument } from './wrapping-policy.ts';
 
 interface PolicyRecord {
@@ -72,12 +74,14 @@ interface Compiled {
 }
 
 const CACHE_LIMIT = 2_000;
+const CAS_IS_MISSING = 'check-and-set parameter required for this call';
 const BORDER = '\u0000';
 /** Names that nobody writes. */
 const isReserved = (name: string): boolean => name === 'root' || ownDocument(name) !== undefined;
 
-/** Braces that do not pair up would never be filled. */
+/** Braces that do not pair up would never be filled, nor names that there are not. */
 function checkTemplates(rules: readonly Rule[]): void {
+  for (const { path } of rules) checkWorkloadPath(path);
   const found = rules.find(({ templated, path }) => templated && templateParts(path) === undefined);
   if (found === undefined) return;
   throw fail(
@@ -100,7 +104,7 @@ function factsOf({
 
 function checkVersion(before: PolicyRecord | undefined, cas: number | undefined): void {
   if (cas === undefined) {
-    if (before?.casRequired === true) throw fail('badRequest', 'check-and-set parameter required for this call');
+    if (before?.casRequired === true) throw fail('badRequest', CAS_IS_MISSING);
     return;
   }
   const version = before?.version ?? 0;
@@ -131,6 +135,9 @@ function rulesOf({ text, expiration: end }: PolicyFacts): readonly Rule[] {
   return rules.map((rule) => ({ ...rule, expiration: Math.min(rule.expiration ?? end, end) }));
 }
 
+const isMount = (key: string): boolean =>
+  namespaceOfKey(key, 's', 'mounts') !== undefined || namespaceOfKey(key, 'l', 'mounts') !== undefined;
+
 /** Nobody may do anything. */
 const NOTHING = compile([], 0);
 
@@ -151,6 +158,8 @@ export class PolicyStore implements Disposable {
     this.#now = now;
     this.#observation = store.observe((batch) => {
       if (batch.writes.some(({ key }) => namespaceOfKey(key, 's', 'policies') !== undefined)) this.#forget();
+      // The name of a cluster is that of its mount.
+      else if (batch.writes.some(({ key }) => isMount(key))) this.#acls.clear();
     });
   }
 
@@ -207,10 +216,11 @@ export class PolicyStore implements Disposable {
 
   /**
    * Throws `badRequest` when the document does not parse, has a rule whose absence would widen it, or is to replace another
-   * version than the one that is there.
+   * version than the one that is there. The first write that asks for versions from then on names one too.
    */
-  put(namespace: string, name: string, change: PolicyChange & { readonly text: string }): Promise<void> {
-    return this.#change({ namespace, name }, change, () => undefined);
+  async put(namespace: string, name: string, change: PolicyChange & { readonly text: string }): Promise<void> {
+    if (change.casRequired === true && change.cas === undefined) throw fail('badRequest', CAS_IS_MISSING);
+    await this.#change({ namespace, name }, change, () => undefined);
   }
 
   /** Throws `badRequest` when there is none. */
@@ -274,6 +284,13 @@ export class PolicyStore implements Disposable {
     return acl;
   }
 
+  /** As `acl`, for who is an identity only once they have logged in: nothing of it is kept. */
+  aclForeseen(namespace: string, policies: readonly string[], identity: Identity | undefined): Acl {
+    if (identity?.record.disabled === true) return NOTHING;
+    const names = policies.filter((name) => !name.includes(BORDER));
+    return compile(this.#policiesOf({ namespace, policies: names }, identity), this.#now());
+  }
+
   #policiesOf(holder: Holder, identity: Identity | undefined): readonly Policy[] {
     const own = this.#named(holder.namespace, holder.policies, identity);
     if (identity === undefined) return own;
@@ -283,7 +300,7 @@ export class PolicyStore implements Disposable {
   #named(namespace: string, names: readonly string[], identity: Identity | undefined): readonly Policy[] {
     const path = this.#namespaces.byId(namespace)?.path;
     if (path === undefined) return [];
-    const subject = identity === undefined ? undefined : subjectOf(identity, namespace);
+    const subject = identity === undefined ? undefined : this.#subjectOf(identity, namespace);
     return names.flatMap((name) => {
       const found = this.describe(namespace, name);
       if (found === undefined) return [];
@@ -291,6 +308,13 @@ export class PolicyStore implements Disposable {
         { name, namespace: path, rules: this.#rulesOf(namespace, name, found), templates: found.templates, subject },
       ];
     });
+  }
+
+  /** A name of a group, and of a cluster, means something in its own namespace only. */
+  #subjectOf(identity: Identity, policies: string): Subject {
+    const { namespace, record: entity, groups } = identity;
+    if (namespace !== policies) return { entity, groups: [] };
+    return { entity, groups, workload: workloadOf(this.#store, identity) };
   }
 
   #rulesOf(namespace: string, name: string, facts: PolicyFacts): readonly Rule[] {
@@ -316,9 +340,4 @@ function setOf({
   if (entity === '') return own;
   const ofEntity = `${own}${BORDER}${BORDER}${BORDER}${entityNamespace}${BORDER}${entity}`;
   return entityPolicies === undefined ? ofEntity : [ofEntity, '', '', ...entityPolicies].join(BORDER);
-}
-
-/** A name of a group means something in its own namespace only. */
-function subjectOf({ namespace, record, groups }: Identity, policies: string): Subject {
-  return { entity: record, groups: namespace === policies ? groups : [] };
 }

@@ -19,7 +19,7 @@ export function parseRulePath(written: string): RulePath {
   const path = written.startsWith('/') ? written.slice(1) : written;
   if (path.length > MAX_RULE_PATH) throw fail('badRequest', `a policy path is longer than ${MAX_RULE_PATH} characters`);
   if (path === '') throw fail('badRequest', 'a policy path is empty: write "*" to mean every path');
-  const templated = path.includes('{{');
+  const templated = path.includes('{{') || path.includes('${');
   const problem = templated ? undefined : problemOf(path);
   if (problem !== undefined) throw fail('badRequest', `path "${written}": ${problem}`);
   return { path, kind: kindOf(path), templated };

@@ -42,7 +42,7 @@ export interface Rule {
   /** Of the document, from 1. */
   readonly line: number;
   readonly kind: PathKind;
-  /** The path has a `{{…}}` template: it is filled when the rule is compiled. */
+  /** The path has a `{{…}}` or `${…}` template: it is filled when the rule is compiled. */
   readonly templated: boolean;
   readonly capabilities: CapabilitySet;
   readonly constraints: Constraints;

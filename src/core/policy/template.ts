@@ -1,11 +1,12 @@
 /**
- * `{{…}}` in the paths of rules: Vault's selectors, filled with what is known of who asks. A value is put in as it is or
+ * `{{…}}` and `${…}` in the paths of rules: Vault's selectors and those of `workload.ts`, filled with what is known of who asks. A value is put in as it is or
  * not at all: one that could make the path mean more than the one place it names is refused (design rule 30), and the
  * rule counts as one whose value is missing.
  */
 import { isLockstepError } from '../../errors.ts';
 import { durationSeconds } from '../../lib/duration.ts';
 import { MAX_RULE_PATH, problemOf } from './rule-path.ts';
+import { workloadParts, workloadValue, type Workload } from './workload.ts';
 
 type Metadata = Readonly<Record<string, string>> | null;
 
@@ -22,6 +23,8 @@ export interface Subject {
   };
   /** The entity's groups in the namespace of the policy, and all that these lie in. */
   readonly groups: readonly Named[];
+  /** Absent: it is none, or it is not told which. */
+  readonly workload?: Workload | undefined;
 }
 
 /** What a policy allows in values beyond the letters of one segment. */
@@ -60,18 +63,46 @@ export function templateParts(path: string): readonly Part[] | undefined {
   return parts;
 }
 
+interface PathPart {
+  /** Of a selector what stands between its braces. */
+  readonly text: string;
+  readonly kind: 'text' | 'selector' | 'workload';
+}
+
+/** What stands for a path that cannot be read. */
+const UNREADABLE: readonly PathPart[] = [{ text: '', kind: 'selector' }];
+
+/** As `templateParts`, with `${…}` too, which has a meaning in paths alone. */
+function pathParts(path: string): readonly PathPart[] {
+  const parts = templateParts(path)?.map(({ text, selector }) =>
+    selector ? [{ text, kind: 'selector' as const }] : plainParts(text),
+  );
+  return parts?.every((each) => each !== undefined) === true ? parts.flat() : UNREADABLE;
+}
+
+const plainParts = (between: string): readonly PathPart[] | undefined =>
+  workloadParts(between)?.map((text, at) => ({ text, kind: at % 2 === 0 ? 'text' : 'workload' }));
+
 /** Whether the path changes with the time alone. */
 export const namesTime = (path: string): boolean => /\{\{\s*time\./.test(path);
 
 /** The path for this subject; undefined when a value is missing or is not one that may stand there. */
 export function fillTemplate(path: string, filling: Filling): string | undefined {
   let filled = '';
-  for (const { text, selector } of templateParts(path) ?? [{ text: '', selector: true }]) {
-    const value = selector ? valueOf(text, filling) : text;
-    if (value === undefined || (selector && !isPlain(value, filling.options))) return undefined;
+  for (const part of pathParts(path)) {
+    const value = filledPart(part, filling);
+    if (value === undefined) return undefined;
     filled += value;
   }
   return filled.length <= MAX_RULE_PATH && problemOf(filled) === undefined ? filled : undefined;
+}
+
+function filledPart({ text, kind }: PathPart, filling: Filling): string | undefined {
+  if (kind === 'text') return text;
+  const value = kind === 'workload' ? workloadValue(text, filling.subject?.workload) : valueOf(text, filling);
+  // What a policy allows in values is meant for those that it can choose.
+  const options = kind === 'workload' ? STRICT : filling.options;
+  return value !== undefined && isPlain(value, options) ? value : undefined;
 }
 
 /** Beside what cannot be printed, what has a meaning in paths of rules. */
@@ -86,8 +117,8 @@ function isPlain(value: string, { wildcards, slashes }: TemplateOptions): boolea
  * absence would allow. What stands in a segment with a selector is any segment.
  */
 export function coverOf(path: string, { wildcards, slashes }: TemplateOptions): string {
-  const shape = (templateParts(path) ?? [{ text: '', selector: true }])
-    .map(({ text, selector }) => (selector ? HOLE : text))
+  const shape = pathParts(path)
+    .map(({ text, kind }) => (kind === 'text' ? text : HOLE))
     .join('');
   const segments = shape.split('/');
   const first = segments.findIndex((segment) => segment.includes(HOLE));
@@ -146,7 +177,7 @@ function member(metadata: Metadata, key: readonly string[]): string | undefined 
 }
 
 /** Seconds since the epoch: `now`, `now.plus.1h`, `now.minus.1h`. */
-function timeOf(selector: string, now: number): string | undefined {
+export function timeOf(selector: string, now: number): string | undefined {
   const [base, operator, ...rest] = selector.split('.');
   const seconds = Math.floor(now / 1000);
   if (base !== 'now') return undefined;

@@ -19,9 +19,19 @@ path "sys/wrapping/unwrap" {
 }
 `;
 
+/** The policy of access tokens of OIDC providers. Nobody writes or assigns it. */
+export const ACCESS_TOKEN_POLICY = 'oidc-access-token';
+
+const accessTokenPolicy = `
+path "identity/oidc/provider/+/userinfo" {
+  capabilities = ["read", "update"]
+}
+`;
+
 const documents: ReadonlyMap<string, string> = new Map([
   [WRAPPING_POLICY, wrappingPolicy],
   [CONTROL_POLICY, controlPolicy],
+  [ACCESS_TOKEN_POLICY, accessTokenPolicy],
 ]);
 
 /** Of a policy of the core's own tokens; undefined for any other name. */

@@ -16,7 +16,7 @@ import type { RequestServices } from '../services.ts';
 import { snapshotUse } from './from-snapshot.ts';
 import type { Inline } from './inline.ts';
 import { missing } from './missing.ts';
-import { entityNamespaceOf, type Token } from '../tokens/token.ts';
+import { holderOf, type Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
 export interface Access {
@@ -53,19 +53,15 @@ const NOBODY: Client = {
   namespace: ROOT.id,
   entity: '',
   entityNamespace: ROOT.id,
-  tokenKey: '',
-  accessor: '',
-  address: '',
+  ...{ tokenKey: '', accessor: '', address: '' },
 };
 
 export function clientOf(token: Token | undefined, address: string): Client {
   if (token === undefined) return { ...NOBODY, address };
-  const { displayName, policies, entity, accessor } = token.record;
-  const { namespace } = token;
-  const entityNamespace = entityNamespaceOf(token);
+  const { displayName, accessor } = token.record;
   // What is stored with a token is stored with none that is not stored itself.
   const tokenKey = token.record.type === 'batch' ? '' : token.key;
-  return { displayName, policies, namespace, entity, entityNamespace, tokenKey, accessor, address };
+  return { ...holderOf(token), displayName, tokenKey, accessor, address };
 }
 
 /** LIST and SCAN are asked of a folder: Vault compares and routes them with a closing slash. */
@@ -87,9 +83,11 @@ export function makeCall(
     mountPath: routed?.mounted.path ?? '',
     client,
     token: request.token,
+    authorization: request.headers['authorization']?.toString(),
     body: request.body ?? {},
     upload: request.upload,
     query: request.query,
+    clientCertificates: request.clientCertificates ?? [],
     wrapTtl: request.wrapTtl,
     contentType: request.contentType,
   };
@@ -108,20 +106,11 @@ function boundTo({ boundCidrs }: Token['record'], address: string): boolean {
   return boundCidrs.length === 0 || inCidrs(boundCidrs, address);
 }
 
-/** The mount that a login came from is there: with it, all that it granted ends. */
-export function hasOrigin({ mounts }: Pick<RequestServices, 'mounts'>, { record }: Token): boolean {
-  return record.login === undefined || mounts.byUuid(record.login.mount) !== undefined;
-}
-
 /** Who calls an open path, if the token is one that could be used from there; no use is taken. */
-export function presented(
-  services: Pick<RequestServices, 'tokens' | 'mounts'>,
-  id: string | undefined,
-  address: string,
-) {
+export function presented(services: Pick<RequestServices, 'tokens'>, id: string | undefined, address: string) {
   const token = id === undefined ? undefined : services.tokens.find(id);
   if (token === undefined || token.record.numUses < 0) return undefined;
-  return boundTo(token.record, address) && hasOrigin(services, token) ? token : undefined;
+  return boundTo(token.record, address) ? token : undefined;
 }
 
 /** What a request is about and who makes it, looked up once; nothing is decided yet, and no use of a token is taken. */
@@ -207,7 +196,7 @@ export function authenticate(
   { request, token }: Pick<Asked, 'request' | 'token'>,
 ): Token | Promise<Token> {
   if (request.token === undefined || request.token === '') throw fail('missingToken');
-  if (token === undefined || !hasOrigin(services, token)) throw fail('invalidToken');
+  if (token === undefined) throw fail('invalidToken');
   if (!boundTo(token.record, request.address)) throw fail('permissionDenied');
   return token.record.numUses === 0 ? token : services.tokens.use(token);
 }
@@ -349,7 +338,8 @@ export function deferredAccess(
   return refusal === undefined ? access : { ...access, error: refusal };
 }
 
-function identityPoliciesOf({ identities }: RequestServices, { entity, entityNamespace }: Client) {
+function identityPoliciesOf({ identities }: RequestServices, { entity, entityNamespace, entityPolicies }: Client) {
+  if (entityPolicies !== undefined) return entityPolicies;
   return entity === '' ? undefined : identities.known.identity(entityNamespace, entity)?.policies;
 }
 

@@ -69,9 +69,10 @@ const KEY = /^[^\p{C}]{1,256}$/u;
  * not write, all is answered alike: else the answers would tell which mounts, names and policies there are (rule 18).
  */
 function beyond({ request, client, idempotencyKey, mayWrite }: Forwarded): LockstepError | undefined {
-  if (client.policies.includes('root')) return fail('hubRefused', 'a root token of a region rules that region alone');
+  if (client.policies.includes('root'))
+    return fail('hubRefused', 'a root token of a region rules that region alone: ask the hub');
   if (!KEY.test(idempotencyKey)) return fail('badRequest', 'an idempotency key of 1 to 256 characters is needed');
-  return mayWrite(request) ? undefined : fail('hubRefused', 'this region may not write there');
+  return mayWrite(request) ? undefined : fail('hubRefused', 'this region may not write there: ask the hub');
 }
 
 /** Reads are answered by the region's own copy, and what is local stays where it is: shared writes alone are taken. */

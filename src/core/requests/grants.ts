@@ -1,6 +1,10 @@
 /** From what a login or a creation grants to a token: policies made clean, TTLs bounded. */
 import { fail } from '../../errors.ts';
+import type { JsonObject } from '../../framework/field.ts';
 import type { Grant } from '../../framework/reply.ts';
+import { credentialsOf } from '../mfa/credentials.ts';
+import type { FirstFactor } from '../mfa/login-mfa.ts';
+import type { Mounted } from '../mounts/mount-table.ts';
 import { ownDocument } from '../policy/wrapping-policy.ts';
 import { checkBatch, chosenType } from '../tokens/token-type.ts';
 import type { NewToken, TokenSpec } from '../tokens/token-store.ts';
@@ -26,16 +30,17 @@ export interface Bounds {
   readonly explicitMaxTtl: number;
 }
 
-/** Seconds; 0 in `max` fields means none of its own. The mount's bound always holds, but for periodic tokens. */
+/** Seconds; 0 in `max` fields means none of its own. The mount's bound always holds: of a periodic token for each period. */
 export function boundTtl(asked: Bounds, mount: { readonly default: number; readonly max: number }) {
-  const limits = [asked.maxTtl, asked.explicitMaxTtl, asked.period > 0 ? 0 : mount.max].filter((limit) => limit > 0);
+  const limits = [asked.maxTtl, asked.explicitMaxTtl, mount.max].filter((limit) => limit > 0);
   const limit = limits.length === 0 ? Infinity : Math.min(...limits);
   const wanted = asked.period > 0 ? asked.period : asked.ttl > 0 ? asked.ttl : Math.min(mount.default, limit);
   const ttl = Math.min(wanted, limit);
+  const what = asked.period > 0 ? 'period' : 'TTL';
   const warnings =
     ttl < wanted
       ? [
-          `TTL of "${String(wanted)}s" exceeded the effective max_ttl of "${String(limit)}s"; TTL value is capped accordingly`,
+          `${what} of "${String(wanted)}s" exceeded the effective max_ttl of "${String(limit)}s"; ${what} value is capped accordingly`,
         ]
       : [];
   return { ttl, warnings };
@@ -51,22 +56,31 @@ export function identityPoliciesOf({ identities }: Pick<RequestServices, 'identi
 
 const NO_POLICIES: readonly string[] = Object.freeze([]);
 
-export interface Granted {
-  readonly created: NewToken;
-  readonly warnings: readonly string[];
+/** What a grant comes to on its mount. Throws `badRequest` for what no auth method may give. */
+export function termsOf(services: Pick<RequestServices, 'ttl'>, { record }: Pick<Mounted, 'record'>, grant: Grant) {
+  const policies = cleanPolicies(grant.policies, grant.noDefaultPolicy);
+  if (policies.includes('root')) throw fail('badRequest', 'auth methods cannot create root tokens');
+  const type = chosenType(record.config.tokenType ?? 'default-service', grant.type);
+  if (type === 'batch') checkBatch(policies, { ...grant, explicitMaxTtl: 0 });
+  return { policies, type, ...boundTtl(grant, services.ttl(record.config)) };
 }
 
-/** Makes the token of a login. Throws `badRequest` for `root`: no auth method may give it; `tooManyRequests` by a quota. */
+export type Granted = (
+  | { readonly created: NewToken }
+  /** `mfa_requirement`: there is no token yet. */
+  | { readonly required: JsonObject }
+) & { readonly warnings: readonly string[] };
+
+/**
+ * Makes the token of a login: the only way to one from what an auth method grants. Throws `badRequest` for `root`, which no
+ * auth method may give; `tooManyRequests` by a quota; `permissionDenied` by a login enforcement.
+ */
 export async function grantToken(services: RequestServices, access: Access, grant: Grant): Promise<Granted> {
   const { routed, call } = access;
   if (routed === undefined) throw fail('internal');
-  const policies = cleanPolicies(grant.policies, grant.noDefaultPolicy);
-  if (policies.includes('root')) throw fail('badRequest', 'auth methods cannot create root tokens');
   const { record } = routed.mounted;
-  const { ttl, warnings } = boundTtl(grant, services.ttl(record.config));
+  const { policies, type, ttl, warnings } = termsOf(services, routed.mounted, grant);
   const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
-  const type = chosenType(record.config.tokenType ?? 'default-service', grant.type);
-  if (type === 'batch') checkBatch(policies, { ...grant, explicitMaxTtl: 0 });
   const { id: namespace } = call.namespace;
   const { alias } = grant;
   const counted = groupOf(access, grant.role);
@@ -74,7 +88,7 @@ export async function grantToken(services: RequestServices, access: Access, gran
   // What is stored nowhere counts nowhere.
   using _held = inline === undefined ? services.leaseQuotas.reserve(call.namespace, counted) : undefined;
   const entity = alias === undefined ? '' : await services.identities.logins.entityOf(namespace, record, alias);
-  const created = await makeToken(services, inline, {
+  const spec: TokenSpec = {
     type,
     ...{ policies, namespace, entity, counted },
     path: `${call.mountPath}${call.path}`,
@@ -89,9 +103,26 @@ export async function grantToken(services: RequestServices, access: Access, gran
     boundCidrs: grant.boundCidrs,
     role: '',
     noDefaultPolicy: grant.noDefaultPolicy,
-    login: { mount: record.uuid, internal: grant.internal ?? {} },
-  });
-  return { created, warnings };
+    login: { mount: record.uuid, internal: keptFor(type, grant) },
+  };
+  const required = await secondFactor(services, access, { mount: record, spec });
+  if (required !== undefined) return { required, warnings };
+  return { created: await makeToken(services, inline, spec), warnings };
+}
+
+/** For renewals: of what is not renewed nothing is needed, and a batch token goes out with all that it holds. */
+const keptFor = (type: string, { internal = {} }: Grant): JsonObject => (type === 'service' ? internal : {});
+
+/** What a login enforcement still asks for. */
+function secondFactor(
+  { loginMfa }: Pick<RequestServices, 'loginMfa'>,
+  { request, call, inline }: Access,
+  login: Pick<FirstFactor, 'mount' | 'spec'>,
+): Promise<JsonObject | undefined> {
+  // A thread that reads knows of no codes: it must never come to this.
+  if (loginMfa === undefined) throw fail('internal', 'this thread serves no logins');
+  const credentials = () => credentialsOf(request);
+  return loginMfa.required({ ...login, namespace: call.namespace, credentials, atOnce: inline !== undefined });
 }
 
 /** Of an inline login nothing is stored: its token is handed to the request that it was made for. */

@@ -100,6 +100,9 @@ test('what is wrong with the headers is told by name, and no value of them', asy
   for (const value of ['', 'a b', '=', `${encoded({ key: 'password', value: 'right-pass' })}=`, '____'])
     await bad(value);
   await bad(encoded({ key: 'password', value: 'x', more: 1 }));
+  const text = (json: string): string => Buffer.from(json).toString('base64url');
+  await bad(text('{"key":"password","value":"x","value":"right-pass"}'));
+  await bad(text(`{"key":"password","value":${'['.repeat(10_000)}${']'.repeat(10_000)}}`));
   const [layered, message] = await asked(ANN, root);
   assert.equal(layered, 400);
   assert.match(String(message), /^cannot layer inline authentication with token authentication/);

@@ -1,8 +1,10 @@
 /** A request that brings its login along in headers (OpenBao's inline authentication): what those say. */
+import { isUtf8 } from 'node:buffer';
 import { fail } from '../../errors.ts';
 import type { JsonObject } from '../../framework/field.ts';
 import type { Verb } from '../../framework/path.ts';
 import type { Request } from '../../framework/request.ts';
+import { strictObject } from '../../lib/jwt/strict-json.ts';
 import type { Token } from '../tokens/token.ts';
 import type { Asked } from './access.ts';
 
@@ -12,6 +14,8 @@ const NAMESPACE = 'x-vault-inline-auth-namespace';
 /** What follows it tells the headers apart and means nothing else: the name stands in the value. */
 export const PARAMETER = 'x-vault-inline-auth-parameter-';
 const MOST_PARAMETERS = 64;
+/** Of lists and objects in one parameter. */
+const DEEPEST = 300;
 
 /** Of a login that came in headers, and of the request that brought it. */
 export interface Inline {
@@ -66,14 +70,13 @@ function parameterOf(header: string, text: string | undefined): readonly [string
     `${header} is not base64 (URL-safe, without padding) of {"key": "<name>", "value": <any>}`,
   );
   if (text === undefined || !/^[\w-]+$/.test(text)) throw wrong;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'base64url')));
-  } catch {
-    throw wrong;
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw wrong;
-  const { key, value, ...rest } = parsed as Readonly<Record<string, unknown>>;
+  const bytes = Buffer.from(text, 'base64url');
+  // Read as bodies are: a member twice, or nesting without end, is refused.
+  const parsed = isUtf8(bytes)
+    ? strictObject(bytes.toString('utf8'), { length: text.length, depth: DEEPEST })
+    : undefined;
+  if (parsed === undefined) throw wrong;
+  const { key, value, ...rest } = parsed;
   if (typeof key !== 'string' || key === '' || value === undefined || Object.keys(rest).length > 0) throw wrong;
   return [key, value];
 }

@@ -9,6 +9,7 @@ import type { Granted } from '../leases/leases.ts';
 import type { ControlGroup } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
 import { authBlock } from '../tokens/token.ts';
+import { MFA_NEEDED, waitingLogin } from '../mfa/waiting-login.ts';
 import { grantAccess, lookUp, type Asked, operationOf, type Access } from './access.ts';
 import { serveFromSnapshot, snapshotUse, type SnapshotUse } from './from-snapshot.ts';
 import { grantToken, identityPoliciesOf } from './grants.ts';
@@ -162,11 +163,19 @@ function tellsOnlyState({ match, request }: Access): boolean {
   return match?.path.sealed === true && operationOf(match.path, request)?.writes === 'nothing';
 }
 
+function refused({ request, match }: Access, error: LockstepError): Outcome {
+  const outcome = failure(request, error);
+  const reply = match?.path.refusal?.(error);
+  return reply === undefined
+    ? outcome
+    : { ...outcome, status: reply.status, reply, headers: reply.headers ?? NO_HEADERS };
+}
+
 function attempt(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
   const { request } = access;
   const failed = (error: unknown): Outcome => failure(request, asFailure(services, request, error));
   try {
-    if (access.error !== undefined) return failed(access.error);
+    if (access.error !== undefined) return refused(access, access.error);
     const result = request.help
       ? help(access)
       : access.control === undefined
@@ -267,7 +276,12 @@ function complete(services: RequestServices, access: Access, reply: Reply): Outc
     const lease = reply.renewed === undefined ? {} : leased(reply.renewed);
     return outcomeOf(request, reply, { mountType, warnings, status, ...lease });
   }
-  return grantToken(services, access, reply.grant).then(({ created, warnings }) => {
+  return grantToken(services, access, reply.grant).then((granted) => {
+    const { warnings } = granted;
+    if ('required' in granted) {
+      return outcomeOf(request, reply, { mountType, ...waitingLogin(granted.required), warnings: warn([MFA_NEEDED]) });
+    }
+    const { created } = granted;
     const { record } = created.token;
     const auth = authBlock(created.token, created.id, identityPoliciesOf(services, created.token));
     const { displayName } = record;

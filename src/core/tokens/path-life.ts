@@ -39,14 +39,17 @@ function createdTerms(auth: TokenAuth, { record }: Token, call: Call): Terms {
 }
 
 /** A login is renewed by the terms of its role as they are today. */
-function termsOf(auth: TokenAuth, token: Token, call: Call): Terms {
+async function termsOf(auth: TokenAuth, token: Token, call: Call): Promise<Terms> {
   const { services } = auth;
   const { record } = token;
   if (record.login === undefined) return createdTerms(auth, token, call);
   const { explicitMaxTtl } = record;
   const mounted = services.mounts.byUuid(record.login.mount);
   if (mounted === undefined) throw fail('badRequest', 'the auth mount of this token is gone: log in again');
-  const grant = mounted.plugin.renewLogin?.(mounted.instance, record.login.internal, call);
+  const grant = await mounted.plugin.renewLogin?.(mounted.instance, record.login.internal, call);
+  if (grant?.alias !== undefined) {
+    await services.identities.logins.renewed(token.namespace, mounted.record, grant.alias, record.entity);
+  }
   const mount = services.ttl(mounted.record.config);
   return grant === undefined
     ? { ttl: 0, period: record.period, maxTtl: record.maxTtl, explicitMaxTtl, mount }
@@ -57,7 +60,7 @@ async function renew(auth: TokenAuth, token: Token, increment: number | undefine
   const { record } = token;
   if (record.type === 'batch') throw fail('badRequest', 'batch tokens cannot be renewed');
   if (!record.renewable) throw fail('badRequest', 'lease is not renewable');
-  const { ttl: usual, period, maxTtl, explicitMaxTtl, mount } = termsOf(auth, token, call);
+  const { ttl: usual, period, maxTtl, explicitMaxTtl, mount } = await termsOf(auth, token, call);
   const asked = period > 0 || increment === undefined || increment === 0 ? usual : increment;
   const { ttl: wanted, warnings } = boundTtl({ ttl: asked, period, maxTtl: 0, explicitMaxTtl: 0 }, mount);
   const limits = [maxTtl, explicitMaxTtl, period > 0 ? 0 : mount.max];

@@ -4,8 +4,9 @@ import { field, type Values } from '../../framework/field.ts';
 import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
-import { parseCidrs } from '../../lib/cidr.ts';
+import { parseCidrs, withoutFullWidth } from '../../lib/cidr.ts';
 import { defined } from '../../lib/defined.ts';
+import { isPlainName } from '../../lib/plain-name.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { folded } from '../identity/records.ts';
 import { cleanPolicies } from '../requests/grants.ts';
@@ -48,6 +49,8 @@ export interface TokenRole {
 }
 
 const PREFIX = 'roles/';
+/** Characters, as upstream. */
+const SHORTEST_SUFFIX = 3;
 
 /** `*` at either end or in between; no other pattern. Linear in the text for each star. */
 function globMatches(glob: string, text: string): boolean {
@@ -67,10 +70,11 @@ function globMatches(glob: string, text: string): boolean {
 const isListed = (name: string, exact: readonly string[], globs: readonly string[]): boolean =>
   exact.includes(name) || globs.some((glob) => globMatches(glob, name));
 
-/** The default policy is allowed where it would be added anyway. */
+/** The default policy is allowed where it would be added anyway: not beside `root`. */
 function checkAllowed(asked: readonly string[], role: TokenRoleRecord, leavesDefault: boolean): void {
   const allowed = (name: string): boolean =>
-    (name === 'default' && !leavesDefault) || isListed(name, role.allowedPolicies, role.allowedPoliciesGlob);
+    (name === 'default' && !leavesDefault && !role.allowedPolicies.includes('root')) ||
+    isListed(name, role.allowedPolicies, role.allowedPoliciesGlob);
   if (asked.every(allowed)) return;
   throw fail('badRequest', `token policies (${asked.join(', ')}) must be subset of the role's allowed policies`);
 }
@@ -202,8 +206,18 @@ function withFields(before: TokenRoleRecord, values: Values<typeof fields>): Tok
   };
   parseCidrs(after.boundCidrs);
   if (after.type === 'batch') checkBatchRole(after);
-  if (/\.\.|\s/.test(after.pathSuffix)) throw fail('badRequest', 'path_suffix is not valid');
-  return after;
+  checkRole(after);
+  return { ...after, boundCidrs: withoutFullWidth(after.boundCidrs) };
+}
+
+function checkRole({ name, pathSuffix, numUses }: TokenRoleRecord): void {
+  if (!isPlainName(name)) {
+    throw fail('badRequest', 'the name of a role has letters, digits, "_", and between them "-" and "."');
+  }
+  if (numUses < 0) throw fail('badRequest', "error parsing role fields: 'token_num_uses' cannot be negative");
+  const isSuffix = isPlainName(pathSuffix) && !pathSuffix.includes('..') && pathSuffix.length >= SHORTEST_SUFFIX;
+  if (pathSuffix === '' || isSuffix) return;
+  throw fail('badRequest', 'path_suffix has letters, digits, "_", and between them "-" and ".": three at least');
 }
 
 function checkBatchRole({ orphan, renewable, period, numUses, explicitMaxTtl }: TokenRoleRecord): void {

@@ -100,3 +100,56 @@ test('the default policy is left out when that is asked for, also where it is na
   const { reply } = await ask(node, 'POST', 'auth/token/create', { token, body });
   assert.deepEqual(reply?.auth?.['policies'], ['web']);
 });
+
+test('a period is no longer than what the mount allows, at each renewal too', async () => {
+  let now = 1_000_000;
+  const { node, root } = await runningNode({ now: () => now });
+  await using _ = node;
+  const made = await ask(node, 'POST', 'auth/token/create', { token: root, body: { period: '100000h' } });
+  assert.equal(granted(made), 2_764_800);
+  assert.match(made.warnings?.[0] ?? '', /^period of "360000000s" exceeded the effective max_ttl of "2764800s"/);
+  const token = String(made.reply?.auth?.['client_token']);
+  now += 1_000 * 86_400;
+  assert.equal(granted(await ask(node, 'POST', 'auth/token/renew-self', { token })), 2_764_800);
+  const short = { period: '1h', explicit_max_ttl: '30m' };
+  assert.equal(granted(await ask(node, 'POST', 'auth/token/create', { token: root, body: short })), 1_800);
+});
+
+test('a role is refused for what no token could have', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  const role = async (body: Readonly<Record<string, unknown>>, name = 'r') => {
+    const { status, errors } = await ask(node, 'POST', `auth/token/roles/${name}`, { token, body });
+    return [status, errors?.[0] ?? ''] as const;
+  };
+  const wrong: readonly (readonly [Readonly<Record<string, unknown>>, RegExp])[] = [
+    [{ token_num_uses: -1 }, /cannot be negative/],
+    ...['x', 'ab', '-ab', 'ab.', 'a..b', 'a b'].map((path_suffix) => [{ path_suffix }, /path_suffix has/] as const),
+  ];
+  for (const [body, why] of wrong) {
+    const [status, error] = await role(body);
+    assert.equal(status, 400, JSON.stringify(body));
+    assert.match(error, why);
+  }
+  assert.equal((await role({}, 'a b'))[0], 400);
+  assert.equal((await role({ path_suffix: 'a-b.c' }))[0], 204);
+});
+
+test('the default policy is not allowed beside root alone', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  const asked = async (allowed: string): Promise<number> => {
+    await ask(node, 'POST', 'auth/token/roles/r', { token, body: { allowed_policies: allowed } });
+    return (await ask(node, 'POST', 'auth/token/create/r', { token, body: { policies: ['default'] } })).status;
+  };
+  assert.deepEqual([await asked('root'), await asked('reader')], [400, 200]);
+});
+
+test('the last use of a token is told', async () => {
+  const { node, root } = await runningNode();
+  await using _ = node;
+  const made = await ask(node, 'POST', 'auth/token/create', { token: root, body: { num_uses: 2, ttl: '1h' } });
+  const token = String(made.reply?.auth?.['client_token']);
+  const left = async () => (await ask(node, 'GET', 'auth/token/lookup-self', { token })).reply?.data?.['num_uses'];
+  assert.deepEqual([await left(), await left()], [1, -1]);
+});

@@ -34,6 +34,7 @@ export interface TokenSpec {
   /** `service` if not given. */
   readonly type?: TokenRecord['type'];
   readonly login?: NonNullable<TokenRecord['login']>;
+  readonly access?: NonNullable<TokenRecord['access']>;
   /** The entity that it belongs to; none if not given. */
   readonly entity?: string;
   /** The namespace of the entity, where it is another one. */
@@ -51,6 +52,8 @@ export interface NewToken {
 export interface TokenStoreOptions {
   readonly store: Store;
   readonly namespaces: NamespaceTable;
+  /** Whether there is a mount with the uuid. */
+  readonly hasMount: (uuid: string) => boolean;
   readonly key: KeyObject;
   /** From which those of batch tokens are derived. */
   readonly batchKey: KeyObject;
@@ -117,6 +120,7 @@ export function insertToken(
 export class TokenStore implements Disposable {
   readonly #store: Store;
   readonly #namespaces: NamespaceTable;
+  readonly #hasMount: (uuid: string) => boolean;
   readonly #key: KeyObject;
   readonly #now: () => number;
   readonly #batch: BatchTokens;
@@ -127,9 +131,10 @@ export class TokenStore implements Disposable {
   readonly #keys = new Map<string, string>();
   readonly #observation: Disposable;
 
-  constructor({ store, namespaces, key, batchKey, now, meter }: TokenStoreOptions) {
+  constructor({ store, namespaces, hasMount, key, batchKey, now, meter }: TokenStoreOptions) {
     this.#store = store;
     this.#namespaces = namespaces;
+    this.#hasMount = hasMount;
     this.#key = key;
     this.#now = now;
     this.meter = meter;
@@ -201,6 +206,8 @@ export class TokenStore implements Disposable {
     // A child ends with its parent at once, not when it is swept up: the sweep may be long, or the node sealed.
     for (let each: TokenRecord | undefined = record; ; each = this.#record(each.parent)) {
       if (each === undefined || (each.expiresAt !== 0 && each.expiresAt <= now)) return false;
+      // As with its mount all that a login granted, also one that was under way when the mount went.
+      if (each.login !== undefined && !this.#hasMount(each.login.mount)) return false;
       if (each.parent === undefined) return true;
     }
   }
@@ -246,8 +253,9 @@ export class TokenStore implements Disposable {
   #liveAccessor(snapshot: Snapshot, at: string): string | undefined {
     const key = decodeFound<string>(snapshot.get(at));
     const record = key === undefined ? undefined : decodeFound<TokenRecord>(snapshot.get(tokenAt(key)));
-    if (record === undefined || (record.expiresAt !== 0 && record.expiresAt <= this.#now())) return undefined;
-    return record.parent === undefined || this.byKey(record.parent) !== undefined ? record.accessor : undefined;
+    return key !== undefined && record !== undefined && this.#isLive(namespaceOfToken(key), record)
+      ? record.accessor
+      : undefined;
   }
 
   /** With what `also` writes; nothing for a batch token. Throws `badRequest` when `id` is taken or cannot be made, `invalidToken` when the parent is gone meanwhile. */
@@ -274,7 +282,11 @@ export class TokenStore implements Disposable {
   /** Extends to `ttl` seconds from now. */
   async renew(token: Token, ttl: number): Promise<Token> {
     const now = this.#now();
-    return this.#change(token, (record) => ({ ...record, expiresAt: now + ttl * 1000, lastRenewal: now }));
+    return this.#change(token, (record) => {
+      // An auth method may have taken its time over it.
+      if (record.expiresAt !== 0 && record.expiresAt <= now) throw fail('invalidToken');
+      return { ...record, expiresAt: now + ttl * 1000, lastRenewal: now };
+    });
   }
 
   /** Takes one use away before the request runs. The last one leaves -1: the caller revokes it afterwards. */

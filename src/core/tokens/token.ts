@@ -33,6 +33,8 @@ export interface TokenRecord {
   readonly noDefaultPolicy: boolean;
   /** Of a login: which mount renews it, and what it needs for that. */
   readonly login?: { readonly mount: string; readonly internal: JsonObject };
+  /** Of an access token of an OIDC provider: for which of its clients it is, and what it says. */
+  readonly access?: { readonly client: string; readonly provider: string; readonly scopes: readonly string[] };
   /** The count that it is part of; absent where quotas do not count it. */
   readonly counted?: string;
 }
@@ -57,6 +59,8 @@ export const holderOf = (token: Token) => ({
   policies: token.record.policies,
   entity: token.record.entity,
   entityNamespace: entityNamespaceOf(token),
+  // It tells who somebody is, and gives none of their rights.
+  ...(token.record.access === undefined ? {} : { entityPolicies: [] }),
 });
 
 /** What belongs to a namespace ends in its id, as in Vault; nothing is added in the root one. */
@@ -110,7 +114,8 @@ export function describeToken(token: Token, id: string, now: number, given: Iden
       ? {}
       : { last_renewal: rfc3339(record.lastRenewal), last_renewal_time: Math.floor(record.lastRenewal / 1000) }),
     meta: record.meta,
-    num_uses: Math.max(0, record.numUses),
+    // -1, as Vault tells it: this was the last one.
+    num_uses: record.numUses,
     orphan: record.orphan,
     path: record.path,
     ...(record.period > 0 ? { period: record.period } : {}),

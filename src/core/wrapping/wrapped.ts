@@ -1,6 +1,7 @@
 /** Puts a reply aside where the caller asked for that, and answers with the token that holds it. */
 import { envelope } from '../../framework/envelope.ts';
 import type { Outcome } from '../../framework/request.ts';
+import { isWaitingLogin } from '../mfa/waiting-login.ts';
 import type { Access } from '../requests/access.ts';
 import type { RequestServices } from '../services.ts';
 
@@ -20,6 +21,15 @@ function standIn(outcome: Outcome, wrapInfo: Outcome['wrapInfo']): Outcome {
   return { status: 200, ...empty, warnings: null, wrapInfo, headers };
 }
 
+/** As Vault, which asks for lists by a closing slash. */
+const askedPath = ({ verb, path }: Access['request']): string =>
+  verb === 'list' && !path.endsWith('/') ? `${path}/` : path;
+
+function accessorIn({ auth, reply }: Outcome): { readonly wrappedAccessor?: string } {
+  const accessor = auth?.['accessor'] ?? reply?.wrappedAccessor;
+  return typeof accessor === 'string' ? { wrappedAccessor: accessor } : {};
+}
+
 /** Who asks without a token has nothing wrapped but a login: or anybody could fill the storage. */
 export function wrapped(
   services: RequestServices,
@@ -29,10 +39,11 @@ export function wrapped(
   if (outcome.wrapInfo !== null) return standIn(outcome, outcome.wrapInfo);
   if (request.wrapTtl === 0 || !wrappable(outcome)) return outcome;
   if (token === undefined && outcome.auth === null) return outcome;
-  const accessor = outcome.auth?.['accessor'];
+  // There is nothing in it yet; who finishes the login says whether it is to be wrapped.
+  if (isWaitingLogin(outcome)) return outcome;
   const content = {
-    ...{ body: envelope(outcome), path: request.path, ttl: request.wrapTtl, namespace: call.namespace.id },
-    ...(typeof accessor === 'string' ? { wrappedAccessor: accessor } : {}),
+    ...{ body: envelope(outcome), path: askedPath(request), ttl: request.wrapTtl, namespace: call.namespace.id },
+    ...accessorIn(outcome),
   };
   return services.wrapping.wrap(content).then((wrapInfo) => standIn(outcome, wrapInfo));
 }

@@ -46,6 +46,19 @@ test('the body comes back as it would have been sent, flat keys included', async
   assert.ok('sys/' in body);
 });
 
+test('a list is wrapped with its closing slash, a secret-id with its accessor', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  await ask(node, 'POST', 'sys/auth/approle', { token, body: { type: 'approle' } });
+  await ask(node, 'POST', 'auth/approle/role/app', { token, body: {} });
+  const listed = await ask(node, 'LIST', 'auth/approle/role', { token, wrapTtl: 60 });
+  assert.equal(listed.wrapInfo?.['creation_path'], 'auth/approle/role/');
+  const issued = await ask(node, 'POST', 'auth/approle/role/app/secret-id', { token, wrapTtl: 60, body: {} });
+  const { data } = bodyOf(await ask(node, 'POST', 'sys/wrapping/unwrap', { token: tokenOf(issued) }));
+  const { secret_id_accessor: accessor } = data as { secret_id_accessor: string };
+  assert.equal(issued.wrapInfo?.['wrapped_accessor'], accessor);
+});
+
 test('a wrapped token can be revoked by who never saw it', async () => {
   const { node, root } = await runningNode();
   await using _ = node;

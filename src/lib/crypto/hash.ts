@@ -95,3 +95,8 @@ export const digestAlgorithms = Object.keys(ALGORITHMS) as readonly DigestAlgori
 export function digest(algorithm: DigestAlgorithm, bytes: Uint8Array): Buffer {
   return hash(ALGORITHMS[algorithm], bytes, 'buffer');
 }
+
+/** SHA-1 for what asks for it by name, such as sprig's `sha1sum`: it protects nothing. */
+export function sha1Hex(bytes: Uint8Array): string {
+  return hash('sha1', bytes, 'hex');
+}

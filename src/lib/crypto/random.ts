@@ -1,4 +1,4 @@
-import { randomBytes as nodeRandomBytes, randomUUID } from 'node:crypto';
+import { randomBytes as nodeRandomBytes, randomFillSync, randomUUID } from 'node:crypto';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 /** The largest multiple of 62 in a byte: bytes from here on would favour the first characters, so they are drawn anew. */
@@ -9,16 +9,26 @@ export function randomBytes(size: number): Buffer {
   return nodeRandomBytes(size);
 }
 
+/** Drawn ahead, since a call of the generator costs more than what a token needs of it. Given out once, and erased then. */
+const ahead = { bytes: Buffer.alloc(4_096), used: 4_096 };
+
+function nextByte(): number {
+  if (ahead.used === ahead.bytes.length) {
+    randomFillSync(ahead.bytes);
+    ahead.used = 0;
+  }
+  const byte = ahead.bytes.readUInt8(ahead.used);
+  ahead.bytes.writeUInt8(0, ahead.used);
+  ahead.used += 1;
+  return byte;
+}
+
 /** `length` characters of `[0-9A-Za-z]`, each equally likely: 5.95 bits a character. */
 export function randomBase62(length: number): string {
   let text = '';
   while (text.length < length) {
-    // 3.1 % of the bytes are refused: a few spare ones make a second round rare.
-    const bytes = nodeRandomBytes(length - text.length + 4);
-    for (const byte of bytes) {
-      if (byte < FAIR && text.length < length) text += ALPHABET.charAt(byte % 62);
-    }
-    bytes.fill(0);
+    const byte = nextByte();
+    if (byte < FAIR) text += ALPHABET.charAt(byte % 62);
   }
   return text;
 }

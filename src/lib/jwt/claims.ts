@@ -23,9 +23,9 @@ export interface Expected {
   readonly issuers?: readonly string[];
   /**
    * The token must be for one of them. Absent or empty: it must name no audience at all, since one that is for somebody else
-   * is not for us.
+   * is not for us. `any`: for whomever it is, as the one who asks judges that by himself.
    */
-  readonly audiences?: readonly string[];
+  readonly audiences?: readonly string[] | 'any';
   readonly subject?: string;
   /** Seconds since `iat`, which the token then needs. */
   readonly maxAge?: number;
@@ -75,8 +75,9 @@ export function audiencesOf(claims: Claims): readonly string[] {
   return list;
 }
 
-function checkAudience(claims: Claims, wanted: readonly string[]): void {
+function checkAudience(claims: Claims, wanted: readonly string[] | 'any'): void {
   const named = audiencesOf(claims);
+  if (wanted === 'any') return;
   if (wanted.length === 0 && named.length > 0) {
     throw new TokenRefused('audience', 'it names audiences, and none is bound');
   }

@@ -60,28 +60,56 @@ export async function discover(url: string, reach: Reach): Promise<Issuer> {
   };
 }
 
-/** Rejects with `KeysUnavailable`. */
-export async function fetchKeys(url: string, reach: Reach): Promise<KeyList> {
-  const text = await documentOf(url, { ...reach, timeout: FETCH_MS, bytes: keyBounds.documentBytes });
+const fetchDocument = (url: string, reach: Reach): Promise<string> =>
+  documentOf(url, { ...reach, timeout: FETCH_MS, bytes: keyBounds.documentBytes });
+
+function keysIn(text: string): KeyList {
   const list = keysOfDocument(text);
   if (list === undefined) throw new KeysUnavailable('its JWKS document has no key that could verify a token');
   return list;
 }
 
-type Options = Omit<RemoteOptions, 'load'>;
+/** Rejects with `KeysUnavailable`. */
+export async function fetchKeys(url: string, reach: Reach): Promise<KeyList> {
+  return keysIn(await fetchDocument(url, reach));
+}
+
+/** A document as it was fetched last, before a restart too. */
+export interface KeptDocument {
+  /** Its age is in milliseconds. */
+  readonly held: { readonly text: string; readonly age: number } | undefined;
+  /** Told of each document that was fetched. Never rejects. */
+  readonly keep: (text: string) => Promise<void>;
+}
+
+interface Options extends Omit<RemoteOptions, 'load' | 'held'> {
+  readonly kept?: KeptDocument | undefined;
+}
+
+function publishedKeys(fetch: () => Promise<string>, { kept, ...options }: Options): KeySource {
+  const held = kept?.held;
+  const before = held === undefined ? undefined : keysOfDocument(held.text);
+  let last = held === undefined || before === undefined ? undefined : { text: held.text, list: before };
+  return remoteKeys({
+    ...options,
+    load: async () => {
+      const text = await fetch();
+      // The same list for the same text: its keys are made ready once, and are not taken for newer ones.
+      if (text !== last?.text) last = { text, list: keysIn(text) };
+      const { list } = last;
+      await kept?.keep(text);
+      return list;
+    },
+    held: held === undefined || before === undefined ? undefined : { value: before, age: held.age },
+  });
+}
 
 /** The keys at a JWKS URL. */
 export function jwksKeys(url: string, reach: Reach, options: Options = {}): KeySource {
-  return remoteKeys({ ...options, load: () => fetchKeys(url, reach) });
+  return publishedKeys(() => fetchDocument(url, reach), options);
 }
 
 /** The keys of an issuer that is found by discovery, which is asked anew each time: its `jwks_uri` may move. */
 export function discoveredKeys(url: string, reach: Reach, options: Options = {}): KeySource {
-  return remoteKeys({
-    ...options,
-    load: async () => {
-      const { jwksUri } = await discover(url, reach);
-      return fetchKeys(jwksUri, reach);
-    },
-  });
+  return publishedKeys(async () => fetchDocument((await discover(url, reach)).jwksUri, reach), options);
 }

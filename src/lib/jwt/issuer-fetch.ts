@@ -1,15 +1,19 @@
 /** Documents of an issuer over HTTPS: bounded in time and size, from that address alone. */
 import type { IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
+import { authorities } from '../authorities.ts';
 import { KeysUnavailable } from './refusal.ts';
 
 /** How an issuer is reached. */
 export interface Reach {
   /** PEM. Given: these authorities alone; absent: those of Node and of this machine. */
-  readonly ca?: string | undefined;
+  readonly ca?: string | readonly string[] | undefined;
   /** Names that its certificate may be for, in place of the host's. */
   readonly serverNames?: readonly string[] | undefined;
+  /** Judges its certificate (DER) in place of the host's name. */
+  readonly checkServer?: ((certificate: Uint8Array) => Error | undefined) | undefined;
 }
 
 export interface Fetching extends Reach {
@@ -18,31 +22,30 @@ export interface Fetching extends Reach {
   readonly bytes: number;
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
 }
 
 export interface Fetched {
   readonly status: number;
   readonly body: string;
+  readonly bytes: Uint8Array;
 }
 
-/** Reading the machine's own list takes some 70 ms, so it is read once. */
-let machineAuthorities: string[] | undefined;
-
-function authorities(): string[] {
-  const { getCACertificates } = process.getBuiltinModule('node:tls');
-  machineAuthorities ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
-  return machineAuthorities;
-}
-
-function tlsOptions({ ca, serverNames = [] }: Reach): RequestOptions {
+function tlsOptions({ ca, serverNames = [], checkServer }: Reach): RequestOptions {
   const { checkServerIdentity } = process.getBuiltinModule('node:tls');
   const named = (_host: string, certificate: PeerCertificate): Error | undefined => {
     const problems = serverNames.map((name) => checkServerIdentity(name, certificate));
     return problems.includes(undefined) ? undefined : problems[0];
   };
-  const trusted = { ca: ca ?? authorities(), minVersion: 'TLSv1.2' as const };
+  const trusted = { ca: typeof ca === 'string' ? ca : [...(ca ?? authorities())], minVersion: 'TLSv1.2' as const };
+  if (checkServer !== undefined) {
+    return Object.assign(trusted, {
+      // Whoever judges certificates names whom it trusts, self-signed or not.
+      allowPartialTrustChain: true,
+      checkServerIdentity: (_host: string, { raw }: PeerCertificate) => checkServer(raw),
+    });
+  }
   return serverNames.length === 0 ? trusted : Object.assign(trusted, { checkServerIdentity: named });
 }
 
@@ -61,7 +64,7 @@ function codeOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }
 
-async function bodyOf(message: IncomingMessage, bytes: number): Promise<string> {
+async function bodyOf(message: IncomingMessage, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
@@ -72,7 +75,7 @@ async function bodyOf(message: IncomingMessage, bytes: number): Promise<string> 
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fetched> {
@@ -84,13 +87,18 @@ function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fe
   const asking = request(
     url,
     {
-      ...(secure ? tlsOptions(fetching) : {}),
+      // By default the header Host names the server, whatever the address.
+      ...(secure
+        ? Object.assign(tlsOptions(fetching), {
+            servername: isIP(url.hostname.replaceAll(/[[\]]/g, '')) === 0 ? url.hostname : '',
+          })
+        : {}),
       ...{ method, signal, agent: false },
       headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers, ...length },
     },
     (message) => {
       bodyOf(message, fetching.bytes)
-        .then((text) => ({ status: message.statusCode ?? 0, body: text }))
+        .then((bytes) => ({ status: message.statusCode ?? 0, body: bytes.toString('utf8'), bytes }))
         .then(resolve, reject);
     },
   );

@@ -110,8 +110,13 @@ export function keysOfDocument(text: string): KeyList | undefined {
   const document = strictObject(text, { length: keyBounds.documentBytes });
   const raw = document?.['keys'];
   if (!Array.isArray(raw) || raw.length > keyBounds.keys) return undefined;
-  const keys = raw.map(verificationKey).filter((key) => key !== undefined);
-  return keys.length === 0 ? undefined : new KeyList(keys);
+  const list = keysOfEntries(raw);
+  return list.keys.length === 0 ? undefined : list;
+}
+
+/** Of the members of a JWKS document those that could verify a token. */
+export function keysOfEntries(raw: readonly unknown[]): KeyList {
+  return new KeyList(raw.map(verificationKey).filter((key) => key !== undefined));
 }
 
 /** Throws `badRequest` naming the key by its place. */

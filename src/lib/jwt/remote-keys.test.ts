@@ -3,13 +3,13 @@ import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { KeyList } from './keys.ts';
 import { KeysUnavailable } from './refusal.ts';
-import { remoteKeys } from './remote-keys.ts';
+import { remoteKeys, type RemoteOptions } from './remote-keys.ts';
 
 const times = { between: 10_000, fresh: 300_000, patience: 2_000, stale: 86_400_000 };
 const { signal } = new AbortController();
 
 /** An issuer and a clock that are moved by hand. */
-function world() {
+function world(options: Partial<RemoteOptions> = {}) {
   let now = 1_000_000;
   const asked: PromiseWithResolvers<KeyList>[] = [];
   const pauses: { readonly ms: number; readonly resolve: () => void }[] = [];
@@ -31,6 +31,7 @@ function world() {
       });
       return promise;
     },
+    ...options,
   });
   const loaded = async (): Promise<KeyList> => {
     const list = new KeyList([]);
@@ -139,4 +140,59 @@ test('who goes away does not end the request of the others', async () => {
   const list = new KeyList([]);
   asked[0]?.resolve(list);
   assert.equal(await stays, list);
+});
+
+test('what was held before is used until it is no longer fresh, and its publisher may want that earlier', async () => {
+  const [before, after] = [new KeyList([]), new KeyList([])];
+  const { keys, asked, pass } = world({ held: { value: before, age: 200_000 }, hint: () => 250_000 });
+  assert.equal(await keys.current(signal), before);
+  assert.equal(asked.length, 0);
+  pass(49_999);
+  assert.equal(await keys.current(signal), before);
+  assert.equal(asked.length, 0);
+  pass(1);
+  const renewed = keys.current(signal);
+  asked[0]?.resolve(after);
+  assert.equal(await renewed, after);
+});
+
+test('after a failure the issuer is left alone for longer', async () => {
+  const { keys, asked, loaded, pass } = world({ times: { ...times, between: 1_000, afterFailure: 10_000 } });
+  const list = await loaded();
+  pass(1_000);
+  const failed = keys.newer(list, signal);
+  asked[1]?.reject(down());
+  await assert.rejects(failed, unavailable);
+  pass(9_999);
+  await assert.rejects(keys.newer(list, signal), unavailable);
+  assert.equal(asked.length, 2);
+  pass(1);
+  const next = keys.newer(list, signal);
+  assert.equal(asked.length, 3);
+  asked[2]?.resolve(list);
+  assert.equal(await next, undefined);
+});
+
+test('who waits for newer keys is answered by a request that began after it came', async () => {
+  const { keys, asked, pauses, loaded, pass } = world({ times: { ...times, waitsForNewer: true } });
+  const list = await loaded();
+  pass(10_000);
+  const first = keys.newer(list, signal);
+  pass(1);
+  const second = keys.newer(list, signal);
+  assert.equal(asked.length, 2, 'one request at a time');
+  asked[1]?.resolve(list);
+  assert.equal(await first, undefined);
+  await turn();
+  assert.deepEqual(
+    pauses.map(({ ms }) => ms),
+    [9_999],
+  );
+  pass(9_999);
+  pauses[0]?.resolve();
+  await turn();
+  assert.equal(asked.length, 3);
+  const newer = new KeyList([]);
+  asked[2]?.resolve(newer);
+  assert.equal(await second, newer);
 });

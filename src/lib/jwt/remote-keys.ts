@@ -14,6 +14,13 @@ export interface RemoteTimes {
   readonly patience: number;
   /** Without any word of the issuer, keys are used for so long. */
   readonly stale: number;
+  /** As `between`, after a request that failed; absent: `between`. */
+  readonly afterFailure?: number;
+  /**
+   * Who needs newer keys than those of a request that began before it came waits until the next may begin. Absent: is told
+   * that there are none.
+   */
+  readonly waitsForNewer?: boolean;
 }
 
 const HOUR = 3_600_000;
@@ -22,6 +29,10 @@ export const remoteTimes: RemoteTimes = { between: 10_000, fresh: 300_000, patie
 export interface RemoteOptions<T = KeyList> {
   /** Rejects with `KeysUnavailable`; ends by itself. */
   readonly load: () => Promise<T>;
+  /** What it said once, so many milliseconds ago: as if it had been asked here. */
+  readonly held?: { readonly value: T; readonly age: number } | undefined;
+  /** Milliseconds after which the issuer wants to be asked again; absent, or longer than that: `fresh`. */
+  readonly hint?: (value: T) => number | undefined;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
   readonly times?: RemoteTimes;
@@ -79,13 +90,18 @@ class Remote<T> implements RemoteSource<T> {
   readonly #now: () => number;
   readonly #times: RemoteTimes;
   readonly #pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly #hint: (value: T) => number | undefined;
   #held: Held<T> | undefined;
   #asking: Asking | undefined;
   #asked = -Infinity;
   #failure: KeysUnavailable | undefined;
 
-  constructor({ load, now = () => performance.now(), times = remoteTimes, pause = wait }: RemoteOptions<T>) {
+  constructor(options: RemoteOptions<T>) {
+    const { load, held, hint = () => undefined, now = () => performance.now(), pause = wait } = options;
+    const { times = remoteTimes } = options;
     this.#load = load;
+    this.#hint = hint;
+    this.#held = held === undefined ? undefined : { value: held.value, at: now() - held.age };
     this.#now = now;
     this.#times = times;
     this.#pause = pause;
@@ -95,7 +111,7 @@ class Remote<T> implements RemoteSource<T> {
     const held = this.#held;
     if (held === undefined) return this.#first(signal);
     const age = this.#now() - held.at;
-    if (age < this.#times.fresh) return held.value;
+    if (age < Math.min(this.#times.fresh, this.#hint(held.value) ?? Infinity)) return held.value;
     const asking = this.#ask();
     if (age >= this.#times.stale) return this.#after(asking, signal);
     if (asking !== undefined) await this.#briefly(asking, signal);
@@ -104,13 +120,35 @@ class Remote<T> implements RemoteSource<T> {
 
   readonly newer = async (than: T, signal: AbortSignal): Promise<T | undefined> => {
     if (this.#held !== undefined && this.#held.value !== than) return this.#held.value;
-    const asking = this.#ask();
-    // Asked a moment ago: what is not there is not there, unless nobody could be asked.
-    const failure = asking === undefined ? this.#failure : await unlessAborted(asking.done, signal);
-    if (failure !== undefined) throw failure;
+    await (this.#times.waitsForNewer === true ? this.#askedSince(than, signal) : this.#askedLately(signal));
     const value = this.#held?.value;
     return value === than ? undefined : value;
   };
+
+  /** Asked a moment ago: what is not there is not there, unless nobody could be asked. */
+  async #askedLately(signal: AbortSignal): Promise<void> {
+    const asking = this.#ask();
+    const failure = asking === undefined ? this.#failure : await unlessAborted(asking.done, signal);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Until there is something else than `than`, or a request that began from now on has brought nothing else. */
+  async #askedSince(than: T, signal: AbortSignal): Promise<void> {
+    const came = this.#now();
+    for (;;) {
+      const asking = this.#ask();
+      const failure = asking === undefined ? this.#failure : await unlessAborted(asking.done, signal);
+      if (failure !== undefined) throw failure;
+      if (this.#held?.value !== than || this.#asked >= came) return;
+      await this.#pause(Math.ceil(this.#asked + this.#between() - this.#now()), signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  #between(): number {
+    const { between, afterFailure = between } = this.#times;
+    return this.#failure === undefined ? between : afterFailure;
+  }
 
   async #first(signal: AbortSignal): Promise<T> {
     return this.#after(this.#ask(), signal);
@@ -140,7 +178,7 @@ class Remote<T> implements RemoteSource<T> {
   #ask(): Asking | undefined {
     if (this.#asking !== undefined) return this.#asking;
     const began = this.#now();
-    if (began - this.#asked < this.#times.between) return undefined;
+    if (began - this.#asked < this.#between()) return undefined;
     this.#asked = began;
     const asking = { began, done: this.#loaded() };
     this.#asking = asking;

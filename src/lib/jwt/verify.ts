@@ -10,13 +10,22 @@ import { strictObject } from './strict-json.ts';
 
 export const tokenBounds = { length: 64 * 1024, header: 8 * 1024, kid: 1_024, depth: 16 } as const;
 
-export interface Verification extends Expected {
+/** What a token's header may be. */
+export interface ExpectedHeader {
   /** Of `algorithms`. */
   readonly algorithms: readonly string[];
+  /** What `typ` of the header may be where it is there; absent: anything. */
+  readonly types?: readonly string[];
+  /** The header must name its key. */
+  readonly named?: boolean;
 }
+
+export interface Verification extends ExpectedHeader, Expected {}
 
 interface Parts {
   readonly hint: KeyHint;
+  /** `typ`, as it stands there. */
+  readonly type: unknown;
   readonly text: string;
 }
 
@@ -56,7 +65,16 @@ function partsOf(token: string): Parts {
   // An empty signature is how `none` looks.
   if (!parts.every((part) => PART.test(part))) throw malformed('not three parts in base64url');
   const header = objectOf(Buffer.from(parts[0] ?? '', 'base64url'), tokenBounds.header, 'its header is');
-  return { hint: hintOf(header), text: token };
+  return { hint: hintOf(header), type: header['typ'], text: token };
+}
+
+/** Throws `TokenRefused`. */
+function checkHeader({ hint, type }: Parts, { algorithms, types, named = false }: ExpectedHeader): void {
+  if (!algorithms.includes(hint.alg)) throw new TokenRefused('algorithm', 'not one of those allowed');
+  if (types !== undefined && type !== undefined && !types.some((each) => each === type)) {
+    throw malformed('its typ is that of another kind of token');
+  }
+  if (named && hint.kid === undefined) throw malformed('its header names no key');
 }
 
 /** The payload's bytes, when the key signed it. */
@@ -80,33 +98,46 @@ async function signedByOne(list: KeyList, parts: Parts): Promise<Uint8Array | un
   return undefined;
 }
 
+/** How many lists of keys are tried: one that is published anew each time must not hold a token up for ever. */
+const MOST_LISTS = 4;
+
 async function signedPayload(parts: Parts, keys: KeySource, signal: AbortSignal): Promise<Uint8Array> {
-  const list = await keys.current(signal);
-  const payload = await signedByOne(list, parts);
-  if (payload !== undefined) return payload;
-  const newer = await keys.newer(list, signal);
-  const second = newer === undefined ? undefined : await signedByOne(newer, parts);
-  if (second !== undefined) return second;
-  const known = (newer ?? list).candidates(parts.hint).length > 0;
-  throw known
+  let list = await keys.current(signal);
+  for (let tried = 1; ; tried += 1) {
+    const payload = await signedByOne(list, parts);
+    if (payload !== undefined) return payload;
+    const newer = tried < MOST_LISTS ? await keys.newer(list, signal) : undefined;
+    if (newer === undefined) break;
+    list = newer;
+  }
+  throw list.candidates(parts.hint).length > 0
     ? new TokenRefused('signature', 'none of the keys that fit signed it')
     : new TokenRefused('key', 'the issuer has no key of its name and algorithm');
 }
 
 /**
- * The claims of a token that holds. Rejects with `TokenRefused`, or with `KeysUnavailable` when the issuer's keys cannot be
- * had.
+ * What the issuer has signed, whoever it is for and of whenever it is: `checkClaims` judges that. Rejects with `TokenRefused`,
+ * or with `KeysUnavailable` when the issuer's keys cannot be had.
  */
+export async function signedClaims(
+  token: string,
+  keys: KeySource,
+  expected: ExpectedHeader,
+  signal: AbortSignal,
+): Promise<Claims> {
+  const parts = partsOf(token);
+  checkHeader(parts, expected);
+  return objectOf(await signedPayload(parts, keys, signal), tokenBounds.length, 'its claims are');
+}
+
+/** The claims of a token that holds. Rejects as `signedClaims` does. */
 export async function verifyToken(
   token: string,
   keys: KeySource,
   expected: Verification,
   signal: AbortSignal,
 ): Promise<Claims> {
-  const parts = partsOf(token);
-  if (!expected.algorithms.includes(parts.hint.alg)) throw new TokenRefused('algorithm', 'not one of those allowed');
-  const payload = await signedPayload(parts, keys, signal);
-  const claims = objectOf(payload, tokenBounds.length, 'its claims are');
+  const claims = await signedClaims(token, keys, expected, signal);
   checkClaims(claims, expected);
   return claims;
 }

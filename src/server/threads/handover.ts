@@ -29,6 +29,7 @@ export function handed(request: Request): Handed {
     headers: request.headers,
     address: request.address,
     port: request.port,
+    ...(request.clientCertificates === undefined ? {} : { clientCertificates: request.clientCertificates }),
     ...(request.peer === undefined ? {} : { peer: request.peer }),
     wrapTtl: request.wrapTtl,
     index: request.index,

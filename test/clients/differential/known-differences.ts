@@ -5,20 +5,66 @@ export interface KnownDifference {
   readonly request: RegExp;
   /** Of the place in the reply: `status 404/200`, `body.data.keys`. */
   readonly at: RegExp;
+  /** Of what is wrong with the request; of any request where it is left out. */
+  readonly wrong?: RegExp;
   readonly reason: string;
   /** Not every draw comes upon it; and OpenBao's order of names is that of its random ids, now and then it is ours too. */
   readonly byChance?: true;
 }
 
-const anything = /^/;
+export const anything = /^/;
 
-export const knownDifferences: readonly KnownDifference[] = [
+/** Of all requests. */
+export const everywhere: readonly KnownDifference[] = [
+  {
+    request: anything,
+    at: /^status 204\/200$/,
+    wrong: /^an unknown field$/,
+    reason: 'a field that an endpoint does not know is told of by a warning, also where the reply would be a 204',
+  },
+  {
+    request: anything,
+    at: anything,
+    wrong: / as null$/,
+    reason: 'a field that is null counts as one that is not given',
+  },
+  {
+    request: anything,
+    at: /^status (20[04]\/400|400\/20[04])$|^body\./,
+    wrong: / as true$/,
+    reason: 'true and false are no numbers and no durations, and as texts they are `true` and `false`',
+  },
+  {
+    request: /\/\//,
+    at: /^status \d+\/400$/,
+    reason: 'a path with an empty segment is refused',
+  },
+  {
+    request: /^\w+ sys\/.*\/$/,
+    at: /^status (400|404)\/(20[04]|40[45])$/,
+    reason: 'a path below sys/ may end in a slash, also where it writes',
+  },
+  {
+    request: anything,
+    at: /^status 20[04]\/400$/,
+    wrong: /^object as \[\]$/,
+    reason: 'an empty list is no object',
+  },
+  { request: /^LIST /, at: /^status 404\/405$/, reason: 'listing what only reads is 405' },
   { request: anything, at: /^body\.mount_type$/, reason: 'every reply names the type of its mount, as Vault does' },
   {
     request: anything,
     at: /running_plugin_version$|deprecation_status$/,
     reason: 'versions and standing of plug-ins are told as Vault tells them; there is one version of what is built in',
   },
+  {
+    request: anything,
+    at: /^status 500\/(400|404)$/,
+    reason: 'what the request got wrong is a 400 or a 404, never a 500',
+  },
+];
+
+export const knownDifferences: readonly KnownDifference[] = [
   {
     request: /^GET sys\/(mounts|auth|internal)/,
     at: /\.options$/,
@@ -71,16 +117,12 @@ export const knownDifferences: readonly KnownDifference[] = [
     request: /^GET kv2\/(data|subkeys)\//,
     at: /^status (200|500)\/404$/,
     reason: 'a version below zero and a folder as a secret are not found',
+    byChance: true,
   },
   {
     request: /^PATCH kv2\/(data|metadata)\//,
     at: /^body$/,
     reason: 'a patch of what is not there is 404 with the empty list of errors that every other 404 has',
-  },
-  {
-    request: anything,
-    at: /^status 500\/(400|404)$/,
-    reason: 'what the request got wrong is a 400 or a 404, never a 500',
   },
   {
     request: /^GET auth\/token\/lookup|unwrap$|^POST auth\/token\/lookup/,
@@ -202,6 +244,7 @@ export const knownDifferences: readonly KnownDifference[] = [
     request: /^(LIST|GET) sys\/(auth|mounts\/?)$/,
     at: /^status 404\/(200|405)$/,
     reason: 'sys/mounts/ is sys/mounts, and listing what only reads is 405',
+    byChance: true,
   },
   {
     request: /^LIST sys\/leases\/lookup$/,

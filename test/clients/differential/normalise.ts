@@ -13,8 +13,14 @@ const random = new Set([
   'wrapped_accessor',
   'hash',
   'entity_id',
+  'reload_id',
 ]);
 const longToken = /^(hvs|hvb|s|b)\.[\w-]{20,}(\.\w+)?$/;
+/** Of a token, in lists of leases. */
+const tokenHash = /^h[0-9a-f]{64}$/;
+/** What a server made for these; others are what the client gave. */
+const made = new Set(['secret_id', 'role_id']);
+const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 export function normalised(value: unknown, kept: ReadonlyMap<string, string>, name = ''): unknown {
   if (typeof value === 'string') return text(value, kept, name);
@@ -32,12 +38,25 @@ export function normalised(value: unknown, kept: ReadonlyMap<string, string>, na
   );
 }
 
+/** Puts the lists of members with these names into one order. */
+export function sorted(value: unknown, names: readonly string[]): unknown {
+  if (names.length === 0 || !isFields(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [
+      key,
+      Array.isArray(each) && names.includes(key) ? each.toSorted() : sorted(each, names),
+    ]),
+  );
+}
+
 function text(value: string, kept: ReadonlyMap<string, string>, name: string): string {
   const known = kept.get(value);
   if (known !== undefined) return `{${known}}`;
   if (random.has(name) && value !== '') return '<id>';
   if (time.test(value)) return value.startsWith('0001-') ? '<no time>' : '<time>';
-  if (longToken.test(value)) return '<token>';
+  if (longToken.test(value) || tokenHash.test(value)) return '<token>';
+  if (name === 'random_bytes' || name === 'password') return `<${value.length} characters>`;
+  if (made.has(name) && uuid.test(value)) return '<id>';
   return value;
 }
 

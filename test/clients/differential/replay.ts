@@ -42,7 +42,7 @@ async function ask(address: string, step: Step, fill: (text: string) => string):
     headers: {
       ...(token === '' ? {} : { 'X-Vault-Token': token }),
       ...(step.method === 'PATCH' ? { 'Content-Type': 'application/merge-patch+json' } : {}),
-      ...step.headers,
+      ...Object.fromEntries(Object.entries(step.headers ?? {}).map(([name, value]) => [name, fill(value)])),
     },
     ...(step.body === undefined ? {} : { body: fill(JSON.stringify(step.body)) }),
   });

@@ -11,7 +11,22 @@ export interface Step {
   readonly headers?: Readonly<Record<string, string>>;
   /** Name → where it lies in the reply, with dots: `auth.client_token`. */
   readonly keep?: Readonly<Record<string, string>>;
+  /** Members whose lists OpenBao takes out of a Go map: compared without their order. */
+  readonly unordered?: readonly string[];
+  /** What is wrong with it, or with the one that it follows: `number as "x"`. */
+  readonly wrong?: string;
+  /** Reads what the one before has done: nothing to compare where that was done by one of the two alone. */
+  readonly follows?: true;
 }
+
+type More = Omit<Step, 'method' | 'path' | 'body'>;
+
+export const get = (path: string, more: More = {}): Step => ({ method: 'GET', path, ...more });
+export const list = (path: string, more: More = {}): Step => ({ method: 'LIST', path, ...more });
+export const remove = (path: string, more: More = {}): Step => ({ method: 'DELETE', path, ...more });
+export const post = (path: string, body?: unknown, more: More = {}): Step =>
+  body === undefined ? { method: 'POST', path, ...more } : { method: 'POST', path, body, ...more };
+export const patch = (path: string, body: unknown, more: More = {}): Step => ({ method: 'PATCH', path, body, ...more });
 
 export interface Reply {
   readonly status: number;

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	vault "github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/api/auth/approle"
@@ -53,67 +52,4 @@ func TestAppRoleLoginWithWrappedSecretID(t *testing.T) {
 	equal(t, must[*vault.Secret](t)(client.Auth().Login(ctx, login)).Auth.ClientToken != "", true)
 	_, err := clientAt(t, root.Address()).Auth().Login(ctx, login)
 	status(t, err, http.StatusBadRequest)
-}
-
-func TestWrapLookupRewrapUnwrap(t *testing.T) {
-	root := rootClient(t)
-	logical := root.Logical()
-	made := must[*vault.Secret](t)(logical.Write("sys/wrapping/wrap", map[string]any{"x": "y"}))
-	equal(t, made.WrapInfo.TTL, 300)
-	token := map[string]any{"token": made.WrapInfo.Token}
-	look := must[*vault.Secret](t)(logical.Write("sys/wrapping/lookup", token))
-	equal(t, look.Data["creation_path"].(string), "sys/wrapping/wrap")
-	again := must[*vault.Secret](t)(logical.Write("sys/wrapping/rewrap", token))
-	equal(t, again.WrapInfo.TTL, 300)
-	equal(t, must[*vault.Secret](t)(logical.Unwrap(again.WrapInfo.Token)).Data["x"].(string), "y")
-	_, err := logical.Unwrap(again.WrapInfo.Token)
-	status(t, err, http.StatusBadRequest)
-	_, err = logical.Unwrap(made.WrapInfo.Token)
-	status(t, err, http.StatusBadRequest)
-}
-
-func TestTokens(t *testing.T) {
-	root := rootClient(t)
-	request := &vault.TokenCreateRequest{Policies: []string{"default"}, TTL: "1h", Metadata: map[string]string{"a": "b"}}
-	parent := must[*vault.Secret](t)(root.Auth().Token().Create(request)).Auth
-	tokens := root.Auth().Token()
-	look := must[*vault.Secret](t)(tokens.LookupAccessor(parent.Accessor))
-	equal(t, look.Data["id"].(string), "")
-	equal(t, must[time.Duration](t)(look.TokenTTL()) > 59*time.Minute, true)
-	equal(t, must[*vault.Secret](t)(tokens.RenewAccessor(parent.Accessor, 60)).Auth.LeaseDuration, 60)
-	check(t, tokens.RevokeAccessor(parent.Accessor))
-	_, err := tokens.Lookup(parent.ClientToken)
-	status(t, err, http.StatusForbidden)
-	role := map[string]any{"allowed_policies": "default", "orphan": true, "token_period": "1h"}
-	must[*vault.Secret](t)(root.Logical().Write("auth/token/roles/go", role))
-	byRole := must[*vault.Secret](t)(tokens.CreateWithRole(&vault.TokenCreateRequest{}, "go"))
-	equal(t, byRole.Auth.LeaseDuration, 3600)
-	equal(t, must[*vault.Secret](t)(tokens.Lookup(byRole.Auth.ClientToken)).Data["orphan"].(bool), true)
-	check(t, tokens.RevokeTree(byRole.Auth.ClientToken))
-}
-
-// A watcher keeps a token alive by itself, until it cannot be renewed any more.
-func TestLifetimeWatcher(t *testing.T) {
-	root := rootClient(t)
-	request := &vault.TokenCreateRequest{Policies: []string{"default"}, TTL: "2s", ExplicitMaxTTL: "4s"}
-	secret := must[*vault.Secret](t)(root.Auth().Token().Create(request))
-	client := must[*vault.Client](t)(root.Clone())
-	client.SetToken(secret.Auth.ClientToken)
-	watcher := must[*vault.LifetimeWatcher](t)(client.NewLifetimeWatcher(&vault.LifetimeWatcherInput{Secret: secret}))
-	go watcher.Start()
-	defer watcher.Stop()
-	renewals := 0
-	late := time.After(20 * time.Second)
-	for {
-		select {
-		case <-watcher.RenewCh():
-			renewals++
-		case err := <-watcher.DoneCh():
-			check(t, err)
-			equal(t, renewals > 0, true)
-			return
-		case <-late:
-			t.Fatal("the watcher went on beyond the explicit maximum")
-		}
-	}
 }

@@ -1,11 +1,12 @@
 // Package clients drives a server by the official Go client. VAULT_ADDR is a development server with VAULT_TOKEN as its
-// root token; NEW_ADDR is a server that nobody has initialised, whose audit devices may write to AUDIT_LOG.
+// root token; NEW_SERVERS are servers that nobody has initialised, each as address|folder, whose audit devices may write to
+// that folder; LEASES_ADDR is a server with LEASES_TOKEN as its root token whose mount db gives leased users.
 package clients
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -82,115 +83,92 @@ func withPolicy(t *testing.T, root *vault.Client, name, rules string) *vault.Cli
 	return client
 }
 
-func TestInitUnsealSeal(t *testing.T) {
-	client := clientAt(t, os.Getenv("NEW_ADDR"))
-	sys := client.Sys()
-	equal(t, must[bool](t)(sys.InitStatus()), false)
-	health := must[*vault.HealthResponse](t)(sys.Health())
-	equal(t, health.Initialized, false)
-	made := must[*vault.InitResponse](t)(sys.Init(&vault.InitRequest{SecretShares: 3, SecretThreshold: 2}))
-	equal(t, len(made.KeysB64), 3)
-	_, err := sys.Init(&vault.InitRequest{SecretShares: 1, SecretThreshold: 1})
-	status(t, err, http.StatusBadRequest)
-	equal(t, must[*vault.SealStatusResponse](t)(sys.Unseal(made.Keys[0])).Progress, 1)
-	equal(t, must[*vault.SealStatusResponse](t)(sys.ResetUnsealProcess()).Progress, 0)
-	for _, key := range made.KeysB64[1:] {
-		must[*vault.SealStatusResponse](t)(sys.Unseal(key))
+type data = map[string]any
+
+func write(t *testing.T, client *vault.Client, path string, body data) data {
+	t.Helper()
+	secret := must[*vault.Secret](t)(client.Logical().Write(path, body))
+	if secret == nil {
+		return nil
 	}
-	client.SetToken(made.RootToken)
-	sealed := must[*vault.SealStatusResponse](t)(sys.SealStatus())
-	equal(t, sealed.Sealed, false)
-	equal(t, sealed.N, 3)
-	equal(t, sealed.T, 2)
-	equal(t, must[*vault.KeyStatus](t)(sys.KeyStatus()).Term, 1)
-	check(t, sys.Rotate())
-	equal(t, must[*vault.KeyStatus](t)(sys.KeyStatus()).Term, 2)
-	device := &vault.EnableAuditOptions{Type: "file", Options: map[string]string{"file_path": os.Getenv("AUDIT_LOG")}}
-	check(t, sys.EnableAuditWithOptions("go", device))
-	equal(t, must[map[string]*vault.Audit](t)(sys.ListAudit())["go/"].Type, "file")
-	equal(t, strings.HasPrefix(must[string](t)(sys.AuditHash("go", "x")), "hmac-sha256:"), true)
-	check(t, sys.DisableAudit("go"))
-	leader := must[*vault.LeaderResponse](t)(sys.Leader())
-	equal(t, leader.HAEnabled, false)
-	check(t, sys.Seal())
-	_, err = client.Logical().Read("cubbyhole/x")
-	status(t, err, http.StatusServiceUnavailable)
+	return secret.Data
 }
 
-func TestHealth(t *testing.T) {
-	health := must[*vault.HealthResponse](t)(rootClient(t).Sys().Health())
-	equal(t, health.Initialized && !health.Sealed && !health.Standby && !health.Enterprise, true)
-	equal(t, strings.HasPrefix(health.Version, "1."), true)
-	equal(t, health.ReplicationPerformanceMode, "disabled")
-	equal(t, health.ServerTimeUTC > 0 && health.ClusterID != "", true)
+func read(t *testing.T, client *vault.Client, path string) data {
+	t.Helper()
+	secret := must[*vault.Secret](t)(client.Logical().Read(path))
+	if secret == nil {
+		t.Fatalf("there is nothing at %s", path)
+	}
+	return secret.Data
 }
 
-func TestMounts(t *testing.T) {
-	sys := rootClient(t).Sys()
-	input := &vault.MountInput{
-		Type: "kv", Description: "Apps", Options: map[string]string{"version": "2"},
-		Config: vault.MountConfigInput{DefaultLeaseTTL: "1h", MaxLeaseTTL: "2h"},
+func keys(t *testing.T, client *vault.Client, path string) string {
+	t.Helper()
+	secret := must[*vault.Secret](t)(client.Logical().List(path))
+	if secret == nil {
+		return ""
 	}
-	check(t, sys.Mount("go/apps", input))
-	mount := must[map[string]*vault.MountOutput](t)(sys.ListMounts())["go/apps/"]
-	equal(t, mount.Options["version"], "2")
-	equal(t, mount.Config.DefaultLeaseTTL, 3600)
-	check(t, sys.TuneMount("go/apps", vault.MountConfigInput{MaxLeaseTTL: "3h"}))
-	equal(t, must[*vault.MountConfigOutput](t)(sys.MountConfig("go/apps")).MaxLeaseTTL, 10800)
-	status(t, sys.Mount("go/apps", input), http.StatusBadRequest)
-	check(t, sys.Remount("go/apps", "go/moved"))
-	equal(t, must[*vault.MountOutput](t)(sys.GetMount("go/moved")).Description, "Apps")
-	check(t, sys.Unmount("go/moved"))
-	equal(t, must[map[string]*vault.MountOutput](t)(sys.ListMounts())["go/moved/"] == nil, true)
-	check(t, sys.EnableAuthWithOptions("go-auth", &vault.EnableAuthOptions{Type: "approle"}))
-	equal(t, must[map[string]*vault.AuthMount](t)(sys.ListAuth())["go-auth/"].Type, "approle")
-	check(t, sys.TuneMount("auth/go-auth", vault.MountConfigInput{DefaultLeaseTTL: "20m"}))
-	equal(t, must[*vault.MountConfigOutput](t)(sys.MountConfig("auth/go-auth")).DefaultLeaseTTL, 1200)
-	check(t, sys.DisableAuth("go-auth"))
+	names := []string{}
+	for _, name := range secret.Data["keys"].([]any) {
+		names = append(names, name.(string))
+	}
+	return strings.Join(names, " ")
 }
 
-func TestPoliciesAndCapabilities(t *testing.T) {
-	root := rootClient(t)
-	rules := `path "secret/data/go/*" { capabilities = ["read", "list"] }`
-	limited := withPolicy(t, root, "go-reader", rules)
-	equal(t, must[string](t)(root.Sys().GetPolicy("go-reader")), rules)
-	names := must[[]string](t)(root.Sys().ListPolicies())
-	equal(t, strings.Contains(strings.Join(names, " "), "go-reader"), true)
-	allowed := must[[]string](t)(root.Sys().Capabilities(limited.Token(), "secret/data/go/x"))
-	equal(t, strings.Join(allowed, " "), "list read")
-	equal(t, must[string](t)(root.Sys().GetPolicy("no-such-policy")), "")
-	_, err := limited.Logical().Write("secret/data/go/x", map[string]any{"data": map[string]any{}})
-	status(t, err, http.StatusForbidden)
-	_, err = limited.Sys().CapabilitiesSelf("secret/data/go/x")
-	status(t, err, http.StatusForbidden)
-	status(t, root.Sys().PutPolicy("go-bad", `path "x" { capabilities = ["fly"] }`), http.StatusBadRequest)
+// as is a client of the same server and namespace with another token.
+func as(t *testing.T, client *vault.Client, token string) *vault.Client {
+	t.Helper()
+	other := must[*vault.Client](t)(client.CloneWithHeaders())
+	other.SetToken(token)
+	return other
 }
 
-func TestNotFound(t *testing.T) {
-	logical := rootClient(t).Logical()
-	for _, path := range []string{"secret/data/none", "cubbyhole/none", "auth/token/roles/none"} {
-		secret, err := logical.Read(path)
-		check(t, err)
-		equal(t, secret == nil, true)
-	}
-	secret, err := logical.List("secret/metadata/none")
-	check(t, err)
-	equal(t, secret == nil, true)
-	_, err = logical.Read("no/such/mount")
-	check(t, err)
-	_, err = logical.Write("no/such/mount", map[string]any{"x": "y"})
-	status(t, err, http.StatusNotFound)
+func createToken(t *testing.T, client *vault.Client, request *vault.TokenCreateRequest) *vault.SecretAuth {
+	t.Helper()
+	return must[*vault.Secret](t)(client.Auth().Token().Create(request)).Auth
 }
 
-func TestListAndCubbyhole(t *testing.T) {
-	logical := rootClient(t).Logical()
-	for _, name := range []string{"b", "a", "c/d"} {
-		must[*vault.Secret](t)(logical.Write("cubbyhole/go/"+name, map[string]any{"x": 1}))
+// A server of a test's own, unsealed.
+type ownServer struct {
+	root   *vault.Client
+	keys   []string
+	folder string
+}
+
+func newAddress(t *testing.T) (address, folder string) {
+	t.Helper()
+	first, rest, _ := strings.Cut(os.Getenv("NEW_SERVERS"), ",")
+	check(t, os.Setenv("NEW_SERVERS", rest))
+	address, folder, found := strings.Cut(first, "|")
+	if !found {
+		t.Fatal("the tests need one more server in NEW_SERVERS")
 	}
-	keys := must[*vault.Secret](t)(logical.List("cubbyhole/go")).Data["keys"].([]any)
-	equal(t, len(keys), 3)
-	equal(t, keys[0].(string)+keys[1].(string)+keys[2].(string), "abc/")
-	for _, name := range []string{"b", "a", "c/d"} {
-		must[*vault.Secret](t)(logical.Delete("cubbyhole/go/" + name))
+	return address, folder
+}
+
+// ownInitialised takes a server of NEW_SERVERS, with three keys of which two are needed.
+func ownInitialised(t *testing.T) ownServer {
+	t.Helper()
+	address, folder := newAddress(t)
+	root := clientAt(t, address)
+	made := must[*vault.InitResponse](t)(root.Sys().Init(&vault.InitRequest{SecretShares: 3, SecretThreshold: 2}))
+	root.SetToken(made.RootToken)
+	unseal(t, root, made.Keys[:2])
+	return ownServer{root: root, keys: made.Keys, folder: folder}
+}
+
+func unseal(t *testing.T, client *vault.Client, keys []string) {
+	t.Helper()
+	sealed := true
+	for _, key := range keys {
+		sealed = must[*vault.SealStatusResponse](t)(client.Sys().Unseal(key)).Sealed
 	}
+	equal(t, sealed, false)
+}
+
+// number is a number of a reply, which the client reads as json.Number.
+func number(t *testing.T, value any) int {
+	t.Helper()
+	return int(must[int64](t)(value.(json.Number).Int64()))
 }

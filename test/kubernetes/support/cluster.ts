@@ -4,10 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { freePort } from '../../../src/cli/up/free-port.ts';
 import { controlPlane, type Program } from './binaries.ts';
-import { startProgram, type RunningProgram } from './program.ts';
+import { startProgram, until, type RunningProgram } from '../../support/program.ts';
 
 export interface KubernetesAnswer {
   readonly status: number;
@@ -15,18 +14,24 @@ export interface KubernetesAnswer {
 }
 
 export interface KubernetesCluster extends AsyncDisposable {
-  /** `https://127.0.0.1:…`. */
+  /** `https://127.0.0.1:…`: another one after a restart. */
   readonly address: string;
   /** PEM, of whom the API server's certificate comes from. */
   readonly authority: string;
   readonly issuer: string;
   /** PEM, of what service-account tokens are signed with. */
   readonly tokenKey: string;
+  /** Its private half, PEM. */
+  readonly tokenSigningKey: string;
   readonly pids: readonly number[];
   /** One request to the API server, as its administrator unless told otherwise; `/api/v1/…`. */
   readonly ask: (method: string, path: string, body?: object, token?: string) => Promise<KubernetesAnswer>;
   /** Ends the API server alone, as an outage does. */
   readonly endApiServer: () => Promise<void>;
+  /** Starts it again with these keys: signs with the last one, takes tokens of all. `accounts` is the first; others are made. */
+  readonly restartApiServer: (keys: readonly string[]) => Promise<void>;
+  /** The path of a kubeconfig with that token, the administrator's unless told otherwise. */
+  readonly kubeconfig: (server?: string, token?: string) => string;
 }
 
 interface Files {
@@ -52,10 +57,10 @@ export async function startCluster(): Promise<KubernetesCluster> {
   };
   try {
     const store = await startStore(start, files.folder);
-    const port = await freePort();
-    const address = `https://127.0.0.1:${port}`;
-    const issuer = `https://kubernetes-${port}.test`;
-    const api = start('kube-apiserver', apiServerArguments(files, { store, port, issuer }));
+    const first = await freePort();
+    let address = `https://127.0.0.1:${first}`;
+    const issuer = `https://kubernetes-${first}.test`;
+    let api = start('kube-apiserver', apiServerArguments(files, { store, port: first, issuer, keys: ['accounts'] }));
     const at = (name: string): string => join(files.folder, name);
     await until(api, () => Promise.resolve(existsSync(at('apiserver.crt')) && existsSync(at('apiserver.key'))));
     const authority = readFileSync(at('apiserver.crt'), 'utf8');
@@ -64,16 +69,35 @@ export async function startCluster(): Promise<KubernetesCluster> {
     await until(api, async () => (await ask('GET', '/readyz')).status === 200);
     writeFileSync(at('kubeconfig'), kubeconfig(address, files));
     const controllers = start('kube-controller-manager', await controllerArguments(files.folder));
-    const first = '/api/v1/namespaces/default/serviceaccounts/default';
-    await until(controllers, async () => (await ask('GET', first)).status === 200);
+    const account = '/api/v1/namespaces/default/serviceaccounts/default';
+    await until(controllers, async () => (await ask('GET', account)).status === 200);
+    let configs = 0;
     return {
-      address,
+      get address() {
+        return address;
+      },
       authority,
       issuer,
       tokenKey: files.publicKey,
+      tokenSigningKey: readFileSync(at('accounts.key'), 'utf8'),
       pids: running.map(({ pid }) => pid),
       ask,
       endApiServer: () => api.end(),
+      restartApiServer: async (keys) => {
+        await api.end();
+        for (const key of keys.filter((each) => !existsSync(at(`${each}.key`)))) makeKey(files.folder, key);
+        // An ended one holds its port for some seconds.
+        const port = await freePort();
+        address = `https://127.0.0.1:${port}`;
+        api = start('kube-apiserver', apiServerArguments(files, { store, port, issuer, keys }));
+        await until(api, async () => (await ask('GET', '/readyz')).status === 200);
+      },
+      kubeconfig: (server = address, token = files.admin) => {
+        configs += 1;
+        const path = at(`kubeconfig-${configs}`);
+        writeFileSync(path, kubeconfig(server, { ...files, admin: token }), { mode: 0o600 });
+        return path;
+      },
       [Symbol.asyncDispose]: end,
     };
   } catch (error) {
@@ -84,16 +108,22 @@ export async function startCluster(): Promise<KubernetesCluster> {
 
 function prepare(): Files {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-kubernetes-'));
+  const publicKey = makeKey(folder, 'accounts');
+  const admin = randomUUID();
+  writeFileSync(join(folder, 'tokens.csv'), `${admin},admin,admin,system:masters\n`, { mode: 0o600 });
+  return { folder, publicKey, admin };
+}
+
+/** What service-account tokens are signed with. The public half, PEM. */
+function makeKey(folder: string, name: string): string {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   });
-  const admin = randomUUID();
-  writeFileSync(join(folder, 'accounts.key'), privateKey, { mode: 0o600 });
-  writeFileSync(join(folder, 'accounts.pub'), publicKey);
-  writeFileSync(join(folder, 'tokens.csv'), `${admin},admin,admin,system:masters\n`, { mode: 0o600 });
-  return { folder, publicKey, admin };
+  writeFileSync(join(folder, `${name}.key`), privateKey, { mode: 0o600 });
+  writeFileSync(join(folder, `${name}.pub`), publicKey);
+  return publicKey;
 }
 
 async function startStore(
@@ -109,10 +139,14 @@ async function startStore(
   return client;
 }
 
-function apiServerArguments(
-  { folder }: Files,
-  { store, port, issuer }: { readonly store: string; readonly port: number; readonly issuer: string },
-): readonly string[] {
+interface Serving {
+  readonly store: string;
+  readonly port: number;
+  readonly issuer: string;
+  readonly keys: readonly string[];
+}
+
+function apiServerArguments({ folder }: Files, { store, port, issuer, keys }: Serving): readonly string[] {
   return [
     `--etcd-servers=${store}`,
     // Without a certificate it makes an authority and one of its own there.
@@ -124,8 +158,8 @@ function apiServerArguments(
     '--authorization-mode=RBAC',
     `--token-auth-file=${join(folder, 'tokens.csv')}`,
     `--service-account-issuer=${issuer}`,
-    `--service-account-key-file=${join(folder, 'accounts.pub')}`,
-    `--service-account-signing-key-file=${join(folder, 'accounts.key')}`,
+    ...keys.map((key) => `--service-account-key-file=${join(folder, `${key}.pub`)}`),
+    `--service-account-signing-key-file=${join(folder, `${keys.at(-1) ?? ''}.key`)}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     '--allow-privileged',
   ];
@@ -153,19 +187,6 @@ function kubeconfig(server: string, { folder, admin }: Files): string {
     users: [{ name: 'test', user: { token: admin } }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
   });
-}
-
-/** Looks until `condition` holds; throws with what the program wrote once that has ended. */
-async function until(program: RunningProgram, condition: () => Promise<boolean>): Promise<void> {
-  for (;;) {
-    if (program.ended) throw new Error(`${program.name} ended:\n${program.written()}`);
-    try {
-      if (await condition()) return;
-    } catch {
-      // It does not listen yet.
-    }
-    await setTimeout(50);
-  }
 }
 
 interface Sending {

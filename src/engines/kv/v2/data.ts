@@ -2,6 +2,7 @@
 import { fail } from '../../../errors.ts';
 import type { Call } from '../../../framework/call.ts';
 import { field, type JsonObject } from '../../../framework/field.ts';
+import { mustBeMergePatch } from '../../../framework/merge-patch.ts';
 import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { mergePatch } from '../../../lib/merge-patch.ts';
@@ -160,9 +161,7 @@ const data = at('data/:path...', {
       replies: { 200: replyFields, 404: 'any' },
       run: async (mount, values, call) => {
         const path = secretPath(values.path);
-        if (call.contentType !== 'application/merge-patch+json') {
-          throw fail('unsupportedMediaType', 'PATCH takes the content type application/merge-patch+json');
-        }
+        mustBeMergePatch(call);
         if (values.data === undefined) throw fail('badRequest', 'no data provided');
         const writing = { path, cas: options(values.options), now: call.now, change: 'data-patch' } as const;
         const patch = values.data;

@@ -10,6 +10,7 @@ import {
   type Asked,
   type Listing,
 } from '../../../framework/listing.ts';
+import { mustBeMergePatch } from '../../../framework/merge-patch.ts';
 import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { formatDuration } from '../../../lib/duration.ts';
@@ -174,9 +175,7 @@ const metadata = at('metadata/:path...', {
       replies: { 204: 'empty', 404: 'empty' },
       run: async ({ view }, values, call): Promise<Reply> => {
         const path = secretPath(values.path);
-        if (call.contentType !== 'application/merge-patch+json') {
-          throw fail('unsupportedMediaType', 'PATCH takes the content type application/merge-patch+json');
-        }
+        mustBeMergePatch(call);
         if (asksNothing(call.body)) return reply.empty;
         const found = await view.shared.transact((tx) => {
           const before = readMetadata(tx, path);

@@ -1,6 +1,7 @@
 /** Options of the `file` device. */
 import { isAbsolute, normalize, sep } from 'node:path';
 import { fail } from '../../../../errors.ts';
+import { isWithinOne } from '../../../../lib/within.ts';
 import {
   parseBoolean,
   parseFormatOptions,
@@ -40,17 +41,13 @@ function parsePath(written: string, allowed: DevicePermissions['paths']): string
   }
   const path = normalize(written);
   if (path.endsWith(sep)) throw fail('badRequest', 'audit option `file_path` must name a file, not a directory');
-  if (allowed !== 'any' && !allowed.some((root) => isWithin(path, normalize(root)))) {
+  if (allowed !== 'any' && !isWithinOne(path, allowed)) {
     throw fail(
       'permissionDenied',
       `audit devices may not write to ${path}: add it to \`allow_audit_paths\` in the configuration`,
     );
   }
   return path;
-}
-
-function isWithin(path: string, root: string): boolean {
-  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
 function parseMode(written: string): number | undefined {

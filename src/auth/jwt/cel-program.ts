@@ -1,0 +1,86 @@
+/** The program of a CEL role: compiled when it is written, and once more where it is used. */
+import { fail } from '../../errors.ts';
+import { CelFailed, CelRefused, compileCel, type CelEnvironment, type CelResult } from '../../lib/cel/program.ts';
+import type { Claims } from '../../lib/jwt/claims.ts';
+import { AUTH, honouredMessages, type ProgramAuth } from './cel-auth.ts';
+import { noLogin } from './cel-name.ts';
+
+export interface Program {
+  readonly expression: string;
+  /** Evaluated in this order, each seeing those before it. */
+  readonly variables: readonly { readonly name: string; readonly expression: string }[];
+}
+
+export type Answer =
+  | { readonly kind: 'auth'; readonly auth: ProgramAuth }
+  /** A text: why nobody logs in. */
+  | { readonly kind: 'refusal'; readonly text: string }
+  | { readonly kind: 'false' }
+  | { readonly kind: 'other'; readonly type: string };
+
+export interface Asked {
+  readonly claims: Claims;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export interface Runnable {
+  /** `name` is that of the role. Throws `invalidCredentials` for a program that comes to no end. */
+  readonly run: (name: string, asked: Asked) => Answer;
+}
+
+const ENVIRONMENT: CelEnvironment = { variables: ['claims', 'now', 'operation'], messages: honouredMessages };
+
+/** What a login is, as upstream says it. */
+const OPERATION = 'update';
+
+function answerOf(result: CelResult): Answer {
+  if (result.type === 'string') return { kind: 'refusal', text: result.value };
+  if (result.type === 'bool' && !result.value) return { kind: 'false' };
+  if (result.type !== 'message') return { kind: 'other', type: result.type };
+  // The message was made after the declaration beside that type.
+  return result.name === AUTH
+    ? { kind: 'auth', auth: result.value as unknown as ProgramAuth }
+    : { kind: 'other', type: result.name };
+}
+
+function evaluated(name: string, evaluate: () => CelResult): CelResult {
+  try {
+    return evaluate();
+  } catch (error) {
+    if (!(error instanceof CelFailed)) throw error;
+    // Its own words can be made of claims.
+    const why =
+      error.kind === 'budget' ? 'is over its budget: it does too much with these claims' : 'could not be evaluated';
+    throw noLogin(name, `${why}; ask "policy test" with claims of your own`);
+  }
+}
+
+/** Throws `badRequest`, with the place. */
+export function checkProgram(program: Program): Runnable {
+  try {
+    const made = compileCel(program, ENVIRONMENT);
+    return {
+      run: (name, { claims, now }) => {
+        const values = { claims, now: new Date(now), operation: OPERATION };
+        return answerOf(evaluated(name, () => made.evaluate(values)));
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof CelRefused)) throw error;
+    throw fail('badRequest', `cel_program: ${error.message}`);
+  }
+}
+
+/** One that was taken, and is taken no more, logs nobody in; the other roles of its mount go on. */
+export function compiled(program: Program): Runnable {
+  try {
+    return checkProgram(program);
+  } catch {
+    return {
+      run: (name) => {
+        throw noLogin(name, 'has a program that is refused: write the role again');
+      },
+    };
+  }
+}

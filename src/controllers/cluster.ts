@@ -1,0 +1,82 @@
+/** The cluster as the controllers see it: what is kept current, and what is written. */
+import type { KubernetesApi } from '../kube/api.ts';
+import { EventRecorder } from '../kube/events.ts';
+import { Informer } from '../kube/informer.ts';
+import { Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
+import type { WatchOptions } from '../kube/watch.ts';
+import { externalSecret } from './external-secret/definition.ts';
+import { MANAGED, type ExternalSecret, type Secret } from './external-secret/plan.ts';
+import type { ObjectOf } from './kind.ts';
+import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
+
+export type Store = ObjectOf<typeof secretStore>;
+
+export interface ConfigMap extends KubernetesObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+const core = (kind: string, plural: string, namespaced = true): Kind => ({
+  ...{ group: '', version: 'v1', kind, plural, namespaced },
+});
+
+export interface ClusterOptions {
+  /** Only this namespace is looked at; then there are no ClusterSecretStores. */
+  readonly namespace?: string | undefined;
+  readonly failed: (kind: string, error: unknown) => void;
+}
+
+export class Cluster {
+  readonly api: KubernetesApi;
+  readonly externalSecrets: Informer<ExternalSecret>;
+  readonly stores: Informer<Store>;
+  readonly clusterStores: Informer<Store> | undefined;
+  /** Metadata alone, of those that are managed: their values never lie here. */
+  readonly managedSecrets: Informer<KubernetesObject>;
+  readonly namespaces: Informer<KubernetesObject> | undefined;
+  readonly secrets: Objects<Secret>;
+  readonly configMaps: Objects<ConfigMap>;
+  readonly externalSecretObjects: Objects<ExternalSecret>;
+  readonly events: EventRecorder;
+
+  constructor(api: KubernetesApi, { namespace, failed }: ClusterOptions) {
+    this.api = api;
+    const informer = <T extends KubernetesObject>(kind: Kind, options: WatchOptions = {}): Informer<T> =>
+      new Informer<T>(api, kind, {
+        ...options,
+        failed: (error) => {
+          failed(kind.kind, error);
+        },
+      });
+    const within = { namespace };
+    this.externalSecrets = informer(externalSecret, within);
+    this.stores = informer(secretStore, within);
+    const all = namespace === undefined;
+    this.clusterStores = all ? informer(clusterSecretStore) : undefined;
+    this.namespaces = all ? informer(core('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
+    const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true` };
+    this.managedSecrets = informer(core('Secret', 'secrets'), managed);
+    this.secrets = new Objects<Secret>(api, core('Secret', 'secrets'));
+    this.configMaps = new Objects<ConfigMap>(api, core('ConfigMap', 'configmaps'));
+    this.externalSecretObjects = new Objects<ExternalSecret>(api, externalSecret);
+    this.events = new EventRecorder(api);
+  }
+
+  /** Of the kind that is given; the one of an unknown name has nothing. */
+  store(kind: string, key: string): Store | undefined {
+    return kind === clusterSecretStore.kind ? this.clusterStores?.get(key) : this.stores.get(key);
+  }
+
+  storeObjects(kind: string): Objects<Store> {
+    return new Objects<Store>(this.api, kind === clusterSecretStore.kind ? clusterSecretStore : secretStore);
+  }
+
+  get informers(): readonly Informer<never>[] {
+    const all = [this.externalSecrets, this.stores, this.clusterStores, this.managedSecrets, this.namespaces];
+    return all.filter((each) => each !== undefined) as unknown as readonly Informer<never>[];
+  }
+
+  /** Milliseconds since the API server last said anything of the kind that it is longest silent about. */
+  get staleMs(): number {
+    return Math.max(...this.informers.map(({ staleMs }) => staleMs));
+  }
+}

@@ -1,0 +1,145 @@
+/** `lockstep controller`: External Secrets in a cluster, and what the cluster needs for it. */
+import { loadClientConfig } from '../config/client.ts';
+import { fail, isLockstepError } from '../errors.ts';
+import { KubernetesApi } from '../kube/api.ts';
+import { inClusterAccess } from '../kube/in-cluster.ts';
+import { readKubeconfig } from '../kube/kubeconfig.ts';
+import { KubernetesProblem } from '../kube/problem.ts';
+import { durationMs } from '../lib/duration.ts';
+import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
+import { parseFlags } from '../lib/program/arguments.ts';
+import { Controller } from './controller.ts';
+import { asYaml, manifests } from './manifests.ts';
+import { openPages } from './pages.ts';
+
+const USAGE = `Usage: lockstep controller [options]
+       lockstep controller manifests [-namespace=<name>]
+
+  Keeps Secrets of a Kubernetes cluster as the stores have them that SecretStore, ClusterSecretStore and ExternalSecret
+  (external-secrets.io/v1) name, in place of External Secrets Operator. Flags are those of its controller.
+
+  What a cluster needs for it, kinds and rights, to be applied once:
+
+      $ lockstep controller manifests | kubectl apply --server-side -f -
+
+  From outside of the cluster, by a kubeconfig:
+
+      $ lockstep controller -kubeconfig=eu.yaml
+
+  In a pod, by its service account:
+
+      $ lockstep controller -in-cluster
+
+  SIGTERM ends. See docs/external-secrets.md.
+
+Options:
+
+  -in-cluster                          Ask the API server of this pod.
+  -kubeconfig=<path>                   Default $KUBECONFIG, or ~/.kube/config.
+  -context=<name>                      Its context; default the current one.
+  -allow-exec                          Run the program that the kubeconfig names for credentials.
+  -namespace=<name>                    Only this one; then there are no ClusterSecretStores. Of manifests: where the
+                                       service account is; default lockstep-system.
+  -controller-class=<name>             Stores that name another are left alone. Default "default".
+  -concurrent=<n>                      ExternalSecrets looked at at once. Default 8.
+  -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
+  -enable-flood-gate=<true|false>      Ask no store that is not ready. Default true.
+  -metrics-addr=<address>              /metrics; 0 for none. Default ":8080".
+  -live-addr=<address>                 /healthz and /readyz; 0 for none. Default ":8082".
+  -loglevel=<level>                    debug, info, warn or error. Default info.
+  -log-format=<format>                 standard or json.
+`;
+
+const OPTIONS = {
+  'in-cluster': { type: 'boolean' },
+  kubeconfig: { type: 'string' },
+  context: { type: 'string' },
+  'allow-exec': { type: 'boolean' },
+  namespace: { type: 'string' },
+  'controller-class': { type: 'string', default: 'default' },
+  concurrent: { type: 'string', default: '8' },
+  'store-requeue-interval': { type: 'string', default: '5m' },
+  'enable-flood-gate': { type: 'string', default: 'true' },
+  'metrics-addr': { type: 'string', default: ':8080' },
+  'live-addr': { type: 'string', default: ':8082' },
+  loglevel: { type: 'string', default: 'info' },
+  'log-format': { type: 'string', default: 'standard' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
+type Values = ReturnType<typeof parse>;
+
+const CONNECTIONS = 64;
+/** Bytes of a page of a list. */
+const LARGEST = 128 * 1024 * 1024;
+
+async function apiOf(values: Values): Promise<KubernetesApi> {
+  const { context, kubeconfig = loadClientConfig().kubeconfig } = values;
+  const outside = () => readKubeconfig(kubeconfig, { context, allowExec: values['allow-exec'] === true });
+  const access = values['in-cluster'] === true ? await inClusterAccess() : await outside();
+  return new KubernetesApi(access, { connections: CONNECTIONS, largest: LARGEST });
+}
+
+function logOf({ loglevel, 'log-format': format }: Values): Logger {
+  const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
+  if (!levels.includes(loglevel)) throw fail('invalidConfig', `-loglevel is one of ${levels.join(', ')}`);
+  return createLogger({
+    level: loglevel as LogLevel,
+    format: format === 'json' ? 'json' : 'standard',
+    write: (line) => {
+      process.stderr.write(line);
+    },
+    now: Date.now,
+  });
+}
+
+function concurrentOf({ concurrent }: Values): number {
+  if (!/^[1-9]\d{0,3}$/.test(concurrent)) throw fail('invalidConfig', '-concurrent is a number from 1 to 9999');
+  return Number(concurrent);
+}
+
+async function control(values: Values): Promise<number> {
+  const log = logOf(values);
+  const ending = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      log.info('ending', { signal });
+      ending.abort();
+    });
+  }
+  const options = {
+    ...{
+      namespace: values.namespace,
+      controllerClass: values['controller-class'],
+      concurrent: concurrentOf(values),
+      log,
+    },
+    floodGate: values['enable-flood-gate'] !== 'false',
+    storeInterval: durationMs(values['store-requeue-interval'], 'store-requeue-interval'),
+  };
+  const api = await apiOf(values);
+  const controller = new Controller(api, options);
+  using _pages = await openPages(controller, { metrics: values['metrics-addr'], live: values['live-addr'] });
+  await controller.run(ending.signal);
+  api.close();
+  return 0;
+}
+
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    const [verb] = argv;
+    const values = parse(verb === 'manifests' ? argv.slice(1) : argv);
+    if (values.help === true) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    if (verb !== 'manifests') return await control(values);
+    process.stdout.write(asYaml(manifests(values.namespace ?? 'lockstep-system')));
+    return 0;
+  } catch (error) {
+    if (!isLockstepError(error) && !(error instanceof KubernetesProblem)) throw error;
+    process.stderr.write(`error running the controller: ${error.message}\n`);
+    return 1;
+  }
+}

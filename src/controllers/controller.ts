@@ -1,0 +1,192 @@
+/** The controllers together: what changes in the cluster is queued, and what is queued is brought in order. */
+import type { KubernetesApi } from '../kube/api.ts';
+import { keyOf, readKey, type KubernetesObject } from '../kube/objects.ts';
+import { WorkQueue, type Priority } from '../kube/work-queue.ts';
+import { canonicalJson } from '../lib/canonical-json.ts';
+import type { Logger } from '../lib/log.ts';
+import { Metrics } from '../lib/metrics/metrics.ts';
+import { Cluster, type Store } from './cluster.ts';
+import { storesOf } from './external-secret/gather.ts';
+import { targetName, type ExternalSecret } from './external-secret/plan.ts';
+import { ExternalSecretReconciler } from './external-secret/reconcile.ts';
+import { measure } from './measure.ts';
+import { StoreClients, storeKey } from './secret-store/clients.ts';
+import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
+import { StoreReconciler } from './secret-store/reconcile.ts';
+
+export interface ControllerOptions {
+  readonly namespace: string | undefined;
+  readonly controllerClass: string;
+  /** ExternalSecrets that are looked at at once. */
+  readonly concurrent: number;
+  readonly floodGate: boolean;
+  /** Milliseconds. */
+  readonly storeInterval: number;
+  readonly log: Logger;
+}
+
+const STORE_WORKERS = 4;
+
+const explain = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+export class Controller {
+  readonly metrics = new Metrics();
+  readonly #cluster: Cluster;
+  readonly #clients: StoreClients;
+  readonly #log: Logger;
+  readonly #queue: WorkQueue;
+  readonly #storeQueue: WorkQueue;
+  readonly #reconciler: ExternalSecretReconciler;
+  /** ExternalSecrets by the key of the Secret that they make. */
+  readonly #byTarget = new Map<string, Set<string>>();
+  #synced = false;
+
+  constructor(api: KubernetesApi, options: ControllerOptions) {
+    const { namespace, controllerClass, floodGate, log } = options;
+    this.#log = log;
+    const failed = (kind: string, error: unknown): void => {
+      log.warn('the watch is interrupted', { kind, error: explain(error) });
+    };
+    this.#cluster = new Cluster(api, { namespace, failed });
+    const cluster = this.#cluster;
+    this.#clients = new StoreClients({ cluster, controllerClass, floodGate });
+    const measured = measure(this.metrics, cluster);
+    this.#reconciler = new ExternalSecretReconciler({ cluster, clients: this.#clients, failed: measured.failed });
+    const stores = new StoreReconciler({ cluster, clients: this.#clients, interval: options.storeInterval });
+    this.#queue = new WorkQueue({
+      workers: options.concurrent,
+      handle: (key) => measured.timed(key, () => this.#reconciler.reconcile(key)),
+      failed: (key, error) => {
+        log.warn('an ExternalSecret is not in sync', { key, error: explain(error) });
+      },
+    });
+    this.#storeQueue = new WorkQueue({
+      workers: STORE_WORKERS,
+      handle: (key) => {
+        const { kind, name } = readStore(key);
+        return stores.reconcile(kind, name);
+      },
+      failed: (key, error) => {
+        log.warn('a store cannot be used', { key, error: explain(error) });
+      },
+    });
+    this.metrics.gauge(
+      'lockstep_controller_queue_depth',
+      'ExternalSecrets that wait to be looked at.',
+      () => this.#queue.depth,
+    );
+  }
+
+  /** Whether everything was listed once. */
+  get ready(): boolean {
+    return this.#synced;
+  }
+
+  /** Until the signal is aborted; then what is at work is brought to its end. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { externalSecrets, stores, clusterStores, managedSecrets, namespaces, informers } = this.#cluster;
+    externalSecrets.onChange((key, now, before) => {
+      this.#externalSecretChanged(key, now, before);
+    });
+    for (const [kind, informer] of [
+      [secretStore.kind, stores],
+      [clusterSecretStore.kind, clusterStores],
+    ] as const) {
+      informer?.onChange((key, now, before) => {
+        this.#storeChanged(kind, key, now, before);
+      });
+    }
+    managedSecrets.onChange((key) => {
+      for (const each of this.#byTarget.get(key) ?? []) this.#add(each, 'changed');
+    });
+    namespaces?.onChange((key, now, before) => {
+      this.#namespaceChanged(key, now, before);
+    });
+    const running = informers.map((each) => each.run(signal));
+    await Promise.race([Promise.all(informers.map(({ synced }) => synced)), ...running]);
+    if (!signal.aborted) this.#begin();
+    await Promise.all(running);
+    await Promise.all([this.#queue.close(), this.#storeQueue.close()]);
+    this.#clients.close();
+  }
+
+  /** Not before everything is known: an ExternalSecret whose store was not listed yet would be told that there is none. */
+  #begin(): void {
+    const { externalSecrets, stores, clusterStores } = this.#cluster;
+    this.#log.info('the cluster is listed', {
+      externalsecrets: externalSecrets.size,
+      stores: stores.size + (clusterStores?.size ?? 0),
+    });
+    this.#synced = true;
+    for (const store of stores.values())
+      this.#storeQueue.add(storeText(secretStore.kind, keyOf(store.metadata)), 'new');
+    for (const store of clusterStores?.values() ?? []) {
+      this.#storeQueue.add(storeText(clusterSecretStore.kind, keyOf(store.metadata)), 'new');
+    }
+    for (const es of externalSecrets.values()) this.#add(keyOf(es.metadata), priorityOf(es));
+  }
+
+  #add(key: string, priority: Priority): void {
+    if (this.#synced) this.#queue.add(key, priority);
+  }
+
+  #externalSecretChanged(key: string, now: ExternalSecret | undefined, before: ExternalSecret | undefined): void {
+    if (before !== undefined) this.#byTarget.get(targetKey(before))?.delete(key);
+    if (now !== undefined) {
+      const target = targetKey(now);
+      const known = this.#byTarget.get(target) ?? new Set<string>();
+      this.#byTarget.set(target, known.add(key));
+    }
+    // Its own status is of no interest.
+    if (now === undefined || before === undefined || differs(now, before)) {
+      this.#add(key, now === undefined ? 'changed' : priorityOf(now));
+    }
+  }
+
+  #storeChanged(kind: string, key: string, now: Store | undefined, before: Store | undefined): void {
+    if (!this.#synced) return;
+    const changed = now === undefined || before === undefined || differs(now, before);
+    if (changed) this.#storeQueue.add(storeText(kind, key), 'changed');
+    if (changed || (isReady(now) && !isReady(before))) this.#storeUsers(kind, key);
+  }
+
+  /** Whatever waits for a store need not wait for its own next try. */
+  #storeUsers(kind: string, key: string): void {
+    for (const es of this.#cluster.externalSecrets.values()) {
+      const { namespace = '' } = es.metadata;
+      if (!storesOf(es).some((ref) => ref.kind === kind && storeKey(ref, namespace) === key)) continue;
+      this.#reconciler.expire(keyOf(es.metadata));
+      this.#add(keyOf(es.metadata), priorityOf(es));
+    }
+  }
+
+  #namespaceChanged(namespace: string, now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
+    if (canonicalJson(now?.metadata.labels) === canonicalJson(before?.metadata.labels)) return;
+    for (const es of this.#cluster.externalSecrets.values()) {
+      if (es.metadata.namespace !== namespace) continue;
+      if (storesOf(es).some(({ kind }) => kind === clusterSecretStore.kind)) this.#add(keyOf(es.metadata), 'changed');
+    }
+  }
+}
+
+const storeText = (kind: string, key: string): string => `${kind} ${key}`;
+
+function readStore(text: string): { readonly kind: string; readonly name: string } {
+  const [kind = '', name = ''] = text.split(' ');
+  return { kind, name };
+}
+
+const targetKey = (es: ExternalSecret): string =>
+  keyOf({ namespace: readKey(keyOf(es.metadata)).namespace, name: targetName(es) });
+
+const priorityOf = ({ status }: ExternalSecret): Priority => (status?.refreshTime === undefined ? 'new' : 'changed');
+
+const isReady = (store: Store | undefined): boolean =>
+  store?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+
+/** Apart from the status. */
+function differs(now: KubernetesObject, before: KubernetesObject): boolean {
+  const seen = ({ uid, generation, labels, annotations, deletionTimestamp }: KubernetesObject['metadata']) =>
+    canonicalJson({ uid, generation, labels, annotations, deletionTimestamp });
+  return seen(now.metadata) !== seen(before.metadata);
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Target } from './definition.ts';
+import { isIntact, planSecret, type ExternalSecret, type Secret } from './plan.ts';
+import { renderPlain } from './template.ts';
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+const externalSecretOf = (target: Target = {}): ExternalSecret => ({
+  metadata: { namespace: 'shop', name: 'db', uid: 'u1', labels: { team: 'shop' } },
+  spec: { target },
+});
+
+const planned = (target: Target, secret: Secret | undefined, values: Readonly<Record<string, string>> = { a: '1' }) =>
+  planSecret(
+    externalSecretOf(target),
+    secret,
+    new Map(Object.entries(values).map(([key, value]) => [key, Buffer.from(value)])),
+    renderPlain,
+  );
+
+/** What it makes, as the API server gives it back. */
+function madeBy(target: Target = {}, data?: Readonly<Record<string, string>>): Secret {
+  const plan = planned(target, undefined, data);
+  assert.ok(plan.do === 'create');
+  const fields = Object.fromEntries(Object.keys(plan.secret.data ?? {}).map((key) => [`f:${key}`, {}]));
+  const managedFields = [
+    { manager: 'externalsecrets.external-secrets.io/db', fieldsV1: { 'f:data': { '.': {}, ...fields } } },
+  ];
+  return { ...plan.secret, type: 'Opaque', metadata: { ...plan.secret.metadata, uid: 's1', managedFields } };
+}
+
+test('what it made is intact, and nothing is done about it', () => {
+  const secret = madeBy();
+  assert.equal(isIntact(secret), true);
+  assert.deepEqual([planned({}, secret).do, planned({}, secret).outcome.reason], ['nothing', 'SecretSynced']);
+  assert.equal(isIntact({ ...secret, data: { a: base64('2') } }), false);
+});
+
+test('its own keys go with the store, those of others stay', () => {
+  const secret = madeBy({}, { a: '1', b: '2' });
+  const plan = planned({}, { ...secret, data: { ...secret.data, theirs: base64('x') } }, { a: '3' });
+  assert.ok(plan.do === 'replace');
+  assert.deepEqual(plan.secret.data, { a: base64('3'), theirs: base64('x') });
+});
+
+test('a Secret of somebody else is left alone', () => {
+  const foreign: Secret = { metadata: { name: 'db', namespace: 'shop' }, data: { a: base64('theirs') } };
+  assert.deepEqual([planned({}, foreign).do, planned({}, foreign).outcome.ready], ['nothing', false]);
+  const owner = {
+    apiVersion: 'external-secrets.io/v1',
+    kind: 'ExternalSecret',
+    name: 'other',
+    uid: 'u2',
+    controller: true,
+  };
+  const others = { ...foreign, metadata: { ...foreign.metadata, ownerReferences: [owner] } };
+  for (const creationPolicy of ['Owner', 'Orphan', 'Merge'] as const) {
+    assert.match(planned({ creationPolicy }, others).outcome.message, /owned by another ExternalSecret: other/);
+  }
+  assert.equal(planned({ creationPolicy: 'Merge' }, foreign).do, 'replace');
+  assert.equal(planned({ deletionPolicy: 'Delete' }, foreign, {}).do, 'nothing');
+});
+
+test('nothing at the store: the deletion policy decides', () => {
+  const secret = madeBy();
+  const states = (['Retain', 'Delete', 'Merge'] as const).map((deletionPolicy) =>
+    planned({ deletionPolicy }, secret, {}),
+  );
+  assert.deepEqual(
+    states.map((plan) => plan.do),
+    ['nothing', 'delete', 'replace'],
+  );
+  const orphan = planned({ deletionPolicy: 'Delete', creationPolicy: 'Orphan' }, secret, {});
+  assert.deepEqual([orphan.do, orphan.outcome.ready], ['nothing', false]);
+});
+
+test('an immutable Secret keeps its data', () => {
+  const secret = madeBy({ immutable: true });
+  assert.equal(secret.immutable, true);
+  const plan = planned({ immutable: true }, secret, { a: '2' });
+  assert.deepEqual([plan.do, plan.outcome.message], ['nothing', 'could not update secret, target is immutable']);
+});
+
+test('a template of plain text is applied, one with actions is refused', () => {
+  const plan = planned(
+    { template: { type: 'kubernetes.io/tls', data: { b: 'text' }, mergePolicy: 'Merge' } },
+    undefined,
+  );
+  assert.ok(plan.do === 'create');
+  assert.deepEqual([plan.secret.type, plan.secret.data], ['kubernetes.io/tls', { a: base64('1'), b: base64('text') }]);
+  assert.throws(() => planned({ template: { data: { b: '{{ .a }}' } } }, undefined), /not offered yet/);
+});

@@ -1,0 +1,197 @@
+/** Brings the Secret of an ExternalSecret to what its stores hold, and says how that went. */
+import { isLockstepError } from '../../errors.ts';
+import { apiVersionOf } from '../../kube/objects.ts';
+import { isConflict, KubernetesProblem } from '../../kube/problem.ts';
+import { ProviderProblem } from '../../providers/contract.ts';
+import type { Cluster } from '../cluster.ts';
+import type { StoreClients } from '../secret-store/clients.ts';
+import { clusterSecretStore } from '../secret-store/definition.ts';
+import { externalSecret } from './definition.ts';
+import { gather, storesOf } from './gather.ts';
+import { syncedVersion } from './hash.ts';
+import {
+  fieldManagerOf,
+  isIntact,
+  planSecret,
+  targetName,
+  type ExternalSecret,
+  type Plan,
+  type Secret,
+} from './plan.ts';
+import { isDue, lastRefreshOf, untilDue, type LastRefresh } from './refresh.ts';
+import { messages, statusAfter, type Outcome } from './status.ts';
+import { renderPlain } from './template.ts';
+
+export interface ReconcilerOptions {
+  readonly cluster: Cluster;
+  readonly clients: StoreClients;
+  /** Told of each look that failed, before it is tried again. */
+  readonly failed: (key: string) => void;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+/** Milliseconds for all that one ExternalSecret asks of its stores. */
+const GATHER_MS = 60_000;
+const BLOCKED_MS = 60_000;
+
+const EVENTS: Readonly<Record<Exclude<Plan['do'], 'nothing'>, { readonly reason: string; readonly message: string }>> =
+  {
+    create: { reason: 'Created', message: 'secret created' },
+    replace: { reason: 'Updated', message: 'secret updated' },
+    delete: { reason: 'Deleted', message: messages.deleted },
+  };
+
+export class ExternalSecretReconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #last = new Map<string, LastRefresh>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Something at the store changed: it is read again, whatever its interval says. */
+  expire(key: string): void {
+    const last = this.#last.get(key);
+    if (last !== undefined) this.#last.set(key, { ...last, version: '' });
+  }
+
+  /** Milliseconds until it is due again. Rejects when it is to be tried again before. */
+  async reconcile(key: string): Promise<number | undefined> {
+    const es = this.#options.cluster.externalSecrets.get(key);
+    if (es === undefined || es.metadata.deletionTimestamp !== undefined || !this.#isOurs(es)) {
+      this.#last.delete(key);
+      return undefined;
+    }
+    const last = this.#last.get(key) ?? lastRefreshOf(es);
+    const { namespace = '' } = es.metadata;
+    const secret = await this.#options.cluster.secrets.get({ namespace, name: targetName(es) });
+    if (last === undefined || !this.#isCurrent(es, last, secret)) return this.#sync(key, es, secret);
+    return this.#untilDue(es, last);
+  }
+
+  /** Nothing is to be done: it is not due, and the Secret is as it was left. */
+  #isCurrent(es: ExternalSecret, last: LastRefresh, secret: Secret | undefined): boolean {
+    if (!isIntact(secret, es.spec.target)) return false;
+    return !this.#due(es, last) || (es.spec.target?.immutable === true && secret?.immutable === true);
+  }
+
+  async #sync(key: string, es: ExternalSecret, secret: Secret | undefined): Promise<number | undefined> {
+    const at = this.#now();
+    let plan: Plan;
+    try {
+      plan = await this.#plan(es, secret);
+    } catch (error) {
+      await this.#say(es, failureOf(messages.noData, error), this.#last.get(key)?.at, false);
+      this.#options.failed(key);
+      throw error;
+    }
+    try {
+      await this.#act(es, plan);
+    } catch (error) {
+      // Somebody else was faster: it is looked at anew.
+      if (!isConflict(error))
+        await this.#say(es, failureOf(messages.notUpdated, error), this.#last.get(key)?.at, false);
+      this.#options.failed(key);
+      throw error;
+    }
+    const last = { version: plan.outcome.ready ? syncedVersion(es.metadata) : '', at };
+    this.#last.set(key, last);
+    if (!plan.outcome.ready) this.#options.failed(key);
+    await this.#say(es, plan.outcome, plan.outcome.ready ? at : undefined, plan.do !== 'nothing');
+    const again = this.#untilDue(es, last);
+    // What stands in the way, as a Secret of somebody else, is not watched.
+    return plan.outcome.ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS);
+  }
+
+  async #plan(es: ExternalSecret, secret: Secret | undefined): Promise<Plan> {
+    const { clients, cluster } = this.#options;
+    const { namespace = '' } = es.metadata;
+    mustOffer(es);
+    const use = (ref: Parameters<StoreClients['use']>[0]) => clients.use(ref, namespace);
+    const { values, missing } = await gather(es, use, AbortSignal.timeout(GATHER_MS));
+    for (const message of missing)
+      cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
+    return planSecret(es, secret, values, renderPlain);
+  }
+
+  async #act(es: ExternalSecret, plan: Plan): Promise<void> {
+    if (plan.do === 'nothing') return;
+    const { secrets, events } = this.#options.cluster;
+    const { secret } = plan;
+    const { name, namespace = '', uid = '', resourceVersion = '' } = secret.metadata;
+    const manager = fieldManagerOf(es.metadata.name);
+    if (plan.do === 'create') await secrets.create(secret, manager);
+    else if (plan.do === 'replace') await secrets.replace(secret, manager);
+    else await secrets.delete({ namespace, name }, { uid, resourceVersion });
+    events.record(about(es), { type: 'Normal', ...EVENTS[plan.do] });
+  }
+
+  async #say(es: ExternalSecret, outcome: Outcome, refreshed: number | undefined, wrote: boolean): Promise<void> {
+    const { cluster } = this.#options;
+    const before = es.status ?? {};
+    const status = statusAfter({ metadata: es.metadata, before, outcome, refreshed, now: this.#now(), wrote });
+    if (!outcome.ready)
+      cluster.events.record(about(es), { type: 'Warning', reason: 'UpdateFailed', message: outcome.message });
+    if (status === undefined) return;
+    const { namespace = '', name } = es.metadata;
+    await cluster.externalSecretObjects.patchStatus({ namespace, name }, status);
+  }
+
+  /** Whether every store that it names is looked after by this controller. */
+  #isOurs(es: ExternalSecret): boolean {
+    const { clients, cluster } = this.#options;
+    const { namespace = '' } = es.metadata;
+    return storesOf(es).every((ref) => {
+      if (ref.kind === clusterSecretStore.kind && cluster.clusterStores === undefined) return false;
+      const store = clients.find(ref, namespace);
+      return store === undefined || clients.isOurs(store);
+    });
+  }
+
+  #due(es: ExternalSecret, last: LastRefresh): boolean {
+    try {
+      return isDue(es, last, this.#now());
+    } catch {
+      // No duration: the look at it says so.
+      return true;
+    }
+  }
+
+  #untilDue(es: ExternalSecret, last: LastRefresh): number | undefined {
+    const { random = Math.random } = this.#options;
+    return untilDue(es, last, this.#now(), random());
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+}
+
+const about = (es: ExternalSecret): ExternalSecret => ({
+  ...es,
+  ...{ apiVersion: apiVersionOf(externalSecret), kind: externalSecret.kind },
+});
+
+/** What would be wrong to leave out silently. */
+function mustOffer({ spec }: ExternalSecret): void {
+  const missing =
+    spec.syncWindows === undefined
+      ? spec.target?.manifest === undefined
+        ? undefined
+        : 'target.manifest'
+      : 'syncWindows';
+  if (missing !== undefined) throw new ProviderProblem('invalid', `spec.${missing} is not offered yet`);
+  try {
+    untilDue({ spec, metadata: { name: '' } }, { version: '', at: 0 }, 0, 0);
+  } catch (error) {
+    if (!isLockstepError(error)) throw error;
+    throw new ProviderProblem('invalid', error.message, { cause: error });
+  }
+}
+
+function failureOf(message: string, error: unknown): Outcome {
+  const known = error instanceof ProviderProblem || error instanceof KubernetesProblem;
+  const detail = known ? error.message : 'an unexpected error: see the log of the controller';
+  return { ready: false, reason: 'SecretSyncedError', message: `${message}: ${detail}` };
+}

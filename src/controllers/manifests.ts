@@ -1,0 +1,63 @@
+/** What a cluster needs before the controllers can run in it: their kinds, and their rights. */
+import { stringify } from 'yaml';
+import type { KubernetesObject } from '../kube/objects.ts';
+import { externalSecret } from './external-secret/definition.ts';
+import { customResourceDefinition } from './kind.ts';
+import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
+
+const NAME = 'lockstep-controller';
+
+interface Manifest extends KubernetesObject {
+  readonly spec?: unknown;
+  readonly rules?: readonly Rule[];
+  readonly roleRef?: unknown;
+  readonly subjects?: unknown;
+}
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** What the code watches, reads and writes, and nothing else. */
+const rules: readonly Rule[] = [
+  {
+    apiGroups: ['external-secrets.io'],
+    resources: [externalSecret, secretStore, clusterSecretStore].map(({ plural }) => plural),
+    verbs: ['get', 'list', 'watch'],
+  },
+  {
+    apiGroups: ['external-secrets.io'],
+    resources: [externalSecret, secretStore, clusterSecretStore].map(({ plural }) => `${plural}/status`),
+    verbs: ['get', 'patch'],
+  },
+  // An owner reference that blocks deletion needs it, where the API server asks (OwnerReferencesPermissionEnforcement).
+  { apiGroups: ['external-secrets.io'], resources: [`${externalSecret.plural}/finalizers`], verbs: ['update'] },
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'] },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
+  { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+];
+
+const rbac = 'rbac.authorization.k8s.io';
+
+/** `namespace`: of the service account that the controller runs as. */
+export function manifests(namespace: string): readonly Manifest[] {
+  const account = { kind: 'ServiceAccount', name: NAME, namespace };
+  const named = { metadata: { name: NAME } };
+  return [
+    ...[externalSecret, secretStore, clusterSecretStore].map((each) => customResourceDefinition(each)),
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace } },
+    { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', ...named, rules },
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', ...named },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: NAME },
+      subjects: [account],
+    },
+  ];
+}
+
+export const asYaml = (objects: readonly Manifest[]): string =>
+  objects.map((each) => `---\n${stringify(each, { aliasDuplicateObjects: false })}`).join('');

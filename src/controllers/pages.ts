@@ -1,0 +1,75 @@
+/** `/metrics`, and `/healthz` with `/readyz`, on listeners of their own. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { fail } from '../errors.ts';
+import { errorCode } from '../lib/error-code.ts';
+import { prometheusText, PROMETHEUS_TYPE } from '../lib/metrics/prometheus.ts';
+import type { Controller } from './controller.ts';
+
+interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+type Pages = Readonly<Record<string, () => Page | Promise<Page>>>;
+
+const text = (status: number, body: string): Page => ({ status, type: 'text/plain', body: `${body}\n` });
+
+const liveness = (controller: Controller): Pages => ({
+  '/healthz': () => text(200, 'ok'),
+  '/readyz': () => (controller.ready ? text(200, 'ok') : text(503, 'the cluster is not listed yet')),
+});
+
+const metrics = (controller: Controller): Pages => ({
+  '/metrics': async () => ({
+    ...{ status: 200, type: PROMETHEUS_TYPE },
+    body: await prometheusText(controller.metrics, performance.now()),
+  }),
+});
+
+/** `:8080`, `127.0.0.1:8080`; `0` for none. Throws `invalidConfig`. */
+function addressOf(flag: string, address: string): { readonly host?: string; readonly port: number } | undefined {
+  if (address === '0') return undefined;
+  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
+  if (port === '') throw fail('invalidConfig', `-${flag} is no address: write it as ":8080", or 0 for none`);
+  return { port: Number(port), ...(host === '' ? {} : { host: host.replace(/^\[(.*)\]$/, '$1') }) };
+}
+
+async function listen(flag: string, address: string, pages: Pages): Promise<Server | undefined> {
+  const at = addressOf(flag, address);
+  if (at === undefined) return undefined;
+  const server = createServer((request, response) => {
+    const page = pages[(request.url ?? '').split('?', 1)[0] ?? ''] ?? (() => text(404, 'there is no such page'));
+    void Promise.resolve(page()).then(({ status, type, body }) => {
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+      return response.end(body);
+    });
+  });
+  try {
+    server.listen(at);
+    await once(server, 'listening');
+  } catch (error) {
+    throw fail('listenFailed', `-${flag} ${address}: cannot listen: ${errorCode(error)}`, { cause: error });
+  }
+  return server;
+}
+
+/** Throws `listenFailed` or `invalidConfig`. */
+export async function openPages(
+  controller: Controller,
+  addresses: { readonly metrics: string; readonly live: string },
+): Promise<Disposable> {
+  const servers = [
+    await listen('metrics-addr', addresses.metrics, metrics(controller)),
+    await listen('live-addr', addresses.live, liveness(controller)),
+  ];
+  return {
+    [Symbol.dispose]: () => {
+      for (const server of servers) {
+        server?.close();
+        server?.closeAllConnections();
+      }
+    },
+  };
+}

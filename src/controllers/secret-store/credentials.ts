@@ -1,0 +1,72 @@
+/** What a store names in its cluster, and whether it may: a SecretStore stays within its own namespace. */
+import { KubernetesProblem } from '../../kube/problem.ts';
+import { requestToken } from '../../kube/service-accounts.ts';
+import { ProviderProblem, type Credentials } from '../../providers/contract.ts';
+import type { Cluster } from '../cluster.ts';
+
+export interface CredentialScope {
+  /** Of a SecretStore; undefined: of a ClusterSecretStore, which may name any. */
+  readonly own: string | undefined;
+  /** Of whoever asks; undefined: nobody does, the store itself is looked at. */
+  readonly asking: string | undefined;
+}
+
+interface Named {
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
+function namespaceOf({ own, asking }: CredentialScope, { name = '', namespace }: Named): string {
+  if (own !== undefined) {
+    if (namespace === undefined || namespace === own) return own;
+    throw new ProviderProblem(
+      'invalid',
+      `"${name}" of namespace "${namespace}": a SecretStore names what is in its own namespace`,
+    );
+  }
+  const found = namespace ?? asking;
+  if (found === undefined) throw new ProviderProblem('invalid', `"${name}": the reference names no namespace`);
+  return found;
+}
+
+async function asked<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof KubernetesProblem)) throw error;
+    const kind = error.status === undefined || error.status >= 500 ? 'unreachable' : 'denied';
+    throw new ProviderProblem(kind, `cannot get ${what}: ${error.message}`, { cause: error });
+  }
+}
+
+function valueAt<V>(data: Readonly<Record<string, V>> | undefined, key: string, what: string): V {
+  const value = data !== undefined && Object.hasOwn(data, key) ? data[key] : undefined;
+  if (value === undefined) throw new ProviderProblem('invalid', `cannot find secret data for key: "${key}" (${what})`);
+  return value;
+}
+
+export function credentialsOf({ api, secrets, configMaps }: Cluster, scope: CredentialScope): Credentials {
+  return {
+    secret: async (ref) => {
+      const { name = '', key = '' } = ref;
+      const namespace = namespaceOf(scope, ref);
+      const what = `Kubernetes secret "${name}" from namespace "${namespace}"`;
+      const found = await asked(what, secrets.get({ namespace, name }));
+      if (found === undefined) throw new ProviderProblem('invalid', `cannot get ${what}: there is none`);
+      return Buffer.from(valueAt(found.data, key, what), 'base64').toString('utf8');
+    },
+    configMap: async (ref) => {
+      const { name = '', key = '' } = ref;
+      const namespace = namespaceOf(scope, ref);
+      const what = `config map "${name}" from namespace "${namespace}"`;
+      const found = await asked(what, configMaps.get({ namespace, name }));
+      if (found === undefined) throw new ProviderProblem('invalid', `cannot get ${what}: there is none`);
+      return valueAt(found.data, key, what);
+    },
+    token: async (ref, audiences, life) => {
+      const namespace = namespaceOf(scope, ref);
+      const what = `a token of service account "${ref.name}" in namespace "${namespace}"`;
+      return asked(what, requestToken(api, { namespace, name: ref.name, audiences, life }));
+    },
+  };
+}

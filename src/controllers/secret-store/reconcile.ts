@@ -1,0 +1,88 @@
+/** Looks whether a store can be used, and says so in its status. */
+import { readKey, keyOf } from '../../kube/objects.ts';
+import { durationMs } from '../../lib/duration.ts';
+import { ProviderProblem } from '../../providers/contract.ts';
+import type { Cluster, Store } from '../cluster.ts';
+import { conditionsWith } from '../conditions.ts';
+import type { StoreClients } from './clients.ts';
+import { apiVersionOf } from '../../kube/objects.ts';
+import { secretStore } from './definition.ts';
+
+export interface StoreReconcilerOptions {
+  readonly cluster: Cluster;
+  readonly clients: StoreClients;
+  /** Milliseconds between two looks at a store that does not say. */
+  readonly interval: number;
+}
+
+interface Looked {
+  readonly ready: boolean;
+  readonly reason: 'Valid' | 'InvalidProviderConfig' | 'ValidationFailed';
+  readonly message: string;
+}
+
+const CHECK_MS = 30_000;
+const VALID: Looked = { ready: true, reason: 'Valid', message: 'store validated' };
+
+export class StoreReconciler {
+  readonly #options: StoreReconcilerOptions;
+
+  constructor(options: StoreReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects when the store cannot be used: then it is looked at again, with growing pauses. */
+  async reconcile(kind: string, key: string): Promise<number | undefined> {
+    const { cluster, clients, interval } = this.#options;
+    const store = cluster.store(kind, key);
+    if (store === undefined) {
+      clients.forget(kind, key);
+      return undefined;
+    }
+    if (store.metadata.deletionTimestamp !== undefined || !clients.isOurs(store)) return undefined;
+    let problem: unknown;
+    try {
+      await clients.check(kind, store)?.check(AbortSignal.timeout(CHECK_MS));
+    } catch (error) {
+      problem = error;
+    }
+    const looked = problem === undefined ? VALID : failureOf(problem);
+    await this.#say(kind, store, looked);
+    if (problem !== undefined) throw problem;
+    return intervalOf(store, interval);
+  }
+
+  async #say(kind: string, store: Store, { ready, reason, message }: Looked): Promise<void> {
+    const { cluster, clients } = this.#options;
+    const { conditions: before = [], capabilities: known } = store.status ?? {};
+    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const conditions = conditionsWith(
+      before,
+      { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
+      now,
+    );
+    const capabilities = ready ? clients.capabilitiesOf(store) : known;
+    if (conditions === before && capabilities === known) return;
+    await cluster.storeObjects(kind).patchStatus(readKey(keyOf(store.metadata)), { conditions, capabilities });
+    const about = { ...store, apiVersion: apiVersionOf(secretStore), kind };
+    cluster.events.record(about, { type: ready ? 'Normal' : 'Warning', reason, message });
+  }
+}
+
+function failureOf(error: unknown): Looked {
+  const message =
+    error instanceof ProviderProblem ? error.message : 'an unexpected error: see the log of the controller';
+  if (error instanceof ProviderProblem && error.kind === 'invalid') {
+    return { ready: false, reason: 'InvalidProviderConfig', message: `unable to create client: ${message}` };
+  }
+  return { ready: false, reason: 'ValidationFailed', message: `unable to validate store: ${message}` };
+}
+
+function intervalOf({ spec }: Store, fallback: number): number {
+  try {
+    const own = durationMs(spec.refreshInterval ?? 0, 'refreshInterval');
+    return own > 0 ? own : fallback;
+  } catch {
+    return fallback;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Authorization codes that were given and not used yet (RFC 6749, section 4.1.2). In memory of the thread that writes, as
+ * logins by browser are: who gets a code uses it at once, and a restart costs a second try.
+ */
+import { sha256Base64 } from '../../../lib/crypto/hash.ts';
+import { randomBase62 } from '../../../lib/crypto/random.ts';
+import { FairBuffer } from '../../../lib/fair-buffer.ts';
+
+export interface Challenge {
+  readonly value: string;
+  readonly method: 'S256' | 'plain';
+}
+
+export interface Authorization {
+  readonly namespace: string;
+  readonly provider: string;
+  /** The id of the client. */
+  readonly client: string;
+  readonly entity: string;
+  readonly redirectUri: string;
+  readonly nonce: string;
+  readonly scopes: readonly string[];
+  /** Seconds since the epoch; undefined where nobody asked for it. */
+  readonly authTime: number | undefined;
+  readonly challenge: Challenge | undefined;
+}
+
+const LIFE_MS = 300_000;
+const MOST = 20_000;
+const MOST_OF_ONE = 100;
+const LENGTH = 32;
+
+interface Kept extends Authorization {
+  readonly until: number;
+}
+
+export class AuthorizationCodes {
+  /** By the hash of the code, in the order of their ends. */
+  readonly #kept = new FairBuffer<Kept>({ most: MOST, mostOfOne: MOST_OF_ONE });
+
+  [Symbol.dispose](): void {
+    this.#kept[Symbol.dispose]();
+  }
+
+  /** A code that can be used once, for five minutes. */
+  give(authorization: Authorization, now: number): string {
+    this.#forget(now);
+    const code = randomBase62(LENGTH);
+    this.#kept.add(sha256Base64(code), { ...authorization, until: now + LIFE_MS });
+    return code;
+  }
+
+  /** What the code was given for; from here on it is none, whatever comes of it. undefined: there is no such code. */
+  take(namespace: string, code: string, now: number): Authorization | undefined {
+    const key = sha256Base64(code);
+    const found = this.#kept.get(key);
+    if (found?.namespace !== namespace) return undefined;
+    this.#kept.delete(key);
+    return found.until > now ? found : undefined;
+  }
+
+  #forget(now: number): void {
+    for (const [key, kept] of this.#kept.entries()) {
+      if (kept.until > now) break;
+      this.#kept.delete(key);
+    }
+  }
+}

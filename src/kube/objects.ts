@@ -1,0 +1,182 @@
+/** Objects of one kind in a cluster: read, written and listed by pages. */
+import type { Asking, KubernetesApi } from './api.ts';
+import { isNotFound } from './problem.ts';
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: Readonly<Record<string, unknown>>;
+}
+
+/** `metav1.ObjectMeta`, as far as it is read here. */
+export interface ObjectMeta {
+  readonly name: string;
+  /** Absent for what belongs to the cluster. */
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly managedFields?: readonly ManagedFields[];
+}
+
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+export interface Kind {
+  /** Empty for the core. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+export interface ObjectKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** `namespace/name`, or the name alone. */
+export const keyOf = ({ namespace = '', name }: { readonly namespace?: string; readonly name: string }): string =>
+  namespace === '' ? name : `${namespace}/${name}`;
+
+export function readKey(key: string): ObjectKey {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, Math.max(slash, 0)), name: key.slice(slash + 1) };
+}
+
+export const apiVersionOf = ({ group, version }: Kind): string => (group === '' ? version : `${group}/${version}`);
+
+/** The collection of a kind: of one namespace, or of all. */
+export function collectionPath(kind: Kind, namespace = ''): string {
+  const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
+  const within = kind.namespaced && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  return `${base}${within}/${kind.plural}`;
+}
+
+export const queryOf = (query: Readonly<Record<string, string | undefined>>): string => {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, value);
+  const text = search.toString();
+  return text === '' ? '' : `?${text}`;
+};
+
+const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
+export interface Listing {
+  /** Default: all. */
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  /** `metadata` alone is sent, which for Secrets and large objects is a fraction. */
+  readonly metadataOnly?: boolean;
+}
+
+/** What the API server sends for a listing or a watch of it. */
+export const acceptOf = ({ metadataOnly = false }: Listing, form: 'one' | 'list'): Pick<Asking, 'accept'> =>
+  metadataOnly ? { accept: form === 'one' ? METADATA : METADATA_LIST } : {};
+
+export interface ListPage<T> {
+  readonly items: readonly T[];
+  readonly resourceVersion: string;
+  /** Empty on the last page. */
+  readonly next: string;
+}
+
+interface ListAnswer<T> {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly T[] | null;
+}
+
+const PAGE = '500';
+
+/** Calls reject with `KubernetesProblem`. */
+export class Objects<T extends KubernetesObject> {
+  readonly kind: Kind;
+  readonly #api: KubernetesApi;
+
+  constructor(api: KubernetesApi, kind: Kind) {
+    this.#api = api;
+    this.kind = kind;
+  }
+
+  /** Undefined when it is not there. */
+  async get(key: ObjectKey): Promise<T | undefined> {
+    try {
+      return (await this.#api.json(this.#path(key))) as T;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async page(listing: Listing, next: string, signal: AbortSignal): Promise<ListPage<T>> {
+    const { namespace, labelSelector } = listing;
+    const query = queryOf({ limit: PAGE, labelSelector, continue: next === '' ? undefined : next });
+    const path = collectionPath(this.kind, namespace) + query;
+    const answer = (await this.#api.send({
+      method: 'GET',
+      path,
+      signal,
+      ...acceptOf(listing, 'list'),
+    })) as ListAnswer<T>;
+    return {
+      items: answer.items ?? [],
+      resourceVersion: answer.metadata?.resourceVersion ?? '',
+      next: answer.metadata?.continue ?? '',
+    };
+  }
+
+  /** Fails with status 409 when it is there already. `fieldManager` owns the fields. */
+  async create(object: T, fieldManager?: string): Promise<T> {
+    const path = collectionPath(this.kind, object.metadata.namespace) + queryOf({ fieldManager });
+    return (await this.#api.create(path, object)) as T;
+  }
+
+  /** The whole object, under its `resourceVersion`: fails with status 409 when it was changed meanwhile. */
+  async replace(object: T, fieldManager?: string): Promise<T> {
+    const { namespace = '', name } = object.metadata;
+    const path = this.#path({ namespace, name }) + queryOf({ fieldManager });
+    return (await this.#api.send({ method: 'PUT', path, body: object })) as T;
+  }
+
+  /** `status` as a JSON Merge Patch (RFC 7396). */
+  async patchStatus(key: ObjectKey, status: object): Promise<T> {
+    const path = `${this.#path(key)}/status`;
+    const contentType = 'application/merge-patch+json';
+    return (await this.#api.send({ method: 'PATCH', path, body: { status }, contentType })) as T;
+  }
+
+  /** Only while it is the very object of that `uid`, unchanged since `resourceVersion`. Gone already is no error. */
+  async delete(key: ObjectKey, is: { readonly uid: string; readonly resourceVersion?: string }): Promise<void> {
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: is };
+    try {
+      await this.#api.send({ method: 'DELETE', path: this.#path(key), body });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  #path({ namespace, name }: ObjectKey): string {
+    return `${collectionPath(this.kind, namespace)}/${encodeURIComponent(name)}`;
+  }
+}

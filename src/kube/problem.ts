@@ -1,0 +1,22 @@
+/** A cluster that cannot be asked, or whose answer is of no use. The message says what to do, and holds no credential. */
+export class KubernetesProblem extends Error {
+  override readonly name = 'KubernetesProblem';
+  /** The HTTP status, where the API server answered. */
+  readonly status: number | undefined;
+  /** The `reason` of its `metav1.Status`: `NotFound`, `AlreadyExists`, `Conflict`, `Expired` … */
+  readonly reason: string | undefined;
+
+  constructor(
+    message: string,
+    { status, reason, ...options }: ErrorOptions & { readonly status?: number; readonly reason?: string } = {},
+  ) {
+    super(message, options);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+export const isNotFound = (error: unknown): boolean => error instanceof KubernetesProblem && error.status === 404;
+
+/** The object is there already, or was changed meanwhile: look again. */
+export const isConflict = (error: unknown): boolean => error instanceof KubernetesProblem && error.status === 409;

@@ -1,0 +1,63 @@
+import { BoundError } from './template-error.ts';
+
+export interface Bounds {
+  /** What is evaluated: nodes, rounds of loops, elements that functions walk. */
+  readonly steps: number;
+  /** Bytes of output. */
+  readonly output: number;
+  /** Bytes of all values that functions make, counted before they are made where they could be large. */
+  readonly memory: number;
+  /** Templates that call templates, and values within values. */
+  readonly depth: number;
+  /** Bytes of a template's text. */
+  readonly text: number;
+}
+
+/** A Secret holds 1 MiB at most. */
+export const defaultBounds: Bounds = {
+  steps: 1_000_000,
+  output: 4 << 20,
+  memory: 32 << 20,
+  depth: 200,
+  text: 1 << 20,
+};
+
+/** Counts down while one template is executed. */
+export class Meter {
+  readonly depth: number;
+  readonly #bounds: Bounds;
+  #steps = 0;
+  #memory = 0;
+  #output = 0;
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+    this.depth = bounds.depth;
+  }
+
+  step(count = 1): void {
+    this.#steps += count;
+    if (!(this.#steps <= this.#bounds.steps)) throw new BoundError(`exceeded the bound of ${this.#bounds.steps} steps`);
+  }
+
+  /** To be asked before `bytes` are made. */
+  make(bytes: number): void {
+    this.#memory += bytes;
+    if (!(this.#memory <= this.#bounds.memory)) {
+      throw new BoundError(`exceeded the bound of ${this.#bounds.memory} bytes of values`);
+    }
+  }
+
+  write(bytes: number): void {
+    this.#output += bytes;
+    if (this.#output > this.#bounds.output) {
+      throw new BoundError(`exceeded the bound of ${this.#bounds.output} bytes of output`);
+    }
+  }
+
+  /** To be asked when going into a value that lies within `depth` others: a map may hold itself. */
+  within(depth: number): void {
+    this.step();
+    if (depth > this.depth) throw new BoundError(`exceeded the bound of ${this.depth} values within each other`);
+  }
+}

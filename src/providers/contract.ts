@@ -1,0 +1,86 @@
+/**
+ * Where secrets come from. Three answers that are never mixed up: a secret that is not there is `found: false`, an empty
+ * one is a value, and a store that cannot be asked, refuses or answers nonsense is a `ProviderProblem`.
+ */
+export type Found<T> = { readonly found: true; readonly value: T } | { readonly found: false };
+
+export interface Reference {
+  readonly key: string;
+  /** One value of it (the paths of gjson); without, all of it: a JSON object where it has several. */
+  readonly property?: string | undefined;
+  readonly version?: string | undefined;
+  /** What is known about it in place of itself. */
+  readonly metadata?: boolean;
+}
+
+export interface Query {
+  readonly path?: string | undefined;
+  /** RE2, anywhere in the name. */
+  readonly name?: string | undefined;
+  /** All of these. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Told of each secret that changed, until it ends; throws `ProviderProblem`. */
+export interface Following {
+  readonly keys: () => readonly string[];
+  /** Called with the keys that changed; all of them where it is not known which. */
+  readonly changed: (keys: readonly string[]) => void;
+}
+
+/** A member that may be absent is an ability. Calls reject with `ProviderProblem`, or with the signal's reason. */
+export interface ProviderClient {
+  /** Whether it can be used: reachable, and its credentials are taken. */
+  readonly check: (signal: AbortSignal) => Promise<void>;
+  readonly read: (reference: Reference, signal: AbortSignal) => Promise<Found<Uint8Array>>;
+  /** By name. Empty when nothing matches. */
+  readonly find?: (query: Query, signal: AbortSignal) => Promise<ReadonlyMap<string, Uint8Array>>;
+  readonly follow?: (following: Following, signal: AbortSignal) => Promise<void>;
+  readonly close: () => void;
+}
+
+/** What a store names in its cluster. Rejects with `ProviderProblem`. */
+export interface Credentials {
+  readonly secret: (ref: SecretRefLike) => Promise<string>;
+  readonly configMap: (ref: SecretRefLike) => Promise<string>;
+  /** A token of that service account for these audiences. */
+  readonly token: (ref: AccountRefLike, audiences: readonly string[], seconds: number) => Promise<string>;
+}
+
+export interface SecretRefLike {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly key?: string;
+}
+
+export interface AccountRefLike {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly audiences?: readonly string[];
+}
+
+export interface Provider<Config> {
+  /** Its name in `spec.provider`. */
+  readonly type: string;
+  /** Whether it reads only, or writes too; as the status of a store says it. */
+  readonly capabilities: 'ReadOnly' | 'WriteOnly' | 'ReadWrite';
+  /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
+  readonly connect: (config: Config, credentials: Credentials) => ProviderClient;
+}
+
+/**
+ * `invalid`: the configuration cannot work; `unreachable`: no answer that can be used, trying again can help; `denied`:
+ * the credentials or rights do not suffice; `unsuitable`: it is there, and not what was asked for.
+ */
+export type ProblemKind = 'invalid' | 'unreachable' | 'denied' | 'unsuitable';
+
+/** The message says what to do and holds no secret: it stands in conditions and events. */
+export class ProviderProblem extends Error {
+  override readonly name = 'ProviderProblem';
+  readonly kind: ProblemKind;
+
+  constructor(kind: ProblemKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,31 @@
+/** Where a secret's data and metadata lie, from the key that an ExternalSecret names: as External Secrets Operator has it. */
+import { ProviderProblem } from '../contract.ts';
+
+export interface Mount {
+  /** Without, keys begin with the mount. */
+  readonly path?: string | undefined;
+  readonly version: 'v1' | 'v2';
+}
+
+/** The key without its mount, and without `data/` after it, if it has them. */
+function below(key: string, mount: string, version: Mount['version']): string {
+  if (!key.startsWith(`${mount}/`)) return key;
+  const rest = key.slice(mount.length + 1);
+  return version === 'v2' && rest.startsWith('data/') ? rest.slice('data/'.length) : rest;
+}
+
+export function dataPath(key: string, { path, version }: Mount): string {
+  if (path !== undefined) return [path, ...(version === 'v2' ? ['data'] : []), below(key, path, version)].join('/');
+  if (version === 'v1' || key.includes('/data/')) return key;
+  const [mount = '', ...rest] = key.split('/');
+  return [mount, 'data', ...rest].join('/');
+}
+
+/** Throws `ProviderProblem` where the mount is not known. */
+export function metadataPath(key: string, { path, version }: Mount): string {
+  if (path !== undefined) return version === 'v1' ? `${path}/${key}` : `${path}/metadata/${below(key, path, version)}`;
+  if (version === 'v1' || !key.includes('data')) {
+    throw new ProviderProblem('invalid', "provided Path isn't a valid kv v2 path: name the mount in the store's path");
+  }
+  return key.replace('/data/', '/metadata/');
+}

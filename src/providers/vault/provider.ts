@@ -1,0 +1,196 @@
+/** Servers that speak the Vault API: Lockstep, OpenBao, Vault. KV version 1 and 2. */
+import { Client } from '../../client/client.ts';
+import { isObject } from '../../client/json.ts';
+import { goJson } from '../../lib/go-text.ts';
+import { compilePattern } from '../../lib/re2.ts';
+import {
+  ProviderProblem,
+  type Credentials,
+  type Found,
+  type Provider,
+  type ProviderClient,
+  type Query,
+  type Reference,
+  type SecretRefLike,
+} from '../contract.ts';
+import { bytesOf, propertyOf } from '../property.ts';
+import { loginOf, type VaultAuthConfig } from './login.ts';
+import { dataPath, metadataPath, type Mount } from './paths.ts';
+import { Sessions } from './session.ts';
+
+export interface VaultConfig {
+  readonly server: string;
+  readonly path?: string;
+  readonly version?: 'v1' | 'v2';
+  readonly namespace?: string;
+  readonly auth?: VaultAuthConfig;
+  /** PEM, in base64. */
+  readonly caBundle?: string;
+  readonly caProvider?: SecretRefLike & { readonly type: 'Secret' | 'ConfigMap' };
+  readonly tls?: { readonly certSecretRef?: SecretRefLike; readonly keySecretRef?: SecretRefLike };
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly readYourWrites?: boolean;
+}
+
+type Data = Readonly<Record<string, unknown>>;
+
+const TIMEOUT_MS = 20_000;
+/** Reads at once of one look for secrets, and how many of them it may find. */
+const WIDTH = 8;
+const MOST_FOUND = 10_000;
+const SYSTEM_METADATA = ['created_time', 'current_version', 'delete_version_after'];
+
+async function authorities(
+  { caBundle, caProvider }: VaultConfig,
+  credentials: Credentials,
+): Promise<string | undefined> {
+  if (caBundle !== undefined && caBundle !== '') return Buffer.from(caBundle, 'base64').toString('utf8');
+  if (caProvider === undefined) return undefined;
+  return caProvider.type === 'Secret' ? credentials.secret(caProvider) : credentials.configMap(caProvider);
+}
+
+class VaultClient implements ProviderClient {
+  readonly #config: VaultConfig;
+  readonly #mount: Mount;
+  readonly #credentials: Credentials;
+  readonly #login: ReturnType<typeof loginOf>;
+  #opened: Promise<{ readonly client: Client; readonly sessions: Sessions }> | undefined;
+
+  constructor(config: VaultConfig, credentials: Credentials) {
+    // Sockets and files of this machine are not a tenant's to name.
+    if (!/^https?:\/\//.test(config.server) || !URL.canParse(config.server)) {
+      throw new ProviderProblem('invalid', 'server is no http:// or https:// address');
+    }
+    if (config.tls !== undefined) throw new ProviderProblem('invalid', 'tls (a client certificate) is not offered yet');
+    this.#config = config;
+    this.#mount = { path: config.path === '' ? undefined : config.path, version: config.version ?? 'v2' };
+    this.#credentials = credentials;
+    this.#login = loginOf(config.auth, credentials);
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    await this.#use('look up the token', async (client) => client.read('auth/token/lookup-self', { signal }), signal);
+  }
+
+  async read(reference: Reference, signal: AbortSignal): Promise<Found<Uint8Array>> {
+    const { key, property = '' } = reference;
+    const data = reference.metadata === true ? await this.#metadata(key, signal) : await this.#data(reference, signal);
+    if (data === undefined) return { found: false };
+    if (property === '') return { found: true, value: Buffer.from(goJson(data), 'utf8') };
+    const found = propertyOf(data, property);
+    if (found.found) return found;
+    // The secret is there: that it lacks a value is a mistake of somebody, not its removal.
+    throw new ProviderProblem('unsuitable', `cannot find secret data for key: "${property}" (of "${key}")`);
+  }
+
+  async find({ path, name, tags }: Query, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>> {
+    if (tags !== undefined && this.#mount.version === 'v1') {
+      throw new ProviderProblem('invalid', 'cannot perform find by tag operations with kv version v1');
+    }
+    const pattern = name === undefined ? undefined : patternOf(name);
+    const names = await this.#names(path === undefined ? '' : `${path.replace(/\/+$/, '')}/`, signal);
+    const wanted = names.filter((each) => pattern?.finds(each) ?? true);
+    const found = new Map<string, Uint8Array>();
+    const waiting = wanted.values();
+    const work = async (): Promise<void> => {
+      for (const each of waiting) {
+        if (pattern === undefined && !matches(await this.#metadata(each, signal), tags ?? {})) continue;
+        const data = await this.#data({ key: each }, signal);
+        if (data !== undefined) found.set(each, Buffer.from(goJson(data), 'utf8'));
+      }
+    };
+    await Promise.all(Array.from({ length: WIDTH }, work));
+    return found;
+  }
+
+  close(): void {
+    void this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const opened = await this.#opened?.catch(() => undefined);
+    opened?.client.close();
+  }
+
+  async #use<T>(doing: string, work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> {
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    const { sessions } = await this.#opened;
+    return sessions.use(doing, work, signal);
+  }
+
+  async #open() {
+    const { server, namespace, headers = {}, readYourWrites = false, auth } = this.#config;
+    const caCertText = await authorities(this.#config, this.#credentials);
+    let client: Client;
+    try {
+      client = new Client({
+        ...{ address: server, namespace, headers, readYourWrites, timeoutMs: TIMEOUT_MS, maxRetries: 1 },
+        tls: { caCertText },
+      });
+    } catch (error) {
+      throw new ProviderProblem('invalid', error instanceof Error ? error.message : 'the server cannot be used');
+    }
+    return { client, sessions: new Sessions({ client, login: this.#login, loginNamespace: auth?.namespace }) };
+  }
+
+  async #data({ key, version = '' }: Reference, signal: AbortSignal): Promise<Data | undefined> {
+    const query = version === '' ? {} : { version };
+    const read = (client: Client) => client.read(dataPath(key, this.#mount), { query, signal, reasons: true });
+    const reply = await this.#use(`read "${key}"`, read, signal);
+    const data = reply?.data ?? undefined;
+    if (data === undefined || this.#mount.version === 'v1') return data;
+    if (!('data' in data))
+      throw new ProviderProblem('unsuitable', `failed to find data field: is "${key}" of kv version v2?`);
+    // A deleted version: only its metadata come.
+    return isObject(data['data']) ? data['data'] : undefined;
+  }
+
+  async #metadata(key: string, signal: AbortSignal): Promise<Data | undefined> {
+    if (this.#mount.version === 'v1') {
+      throw new ProviderProblem('invalid', 'cannot perform metadata fetch operations with kv version v1');
+    }
+    const read = (client: Client) => client.read(metadataPath(key, this.#mount), { signal, reasons: true });
+    const found = (await this.#use(`read the metadata of "${key}"`, read, signal))?.data;
+    if (found === undefined || found === null) return undefined;
+    const custom = isObject(found['custom_metadata']) ? found['custom_metadata'] : {};
+    const kept = SYSTEM_METADATA.filter((name) => found[name] !== undefined && found[name] !== null);
+    const texts = [...kept.map((name) => [name, found[name]] as const), ...Object.entries(custom)];
+    return Object.fromEntries(texts.map(([name, value]) => [name, Buffer.from(bytesOf(value)).toString('utf8')]));
+  }
+
+  async #names(below: string, signal: AbortSignal): Promise<readonly string[]> {
+    const found: string[] = [];
+    const folders = [below];
+    for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) {
+      const path = metadataPath(folder, this.#mount);
+      const list = (client: Client) => client.list(path, { signal, reasons: true });
+      const keys = (await this.#use(`list "${folder}"`, list, signal))?.data?.['keys'];
+      for (const key of Array.isArray(keys) ? keys.filter((each) => typeof each === 'string') : []) {
+        (key.endsWith('/') ? folders : found).push(folder + key);
+      }
+      if (found.length > MOST_FOUND)
+        throw new ProviderProblem('invalid', `more than ${String(MOST_FOUND)} secrets: find below a path`);
+    }
+    return found;
+  }
+}
+
+function patternOf(name: string) {
+  try {
+    return compilePattern(name);
+  } catch (error) {
+    throw new ProviderProblem('invalid', `find.name.regexp: ${error instanceof Error ? error.message : 'not valid'}`);
+  }
+}
+
+const matches = (metadata: Data | undefined, tags: Readonly<Record<string, string>>): boolean =>
+  metadata !== undefined && Object.entries(tags).every(([name, value]) => metadata[name] === value);
+
+export const vault: Provider<VaultConfig> = {
+  type: 'vault',
+  capabilities: 'ReadOnly',
+  connect: (config, credentials) => new VaultClient(config, credentials),
+};

@@ -1,0 +1,233 @@
+/** `lockstep controller` on a real API server, with secrets from a real server of ours. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../../src/cli/up/free-port.ts';
+import { manifests } from '../../src/controllers/manifests.ts';
+import { plainServer, type PlainServer } from '../support/snapshots.ts';
+import { withoutControlPlane } from './support/binaries.ts';
+import { startCluster, type KubernetesCluster } from './support/cluster.ts';
+import { frontDoor, type FrontDoor } from './support/front-door.ts';
+import { create, projectedToken } from './support/service-accounts.ts';
+
+const skip = await withoutControlPlane();
+const executable = join(import.meta.dirname, '../../bin/lockstep');
+const GROUP = '/apis/external-secrets.io/v1';
+const SECRETS = '/api/v1/namespaces/shop/secrets';
+
+const PLACES: Readonly<Record<string, string>> = {
+  CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+  ServiceAccount: '/api/v1/namespaces/lockstep-system/serviceaccounts',
+  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+  ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+};
+
+interface Seen {
+  readonly metadata: {
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly {
+      readonly kind: string;
+      readonly name: string;
+      readonly controller: boolean;
+    }[];
+  };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly status?: {
+    readonly binding?: { readonly name: string };
+    readonly conditions?: readonly { readonly status: string; readonly reason: string; readonly message: string }[];
+  };
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** As External Secrets Operator marks what it owns. */
+function assertMarked(secret: Seen | undefined): void {
+  const { labels = {}, annotations = {}, ownerReferences = [] } = secret?.metadata ?? {};
+  assert.deepEqual([labels['team'], labels['reconcile.external-secrets.io/managed']], ['shop', 'true']);
+  assert.match(labels['reconcile.external-secrets.io/created-by'] ?? '', /^[0-9a-f]{56}$/);
+  assert.match(annotations['reconcile.external-secrets.io/data-hash'] ?? '', /^[0-9a-f]{56}$/);
+  assert.deepEqual(
+    ownerReferences.map(({ kind, controller }) => [kind, controller]),
+    [['ExternalSecret', true]],
+  );
+}
+
+describe('ExternalSecrets', { skip }, () => {
+  const started = new AsyncDisposableStack();
+  let cluster: KubernetesCluster;
+  let door: FrontDoor;
+  let lockstep: PlainServer;
+
+  const ask = async (method: string, path: string, body: object): Promise<void> => {
+    const { token, server } = lockstep;
+    const { status, json } = await server.ask(method, `/v1/${path}`, { token, body });
+    assert.ok(status === 200 || status === 204, `${path}: ${JSON.stringify(json)}`);
+  };
+  const put = (name: string, data: object): Promise<void> => ask('POST', `kv/data/${name}`, { data });
+  const see = async (path: string): Promise<Seen | undefined> => {
+    const { status, body } = await cluster.ask('GET', path);
+    return status === 200 ? (body as Seen) : undefined;
+  };
+  /** Looks until it holds; the suite's own limit ends a test that waits for nothing. */
+  const until = async (path: string, holds: (seen: Seen | undefined) => boolean): Promise<Seen | undefined> => {
+    for (;;) {
+      const seen = await see(path).catch(() => undefined);
+      if (holds(seen)) return seen;
+      await pause(50);
+    }
+  };
+  const readyOf = (seen: Seen | undefined) => seen?.status?.conditions?.[0];
+  const es = (name: string): string => `${GROUP}/namespaces/shop/externalsecrets/${name}`;
+  const untilReason = (name: string, reason: string, status: string) =>
+    until(es(name), (seen) => readyOf(seen)?.reason === reason && readyOf(seen)?.status === status);
+  const external = (name: string, spec: object): Promise<unknown> =>
+    create(cluster, `${GROUP}/namespaces/shop/externalsecrets`, {
+      ...{ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', metadata: { name, labels: { team: 'shop' } } },
+      spec: { secretStoreRef: { kind: 'SecretStore', name: 'ours' }, refreshInterval: '1s', ...spec },
+    });
+
+  before(async () => {
+    cluster = started.use(await startCluster());
+    door = started.use(await frontDoor(() => cluster.address));
+    lockstep = await plainServer({
+      after: (end) => {
+        started.defer(end as () => Promise<void>);
+      },
+    });
+    for (const name of ['shop', 'other', 'lockstep-system'])
+      await create(cluster, '/api/v1/namespaces', { metadata: { name } });
+    for (const object of manifests('lockstep-system')) await create(cluster, PLACES[object.kind ?? ''] ?? '', object);
+    await until(`${GROUP}/externalsecrets`, (seen) => seen !== undefined);
+    await until(`${GROUP}/secretstores`, (seen) => seen !== undefined);
+    await ask('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } });
+    await put('db', { user: 'app', password: 'p<ä>\u0000', port: 5432 });
+    await create(cluster, SECRETS, { metadata: { name: 'token' }, data: { token: base64(lockstep.token) } });
+    const provider = {
+      vault: {
+        server: await lockstep.server.address(),
+        path: 'kv',
+        auth: { tokenSecretRef: { name: 'token', key: 'token' } },
+      },
+    };
+    const store = {
+      apiVersion: 'external-secrets.io/v1',
+      kind: 'SecretStore',
+      metadata: { name: 'ours' },
+      spec: { provider },
+    };
+    await create(cluster, `${GROUP}/namespaces/shop/secretstores`, store);
+    const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
+    const config = cluster.kubeconfig(door.address, token);
+    const live = `127.0.0.1:${String(await freePort())}`;
+    const argv = ['controller', `-kubeconfig=${config}`, '-metrics-addr=0', `-live-addr=${live}`];
+    const controller = spawn(executable, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const ended = once(controller, 'exit');
+    started.defer(async () => {
+      controller.kill('SIGTERM');
+      assert.deepEqual(await ended, [0, null]);
+    });
+  });
+  after(() => started.disposeAsync());
+
+  test('a Secret appears byte for byte, and follows its store', async () => {
+    await external('db', {
+      data: [{ secretKey: 'pw', remoteRef: { key: 'db', property: 'password' } }],
+      dataFrom: [{ extract: { key: 'db' } }],
+    });
+    const made = await until(`${SECRETS}/db`, (seen) => seen !== undefined);
+    const expected = {
+      user: base64('app'),
+      password: base64('p<ä>\u0000'),
+      port: base64('5432'),
+      pw: base64('p<ä>\u0000'),
+    };
+    assert.deepEqual(made?.data, expected);
+    assertMarked(made);
+    const synced = await untilReason('db', 'SecretSynced', 'True');
+    assert.equal(synced?.status?.binding?.name, 'db');
+    await put('db', { user: 'new' });
+    await untilReason('db', 'SecretSyncedError', 'False');
+    assert.equal((await see(`${SECRETS}/db`))?.data?.['user'], base64('app'), 'half of it is not written');
+    await put('db', { user: 'new', password: 'x' });
+    await until(`${SECRETS}/db`, (seen) => seen?.data?.['pw'] === base64('x'));
+    assert.deepEqual((await see(`${SECRETS}/db`))?.data, {
+      user: base64('new'),
+      password: base64('x'),
+      pw: base64('x'),
+    });
+  });
+
+  test('what somebody changes or deletes is repaired', async () => {
+    await put('drift', { a: '1' });
+    await external('drift', { refreshInterval: '1h', dataFrom: [{ extract: { key: 'drift' } }] });
+    const made = await until(`${SECRETS}/drift`, (seen) => seen !== undefined);
+    await cluster.ask('PUT', `${SECRETS}/drift`, { ...made, data: { a: base64('2') } });
+    await until(`${SECRETS}/drift`, (seen) => seen?.data?.['a'] === base64('1'));
+    await cluster.ask('DELETE', `${SECRETS}/drift`);
+    await until(`${SECRETS}/drift`, (seen) => seen !== undefined && seen.metadata.uid !== made?.metadata.uid);
+  });
+
+  test('a foreign Secret is never overwritten', async () => {
+    await create(cluster, SECRETS, { metadata: { name: 'foreign' }, data: { a: base64('theirs') } });
+    await put('foreign', { a: 'ours' });
+    await external('foreign', { dataFrom: [{ extract: { key: 'foreign' } }] });
+    const refused = await untilReason('foreign', 'SecretSyncedError', 'False');
+    assert.match(readyOf(refused)?.message ?? '', /was there before, and is not overwritten/);
+    assert.deepEqual((await see(`${SECRETS}/foreign`))?.data, { a: base64('theirs') });
+  });
+
+  test('nothing is written when nothing changed, though the store is asked again', async () => {
+    await put('still', { a: '1' });
+    await external('still', { dataFrom: [{ extract: { key: 'still' } }] });
+    const object = await untilReason('still', 'SecretSynced', 'True');
+    const secret = await see(`${SECRETS}/still`);
+    // Two others are read after it, each an interval later: it has been read again as well.
+    for (const value of ['1', '2', '3']) {
+      await put('drum', { value });
+      if (value === '1') await external('drum', { dataFrom: [{ extract: { key: 'drum' } }] });
+      await until(`${SECRETS}/drum`, (seen) => seen?.data?.['value'] === base64(value));
+    }
+    assert.equal((await see(es('still')))?.metadata.resourceVersion, object?.metadata.resourceVersion);
+    assert.equal((await see(`${SECRETS}/still`))?.metadata.resourceVersion, secret?.metadata.resourceVersion);
+  });
+
+  test('gone at the store: kept by Retain, deleted by Delete', async () => {
+    for (const name of ['keep', 'drop']) {
+      await put(name, { a: '1' });
+      const target = { deletionPolicy: name === 'keep' ? 'Retain' : 'Delete' };
+      await external(name, { target, dataFrom: [{ extract: { key: name } }] });
+      await untilReason(name, 'SecretSynced', 'True');
+      await ask('DELETE', `kv/metadata/${name}`, {});
+    }
+    await until(`${SECRETS}/drop`, (seen) => seen === undefined);
+    await untilReason('drop', 'SecretDeleted', 'True');
+    await untilReason('keep', 'SecretSyncedError', 'False');
+    assert.deepEqual((await see(`${SECRETS}/keep`))?.data, { a: base64('1') });
+  });
+
+  test('the API server ends and comes back: what changed meanwhile follows', async () => {
+    await put('outage', { a: '1' });
+    await external('outage', { dataFrom: [{ extract: { key: 'outage' } }] });
+    await untilReason('outage', 'SecretSynced', 'True');
+    await cluster.endApiServer();
+    await put('outage', { a: '2' });
+    await cluster.restartApiServer(['accounts']);
+    await until(`${SECRETS}/outage`, (seen) => seen?.data?.['a'] === base64('2'));
+  });
+
+  test('the store is away: Secrets stay, and conditions say so', async () => {
+    const sealed = await lockstep.server.ask('PUT', '/v1/sys/seal', { token: lockstep.token });
+    assert.equal(sealed.status, 204);
+    const failed = await untilReason('outage', 'SecretSyncedError', 'False');
+    assert.match(readyOf(failed)?.message ?? '', /503|not ready/);
+    assert.deepEqual((await see(`${SECRETS}/outage`))?.data, { a: base64('2') });
+    await lockstep.server.ask('PUT', '/v1/sys/unseal', { body: { key: lockstep.key } });
+    await untilReason('outage', 'SecretSynced', 'True');
+  });
+});
