@@ -32,14 +32,25 @@ function codeOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }
 
-/** What the API server says of a request that it refuses (`metav1.Status`). */
-function refusalOf(text: string): { readonly message: string; readonly reason?: string } {
+/** `metav1.Status`, as far as it is read here. */
+interface Refusal {
+  readonly message?: unknown;
+  readonly reason?: unknown;
+  readonly details?: { readonly causes?: readonly { readonly field?: unknown }[] };
+}
+
+/** What the API server says of a request that it refuses. */
+function refusalOf(text: string) {
   try {
-    const { message, reason } = JSON.parse(text) as { readonly message?: unknown; readonly reason?: unknown };
-    const said = typeof message === 'string' ? `: ${message.slice(0, 500)}` : '';
-    return typeof reason === 'string' ? { message: said, reason } : { message: said };
+    const { message, reason, details } = JSON.parse(text) as Refusal;
+    const fields = (details?.causes ?? []).map(({ field }) => field).filter((field) => typeof field === 'string');
+    return {
+      said: typeof message === 'string' ? `: ${message.slice(0, 500)}` : '',
+      ...(typeof reason === 'string' ? { reason } : {}),
+      fields,
+    };
   } catch {
-    return { message: '' };
+    return { said: '', fields: [] };
   }
 }
 
@@ -138,9 +149,9 @@ export class KubernetesApi {
   }
 
   #refused({ method, path }: Asking, { status, text }: Answer): KubernetesProblem {
-    const { message, reason } = refusalOf(text);
-    const said = `${method} ${this.access.server}${path}: the API server answers ${String(status)}${message}`;
-    return new KubernetesProblem(said, { status, ...(reason === undefined ? {} : { reason }) });
+    const { said, ...refusal } = refusalOf(text);
+    const message = `${method} ${this.access.server}${path}: the API server answers ${String(status)}${said}`;
+    return new KubernetesProblem(message, { status, ...refusal });
   }
 
   async #opened(

@@ -1,3 +1,9 @@
+interface ProblemOptions extends ErrorOptions {
+  readonly status?: number;
+  readonly reason?: string;
+  readonly fields?: readonly string[];
+}
+
 /** A cluster that cannot be asked, or whose answer is of no use. The message says what to do, and holds no credential. */
 export class KubernetesProblem extends Error {
   override readonly name = 'KubernetesProblem';
@@ -6,13 +12,14 @@ export class KubernetesProblem extends Error {
   /** The `reason` of its `metav1.Status`: `NotFound`, `AlreadyExists`, `Conflict`, `Expired` … */
   readonly reason: string | undefined;
 
-  constructor(
-    message: string,
-    { status, reason, ...options }: ErrorOptions & { readonly status?: number; readonly reason?: string } = {},
-  ) {
+  /** The fields that it refuses, as `metadata.labels`. */
+  readonly fields: readonly string[];
+
+  constructor(message: string, { status, reason, fields = [], ...options }: ProblemOptions = {}) {
     super(message, options);
     this.status = status;
     this.reason = reason;
+    this.fields = fields;
   }
 }
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Target } from './definition.ts';
 import { isIntact, planSecret, type ExternalSecret, type Secret } from './plan.ts';
-import { renderPlain } from './template.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
@@ -11,13 +10,11 @@ const externalSecretOf = (target: Target = {}): ExternalSecret => ({
   spec: { target },
 });
 
+const valuesOf = (values: Readonly<Record<string, string>>) =>
+  new Map(Object.entries(values).map(([key, value]) => [key, Buffer.from(value)]));
+
 const planned = (target: Target, secret: Secret | undefined, values: Readonly<Record<string, string>> = { a: '1' }) =>
-  planSecret(
-    externalSecretOf(target),
-    secret,
-    new Map(Object.entries(values).map(([key, value]) => [key, Buffer.from(value)])),
-    renderPlain,
-  );
+  planSecret(externalSecretOf(target), secret, { values: valuesOf(values), sources: [] });
 
 /** What it makes, as the API server gives it back. */
 function madeBy(target: Target = {}, data?: Readonly<Record<string, string>>): Secret {
@@ -82,12 +79,12 @@ test('an immutable Secret keeps its data', () => {
   assert.deepEqual([plan.do, plan.outcome.message], ['nothing', 'could not update secret, target is immutable']);
 });
 
-test('a template of plain text is applied, one with actions is refused', () => {
-  const plan = planned(
-    { template: { type: 'kubernetes.io/tls', data: { b: 'text' }, mergePolicy: 'Merge' } },
-    undefined,
-  );
-  assert.ok(plan.do === 'create');
-  assert.deepEqual([plan.secret.type, plan.secret.data], ['kubernetes.io/tls', { a: base64('1'), b: base64('text') }]);
-  assert.throws(() => planned({ template: { data: { b: '{{ .a }}' } } }, undefined), /not offered yet/);
+test('a template takes the place of the values, or is merged with them', () => {
+  const template = { type: 'kubernetes.io/tls', data: { b: '{{ .a | b64enc }}' } };
+  const replaced = planned({ template }, undefined);
+  assert.ok(replaced.do === 'create');
+  assert.deepEqual([replaced.secret.type, replaced.secret.data], ['kubernetes.io/tls', { b: base64('MQ==') }]);
+  const merged = planned({ template: { ...template, mergePolicy: 'Merge' } }, undefined);
+  assert.ok(merged.do === 'create');
+  assert.deepEqual(merged.secret.data, { a: base64('1'), b: base64('MQ==') });
 });

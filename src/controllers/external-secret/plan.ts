@@ -11,7 +11,8 @@ import type { ObjectOf } from '../kind.ts';
 import { externalSecret, type Target } from './definition.ts';
 import { dataHash, ownerHash } from './hash.ts';
 import { messages, type Outcome } from './status.ts';
-import { applyTemplate, type Render, type Rendered } from './template.ts';
+import type { TemplateSource } from './template-sources.ts';
+import { applyTemplate, type Rendered } from './template.ts';
 import type { Values } from './values.ts';
 
 export type ExternalSecret = ObjectOf<typeof externalSecret>;
@@ -199,8 +200,14 @@ function towards(wanted: Secret, secret: Secret | undefined): Plan {
   return { do: 'replace', secret: wanted, outcome };
 }
 
-/** Throws what `render` throws. */
-export function planSecret(es: ExternalSecret, secret: Secret | undefined, values: Values, render: Render): Plan {
+/** All that the Secret is made of. */
+export interface Material {
+  readonly values: Values;
+  readonly sources: readonly TemplateSource[];
+}
+
+/** Throws `ProviderProblem` where the template cannot be rendered, or makes what no Secret can hold. */
+export function planSecret(es: ExternalSecret, secret: Secret | undefined, { values, sources }: Material): Plan {
   const empty = values.size === 0 ? withoutData(es, secret) : undefined;
   if (empty !== undefined) return empty;
   const { creationPolicy, template } = es.spec.target ?? {};
@@ -208,6 +215,6 @@ export function planSecret(es: ExternalSecret, secret: Secret | undefined, value
   if (creationPolicy === 'Merge' && secret === undefined) return nothing(done('SecretMissing', messages.missing));
   const refused = secret === undefined ? undefined : refusal(es, secret);
   if (refused !== undefined) return nothing(refused);
-  const rendered = template === undefined ? plain(es, values) : applyTemplate(template, values, render);
+  const rendered = template === undefined ? plain(es, values) : applyTemplate(template, values, sources);
   return towards(desired(es, secret, rendered), secret);
 }

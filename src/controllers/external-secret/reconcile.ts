@@ -20,7 +20,7 @@ import {
 } from './plan.ts';
 import { isDue, lastRefreshOf, untilDue, type LastRefresh } from './refresh.ts';
 import { messages, statusAfter, type Outcome } from './status.ts';
-import { renderPlain } from './template.ts';
+import { templateSources } from './template-sources.ts';
 
 export interface ReconcilerOptions {
   readonly cluster: Cluster;
@@ -34,6 +34,7 @@ export interface ReconcilerOptions {
 /** Milliseconds for all that one ExternalSecret asks of its stores. */
 const GATHER_MS = 60_000;
 const BLOCKED_MS = 60_000;
+const UNPROCESSABLE = 422;
 
 const EVENTS: Readonly<Record<Exclude<Plan['do'], 'nothing'>, { readonly reason: string; readonly message: string }>> =
   {
@@ -112,7 +113,8 @@ export class ExternalSecretReconciler {
     const { values, missing } = await gather(es, use, AbortSignal.timeout(GATHER_MS));
     for (const message of missing)
       cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
-    return planSecret(es, secret, values, renderPlain);
+    const sources = await templateSources(cluster, namespace, es.spec.target?.template);
+    return planSecret(es, secret, { values, sources });
   }
 
   async #act(es: ExternalSecret, plan: Plan): Promise<void> {
@@ -121,9 +123,13 @@ export class ExternalSecretReconciler {
     const { secret } = plan;
     const { name, namespace = '', uid = '', resourceVersion = '' } = secret.metadata;
     const manager = fieldManagerOf(es.metadata.name);
-    if (plan.do === 'create') await secrets.create(secret, manager);
-    else if (plan.do === 'replace') await secrets.replace(secret, manager);
-    else await secrets.delete({ namespace, name }, { uid, resourceVersion });
+    try {
+      if (plan.do === 'create') await secrets.create(secret, manager);
+      else if (plan.do === 'replace') await secrets.replace(secret, manager);
+      else await secrets.delete({ namespace, name }, { uid, resourceVersion });
+    } catch (error) {
+      throw withoutContent(error, name);
+    }
     events.record(about(es), { type: 'Normal', ...EVENTS[plan.do] });
   }
 
@@ -188,6 +194,14 @@ function mustOffer({ spec }: ExternalSecret): void {
     if (!isLockstepError(error)) throw error;
     throw new ProviderProblem('invalid', error.message, { cause: error });
   }
+}
+
+/** An API server that finds a Secret invalid repeats what it was given. */
+function withoutContent(error: unknown, name: string): unknown {
+  if (!(error instanceof KubernetesProblem) || error.status !== UNPROCESSABLE) return error;
+  const fields = [...new Set(error.fields)].join(', ');
+  const message = `the API server does not take the Secret "${name}": ${fields === '' ? 'it' : fields} is not valid`;
+  return new KubernetesProblem(message, { status: UNPROCESSABLE });
 }
 
 function failureOf(message: string, error: unknown): Outcome {

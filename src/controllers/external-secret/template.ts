@@ -1,10 +1,9 @@
 /** `spec.target.template`: what a Secret is made of besides, or in place of, the values themselves. */
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Template } from './definition.ts';
-import type { Values } from './values.ts';
-
-/** Throws an Error that says what is wrong with the template, without a value. */
-export type Render = (template: string, values: Values) => string;
+import { render, renderMap } from './render.ts';
+import type { TemplateSource } from './template-sources.ts';
+import { decoded, type Values } from './values.ts';
 
 export interface Rendered {
   readonly values: Values;
@@ -14,27 +13,54 @@ export interface Rendered {
   readonly type: string | undefined;
 }
 
-/** Text without any action is itself. */
-export const renderPlain: Render = (template) => {
-  if (!template.includes('{{')) return template;
-  throw new ProviderProblem('unsuitable', 'templates with actions ({{ … }}) are not offered yet');
+const TARGETS = ['data', 'labels', 'annotations'] as const;
+
+type Place = (typeof TARGETS)[number];
+
+function placeOf(target: string): Place {
+  const place = TARGETS.find((each) => each === target.toLowerCase());
+  if (place !== undefined) return place;
+  throw new ProviderProblem('invalid', `templateFrom.target "${target}" is none of Data, Annotations and Labels`);
+}
+
+const textOf = (value: Uint8Array): string => Buffer.from(value).toString('utf8');
+
+function rendering(texts: Readonly<Record<string, string>> = {}, values: Values): Values {
+  return new Map(Object.entries(texts).map(([name, template]) => [name, render(name, template, values)]));
+}
+
+type Made = Record<Place, Map<string, Uint8Array>>;
+
+const put = (place: Map<string, Uint8Array>, values: Values): void => {
+  for (const [key, value] of values) place.set(key, value);
 };
 
-const rendering = (texts: Readonly<Record<string, string>> = {}, values: Values, render: Render) =>
-  Object.fromEntries(Object.entries(texts).map(([name, template]) => [name, render(template, values)]));
+function renderSource({ name, text, as, decoding }: TemplateSource, values: Values): Values {
+  const found = as === 'KeysAndValues' ? renderMap(name, text, values) : rendering({ [name]: text }, values);
+  return new Map([...found].map(([key, value]) => [key, decoded(value, decoding)]));
+}
 
-export function applyTemplate(template: Template, values: Values, render: Render): Rendered {
-  const { data = {}, templateFrom = [], mergePolicy = 'Replace', metadata = {}, type } = template;
-  if (templateFrom.length > 0) throw new ProviderProblem('unsuitable', 'template.templateFrom is not offered yet');
-  const own = Object.entries(rendering(data, values, render)).map(
-    ([key, text]) => [key, Buffer.from(text, 'utf8')] as const,
-  );
-  const keeps = mergePolicy === 'Merge' || Object.keys(data).length === 0;
+function renderAll({ data, metadata = {} }: Template, values: Values, sources: readonly TemplateSource[]): Made {
+  const made: Made = { data: new Map(), labels: new Map(), annotations: new Map() };
+  for (const source of sources) put(made[placeOf(source.target)], renderSource(source, values));
+  put(made.data, rendering(data, values));
+  put(made.labels, rendering(metadata.labels, values));
+  put(made.annotations, rendering(metadata.annotations, values));
+  return made;
+}
+
+/** Later sources over earlier ones, and what stands in the ExternalSecret itself over all of them. Throws `ProviderProblem`. */
+export function applyTemplate(template: Template, values: Values, sources: readonly TemplateSource[]): Rendered {
+  const { data = {}, mergePolicy, metadata, type = '' } = template;
+  const keeps = mergePolicy === 'Merge' || (Object.keys(data).length === 0 && sources.length === 0);
+  const made = renderAll(template, values, sources);
   return {
-    values: new Map([...(keeps ? values : []), ...own]),
-    labels: rendering(metadata.labels, values, render),
-    annotations: rendering(metadata.annotations, values, render),
-    finalizers: metadata.finalizers ?? [],
-    type: type === undefined || type === '' ? undefined : type,
+    values: keeps ? new Map([...values, ...made.data]) : made.data,
+    ...{ labels: texts(made.labels), annotations: texts(made.annotations) },
+    finalizers: metadata?.finalizers ?? [],
+    type: type === '' ? undefined : type,
   };
 }
+
+const texts = (values: Values): Record<string, string> =>
+  Object.fromEntries([...values].map(([key, value]) => [key, textOf(value)]));

@@ -5,6 +5,7 @@ import { compilePattern } from '../../lib/re2.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import { bytesOf } from '../../providers/property.ts';
 import type { RemoteRef, Rewrite } from './definition.ts';
+import { render } from './render.ts';
 
 export type Values = ReadonlyMap<string, Uint8Array>;
 
@@ -86,6 +87,13 @@ function byPattern({ source, target }: NonNullable<Rewrite['regexp']>, values: V
   return new Map([...values].map(([key, value]) => [pattern.replace(key, target), value]));
 }
 
+/** `.value` is the key. */
+function byTemplate({ template }: NonNullable<Rewrite['transform']>, values: Values): Values {
+  const nameOf = (key: string): string =>
+    Buffer.from(render('rewrite.transform', template, new Map([['value', Buffer.from(key, 'utf8')]]))).toString('utf8');
+  return new Map([...values].map(([key, value]) => [nameOf(key), value]));
+}
+
 type Merge = NonNullable<Rewrite['merge']>;
 
 /** All members, those of later keys over those of earlier ones, and the names that came more than once. */
@@ -131,7 +139,7 @@ export function rewritten(values: Values, operations: readonly Rewrite[]): Value
   return operations.reduce((given, { regexp, transform, merge }) => {
     if (merge !== undefined) return merged(merge, given);
     if (regexp !== undefined) return byPattern(regexp, given);
-    if (transform !== undefined) throw unsuitable('rewrite.transform needs templates, which are not offered yet');
+    if (transform !== undefined) return byTemplate(transform, given);
     return given;
   }, values);
 }

@@ -1,0 +1,62 @@
+/** The templates of `spec.target.template` and of `rewrite.transform`: Go's, with the functions that External Secrets Operator gives them. */
+import { parse } from 'yaml';
+import { pemFunctions } from '../../lib/go-template/pem.ts';
+import { sprig } from '../../lib/go-template/sprig/index.ts';
+import { parseTemplate, stringMap, TemplateError } from '../../lib/go-template/template.ts';
+import { yamlFunctions } from '../../lib/go-template/yaml.ts';
+import { ProviderProblem } from '../../providers/contract.ts';
+import type { Values } from './values.ts';
+
+const functions = { ...sprig, ...yamlFunctions, ...pemFunctions };
+
+/** What `name` renders to. Throws `ProviderProblem`, which says where the template is wrong and repeats no value. */
+export function render(name: string, template: string, values: Values): Uint8Array {
+  // Text without any action is itself.
+  if (!template.includes('{{')) return Buffer.from(template, 'utf8');
+  try {
+    return parseTemplate(name, template, { functions }).executeToBytes(stringMap(Object.fromEntries(values)));
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    const said = withoutValues(error.message, values);
+    throw new ProviderProblem('unsuitable', `unable to execute template at key ${name}: ${said}`);
+  }
+}
+
+/** The engine repeats no value; a template can, by `fail`, and conditions are read by more people than Secrets. */
+function withoutValues(message: string, values: Values): string {
+  return [...values.values()]
+    .map((value) => Buffer.from(value).toString('utf8'))
+    .filter((text) => text.length > 2)
+    .reduce((said, text) => said.replaceAll(text, '…'), message);
+}
+
+/** A rendering that is YAML: a text for each name. Throws `ProviderProblem`. */
+export function renderMap(name: string, template: string, values: Values): Values {
+  const text = Buffer.from(render(name, template, values)).toString('utf8');
+  let map: unknown;
+  try {
+    map = parse(text, { maxAliasCount: 0, logLevel: 'silent' }) as unknown;
+  } catch {
+    // What the parser says repeats the line, which may hold a secret.
+    throw notAMap(name);
+  }
+  if (map === null || map === undefined) return new Map();
+  if (typeof map !== 'object' || Array.isArray(map)) throw notAMap(name);
+  return new Map(Object.entries(map).map(([key, value]) => [key, Buffer.from(scalarText(name, key, value), 'utf8')]));
+}
+
+function scalarText(name: string, key: string, value: unknown): string {
+  if (value === null) return '';
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new ProviderProblem(
+    'unsuitable',
+    `template ${name}: the value of "${key}" is no text; quote it, or render it by toJson`,
+  );
+}
+
+const notAMap = (name: string): ProviderProblem =>
+  new ProviderProblem(
+    'unsuitable',
+    `template ${name} does not render to YAML of names and texts, as templateAs: KeysAndValues and literal need it`,
+  );
