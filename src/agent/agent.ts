@@ -10,7 +10,7 @@ import { systemClock } from './clock.ts';
 import { CommandRunner } from './command-runner.ts';
 import { credentialsOf, type Credentials } from './credentials.ts';
 import { watchCredentials } from './credential-watch.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import { SecretFiles } from './files.ts';
 import { Follower } from './follow.ts';
 import { HealthListeners, type Health } from './health.ts';

@@ -9,7 +9,7 @@ import type { Secret } from '../lib/secret.ts';
 import { authMachine, type AuthFailure, type AuthInput, type AuthOutput, type AuthState } from './auth-machine.ts';
 import type { Clock } from './clock.ts';
 import { isRefusal, type Credentials, type Grant } from './credentials.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface SignedIn {

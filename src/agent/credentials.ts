@@ -10,7 +10,7 @@ import { Secret } from '../lib/secret.ts';
 import { AwsCredentials } from './aws-credentials.ts';
 import { CertCredentials } from './cert-credentials.ts';
 import { granted, holdsAnother, readCredential, type Credentials, type Grant } from './credential-file.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import { SignedTokenCredentials } from './signed-token-credentials.ts';
 import { SpiffeCredentials } from './spiffe-credentials.ts';
 

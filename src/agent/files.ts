@@ -7,7 +7,7 @@ import { Secret } from '../lib/secret.ts';
 import { elapsed, type Stamp, type StampSource } from './age.ts';
 import type { Cache } from './cache.ts';
 import type { CommandRunner } from './command-runner.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import type { Metrics } from './metrics.ts';
 import { isMemoryBacked, place, prepareDirectory, removeFile, removeLeftovers } from './place.ts';
 import { render, type SecretData } from './render.ts';

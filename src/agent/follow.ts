@@ -11,10 +11,10 @@ import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Authentication, SignedIn } from './auth.ts';
 import { pause, type Clock } from './clock.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import type { SecretFiles } from './files.ts';
 import type { Metrics } from './metrics.ts';
-import { pushedPaths, subscriptionPaths } from './pushed.ts';
+import { covers, pushedPaths, subscriptionPaths } from '../client/pushed.ts';
 import { readSecret, type Answer } from './source.ts';
 
 export interface FollowerOptions {
@@ -301,11 +301,6 @@ export class Follower {
   get #muted(): boolean {
     return this.#options.clock.now() < this.#muteUntil;
   }
-}
-
-/** Whether an event speaks of the path: by its name, or as part of a mount that changed. */
-function covers(told: string, path: string): boolean {
-  return told.endsWith('*') ? path.startsWith(told.slice(0, -1)) : told === path;
 }
 
 /** Bytes of proofs in one acknowledgement; the server takes 256 KiB. */

@@ -8,7 +8,7 @@ import type { AgentListener } from '../config/agent.ts';
 import { fail } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { groupId, userId } from '../lib/system-account.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 
 export interface Health {
   /** Names of what is not in place or too old, and why. */

@@ -6,7 +6,7 @@ import type { StampSource } from './age.ts';
 import { cacheKey } from './cache-key.ts';
 import { Cache } from './cache.ts';
 import type { Credentials } from './credentials.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import type { SecretFiles } from './files.ts';
 
 export interface LastKnownOptions {

@@ -10,7 +10,7 @@ import { sha256 } from '../lib/crypto/hash.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';
 import { granted, holdsAnother, readCredential, type Credentials, type Grant } from './credential-file.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 
 type Method = Extract<AuthMethodConfig, { type: 'jwt' | 'kubernetes' }>;
 

@@ -5,7 +5,7 @@ import type { SinkConfig } from '../config/agent.ts';
 import { fail } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { SignedIn } from './auth.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import type { Metrics } from './metrics.ts';
 import { place } from './place.ts';
 

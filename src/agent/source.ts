@@ -2,7 +2,7 @@
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import { isObject } from '../client/json.ts';
-import { explain } from './explain.ts';
+import { explain } from '../client/explain.ts';
 import type { SecretData } from './render.ts';
 
 export type Answer =

@@ -8,6 +8,7 @@ import { Metrics } from '../lib/metrics/metrics.ts';
 import { Cluster, type Store } from './cluster.ts';
 import { storesOf } from './external-secret/gather.ts';
 import { targetName, type ExternalSecret } from './external-secret/plan.ts';
+import { Pushes } from './external-secret/push.ts';
 import { ExternalSecretReconciler } from './external-secret/reconcile.ts';
 import { measure } from './measure.ts';
 import { StoreClients, storeKey } from './secret-store/clients.ts';
@@ -39,6 +40,9 @@ export class Controller {
   readonly #reconciler: ExternalSecretReconciler;
   /** ExternalSecrets by the key of the Secret that they make. */
   readonly #byTarget = new Map<string, Set<string>>();
+  readonly #pushes: Pushes;
+  /** Stores whose changes are pushed now. */
+  readonly #pushing = new Set<string>();
   #synced = false;
 
   constructor(api: KubernetesApi, options: ControllerOptions) {
@@ -49,7 +53,16 @@ export class Controller {
     };
     this.#cluster = new Cluster(api, { namespace, failed });
     const cluster = this.#cluster;
-    this.#clients = new StoreClients({ cluster, controllerClass, floodGate });
+    this.#pushes = new Pushes({
+      cluster,
+      refresh: (key) => this.#refresh(key),
+      settled: (key) => this.#reconciler.isSettled(key),
+      state: (store, pushed, why) => {
+        this.#pushed(store, pushed, why);
+      },
+    });
+    const following = this.#pushes.of.bind(this.#pushes);
+    this.#clients = new StoreClients({ cluster, controllerClass, floodGate, following });
     const measured = measure(this.metrics, cluster);
     this.#reconciler = new ExternalSecretReconciler({ cluster, clients: this.#clients, failed: measured.failed });
     const stores = new StoreReconciler({ cluster, clients: this.#clients, interval: options.storeInterval });
@@ -70,6 +83,11 @@ export class Controller {
         log.warn('a store cannot be used', { key, error: explain(error) });
       },
     });
+    this.metrics.gauge(
+      'lockstep_controller_stores_pushing',
+      'Stores that tell of changes as they are made.',
+      () => this.#pushing.size,
+    );
     this.metrics.gauge(
       'lockstep_controller_queue_depth',
       'ExternalSecrets that wait to be looked at.',
@@ -126,6 +144,20 @@ export class Controller {
     for (const es of externalSecrets.values()) this.#add(keyOf(es.metadata), priorityOf(es));
   }
 
+  /** It changed at its store. */
+  #refresh(key: string): Promise<void> {
+    this.#reconciler.expire(key);
+    return this.#synced ? this.#queue.handled(key, 'changed') : Promise.resolve();
+  }
+
+  #pushed(store: string, pushed: boolean, why: string | undefined): void {
+    if (pushed) this.#pushing.add(store);
+    else this.#pushing.delete(store);
+    const about = { store, ...(why === undefined ? {} : { why }) };
+    if (pushed) this.#log.info('changes are pushed', about);
+    else this.#log.warn('changes are not pushed, and noticed when they are due', about);
+  }
+
   #add(key: string, priority: Priority): void {
     if (this.#synced) this.#queue.add(key, priority);
   }
@@ -140,6 +172,7 @@ export class Controller {
     // Its own status is of no interest.
     if (now === undefined || before === undefined || differs(now, before)) {
       this.#add(key, now === undefined ? 'changed' : priorityOf(now));
+      this.#pushes.changed();
     }
   }
 

@@ -131,3 +131,18 @@ test('what is forgotten does not come again, nor anything after the end', async 
   queue.add('d', 'new');
   assert.deepEqual(begun, ['a', 'b']);
 });
+
+test('whoever waits for a look is told when one that began later is over, well or not', async () => {
+  const { queue, begun, finish, fail } = queueOf();
+  queue.add('a', 'new');
+  let told = 0;
+  // The look that runs already may have read before what changed.
+  const waiting = queue.handled('a', 'changed').then(() => (told += 1));
+  await finish('a');
+  assert.deepEqual([begun, told], [['a', 'a'], 0]);
+  await fail('a');
+  await waiting;
+  assert.equal(told, 1);
+  await queue.close();
+  await queue.handled('a', 'changed');
+});

@@ -28,6 +28,8 @@ export class WorkQueue {
   readonly #working = new Set<string>();
   /** Added while they were worked on. */
   readonly #again = new Map<string, Priority>();
+  /** Who waits for the next look at a key. */
+  readonly #told = new Map<string, (() => void)[]>();
   readonly #idle: (() => void)[] = [];
   #closed = false;
 
@@ -55,12 +57,23 @@ export class WorkQueue {
     this.#start();
   }
 
+  /** Resolves when a look at it that begins from now on is over, well or not; or when there will be none. */
+  handled(key: string, priority: Priority): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const waiting = this.#told.get(key) ?? [];
+    this.#told.set(key, [...waiting, () => resolve(undefined)]);
+    this.add(key, priority);
+    return promise;
+  }
+
   /** Nothing of it is of interest any more. */
   forget(key: string): void {
     this.#unschedule(key);
     this.#failures.delete(key);
     this.#again.delete(key);
     for (const keys of this.#waiting.values()) keys.delete(key);
+    if (!this.#working.has(key)) this.#tell(key);
   }
 
   /** Resolves when nothing is worked on; what waits is left. */
@@ -69,6 +82,7 @@ export class WorkQueue {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     for (const keys of this.#waiting.values()) keys.clear();
+    for (const key of [...this.#told.keys()]) this.#tell(key);
     if (this.#working.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
@@ -93,6 +107,8 @@ export class WorkQueue {
 
   async #work(key: string): Promise<void> {
     const { handle, failed = () => undefined } = this.#options;
+    const told = this.#told.get(key) ?? [];
+    this.#told.delete(key);
     let later: number | undefined;
     try {
       later = await handle(key);
@@ -102,12 +118,18 @@ export class WorkQueue {
       later = this.#pause(key);
     }
     this.#working.delete(key);
+    for (const resolve of told) resolve();
     const again = this.#again.get(key);
     this.#again.delete(key);
     if (again !== undefined) this.add(key, again);
     else if (later !== undefined) this.#schedule(key, later);
     this.#start();
     if (this.#working.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #tell(key: string): void {
+    for (const resolve of this.#told.get(key) ?? []) resolve();
+    this.#told.delete(key);
   }
 
   #pause(key: string): number {

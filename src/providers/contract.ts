@@ -21,11 +21,20 @@ export interface Query {
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Told of each secret that changed, until it ends; throws `ProviderProblem`. */
+/** Who reads by a client, and is told of what changes there. */
 export interface Following {
+  /** Under which the server remembers who follows, and counts what is in place. */
+  readonly consumer: string;
+  /** The keys that are read, and those below which is searched, which end in `*`. */
   readonly keys: () => readonly string[];
-  /** Called with the keys that changed; all of them where it is not known which. */
-  readonly changed: (keys: readonly string[]) => void;
+  /** Called, until the signal is aborted, whenever the keys may be others. */
+  readonly onKeys: (called: () => void, signal: AbortSignal) => void;
+  /** Resolves when what depends on these keys was brought in order, or could not be. */
+  readonly changed: (keys: readonly string[]) => Promise<void>;
+  /** Whether everything that was read last is in place. */
+  readonly settled: () => boolean;
+  /** Whether changes come by push now; if not, why. */
+  readonly state: (pushed: boolean, why?: string) => void;
 }
 
 /** A member that may be absent is an ability. Calls reject with `ProviderProblem`, or with the signal's reason. */
@@ -35,6 +44,7 @@ export interface ProviderClient {
   readonly read: (reference: Reference, signal: AbortSignal) => Promise<Found<Uint8Array>>;
   /** By name. Empty when nothing matches. */
   readonly find?: (query: Query, signal: AbortSignal) => Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Tells of changes until the signal is aborted; then it resolves. */
   readonly follow?: (following: Following, signal: AbortSignal) => Promise<void>;
   readonly close: () => void;
 }

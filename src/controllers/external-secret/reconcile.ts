@@ -57,6 +57,11 @@ export class ExternalSecretReconciler {
     if (last !== undefined) this.#last.set(key, { ...last, version: '' });
   }
 
+  /** Whether what its stores gave last is in its Secret. */
+  isSettled(key: string): boolean {
+    return (this.#last.get(key)?.version ?? '') !== '';
+  }
+
   /** Milliseconds until it is due again. Rejects when it is to be tried again before. */
   async reconcile(key: string): Promise<number | undefined> {
     const es = this.#options.cluster.externalSecrets.get(key);

@@ -33,6 +33,17 @@ export function isDue(es: ExternalSecret, last: LastRefresh | undefined, now: nu
   return changed || last.at > now || last.at + interval <= now;
 }
 
+/** Whether it follows its store at all; what is made once, or when its object changes, does not. */
+export function isPeriodic(es: ExternalSecret): boolean {
+  const { refreshPolicy = 'Periodic' } = es.spec;
+  try {
+    return refreshPolicy === 'Periodic' && intervalOf(es) > 0;
+  } catch {
+    // No duration: the look at it says so.
+    return false;
+  }
+}
+
 /**
  * Milliseconds until it is due by time; undefined: when it changes. `random` in [0, 1) draws up to a twentieth off, so that
  * what was made together is not read together for ever.

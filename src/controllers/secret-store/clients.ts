@@ -1,7 +1,7 @@
 /** Clients of stores: one for each store and whoever's credentials it takes, kept until the store changes. */
 import { isObject } from '../../client/json.ts';
 import { keyOf } from '../../kube/objects.ts';
-import { ProviderProblem, type ProviderClient } from '../../providers/contract.ts';
+import { ProviderProblem, type Following, type ProviderClient } from '../../providers/contract.ts';
 import { providers } from '../../providers/providers.ts';
 import type { Cluster, Store } from '../cluster.ts';
 import { mayUse } from './conditions.ts';
@@ -17,6 +17,7 @@ interface Held {
   /** Which object, in which generation. */
   readonly of: string;
   readonly clients: Map<string, ProviderClient>;
+  readonly ended: AbortController;
 }
 
 export interface StoreClientsOptions {
@@ -25,6 +26,8 @@ export interface StoreClientsOptions {
   readonly controllerClass: string;
   /** A store that says that it is not ready is not asked. */
   readonly floodGate: boolean;
+  /** Who is told of changes by a client that tells of them. */
+  readonly following: (kind: string, store: Store, asking: string) => Following;
 }
 
 /** Whether a reference leaves its namespace to whoever asks. */
@@ -36,6 +39,11 @@ const isReferent = (value: unknown): boolean =>
         ([name, each]) =>
           isReferent(each) || (/Ref$|^caProvider$/.test(name) && isObject(each) && each['namespace'] === undefined),
       );
+
+function end({ clients, ended }: Held): void {
+  ended.abort();
+  for (const client of clients.values()) client.close();
+}
 
 /** The key of a store: of its own kind in its own namespace, or of the cluster. */
 export const storeKey = ({ kind, name }: StoreName, namespace: string): string =>
@@ -81,7 +89,7 @@ export class StoreClients {
   #clientOf(kind: string, store: Store, asking: string | undefined): ProviderClient {
     const own = kind === secretStore.kind ? store.metadata.namespace : undefined;
     const whose = own === undefined && isReferent(store.spec.provider) ? (asking ?? '') : '';
-    const { clients } = this.#heldOf(kind, store);
+    const { clients, ended } = this.#heldOf(kind, store);
     const known = clients.get(whose);
     if (known !== undefined) return known;
     const [[type, config] = ['', undefined]] = Object.entries(store.spec.provider);
@@ -89,6 +97,7 @@ export class StoreClients {
     if (provider === undefined) throw new ProviderProblem('invalid', `the provider "${type}" is not offered`);
     const made = provider.connect(config as never, credentialsOf(this.#options.cluster, { own, asking }));
     clients.set(whose, made);
+    void made.follow?.(this.#options.following(kind, store, whose), ended.signal);
     return made;
   }
 
@@ -100,7 +109,7 @@ export class StoreClients {
     const held = this.#held.get(key);
     if (held?.of === of) return held;
     this.forget(kind, keyOf(metadata));
-    const made: Held = { of, clients: new Map() };
+    const made: Held = { of, clients: new Map(), ended: new AbortController() };
     this.#held.set(key, made);
     return made;
   }
@@ -113,11 +122,11 @@ export class StoreClients {
   forget(kind: string, key: string): void {
     const held = this.#held.get(`${kind} ${key}`);
     this.#held.delete(`${kind} ${key}`);
-    for (const client of held?.clients.values() ?? []) client.close();
+    if (held !== undefined) end(held);
   }
 
   close(): void {
-    for (const { clients } of this.#held.values()) for (const client of clients.values()) client.close();
+    for (const held of this.#held.values()) end(held);
     this.#held.clear();
   }
 

@@ -99,7 +99,13 @@ const condition = object(
 );
 
 const spec = object(
-  { provider: object({}, { vault, openBao: vault, fake }, { ...OPEN, minProperties: 1, maxProperties: 1 }) },
+  {
+    provider: object(
+      {},
+      { lockstep: vault, vault, openBao: vault, fake },
+      { ...OPEN, minProperties: 1, maxProperties: 1 },
+    ),
+  },
   {
     controller: text('The class of the controller that looks after it; without, all do.'),
     refreshInterval: integerOrText('Seconds between two looks at the store itself.'),

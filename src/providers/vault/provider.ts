@@ -32,7 +32,7 @@ export interface VaultConfig {
   readonly readYourWrites?: boolean;
 }
 
-type Data = Readonly<Record<string, unknown>>;
+export type Data = Readonly<Record<string, unknown>>;
 
 const TIMEOUT_MS = 20_000;
 /** Reads at once of one look for secrets, and how many of them it may find. */
@@ -49,14 +49,18 @@ async function authorities(
   return caProvider.type === 'Secret' ? credentials.secret(caProvider) : credentials.configMap(caProvider);
 }
 
-class VaultClient implements ProviderClient {
+/** Told of each secret as it is read, by the path of the API under which it lies. */
+export type Reading = (path: string, data: Data, version: number | undefined) => void;
+
+export class VaultClient implements ProviderClient {
   readonly #config: VaultConfig;
   readonly #mount: Mount;
   readonly #credentials: Credentials;
   readonly #login: ReturnType<typeof loginOf>;
+  readonly #reading: Reading;
   #opened: Promise<{ readonly client: Client; readonly sessions: Sessions }> | undefined;
 
-  constructor(config: VaultConfig, credentials: Credentials) {
+  constructor(config: VaultConfig, credentials: Credentials, reading: Reading = () => undefined) {
     // Sockets and files of this machine are not a tenant's to name.
     if (!/^https?:\/\//.test(config.server) || !URL.canParse(config.server)) {
       throw new ProviderProblem('invalid', 'server is no http:// or https:// address');
@@ -66,6 +70,18 @@ class VaultClient implements ProviderClient {
     this.#mount = { path: config.path === '' ? undefined : config.path, version: config.version ?? 'v2' };
     this.#credentials = credentials;
     this.#login = loginOf(config.auth, credentials);
+    this.#reading = reading;
+  }
+
+  /** The path of the API under which a secret is read, or below which a search looks (`…/*`). */
+  pathOf(key: string): string {
+    return dataPath(key, this.#mount);
+  }
+
+  /** Logged in. Rejects with `ProviderProblem`. */
+  async client(signal: AbortSignal): Promise<Client> {
+    const { sessions } = await this.#ready();
+    return sessions.client(signal);
   }
 
   async check(signal: AbortSignal): Promise<void> {
@@ -113,12 +129,16 @@ class VaultClient implements ProviderClient {
   }
 
   async #use<T>(doing: string, work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { sessions } = await this.#ready();
+    return sessions.use(doing, work, signal);
+  }
+
+  async #ready() {
     this.#opened ??= this.#open().catch((error: unknown) => {
       this.#opened = undefined;
       throw error;
     });
-    const { sessions } = await this.#opened;
-    return sessions.use(doing, work, signal);
+    return this.#opened;
   }
 
   async #open() {
@@ -140,12 +160,20 @@ class VaultClient implements ProviderClient {
     const query = version === '' ? {} : { version };
     const read = (client: Client) => client.read(dataPath(key, this.#mount), { query, signal, reasons: true });
     const reply = await this.#use(`read "${key}"`, read, signal);
-    const data = reply?.data ?? undefined;
-    if (data === undefined || this.#mount.version === 'v1') return data;
-    if (!('data' in data))
+    const found = reply?.data ?? undefined;
+    const path = this.pathOf(key);
+    if (found === undefined || this.#mount.version === 'v1') {
+      if (found !== undefined) this.#reading(path, found, undefined);
+      return found;
+    }
+    if (!('data' in found))
       throw new ProviderProblem('unsuitable', `failed to find data field: is "${key}" of kv version v2?`);
+    const { data, metadata } = found;
     // A deleted version: only its metadata come.
-    return isObject(data['data']) ? data['data'] : undefined;
+    if (!isObject(data)) return undefined;
+    // What is in place is proved of the newest version alone.
+    if (version === '') this.#reading(path, data, versionOf(metadata));
+    return data;
   }
 
   async #metadata(key: string, signal: AbortSignal): Promise<Data | undefined> {
@@ -176,6 +204,11 @@ class VaultClient implements ProviderClient {
     }
     return found;
   }
+}
+
+function versionOf(metadata: unknown): number | undefined {
+  const version = isObject(metadata) ? metadata['version'] : undefined;
+  return typeof version === 'number' ? version : undefined;
 }
 
 function patternOf(name: string) {

@@ -51,6 +51,11 @@ export class Sessions {
     }
   }
 
+  /** A client under a token that may be used. Rejects with `ProviderProblem`. */
+  async client(signal: AbortSignal): Promise<Client> {
+    return (await this.#session(signal)).client;
+  }
+
   async #session(signal: AbortSignal): Promise<Session> {
     const now = this.#options.now ?? (() => performance.now());
     if (this.#current !== undefined && now() < this.#current.until) return this.#current;

@@ -1,4 +1,4 @@
-import { ApiError } from '../client/api-error.ts';
+import { ApiError } from './api-error.ts';
 
 /**
  * An error as a log line may say it. Of the server's answer only the API's own words are kept: the body of a foreign

@@ -1,7 +1,7 @@
 /** Which paths' changes are pushed to us. */
-import { ApiError } from '../client/api-error.ts';
-import type { Client } from '../client/client.ts';
 import type { Logger } from '../lib/log.ts';
+import { ApiError } from './api-error.ts';
+import type { Client } from './client.ts';
 import { explain } from './explain.ts';
 
 export interface Pushed {
@@ -17,22 +17,26 @@ interface Question {
 }
 
 /**
- * The paths that the token may subscribe to. The server leaves out events of any other silently, so that to acknowledge
- * those would be a lie. Where it may not ask there are none: the paths are polled. Rejects as `Client` does when the
- * server cannot be asked now.
+ * The paths that the token may subscribe to: the server leaves out events of any other silently, so that to acknowledge
+ * those would be a lie. Rejects as `Client` does.
  */
+export async function mayFollow(client: Client, paths: readonly string[], signal: AbortSignal): Promise<Pushed> {
+  const options = { replay: 'safe', signal } as const;
+  const reply = await client.request('POST', 'sys/capabilities-self', { paths }, options);
+  const body = JSON.parse(reply.body) as { readonly data?: Readonly<Record<string, unknown>> };
+  return { paths: paths.filter((path) => maySubscribe(body.data?.[path])), index: reply.index };
+}
+
+/** As `mayFollow`. Where it may not ask there are none: the paths are polled. Rejects when the server cannot be asked now. */
 export async function pushedPaths(client: Client, { paths, log, signal }: Question): Promise<Pushed> {
   if (paths.length === 0) return { paths: [], index: undefined };
   try {
-    const options = { replay: 'safe', signal } as const;
-    const reply = await client.request('POST', 'sys/capabilities-self', { paths }, options);
-    const body = JSON.parse(reply.body) as { readonly data?: Readonly<Record<string, unknown>> };
-    const allowed = paths.filter((path) => maySubscribe(body.data?.[path]));
-    if (allowed.length < paths.length) {
-      const lacking = paths.filter((path) => !allowed.includes(path));
+    const allowed = await mayFollow(client, paths, signal);
+    if (allowed.paths.length < paths.length) {
+      const lacking = paths.filter((path) => !allowed.paths.includes(path));
       log.warn('no capability "subscribe": changes are noticed by polling only', { paths: lacking });
     }
-    return { paths: allowed, index: reply.index };
+    return allowed;
   } catch (error) {
     if (!(error instanceof ApiError) || error.status >= 500 || error.status === 429) throw error;
     log.warn('cannot ask for capabilities', { error: explain(error) });
@@ -63,4 +67,13 @@ export function subscriptionPaths(paths: readonly string[]): readonly string[] {
 function fold(path: string, depth: number): string {
   const parts = path.split('/');
   return parts.length <= depth ? path : `${parts.slice(0, depth).join('/')}/*`;
+}
+
+/** Whether an event speaks of what is followed: by its name, as part of a mount that changed, or below a prefix (`…/*`). */
+export function covers(told: string, own: string): boolean {
+  if (told === own) return true;
+  return (
+    (told.endsWith('*') && own.startsWith(told.slice(0, -1))) ||
+    (own.endsWith('*') && told.startsWith(own.slice(0, -1)))
+  );
 }
