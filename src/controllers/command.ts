@@ -1,10 +1,14 @@
 /** `lockstep controller`: External Secrets in a cluster, and what the cluster needs for it. */
+import { hostname } from 'node:os';
 import { loadClientConfig } from '../config/client.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { KubernetesApi } from '../kube/api.ts';
-import { inClusterAccess } from '../kube/in-cluster.ts';
+import { inClusterAccess, ownNamespace } from '../kube/in-cluster.ts';
 import { readKubeconfig } from '../kube/kubeconfig.ts';
+import { leaseKind, Leadership, type Lease } from '../kube/leader.ts';
+import { Objects } from '../kube/objects.ts';
 import { KubernetesProblem } from '../kube/problem.ts';
+import { uuid } from '../lib/crypto/random.ts';
 import { durationMs } from '../lib/duration.ts';
 import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
@@ -44,6 +48,12 @@ Options:
   -concurrent=<n>                      ExternalSecrets looked at at once. Default 8.
   -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
   -enable-flood-gate=<true|false>      Ask no store that is not ready. Default true.
+  -enable-leader-election              Several may run; one leads, the others wait.
+  -leader-election-id=<name>           The Lease. Default "lockstep-controller".
+  -leader-election-namespace=<name>    Where it lies. Default that of the pod, or lockstep-system.
+  -leader-election-lease-duration=<duration>   After which another takes it. Default 15s.
+  -leader-election-renew-deadline=<duration>   After which whoever cannot renew it ends. Default 10s.
+  -leader-election-retry-period=<duration>     Default 2s.
   -metrics-addr=<address>              /metrics; 0 for none. Default ":8080".
   -live-addr=<address>                 /healthz and /readyz; 0 for none. Default ":8082".
   -loglevel=<level>                    debug, info, warn or error. Default info.
@@ -60,6 +70,12 @@ const OPTIONS = {
   concurrent: { type: 'string', default: '8' },
   'store-requeue-interval': { type: 'string', default: '5m' },
   'enable-flood-gate': { type: 'string', default: 'true' },
+  'enable-leader-election': { type: 'boolean' },
+  'leader-election-id': { type: 'string', default: 'lockstep-controller' },
+  'leader-election-namespace': { type: 'string' },
+  'leader-election-lease-duration': { type: 'string', default: '15s' },
+  'leader-election-renew-deadline': { type: 'string', default: '10s' },
+  'leader-election-retry-period': { type: 'string', default: '2s' },
   'metrics-addr': { type: 'string', default: ':8080' },
   'live-addr': { type: 'string', default: ':8082' },
   loglevel: { type: 'string', default: 'info' },
@@ -121,9 +137,32 @@ async function control(values: Values): Promise<number> {
   const api = await apiOf(values);
   const controller = new Controller(api, options);
   using _pages = await openPages(controller, { metrics: values['metrics-addr'], live: values['live-addr'] });
-  await controller.run(ending.signal);
+  const leadership = values['enable-leader-election'] === true ? await leadershipOf(values, api, log) : undefined;
+  const work = (signal: AbortSignal): Promise<void> => controller.run(signal);
+  const over = leadership === undefined ? work(ending.signal) : leadership.lead(ending.signal, work);
+  const how = await over;
   api.close();
-  return 0;
+  // Whoever led may have half of something in its memory: it begins anew.
+  return how === 'lost' ? 1 : 0;
+}
+
+async function leadershipOf(values: Values, api: KubernetesApi, log: Logger): Promise<Leadership> {
+  const msOf = (name: 'lease-duration' | 'renew-deadline' | 'retry-period'): number =>
+    durationMs(values[`leader-election-${name}`], `leader-election-${name}`);
+  const times = { leaseMs: msOf('lease-duration'), renewMs: msOf('renew-deadline'), retryMs: msOf('retry-period') };
+  if (times.retryMs <= 0 || times.retryMs >= times.renewMs || times.renewMs >= times.leaseMs) {
+    const order = '-leader-election-retry-period < -renew-deadline < -lease-duration';
+    throw fail('invalidConfig', `the times of the leader election must be in this order: ${order}`);
+  }
+  const here = values['in-cluster'] === true ? await ownNamespace() : 'lockstep-system';
+  return new Leadership({
+    leases: new Objects<Lease>(api, leaseKind),
+    namespace: values['leader-election-namespace'] ?? here,
+    name: values['leader-election-id'],
+    identity: `${hostname()}_${uuid()}`,
+    ...times,
+    log,
+  });
 }
 
 export async function run(argv: readonly string[]): Promise<number> {

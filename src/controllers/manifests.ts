@@ -1,5 +1,6 @@
 /** What a cluster needs before the controllers can run in it: their kinds, and their rights. */
 import { stringify } from 'yaml';
+import { leaseKind } from '../kube/leader.ts';
 import type { KubernetesObject } from '../kube/objects.ts';
 import { externalSecret } from './external-secret/definition.ts';
 import { customResourceDefinition } from './kind.ts';
@@ -41,6 +42,11 @@ const rules: readonly Rule[] = [
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
 ];
 
+/** Where it runs: who leads. */
+const ownRules: readonly Rule[] = [
+  { apiGroups: [leaseKind.group], resources: [leaseKind.plural], verbs: ['get', 'create', 'update'] },
+];
+
 const rbac = 'rbac.authorization.k8s.io';
 
 /** `namespace`: of the service account that the controller runs as. */
@@ -54,6 +60,12 @@ export function manifests(namespace: string): readonly Manifest[] {
     {
       ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', ...named },
       roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: NAME },
+      subjects: [account],
+    },
+    { apiVersion: `${rbac}/v1`, kind: 'Role', metadata: { name: NAME, namespace }, rules: ownRules },
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata: { name: NAME, namespace } },
+      roleRef: { apiGroup: rbac, kind: 'Role', name: NAME },
       subjects: [account],
     },
   ];

@@ -20,3 +20,6 @@ export async function inClusterAccess(): Promise<ClusterAccess> {
     credential: async () => ({ token: (await contents('token')).trim() }),
   };
 }
+
+/** The namespace of this pod. Rejects with `KubernetesProblem` where it is none. */
+export const ownNamespace = async (): Promise<string> => (await contents('namespace')).trim();

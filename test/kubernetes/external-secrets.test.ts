@@ -23,6 +23,8 @@ const PLACES: Readonly<Record<string, string>> = {
   ServiceAccount: '/api/v1/namespaces/lockstep-system/serviceaccounts',
   ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
   ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+  Role: '/apis/rbac.authorization.k8s.io/v1/namespaces/lockstep-system/roles',
+  RoleBinding: '/apis/rbac.authorization.k8s.io/v1/namespaces/lockstep-system/rolebindings',
 };
 
 interface Seen {
@@ -63,6 +65,9 @@ describe('ExternalSecrets', { skip }, () => {
   let cluster: KubernetesCluster;
   let door: FrontDoor;
   let lockstep: PlainServer;
+  type End = (signal: 'SIGTERM' | 'SIGKILL') => Promise<[number | null, string | null]>;
+  let start: (live: string) => End;
+  let endController: End;
 
   const ask = async (method: string, path: string, body: object): Promise<void> => {
     const { token, server } = lockstep;
@@ -95,11 +100,10 @@ describe('ExternalSecrets', { skip }, () => {
   before(async () => {
     cluster = started.use(await startCluster());
     door = started.use(await frontDoor(() => cluster.address));
-    lockstep = await plainServer({
-      after: (end) => {
-        started.defer(end as () => Promise<void>);
-      },
-    });
+    const after = (end: unknown): void => {
+      started.defer(end as () => Promise<void>);
+    };
+    lockstep = await plainServer({ after }, { config: () => 'hub {}' });
     for (const name of ['shop', 'other', 'lockstep-system'])
       await create(cluster, '/api/v1/namespaces', { metadata: { name } });
     for (const object of manifests('lockstep-system')) await create(cluster, PLACES[object.kind ?? ''] ?? '', object);
@@ -108,29 +112,37 @@ describe('ExternalSecrets', { skip }, () => {
     await ask('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } });
     await put('db', { user: 'app', password: 'p<ä>\u0000', port: 5432 });
     await create(cluster, SECRETS, { metadata: { name: 'token' }, data: { token: base64(lockstep.token) } });
-    const provider = {
-      vault: {
-        server: await lockstep.server.address(),
-        path: 'kv',
-        auth: { tokenSecretRef: { name: 'token', key: 'token' } },
-      },
+    const server = {
+      server: await lockstep.server.address(),
+      path: 'kv',
+      auth: { tokenSecretRef: { name: 'token', key: 'token' } },
     };
-    const store = {
-      apiVersion: 'external-secrets.io/v1',
-      kind: 'SecretStore',
-      metadata: { name: 'ours' },
-      spec: { provider },
-    };
-    await create(cluster, `${GROUP}/namespaces/shop/secretstores`, store);
+    for (const [name, type] of [
+      ['ours', 'vault'],
+      ['pushes', 'lockstep'],
+    ] as const) {
+      await create(cluster, `${GROUP}/namespaces/shop/secretstores`, {
+        ...{ apiVersion: 'external-secrets.io/v1', kind: 'SecretStore', metadata: { name } },
+        spec: { provider: { [type]: server } },
+      });
+    }
     const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
     const config = cluster.kubeconfig(door.address, token);
     const live = `127.0.0.1:${String(await freePort())}`;
-    const argv = ['controller', `-kubeconfig=${config}`, '-metrics-addr=0', `-live-addr=${live}`];
-    const controller = spawn(executable, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
-    const ended = once(controller, 'exit');
+    const argv = ['controller', `-kubeconfig=${config}`, '-metrics-addr=0', '-enable-leader-election'];
+    start = (liveAddress) => {
+      const controller = spawn(executable, [...argv, `-live-addr=${liveAddress}`], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      const ended = once(controller, 'exit');
+      return async (signal) => {
+        controller.kill(signal);
+        return (await ended) as [number | null, string | null];
+      };
+    };
+    endController = start(live);
     started.defer(async () => {
-      controller.kill('SIGTERM');
-      assert.deepEqual(await ended, [0, null]);
+      assert.deepEqual(await endController('SIGTERM'), [0, null]);
     });
   });
   after(() => started.disposeAsync());
@@ -209,6 +221,74 @@ describe('ExternalSecrets', { skip }, () => {
     await untilReason('drop', 'SecretDeleted', 'True');
     await untilReason('keep', 'SecretSyncedError', 'False');
     assert.deepEqual((await see(`${SECRETS}/keep`))?.data, { a: base64('1') });
+  });
+
+  test('by our own provider a change arrives by push, and whoever waits for it has it', async () => {
+    await put('pushed', { a: '1' });
+    await external('pushed', {
+      ...{ secretStoreRef: { kind: 'SecretStore', name: 'pushes' }, refreshInterval: '24h' },
+      dataFrom: [{ extract: { key: 'pushed' } }],
+    });
+    await untilReason('pushed', 'SecretSynced', 'True');
+    for (const value of ['2', '3']) {
+      await put('pushed', { a: value });
+      const { json } = await lockstep.server.ask('POST', '/v1/sys/wait', {
+        token: lockstep.token,
+        body: { latest: true, timeout: 60 },
+      });
+      const { data } = json as {
+        readonly data: { readonly state: string; readonly acknowledged: readonly object[]; readonly missing: object };
+      };
+      assert.equal(data.state, 'done', JSON.stringify(data));
+      assert.match(JSON.stringify(data.acknowledged), /external-secrets:shop\.pushes:/);
+      // What is acknowledged is in the Secret: nobody has to look twice.
+      assert.deepEqual((await see(`${SECRETS}/pushed`))?.data, { a: base64(value) });
+    }
+  });
+
+  test('templates, of the object and of a ConfigMap, are rendered', async () => {
+    await put('tpl', { user: 'app', password: 'p' });
+    await create(cluster, '/api/v1/namespaces/shop/configmaps', {
+      metadata: { name: 'templates' },
+      data: { 'app.conf': 'user={{ .user }}', all: '{{ range $k, $v := . }}x-{{ $k }}: {{ $v | quote }}\n{{ end }}' },
+    });
+    const items = [{ key: 'app.conf' }, { key: 'all', templateAs: 'KeysAndValues' }];
+    await external('tpl', {
+      dataFrom: [{ extract: { key: 'tpl' }, rewrite: [{ transform: { template: '{{ .value | lower }}' } }] }],
+      target: {
+        template: {
+          metadata: { labels: { of: '{{ .user }}' } },
+          data: { dsn: 'pg://{{ .user }}:{{ .password | urlquery }}@db' },
+          templateFrom: [{ configMap: { name: 'templates', items } }],
+        },
+      },
+    });
+    const made = await until(`${SECRETS}/tpl`, (seen) => seen !== undefined);
+    assert.deepEqual(made?.data, {
+      ...{ dsn: base64('pg://app:p@db'), 'app.conf': base64('user=app') },
+      ...{ 'x-user': base64('app'), 'x-password': base64('p') },
+    });
+    assert.equal(made?.metadata.labels?.['of'], 'app');
+    await external('tpl-wrong', {
+      dataFrom: [{ extract: { key: 'tpl' } }],
+      target: { template: { metadata: { labels: { of: '{{ .password }} is no label' } } } },
+    });
+    const refused = await untilReason('tpl-wrong', 'SecretSyncedError', 'False');
+    assert.match(
+      readyOf(refused)?.message ?? '',
+      /does not take the Secret "tpl-wrong": metadata\.labels is not valid/,
+    );
+  });
+
+  test('the controller that leads is killed: another takes over', async () => {
+    await put('handover', { a: '1' });
+    await external('handover', { dataFrom: [{ extract: { key: 'handover' } }] });
+    await untilReason('handover', 'SecretSynced', 'True');
+    const endOther = start(`127.0.0.1:${String(await freePort())}`);
+    await endController('SIGKILL');
+    endController = endOther;
+    await put('handover', { a: '2' });
+    await until(`${SECRETS}/handover`, (seen) => seen?.data?.['a'] === base64('2'));
   });
 
   test('the API server ends and comes back: what changed meanwhile follows', async () => {
