@@ -230,6 +230,11 @@ describe('ExternalSecrets', { skip }, () => {
       dataFrom: [{ extract: { key: 'pushed' } }],
     });
     await untilReason('pushed', 'SecretSynced', 'True');
+    const consumers = async (): Promise<string> => {
+      const { json } = await lockstep.server.ask('GET', '/v1/sys/consumers?list=true', { token: lockstep.token });
+      return JSON.stringify(json);
+    };
+    while (!(await consumers()).includes('external-secrets:shop.pushes:')) await pause(50);
     for (const value of ['2', '3']) {
       await put('pushed', { a: value });
       const { json } = await lockstep.server.ask('POST', '/v1/sys/wait', {

@@ -36,8 +36,10 @@ class Follower {
   readonly #signal: AbortSignal;
   /** Everything up to it is in place; what comes after it is asked for. */
   #applied: string | undefined;
-  /** The paths of the last stream: what was not among them was not told of. */
+  /** The paths that the last stream told of. */
   #told: ReadonlySet<string> = new Set();
+  /** The paths that the present stream, or the one that is being opened, is for. */
+  #asked: ReadonlySet<string> = new Set();
   /** Aborted when the keys are others. */
   #same = new AbortController();
   /** The server knows somebody else by our name: nothing is acknowledged. */
@@ -63,13 +65,17 @@ class Follower {
         pause = tries === 0 ? GATHER : fullJitter(RECONNECT, tries, Math.random());
       } catch (error) {
         if (this.#signal.aborted) return;
-        tries += 1;
-        pause = this.#refused(error) ? REFUSED : fullJitter(RECONNECT, tries, Math.random());
-        this.#options.following.state(false, explain(error));
+        pause = this.#same.signal.aborted ? GATHER : this.#failed(error, ++tries);
       }
       await elapsed(pause, this.#signal);
       this.#same = new AbortController();
     }
+  }
+
+  /** Milliseconds until it is tried again. */
+  #failed(error: unknown, tries: number): number {
+    this.#options.following.state(false, explain(error));
+    return this.#refused(error) ? REFUSED : fullJitter(RECONNECT, tries, Math.random());
   }
 
   /** Whether trying again soon is of no use. */
@@ -89,13 +95,14 @@ class Follower {
   }
 
   #keysChanged(): void {
-    if (this.#paths().some((path) => !this.#told.has(path))) this.#same.abort();
+    if (this.#paths().some((path) => !this.#asked.has(path))) this.#same.abort();
   }
 
   /** One stream from its beginning to its end. */
   async #once(): Promise<void> {
     const { client: vault, following, proved } = this.#options;
     const wanted = this.#paths();
+    this.#asked = new Set(wanted);
     const client = await vault.client(this.#signal);
     const { paths } = await mayFollow(client, wanted, this.#signal);
     if (paths.length === 0)
@@ -114,7 +121,7 @@ class Follower {
       );
       const resumed = stream.welcome.resumed && index !== undefined;
       const fresh = paths.filter((path) => !resumed || !this.#told.has(path));
-      this.#told = new Set(wanted);
+      this.#told = this.#asked;
       client.observe(stream.welcome.index);
       following.state(
         true,
