@@ -4,6 +4,8 @@ import { EventRecorder } from '../kube/events.ts';
 import { Informer } from '../kube/informer.ts';
 import { Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
 import type { WatchOptions } from '../kube/watch.ts';
+import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
+import type { ClusterExternalSecret } from './cluster-external-secret/plan.ts';
 import { externalSecret } from './external-secret/definition.ts';
 import { MANAGED, type ExternalSecret, type Secret } from './external-secret/plan.ts';
 import type { ObjectOf } from './kind.ts';
@@ -20,7 +22,7 @@ const core = (kind: string, plural: string, namespaced = true): Kind => ({
 });
 
 export interface ClusterOptions {
-  /** Only this namespace is looked at; then there are no ClusterSecretStores. */
+  /** Only this namespace is looked at; then there is nothing of the whole cluster. */
   readonly namespace?: string | undefined;
   readonly failed: (kind: string, error: unknown) => void;
 }
@@ -28,6 +30,7 @@ export interface ClusterOptions {
 export class Cluster {
   readonly api: KubernetesApi;
   readonly externalSecrets: Informer<ExternalSecret>;
+  readonly clusterExternalSecrets: Informer<ClusterExternalSecret> | undefined;
   readonly stores: Informer<Store>;
   readonly clusterStores: Informer<Store> | undefined;
   /** Metadata alone, of those that are managed: their values never lie here. */
@@ -36,6 +39,7 @@ export class Cluster {
   readonly secrets: Objects<Secret>;
   readonly configMaps: Objects<ConfigMap>;
   readonly externalSecretObjects: Objects<ExternalSecret>;
+  readonly clusterExternalSecretObjects: Objects<ClusterExternalSecret>;
   readonly events: EventRecorder;
 
   constructor(api: KubernetesApi, { namespace, failed }: ClusterOptions) {
@@ -52,12 +56,14 @@ export class Cluster {
     this.stores = informer(secretStore, within);
     const all = namespace === undefined;
     this.clusterStores = all ? informer(clusterSecretStore) : undefined;
+    this.clusterExternalSecrets = all ? informer(clusterExternalSecret) : undefined;
     this.namespaces = all ? informer(core('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
     const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true` };
     this.managedSecrets = informer(core('Secret', 'secrets'), managed);
     this.secrets = new Objects<Secret>(api, core('Secret', 'secrets'));
     this.configMaps = new Objects<ConfigMap>(api, core('ConfigMap', 'configmaps'));
     this.externalSecretObjects = new Objects<ExternalSecret>(api, externalSecret);
+    this.clusterExternalSecretObjects = new Objects<ClusterExternalSecret>(api, clusterExternalSecret);
     this.events = new EventRecorder(api);
   }
 
@@ -71,7 +77,10 @@ export class Cluster {
   }
 
   get informers(): readonly Informer<never>[] {
-    const all = [this.externalSecrets, this.stores, this.clusterStores, this.managedSecrets, this.namespaces];
+    const all = [
+      ...[this.externalSecrets, this.clusterExternalSecrets, this.stores, this.clusterStores],
+      ...[this.managedSecrets, this.namespaces],
+    ];
     return all.filter((each) => each !== undefined) as unknown as readonly Informer<never>[];
   }
 

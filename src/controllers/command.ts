@@ -19,8 +19,8 @@ import { openPages } from './pages.ts';
 const USAGE = `Usage: lockstep controller [options]
        lockstep controller manifests [-namespace=<name>]
 
-  Keeps Secrets of a Kubernetes cluster as the stores have them that SecretStore, ClusterSecretStore and ExternalSecret
-  (external-secrets.io/v1) name, in place of External Secrets Operator. Flags are those of its controller.
+  Keeps Secrets of a Kubernetes cluster as the stores have them that SecretStore, ClusterSecretStore, ExternalSecret
+  and ClusterExternalSecret (external-secrets.io/v1) name, in place of External Secrets Operator. Flags are those of its controller.
 
   What a cluster needs for it, kinds and rights, to be applied once:
 
@@ -42,7 +42,7 @@ Options:
   -kubeconfig=<path>                   Default $KUBECONFIG, or ~/.kube/config.
   -context=<name>                      Its context; default the current one.
   -allow-exec                          Run the program that the kubeconfig names for credentials.
-  -namespace=<name>                    Only this one; then there are no ClusterSecretStores. Of manifests: where the
+  -namespace=<name>                    Only this one; then there is nothing of the whole cluster. Of manifests: where the
                                        service account is; default lockstep-system.
   -controller-class=<name>             Stores that name another are left alone. Default "default".
   -concurrent=<n>                      ExternalSecrets looked at at once. Default 8.

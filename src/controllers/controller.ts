@@ -6,6 +6,8 @@ import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Logger } from '../lib/log.ts';
 import { Metrics } from '../lib/metrics/metrics.ts';
 import { Cluster, type Store } from './cluster.ts';
+import { nameOf } from './cluster-external-secret/plan.ts';
+import { ClusterExternalSecretReconciler } from './cluster-external-secret/reconcile.ts';
 import { storesOf } from './external-secret/gather.ts';
 import { targetName, type ExternalSecret } from './external-secret/plan.ts';
 import { Pushes } from './external-secret/push.ts';
@@ -37,6 +39,7 @@ export class Controller {
   readonly #log: Logger;
   readonly #queue: WorkQueue;
   readonly #storeQueue: WorkQueue;
+  readonly #clusterQueue: WorkQueue;
   readonly #reconciler: ExternalSecretReconciler;
   /** ExternalSecrets by the key of the Secret that they make. */
   readonly #byTarget = new Map<string, Set<string>>();
@@ -83,6 +86,14 @@ export class Controller {
         log.warn('a store cannot be used', { key, error: explain(error) });
       },
     });
+    const clusterWide = new ClusterExternalSecretReconciler(cluster);
+    this.#clusterQueue = new WorkQueue({
+      workers: 1,
+      handle: (name) => clusterWide.reconcile(name),
+      failed: (name, error) => {
+        log.warn('a ClusterExternalSecret is not in sync', { name, error: explain(error) });
+      },
+    });
     this.metrics.gauge(
       'lockstep_controller_stores_pushing',
       'Stores that tell of changes as they are made.',
@@ -102,7 +113,7 @@ export class Controller {
 
   /** Until the signal is aborted; then what is at work is brought to its end. */
   async run(signal: AbortSignal): Promise<void> {
-    const { externalSecrets, stores, clusterStores, managedSecrets, namespaces, informers } = this.#cluster;
+    const { externalSecrets, stores, clusterStores, managedSecrets, informers } = this.#cluster;
     externalSecrets.onChange((key, now, before) => {
       this.#externalSecretChanged(key, now, before);
     });
@@ -117,14 +128,17 @@ export class Controller {
     managedSecrets.onChange((key) => {
       for (const each of this.#byTarget.get(key) ?? []) this.#add(each, 'changed');
     });
-    namespaces?.onChange((key, now, before) => {
+    this.#cluster.clusterExternalSecrets?.onChange((name, now, before) => {
+      if (now === undefined || before === undefined || differs(now, before)) this.#addClusterWide(name);
+    });
+    this.#cluster.namespaces?.onChange((key, now, before) => {
       this.#namespaceChanged(key, now, before);
     });
     const running = informers.map((each) => each.run(signal));
     await Promise.race([Promise.all(informers.map(({ synced }) => synced)), ...running]);
     if (!signal.aborted) this.#begin();
     await Promise.all(running);
-    await Promise.all([this.#queue.close(), this.#storeQueue.close()]);
+    await Promise.all([this.#queue, this.#storeQueue, this.#clusterQueue].map((queue) => queue.close()));
     this.#clients.close();
   }
 
@@ -142,6 +156,15 @@ export class Controller {
       this.#storeQueue.add(storeText(clusterSecretStore.kind, keyOf(store.metadata)), 'new');
     }
     for (const es of externalSecrets.values()) this.#add(keyOf(es.metadata), priorityOf(es));
+    for (const name of this.#clusterWide()) this.#addClusterWide(name);
+  }
+
+  #clusterWide(): readonly string[] {
+    return [...(this.#cluster.clusterExternalSecrets?.values() ?? [])].map(({ metadata }) => metadata.name);
+  }
+
+  #addClusterWide(name: string): void {
+    if (this.#synced) this.#clusterQueue.add(name, 'changed');
   }
 
   /** It changed at its store. */
@@ -163,6 +186,7 @@ export class Controller {
   }
 
   #externalSecretChanged(key: string, now: ExternalSecret | undefined, before: ExternalSecret | undefined): void {
+    this.#madeChanged(now, before);
     if (before !== undefined) this.#byTarget.get(targetKey(before))?.delete(key);
     if (now !== undefined) {
       const target = targetKey(now);
@@ -173,6 +197,15 @@ export class Controller {
     if (now === undefined || before === undefined || differs(now, before)) {
       this.#add(key, now === undefined ? 'changed' : priorityOf(now));
       this.#pushes.changed();
+    }
+  }
+
+  /** What was made for a ClusterExternalSecret, and what stands in its way, is looked at when it changes. */
+  #madeChanged(now: ExternalSecret | undefined, before: ExternalSecret | undefined): void {
+    if (now !== undefined && before !== undefined && !differs(now, before)) return;
+    const name = (now ?? before)?.metadata.name;
+    for (const each of this.#cluster.clusterExternalSecrets?.values() ?? []) {
+      if (nameOf(each) === name) this.#addClusterWide(each.metadata.name);
     }
   }
 
@@ -194,7 +227,10 @@ export class Controller {
   }
 
   #namespaceChanged(namespace: string, now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
-    if (canonicalJson(now?.metadata.labels) === canonicalJson(before?.metadata.labels)) return;
+    const seen = (object: KubernetesObject | undefined) =>
+      canonicalJson([object === undefined, object?.metadata.labels]);
+    if (seen(now) === seen(before)) return;
+    for (const name of this.#clusterWide()) this.#addClusterWide(name);
     for (const es of this.#cluster.externalSecrets.values()) {
       if (es.metadata.namespace !== namespace) continue;
       if (storesOf(es).some(({ kind }) => kind === clusterSecretStore.kind)) this.#add(keyOf(es.metadata), 'changed');

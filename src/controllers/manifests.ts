@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { leaseKind } from '../kube/leader.ts';
 import type { KubernetesObject } from '../kube/objects.ts';
+import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import { externalSecret } from './external-secret/definition.ts';
 import { customResourceDefinition } from './kind.ts';
 import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
@@ -21,20 +22,28 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
+const kinds = [externalSecret, clusterExternalSecret, secretStore, clusterSecretStore];
+
 /** What the code watches, reads and writes, and nothing else. */
 const rules: readonly Rule[] = [
   {
     apiGroups: ['external-secrets.io'],
-    resources: [externalSecret, secretStore, clusterSecretStore].map(({ plural }) => plural),
+    resources: kinds.map(({ plural }) => plural),
     verbs: ['get', 'list', 'watch'],
   },
   {
     apiGroups: ['external-secrets.io'],
-    resources: [externalSecret, secretStore, clusterSecretStore].map(({ plural }) => `${plural}/status`),
+    resources: kinds.map(({ plural }) => `${plural}/status`),
     verbs: ['get', 'patch'],
   },
+  // Those of a ClusterExternalSecret.
+  { apiGroups: ['external-secrets.io'], resources: [externalSecret.plural], verbs: ['create', 'update', 'delete'] },
   // An owner reference that blocks deletion needs it, where the API server asks (OwnerReferencesPermissionEnforcement).
-  { apiGroups: ['external-secrets.io'], resources: [`${externalSecret.plural}/finalizers`], verbs: ['update'] },
+  {
+    apiGroups: ['external-secrets.io'],
+    resources: [externalSecret, clusterExternalSecret].map(({ plural }) => `${plural}/finalizers`),
+    verbs: ['update'],
+  },
   { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'] },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
@@ -54,7 +63,7 @@ export function manifests(namespace: string): readonly Manifest[] {
   const account = { kind: 'ServiceAccount', name: NAME, namespace };
   const named = { metadata: { name: NAME } };
   return [
-    ...[externalSecret, secretStore, clusterSecretStore].map((each) => customResourceDefinition(each)),
+    ...kinds.map((each) => customResourceDefinition(each)),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace } },
     { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', ...named, rules },
     {

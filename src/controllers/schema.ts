@@ -63,3 +63,12 @@ export function object<R extends Fields, O extends Fields>(
 
 /** Besides what is listed, anything: it is kept, and not looked at. */
 export const OPEN: OpenApi = { 'x-kubernetes-preserve-unknown-fields': true };
+
+/** `metav1.LabelSelector`. */
+export const labelSelector = object(
+  {},
+  {
+    matchLabels: mapOf(text()),
+    matchExpressions: listOf(object({ key: text(), operator: text() }, { values: listOf(text()) })),
+  },
+);

@@ -108,7 +108,8 @@ describe('ExternalSecrets', { skip }, () => {
       await create(cluster, '/api/v1/namespaces', { metadata: { name } });
     for (const object of manifests('lockstep-system')) await create(cluster, PLACES[object.kind ?? ''] ?? '', object);
     await until(`${GROUP}/externalsecrets`, (seen) => seen !== undefined);
-    await until(`${GROUP}/secretstores`, (seen) => seen !== undefined);
+    for (const kind of ['secretstores', 'clusterexternalsecrets'])
+      await until(`${GROUP}/${kind}`, (seen) => seen !== undefined);
     await ask('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } });
     await put('db', { user: 'app', password: 'p<ä>\u0000', port: 5432 });
     await create(cluster, SECRETS, { metadata: { name: 'token' }, data: { token: base64(lockstep.token) } });
@@ -283,6 +284,53 @@ describe('ExternalSecrets', { skip }, () => {
       readyOf(refused)?.message ?? '',
       /does not take the Secret "tpl-wrong": metadata\.labels is not valid/,
     );
+  });
+
+  test('a ClusterExternalSecret makes one in each namespace that it selects, and takes it away', async () => {
+    const own = (namespace: string) => `${GROUP}/namespaces/${namespace}/externalsecrets/everywhere`;
+    const status = async (holds: (seen: readonly string[] | undefined, failed: number | undefined) => boolean) =>
+      until(`${GROUP}/clusterexternalsecrets/everywhere`, (seen) => {
+        const { provisionedNamespaces, failedNamespaces } = (seen?.status ?? {}) as {
+          readonly provisionedNamespaces?: readonly string[];
+          readonly failedNamespaces?: readonly object[];
+        };
+        return holds(provisionedNamespaces, failedNamespaces?.length);
+      });
+    const namespaces = ['team-a', 'team-b', 'team-c'];
+    for (const name of namespaces)
+      await create(cluster, '/api/v1/namespaces', {
+        metadata: { name, labels: { team: name === 'team-c' ? 'no' : 'yes' } },
+      });
+    const spec = { refreshPolicy: 'CreatedOnce', data: [{ secretKey: 'a', remoteRef: { key: 'none' } }] };
+    await create(cluster, `${GROUP}/namespaces/team-b/externalsecrets`, {
+      ...{ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', metadata: { name: 'everywhere' }, spec },
+    });
+    await create(cluster, `${GROUP}/clusterexternalsecrets`, {
+      ...{ apiVersion: 'external-secrets.io/v1', kind: 'ClusterExternalSecret', metadata: { name: 'everywhere' } },
+      spec: {
+        namespaceSelectors: [{ matchLabels: { team: 'yes' } }],
+        externalSecretMetadata: { labels: { from: 'platform' } },
+        externalSecretSpec: spec,
+      },
+    });
+    // That of somebody else is left alone, and named.
+    await status((provisioned, failed) => provisioned?.join() === 'team-a' && failed === 1);
+    const made = await see(own('team-a'));
+    assert.equal(made?.metadata.labels?.['from'], 'platform');
+    assert.deepEqual(
+      made.metadata.ownerReferences?.map(({ kind, name }) => [kind, name]),
+      [['ClusterExternalSecret', 'everywhere']],
+    );
+    await cluster.ask('DELETE', own('team-b'));
+    await status((provisioned, failed) => provisioned?.join() === 'team-a,team-b' && failed === 0);
+    const relabel = (name: string, team: string) =>
+      cluster.ask('PUT', `/api/v1/namespaces/${name}`, { metadata: { name, labels: { team } } });
+    await relabel('team-c', 'yes');
+    await relabel('team-a', 'no');
+    await status((provisioned) => provisioned?.join() === 'team-b,team-c');
+    await until(own('team-a'), (seen) => seen === undefined);
+    await cluster.ask('DELETE', own('team-c'));
+    await until(own('team-c'), (seen) => seen !== undefined);
   });
 
   test('the controller that leads is killed: another takes over', async () => {

@@ -4,6 +4,7 @@ import {
   boolean,
   integer,
   integerOrText,
+  labelSelector,
   listOf,
   mapOf,
   moment,
@@ -87,14 +88,12 @@ const fake = object(
   { validationResult: integer('What a look at the store says: 0 it is ready, 1 unknown, 2 it is not.') },
 );
 
-const requirement = object({ key: text(), operator: text() }, { values: listOf(text()) });
-
 const condition = object(
   {},
   {
     namespaces: listOf(text()),
     namespaceRegexes: listOf(text(), 'In RE2.'),
-    namespaceSelector: object({}, { matchLabels: mapOf(text()), matchExpressions: listOf(requirement) }),
+    namespaceSelector: labelSelector,
   },
 );
 
@@ -124,7 +123,6 @@ const status = object({}, { capabilities: text(), conditions: listOf(statusCondi
 export type StoreSpec = Read<typeof spec>;
 export type StoreStatus = Read<typeof status>;
 export type StoreCondition = Read<typeof condition>;
-export type LabelSelector = NonNullable<StoreCondition['namespaceSelector']>;
 
 const columns: readonly PrinterColumn[] = [
   { name: 'AGE', type: 'date', jsonPath: '.metadata.creationTimestamp' },
