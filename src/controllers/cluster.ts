@@ -9,6 +9,8 @@ import type { ClusterExternalSecret } from './cluster-external-secret/plan.ts';
 import { externalSecret } from './external-secret/definition.ts';
 import { MANAGED, type ExternalSecret, type Secret } from './external-secret/plan.ts';
 import type { ObjectOf } from './kind.ts';
+import { pushSecret } from './push-secret/definition.ts';
+import type { PushSecret } from './push-secret/plan.ts';
 import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
 
 export type Store = ObjectOf<typeof secretStore>;
@@ -31,6 +33,7 @@ export class Cluster {
   readonly api: KubernetesApi;
   readonly externalSecrets: Informer<ExternalSecret>;
   readonly clusterExternalSecrets: Informer<ClusterExternalSecret> | undefined;
+  readonly pushSecrets: Informer<PushSecret>;
   readonly stores: Informer<Store>;
   readonly clusterStores: Informer<Store> | undefined;
   /** Metadata alone, of those that are managed: their values never lie here. */
@@ -39,6 +42,7 @@ export class Cluster {
   readonly secrets: Objects<Secret>;
   readonly configMaps: Objects<ConfigMap>;
   readonly externalSecretObjects: Objects<ExternalSecret>;
+  readonly pushSecretObjects: Objects<PushSecret>;
   readonly clusterExternalSecretObjects: Objects<ClusterExternalSecret>;
   readonly events: EventRecorder;
 
@@ -53,6 +57,7 @@ export class Cluster {
       });
     const within = { namespace };
     this.externalSecrets = informer(externalSecret, within);
+    this.pushSecrets = informer(pushSecret, within);
     this.stores = informer(secretStore, within);
     const all = namespace === undefined;
     this.clusterStores = all ? informer(clusterSecretStore) : undefined;
@@ -63,6 +68,7 @@ export class Cluster {
     this.secrets = new Objects<Secret>(api, core('Secret', 'secrets'));
     this.configMaps = new Objects<ConfigMap>(api, core('ConfigMap', 'configmaps'));
     this.externalSecretObjects = new Objects<ExternalSecret>(api, externalSecret);
+    this.pushSecretObjects = new Objects<PushSecret>(api, pushSecret);
     this.clusterExternalSecretObjects = new Objects<ClusterExternalSecret>(api, clusterExternalSecret);
     this.events = new EventRecorder(api);
   }
@@ -79,7 +85,7 @@ export class Cluster {
   get informers(): readonly Informer<never>[] {
     const all = [
       ...[this.externalSecrets, this.clusterExternalSecrets, this.stores, this.clusterStores],
-      ...[this.managedSecrets, this.namespaces],
+      ...[this.pushSecrets, this.managedSecrets, this.namespaces],
     ];
     return all.filter((each) => each !== undefined) as unknown as readonly Informer<never>[];
   }

@@ -6,6 +6,7 @@ import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Logger } from '../lib/log.ts';
 import { Metrics } from '../lib/metrics/metrics.ts';
 import { Cluster, type Store } from './cluster.ts';
+import type { Condition } from './conditions.ts';
 import { nameOf } from './cluster-external-secret/plan.ts';
 import { ClusterExternalSecretReconciler } from './cluster-external-secret/reconcile.ts';
 import { storesOf } from './external-secret/gather.ts';
@@ -13,6 +14,7 @@ import { targetName, type ExternalSecret } from './external-secret/plan.ts';
 import { Pushes } from './external-secret/push.ts';
 import { ExternalSecretReconciler } from './external-secret/reconcile.ts';
 import { measure } from './measure.ts';
+import { PushSecretReconciler } from './push-secret/reconcile.ts';
 import { StoreClients, storeKey } from './secret-store/clients.ts';
 import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
 import { StoreReconciler } from './secret-store/reconcile.ts';
@@ -29,6 +31,7 @@ export interface ControllerOptions {
 }
 
 const STORE_WORKERS = 4;
+const PUSH_WORKERS = 4;
 
 const explain = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -40,6 +43,7 @@ export class Controller {
   readonly #queue: WorkQueue;
   readonly #storeQueue: WorkQueue;
   readonly #clusterQueue: WorkQueue;
+  readonly #pushQueue: WorkQueue;
   readonly #reconciler: ExternalSecretReconciler;
   /** ExternalSecrets by the key of the Secret that they make. */
   readonly #byTarget = new Map<string, Set<string>>();
@@ -69,31 +73,19 @@ export class Controller {
     const measured = measure(this.metrics, cluster);
     this.#reconciler = new ExternalSecretReconciler({ cluster, clients: this.#clients, failed: measured.failed });
     const stores = new StoreReconciler({ cluster, clients: this.#clients, interval: options.storeInterval });
-    this.#queue = new WorkQueue({
-      workers: options.concurrent,
-      handle: (key) => measured.timed(key, () => this.#reconciler.reconcile(key)),
-      failed: (key, error) => {
-        log.warn('an ExternalSecret is not in sync', { key, error: explain(error) });
-      },
-    });
-    this.#storeQueue = new WorkQueue({
-      workers: STORE_WORKERS,
-      handle: (key) => {
-        const { kind, name } = readStore(key);
-        return stores.reconcile(kind, name);
-      },
-      failed: (key, error) => {
-        log.warn('a store cannot be used', { key, error: explain(error) });
-      },
-    });
+    const pushing = new PushSecretReconciler({ cluster, clients: this.#clients });
     const clusterWide = new ClusterExternalSecretReconciler(cluster);
-    this.#clusterQueue = new WorkQueue({
-      workers: 1,
-      handle: (name) => clusterWide.reconcile(name),
-      failed: (name, error) => {
-        log.warn('a ClusterExternalSecret is not in sync', { name, error: explain(error) });
-      },
+    this.#queue = this.#queueOf('an ExternalSecret is not in sync', options.concurrent, (key) =>
+      measured.timed(key, () => this.#reconciler.reconcile(key)),
+    );
+    this.#storeQueue = this.#queueOf('a store cannot be used', STORE_WORKERS, (key) => {
+      const { kind, name } = readStore(key);
+      return stores.reconcile(kind, name);
     });
+    this.#clusterQueue = this.#queueOf('a ClusterExternalSecret is not in sync', 1, (name) =>
+      clusterWide.reconcile(name),
+    );
+    this.#pushQueue = this.#queueOf('a PushSecret is not in sync', PUSH_WORKERS, (key) => pushing.reconcile(key));
     this.metrics.gauge(
       'lockstep_controller_stores_pushing',
       'Stores that tell of changes as they are made.',
@@ -104,6 +96,13 @@ export class Controller {
       'ExternalSecrets that wait to be looked at.',
       () => this.#queue.depth,
     );
+  }
+
+  #queueOf(failure: string, workers: number, handle: (key: string) => Promise<number | undefined>): WorkQueue {
+    const failed = (key: string, error: unknown): void => {
+      this.#log.warn(failure, { key, error: explain(error) });
+    };
+    return new WorkQueue({ workers, handle, failed });
   }
 
   /** Whether everything was listed once. */
@@ -128,6 +127,9 @@ export class Controller {
     managedSecrets.onChange((key) => {
       for (const each of this.#byTarget.get(key) ?? []) this.#add(each, 'changed');
     });
+    this.#cluster.pushSecrets.onChange((key, now, before) => {
+      if (now === undefined || before === undefined || differs(now, before)) this.#addPush(key);
+    });
     this.#cluster.clusterExternalSecrets?.onChange((name, now, before) => {
       if (now === undefined || before === undefined || differs(now, before)) this.#addClusterWide(name);
     });
@@ -138,7 +140,9 @@ export class Controller {
     await Promise.race([Promise.all(informers.map(({ synced }) => synced)), ...running]);
     if (!signal.aborted) this.#begin();
     await Promise.all(running);
-    await Promise.all([this.#queue, this.#storeQueue, this.#clusterQueue].map((queue) => queue.close()));
+    await Promise.all(
+      [this.#queue, this.#storeQueue, this.#clusterQueue, this.#pushQueue].map((queue) => queue.close()),
+    );
     this.#clients.close();
   }
 
@@ -157,6 +161,11 @@ export class Controller {
     }
     for (const es of externalSecrets.values()) this.#add(keyOf(es.metadata), priorityOf(es));
     for (const name of this.#clusterWide()) this.#addClusterWide(name);
+    for (const { metadata } of this.#cluster.pushSecrets.values()) this.#addPush(keyOf(metadata));
+  }
+
+  #addPush(key: string): void {
+    if (this.#synced) this.#pushQueue.add(key, 'changed');
   }
 
   #clusterWide(): readonly string[] {
@@ -218,6 +227,9 @@ export class Controller {
 
   /** Whatever waits for a store need not wait for its own next try. */
   #storeUsers(kind: string, key: string): void {
+    for (const { metadata, status } of this.#cluster.pushSecrets.values()) {
+      if (!isReady({ status })) this.#addPush(keyOf(metadata));
+    }
     for (const es of this.#cluster.externalSecrets.values()) {
       const { namespace = '' } = es.metadata;
       if (!storesOf(es).some((ref) => ref.kind === kind && storeKey(ref, namespace) === key)) continue;
@@ -250,12 +262,23 @@ const targetKey = (es: ExternalSecret): string =>
 
 const priorityOf = ({ status }: ExternalSecret): Priority => (status?.refreshTime === undefined ? 'new' : 'changed');
 
-const isReady = (store: Store | undefined): boolean =>
-  store?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+interface WithConditions {
+  readonly status?: { readonly conditions?: readonly Condition[] } | undefined;
+}
+
+const isReady = (object: WithConditions | undefined): boolean =>
+  object?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
 
 /** Apart from the status. */
 function differs(now: KubernetesObject, before: KubernetesObject): boolean {
-  const seen = ({ uid, generation, labels, annotations, deletionTimestamp }: KubernetesObject['metadata']) =>
-    canonicalJson({ uid, generation, labels, annotations, deletionTimestamp });
+  const seen = ({
+    uid,
+    generation,
+    labels,
+    annotations,
+    finalizers,
+    deletionTimestamp,
+  }: KubernetesObject['metadata']) =>
+    canonicalJson({ uid, generation, labels, annotations, finalizers, deletionTimestamp });
   return seen(now.metadata) !== seen(before.metadata);
 }

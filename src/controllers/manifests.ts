@@ -5,6 +5,7 @@ import type { KubernetesObject } from '../kube/objects.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import { externalSecret } from './external-secret/definition.ts';
 import { customResourceDefinition } from './kind.ts';
+import { pushSecret } from './push-secret/definition.ts';
 import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
 
 const NAME = 'lockstep-controller';
@@ -22,7 +23,7 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-const kinds = [externalSecret, clusterExternalSecret, secretStore, clusterSecretStore];
+const kinds = [externalSecret, clusterExternalSecret, pushSecret, secretStore, clusterSecretStore];
 
 /** What the code watches, reads and writes, and nothing else. */
 const rules: readonly Rule[] = [
@@ -38,6 +39,8 @@ const rules: readonly Rule[] = [
   },
   // Those of a ClusterExternalSecret.
   { apiGroups: ['external-secrets.io'], resources: [externalSecret.plural], verbs: ['create', 'update', 'delete'] },
+  // The finalizer of one that takes away what it wrote.
+  { apiGroups: ['external-secrets.io'], resources: [pushSecret.plural], verbs: ['update'] },
   // An owner reference that blocks deletion needs it, where the API server asks (OwnerReferencesPermissionEnforcement).
   {
     apiGroups: ['external-secrets.io'],

@@ -64,6 +64,9 @@ export function object<R extends Fields, O extends Fields>(
 /** Besides what is listed, anything: it is kept, and not looked at. */
 export const OPEN: OpenApi = { 'x-kubernetes-preserve-unknown-fields': true };
 
+/** Any JSON. */
+export const anything = (): Schema<unknown> => ({ openapi: OPEN });
+
 /** `metav1.LabelSelector`. */
 export const labelSelector = object(
   {},

@@ -146,6 +146,18 @@ export class Objects<T extends KubernetesObject> {
     };
   }
 
+  /** All pages of it. */
+  async list(listing: Listing, signal = AbortSignal.timeout(60_000)): Promise<readonly T[]> {
+    const items: T[] = [];
+    let next = '';
+    do {
+      const page = await this.page(listing, next, signal);
+      items.push(...page.items);
+      ({ next } = page);
+    } while (next !== '');
+    return items;
+  }
+
   /** Fails with status 409 when it is there already. `fieldManager` owns the fields. */
   async create(object: T, fieldManager?: string): Promise<T> {
     const path = collectionPath(this.kind, object.metadata.namespace) + queryOf({ fieldManager });

@@ -21,6 +21,17 @@ export interface Query {
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What is written: all of a secret, or one property of it. */
+export interface RemoteName {
+  readonly key: string;
+  readonly property?: string | undefined;
+}
+
+export interface Pushed extends RemoteName {
+  /** Without a property, a JSON object. */
+  readonly value: Uint8Array;
+}
+
 /** Who reads by a client, and is told of what changes there. */
 export interface Following {
   /** Under which the server remembers who follows, and counts what is in place. */
@@ -46,6 +57,10 @@ export interface ProviderClient {
   readonly find?: (query: Query, signal: AbortSignal) => Promise<ReadonlyMap<string, Uint8Array>>;
   /** Tells of changes until the signal is aborted; then it resolves. */
   readonly follow?: (following: Following, signal: AbortSignal) => Promise<void>;
+  /** Writes what differs. What was not written by External Secrets before is left alone, and `denied`. */
+  readonly push?: (pushed: Pushed, signal: AbortSignal) => Promise<void>;
+  /** Gone already, and what was not written by External Secrets, is no error. */
+  readonly remove?: (name: RemoteName, signal: AbortSignal) => Promise<void>;
   readonly close: () => void;
 }
 

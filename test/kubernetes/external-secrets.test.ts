@@ -1,50 +1,18 @@
 /** `lockstep controller` on a real API server, with secrets from a real server of ours. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../src/cli/up/free-port.ts';
-import { manifests } from '../../src/controllers/manifests.ts';
 import { plainServer, type PlainServer } from '../support/snapshots.ts';
 import { withoutControlPlane } from './support/binaries.ts';
 import { startCluster, type KubernetesCluster } from './support/cluster.ts';
+import { applyManifests, controllersOf, type End, type Seen } from './support/controllers.ts';
 import { frontDoor, type FrontDoor } from './support/front-door.ts';
 import { create, projectedToken } from './support/service-accounts.ts';
 
 const skip = await withoutControlPlane();
-const executable = join(import.meta.dirname, '../../bin/lockstep');
 const GROUP = '/apis/external-secrets.io/v1';
 const SECRETS = '/api/v1/namespaces/shop/secrets';
-
-const PLACES: Readonly<Record<string, string>> = {
-  CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
-  ServiceAccount: '/api/v1/namespaces/lockstep-system/serviceaccounts',
-  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
-  ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
-  Role: '/apis/rbac.authorization.k8s.io/v1/namespaces/lockstep-system/roles',
-  RoleBinding: '/apis/rbac.authorization.k8s.io/v1/namespaces/lockstep-system/rolebindings',
-};
-
-interface Seen {
-  readonly metadata: {
-    readonly uid: string;
-    readonly resourceVersion: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly {
-      readonly kind: string;
-      readonly name: string;
-      readonly controller: boolean;
-    }[];
-  };
-  readonly data?: Readonly<Record<string, string>>;
-  readonly status?: {
-    readonly binding?: { readonly name: string };
-    readonly conditions?: readonly { readonly status: string; readonly reason: string; readonly message: string }[];
-  };
-}
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
@@ -65,7 +33,6 @@ describe('ExternalSecrets', { skip }, () => {
   let cluster: KubernetesCluster;
   let door: FrontDoor;
   let lockstep: PlainServer;
-  type End = (signal: 'SIGTERM' | 'SIGKILL') => Promise<[number | null, string | null]>;
   let start: (live: string) => End;
   let endController: End;
 
@@ -106,10 +73,10 @@ describe('ExternalSecrets', { skip }, () => {
     lockstep = await plainServer({ after }, { config: () => 'hub {}' });
     for (const name of ['shop', 'other', 'lockstep-system'])
       await create(cluster, '/api/v1/namespaces', { metadata: { name } });
-    for (const object of manifests('lockstep-system')) await create(cluster, PLACES[object.kind ?? ''] ?? '', object);
+    await applyManifests(cluster);
     await until(`${GROUP}/externalsecrets`, (seen) => seen !== undefined);
-    for (const kind of ['secretstores', 'clusterexternalsecrets'])
-      await until(`${GROUP}/${kind}`, (seen) => seen !== undefined);
+    for (const kind of ['v1/secretstores', 'v1/clusterexternalsecrets', 'v1alpha1/pushsecrets'])
+      await until(`/apis/external-secrets.io/${kind}`, (seen) => seen !== undefined);
     await ask('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } });
     await put('db', { user: 'app', password: 'p<ä>\u0000', port: 5432 });
     await create(cluster, SECRETS, { metadata: { name: 'token' }, data: { token: base64(lockstep.token) } });
@@ -130,17 +97,7 @@ describe('ExternalSecrets', { skip }, () => {
     const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
     const config = cluster.kubeconfig(door.address, token);
     const live = `127.0.0.1:${String(await freePort())}`;
-    const argv = ['controller', `-kubeconfig=${config}`, '-metrics-addr=0', '-enable-leader-election'];
-    start = (liveAddress) => {
-      const controller = spawn(executable, [...argv, `-live-addr=${liveAddress}`], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
-      const ended = once(controller, 'exit');
-      return async (signal) => {
-        controller.kill(signal);
-        return (await ended) as [number | null, string | null];
-      };
-    };
+    start = controllersOf(config);
     endController = start(live);
     started.defer(async () => {
       assert.deepEqual(await endController('SIGTERM'), [0, null]);
@@ -331,6 +288,63 @@ describe('ExternalSecrets', { skip }, () => {
     await until(own('team-a'), (seen) => seen === undefined);
     await cluster.ask('DELETE', own('team-c'));
     await until(own('team-c'), (seen) => seen !== undefined);
+  });
+
+  test('a PushSecret writes what it names, and takes it away with itself', async () => {
+    const PUSHES = '/apis/external-secrets.io/v1alpha1/namespaces/shop/pushsecrets';
+    const at = async (key: string): Promise<unknown> => {
+      const { json } = await lockstep.server.ask('GET', `/v1/kv/data/${key}`, { token: lockstep.token });
+      return (json as { readonly data?: { readonly data?: unknown } }).data?.data;
+    };
+    const untilAt = async (key: string, expected: unknown): Promise<void> => {
+      while (JSON.stringify(await at(key)) !== JSON.stringify(expected)) await pause(50);
+    };
+    const untilPushed = (name: string, reason: string) =>
+      until(`${PUSHES}/${name}`, (seen) => readyOf(seen)?.reason === reason);
+    const pushes = (name: string, spec: object): Promise<unknown> =>
+      create(cluster, PUSHES, {
+        ...{ apiVersion: 'external-secrets.io/v1alpha1', kind: 'PushSecret', metadata: { name } },
+        spec: {
+          refreshInterval: '1s',
+          secretStoreRefs: [{ name: 'ours' }],
+          selector: { secret: { name: 'source' } },
+          ...spec,
+        },
+      });
+    await create(cluster, SECRETS, {
+      metadata: { name: 'source' },
+      data: { user: base64('app'), a_U002f_b: base64('x') },
+    });
+    await put('theirs', { a: '1' });
+    const data = [
+      { match: { secretKey: 'user', remoteRef: { remoteKey: 'pushed/one', property: 'name' } } },
+      { match: { remoteRef: { remoteKey: 'pushed/all' } }, conversionStrategy: 'ReverseUnicode' },
+    ];
+    await pushes('out', { deletionPolicy: 'Delete', data });
+    await untilPushed('out', 'Synced');
+    assert.deepEqual([await at('pushed/one'), await at('pushed/all')], [{ name: 'app' }, { 'a/b': 'x', user: 'app' }]);
+    const synced = await see(`${PUSHES}/out`);
+    await cluster.ask('PUT', `${SECRETS}/source`, { metadata: { name: 'source' }, data: { user: base64('new') } });
+    await untilAt('pushed/one', { name: 'new' });
+    await untilAt('pushed/all', { user: 'new' });
+    // What is written once more without a change is no new version, and no write of the status.
+    await pushes('rendered', {
+      template: { data: { dsn: 'pg://{{ .user }}' } },
+      data: [{ match: { secretKey: 'dsn', remoteRef: { remoteKey: 'pushed/dsn', property: 'url' } } }],
+    });
+    await untilAt('pushed/dsn', { url: 'pg://new' });
+    assert.equal((await see(`${PUSHES}/out`))?.metadata.resourceVersion, synced?.metadata.resourceVersion);
+    // What others wrote is left alone.
+    await pushes('over', {
+      data: [{ match: { secretKey: 'user', remoteRef: { remoteKey: 'theirs', property: 'a' } } }],
+    });
+    assert.match(readyOf(await untilPushed('over', 'Errored'))?.message ?? '', /not managed by external-secrets/);
+    assert.deepEqual(await at('theirs'), { a: '1' });
+    await cluster.ask('DELETE', `${PUSHES}/out`);
+    await until(`${PUSHES}/out`, (seen) => seen === undefined);
+    assert.deepEqual([await at('pushed/one'), await at('pushed/all')], [undefined, undefined]);
+    await cluster.ask('DELETE', `${PUSHES}/rendered`);
+    assert.deepEqual(await at('pushed/dsn'), { url: 'pg://new' }, 'deletionPolicy None leaves it');
   });
 
   test('the controller that leads is killed: another takes over', async () => {

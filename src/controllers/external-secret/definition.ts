@@ -39,11 +39,18 @@ const find = object(
   },
 );
 
+const names = {
+  regexp: object({ source: text('In RE2.'), target: text() }, {}),
+  transform: object({ template: text() }, {}),
+};
+
+/** Of names alone, as a PushSecret has it. */
+export const storeRewrite = object({}, names);
+
 const rewrite = object(
   {},
   {
-    regexp: object({ source: text('In RE2.'), target: text() }, {}),
-    transform: object({ template: text() }, {}),
+    ...names,
     merge: object(
       {},
       {
@@ -60,7 +67,7 @@ const rewrite = object(
 const templateItem = object({ key: text() }, { templateAs: oneOf(['Values', 'KeysAndValues'], 'Values') });
 const templateSource = object({ name: text(), items: listOf(templateItem) }, {});
 
-const template = object(
+export const secretTemplate = object(
   {},
   {
     type: text(),
@@ -91,7 +98,7 @@ const target = object(
     deletionPolicy: oneOf(['Delete', 'Merge', 'Retain'], 'Retain'),
     immutable: boolean(),
     manifest: object({ apiVersion: text(), kind: text() }, {}),
-    template,
+    template: secretTemplate,
   },
   { default: { creationPolicy: 'Owner', deletionPolicy: 'Retain' } },
 );
@@ -137,7 +144,7 @@ export type SourceRef = Read<typeof sourceRef>;
 export type RemoteRef = Read<typeof remoteRef>;
 export type Find = Read<typeof find>;
 export type Rewrite = Read<typeof rewrite>;
-export type Template = Read<typeof template>;
+export type Template = Read<typeof secretTemplate>;
 export type Target = Read<typeof target>;
 
 export const externalSecret: Definition<ExternalSecretSpec, ExternalSecretStatus> = {

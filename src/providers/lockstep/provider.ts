@@ -24,6 +24,6 @@ class LockstepClient extends VaultClient {
 
 export const lockstep: Provider<VaultConfig> = {
   type: 'lockstep',
-  capabilities: 'ReadOnly',
+  capabilities: 'ReadWrite',
   connect: (config, credentials) => new LockstepClient(config, credentials),
 };

@@ -9,13 +9,16 @@ import {
   type Found,
   type Provider,
   type ProviderClient,
+  type Pushed,
   type Query,
   type Reference,
+  type RemoteName,
   type SecretRefLike,
 } from '../contract.ts';
 import { bytesOf, propertyOf } from '../property.ts';
 import { loginOf, type VaultAuthConfig } from './login.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
+import { pushTo, removeFrom } from './push.ts';
 import { Sessions } from './session.ts';
 
 export interface VaultConfig {
@@ -117,6 +120,14 @@ export class VaultClient implements ProviderClient {
     };
     await Promise.all(Array.from({ length: WIDTH }, work));
     return found;
+  }
+
+  push(pushed: Pushed, signal: AbortSignal): Promise<void> {
+    return this.#use(`write "${pushed.key}"`, (client) => pushTo(client, pushed, this.#mount, signal), signal);
+  }
+
+  remove(name: RemoteName, signal: AbortSignal): Promise<void> {
+    return this.#use(`delete "${name.key}"`, (client) => removeFrom(client, name, this.#mount, signal), signal);
   }
 
   close(): void {
@@ -224,6 +235,6 @@ const matches = (metadata: Data | undefined, tags: Readonly<Record<string, strin
 
 export const vault: Provider<VaultConfig> = {
   type: 'vault',
-  capabilities: 'ReadOnly',
+  capabilities: 'ReadWrite',
   connect: (config, credentials) => new VaultClient(config, credentials),
 };

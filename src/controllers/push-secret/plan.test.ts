@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { leftOver, plan, type PushSecret } from './plan.ts';
+
+const valuesOf = (values: Readonly<Record<string, string | Buffer>>) =>
+  new Map(Object.entries(values).map(([key, value]) => [key, Buffer.from(value)]));
+
+const pushing = (spec: Partial<PushSecret['spec']>): PushSecret => ({
+  metadata: { namespace: 'shop', name: 'out' },
+  spec: { secretStoreRefs: [{ name: 's' }], selector: { secret: { name: 'source' } }, ...spec },
+});
+
+const data = (remoteKey: string, more: object = {}, property?: string) => ({
+  match: { remoteRef: { remoteKey, ...(property === undefined ? {} : { property }) }, ...more },
+});
+
+const planned = (spec: Partial<PushSecret['spec']>, values = valuesOf({ a: '1', b_U002f_c: '2' })) =>
+  plan(pushing(spec), values, []).map(({ pushed }) => [
+    pushed.key,
+    pushed.property,
+    Buffer.from(pushed.value).toString('utf8'),
+  ]);
+
+test('one value, all of it, and keys with their slashes again', () => {
+  assert.deepEqual(planned({ data: [data('k', { secretKey: 'a' }, 'p'), data('all')] }), [
+    ['k', 'p', '1'],
+    ['all', undefined, '{"a":"1","b_U002f_c":"2"}'],
+  ]);
+  const reverse = [{ ...data('all'), conversionStrategy: 'ReverseUnicode' as const }];
+  assert.deepEqual(planned({ data: reverse }), [['all', undefined, '{"a":"1","b/c":"2"}']]);
+});
+
+test('what cannot be is refused before anything is written', () => {
+  const refused: readonly (readonly [Partial<PushSecret['spec']>, RegExp])[] = [
+    [{ data: [data('k', { secretKey: 'none' })] }, /secret key none does not exist/],
+    [{ data: [data('k', { secretKey: 'a' }, 'p'), data('k', { secretKey: 'a' }, 'p')] }, /"k\/p" is named twice/],
+    [{ dataTo: [{}] }, /dataTo is not offered yet/],
+    [{ data: [{ ...data('k'), metadata: {} }] }, /metadata is not offered yet/],
+  ];
+  for (const [spec, said] of refused) assert.throws(() => planned(spec), said);
+  const binary = valuesOf({ raw: Buffer.from([0xff]) });
+  assert.throws(() => planned({ data: [data('k')] }, binary), /secret key raw is no text/);
+  const same = valuesOf({ 'b/c': '1', b_U002f_c: '2' });
+  assert.throws(() => planned({ data: [{ ...data('k'), conversionStrategy: 'ReverseUnicode' }] }, same), /collision/);
+});
+
+test('what was written and is named no more is left over', () => {
+  const before = {
+    'SecretStore/s': { 'k/p': data('k', {}, 'p'), all: data('all') },
+    'SecretStore/t': { all: data('all') },
+  };
+  const now = { 'SecretStore/s': { all: data('all') } };
+  assert.deepEqual(leftOver(before, now), [
+    ['SecretStore/s', { key: 'k', property: 'p' }],
+    ['SecretStore/t', { key: 'all', property: undefined }],
+  ]);
+});
