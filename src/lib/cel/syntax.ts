@@ -35,11 +35,16 @@ function has(operand: CelValue, field: string): boolean {
   const { cel, reflection } = library();
   // Not `CelMap.has`, for which a null is nothing.
   if (cel.isCelMap(operand)) return operand.get(field) !== undefined;
-  if (!reflection.isReflectMessage(operand)) throw new Error('only a map or a message has fields');
+  // As cel-go: what is no container has no field.
+  if (cel.isCelList(operand)) throw new Error('a list has no fields');
+  if (!reflection.isReflectMessage(operand)) return false;
   const found = operand.desc.fields.find(({ name }) => name === field);
   if (found === undefined) throw noSuch('field');
   return operand.isSet(found);
 }
+
+/** To set a field of a message, also one that does not fit, in steps. */
+const FIELD = 8;
 
 export function syntaxFunctions(meter: Meter): CelFunc[] {
   const { cel } = library();
@@ -74,6 +79,7 @@ export function syntaxFunctions(meter: Meter): CelFunc[] {
       return fresh;
     }),
     cel.celFunc('@field', [DYN], DYN, (value) => {
+      meter.spend(FIELD);
       meter.spendDeep(value);
       return value;
     }),
