@@ -1,6 +1,6 @@
 /** `format`: what cel-go puts in for a clause where the package puts something else, or nothing. The rest is the package's. */
+import { goFloat } from '../go-text.ts';
 import { library } from './library.ts';
-import { plainText } from './numerals.ts';
 import { compareTexts } from './order.ts';
 import { durationText, timestampText } from './times.ts';
 import type { CelFunc, CelList, CelMap, CelValue } from '@bufbuild/cel';
@@ -27,7 +27,7 @@ function objectText(value: Exclude<CelValue, string | number | bigint | boolean 
 /** By `%s`. */
 function textOf(value: CelValue): string {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number') return plainText(value);
+  if (typeof value === 'number') return goFloat(value);
   if (value === null || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   return objectText(value);
 }
@@ -54,7 +54,7 @@ function instead({ letter, precision, value }: Clause): string | number | undefi
   const number = numberOf(value);
   if (letter === 's') return textOf(value);
   if (number === undefined || !Number.isFinite(number)) return undefined;
-  if (letter === 'd' && typeof value === 'number') return plainText(value);
+  if (letter === 'd' && typeof value === 'number') return goFloat(value);
   if (letter === 'e') return scientific(number, precision);
   return letter === 'f' ? number : undefined;
 }

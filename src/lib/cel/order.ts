@@ -1,16 +1,13 @@
 /** What is less than what. Texts by their characters, as in Go, not by UTF-16 units: those differ beyond U+FFFF. */
+import { byBytes } from '../go-text.ts';
 import { library } from './library.ts';
 import type { CelFunc, CelValue } from '@bufbuild/cel';
 
 const SURROGATE = /[\ud800-\udfff]/;
 
 /** Below 0 where the left one comes first, above where the right one does. */
-export function compareTexts(left: string, right: string): number {
-  if (!SURROGATE.test(left) || !SURROGATE.test(right)) {
-    if (!SURROGATE.test(left + right)) return left < right ? -1 : left > right ? 1 : 0;
-  }
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
-}
+export const compareTexts = (left: string, right: string): number =>
+  SURROGATE.test(left) || SURROGATE.test(right) ? byBytes(left, right) : left < right ? -1 : left > right ? 1 : 0;
 
 type Compare = (left: CelValue, right: CelValue) => number;
 

@@ -46,13 +46,19 @@ export interface CelProgram {
   evaluate(values: Readonly<Record<string, unknown>>, budget?: number): CelResult;
 }
 
-/** An ordinary program costs some 40. With all of it, none ran longer than 0.2 s (docs/adr/0031-cel.md). */
+/** An ordinary program costs some 150. With all of it, none ran longer than 0.2 s (docs/adr/0031-cel.md). */
 export const BUDGET = 100_000;
 
 /** Characters of all the expressions of one program. */
 const LONGEST = 16_384;
 const MOST_VARIABLES = 64;
 const LONGEST_NAME = 128;
+/** Identifiers that no program can name: `IDENT` of the specification's grammar is without them. */
+const RESERVED = new Set(
+  `false in null true as break const continue else for function if import let loop package namespace return var void while`.split(
+    ' ',
+  ),
+);
 const START = { line: 1, column: 1 };
 
 interface Runtime {
@@ -97,7 +103,8 @@ function planned(text: Text, runtime: Runtime, variables: ReadonlySet<string>): 
 
 function checkVariable({ name }: CelVariable, names: ReadonlySet<string>): void {
   if (name.length > LONGEST_NAME) throw new CelRefused(`a name has at most ${String(LONGEST_NAME)} characters`, START);
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new CelRefused('the name is no identifier', START, name);
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name))
+    throw new CelRefused('the name is no identifier', START, name);
   if (names.has(name)) throw new CelRefused('the name is taken', START, name);
 }
 

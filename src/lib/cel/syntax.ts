@@ -81,6 +81,8 @@ export function syntaxFunctions(meter: Meter): CelFunc[] {
     cel.celFunc('@field', [DYN], DYN, (value) => {
       meter.spend(FIELD);
       meter.spendDeep(value);
+      // The package keeps the maps of messages as plain objects, on which this key would be nothing, in silence.
+      if (cel.isCelMap(value) && value.has('__proto__')) throw new Error('a message has no map with the key __proto__');
       return value;
     }),
     cel.celFunc('@index', [DYN, DYN], DYN, (container, key) => {

@@ -2,8 +2,8 @@
  * What makes times, and what is made of them: as cel-go does it, where the package has it otherwise. It takes a whole number
  * for milliseconds, takes days that no month has, and counts a duration in seconds.
  */
+import { goFloat, goGeneral } from '../go-text.ts';
 import { library } from './library.ts';
-import { generalText, plainText } from './numerals.ts';
 import type { CelFunc } from '@bufbuild/cel';
 import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
 
@@ -66,7 +66,7 @@ export function timestampText({ seconds, nanos }: Pick<Timestamp, 'seconds' | 'n
 
 /** Seconds, as the double that Go makes of them. */
 export const durationText = ({ seconds, nanos }: Pick<Duration, 'seconds' | 'nanos'>): string =>
-  `${plainText(Number(seconds) + nanos / Number(SECOND))}s`;
+  `${goFloat(Number(seconds) + nanos / Number(SECOND))}s`;
 
 export function timeFunctions(): CelFunc[] {
   const { cel, protobuf, wellKnown } = library();
@@ -83,6 +83,6 @@ export function timeFunctions(): CelFunc[] {
     cel.celFunc('int', [DURATION_TYPE], INT, ({ message: { seconds, nanos } }) => seconds * SECOND + BigInt(nanos)),
     cel.celFunc('string', [TIMESTAMP], STRING, ({ message }) => timestampText(message)),
     cel.celFunc('string', [DURATION_TYPE], STRING, ({ message }) => durationText(message)),
-    cel.celFunc('string', [DOUBLE], STRING, generalText),
+    cel.celFunc('string', [DOUBLE], STRING, goGeneral),
   ];
 }
