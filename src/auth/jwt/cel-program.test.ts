@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KeptPrograms, programs } from './cel-program.ts';
 import { celMethod } from './cel.testing.ts';
+import { requestOf } from '../../../test/support/node.ts';
 import { signed, signingKey } from '../../lib/jwt/issuer.testing.ts';
 
 const asked = { claims: { sub: 'job' }, now: 0 };
@@ -60,4 +61,16 @@ test('each program has a turn of its own', async (context) => {
   const turns = context.mock.method(globalThis, 'setImmediate');
   await Promise.all(Array.from({ length: 5 }, login));
   assert.equal(turns.mock.callCount(), 5);
+});
+
+test('who has gone when it is their turn has no program evaluated', async () => {
+  await using jwt = await celMethod();
+  await jwt.celRole('r', '"a program for nobody"');
+  const before = programs.characters;
+  const gone = new AbortController();
+  const request = requestOf('POST', 'auth/jwt/cel/login', { body: { role: 'r', jwt: await jwt.tokenOf() } });
+  const login = Promise.resolve(jwt.node.handle({ ...request, signal: () => gone.signal }));
+  gone.abort();
+  await Promise.allSettled([login]);
+  assert.equal(programs.characters, before);
 });
