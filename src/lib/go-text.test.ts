@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { goFloat, goJson, goMap } from './go-text.ts';
+import { goFloat, goGeneral, goJson, goMap } from './go-text.ts';
 
 // What Go 1.26 prints for these.
 test('JSON is as json.Marshal writes it', () => {
@@ -24,7 +24,27 @@ test('numbers have no exponent', () => {
     [1.5e-7, '0.00000015'],
     [-0.1, '-0.1'],
     [42, '42'],
+    [-0, '-0'],
   ] as const) {
     assert.equal(goFloat(value), text);
+  }
+});
+
+test('%g has an exponent below 0.0001 and from a million on', () => {
+  for (const [value, text] of [
+    [0, '0'],
+    [-0, '-0'],
+    [0.0001, '0.0001'],
+    [0.00001, '1e-05'],
+    [-1.5e-5, '-1.5e-05'],
+    [999_999.9, '999999.9'],
+    [1_000_000, '1e+06'],
+    [12_345_678, '1.2345678e+07'],
+    [1e100, '1e+100'],
+    [NaN, 'NaN'],
+    [Infinity, '+Inf'],
+    [-Infinity, '-Inf'],
+  ] as const) {
+    assert.equal(goGeneral(value), text);
   }
 });

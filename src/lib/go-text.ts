@@ -32,7 +32,7 @@ export function goMap(entries: Readonly<Record<string, string | Uint8Array>>): s
 
 /** `strconv.FormatFloat(value, 'f', -1, 64)`: the shortest digits, never an exponent. */
 export function goFloat(value: number): string {
-  const text = String(value);
+  const text = Object.is(value, -0) ? '-0' : String(value);
   if (!text.includes('e')) return text;
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?e([+-]\d+)$/.exec(text) ?? [];
   const digits = whole + fraction;
@@ -41,4 +41,15 @@ export function goFloat(value: number): string {
   return point > 0
     ? `${sign}${digits.slice(0, point)}.${digits.slice(point)}`
     : `${sign}0.${digits.padStart(digits.length - point, '0')}`;
+}
+
+/** `fmt.Sprintf("%g", value)`: with an exponent below 0.0001 and from a million on. */
+export function goGeneral(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
+  // The shortest digits, as above.
+  const [digits = '', exponent = ''] = value.toExponential().split('e');
+  if (Number(exponent) >= -4 && Number(exponent) < 6) return goFloat(value);
+  const power = String(Math.abs(Number(exponent))).padStart(2, '0');
+  return `${digits}e${exponent.startsWith('-') ? '-' : '+'}${power}`;
 }

@@ -51,6 +51,7 @@ const claimsOf = (change: object = {}): object => {
   return {
     ...{ iss: 'i', aud: 'us', sub: 'job', iat: now, exp: now + 3_600, groups: ['a', 'b'], mixed: ['a', 1], n: 7 },
     ...{ deep: { x: { y: true } }, control: 'a\u0007\nb', long: 'x'.repeat(3_000) },
+    ...{ big: 12_345_678, f: 1.5, small: 0.00001, tiny: 1e-7, neg: -3, e21: 1e21, nul: null },
     ...change,
   };
 };

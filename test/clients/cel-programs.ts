@@ -23,6 +23,14 @@ export const DIFFERENCES = {
   pattern: 'A pattern that is none is refused when the role is written',
   milliseconds: '`getMilliseconds` of a duration is what is left beside its seconds',
   optional: 'Optional values are refused when the role is written',
+  keys: 'A key that stands twice in a map ends the program',
+  zones: 'A time has no zone of its own',
+  unzoned: 'The names of zones are taken in any case, and `Local` is none',
+  decimals: '`double` takes decimal numbers',
+  encoded: '`json.encode` takes no messages',
+  quoted: 'Names in backquotes',
+  proto: 'Metadata with the key `__proto__` is no login',
+  equality: 'Whole numbers and doubles are compared exactly',
   gone: 'The renewal of a token whose role is gone is 400',
   escaped: 'The text of a program is cut and escaped',
 } as const;
@@ -42,6 +50,54 @@ const auth = (members: string, more: Omit<Case, 'expression'> = {}): Case => ({
 });
 const told = (expression: string, more: Omit<Case, 'expression'> = {}): Case => ({ expression, ...more });
 export const LEASE = (members: string): string => `lease_options: pb.LeaseOptions{issue_time: now, ${members}}`;
+
+/** Texts that are made of numbers, times and texts: names are made of them. Answered alike. */
+const TEXTS: readonly string[] = [
+  ...['big', 'f', 'iat', 'small', 'tiny', 'neg', 'e21', 'n'].map((claim) => `string(claims.${claim})`),
+  ...['1e6', '999999.0', '1234567.8', '0.0001', '-1.5e-5', '9007199254740993.0', '1.0/0.0', '-0.0', '5e-324'].map(
+    (number) => `string(${number})`,
+  ),
+  ...['%s', '%d', '%f', '%.2e'].flatMap((clause) =>
+    ['claims.big', 'claims.f', 'claims.tiny', '7'].map((value) => `"${clause}".format([${value}])`),
+  ),
+  '"%s".format([[claims.big, {"b": 1.5, "B": duration("-1.5s")}, null, b"x", timestamp(1)]])',
+  ...['1h', '-1.5s', '1us', '100ns', '.5s', '1.s', '', '-', '1', '0', '1d', '1h1m1.001s', '9223372036854775807ns'].map(
+    (text) => `string(duration("${text}"))`,
+  ),
+  ...[
+    '2020-01-01T00:00:00.120Z',
+    '2021-02-29T00:00:00Z',
+    '2020-01-01T24:00:00Z',
+    '2020-01-01T00:00:00.1234567899Z',
+  ].map((text) => `string(timestamp("${text}"))`),
+  ...['', 'UTC', '+5:30', '-00:30', '1:2', '+0100', '+24:00', '+01:60', 'Europe/Berlin', 'Nope/Zone'].flatMap((zone) =>
+    ['getHours', 'getMinutes', 'getDayOfYear'].map(
+      (part) => `string(timestamp("2020-03-29T00:59:59.9996Z").${part}("${zone}"))`,
+    ),
+  ),
+  ...['FullYear', 'Hours', 'Seconds', 'Milliseconds', 'DayOfYear', 'DayOfWeek', 'DayOfMonth'].flatMap((part) =>
+    ['0050-06-01T12:00:00Z', '1969-12-31T23:59:59.9996Z', '0001-01-01T00:00:00Z'].map(
+      (time) => `string(timestamp("${time}").get${part}("America/New_York"))`,
+    ),
+  ),
+  'string(int(duration("1.5s")))',
+  'json.encode([duration("1.5s"), timestamp("2020-01-01T00:00:00.50Z"), claims.e21, claims.tiny])',
+  ...['"c", 3', '"c", 9', '"", 9', '"a", -1', '"", 1'].flatMap((given) => [
+    `string("abc".indexOf(${given}))`,
+    `string("abc".lastIndexOf(${given}))`,
+  ]),
+  '"\\u0085\\u00a0a\\u3000".trim() + "|"',
+  'strings.quote("a\\"b\\\\\\n")',
+  '"\\uffee" < "😀" ? "before" : "behind"',
+  '["😀", "\\uffee"].sort()[0] == "\\uffee" ? "before" : "behind"',
+  '[b"b", b"a"].sort()[0] == b"a" && [2u, 1u].sort()[0] == 1u ? "sorted" : "not"',
+  '[duration("2s"), duration("1s")].sort()[0] == duration("1s") ? "sorted" : "not"',
+  'lists.range(-1).size() == 0 ? "none" : "some"',
+  'double("1e400") > 0.0 ? "large" : "small"',
+  'base64.decode("aGk=\\n") == b"hi" ? "same" : "other"',
+  ...['sub', 'n', 'nul', 'groups', 'deep', 'nope'].map((claim) => `has(claims.${claim}.a) ? "has" : "none"`),
+  'claims.sub // of the issuer',
+];
 
 export const CASES: readonly Case[] = [
   auth(''),
@@ -213,6 +269,20 @@ export const CASES: readonly Case[] = [
     ],
     differs: 'variables',
   }),
+  ...TEXTS.map((each) => told(each)),
+  told('string(timestamp("2020-01-01T00:00:00+02:00"))', { differs: 'zones' }),
+  told('string(timestamp("2020-01-01T00:00:00Z").getHours("europe/berlin"))', { differs: 'unzoned' }),
+  told('string(timestamp("2020-01-01T00:00:00Z").getHours("Local"))', { differs: 'unzoned' }),
+  told('string(double("0x1p4"))', { differs: 'decimals' }),
+  told('json.encode(pb.Auth{policies: ["a"]})', { differs: 'encoded' }),
+  told('claims.`sub`', { differs: 'quoted' }),
+  told('["b", "a"].sortBy(x, x)[0]', { differs: 'optional' }),
+  told('["a"].first().value()', { differs: 'optional' }),
+  told('{"a": 1, "a": 2}.a == 1 ? "first" : "last"', { differs: 'keys' }),
+  told('dyn(9007199254740993) == dyn(9007199254740992.0) ? "same" : "other"', { differs: 'equality' }),
+  auth('metadata: {"__proto__": "x"}', { differs: 'proto' }),
+  auth('policies: [claims.sub], metadata: {"constructor": "x"}'),
+  auth(LEASE('TTL: int(duration("10m"))')),
   told('"x"', { claims: { aud: 'them' } }),
   told('"x"', { claims: { aud: ['them', 'us'] } }),
   told('"x"', { claims: { exp: 1 } }),

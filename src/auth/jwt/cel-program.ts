@@ -73,7 +73,7 @@ export function checkProgram(program: Program): Runnable {
 }
 
 /** One that was taken, and is taken no more, logs nobody in; the other roles of its mount go on. */
-export function compiled(program: Program): Runnable {
+function compiled(program: Program): Runnable {
   try {
     return checkProgram(program);
   } catch {
@@ -84,3 +84,47 @@ export function compiled(program: Program): Runnable {
     };
   }
 }
+
+/** Characters of the programs that stay compiled on a thread, of all mounts; each takes some forty times as much memory. */
+const KEPT = 512 * 1024;
+
+/**
+ * Programs by their text, those that ran last. Compiled when they are first run, not when a role is read: that takes up to
+ * 140 ms, which nobody is given who has no token of the issuer.
+ */
+export class KeptPrograms {
+  readonly #kept = new Map<string, Runnable>();
+  readonly #most: number;
+  #characters = 0;
+
+  constructor(most: number = KEPT) {
+    this.#most = most;
+  }
+
+  /** Of what is kept now. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  #compiled(program: Program): Runnable {
+    const { expression, variables } = program;
+    const key = JSON.stringify([expression, variables.map((each) => [each.name, each.expression])]);
+    const known = this.#kept.get(key);
+    const runnable = known ?? compiled(program);
+    this.#kept.delete(key);
+    this.#kept.set(key, runnable);
+    if (known === undefined) this.#characters += key.length;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#characters <= this.#most || oldest === key) break;
+      this.#kept.delete(oldest);
+      this.#characters -= oldest.length;
+    }
+    return runnable;
+  }
+
+  of(program: Program): Runnable {
+    return { run: (name, asked) => this.#compiled(program).run(name, asked) };
+  }
+}
+
+export const programs = new KeptPrograms();

@@ -105,7 +105,7 @@ test('what is no program is refused when it is written, by its place', async () 
     [{ expression: OK, variables: [{ name: 'a', expression: 1 }] }, /variables\[0\].expression/],
     [{ expression: OK, variables: [{ name: 'a', expression: '1', more: 1 }] }, /variables\[0\].*"more"/],
     [{ expression: OK, variables: [{ expression: '1' }] }, /variable "": 1:1/],
-    ...['a b', 'claims', 'now', 'operation', '1a', 'a.b'].map(
+    ...['a b', 'claims', 'now', 'operation', '1a', 'a.b', 'in', 'true', 'package'].map(
       (name) =>
         [{ expression: OK, variables: [{ name, expression: '1' }] }, new RegExp(`variable "${name}": 1:1`)] as const,
     ),

@@ -5,7 +5,7 @@ import type { Compartment, LoginTerms } from '../../framework/plugin.ts';
 import { decodeFound, decodeRecord } from '../../lib/record.ts';
 import type { Page } from '../../storage/store.ts';
 import { markedName } from './cel-name.ts';
-import { compiled, type Program, type Runnable } from './cel-program.ts';
+import { programs, type Program, type Runnable } from './cel-program.ts';
 import type { JwtRole } from './role.ts';
 
 export interface CelRole extends Pick<JwtRole, 'boundAudiences' | 'leeways'> {
@@ -27,7 +27,7 @@ export interface RunnableRole {
   readonly runnable: Runnable;
 }
 
-/** With its program compiled, once for each time that it is written. `name`: in lower case. Throws `badRequest`. */
+/** `name`: in lower case. Its program is not compiled before it runs. Throws `badRequest`. */
 export function mustReadCelRole(from: Pick<Compartment, 'kept'>, name: string): RunnableRole {
   if (name === '') throw fail('badRequest', 'missing role');
   const found = from.kept(keyOf(name), decodeRunnable);
@@ -37,7 +37,7 @@ export function mustReadCelRole(from: Pick<Compartment, 'kept'>, name: string): 
 
 function decodeRunnable(bytes: Uint8Array): Omit<RunnableRole, 'name'> {
   const role = decodeRecord<CelRole>(bytes);
-  return { role, runnable: compiled(role.program) };
+  return { role, runnable: programs.of(role.program) };
 }
 
 export const celRoleFields = {

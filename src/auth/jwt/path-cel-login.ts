@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
+import { ownTurn } from '../../lib/turns.ts';
 import { checkLoginAddress } from '../token-fields.ts';
 import { programGrant } from './cel-login.ts';
 import { mustReadCelRole } from './cel-role.ts';
@@ -27,6 +28,8 @@ const login = at('cel/login', {
         const role = mustReadCelRole(mount.view.shared, nameOfLogin(config, values.role));
         if (values.jwt === '') throw fail('badRequest', 'missing token');
         const claims = await mount.signedClaims(config, values.jwt, call);
+        await ownTurn();
+        call.signal().throwIfAborted();
         const grant = programGrant(role, { config, now: call.now }, claims);
         checkLoginAddress(grant, call.client.address);
         return { status: 200, grant };

@@ -222,7 +222,8 @@ export interface Text {
 
 function parsed({ source, variable }: Text): Parsed {
   try {
-    return library().cel.parse(source);
+    // The package wants a comment to be followed by the end of its line.
+    return library().cel.parse(`${source}\n`);
   } catch (error) {
     const { message, location } = error as Located;
     throw new CelRefused(

@@ -1,9 +1,12 @@
 /** `base64` of cel-go, and OpenBao's `json.encode`. */
 import { library } from './library.ts';
+import { compareTexts } from './order.ts';
+import { durationText, timestampText } from './times.ts';
 import type { CelFunc, CelValue } from '@bufbuild/cel';
 
-/** With its padding or without. */
-function fromBase64(text: string): Uint8Array {
+/** With its padding or without. As Go's decoder, it passes over ends of lines. */
+function fromBase64(given: string): Uint8Array {
+  const text = given.replaceAll(/[\r\n]/g, '');
   const bare = text.replace(/={1,2}$/, '');
   const isPadded = bare.length === text.length || text.length % 4 === 0;
   if (!/^[A-Za-z0-9+/]*$/.test(bare) || bare.length % 4 === 1 || !isPadded) throw new Error('the text is no base64');
@@ -38,14 +41,12 @@ function jsonObject(value: Exclude<CelValue, string | number | bigint | boolean 
   if (cel.isCelUint(value)) return jsonNumber(value.value);
   if (cel.isCelList(value)) return `[${Array.from(value, json).join(',')}]`;
   if (cel.isCelMap(value)) {
-    const members = Array.from(value.entries(), member).sort(([left], [right]) => (left < right ? -1 : 1));
+    const members = Array.from(value.entries(), member).sort(([left], [right]) => compareTexts(left, right));
     return `{${members.map(([name, each]) => `${jsonText(name)}:${json(each)}`).join(',')}}`;
   }
   const message = reflection.isReflectMessage(value) ? value.message : undefined;
-  if (protobuf.isMessage(message, wellKnown.TimestampSchema))
-    return JSON.stringify(protobuf.toJson(wellKnown.TimestampSchema, message));
-  if (protobuf.isMessage(message, wellKnown.DurationSchema))
-    return JSON.stringify(protobuf.toJson(wellKnown.DurationSchema, message));
+  if (protobuf.isMessage(message, wellKnown.TimestampSchema)) return JSON.stringify(timestampText(message));
+  if (protobuf.isMessage(message, wellKnown.DurationSchema)) return JSON.stringify(durationText(message));
   throw new Error('json.encode takes no messages and no types');
 }
 

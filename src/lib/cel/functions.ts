@@ -1,8 +1,11 @@
 /** All that a program may call. Each function pays for what it is given and for what it gives. */
+import { calendarFunctions } from './calendar.ts';
 import { encoderFunctions } from './encoders.ts';
+import { formatFunctions } from './format.ts';
 import { library } from './library.ts';
 import { listFunctions } from './lists.ts';
 import { numberFunctions } from './numbers.ts';
+import { orderFunctions } from './order.ts';
 import { syntaxFunctions } from './syntax.ts';
 import { textFunctions } from './text.ts';
 import { timeFunctions } from './times.ts';
@@ -139,6 +142,9 @@ export function functionsOf(meter: Meter, patterns: Patterns): CelFunc[] {
     ...textFunctions(meter),
     ...numberFunctions(),
     ...timeFunctions(),
+    ...calendarFunctions(),
+    ...orderFunctions(),
+    ...formatFunctions(standard.find(({ name }) => name === 'format')),
     ...listFunctions(meter, equal),
     ...encoderFunctions(),
     ...patterns.functions(meter),

@@ -1,5 +1,6 @@
 /** cel-go's `lists` and `sets`, without what takes a macro or gives an optional value (`sortBy`, `first`). */
 import { library } from './library.ts';
+import { comparing } from './order.ts';
 import type { CelFunc, CelList, CelValue } from '@bufbuild/cel';
 import type { Meter } from './meter.ts';
 
@@ -26,15 +27,11 @@ function sliced(list: CelList, start: bigint, end: bigint): CelValue[] {
   return Array.from(list).slice(Number(start), Number(end));
 }
 
-type Sortable = string | number | bigint | boolean;
-
 function sorted(list: CelList): CelValue[] {
   const values = Array.from(list);
-  const kind = typeof values[0];
-  const isSortable = (value: CelValue): value is Sortable => typeof value === kind && kind !== 'object';
-  if (!values.every(isSortable))
-    throw new Error('a list is sorted if its elements are texts, numbers or bools of one type');
-  return values.sort((left, right) => (left < right ? -1 : left > right ? 1 : 0));
+  const compare = comparing(values);
+  if (compare === undefined) throw new Error('a list is sorted if its elements are of one type that has an order');
+  return values.sort(compare);
 }
 
 /** Each comparison may read both of them, and there is one for each pair. */
@@ -74,8 +71,9 @@ export function listFunctions(meter: Meter, equal: Equal): CelFunc[] {
     // Not the package's, whose lists are joined one in another and read slower with each.
     cel.celFunc('_+_', [LIST, LIST], LIST, (left, right) => [...left, ...right]),
     cel.celFunc('lists.range', [INT], LIST, (size) => {
-      meter.spend(Math.max(0, Number(size)));
-      return Array.from({ length: Math.max(0, Number(size)) }, (_, index) => BigInt(index));
+      if (size < 0n) throw new Error('a size is not negative');
+      meter.spend(Number(size));
+      return Array.from({ length: Number(size) }, (_, index) => BigInt(index));
     }),
     cel.celMethod('distinct', LIST, [], LIST, function () {
       return distinct(this);

@@ -42,6 +42,7 @@ function double(text: string): number {
   if (named === undefined && !/^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(digits))
     throw new Error('the text is no number');
   const value = named ?? Number(digits);
+  if (named === undefined && !Number.isFinite(value)) throw new Error('the number is out of range');
   return sign === '-' ? -value : value;
 }
 
@@ -102,7 +103,8 @@ function ofDoubles(): CelFunc[] {
     round: rounded,
     trunc: Math.trunc,
     abs: Math.abs,
-    sign: Math.sign,
+    // Go has no negative zero here.
+    sign: (value: number) => Math.sign(value) + 0,
   };
   const asking = {
     isNaN: Number.isNaN,

@@ -35,11 +35,16 @@ function has(operand: CelValue, field: string): boolean {
   const { cel, reflection } = library();
   // Not `CelMap.has`, for which a null is nothing.
   if (cel.isCelMap(operand)) return operand.get(field) !== undefined;
-  if (!reflection.isReflectMessage(operand)) throw new Error('only a map or a message has fields');
+  // As cel-go: what is no container has no field.
+  if (cel.isCelList(operand)) throw new Error('a list has no fields');
+  if (!reflection.isReflectMessage(operand)) return false;
   const found = operand.desc.fields.find(({ name }) => name === field);
   if (found === undefined) throw noSuch('field');
   return operand.isSet(found);
 }
+
+/** To set a field of a message, also one that does not fit, in steps. */
+const FIELD = 8;
 
 export function syntaxFunctions(meter: Meter): CelFunc[] {
   const { cel } = library();
@@ -74,7 +79,10 @@ export function syntaxFunctions(meter: Meter): CelFunc[] {
       return fresh;
     }),
     cel.celFunc('@field', [DYN], DYN, (value) => {
+      meter.spend(FIELD);
       meter.spendDeep(value);
+      // The package keeps the maps of messages as plain objects, on which this key would be nothing, in silence.
+      if (cel.isCelMap(value) && value.has('__proto__')) throw new Error('a message has no map with the key __proto__');
       return value;
     }),
     cel.celFunc('@index', [DYN, DYN], DYN, (container, key) => {

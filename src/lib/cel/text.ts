@@ -30,10 +30,32 @@ const unitsBefore = (text: string, characters: bigint): number => charactersBetw
 const positionOf = (text: string, unit: number): bigint =>
   unit < 0 ? -1n : BigInt(charactersOf(text.slice(0, unit)).length);
 
-function startUnit(text: string, start: bigint): number {
-  if (start >= BigInt(charactersOf(text).length)) throw new Error('index out of range');
-  return unitsBefore(text, start);
+/** From the character `start` on, as far as there is one. */
+function sought(text: string, part: string, start: bigint): bigint {
+  const length = BigInt(charactersOf(text).length);
+  return positionOf(text, text.indexOf(part, unitsBefore(text, start > length ? length : start)));
 }
+
+/** That begins at `start` at the latest. Behind the end nothing does, but for nothing itself. */
+function soughtBackwards(text: string, part: string, start: bigint): bigint {
+  const length = BigInt(charactersOf(text).length);
+  if (start >= length) return part === '' ? length : -1n;
+  return positionOf(text, text.lastIndexOf(part, unitsBefore(text, start)));
+}
+
+/** Go's `unicode.IsSpace`. */
+const SPACES = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+
+const reversed = (text: string): string => Array.from(text).reverse().join('');
+
+const trimmed = (text: string): string => reversed(reversed(text.replace(SPACES, '')).replace(SPACES, ''));
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  ...{ '\u0007': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v' },
+  ...{ '\\': '\\\\', '"': '\\"' },
+};
+
+const quoted = (text: string): string => `"${text.replaceAll(/[\u0007-\r"\\]/g, (sign) => ESCAPES[sign] ?? sign)}"`;
 
 /** At most `limit` parts, the last of which has the rest; all of them for one below zero. */
 function split(text: string, separator: string, limit: bigint): string[] {
@@ -79,17 +101,17 @@ function placeFunctions(): CelFunc[] {
     celMethod('substring', STRING, [INT, INT], STRING, function (start, end) {
       return charactersBetween(this, start, end);
     }),
-    celMethod('indexOf', STRING, [STRING], INT, function (sought) {
-      return positionOf(this, this.indexOf(sought));
+    celMethod('indexOf', STRING, [STRING], INT, function (part) {
+      return positionOf(this, this.indexOf(part));
     }),
-    celMethod('indexOf', STRING, [STRING, INT], INT, function (sought, start) {
-      return positionOf(this, this.indexOf(sought, startUnit(this, start)));
+    celMethod('indexOf', STRING, [STRING, INT], INT, function (part, start) {
+      return sought(this, part, start);
     }),
-    celMethod('lastIndexOf', STRING, [STRING], INT, function (sought) {
-      return positionOf(this, this.lastIndexOf(sought));
+    celMethod('lastIndexOf', STRING, [STRING], INT, function (part) {
+      return positionOf(this, this.lastIndexOf(part));
     }),
-    celMethod('lastIndexOf', STRING, [STRING, INT], INT, function (sought, start) {
-      return positionOf(this, this.lastIndexOf(sought, startUnit(this, start)));
+    celMethod('lastIndexOf', STRING, [STRING, INT], INT, function (part, start) {
+      return soughtBackwards(this, part, start);
     }),
   ];
 }
@@ -134,7 +156,11 @@ export function textFunctions(meter: Meter): CelFunc[] {
       return join(this, separator);
     }),
     celMethod('reverse', STRING, [], STRING, function () {
-      return Array.from(this).reverse().join('');
+      return reversed(this);
     }),
+    celMethod('trim', STRING, [], STRING, function () {
+      return trimmed(this);
+    }),
+    cel.celFunc('strings.quote', [STRING], STRING, quoted),
   ];
 }
