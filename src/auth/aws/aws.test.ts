@@ -19,7 +19,7 @@ async function enabled(config: JsonObject = {}) {
   assert.ok(status < 300);
   await at('POST', 'role/web', { bound_iam_principal_arn: ROLE, resolve_aws_unique_ids: false, token_policies: 'web' });
   return {
-    ...{ node, at, sts: server },
+    ...{ node, token, at, sts: server },
     login: (body: JsonObject) => ask(node, 'POST', 'auth/aws/login', { body }),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
@@ -269,4 +269,17 @@ test('a role that asks IAM for unique ids says how to do without where it cannot
   const { status, errors } = await aws.at('POST', 'role/new', { bound_iam_principal_arn: ROLE });
   assert.equal(status, 400);
   assert.match(errors?.[0] ?? '', /resolve_aws_unique_ids=false/);
+});
+
+test('a login without a role counts in the quota of the role that is named as its principal is', async () => {
+  await using aws = await enabled();
+  const { node, token } = aws;
+  const body = { path: 'auth/aws', role: 'web', rate: 1, interval: '1h' };
+  assert.equal((await ask(node, 'POST', 'sys/quotas/rate-limit/web', { token, body })).status, 204);
+  const { role: _role, ...unnamed } = await signed();
+  assert.equal((await aws.login(unnamed)).status, 200);
+  assert.equal((await aws.login(unnamed)).status, 429);
+  const sent = aws.sts.asked.length;
+  assert.equal((await aws.login(await signed())).status, 429);
+  assert.equal(aws.sts.asked.length, sent, 'who names it costs no question to AWS');
 });

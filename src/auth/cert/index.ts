@@ -1,5 +1,6 @@
 /** cert: programs log in with the client certificate of their TLS connection. */
 import { plugin, type AnyPlugin } from '../../framework/plugin.ts';
+import { namedRole } from '../login-role.ts';
 import { loginsBelow } from '../token-fields.ts';
 import { CertMount } from './mount.ts';
 import { certPaths } from './path-certs.ts';
@@ -15,7 +16,6 @@ export const cert: AnyPlugin = plugin<CertMount>({
   paths: () => [...configPaths, ...loginPaths, ...certPaths, ...listPaths],
   renewLogin,
   logins: ({ view }, page) => loginsBelow<CertRole>(view.shared, rolesPrefix, page, ({ token }) => token),
-  loginRole: (_mount, rest, { name }) =>
-    rest === 'login' && typeof name === 'string' && name !== '' ? name.toLowerCase() : undefined,
+  loginRole: (_mount, rest, { name }) => (rest === 'login' ? namedRole(name) : undefined),
   logicalPath: (key) => (key.startsWith(rolesPrefix) ? key : undefined),
 });

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../framework/field.ts';
 import { plugin, type AnyPlugin, type Compartment, type LoginTerms } from '../../framework/plugin.ts';
 import type { Grant } from '../../framework/reply.ts';
 import type { Page } from '../../storage/store.ts';
+import { namedRole } from '../login-role.ts';
 import { grantOf, loginsBelow } from '../token-fields.ts';
 import { keptTerms } from './cel-grant.ts';
 import { renewedGrant } from './cel-login.ts';
@@ -58,9 +59,8 @@ const methodOf = (type: string): AnyPlugin =>
     supposedLogin,
     loginRole: (mount, rest, { role }) => {
       if (!LOGINS.has(rest)) return undefined;
-      const given = typeof role === 'string' && role !== '' ? role : (mount.config?.defaultRole ?? '');
-      const name = given.toLowerCase();
-      return name === '' ? undefined : rest === CEL_LOGIN ? markedName(name) : name;
+      const name = namedRole(role) ?? namedRole(mount.config?.defaultRole);
+      return name !== undefined && rest === CEL_LOGIN ? markedName(name) : name;
     },
     logicalPath: (key) => (key.startsWith(rolesPrefix) || key.startsWith(celRolesPrefix) ? key : undefined),
   });

@@ -1,6 +1,7 @@
 /** Kubernetes: a pod logs in with its service account's token, by TokenReview or offline by the cluster's keys. */
 import { fail } from '../../errors.ts';
 import { plugin, type AnyPlugin } from '../../framework/plugin.ts';
+import { namedRole } from '../login-role.ts';
 import { grantOf, loginsBelow } from '../token-fields.ts';
 import { KubernetesMount } from './mount.ts';
 import { configPaths } from './path-config.ts';
@@ -22,7 +23,6 @@ export const kubernetes: AnyPlugin = plugin<KubernetesMount>({
   },
   logins: ({ view }, page) => loginsBelow<KubernetesRole>(view.shared, rolesPrefix, page, ({ token }) => token),
   supposedLogin,
-  loginRole: (_mount, rest, { role }) =>
-    rest === 'login' && typeof role === 'string' && role !== '' ? role.toLowerCase() : undefined,
+  loginRole: (_mount, rest, { role }) => (rest === 'login' ? namedRole(role) : undefined),
   logicalPath: (key) => (key.startsWith(rolesPrefix) ? key : undefined),
 });

@@ -1,6 +1,7 @@
 /** SPIFFE: a workload logs in with its SVID, a JWT or a certificate, held against the bundle of its trust domain. */
 import { fail } from '../../errors.ts';
 import { plugin, type AnyPlugin } from '../../framework/plugin.ts';
+import { namedRole } from '../login-role.ts';
 import { grantOf, loginsBelow } from '../token-fields.ts';
 import { SpiffeMount } from './mount.ts';
 import { configPaths } from './path-config.ts';
@@ -22,7 +23,6 @@ export const spiffe: AnyPlugin = plugin<SpiffeMount>({
     return grantOf(role.token, { displayName: '' });
   },
   logins: ({ view }, page) => loginsBelow<SpiffeRole>(view.shared, rolesPrefix, page, ({ token }) => token),
-  loginRole: (_mount, rest, { role }) =>
-    rest === 'login' && typeof role === 'string' && role !== '' ? role.toLowerCase() : undefined,
+  loginRole: (_mount, rest, { role }) => (rest === 'login' ? namedRole(role) : undefined),
   logicalPath: (key) => (key.startsWith(rolesPrefix) ? key : undefined),
 });
