@@ -92,6 +92,11 @@ export class Quotas implements Disposable {
     return config.exemptPaths.some((path) => covers(path, counted.path)) ? undefined : limits.for(counted);
   }
 
+  /** The one that would count it. undefined: none. */
+  nameFor(counted: Counted): string | undefined {
+    return this.#quotaFor(counted)?.name;
+  }
+
   /** Counts a request. */
   admit(counted: Counted): Admission {
     const quota = this.#quotaFor(counted);
