@@ -3,9 +3,9 @@
  * as users who exist and as users who do not, in random order, a few at a time, with lockout off, and compares the times by the
  * rank-sum test. Ends with 1 where they can be told apart.
  */
-import { randomBytes, randomInt } from 'node:crypto';
-import type { Client } from '../src/client/client.ts';
+import { randomInt } from 'node:crypto';
 import { ApiError } from '../src/client/api-error.ts';
+import { loadOf, methods } from './login-timing/loads.ts';
 import { ranks } from './measure/ranks.ts';
 import { spread } from './measure/statistics.ts';
 import { keep, shown } from './program/figures.ts';
@@ -18,7 +18,7 @@ const HELP = `Usage: node bench/login-timing.ts [options]
   --users=100      users of each kind
   --at-once=4      logins at a time: who waits behind whom is as random as the order
   --bound=4        standard deviations of chance beyond which they are told apart
-  --method=userpass or approle
+  --method=userpass     or another: ${methods.join(', ')}
   --seconds=0      begins no login after that, and compares what there is; 0: all tries
   --cost=10        of bcrypt; users who are moved here may have 5 to 12`;
 
@@ -33,37 +33,19 @@ const options = readOptions(HELP, {
 });
 const { tries, users, bound, method, cost } = options;
 
-/** As random as the others: a hash of a password that nobody knows. */
-const hash = (): string =>
-  `$2b$${String(cost).padStart(2, '0')}$${randomBytes(15).toString('hex').slice(0, 21)}.${randomBytes(15).toString('hex')}C`;
-
 const nameOf = (kind: string, at: number): string => `${kind}-${String(at).padStart(6, '0')}`;
 
-const loads: Readonly<
-  Record<string, { make: (root: Client, name: string) => Promise<unknown>; login: (name: string) => [string, object] }>
-> = {
-  userpass: {
-    make: (root, name) => root.write(`auth/userpass/users/${name}`, { password_hash: hash() }),
-    login: (name) => [`auth/userpass/login/${name}`, { password: randomBytes(12).toString('hex') }],
-  },
-  approle: {
-    make: (root, name) => root.write(`auth/approle/role/${name}`, { role_id: name }),
-    login: (name) => ['auth/approle/login', { role_id: name, secret_id: randomBytes(16).toString('hex') }],
-  },
-};
-
-const load = loads[method];
-if (load === undefined) throw new TypeError(`--method takes ${Object.keys(loads).join(' or ')}`);
-
+await using load = await loadOf(method, cost);
 await using node = await MeasuredNode.start();
 const { root } = node;
-await root.write(`sys/auth/${method}`, { type: method });
-await root.write(`sys/auth/${method}/tune`, { user_lockout_config: { lockout_disable: true } });
+await root.write(`sys/auth/${load.type}`, { type: load.type });
+await root.write(`sys/auth/${load.type}/tune`, { user_lockout_config: { lockout_disable: true } });
+await load.configure(root);
 for (let at = 0; at < users; at += 1) await load.make(root, nameOf('user', at));
 
 const nobody = root.with({ token: '' });
 async function timeOf(name: string): Promise<number> {
-  const [path, body] = load?.login(name) ?? ['', {}];
+  const [path, body] = load.login(name);
   const began = performance.now();
   const status = await nobody.request('PUT', path, body).then(
     (reply) => reply.status,

@@ -130,8 +130,18 @@ export function shownTokenSettings(settings: TokenSettings): JsonObject {
 
 /** Throws `permissionDenied` for an address that the tokens of such a login could not be used from. */
 export function checkLoginAddress({ boundCidrs }: Pick<TokenSettings, 'boundCidrs'>, address: string): void {
-  if (boundCidrs.length > 0 && !inCidrs(boundCidrs, address)) throw fail('permissionDenied');
+  if (boundCidrs.length === 0 || inCidrs(boundCidrs, address)) return;
+  throw fail('permissionDenied', undefined, { detail: 'the address is in none of token_bound_cidrs' });
 }
+
+/** As `checkLoginAddress`, of a login that is only thought of: undefined is an address that nobody has said. */
+export function checkSupposedAddress(settings: Pick<TokenSettings, 'boundCidrs'>, address: string | undefined): void {
+  if (address !== undefined) checkLoginAddress(settings, address);
+}
+
+/** What a login that is only thought of would grant, for where it is thought to come from. Throws as `boundCidrsFor`. */
+export const supposedAt = (grant: Grant, settings: TokenSettings, address: string | undefined): Grant =>
+  address === undefined ? grant : { ...grant, boundCidrs: boundCidrsFor(settings, address) };
 
 /**
  * Where a token can be used from that this address logs in for. Throws `badRequest` where it is none (a Unix socket), though the

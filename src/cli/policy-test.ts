@@ -38,7 +38,24 @@ function shownLogin(login: unknown): readonly string[] {
       `groups     ${list('groups')}`,
       `policies   ${list('token_policies')}; by identity: ${list('identity_policies')}`,
       `assumed    ${list('assumed_claims')}`,
+      ...bounds(login),
+      `not judged ${list('not_judged')}`,
     ].join('\n'),
+  ];
+}
+
+/** What else such a login meets. */
+function bounds({ bound_cidrs: cidrs, second_factors: factors, quotas }: Data): readonly string[] {
+  const asked = Array.isArray(factors) ? factors.filter((each) => isObject(each)) : [];
+  const named = isObject(quotas) ? Object.entries(quotas) : [];
+  return [
+    ...(Array.isArray(cidrs) && cidrs.length > 0 ? [`usable at  ${cidrs.map(toText).join(', ')}`] : []),
+    ...asked.map(({ namespace, enforcement, methods, enrolled }) => {
+      const names = Array.isArray(methods) ? methods.map(toText).join(' or ') : '';
+      const known = enrolled === true ? '' : ', which it does not have yet';
+      return `2nd factor ${toText(namespace)}${toText(enforcement)}: ${names}${known}`;
+    }),
+    ...named.map(([kind, name]) => `quota      ${toText(name)} (${kind.replace('_', ' ')})`),
   ];
 }
 
@@ -61,6 +78,7 @@ const flags = {
   }),
   'service-account': flag.text('The claims of a service account, NAMESPACE/NAME.'),
   uid: flag.text('Its uid; without one it is an account that has not logged in yet.'),
+  from: flag.text('The address that the login comes from. Without one it is not judged from where it may come.'),
   'wrap-ttl-asked': flag.duration('How long the reply would be wrapped.'),
   'event-type': flag.text('For subscribe: the type of the event.'),
 };
@@ -72,7 +90,7 @@ async function whom(context: Context, values: Values): Promise<Data> {
   const { entity = '', policy, claims, 'service-account': account, uid } = values;
   const asksClaims = claims.length > 0 || account !== undefined || uid !== undefined;
   return defined({
-    ...{ accessor: values.accessor, auth: values.auth, role: values.role },
+    ...{ accessor: values.accessor, auth: values.auth, role: values.role, address: values.from },
     ...(entity === '' ? {} : { [looksLikeId(entity) ? 'entity_id' : 'entity_name']: entity }),
     policies: policy.length === 0 ? undefined : policy,
     claims: asksClaims ? await supposedClaims(context, { claims, account, uid }) : undefined,

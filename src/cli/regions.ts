@@ -79,18 +79,25 @@ const tune = command({
   summary: 'Change what a region may hold and write',
   description:
     'The paths given take the place of all that were there. What a region may no longer hold is purged there, what it ' +
-    'newly may hold is sent, both at once.',
+    'newly may hold is sent, both at once. -add-path adds instead, and undoes nothing that others add at the same moment.',
   args: region,
   flags: {
     path: flag.list('What the region may hold: `secret/eu/` a subtree, `secret/x` a path.', { value: 'prefix' }),
+    'add-path': flag.list('What it may hold beside what is there.', { value: 'prefix' }),
     write: flag.list('What it may write of that.', { value: 'prefix' }),
   },
-  examples: [{ note: 'Let eu hold one tree:', line: 'regions tune -path=secret/eu/ eu' }],
+  examples: [
+    { note: 'Let eu hold one tree:', line: 'regions tune -path=secret/eu/ eu' },
+    { note: 'And another:', line: 'regions tune -add-path=secret/shared/ eu' },
+  ],
   run: async (context, { values, args: [name = ''] }) => {
-    const { path, write } = values;
-    if (path.length + write.length === 0) throw new CommandError('Give at least one -path or -write.', exit.local);
+    const { path, write, 'add-path': added } = values;
+    if (path.length + added.length + write.length === 0) {
+      throw new CommandError('Give at least one -path, -add-path or -write.', exit.local);
+    }
     const body = {
       ...(path.length === 0 ? {} : { paths: path }),
+      ...(added.length === 0 ? {} : { add_paths: added }),
       ...(write.length === 0 ? {} : { writes: write }),
     };
     await during(`Error changing the region ${name}`, context.client.patch(`sys/regions/${cleanPath(name)}`, body));

@@ -35,6 +35,8 @@ export interface HubLink extends ReadingLink {
 
 export interface RegionRules {
   readonly paths?: readonly string[];
+  /** Instead of `paths`: what joins those that are there. */
+  readonly addPaths?: readonly string[];
   readonly writes?: readonly string[];
 }
 

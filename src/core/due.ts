@@ -1,5 +1,6 @@
 /** Work of an unsealed node that is due at its time, whoever asks what: called about once a second. */
 import { keepKeys } from './identity/oidc/key-changes.ts';
+import { forgetRevokedGrants } from './identity/oidc/revoked-grants.ts';
 import { forgetForwarded } from './requests/forwarded.ts';
 import type { Services } from './services.ts';
 
@@ -10,4 +11,5 @@ export async function doWhatIsDue(services: Services): Promise<void> {
   await services.lockout.tidy();
   while (await forgetForwarded(services));
   while (await keepKeys(services.store, services.now()));
+  while (await forgetRevokedGrants(services.store, services.now()));
 }

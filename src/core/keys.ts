@@ -115,6 +115,8 @@ export const keys = {
   /** Named keys of identity tokens of which one is to be rotated or taken back, by time; of all namespaces, as `expiries`. */
   oidcDues: `h/${ROOT_NAMESPACE}/oidc-due/`,
   oidcDue: (at: number, key: string) => `h/${ROOT_NAMESPACE}/oidc-due/${String(at).padStart(15, '0')}/${key}`,
+  /** Grants of the OIDC provider whose tokens are none any more, by the time after which there is none anyway. */
+  revokedGrants: `l/${ROOT_NAMESPACE}/revoked-grants/`,
   /** At a region: its place in the hub's log, and its identity at the hub. */
   hubCopy: `l/${ROOT_NAMESPACE}/hub/copy`,
   hubStage: `l/${ROOT_NAMESPACE}/hub/stage/`,

@@ -170,7 +170,7 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
     ...{ subscriptions, consumers, subkey, mountChanges, auditDevices: auditing.devices },
     mountMoves: new MountMoves(serving, mountChanges),
     namespaceChanges: new NamespaceChanges(store, tokens),
-    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving), loginMfa: new LoginMfa(serving, region) },
+    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving), loginMfa: new LoginMfa(serving) },
     [Symbol.asyncDispose]: async () => {
       // While what engines have done can still be written down.
       await leaseExpiry[Symbol.asyncDispose]();

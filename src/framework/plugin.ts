@@ -88,6 +88,8 @@ export interface LoginTerms {
 export interface SupposedLogin {
   readonly role: string;
   readonly claims: JsonObject;
+  /** Where it would come from. undefined: nobody said, and it is not judged. */
+  readonly address: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -96,6 +98,10 @@ export interface SupposedGrant {
   readonly grant: Grant;
   /** Names of claims that were not given, and are taken to be as they should be. */
   readonly assumed: readonly string[];
+  /** Where below the mount such a login is sent. */
+  readonly rest: string;
+  /** What a login is held against beside this, for people. */
+  readonly unjudged: readonly string[];
 }
 
 export interface Plugin<Mount> {
@@ -112,8 +118,7 @@ export interface Plugin<Mount> {
   /** Auth methods: a page of what a login can be of: roles, users, in an order in which each has its place. undefined: none are kept. */
   readonly logins?: (mount: Mount, page: Page) => readonly LoginTerms[];
   /**
-   * Auth methods whose logins are judged by the claims of a token: what one with these claims would grant, from whichever
-   * address. By the same code as the login's own; writes nothing and asks nobody. Throws `invalidCredentials` or
+   * Auth methods whose logins are judged by the claims of a token: what one with these claims would grant. By the same code as the login's own; writes nothing and asks nobody. Throws `invalidCredentials` or
    * `permissionDenied` as the login would, and `badRequest` where there is no such role.
    */
   readonly supposedLogin?: (mount: Mount, login: SupposedLogin) => SupposedGrant;

@@ -88,3 +88,14 @@ test('a new certificate ends the old one, a removed or blocked region is cut off
   await cluster.registry.remove('eu');
   await assert.rejects(ask(second), /unknownRegion/);
 });
+
+test('what two operators add to a region at the same moment is all there, each once', async () => {
+  await using cluster = await hub();
+  await cluster.token('eu');
+  const added = ['auth/one/', 'auth/two/', 'secret/eu/'];
+  await Promise.all(added.map((path) => cluster.registry.setRules('eu', { addPaths: [path, 'kv/'] })));
+  const { filter = [], version } = cluster.registry.get('eu') ?? {};
+  assert.deepEqual([...filter].sort(), ['auth/one/', 'auth/two/', 'kv/', 'secret/eu/']);
+  await cluster.registry.setRules('eu', { addPaths: added });
+  assert.equal(cluster.registry.get('eu')?.version, version, 'nothing new is no change of the filter');
+});

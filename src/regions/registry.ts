@@ -3,6 +3,7 @@ import { fail } from '../errors.ts';
 import { equalSecret, sha256 } from '../lib/crypto/hash.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../lib/record.ts';
 import type { Store, Transaction } from '../storage/store.ts';
+import type { RegionRules } from '../core/cluster.ts';
 import { keys } from '../core/keys.ts';
 import type { ClusterAuthority, IssuedCertificate } from './authority.ts';
 import { covers, parseFilter, type Filter } from './filter.ts';
@@ -76,10 +77,7 @@ export class RegionRegistry {
    * Adds a region, or lets a known one join anew with a new certificate; gives the secret of the join token, which is
    * kept hashed. `paths` and `writes` stay as they are where they are not given.
    */
-  async add(
-    name: string,
-    given: { readonly paths?: readonly string[]; readonly writes?: readonly string[] },
-  ): Promise<string> {
+  async add(name: string, given: RegionRules): Promise<string> {
     // Consumers of the hub itself count under that name.
     if (name === 'hub') throw fail('badRequest', '"hub" cannot name a region');
     if (!NAME.test(name)) {
@@ -99,10 +97,7 @@ export class RegionRegistry {
   }
 
   /** Throws `badRequest` when there is no such region. */
-  async setRules(
-    name: string,
-    given: { readonly paths?: readonly string[]; readonly writes?: readonly string[] },
-  ): Promise<void> {
+  async setRules(name: string, given: RegionRules): Promise<void> {
     await this.#change(name, (before) => {
       if (before === undefined) throw fail('badRequest', `there is no region "${name}"`);
       return withRules(before, given);
@@ -208,11 +203,9 @@ function certificateOf(
   return { publicKey, fingerprint, generation, notAfter };
 }
 
-function withRules(
-  before: RegionRecord,
-  { paths, writes }: { readonly paths?: readonly string[]; readonly writes?: readonly string[] },
-): RegionRecord {
-  const filter = paths === undefined ? before.filter : parseFilter(paths);
+function withRules(before: RegionRecord, { paths, addPaths, writes }: RegionRules): RegionRecord {
+  const wanted = addPaths === undefined ? paths : [...new Set([...before.filter, ...parseFilter(addPaths)])];
+  const filter = wanted === undefined ? before.filter : parseFilter(wanted);
   const granted = writes === undefined ? before.writes : parseFilter(writes);
   const changed = JSON.stringify(filter) !== JSON.stringify(before.filter);
   return {

@@ -298,3 +298,88 @@ test('a disabled entity and a role with root are refused as their logins are', a
   await here.write('identity/entity/name/ada', { disabled: true });
   assert.equal(await agree(here, { mount: 'jwt', role: 'r', claims }), false);
 });
+
+/** Of a login from the address of the tests. */
+async function withRole(role: JsonObject = {}) {
+  const here = await world();
+  await here.write('auth/jwt/role/ci', {
+    ...{ role_type: 'jwt', user_claim: 'sub', bound_audiences: 'us', token_policies: 'web', ...role },
+  });
+  const of = async (more: JsonObject = {}) =>
+    dataOf(await here.asked({ auth: 'jwt', role: 'ci', claims: { sub: 'ada' }, path: 'kv/data/web/x', ...more }));
+  const loginOf = async (more: JsonObject = {}) => (await of(more))['login'] as JsonObject;
+  return { ...here, of, loginOf };
+}
+
+test('the address is judged where it is given, by the check of the login, and else told not to be', async () => {
+  const { write, of, loginOf, login, asked } = await withRole({ token_bound_cidrs: ['10.0.0.0/8', 'fd00::/8'] });
+  const refused = await login('jwt', 'ci', { iss: 'https://issuer', aud: 'us', sub: 'ada', exp: SECONDS + 60 });
+  assert.equal(refused.status, 403);
+  assertRefused([await asked({ auth: 'jwt', role: 'ci', claims: { sub: 'ada' }, path: 'x', address: '127.0.0.1' })], {
+    ...refused,
+  });
+  for (const address of ['10.1.2.3', '::ffff:10.1.2.3', 'fd00::1'])
+    assert.equal((await of({ address }))['allowed'], true);
+  assert.deepEqual((await of({ address: 'fe80::1' }))['allowed'], false);
+  const unsaid = await loginOf();
+  assert.deepEqual(
+    [unsaid['bound_cidrs'], unsaid['not_judged']],
+    [
+      ['10.0.0.0/8', 'fd00::/8'],
+      ['the signature', 'the address'],
+    ],
+  );
+  assert.deepEqual((await loginOf({ address: '10.1.2.3' }))['not_judged'], ['the signature']);
+  await write('auth/jwt/role/ci', { role_type: 'jwt', token_bound_cidrs: [], token_strictly_bind_ip: true });
+  assert.deepEqual((await loginOf({ address: '10.1.2.3' }))['bound_cidrs'], ['10.1.2.3']);
+  // A CEL role binds by its program.
+  const expression = "pb.Auth{policies: ['web'], alias: logical.Alias{name: claims.sub}, bound_cidrs: ['10.0.0.0/8']}";
+  await write('auth/jwt/cel/role/c', { cel_program: { expression }, bound_audiences: 'us' });
+  assert.equal((await of({ role: 'cel/c', address: '10.0.0.1' }))['allowed'], true);
+  assert.match(String((await of({ role: 'cel/c', address: '11.0.0.1' }))['reason']), /the address is in none of/);
+  for (const body of [{ address: '10.0.0.0/8' }, { address: 'x' }, { address: '10.0.0.1', auth: '' }]) {
+    const claims = 'auth' in body ? {} : { claims: { sub: 'ada' }, auth: 'jwt', role: 'ci' };
+    assert.equal((await asked({ path: 'x', ...claims, ...body })).status, 400, JSON.stringify(body));
+  }
+});
+
+test('second factors and quotas that such a login would meet are named', async () => {
+  const { node, root, write, of, loginOf, written } = await withRole();
+  const ada = String((await loginOf())['entity_id']);
+  const { method_id: phone } = await write('identity/mfa/method/totp', { issuer: 'x', method_name: 'phone' });
+  const { method_id: other } = await write('identity/mfa/method/totp', { issuer: 'y' });
+  await write('identity/mfa/login-enforcement/people', {
+    ...{ mfa_method_ids: [phone, other], identity_entity_ids: [ada] },
+  });
+  await write('sys/quotas/rate-limit/role', { rate: 1, path: 'auth/jwt', role: 'ci', interval: '1h' });
+  await write('sys/quotas/lease-count/all', { max_leases: 1_000 });
+  const before = written();
+  const asked = async (more: JsonObject = {}) => {
+    const { second_factors: factors, quotas, not_judged: unjudged } = await loginOf(more);
+    return { factors, quotas, unjudged };
+  };
+  const people = { enforcement: 'people', namespace: '', methods: ['phone', other], enrolled: false };
+  const unjudged = ['the signature', 'the second factor', 'whether a quota is used up'];
+  const quotas = { rate_limit: 'role', lease_count: 'all' };
+  for (let time = 0; time < 3; time += 1) {
+    assert.deepEqual(await asked(), { factors: [people], quotas, unjudged }, 'asking uses up no quota');
+  }
+  assert.deepEqual((await asked({ claims: { sub: 'new' } })).factors, []);
+  assert.equal(written(), before, 'asking wrote something');
+  await write('identity/mfa/method/totp/admin-generate', { method_id: phone ?? '', entity_id: ada });
+  assert.deepEqual((await asked()).factors, [{ ...people, enrolled: true }]);
+  // What would be refused at the login for lack of anybody who could have a factor.
+  await write('identity/mfa/login-enforcement/all', { mfa_method_ids: [phone], auth_method_types: ['jwt'] });
+  await write('auth/jwt/cel/role/c', {
+    cel_program: { expression: "pb.Auth{policies: ['web']}" },
+    bound_audiences: 'us',
+  });
+  const nobody = await of({ role: 'cel/c' });
+  const why = 'the login is refused: this login needs a second factor, and has no entity that could have one';
+  assert.deepEqual([nobody['allowed'], nobody['reason']], [false, why]);
+  await ask(node, 'DELETE', 'identity/mfa/login-enforcement/people', { token: root });
+  assert.deepEqual(
+    ((await asked({ claims: { sub: 'new' } })).factors as readonly JsonObject[]).map(({ enforcement }) => enforcement),
+    ['all'],
+  );
+});

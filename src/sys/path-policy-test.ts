@@ -11,6 +11,7 @@ import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { needsSudo, pathsOf, verbs } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
+import { defined } from '../lib/defined.ts';
 import { askedPath, wantedField } from './wanted.ts';
 
 const at = pathsOf<Node>();
@@ -24,17 +25,19 @@ interface Whom {
   readonly auth: string | undefined;
   readonly role: string | undefined;
   readonly claims: JsonObject | undefined;
+  readonly address: string | undefined;
 }
 
 const given = (text: string | undefined): text is string => text !== undefined && text !== '';
 
 /** Throws `badRequest` for more than one. */
-function checkOne({ token, accessor, policies, auth, role, claims, ...entity }: Whom): void {
+function checkOne({ token, accessor, policies, auth, role, claims, address, ...entity }: Whom): void {
   const named = given(entity.entity_id) || given(entity.entity_name) || policies !== undefined;
   if ([given(token), given(accessor), named, given(auth)].filter(Boolean).length > 1) {
     const kinds = 'token, accessor, auth with claims, or an entity and policies';
     throw fail('badRequest', `give one of ${kinds}: they are different callers`);
   }
+  if (given(address) && !given(auth)) throw fail('badRequest', 'address is that of a login: give auth and claims');
   if (given(auth) ? claims === undefined : claims !== undefined || given(role)) {
     throw fail('badRequest', 'claims are those of a login: give auth and claims, with the role');
   }
@@ -104,7 +107,7 @@ function explained(acl: Acl, operation: Wanted, path: string, details: Details):
 }
 
 /** What a login would give, for those who are to understand the answer. */
-const shownLogin = ({ foreseen, alias, groups, policies, assumed }: SupposedRights): JsonObject => ({
+const shownLogin = ({ foreseen, alias, groups, policies, assumed, ...login }: SupposedRights): JsonObject => ({
   alias,
   entity_id: foreseen?.identity.record.id ?? '',
   entity_name: foreseen?.identity.record.name ?? '',
@@ -113,11 +116,16 @@ const shownLogin = ({ foreseen, alias, groups, policies, assumed }: SupposedRigh
   token_policies: policies,
   identity_policies: foreseen?.identity.policies ?? [],
   assumed_claims: assumed,
+  bound_cidrs: login.boundCidrs,
+  second_factors: login.factors.map((each) => ({ ...each })),
+  quotas: defined({ rate_limit: login.quotas.rateLimit, lease_count: login.quotas.leaseCount }),
+  not_judged: login.unjudged,
 });
 
 /** Undefined where it is not claims that are asked about. */
-function loginOf({ services }: Node, { auth, role = '', claims = {} }: Question, { namespace }: Call) {
-  return given(auth) ? supposedLogin(services, { namespace, auth, role, claims }) : undefined;
+function loginOf({ services }: Node, { auth, role = '', claims = {}, address }: Question, { namespace }: Call) {
+  const from = given(address) ? address : undefined;
+  return given(auth) ? supposedLogin(services, { namespace, auth, role, claims, address: from }) : undefined;
 }
 
 function refusedLogin({ refused }: RefusedLogin, operation: Wanted, path: string): Reply {
@@ -176,6 +184,7 @@ const test = at('policies/test', {
     claims: field.object(
       'The claims of its token. What of issuer, audience and times is left out is taken to be right.',
     ),
+    address: field.string('The address that it comes from. Without one it is not judged from where it may come.'),
     parameters: field.object('What the request would send.'),
     wrap_ttl: field.duration('How long the reply would be wrapped.'),
     event_type: field.string('For subscribe, such as kv-v2/data-write.'),
@@ -194,7 +203,8 @@ const test = at('policies/test', {
           rules: field.objects('The rules that decide: policy, namespace, path, line, capabilities, effect.'),
           sudo_needed: field.boolean('Whether the path needs sudo beside the operation.'),
           login: field.object(
-            'Of claims: alias, entity_id, entity_name, first_login, groups, token_policies, identity_policies, assumed_claims.',
+            'Of claims: alias, entity_id, entity_name, first_login, groups, token_policies, identity_policies, assumed_claims, ' +
+              'bound_cidrs, second_factors, quotas, not_judged.',
           ),
         },
       },

@@ -76,6 +76,15 @@ describe('rate limit quotas', () => {
     assert.deepEqual(await statuses(node, token, 'secret/data/a', 3), [404, 404, 404]);
   });
 
+  test('a role in whatever spelling its field takes is that role', async (t) => {
+    const { node, root: token, put } = await started(t);
+    await ask(node, 'POST', 'sys/auth/kubernetes', { token, body: { type: 'kubernetes' } });
+    await put({ rate: 1, path: 'auth/kubernetes', role: '7', interval: '10s' });
+    const login = async (role: unknown) =>
+      (await ask(node, 'POST', 'auth/kubernetes/login', { body: { role, jwt: 'a.b.c' } })).status;
+    assert.deepEqual([await login('7'), await login(7), await login('8')], [400, 429, 400]);
+  });
+
   test('hold before any token is looked at, and for logins by a role', async (t) => {
     const { node, root: token, put } = await started(t);
     await ask(node, 'POST', 'sys/auth/approle', { token, body: { type: 'approle' } });

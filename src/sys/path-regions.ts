@@ -1,8 +1,11 @@
 /** `sys/regions`: the hub's regions; what each may hold and how far it is. */
+import type { RegionRules } from '../core/cluster.ts';
 import type { Node } from '../core/node.ts';
-import { field } from '../framework/field.ts';
+import { fail } from '../errors.ts';
+import { field, type Values } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
+import { defined } from '../lib/defined.ts';
 
 const at = pathsOf<Node>();
 
@@ -32,16 +35,18 @@ const rules = {
   paths: field.list(
     'What the region may hold: `secret/eu/` (a subtree), `sys/policies/acl/eu-*` (names), `secret/x` (a path).',
   ),
+  add_paths: field.list(
+    'Instead of `paths`: what joins that which it may hold, whatever others add at the same moment.',
+  ),
   writes: field.list('What it may write, within what it may hold; all of that if empty.'),
 };
 
-const given = (values: {
-  readonly paths: readonly string[] | undefined;
-  readonly writes: readonly string[] | undefined;
-}) => ({
-  ...(values.paths === undefined ? {} : { paths: values.paths }),
-  ...(values.writes === undefined ? {} : { writes: values.writes }),
-});
+function given({ paths, add_paths: addPaths, writes }: Values<typeof rules>): RegionRules {
+  if (paths !== undefined && addPaths !== undefined) {
+    throw fail('badRequest', 'give paths, which takes the place of what is there, or add_paths, which joins it');
+  }
+  return defined({ paths, addPaths, writes });
+}
 
 const region = at('regions/:name', {
   help: 'One region of the hub.',

@@ -222,8 +222,11 @@ const flow: readonly Step[] = [
   exchange({}),
   exchange({ code: 'x' }),
   codeAs('one'),
-  exchange({ code: '{one}' }, { access: 'access_token', id1: 'id_token' }),
+  exchange({ code: '{one}' }, { access1: 'access_token', id1: 'id_token' }),
   exchange({ code: '{one}' }),
+  get('provider/p/userinfo?replayed', bearer('{access1}')),
+  codeAs('again'),
+  exchange({ code: '{again}' }, { access: 'access_token' }),
   codeAs('two'),
   exchange({ code: '{two}', redirect_uri: '' }),
   exchange({ code: '{two}' }),
@@ -302,6 +305,11 @@ const known: readonly Known[] = [
     request: /authorize$/,
     at: /^body\.state$/,
     reason: '`state` comes back with every error',
+  },
+  {
+    request: /userinfo\?replayed$/,
+    at: /^status/,
+    reason: 'a used code that comes again ends what its first use gave',
   },
 ];
 

@@ -4,6 +4,9 @@ import { test } from 'node:test';
 import { methodWithKey } from '../../src/auth/jwt/mount.testing.ts';
 import type { JsonObject } from '../../src/framework/field.ts';
 import type { Outcome } from '../../src/framework/request.ts';
+import { mfaKeys } from '../../src/core/mfa/mfa-keys.ts';
+import type { TotpSecret } from '../../src/core/mfa/records.ts';
+import { decodeFound } from '../../src/lib/record.ts';
 import { nextTurn } from '../../src/lib/next-turn.ts';
 import { everyKey } from '../../src/storage/every-key.ts';
 import { assertLoggedIn, assertRefused, authenticator, mfaWorld } from '../support/mfa.ts';
@@ -142,4 +145,56 @@ test('a mount that moves while a login waits grants it nothing, in its namespace
   assertRefused(await validate(id, { t1: [code()] }), 403);
   // The root one's enforcement of the type holds there.
   await waiting('ann', 'a');
+});
+
+test('no number of enforcements, names, mounts and ways to ask makes more guesses of them', async () => {
+  await using world = await mfaWorld();
+  const { node, clock, write, login, validate, waiting, method } = world;
+  const code = await world.enrol('ann');
+  // One method asked for by several enforcements, from above as well, and the same person by a second mount.
+  for (const name of ['b', 'c', 'd']) {
+    await write(`identity/mfa/login-enforcement/${name}`, {
+      mfa_method_ids: [method],
+      auth_method_types: ['userpass'],
+    });
+  }
+  await write('sys/auth/other', { type: 'userpass' });
+  await write('auth/other/users/ann', { password: 'right-pass' });
+  const accessor = node.services.mounts.at('root', 'auth/other/')?.record.accessor;
+  const alias = { name: 'ann', mount_accessor: accessor, canonical_id: world.entity('ann') };
+  await write('identity/entity-alias', alias);
+  const viaOther = async (): Promise<string> => {
+    const { auth } = await ask(node, 'POST', 'auth/other/login/ann', { body: { password: 'right-pass' } });
+    return String((auth?.['mfa_requirement'] as JsonObject)['mfa_request_id']);
+  };
+  const right = new Set([-1, 0, 1].map((off) => code(off)));
+  const guesses = Array.from({ length: 60 }, (_, at) => String(100_000 + at)).filter((each) => !right.has(each));
+  const guess = (): string => guesses.pop() ?? '';
+  const ids = [await waiting('ann'), await waiting('ann'), await viaOther()];
+  const answers = await Promise.all([
+    ...ids.flatMap((id) => [
+      validate(id, { [method]: [guess()], t1: [guess()], T1: [guess()] }),
+      validate(id, { t1: [guess()] }),
+      validate(id, { t1: [guess(), guess()] }),
+    ]),
+    login('ann', `t1:${guess()},${method}:${guess()}`),
+    login('ann', `t1:passcode=${guess()}`),
+  ]);
+  for (const answer of answers) assertRefused(answer, 403);
+  const key = mfaKeys('root').secret(world.entity('ann'), method);
+  const kept = () => decodeFound<TotpSecret>(node.services.store.get(key));
+  assert.equal(kept()?.wrong?.count, 5, 'others than the five were looked at');
+  for (const id of [...ids, await viaOther(), await waiting('ann')]) {
+    assertRefused(await validate(id, { t1: [code()] }), 403);
+  }
+  assert.equal(kept()?.wrong?.count, 5);
+  // The second time is twice as long.
+  clock.now += 90_000;
+  const again = await waiting('ann');
+  for (let time = 0; time < 5; time += 1) assertRefused(await validate(again, { t1: [guess()] }), 403);
+  clock.now += 179_000;
+  assertRefused(await validate(again, { t1: [code()] }), 403);
+  clock.now += 1_000;
+  await assertLoggedIn(node, await validate(again, { t1: [code()] }));
+  assert.equal(kept()?.wrong, undefined);
 });

@@ -19,7 +19,7 @@ async function enabled(config: JsonObject = {}) {
   assert.ok(status < 300);
   await at('POST', 'role/web', { bound_iam_principal_arn: ROLE, resolve_aws_unique_ids: false, token_policies: 'web' });
   return {
-    ...{ node, at, sts: server },
+    ...{ node, token, at, sts: server },
     login: (body: JsonObject) => ask(node, 'POST', 'auth/aws/login', { body }),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
@@ -269,4 +269,39 @@ test('a role that asks IAM for unique ids says how to do without where it cannot
   const { status, errors } = await aws.at('POST', 'role/new', { bound_iam_principal_arn: ROLE });
   assert.equal(status, 400);
   assert.match(errors?.[0] ?? '', /resolve_aws_unique_ids=false/);
+});
+
+test('a login without a role counts in the quota of the role that is named as its principal is', async () => {
+  await using aws = await enabled();
+  const { node, token } = aws;
+  const body = { path: 'auth/aws', role: 'web', rate: 1, interval: '1h' };
+  assert.equal((await ask(node, 'POST', 'sys/quotas/rate-limit/web', { token, body })).status, 204);
+  const { role: _role, ...unnamed } = await signed();
+  assert.equal((await aws.login(unnamed)).status, 200);
+  assert.equal((await aws.login(unnamed)).status, 429);
+  const sent = aws.sts.asked.length;
+  assert.equal((await aws.login(await signed())).status, 429);
+  assert.equal(aws.sts.asked.length, sent, 'who names it costs no question to AWS');
+});
+
+test('who is one entity: by the role here, by the role of AWS, or by its session, as iam_alias says', async () => {
+  await using aws = await enabled();
+  const aliasOf = async (iamAlias: string, session: string): Promise<unknown> => {
+    assert.ok((await aws.at('POST', 'config/identity', { iam_alias: iamAlias })).status < 300);
+    aws.sts.answer = (answer) => {
+      answer.end(response(identity(`arn:aws:sts::123456789012:assumed-role/web/${session}`, `${USER_ID}:${session}`)));
+    };
+    const { auth } = await aws.login(await signed());
+    const id = String(auth?.['entity_id']);
+    const { reply } = await ask(aws.node, 'GET', `identity/entity/id/${id}`, { token: aws.token });
+    return (reply?.data?.['aliases'] as readonly JsonObject[])[0]?.['name'];
+  };
+  const both = async (iamAlias: string) => [await aliasOf(iamAlias, 'one'), await aliasOf(iamAlias, 'two')];
+  assert.deepEqual(await both('unique_id'), [USER_ID, USER_ID]);
+  assert.deepEqual(await both('canonical_arn'), [ROLE, ROLE]);
+  const session = 'arn:aws:sts::123456789012:assumed-role/web/';
+  assert.deepEqual(await both('full_arn'), [`${session}one`, `${session}two`]);
+  const [one, two] = await both('role_id');
+  assert.equal(one, two);
+  assert.match(String(one), /^[\da-f-]{36}$/);
 });

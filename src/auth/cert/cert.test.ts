@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Extension } from '@peculiar/x509';
+import { ask } from '../../../test/support/node.ts';
 import { makeAuthority, makeClient, SERVER, type Made } from '../../lib/x509/authority.testing.ts';
 import { REFUSED } from '../../lib/x509/refusal.ts';
 import { enabledMethod } from './mount.testing.ts';
@@ -285,4 +286,27 @@ test('without a name few roles are tried; with one any number may be there', asy
     await method.must(`certs/a${String(at)}`, { certificate: web.pem, allowed_names: 'x' });
   assert.match((await method.login([web])).errors?.[0] ?? '', /more than 1000 roles: name the one/);
   assert.equal((await method.login([web], { name: 'web' })).status, 200);
+});
+
+test('a login that names no role counts in the quota of the role that judges it', async () => {
+  await using method = await enabledMethod();
+  const { node, token } = method;
+  const put = (name: string, body: Readonly<Record<string, unknown>>) =>
+    ask(node, 'POST', `sys/quotas/rate-limit/${name}`, { token, body: { path: 'auth/cert', interval: '1h', ...body } });
+  assert.equal((await put('web', { role: 'web', rate: 2 })).status, 204);
+  const web = await method.client('CN=web');
+  const other = await makeAuthority('CN=other');
+  await method.must('certs/other', { certificate: other.pem });
+  // Once each: the two ways to log in share the quota, and neither counts twice.
+  assert.equal((await method.login([web])).status, 200);
+  assert.equal((await method.login([web], { name: 'WEB' })).status, 200);
+  const refused = await method.login([web]);
+  assert.deepEqual(
+    [refused.status, refused.errors],
+    [429, ['request path "auth/cert/login": rate limit quota exceeded']],
+  );
+  assert.equal((await method.login([web], { name: 'web' })).status, 429);
+  assert.equal((await method.login([await makeClient('CN=x', other)])).status, 200, 'another role has its own');
+  await ask(node, 'DELETE', 'sys/quotas/rate-limit/web', { token });
+  assert.equal((await method.login([web])).status, 200);
 });

@@ -24,6 +24,8 @@ export interface KeyHistory {
   readonly keys: readonly HeldKey[];
   /** When the last publication that was taken was signed, milliseconds: an earlier one is a replay. */
   readonly publishedAt: number;
+  /** How often the configuration was written, publications included. Absent: it was not counted yet. */
+  readonly version?: number;
 }
 
 export const NO_HISTORY: KeyHistory = { keys: [], publishedAt: 0 };

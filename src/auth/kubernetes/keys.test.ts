@@ -105,6 +105,7 @@ test('keys are told with their age and their last login', async () => {
   assert.deepEqual([logins, last, issuer, publisher], [2, '2027-01-01T00:00:30.000Z', ISSUER, 'lockstep-system/keys']);
   assert.deepEqual(rest, {
     ...{ verification: 'offline', source: 'jwks', region: 'hub', published_time: '2027-01-01T00:00:30.000Z' },
+    version: 2,
   });
   const seen = (keys as readonly Record<string, unknown>[]).map(({ thumbprint, ...key }) => {
     assert.match(String(thumbprint), /^[\w-]{43}$/);
@@ -339,4 +340,31 @@ test('a workload reads its own tenant’s path by the name of the mount, also on
   });
   assert.equal(refused.status, 400);
   assert.match(refused.errors?.[0] ?? '', /needs \$\{kubernetes_cluster\} before it/);
+});
+
+test('configuration and roles are written by check-and-set where it is asked for', async () => {
+  await using cluster = await clusterOf();
+  const { at, registration, old, next } = cluster;
+  const version = async () => (await cluster.told())['version'];
+  const configure = (cas: number) => at('POST', 'config', { ...registration, cas });
+  assert.equal(await version(), 1);
+  for (const wrong of [0, 2, -1]) {
+    const { status, errors } = await configure(wrong);
+    assert.deepEqual(
+      [status, errors],
+      [400, [`check-and-set parameter ${String(wrong)} did not match the current version 1: read it again`]],
+    );
+  }
+  const raced = await Promise.all([configure(1), configure(1)]);
+  assert.deepEqual(raced.map(({ status }) => status).sort(), [204, 400]);
+  // New keys count: who replaces them must have seen them.
+  await cluster.publish({ by: old, keys: jwks(old, next) });
+  assert.equal(await version(), 3);
+  assert.equal((await configure(2)).status, 400);
+
+  const role = { bound_service_account_names: 'app', bound_service_account_namespaces: 'shop', audience: AUDIENCE };
+  assert.equal((await at('POST', 'role/app', { ...role, cas: 0 })).status, 400);
+  assert.equal((await at('POST', 'role/new', { ...role, cas: 0 })).status, 204);
+  assert.equal((await at('POST', 'role/new', { ...role, cas: 0 })).status, 400);
+  assert.equal((await at('POST', 'role/new', { ...role, cas: 1 })).status, 204);
 });

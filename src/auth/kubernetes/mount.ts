@@ -120,10 +120,16 @@ export class KubernetesMount {
     return decodeFound<KeyHistory>(from.get(KEYS)) ?? NO_HISTORY;
   }
 
+  /** Counts what is written to the configuration, new keys included; 0: there is none. */
+  version(from: Pick<Transaction, 'get'> = this.view.shared): number {
+    return from.get(CONFIG) === undefined ? 0 : (this.history(from).version ?? 1);
+  }
+
   /** The same configuration with other keys. */
   putKeys(tx: Transaction, config: KubernetesConfig, history: KeyHistory): void {
+    const version = this.version(tx) + 1;
     tx.put(CONFIG, encodeRecord(config));
-    tx.put(KEYS, encodeRecord(history));
+    tx.put(KEYS, encodeRecord({ ...history, version }));
   }
 
   /** `keys`: those of its JWKS document, which came at `now`. */

@@ -6,6 +6,7 @@ import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { isOffline, keysOf, type KubernetesConfig, type KubernetesMount } from './mount.ts';
 import { keysIn } from './held-keys.ts';
+import { checkVersion } from '../check-version.ts';
 import { isServiceAccount } from './service-account.ts';
 import { localAuthority } from './local-files.ts';
 
@@ -134,13 +135,18 @@ function shown(config: KubernetesConfig, reviewer: boolean): JsonObject {
   };
 }
 
-async function written(mount: KubernetesMount, given: Given, call: Pick<Call, 'signal' | 'now'>): Promise<Reply> {
+async function written(
+  mount: KubernetesMount,
+  { cas: replaced, ...given }: Given & { readonly cas: number | undefined },
+  call: Pick<Call, 'signal' | 'now'>,
+): Promise<Reply> {
   const config = configOf(given);
   await checked(config, given.token_reviewer_jwt);
   const problem = await problemOf(config, call.signal());
   const { now } = call;
   const keys = config.jwks === '' ? [] : await keysIn(config.jwks);
   await mount.view.shared.transact((tx) => {
+    checkVersion(replaced, mount.version(tx));
     mount.putConfig(tx, config, { reviewer: given.token_reviewer_jwt, keys, now });
   });
   return problem === undefined
@@ -150,9 +156,11 @@ async function written(mount: KubernetesMount, given: Given, call: Pick<Call, 's
 
 const { token_reviewer_jwt: _hidden, ...told } = settings;
 
+const cas = field.integer('The version (of keys) that it replaces; 0: only where nothing is configured yet.');
+
 const config = at('config', {
   help: 'The cluster, and how its tokens are verified.',
-  fields: settings,
+  fields: { ...settings, cas },
   operations: {
     read: {
       summary: 'Read the configuration',

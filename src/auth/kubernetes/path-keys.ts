@@ -29,6 +29,7 @@ function shown(mount: KubernetesMount, config: KubernetesConfig): JsonObject {
     source: sourceOf(config),
     key_publisher: config.keyPublisher ?? '',
     published_time: moment(publishedAt),
+    version: mount.version(),
     keys: keys.map(({ kid, thumbprint, since, generation }) => ({
       ...{ kid, thumbprint, generation, since: moment(since) },
       last_login_time: moment(Object.hasOwn(tally.keys, kid) ? tally.keys[kid] : undefined),
@@ -100,6 +101,9 @@ const keys = at('keys', {
           source: field.string('Where the keys come from: jwks, jwks_url, pem_keys or kubernetes_host.'),
           key_publisher: field.string('The service account that may publish new keys; empty: none.'),
           published_time: field.time('When the last keys that were taken were published; null: never.'),
+          version: field.integer(
+            'Of the configuration and these keys: what cas of the configuration is compared with.',
+          ),
           keys: field.objects('Of jwks: kid, thumbprint (RFC 7638), since, generation, last_login_time of each.'),
           logins: field.integer('Logins at this node, counted about each minute.'),
           last_login_time: field.time('The last of them; null: none.'),

@@ -3,18 +3,21 @@ import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { encodeRecord } from '../../lib/record.ts';
+import { checkVersion } from '../check-version.ts';
 import { mustBeRoleName } from '../role-name.ts';
 import { roleDeletion, roleNames } from '../role-paths.ts';
 import type { KubernetesMount } from './mount.ts';
-import { changedRole, readRole, roleFields, rolesPrefix, shownRole, warningsOf } from './role.ts';
+import { changedRole, readRole, roleFields, rolesPrefix, shownRole, versionOf, warningsOf } from './role.ts';
 
 const at = pathsOf<KubernetesMount>();
 
 const roles = at('role', roleNames(rolesPrefix));
 
+const cas = field.integer('How often it was written before; 0: only where there is no such role yet.');
+
 const role = at('role/:name', {
   help: 'Which service accounts log in, and what they get.',
-  fields: { name: field.name('Name of the role.'), ...roleFields },
+  fields: { name: field.name('Name of the role.'), ...roleFields, cas },
   exists: ({ view }, { name }) => readRole(view.shared, name) !== undefined,
   operations: {
     read: {
@@ -30,10 +33,12 @@ const role = at('role/:name', {
       summary: 'Write a role',
       writes: 'shared',
       replies: { 200: 'empty', 204: 'empty' },
-      run: async ({ view, config }, { name, ...given }) => {
+      run: async ({ view, config }, { name, cas: replaced, ...given }) => {
         mustBeRoleName(name);
         const warnings = await view.shared.transact((tx) => {
-          const changed = changedRole(readRole(tx, name), given, config);
+          const before = readRole(tx, name);
+          checkVersion(replaced, versionOf(before));
+          const changed = changedRole(before, given, config);
           tx.put(rolesPrefix + name.toLowerCase(), encodeRecord(changed));
           return warningsOf(changed);
         });

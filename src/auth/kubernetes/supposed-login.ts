@@ -5,6 +5,7 @@ import { checkClaims, defaultLeeways, type Claims } from '../../lib/jwt/claims.t
 import { TokenRefused } from '../../lib/jwt/refusal.ts';
 import { isObject } from '../../lib/jwt/strict-json.ts';
 import { supposed } from '../../lib/jwt/supposed.ts';
+import { checkSupposedAddress, supposedAt } from '../token-fields.ts';
 import { accountGrant, checkAliasSource, checkBound } from './account-grant.ts';
 import { isOffline, type KubernetesConfig, type KubernetesMount } from './mount.ts';
 import { offlineAccount } from './offline.ts';
@@ -48,11 +49,15 @@ function accountOf(claims: Claims, judging: Judging): ServiceAccount {
   return offlineAccount(claims, { config, audience: role.audience, now });
 }
 
+const BY_REVIEW = ['the signature', 'whether the cluster has revoked the token'];
+
 /** Without asking the cluster. As `Plugin.supposedLogin`. */
-export function supposedLogin(mount: KubernetesMount, { role: given, claims, now }: SupposedLogin): SupposedGrant {
+export function supposedLogin(mount: KubernetesMount, login: SupposedLogin): SupposedGrant {
+  const { role: given, claims, now, address } = login;
   const name = given.toLowerCase();
   const role = mustReadRole(mount.view.shared, name);
   const config = mount.mustConfig();
+  checkSupposedAddress(role.token, address);
   const { claims: whole, isNew } = withUid(claims);
   const usual = {
     iss: config.issuer === '' ? undefined : config.issuer,
@@ -61,5 +66,7 @@ export function supposedLogin(mount: KubernetesMount, { role: given, claims, now
   const said = supposed(whole, usual, now);
   const account = accountOf(said.claims, { config, role, now });
   checkBound(role, account);
-  return { grant: accountGrant(name, role, account), assumed: isNew ? [...said.assumed, 'uid'] : said.assumed };
+  const grant = supposedAt(accountGrant(name, role, account), role.token, address);
+  const assumed = isNew ? [...said.assumed, 'uid'] : said.assumed;
+  return { grant, assumed, rest: 'login', unjudged: isOffline(config) ? ['the signature'] : BY_REVIEW };
 }

@@ -33,5 +33,5 @@ export async function regionStep(reader: Client, wanted: Wanted, region: string)
     (each) => !entries.some((entry) => isHeldBy(entry, each)),
   );
   if (missing.length === 0) return { path, state: 'there', note: 'it may hold the mount, the policy and the secrets' };
-  return { path, state: 'changed', note: `may hold ${missing.join(', ')}`, patch: { paths: [...entries, ...missing] } };
+  return { path, state: 'changed', note: `may hold ${missing.join(', ')}`, patch: { add_paths: missing } };
 }

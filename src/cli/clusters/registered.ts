@@ -23,6 +23,8 @@ export interface RegisteredCluster {
   readonly source: string;
   readonly key_publisher: string;
   readonly published_time: string | null;
+  /** Of its configuration and its keys. */
+  readonly version: number;
   readonly keys: readonly HeldKey[];
   readonly logins: number;
   readonly last_login_time: string | null;
@@ -58,6 +60,7 @@ export async function registered(client: Client, name: string): Promise<Register
   return {
     ...{ name, issuer: text(data['issuer']), verification: text(data['verification']), source: text(data['source']) },
     ...{ key_publisher: text(data['key_publisher']), published_time: moment(data['published_time']) },
+    version: Number(data['version'] ?? 0),
     keys: keys.filter(isObject).map((key) => ({
       ...{ kid: text(key['kid']), thumbprint: text(key['thumbprint']), since: text(key['since']) },
       last_login_time: moment(key['last_login_time']),

@@ -1,5 +1,6 @@
 /** What registering a cluster comes to: a mount, its configuration, a policy and a role, each made where it is not there yet. */
 import { isDeepStrictEqual } from 'node:util';
+import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import type { Envelope } from '../../client/envelope.ts';
 import type { TokenIssuer } from '../../kube/service-accounts.ts';
@@ -28,6 +29,9 @@ export interface Wanted {
 }
 
 export const DEFAULT_PUBLISHER = 'lockstep-system/lockstep-keys';
+
+/** How the server says so. */
+const MEANWHILE = /^check-and-set parameter/;
 
 /** `differs`: it is there, and otherwise than it would be made; it is left alone. */
 export type State = 'made' | 'changed' | 'there' | 'differs';
@@ -85,9 +89,11 @@ interface Config extends Body {
 async function configStep(client: Client, wanted: Wanted, isNew: boolean): Promise<Planned> {
   const { name, cluster, publisher, apiAudiences } = wanted;
   const path = `auth/${name}/config`;
+  // Before the configuration: what was changed in between makes the write fail, and is not overwritten.
+  const known = isNew ? undefined : await registered(client, name);
   const before = isNew ? undefined : dataOf(await during(`Error reading ${path}`, client.read(path)));
   const body = (current: Body): Config => ({
-    ...{ issuer: cluster.issuer, jwks: cluster.jwks },
+    ...{ issuer: cluster.issuer, jwks: cluster.jwks, cas: known?.version ?? 0 },
     key_publisher: publisher ?? current['key_publisher'] ?? DEFAULT_PUBLISHER,
     api_audiences: apiAudiences ?? current['api_audiences'] ?? [],
   });
@@ -95,7 +101,7 @@ async function configStep(client: Client, wanted: Wanted, isNew: boolean): Promi
   const note = `issuer ${cluster.issuer}, keys ${named(published)}`;
   if (before === undefined) return { path, state: 'made', note, body: body({}) };
   checkSame(wanted, before);
-  const held = (await registered(client, name))?.keys ?? [];
+  const held = known?.keys ?? [];
   const [more, gone] = [without(published, held), without(held, published)];
   if (more.length + gone.length > 0 && !wanted.replaceKeys) {
     throw new CommandError(
@@ -129,7 +135,7 @@ async function policyStep(client: Client, { policy, kv }: Wanted): Promise<Plann
   const text = tenantPolicy(kv);
   const before = dataOf(await during(`Error reading ${path}`, client.read(path)))?.['policy'];
   const note = `reads ${kv}/data/\${kubernetes_cluster}/\${kubernetes_namespace}/*`;
-  if (before === undefined) return { path, state: 'made', note, body: { policy: text } };
+  if (before === undefined) return { path, state: 'made', note, body: { policy: text, cas: 0 } };
   return before === text ? there(path, note) : { path, state: 'differs', note: 'it is another text: left as it is' };
 }
 
@@ -144,9 +150,22 @@ async function roleStep(client: Client, wanted: Wanted, isNew: boolean): Promise
   };
   const before = isNew ? undefined : dataOf(await during(`Error reading ${path}`, client.read(path)));
   const note = `service accounts ${names.join(', ')} in namespaces ${namespaces.join(', ')}, audience ${audience}`;
-  if (before === undefined) return { path, state: 'made', note, body: { ...bindings, token_ttl: ttl } };
+  if (before === undefined) return { path, state: 'made', note, body: { ...bindings, token_ttl: ttl, cas: 0 } };
   const same = Object.entries(bindings).every(([key, value]) => isDeepStrictEqual(before[key], value));
   return same ? there(path, note) : { path, state: 'differs', note: 'it binds otherwise: left as it is' };
+}
+
+/** What another operator wrote after it was looked at stays. */
+async function unlessChanged(path: string, writing: Promise<unknown>): Promise<void> {
+  await during(`Error writing ${path}`, writing).catch((error: unknown) => {
+    const refused = error instanceof CommandError && error.cause instanceof ApiError ? error.cause : undefined;
+    if (refused?.errors.some((text) => MEANWHILE.test(text)) !== true) throw error;
+    throw new CommandError(
+      `${path} was written by somebody else meanwhile, and is left as it is. Run this again to go on from there.`,
+      exit.server,
+      { cause: refused },
+    );
+  });
 }
 
 /**
@@ -168,7 +187,7 @@ export async function register(
   ];
   for (const region of new Set(wanted.regions)) plan.push(await regionStep(reader, wanted, region));
   for (const { path, body, patch } of dry ? [] : plan) {
-    if (body !== undefined) await during(`Error writing ${path}`, client.write(path, body));
+    if (body !== undefined) await unlessChanged(path, client.write(path, body));
     if (patch !== undefined) await during(`Error changing ${path}`, ofRegions(client).patch(path, patch));
   }
   return plan.map(({ path, state, note }) => ({ path, state, note }));

@@ -51,6 +51,11 @@ export class Logins {
     this.#options = options;
   }
 
+  /** This node's; undefined at the hub. */
+  get region(): string | undefined {
+    return this.#options.region;
+  }
+
   /**
    * The id of the entity. Of one that is known nothing is written, unless the method says something new of it at the hub. At
    * a region a new one is kept there, under the id that the hub would give. Throws `permissionDenied` when it is disabled.

@@ -11,10 +11,11 @@ import type { Namespace } from '../namespaces/namespace.ts';
 import type { RequestServices } from '../services.ts';
 import type { NewToken, TokenSpec } from '../tokens/token-store.ts';
 import { passcodeOf, type Credentials } from './credentials.ts';
+import { EnforcedLogins } from './enforced.ts';
 import type { FoundEnforcement } from './enforcements.ts';
 import type { FoundMethod } from './methods.ts';
 import { PendingLogins, type PendingLogin } from './pending-logins.ts';
-import type { EnforcementRecord, MethodRecord } from './records.ts';
+import type { MethodRecord } from './records.ts';
 import { newSecret, shownSecret, type Verdict } from './totp-secrets.ts';
 
 /** A login whose first factor was right. */
@@ -35,6 +36,9 @@ interface Asked {
   readonly offered: PendingLogin['offered'];
 }
 
+/** Why a login that needs a second factor cannot have one. */
+export const HUB_ALONE = 'this login needs a second factor, which the hub alone can check: log in there';
+export const NO_ENTITY = 'this login needs a second factor, and has no entity that could have one';
 const NO_REQUEST =
   'invalid request ID: it is not one of a login that waits here, it was used, or five minutes are over';
 const NOT_RIGHT = 'MFA credentials not supplied or incorrect';
@@ -58,13 +62,12 @@ function reasonOf(verdict: Verdict, { name, id, totp }: MethodRecord): string {
 
 export class LoginMfa {
   readonly #services: RequestServices;
-  /** Undefined at the hub. */
-  readonly #region: string | undefined;
+  readonly #enforcements: EnforcedLogins;
   readonly #pending: PendingLogins;
 
-  constructor(services: RequestServices, region: string | undefined) {
+  constructor(services: RequestServices) {
     this.#services = services;
-    this.#region = region;
+    this.#enforcements = new EnforcedLogins(services);
     this.#pending = new PendingLogins(services.now);
   }
 
@@ -78,12 +81,8 @@ export class LoginMfa {
     const identity = entity === '' ? undefined : this.#services.identities.known.identity(namespace.id, entity);
     const enforced = this.#enforced(namespace, mount, identity);
     if (enforced.length === 0) return undefined;
-    if (this.#region !== undefined) {
-      throw fail('elsewhere', 'this login needs a second factor, which the hub alone can check: log in there');
-    }
-    if (identity === undefined) {
-      throw fail('permissionDenied', 'this login needs a second factor, and has no entity that could have one');
-    }
+    if (this.#services.identities.logins.region !== undefined) throw fail('elsewhere', HUB_ALONE);
+    if (identity === undefined) throw fail('permissionDenied', NO_ENTITY);
     const credentials = login.credentials();
     if (credentials !== undefined) {
       const refused = await this.#refusal({ namespace, identity, enforced, offered: new Map() }, credentials);
@@ -169,44 +168,15 @@ export class LoginMfa {
   }
 
   #enforced(namespace: Namespace, mount: FirstFactor['mount'], identity: Identity | undefined) {
-    return this.#services.identities.enforcements
-      .over(namespace)
-      .filter((each) => this.#isMeant(each, mount, identity));
-  }
-
-  #isMeant(
-    { namespace, record }: FoundEnforcement,
-    mount: FirstFactor['mount'],
-    identity: Identity | undefined,
-  ): boolean {
-    if (record.accessors.includes(mount.accessor) || record.types.includes(mount.type)) return true;
-    // A region that does not hold whom it names cannot tell that this is somebody else.
-    if (this.#region !== undefined && !this.#holds(namespace, record)) return true;
-    if (identity === undefined) return false;
-    const { id, mergedIds } = identity.record;
-    return (
-      [id, ...mergedIds].some((each) => record.entities.includes(each)) ||
-      identity.groups.some((group) => record.groups.includes(group.id))
-    );
-  }
-
-  #holds(namespace: Namespace, { entities, groups }: EnforcementRecord): boolean {
-    const { identities, namespaces } = this.#services;
-    const places = [namespace, ...namespaces.below(namespace, true)];
-    return (
-      entities.every((id) => places.some((each) => identities.known.identity(each.id, id) !== undefined)) &&
-      groups.every((id) => places.some((each) => identities.known.group(each.id, id) !== undefined))
-    );
+    return this.#enforcements.over({ namespace, mount, identity });
   }
 
   #has({ namespace, identity }: Asked, method: MethodRecord): boolean {
-    const { totp } = this.#services.identities;
-    return totp.has({ namespace: namespace.id, entity: identity.record.id, method });
+    return this.#enforcements.has(namespace, identity, method);
   }
 
-  #methods({ namespace, record }: FoundEnforcement): readonly FoundMethod[] {
-    const { methods } = this.#services.identities;
-    return [...new Set(record.methods)].flatMap((id) => methods.find(namespace, id) ?? []);
+  #methods(enforcement: FoundEnforcement): readonly FoundMethod[] {
+    return this.#enforcements.methods(enforcement);
   }
 
   #methodsOf({ enforced }: Asked): readonly FoundMethod[] {
@@ -229,9 +199,8 @@ export class LoginMfa {
     return { mfa_request_id: id, mfa_constraints: Object.fromEntries(constraints) };
   }
 
-  /** Whether there is a factor that the enforcement takes. */
-  #isEnrolled(asked: Asked, enforcement: FoundEnforcement): boolean {
-    return this.#methods(enforcement).some(({ record }) => this.#has(asked, record));
+  #isEnrolled({ namespace, identity }: Asked, enforcement: FoundEnforcement): boolean {
+    return this.#enforcements.isEnrolled(namespace, identity, enforcement);
   }
 
   /** Why the factors do not do; undefined when they do. A code that was right is used up either way. */

@@ -42,7 +42,12 @@ export interface TotpSecret extends TotpKey {
   /** The period of the newest code that was taken: none of it or before counts any more. */
   readonly last?: number;
   /** Wrong codes in a row, and when the last one came, in milliseconds. */
-  readonly wrong?: { readonly count: number; readonly at: number };
+  readonly wrong?: {
+    readonly count: number;
+    readonly at: number;
+    /** How often there were too many, before these. Absent: never. */
+    readonly rounds?: number;
+  };
 }
 
 /** Bounds of our own; what is within them is Vault's to decide. */

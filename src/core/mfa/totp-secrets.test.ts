@@ -46,6 +46,44 @@ test('of any history no code counts twice, no older one after a newer one, and n
   );
 });
 
+/** How many guesses are looked at in a day by who makes one `every` so many seconds, and waits as told. */
+function lookedAt(every: number): number {
+  let known = SECRET;
+  let looked = 0;
+  const start = 1_900_000_000_000;
+  for (let now = start; now < start + 86_400_000;) {
+    const { verdict, after } = judged(known, notACode(known, now), { now, maxAttempts: 5 });
+    if (after !== undefined) looked += 1;
+    known = after ?? known;
+    now += verdict.is === 'tooMany' ? verdict.wait : every * 1_000;
+  }
+  return looked;
+}
+
+test('the pauses grow to an hour, so that a day has some 150 guesses, also of who stays below the limit', () => {
+  // Six pauses of 90 s to 48 min, then one each hour: 29 times five, and what the last hour leaves.
+  assert.equal(lookedAt(1), 145);
+  // As one wrong code each half a minute would be, if it were forgotten by the time of the fifth.
+  for (const every of [10, 23, 31, 91]) assert.ok(lookedAt(every) <= 145, String(every));
+});
+
+test('a right code begins anew: who has it waits for no more than the first pause the next time', () => {
+  const at = 1_900_000_000_000;
+  const wrong = { count: 5, at, rounds: 9 };
+  const later = at + 3_600_000;
+  const code = totpCode(SECRET, totpStep(SECRET, later));
+  const waiting = judged({ ...SECRET, wrong }, code, { now: later - 1, maxAttempts: 5 }).verdict;
+  assert.deepEqual(waiting, { is: 'tooMany', wait: 1 });
+  const { verdict, after } = judged({ ...SECRET, wrong }, code, { now: later, maxAttempts: 5 });
+  assert.deepEqual([verdict, after?.wrong], [{ is: 'right' }, undefined]);
+  // A period of a day has a pause of three, however short the longest of others is.
+  const long = { ...SECRET, period: 86_400, wrong: { count: 5, at } };
+  assert.deepEqual(judged(long, '000000', { now: at, maxAttempts: 5 }).verdict, {
+    is: 'tooMany',
+    wait: 3 * 86_400_000,
+  });
+});
+
 function notACode(known: TotpSecret, now: number): string {
   const right = new Set([-1, 0, 1].map((off) => totpCode(known, totpStep(known, now) + off)));
   return ['000000', '111111', '222222', '333333'].find((each) => !right.has(each)) ?? '';

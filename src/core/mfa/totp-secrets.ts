@@ -27,8 +27,18 @@ const ABSENT: Verdict = { is: 'absent' };
 
 const keyOf = ({ namespace, entity, method }: Owner): string => mfaKeys(namespace).secret(entity, method.id);
 
-/** Wrong codes are forgotten once no code that was right at the time of the last one is right any more. */
-const pauseOf = ({ period, skew }: TotpSecret): number => period * (1 + 2 * skew) * 1_000;
+const LONGEST_PAUSE_MS = 3_600_000;
+const MOST_DOUBLINGS = 16;
+
+/**
+ * After too many wrong codes: until no code that was right at the time of the last one is right any more, and each time there
+ * are too many again twice as long, up to an hour (RFC 4226, section 7.3). A right code begins anew.
+ */
+function pauseOf({ period, skew, wrong }: TotpSecret): number {
+  const first = period * (1 + 2 * skew) * 1_000;
+  const doubled = first * 2 ** Math.min(wrong?.rounds ?? 0, MOST_DOUBLINGS);
+  return Math.max(first, Math.min(doubled, LONGEST_PAUSE_MS));
+}
 
 export function newSecret({ algorithm, digits, period, skew, keySize }: TotpConfig): TotpSecret {
   const bytes = randomBytes(keySize);
@@ -43,6 +53,13 @@ export function shownSecret(secret: TotpKey, { issuer, qrSize }: TotpConfig, ent
   return { url, barcode: qrSize === 0 ? '' : qrCode(url, qrSize).toString('base64') };
 }
 
+/** A few now and then count too: nobody is to guess on below the limit. A clock that was set back makes no pause shorter. */
+function oneMore(wrong: TotpSecret['wrong'], isFull: boolean, now: number): NonNullable<TotpSecret['wrong']> {
+  const { count, at, rounds = 0 } = wrong ?? { count: 0, at: now };
+  const [before, full] = isFull ? [0, rounds + 1] : [count, rounds];
+  return { count: before + 1, at: Math.max(at, now), ...(full === 0 ? {} : { rounds: full }) };
+}
+
 /** Decides, and says what is to be kept. Pure. */
 export function judged(
   known: TotpSecret,
@@ -52,15 +69,11 @@ export function judged(
   // Nobody's guess: it can be no code.
   if (code.length !== known.digits || !/^\d+$/.test(code)) return { verdict: WRONG };
   const { wrong, ...rest } = known;
-  const until = wrong === undefined ? 0 : wrong.at + pauseOf(known);
-  const counted = wrong !== undefined && now < until ? wrong : { count: 0, at: now };
-  if (counted.count >= maxAttempts) return { verdict: { is: 'tooMany', wait: until - now } };
+  const isFull = wrong !== undefined && wrong.count >= maxAttempts;
+  const until = isFull ? wrong.at + pauseOf(known) : 0;
+  if (now < until) return { verdict: { is: 'tooMany', wait: until - now } };
   const step = matchingStep(known, code, { now, skew: known.skew });
-  if (step === undefined) {
-    // A clock that was set back makes no pause shorter.
-    const wrongNow = { count: counted.count + 1, at: Math.max(counted.at, now) };
-    return { verdict: WRONG, after: { ...rest, wrong: wrongNow } };
-  }
+  if (step === undefined) return { verdict: WRONG, after: { ...rest, wrong: oneMore(wrong, isFull, now) } };
   // Used up, or older than one that is. Whoever has it is not guessing: somebody pressed a button twice.
   if (step <= (known.last ?? -1)) return { verdict: WRONG };
   return { verdict: RIGHT, after: { ...rest, last: step } };

@@ -185,6 +185,11 @@ export class LeaseCountQuotas implements Disposable {
     };
   }
 
+  /** The quota that counts the group. undefined: none. */
+  nameFor({ path }: Pick<Namespace, 'path'>, group: LeaseGroup): string | undefined {
+    return this.#current().for(group, path)?.quota.name;
+  }
+
   /** How many there are of what a quota bounds. 0 for one that does not exist. */
   counter(name: string): number {
     return this.#current().of(name)?.there ?? 0;

@@ -87,12 +87,35 @@ export class Quotas implements Disposable {
     });
   }
 
+  #quotaFor(counted: Counted): RateLimit | undefined {
+    const { limits, config } = this.#current();
+    return config.exemptPaths.some((path) => covers(path, counted.path)) ? undefined : limits.for(counted);
+  }
+
+  /** The one that would count it. undefined: none. */
+  nameFor(counted: Counted): string | undefined {
+    return this.#quotaFor(counted)?.name;
+  }
+
   /** Counts a request. */
   admit(counted: Counted): Admission {
-    const { limits, config } = this.#current();
-    if (config.exemptPaths.some((path) => covers(path, counted.path))) return FREE;
-    const quota = limits.for(counted);
-    if (quota === undefined) return FREE;
+    const quota = this.#quotaFor(counted);
+    return quota === undefined ? FREE : this.#take(quota, counted);
+  }
+
+  /**
+   * Counts a login once it is known which role judged it, where that has a quota of its own: its request did not say. Throws
+   * `tooManyRequests`.
+   */
+  admitLogin(counted: Counted): void {
+    const quota = this.#quotaFor(counted);
+    if (quota === undefined || quota.role === '') return;
+    const { refusal } = this.#take(quota, counted);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #take(quota: RateLimit, counted: Counted): Admission {
+    const { config } = this.#current();
     const { windows, now, violations } = this.#options;
     const { key, rule } = windowFor(quota, counted);
     const { allowed, remaining, resetMs } = windows.take(key, rule, now());

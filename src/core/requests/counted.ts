@@ -24,6 +24,20 @@ export function groupOf(
   return { path, mount: call.mountPath, role: role ?? roleOf(routed, request) ?? '' };
 }
 
+/** A login that has not said by which role it is judged, and now that is known. undefined: it was counted by it already. */
+export function countedLogin({ request, routed, call }: Access, role: string | undefined): Counted | undefined {
+  const name = role?.toLowerCase();
+  if (name === undefined || name === roleOf(routed, request)) return undefined;
+  return {
+    path: `${routed?.mounted.fullPath ?? ''}${call.path}`,
+    namespace: call.namespace.path,
+    mount: routed?.mounted.fullPath,
+    role: () => name,
+    address: request.address,
+    entity: '',
+  };
+}
+
 export function countedOf({ request, namespace, path, routed, token }: Asked): Counted {
   return {
     path: countedPath({ path, routed }),

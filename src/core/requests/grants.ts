@@ -11,7 +11,7 @@ import type { NewToken, TokenSpec } from '../tokens/token-store.ts';
 import type { RequestServices } from '../services.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 import type { Access } from './access.ts';
-import { groupOf } from './counted.ts';
+import { countedLogin, groupOf } from './counted.ts';
 import type { Inline } from './inline.ts';
 
 /** Lower case, without doubles, sorted, with `default` unless it is not wanted. Throws `badRequest` for what nobody gives. */
@@ -83,6 +83,8 @@ export async function grantToken(services: RequestServices, access: Access, gran
   const name = routed.mounted.path.slice('auth/'.length, -1).replaceAll('/', '-');
   const { id: namespace } = call.namespace;
   const { alias } = grant;
+  const late = countedLogin(access, grant.role);
+  if (late !== undefined) services.quotas.admitLogin(late);
   const counted = groupOf(access, grant.role);
   const { inline } = access;
   // What is stored nowhere counts nowhere.

@@ -205,11 +205,17 @@ export class TokenStore implements Disposable {
     if (namespace !== ROOT_NAMESPACE && this.#namespaces.byId(namespace) === undefined) return false;
     // A child ends with its parent at once, not when it is swept up: the sweep may be long, or the node sealed.
     for (let each: TokenRecord | undefined = record; ; each = this.#record(each.parent)) {
-      if (each === undefined || (each.expiresAt !== 0 && each.expiresAt <= now)) return false;
+      if (each === undefined || this.#isOver(each, now)) return false;
       // As with its mount all that a login granted, also one that was under way when the mount went.
       if (each.login !== undefined && !this.#hasMount(each.login.mount)) return false;
       if (each.parent === undefined) return true;
     }
+  }
+
+  /** By its time, or with the grant that it names. */
+  #isOver({ expiresAt, access }: TokenRecord, now: number): boolean {
+    if (expiresAt !== 0 && expiresAt <= now) return true;
+    return access?.grant !== undefined && this.#store.get(keys.revokedGrants + access.grant) !== undefined;
   }
 
   #record(key: string): TokenRecord | undefined {

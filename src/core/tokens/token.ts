@@ -34,7 +34,13 @@ export interface TokenRecord {
   /** Of a login: which mount renews it, and what it needs for that. */
   readonly login?: { readonly mount: string; readonly internal: JsonObject };
   /** Of an access token of an OIDC provider: for which of its clients it is, and what it says. */
-  readonly access?: { readonly client: string; readonly provider: string; readonly scopes: readonly string[] };
+  readonly access?: {
+    readonly client: string;
+    readonly provider: string;
+    readonly scopes: readonly string[];
+    /** What it ends with (`revokedGrants`). Absent in those of before there were any. */
+    readonly grant?: string;
+  };
   /** The count that it is part of; absent where quotas do not count it. */
   readonly counted?: string;
 }

@@ -1,6 +1,6 @@
 /**
- * Authorization codes that were given and not used yet (RFC 6749, section 4.1.2). In memory of the thread that writes, as
- * logins by browser are: who gets a code uses it at once, and a restart costs a second try.
+ * Authorization codes that were given: those not used yet, and those whose tokens still live (RFC 6749, section 4.1.2). In
+ * memory of the thread that writes, as logins by browser are: who gets a code uses it at once, and a restart costs a second try.
  */
 import { sha256Base64 } from '../../../lib/crypto/hash.ts';
 import { randomBase62 } from '../../../lib/crypto/random.ts';
@@ -34,12 +34,37 @@ interface Kept extends Authorization {
   readonly until: number;
 }
 
+/** Who brings a code. */
+export interface Use {
+  readonly namespace: string;
+  /** The id of the client, which has proven itself. */
+  readonly client: string;
+  /** Names what the code gives from here on, until `end`, milliseconds since the epoch. */
+  readonly grant: string;
+  readonly end: number;
+  readonly now: number;
+}
+
+interface Used {
+  readonly namespace: string;
+  readonly entity: string;
+  readonly client: string;
+  readonly grant: string;
+  readonly until: number;
+}
+
+/** `replayed`: what the code gave its client, who brings it again. */
+export type Taken = { readonly authorization: Authorization } | { readonly replayed: string };
+
 export class AuthorizationCodes {
   /** By the hash of the code, in the order of their ends. */
   readonly #kept = new FairBuffer<Kept>({ most: MOST, mostOfOne: MOST_OF_ONE });
+  /** Likewise. */
+  readonly #used = new FairBuffer<Used>({ most: MOST, mostOfOne: MOST_OF_ONE });
 
   [Symbol.dispose](): void {
     this.#kept[Symbol.dispose]();
+    this.#used[Symbol.dispose]();
   }
 
   /** A code that can be used once, for five minutes. */
@@ -50,13 +75,23 @@ export class AuthorizationCodes {
     return code;
   }
 
-  /** What the code was given for; from here on it is none, whatever comes of it. undefined: there is no such code. */
-  take(namespace: string, code: string, now: number): Authorization | undefined {
+  /** What the code was given for; from here on it is used, whatever comes of it. undefined: there is no such code. */
+  take(code: string, { namespace, client, grant, end, now }: Use): Taken | undefined {
     const key = sha256Base64(code);
     const found = this.#kept.get(key);
-    if (found?.namespace !== namespace) return undefined;
+    if (found === undefined) return this.#replayed(key, { namespace, client, now });
+    if (found.namespace !== namespace) return undefined;
     this.#kept.delete(key);
-    return found.until > now ? found : undefined;
+    if (found.until <= now) return undefined;
+    this.#used.add(key, { namespace, entity: found.entity, client: found.client, grant, until: end });
+    return { authorization: found };
+  }
+
+  /** To another client than its own a used code is none, so that nobody ends what is not theirs. */
+  #replayed(key: string, { namespace, client, now }: Pick<Use, 'namespace' | 'client' | 'now'>): Taken | undefined {
+    const used = this.#used.get(key);
+    if (used?.namespace !== namespace || used.client !== client || used.until <= now) return undefined;
+    return { replayed: used.grant };
   }
 
   #forget(now: number): void {

@@ -18,6 +18,7 @@ import { errorFields, TOKEN_HEADERS, tokenError, type TokenError } from './oauth
 import type { OidcRecords } from './oidc-store.ts';
 import { NEEDS_OPENID, scopesOf } from './path-authorize.ts';
 import { issuerOf } from './path-provider.ts';
+import { newGrant, revokeGrant } from './revoked-grants.ts';
 import { allowsClient, type ClientRecord, type ProviderRecord } from './records.ts';
 
 const at = pathsOf<IdentityMount>();
@@ -99,12 +100,28 @@ function checkVerifier({ challenge }: Authorization, { type }: ClientRecord, ver
   }
 }
 
-/** What the code stands for. From here on it is used, whatever comes of it. */
-function authorizationOf({ mount, call, asked, client }: Exchange): Authorization {
-  const { code, name, redirect_uri: uri } = asked;
-  if (code === '') throw new Refused('invalid_request', 'code parameter is required');
-  const found = mount.services.identities.oidc.codes.take(call.namespace.id, code, call.now);
-  if (found === undefined) throw new Refused('invalid_grant', 'authorization grant is invalid or expired');
+/** What the code stands for; from here on it is used, whatever comes of it. One that comes again ends what it gave. */
+async function taken({ mount, call, asked, client }: Exchange, grant: Grant): Promise<Authorization> {
+  const { store, identities } = mount.services;
+  if (asked.code === '') throw new Refused('invalid_request', 'code parameter is required');
+  const use = { namespace: call.namespace.id, client: client.id, now: call.now, ...grant };
+  const found = identities.oidc.codes.take(asked.code, use);
+  if (found !== undefined && 'replayed' in found) await revokeGrant(store, found.replayed);
+  if (found === undefined || 'replayed' in found) {
+    throw new Refused('invalid_grant', 'authorization grant is invalid or expired');
+  }
+  return found.authorization;
+}
+
+interface Grant {
+  readonly grant: string;
+  readonly end: number;
+}
+
+async function authorizationOf(exchange: Exchange, grant: Grant): Promise<Authorization> {
+  const { name, redirect_uri: uri } = exchange.asked;
+  const { client } = exchange;
+  const found = await taken(exchange, grant);
   if (found.client !== client.id) throw new Refused('invalid_grant', 'authorization code was not issued to the client');
   if (found.provider !== name) throw new Refused('invalid_grant', 'authorization code was not issued by the provider');
   if (uri === '') throw new Refused('invalid_request', 'redirect_uri parameter is required');
@@ -137,8 +154,14 @@ function halfHash({ algorithm }: NamedKey, value: string): string {
   return hash.subarray(0, hash.length / 2).toString('base64url');
 }
 
+interface Granted {
+  readonly who: Identity;
+  readonly scopes: readonly string[];
+  readonly grant: string;
+}
+
 /** A batch token that opens the provider's `userinfo` and nothing else. */
-async function accessToken({ mount, call, asked, client }: Exchange, who: Identity, scopes: readonly string[]) {
+async function accessToken({ mount, call, asked, client }: Exchange, { who, scopes, grant }: Granted) {
   const made = await mount.services.tokens.create({
     type: 'batch',
     namespace: call.namespace.id,
@@ -150,7 +173,7 @@ async function accessToken({ mount, call, asked, client }: Exchange, who: Identi
     ...{ numUses: 0, maxTtl: 0, explicitMaxTtl: 0, period: 0, renewable: false, boundCidrs: [], role: '' },
     noDefaultPolicy: true,
     entity: who.record.id,
-    access: { client: client.id, provider: asked.name, scopes },
+    access: { client: client.id, provider: asked.name, scopes, grant },
   });
   return made.id;
 }
@@ -158,12 +181,14 @@ async function accessToken({ mount, call, asked, client }: Exchange, who: Identi
 async function byCode(exchange: Exchange): Promise<Reply> {
   const { mount, call, asked, records, client, key, issuer } = exchange;
   const { oidc } = mount.services.identities;
-  const given = authorizationOf(exchange);
+  const end = call.now + client.accessTokenTtl * 1_000;
+  const grant = newGrant(end);
+  const given = await authorizationOf(exchange, { grant, end });
   const who = personOf(exchange, given);
   checkVerifier(given, client, asked.code_verifier);
   const claims = claimsOfScopes(records, given.scopes, who, call.now);
   if (typeof claims === 'string') throw new Refused('invalid_request', claims);
-  const access = await accessToken(exchange, who, given.scopes);
+  const access = await accessToken(exchange, { who, scopes: given.scopes, grant });
   const issued = Math.floor(call.now / 1_000);
   const own = {
     ...{ iss: issuer, namespace: call.namespace.id, sub: who.record.id, aud: client.id },

@@ -1,7 +1,10 @@
 /** A provider and who wants more of it than they were given. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { doWhatIsDue } from '../../due.ts';
+import { keys } from '../../keys.ts';
 import { REDIRECT, refusedBy, withProvider } from './provider.testing.ts';
+import { bodyOf } from './world.testing.ts';
 
 test('a token made by another one is no login: max_age counts from the person’s own', async () => {
   await using world = await withProvider();
@@ -66,4 +69,40 @@ test('a locked namespace answers nobody', async () => {
     const { status } = await world.asked(method, path, { namespace: 'team', token: '' });
     assert.equal(status, 503, path);
   }
+});
+
+test('a code that its client brings again ends the access token of its first use', async () => {
+  await using world = await withProvider();
+  const code = await world.codeOf();
+  const access = String(bodyOf(await world.exchange(code))['access_token']);
+  const other = String(bodyOf(await world.exchange(await world.codeOf()))['access_token']);
+  assert.equal((await world.userinfo(access)).status, 200);
+  // To whoever is not its client it is no code, and nothing ends.
+  refusedBy(await world.exchange(code, world.other), 400, 'invalid_grant');
+  refusedBy(await world.exchange(code, { client_secret: 'wrong' }), 401, 'invalid_client');
+  assert.equal((await world.userinfo(access)).status, 200);
+  world.clock.now += 3_600_000;
+  refusedBy(await world.exchange(code), 400, 'invalid_grant', /^authorization grant is invalid or expired$/);
+  refusedBy(await world.userinfo(access), 401, 'invalid_token');
+  assert.equal((await world.userinfo(other)).status, 200, 'another login of the same person goes on');
+  // What is over is forgotten, and not before.
+  const marks = (): number => {
+    using snapshot = world.node.services.store.snapshot();
+    return snapshot.list(keys.revokedGrants, { limit: 10 }).length;
+  };
+  await doWhatIsDue(world.node.services);
+  assert.equal(marks(), 1);
+  world.clock.now += 24 * 3_600_000;
+  await doWhatIsDue(world.node.services);
+  assert.equal(marks(), 0);
+});
+
+test('of two exchanges of one code at once none leaves a token', async () => {
+  await using world = await withProvider();
+  const code = await world.codeOf();
+  const outcomes = await Promise.all([world.exchange(code), world.exchange(code), world.exchange(code)]);
+  assert.deepEqual(outcomes.map(({ status }) => status).sort(), [200, 400, 400]);
+  const made = outcomes.find(({ status }) => status === 200);
+  assert.ok(made !== undefined);
+  refusedBy(await world.userinfo(String(bodyOf(made)['access_token'])), 401, 'invalid_token');
 });
