@@ -176,7 +176,7 @@ const kinds: readonly ((draw: Draw) => Step)[] = [
 
 export const step = oneOf(kinds);
 
-export const drawn = 200;
+export const drawn = 600;
 
 export const known: readonly KnownDifference[] = [
   ...renewals,
