@@ -4,6 +4,7 @@ import { runningNode } from '../../test/support/node.ts';
 import type { Migrated } from '../seal/migrated.ts';
 import type { DoneWhileSealed } from './audit/trail.ts';
 import { recordMigrations } from './cut-off.ts';
+import { keys } from './keys.ts';
 
 const migrated = (from: string, to: string): Migrated => ({ from: [from], to: [to], address: '192.0.2.1', at: 5_000 });
 
@@ -44,6 +45,8 @@ test('a migration that the audit cannot take stays until it can, and is no reaso
       ['sys/unseal', '192.0.2.1', replyOf('one', 'two')],
     ],
   );
+  // What subscribers are told by.
+  assert.notEqual(store.get(keys.sealChange('migrate')), undefined);
   await recordMigrations(lifecycle, services);
   assert.equal(taken.length, 2, 'once');
 });
