@@ -4,7 +4,7 @@ import type { Envelope } from '../client/envelope.ts';
 import { command } from './command.ts';
 import type { Context } from './context.ts';
 import { CommandError, during, exit } from './errors.ts';
-import { flag, UsageError } from './flags.ts';
+import { flag, UsageError, type ValuesOf } from './flags.ts';
 import { toText } from './go-format.ts';
 import { parsePairs, parseTextPairs } from './pairs.ts';
 import { headedTable } from './table.ts';
@@ -59,6 +59,27 @@ export const write = command({
   },
 });
 
+export const patch = command({
+  summary: 'Change some fields of data or configuration',
+  description: 'As `write`, but what is not given stays as it is. Not every path can be patched.',
+  args: { usage: 'PATH [DATA K=V...]', least: 1, most: many },
+  flags: { force: flag.boolean('Patch without any data.', { aliases: ['f'] }) },
+  output: 'field',
+  examples: [
+    {
+      note: 'Change the text of a policy that ends, and not its end:',
+      line: 'patch sys/policies/acl/web policy=@web.hcl',
+    },
+  ],
+  run: async (context, { values, args: [target = '', ...pairs] }) => {
+    if (pairs.length === 0 && values.force !== true) throw new UsageError('Must supply data or use -force');
+    const path = cleanPath(target);
+    const data = await parsePairs(context, pairs);
+    const reply = await during(`Error writing data to ${path}`, context.client.patch(path, data));
+    return showWritten(context, reply, `Success! Data written to: ${path}`);
+  },
+});
+
 export const remove = command({
   summary: 'Delete secrets and configuration',
   args: { usage: 'PATH [K=V...]', least: 1, most: many },
@@ -72,19 +93,44 @@ export const remove = command({
   },
 });
 
+const paging = {
+  after: flag.text('Begin behind this key, where the path has pages.'),
+  limit: flag.integer('So many keys at most, where the path has pages.'),
+} as const;
+
+type Page = ValuesOf<typeof paging>;
+
+async function pageOf(context: Context, { after, limit }: Page, pairs: readonly string[]) {
+  const query = await parseTextPairs(context, pairs);
+  return { ...query, ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit: `${limit}` }) };
+}
+
 export const list = command({
   summary: 'List what lies below a path',
   args: { usage: 'PATH [K=V...]', least: 1, most: many },
+  flags: paging,
   output: 'format',
   examples: [{ note: 'List the roles of AppRole:', line: 'list auth/approle/role' }],
-  run: async (context, { args: [target = '', ...pairs] }) => {
+  run: async (context, { values, args: [target = '', ...pairs] }) => {
     const path = cleanPath(target);
-    const query = await parseTextPairs(context, pairs);
-    return showKeys(
-      context,
-      await during(`Error listing ${path}`, context.client.list(path, { query, reasons: true })),
-      path,
-    );
+    const query = await pageOf(context, values, pairs);
+    const found = await during(`Error listing ${path}`, context.client.list(path, { query, reasons: true }));
+    return showKeys(context, found, path);
+  },
+});
+
+export const scan = command({
+  summary: 'List all that lies below a path, at any depth',
+  description: 'Needs the capability `scan`. Not every path can be scanned.',
+  args: { usage: 'PATH [K=V...]', least: 1, most: many },
+  flags: paging,
+  output: 'format',
+  examples: [{ note: 'Name all secrets of a team:', line: 'scan secret/metadata/team' }],
+  run: async (context, { values, args: [target = '', ...pairs] }) => {
+    const path = cleanPath(target);
+    const query = { ...(await pageOf(context, values, pairs)), scan: 'true' };
+    const found = await during(`Error scanning ${path}`, context.client.read(path, { query, reasons: true }));
+    return showKeys(context, found, path);
   },
 });
 

@@ -25,9 +25,9 @@ export function asCurl({ method, url, request }: Intercepted): string {
 
 export function asPolicy({ method, url, path }: Intercepted): string {
   const quoted = JSON.stringify(path);
-  const lists = /[?&]list=true(&|$)/.test(url);
+  const asked = (verb: string): boolean => new RegExp(`[?&]${verb}=true(&|$)`).test(url);
   const capabilities: Readonly<Record<string, readonly string[]>> = {
-    GET: lists ? ['list'] : ['read'],
+    GET: asked('list') ? ['list'] : asked('scan') ? ['scan'] : ['read'],
     HEAD: ['read'],
     PUT: ['create', 'update'],
     POST: ['create', 'update'],

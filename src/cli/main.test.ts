@@ -126,6 +126,10 @@ test('a request can be shown instead of made, without the token', async () => {
   assert.match(stdout, /^curl -X PUT -H "X-Vault-Request: true".* -d '\{"a":"it'"'"'s","b":"\$HOME"\}' "http:\/\/127/);
   const policy = await lockstep(['list', at, '-output-policy', 'secret/x']);
   assert.equal(policy.stdout, 'path "secret/x" {\n  capabilities = ["list"]\n}\n');
+  for (const verb of ['scan', 'patch'] as const) {
+    const { stdout: shown } = await lockstep([verb, at, '-output-policy', 'secret/x', 'a=b']);
+    assert.equal(shown, `path "secret/x" {\n  capabilities = ["${verb}"]\n}\n`);
+  }
 });
 
 test('headers of the API cannot be set by hand', async () => {

@@ -4,8 +4,10 @@ import type { Node } from './command.ts';
 export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
   read: async () => (await import('./data.ts')).read,
   write: async () => (await import('./data.ts')).write,
+  patch: async () => (await import('./data.ts')).patch,
   delete: async () => (await import('./data.ts')).remove,
   list: async () => (await import('./data.ts')).list,
+  scan: async () => (await import('./data.ts')).scan,
   recover: async () => (await import('./snapshot-loaded.ts')).recover,
   login: async () => (await import('./login.ts')).login,
   status: async () => (await import('./status.ts')).status,
@@ -30,6 +32,7 @@ export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
   token: async () => (await import('./token.ts')).token,
   'who-can': async () => (await import('./who-can.ts')).whoCan,
   version: async () => (await import('./version.ts')).version,
+  'version-history': async () => (await import('./version.ts')).versionHistory,
 };
 
 /** Subcommands with a program of their own, which `src/main.ts` starts. */

@@ -28,7 +28,7 @@ import { hubOf, type Cluster, type HubLink, type OpenCluster, type RegionHub } f
 import { clusterFacts, healthOf } from './health.ts';
 import type { InFlight, InFlightRequest } from './in-flight.ts';
 import { LogMonitors } from './log-monitors.ts';
-import { finishWhatWasCutOff } from './cut-off.ts';
+import { finishWhatWasCutOff, recordMigrations } from './cut-off.ts';
 import { doWhatIsDue } from './due.ts';
 import { Census } from './metrics/census.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
@@ -214,10 +214,10 @@ export class Node implements Handler, AsyncDisposable {
   }
 
   /** Takes one share, or forgets all given so far when there is none. Answers the seal status. */
-  async unseal(share: Uint8Array | undefined, { migrate = false } = {}): Promise<JsonObject> {
+  async unseal(share: Uint8Array | undefined, { migrate = false, address = '' } = {}): Promise<JsonObject> {
     const { lifecycle } = this.#options;
     if (this.#replacing) throw fail('sealed', 'a snapshot is being restored: wait for it');
-    const { sealed } = await lifecycle.unseal(share, { reset: share === undefined, migrate });
+    const { sealed } = await lifecycle.unseal(share, { reset: share === undefined, migrate, address });
     if (!sealed && this.#services === undefined) await this.#open();
     return this.sealStatus();
   }
@@ -357,6 +357,7 @@ export class Node implements Handler, AsyncDisposable {
       opened.consumers.reportTo((this.#cluster?.hub ?? this.#cluster?.link)?.consumers);
       await threads?.unseal({ root: lifecycle.barrier.rootKey, devices: opened.auditDevices.started });
       this.#keyRotation = new KeyRotation({ lifecycle, store: opened.store, now });
+      await recordMigrations(lifecycle, opened);
       this.#census = new Census(opened.store, opened.namespaces);
       this.#services = opened;
       this.#unsealedSnapshots = this.#snapshots?.open({ services: opened, registry, region: settings.region });

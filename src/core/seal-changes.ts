@@ -10,6 +10,7 @@ import { keys } from './keys.ts';
 export const SEAL_PATHS = {
   unseal: 'seal-status',
   seal: 'seal-status',
+  migrate: 'seal-status',
   rekey: 'rekey/init',
   rotate: 'key-status',
   'generate-root': 'generate-root/attempt',

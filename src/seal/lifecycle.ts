@@ -14,6 +14,7 @@ import { decodeRestored, RESTORED_KEY, type Restored } from './restored.ts';
 import { combineShares, type Split } from './shamir/shares.ts';
 import { BACKUP_KEYS, decodeBackup, type ShareBackup, type ShareKind } from './share-backup.ts';
 import { migrate } from './migrate.ts';
+import { MIGRATED_KEY, migrationsIn, type Migrated } from './migrated.ts';
 import { rewrap, storedIn } from './rewrap.ts';
 import { backendsStatus, type BackendsStatus, type SealStatus } from './seal-status.ts';
 import { SealWatch } from './seal-watch.ts';
@@ -39,6 +40,12 @@ export interface SealLifecycleOptions extends BarrierOptions {
 }
 
 const WRAP_TIMEOUT_MS = 30_000;
+
+interface UnsealOptions {
+  readonly reset?: boolean;
+  readonly migrate?: boolean;
+  readonly address?: string;
+}
 
 export class SealLifecycle implements Disposable {
   readonly barrier: Barrier;
@@ -146,12 +153,12 @@ export class SealLifecycle implements Disposable {
   /**
    * Takes one share; with the last that is needed, unseals. A share that was given before is not counted again. `reset`
    * forgets what was given (and wins over a share). `migrate` says that the share is for a migration, which takes no
-   * others. When the shares do not open the root key, nothing tells which is wrong: `invalidShares`, and the count starts
+   * others; `address` is who gives it. When the shares do not open the root key, nothing tells which is wrong: `invalidShares`, and the count starts
    * again. The share's bytes are the caller's to wipe.
    */
   unseal(
     share: Uint8Array | undefined,
-    { reset = false, migrate: migrating = false }: { readonly reset?: boolean; readonly migrate?: boolean } = {},
+    { reset = false, migrate: migrating = false, address = '' }: UnsealOptions = {},
   ): Promise<SealStatus> {
     return this.#next(async () => {
       if (reset) {
@@ -168,7 +175,7 @@ export class SealLifecycle implements Disposable {
         throw fail('badRequest', `the seal "${seals.type}" unseals by itself: it takes no shares`);
       }
       this.#collect(share, stored.config);
-      if (this.#shares.count === stored.config.threshold) await this.#unsealWith(stored, standing);
+      if (this.#shares.count === stored.config.threshold) await this.#unsealWith(stored, standing, address);
       return this.status();
     });
   }
@@ -204,6 +211,19 @@ export class SealLifecycle implements Disposable {
   async settle(): Promise<void> {
     await this.#options.raw.transact((tx) => {
       tx.delete(RESTORED_KEY);
+    });
+  }
+
+  /** Those that are not on record yet, oldest first. Throws `corrupt`. */
+  get migrations(): readonly Migrated[] {
+    using snapshot = this.#options.raw.snapshot();
+    return migrationsIn(snapshot);
+  }
+
+  /** They are on record. */
+  async settleMigrations(): Promise<void> {
+    await this.#options.raw.transact((tx) => {
+      tx.delete(MIGRATED_KEY);
     });
   }
 
@@ -317,7 +337,7 @@ export class SealLifecycle implements Disposable {
     if (this.#shares.add(share, config) && first) this.#nonce = uuid();
   }
 
-  async #unsealWith(stored: Stored, standing: Standing): Promise<void> {
+  async #unsealWith(stored: Stored, standing: Standing, address: string): Promise<void> {
     let key: Uint8Array | undefined;
     try {
       key = await this.#shares.combine(stored.config);
@@ -326,9 +346,10 @@ export class SealLifecycle implements Disposable {
     }
     if (standing.migrates) {
       if (key === undefined) throw fail('invalidShares');
-      const { raw, seals } = this.#options;
+      const { raw, seals, now = Date.now } = this.#options;
+      const by = { address, at: now() };
       try {
-        await migrate({ raw, seals, barrier: this.barrier, from: standing.from }, stored, key);
+        await migrate({ raw, seals, barrier: this.barrier, from: standing.from, by }, stored, key);
       } finally {
         key.fill(0);
       }

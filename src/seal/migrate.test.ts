@@ -117,6 +117,40 @@ test('auto-unseal to auto-unseal: the recovery shares with `migrate` stay what t
   assert.equal((await lifecycleOn(raw, auto(two, { name: 'new1' })).open(signal)).sealed, false);
 });
 
+test('migrations stand beside the keys, with who gave the last share, until they are on record; a damaged note is named', async (t) => {
+  const old = await staticSeal();
+  const { raw, shares } = await started(t, auto(old, { name: 'old' }));
+  const next = await staticSeal();
+  const lifecycle = lifecycleOn(raw, leaving(old, [next]));
+  assert.deepEqual(lifecycle.migrations, []);
+  for (const share of shares.slice(0, 2)) await lifecycle.unseal(share, { migrate: true, address: '192.0.2.7' });
+  lifecycle.seal();
+  const back = lifecycleOn(
+    raw,
+    sealsOf([configured(next, { name: 'new0', disabled: true }), configured(shamirSeal())]),
+  );
+  await give(back, shares.slice(0, 2));
+  assert.deepEqual(
+    back.migrations.map(({ from, to, address }) => ({ from, to, address })),
+    [
+      { from: ['old'], to: ['new0'], address: '192.0.2.7' },
+      { from: ['new0'], to: [SHAMIR], address: '' },
+    ],
+  );
+  await back.settleMigrations();
+  assert.deepEqual(back.migrations, []);
+  const noted = { version: 1, migrations: [{ from: ['a'], to: ['b'], address: '', at: 1 }] };
+  for (const [stored, name] of [
+    ['{', 'corrupt'],
+    [JSON.stringify({ ...noted, version: 2 }), 'formatVersion'],
+    [JSON.stringify({ ...noted, migrations: [{ from: 'a' }] }), 'corrupt'],
+  ] as const) {
+    await raw.transact((tx) => tx.put('seal/migrated', Buffer.from(stored)));
+    assert.throws(() => back.migrations, code(name), stored);
+  }
+  assert.equal(back.barrier.sealed, false, 'it opens all the same');
+});
+
 test('refused by name: not asked for, asked for nothing, wrong shares, the wrong stanza; and nothing was changed', async (t) => {
   const { raw, shares } = await started(t, auto(shamirSeal()));
   const seal = await staticSeal();

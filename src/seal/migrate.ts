@@ -11,7 +11,8 @@ import { pinnedCopy } from '../lib/crypto/pinned.ts';
 import type { Store } from '../storage/store.ts';
 import type { Barrier } from './barrier.ts';
 import { replaceKeys } from './replace-keys.ts';
-import type { AutoSeal, Seals } from './seals.ts';
+import { noteMigration } from './migrated.ts';
+import { SHAMIR, type AutoSeal, type Seals } from './seals.ts';
 import { decryptRoot, isRecoveryKey, RECOVERY_KEY, type Stored } from './stored.ts';
 
 export interface Migration {
@@ -20,6 +21,8 @@ export interface Migration {
   readonly barrier: Barrier;
   /** The seals that open it now; none when people do. */
   readonly from: readonly AutoSeal[];
+  /** Who gave the last share, and when: milliseconds since the epoch. */
+  readonly by: { readonly address: string; readonly at: number };
 }
 
 const OPEN_TIMEOUT_MS = 30_000;
@@ -29,7 +32,7 @@ const OPEN_TIMEOUT_MS = 30_000;
  * to wipe. Throws `invalidShares` when it is the wrong one; rejects as the seals do when they cannot be reached.
  */
 export async function migrate(migration: Migration, stored: Stored, shareKey: Uint8Array): Promise<void> {
-  const { raw, seals, barrier, from } = migration;
+  const { raw, seals, barrier, from, by } = migration;
   const root = from.length === 0 ? byShares(stored, shareKey) : await bySeal(migration, stored, shareKey);
   if (root === undefined) {
     const what = from.length === 0 ? 'unseal' : 'recovery';
@@ -38,21 +41,24 @@ export async function migrate(migration: Migration, stored: Stored, shareKey: Ui
       `at least one of the shares is wrong: a migration takes the ${what} keys of before; start again with the first`,
     );
   }
+  const names = (all: readonly AutoSeal[]): readonly string[] =>
+    all.length === 0 ? [SHAMIR] : all.map(({ name }) => name);
+  const migrated = { from: names(from), to: names(seals.enabled) };
   barrier.unseal(root);
   try {
     const kept = from.length > 0 && seals.auto;
     await replaceKeys({ seals, barrier, announce: async () => undefined }, stored, {
       split: stored.config,
+      note: (tx) => {
+        noteMigration(tx, { ...migrated, ...by });
+      },
       ...(kept ? {} : { shareKey: pinnedCopy(shareKey) }),
     });
   } catch (error) {
     barrier.seal();
     throw error;
   }
-  const names = (all: readonly AutoSeal[]): readonly string[] =>
-    all.length === 0 ? ['shamir'] : all.map(({ name }) => name);
-  const { position } = raw;
-  seals.log.info('the seal is migrated', { from: names(from), to: names(seals.enabled), index: position.sequence });
+  seals.log.info('the seal is migrated', { ...migrated, index: raw.position.sequence });
 }
 
 const byShares = ({ root, configBytes }: Stored, shareKey: Uint8Array): KeyObject | undefined =>

@@ -33,6 +33,8 @@ export interface KeyChange {
   readonly shareKey?: Uint8Array | undefined;
   /** Encrypted shares to keep. */
   readonly backup?: { readonly kind: ShareKind; readonly shares: ShareBackup } | undefined;
+  /** Writes what is to be there if and only if the new keys are. */
+  readonly note?: (tx: Transaction) => void;
 }
 
 export interface Replacing {
@@ -67,6 +69,7 @@ export async function replaceKeys(replacing: Replacing, stored: Stored, change: 
     tx.put(ROOT_KEY, sealed);
     if (seals.auto) tx.put(WRAPPED_KEY, encodeWrapped(wrapped));
     else tx.delete(WRAPPED_KEY);
+    change.note?.(tx);
     moveRest(tx, { before, root, auto: seals.auto, wasAuto: stored.config.type !== SHAMIR }, change);
     failpoint('seal.in-replace');
   });

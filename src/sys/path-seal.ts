@@ -110,11 +110,11 @@ const unseal = at('unseal', {
       writes: 'local',
       replies: { 200: 'any' },
       form: 'bare',
-      run: async (node, { key, reset, migrate }) => {
+      run: async (node, { key, reset, migrate }, { client: { address } }) => {
         if (reset) return { status: 200, bare: await node.unseal(undefined) };
         if (key === undefined || key === '')
           throw fail('badRequest', "'key' must be specified in request body as JSON, or 'reset' set to true");
-        return { status: 200, bare: await node.unseal(decodeShare(key), { migrate }) };
+        return { status: 200, bare: await node.unseal(decodeShare(key), { migrate, address }) };
       },
     },
   },

@@ -95,6 +95,17 @@ test(
   },
 );
 
+test('prints which versions the server has run', { skip: ofBao ? 'it shows a date of its own' : false }, async () => {
+  await using server = await startServer();
+  const lockstep = commandLine(executable, server.address);
+  const { stdout } = await lockstep(['version-history']);
+  assert.match(stdout, /^Version +Installation Time +Build Date\n[- ]+\n\d+\.\d+\.\d+ +\d{4}-\d\d-\d\dT\S+Z +n\/a\n$/);
+  const { data } = JSON.parse((await lockstep(['version-history', '-format=json'])).stdout) as {
+    readonly data: { readonly keys: readonly string[] };
+  };
+  assert.equal(data.keys.length, 1);
+});
+
 const noBao = binary === undefined ? 'bao is neither in the cache nor to be had' : false;
 
 test('prints what OpenBao prints', { skip: noBao }, async (suite) => {

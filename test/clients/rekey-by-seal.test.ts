@@ -4,78 +4,21 @@
  */
 import { CreateKeyCommand } from '@aws-sdk/client-kms';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { decrypt, generateKey, readMessage, type PrivateKey } from 'openpgp';
-import { freePort } from '../../src/cli/up/free-port.ts';
-import { ServerProcess } from '../support/server-process.ts';
 import { runSteps, type Step } from './support/bao-script.ts';
 import { withoutPython } from './support/cache.ts';
 import { credentials, startKmsEmulator } from './support/kms-emulator.ts';
 import { openbao, startOpenBao } from './support/openbao.ts';
+import { storedServers } from './support/stored-servers.ts';
 
 const binary = await openbao();
 const withoutMoto = (await withoutPython()) ?? false;
 const skip = binary === undefined ? 'bao is neither in the cache nor to be had' : false;
-
-/** A server that runs until it is ended. */
-interface Running extends AsyncDisposable {
-  readonly address: string;
-}
-
-/** Starts a server with this seal on the data of `folder`; resolves once it answers. */
-type Start = (folder: string, seal: string) => Promise<Running>;
-
-async function startLockstep(folder: string, seal: string): Promise<Running> {
-  const file = join(folder, 'server.hcl');
-  const listener = 'listener "tcp" { address = "127.0.0.1:0", tls_disable = true }';
-  writeFileSync(file, `${listener}\nstorage "lmdb" { path = "${join(folder, 'data')}" }\nworkers = 0\n${seal}`);
-  const server = new ServerProcess([`-config=${file}`]);
-  return { address: await server.address(), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
-}
-
-/** With the endpoints of `bao operator rekey`, which it has no longer unless told. */
-async function startBao(folder: string, seal: string): Promise<Running> {
-  const [port, cluster] = [await freePort(), await freePort()];
-  const address = `http://127.0.0.1:${port}`;
-  const data = join(folder, 'data');
-  mkdirSync(data, { recursive: true });
-  const config = {
-    listener: [{ tcp: { address: `127.0.0.1:${port}`, tls_disable: true, disable_unauthed_rekey_endpoints: false } }],
-    storage: { raft: { path: data, node_id: 'one', performance_multiplier: '1' } },
-    api_addr: address,
-    cluster_addr: `http://127.0.0.1:${cluster}`,
-  };
-  writeFileSync(join(folder, 'server.json'), JSON.stringify(config));
-  writeFileSync(join(folder, 'seal.hcl'), seal);
-  const args = ['server', `-config=${join(folder, 'server.json')}`, `-config=${join(folder, 'seal.hcl')}`];
-  const server = spawn(binary ?? '', args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  const ended = once(server, 'exit');
-  const lines = createInterface(server.stdout);
-  await new Promise<void>((resolve, reject) => {
-    lines.on('line', (line) => {
-      if (line.includes('server started!')) resolve();
-    });
-    lines.once('close', () => {
-      reject(new Error('bao ended before it listened'));
-    });
-  });
-  return {
-    address,
-    [Symbol.asyncDispose]: async () => {
-      server.kill('SIGKILL');
-      await ended;
-    },
-  };
-}
-
-const servers: Readonly<Record<string, Start>> = { Lockstep: startLockstep, OpenBao: startBao };
 
 interface Kind extends AsyncDisposable {
   /** The `seal` block; empty: shares. */
@@ -186,7 +129,7 @@ const withoutBao = new Set(['awskms']);
 
 for (const [kind, open] of Object.entries(kinds)) {
   describe(`under the seal "${kind}"`, { skip: skip || (kind === 'awskms' && withoutMoto) }, () => {
-    for (const [name, start] of Object.entries(servers)) {
+    for (const [name, start] of Object.entries(storedServers(binary ?? ''))) {
       if (name === 'OpenBao' && withoutBao.has(kind)) continue;
       test(`${name} replaces its keys and makes a root token`, async (t) => {
         const folder = mkdtempSync(join(tmpdir(), 'lockstep-rekey-'));
@@ -224,6 +167,8 @@ for (const [kind, open] of Object.entries(kinds)) {
         {
           await using server = await start(folder, sealed.block);
           at.env['BAO_ADDR'] = server.address;
+          // It listens before the service has answered.
+          if (auto) await active(server.address);
           const opened: readonly Step[] = auto
             ? [['status', /Sealed +false/]]
             : [

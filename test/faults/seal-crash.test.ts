@@ -1,6 +1,7 @@
 /** Killed in the middle of a migration or of wrapping anew, a node is opened the old way or the new one, and has lost nothing. */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   blockOf,
@@ -41,21 +42,26 @@ for (const [failpoint, expected] of Object.entries(POINTS)) {
   test(`killed at ${failpoint}, a migration to a key file leaves ${expected === 'either' ? 'one of the two seals' : `the ${expected} seal`}`, async (t) => {
     const at = place(t);
     const one = staticBlock(at, 'one');
+    const log = join(at.folder, 'audit.log');
+    const audit = `audit "file" "main" { options { file_path = "${log}" } }\n`;
     await using first = new ServerProcess([at.config('')]);
     const keys = await initialise(first, false);
     await first[Symbol.asyncDispose]();
-    await using killed = new ServerProcess([at.config(one.block)], { failpoints: `${failpoint}=kill` });
+    await using killed = new ServerProcess([at.config(audit + one.block)], { failpoints: `${failpoint}=kill` });
     await assert.rejects(giveShares(killed, keys.shares, true), 'the process has ended');
     assert.equal(await killed.exit, null);
 
-    const migrated = await opens(at.config(one.block), keys, true);
+    const migrated = await opens(at.config(audit + one.block), keys, true);
     assert.notEqual(migrated, await opens(at.config(''), keys, false), 'one of the two');
     if (expected !== 'either') assert.equal(migrated, expected === 'new');
     if (!migrated) {
-      await using again = new ServerProcess([at.config(one.block)]);
+      await using again = new ServerProcess([at.config(audit + one.block)]);
       assert.equal((await giveShares(again, keys.shares, true)).json['sealed'], false);
       assert.equal(await holdsSecret(again, keys), true);
     }
+    // By whichever start the node was opened after it.
+    const told = readFileSync(log, 'utf8').match(/"type":"response".*"migrated_from":\["shamir"\]/g);
+    assert.equal(told?.length, 1);
   });
 }
 

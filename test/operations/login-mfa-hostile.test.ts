@@ -22,6 +22,10 @@ test('a code counts once: again, at once from many sides, for another login, and
   const tokens = all.flatMap(({ auth }) => (auth === null ? [] : [auth['client_token']]));
   assert.equal(tokens.length, 1);
   assertRefused(await login('ann', `t1:${code()}`), 403);
+  // Nor spelt otherwise (CVE-2025-6014).
+  for (const spelt of [` ${code()}`, `${code()} `, `${code().slice(0, 3)} ${code().slice(3)}`]) {
+    assert.equal((await validate(await waiting('ann'), { t1: [spelt] })).auth, null, spelt);
+  }
   // The one before it is older still.
   assertRefused(await login('ann', `t1:${code(-1)}`), 403);
   await node.seal();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, renameSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -85,10 +85,12 @@ test('shamir to static, to another static, and back to shamir, with `operator un
   await people[Symbol.asyncDispose]();
 
   const old = (file: string, name: string): string => blockOf(file, name, 'disabled = "true"');
+  const log = join(at.folder, 'audit.log');
+  const audit = `audit "file" "main" { options { file_path = "${log}" } }\n`;
   const steps = [
-    { seals: one.block, type: 'static' },
-    { seals: two.block + old(one.file, 'one'), type: 'static' },
-    { seals: old(two.file, 'two'), type: 'shamir' },
+    { seals: audit + one.block, type: 'static' },
+    { seals: audit + two.block + old(one.file, 'one'), type: 'static' },
+    { seals: audit + old(two.file, 'two'), type: 'shamir' },
   ];
   for (const { seals, type } of steps) {
     await using server = new ServerProcess([at.config(seals)]);
@@ -118,7 +120,43 @@ test('shamir to static, to another static, and back to shamir, with `operator un
     assert.equal((await restarted.ask('GET', '/v1/sys/seal-status')).json['migration'], false);
     assert.equal(await holdsSecret(restarted, keys), true);
   }
+  // Each once, by both entries of the request that it was, with names that can be read.
+  const entries = readFileSync(log, 'utf8').trimEnd().split('\n').map(entryOf);
+  // The node was open when the last share was given once more.
+  const migrations = entries.filter(
+    ({ request: { path, data } }) => path === 'sys/unseal' && data['key'] === undefined,
+  );
+  assert.deepEqual(
+    migrations.map(({ type }) => type),
+    ['request', 'response', 'request', 'response', 'request', 'response'],
+  );
+  for (const { request } of migrations) {
+    assert.deepEqual([request.operation, request.remote_address], ['update', '127.0.0.1']);
+    assert.deepEqual(request.data, { migrate: true });
+  }
+  const done = migrations.flatMap(({ response }) => (response === undefined ? [] : [response.data]));
+  assert.deepEqual(
+    done.map((data) => [data['migrated_from'], data['migrated_to']]),
+    [
+      [['shamir'], ['one']],
+      [['one'], ['two']],
+      [['two'], ['shamir']],
+    ],
+  );
 });
+
+interface Entry {
+  readonly type: string;
+  readonly request: {
+    readonly path: string;
+    readonly operation: string;
+    readonly remote_address: string;
+    readonly data: Readonly<Record<string, unknown>>;
+  };
+  readonly response?: { readonly data: Readonly<Record<string, unknown>> };
+}
+
+const entryOf = (line: string): Entry => JSON.parse(line) as Entry;
 
 test('a snapshot of shamir goes into a node with a key file, and one of that into a node of shares', async (t) => {
   const [from, to] = [place(t), place(t)];

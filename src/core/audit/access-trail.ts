@@ -1,6 +1,7 @@
 /** Tells the broker what the pipeline knows of a request. */
 import type { JsonObject } from '../../framework/field.ts';
 import type { Outcome } from '../../framework/request.ts';
+import { uuid } from '../../lib/crypto/random.ts';
 import { MFA_HEADER } from '../mfa/credentials.ts';
 import { requestPath, type MountRecord } from '../mounts/mount.ts';
 import { parametersOf, type Access } from '../requests/access.ts';
@@ -48,6 +49,19 @@ export function brokerTrail(
       // The broker tells the log when no device can record it.
       const alarm = { region: bounded(region), remoteAddress: address, what, detail: bounded(detail) };
       broker.alarm(alarm)?.catch(() => undefined);
+    },
+    afterwards: async ({ path, mount, address, data, reply }) => {
+      if (!broker.enabled) return;
+      const call: AuditedCall = {
+        auth: nobody,
+        request: {
+          ...{ id: uuid(), operation: 'update', namespace: { id: 'root', path: '' }, path, data },
+          mount: { ...mountOf(mount), clearResponseKeys: Object.keys(reply) },
+          ...{ remoteAddress: address, remotePort: 0, wrapTtl: 0 },
+        },
+      };
+      await broker.request(call);
+      await broker.response(call, { data: reply });
     },
     request: (access) => (broker.enabled ? broker.request(callOf(access)) : undefined),
     response: (access, outcome) =>

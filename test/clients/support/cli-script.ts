@@ -111,6 +111,20 @@ kv put secret/s
 kv put -cas=x secret/s a=b
 kv put -cas=9 secret/s a=b
 
+# Any path
+scan secret/metadata
+scan -limit=1 secret/metadata
+scan -format=json secret/metadata
+scan secret/metadata/none
+scan -format=json secret/metadata/none
+scan -field=keys secret/metadata
+list -limit=1 secret/metadata
+list -after=n secret/metadata
+patch secret/metadata/a max_versions=7
+patch secret/metadata/a
+patch cubbyhole/a x=1
+patch -format=json sys/policies/acl/none policy=x
+
 # Versions
 kv patch secret/a z=9
 kv patch -method=rw secret/a z=10

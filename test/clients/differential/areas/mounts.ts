@@ -235,7 +235,7 @@ export const step = oneOf(kinds);
 
 export const known: readonly KnownDifference[] = [
   {
-    request: /^GET sys\/(mounts|auth)\/\w+\/tune$/,
+    request: /^GET sys\/(mounts|auth)\/[\w/]+\/tune$/,
     at: /default_lease_ttl$/,
     reason: 'the default TTL that a mount shows is never longer than its longest',
   },

@@ -1,6 +1,6 @@
 /** Tokens of every kind and the roles that make them: batch, periodic, orphaned, bound in their uses and addresses. */
 import type { Draw } from '../draw.ts';
-import type { KnownDifference } from '../known-differences.ts';
+import { renewals, type KnownDifference } from '../known-differences.ts';
 import { get, list, post, remove, type Step } from '../step.ts';
 import { wrongly } from '../wrong.ts';
 import { oneOf } from './area.ts';
@@ -176,9 +176,10 @@ const kinds: readonly ((draw: Draw) => Step)[] = [
 
 export const step = oneOf(kinds);
 
-export const drawn = 200;
+export const drawn = 600;
 
 export const known: readonly KnownDifference[] = [
+  ...renewals,
   {
     request: /^GET auth\/token\/roles\//,
     at: /^body\.data\.(period|explicit_max_ttl)$/,
@@ -218,7 +219,7 @@ export const known: readonly KnownDifference[] = [
     reason: 'bound addresses hold for root tokens without an end too',
   },
   {
-    request: /^POST auth\/token\/create(-orphan)?$/,
+    request: /^POST auth\/token\/(create(-orphan)?|renew-accessor)$/,
     at: /^body\.auth\.token_policies$/,
     reason: 'a token without policies shows an empty list of them',
   },

@@ -1,0 +1,67 @@
+/** Servers of both kinds that keep what they have in a folder, so that another process can go on with it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { freePort } from '../../../src/cli/up/free-port.ts';
+import { ServerProcess } from '../../support/server-process.ts';
+
+/** A server that runs until it is killed, which disposing of it does. */
+export interface Running extends AsyncDisposable {
+  readonly address: string;
+}
+
+/** Starts a server on the data of `folder` with `more` configuration, such as a `seal` block; resolves once it answers. */
+type Start = (folder: string, more?: string) => Promise<Running>;
+
+async function startLockstep(folder: string, more: string = ''): Promise<Running> {
+  const file = join(folder, 'server.hcl');
+  const listener = 'listener "tcp" { address = "127.0.0.1:0", tls_disable = true }';
+  writeFileSync(file, `${listener}\nstorage "lmdb" { path = "${join(folder, 'data')}" }\nworkers = 0\n${more}`);
+  const server = new ServerProcess([`-config=${file}`]);
+  return { address: await server.address(), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+/** With the endpoints of `bao operator rekey`, which it has no longer unless told. */
+const startBao =
+  (binary: string): Start =>
+  async (folder, more = '') => {
+    const [port, cluster] = [await freePort(), await freePort()];
+    const address = `http://127.0.0.1:${port}`;
+    const data = join(folder, 'data');
+    mkdirSync(data, { recursive: true });
+    const config = {
+      listener: [{ tcp: { address: `127.0.0.1:${port}`, tls_disable: true, disable_unauthed_rekey_endpoints: false } }],
+      storage: { raft: { path: data, node_id: 'one', performance_multiplier: '1' } },
+      api_addr: address,
+      cluster_addr: `http://127.0.0.1:${cluster}`,
+    };
+    writeFileSync(join(folder, 'server.json'), JSON.stringify(config));
+    writeFileSync(join(folder, 'more.hcl'), more);
+    const args = ['server', `-config=${join(folder, 'server.json')}`, `-config=${join(folder, 'more.hcl')}`];
+    const server = spawn(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(server, 'exit');
+    const lines = createInterface(server.stdout);
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => {
+        if (line.includes('server started!')) resolve();
+      });
+      lines.once('close', () => {
+        reject(new Error('bao ended before it listened'));
+      });
+    });
+    return {
+      address,
+      [Symbol.asyncDispose]: async () => {
+        server.kill('SIGKILL');
+        await ended;
+      },
+    };
+  };
+
+/** `binary`: of OpenBao. */
+export const storedServers = (binary: string): Readonly<Record<'Lockstep' | 'OpenBao', Start>> => ({
+  Lockstep: startLockstep,
+  OpenBao: startBao(binary),
+});
