@@ -7,6 +7,7 @@ import type { ReadSnapshot } from '../../lib/snapshot/reader.ts';
 import { Barrier } from '../../seal/barrier.ts';
 import { proveSeal } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
+import { SealableStore } from '../namespaces/sealable-store.ts';
 import { MountTable, type Mounted, type MountTableOptions } from '../mounts/mount-table.ts';
 import { fillStore } from './fill.ts';
 import { proveFile } from './proven-file.ts';
@@ -153,7 +154,9 @@ export class LoadedSnapshots implements AsyncDisposable {
     raw.defer(() => {
       barrier.seal();
     });
-    const mounts = raw.use(new MountTable({ ...about, store: barrier.unseal(key), hub: false, warn: () => undefined }));
+    // Namespaces with a seal of their own are sealed in it, whatever they are in the live data.
+    const sealable = raw.use(new SealableStore(barrier.unseal(key), { now }));
+    const mounts = raw.use(new MountTable({ ...about, store: sealable, hub: false, warn: () => undefined }));
     const [createdAt, kept] = [now(), raw.move()];
     return {
       ...{ id: uuid(), log: meta.log, createdAt, expiresAt: createdAt + LOADED_MS, mounts },
