@@ -69,6 +69,7 @@ export const keys = {
   token: (ns: string, key: string) => `l/${ns}/tokens/${key}`,
   accessors: (ns: string) => `l/${ns}/accessors/`,
   accessor: (ns: string, key: string) => `l/${ns}/accessors/${key}`,
+  allChildren: (ns: string) => `l/${ns}/children/`,
   children: (ns: string, parent: string) => `l/${ns}/children/${parent}/`,
   /**
    * Due work by time: `<bucket>` is a fixed-width millisecond time, so key order is time order. That of all namespaces lies

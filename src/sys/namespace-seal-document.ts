@@ -1,6 +1,6 @@
 /** The document that a namespace's seal is asked for by: one `seal` stanza, in HCL or JSON, as OpenBao takes it. */
 import { fail } from '../errors.ts';
-import { blocksOf, HclError, parseHcl, type Body } from '../lib/hcl/index.ts';
+import { blocksOf, HclError, parseHcl, type Block, type Body } from '../lib/hcl/index.ts';
 import type { Split } from '../seal/shamir/shares.ts';
 
 const LONGEST = 16_384;
@@ -12,16 +12,16 @@ const wrong = (what: string): Error => fail('badRequest', `invalid seal config: 
 /** Throws `badRequest` for what is no such document. */
 export function readSealDocument(text: string): Split {
   if (text.length > LONGEST) throw wrong(`it has more than ${String(LONGEST)} characters`);
-  const stanzas = blocksOf(parsed(text), 'seal', 1);
+  const stanzas = stanzasOf(text);
   const [stanza] = stanzas;
   if (stanza === undefined || stanzas.length > 1) throw wrong('it must contain exactly one seal stanza');
   if (stanza.labels[0] !== 'shamir') throw wrong('a namespace can have a seal of the type "shamir" alone');
   return readSplit(stanza.body);
 }
 
-function parsed(text: string): Body {
+function stanzasOf(text: string): readonly Block[] {
   try {
-    return parseHcl(text, NAME);
+    return blocksOf(parseHcl(text, NAME), 'seal', 1);
   } catch (error) {
     if (error instanceof HclError) throw wrong(`unable to parse it: ${error.message}`);
     throw error;

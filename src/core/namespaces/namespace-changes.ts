@@ -9,7 +9,7 @@ import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import { mountBelow } from '../mounts/mount-changes.ts';
-import { tokenKeysOf } from '../tokens/token.ts';
+import { tokenEnding, tokenKeysOf } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { DEEPEST, depthOf, isWithin, ROOT, type Namespace, type NamespaceRecord } from './namespace.ts';
 import type { NamespaceTable } from './namespace-table.ts';
@@ -75,6 +75,7 @@ export class NamespaceChanges {
       tx.put(keys.namespace(record.id), encodeRecord(record));
       return record;
     });
+    failpoint('namespace.made');
     return value;
   }
 
@@ -183,8 +184,11 @@ export class NamespaceChanges {
 
   /** Deletes every key of a namespace that was deleted, in short transactions; nothing where no order says so. */
   async remove(id: string): Promise<void> {
+    // Of one whose keys are gone, or not here, no record is read that would say what finds its tokens and leases.
+    const unread = !this.#namespaces.holdsKeys(id);
+    if (unread) await removeLinks(this.#store, [ROOT, ...this.#namespaces.all()], id);
     const steps = [
-      (tx: Transaction) => this.#removeTokens(tx, id),
+      (tx: Transaction) => !unread && this.#removeTokens(tx, id),
       ...(['s', 'l', 'h'] as const).map((cls) => (tx: Transaction) => removePage(tx, keys.all(cls, id))),
       (tx: Transaction) => removePage(tx, keys.waiting(id)),
     ];
@@ -202,9 +206,6 @@ export class NamespaceChanges {
 
   /** First, and one by one: what finds them by time, and their parents further up, lie elsewhere. */
   #removeTokens(tx: Transaction, id: string): boolean {
-    // Of one whose keys are gone, or not here, no record is read: what finds its tokens leads nowhere then.
-    const domain = decodeFound<RemovalOrder>(tx.get(keys.namespaceRemovals + id))?.domain;
-    if (domain !== undefined && !this.#namespaces.holdsKeys(id)) return false;
     const page = tx.list(keys.tokens(id), { limit: PAGE });
     for (const key of tokenKeysOf(id, page)) {
       tx.delete(keys.revocations(ROOT.id) + key);
@@ -220,6 +221,23 @@ function order(tx: Transaction, { id, path, domain }: NamespaceRecord): void {
   if (domain === id) for (const key of Object.values(keys.namespaceSeal(id))) tx.delete(key);
   const removal: RemovalOrder = { path, ...(domain === undefined ? {} : { domain }) };
   tx.put(keys.namespaceRemovals + id, encodeRecord(removal));
+}
+
+/** What lies in other namespaces and names a token or a lease of one: all of them are looked through, in pages. */
+async function removeLinks(store: Store, namespaces: readonly Pick<Namespace, 'id'>[], id: string): Promise<void> {
+  const ending = tokenEnding(id);
+  const areas = [keys.expiries(ROOT.id), keys.leaseDues, keys.leaseIntents, keys.revocations(ROOT.id)];
+  for (const area of [...areas, ...namespaces.map((each) => keys.allChildren(each.id))]) {
+    for (let after: string | undefined, more = true; more;) {
+      const { value: page } = await store.transact((tx) => {
+        const found = tx.list(area, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+        for (const key of found) if (key.endsWith(ending)) tx.delete(key);
+        return found;
+      });
+      after = page.at(-1);
+      more = page.length === PAGE;
+    }
+  }
 }
 
 function removePage(tx: Transaction, prefix: string): boolean {

@@ -4,6 +4,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { fail } from '../../errors.ts';
+import { failpoint } from '../../lib/failpoint.ts';
 import type { KeyStatus } from '../../seal/session.ts';
 import { OwnKeysUnseal, type OwnKeysStatus } from '../../seal/own-keys.ts';
 import { keys } from '../keys.ts';
@@ -85,6 +86,7 @@ export class NamespaceSeals {
         this.#unseals.get(id)?.forget();
         store.seal(id);
       }
+      failpoint('namespace.sealing');
       await threads?.sealNamespaces(ids);
     });
   }
@@ -103,6 +105,7 @@ export class NamespaceSeals {
     try {
       domains.open(domain, root);
       const within = domains.namespacesOf(domain);
+      failpoint('namespace.opening');
       await wake(within);
       domains.settle(domain);
       store.reread(domain);

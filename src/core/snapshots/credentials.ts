@@ -27,7 +27,7 @@ export async function endCredentials({ store, registry, region }: Ending): Promi
       keys.tokens(namespace),
       keys.accessors(namespace),
       keys.tokenGroups(namespace),
-      keys.children(namespace, '').slice(0, -1),
+      keys.allChildren(namespace),
       keys.expiries(namespace),
       keys.revocations(namespace),
       keys.data('l', namespace, 'cubbyhole'),
