@@ -1,4 +1,5 @@
 /** `sys/namespaces`: the namespaces right below the one that is asked. */
+import { SEAL_STAYS } from '../core/namespaces/namespace-changes.ts';
 import { namespaceName, type NamespaceRecord } from '../core/namespaces/namespace.ts';
 import { emptyNamespace } from '../core/leases/lease-ending.ts';
 import type { Node } from '../core/node.ts';
@@ -146,7 +147,8 @@ const one = at('namespaces/:path...', {
       summary: 'Change what is said of a namespace',
       writes: 'shared',
       replies: { 200: described },
-      run: async ({ services }, { path, custom_metadata: patch = {} }, { namespace }) => {
+      run: async ({ services }, { path, custom_metadata: patch = {}, seal, pgp_keys: pgpKeys }, { namespace }) => {
+        if (seal !== undefined || pgpKeys !== undefined) throw fail('badRequest', SEAL_STAYS);
         const changed = await services.namespaceChanges.change(namespace, namespaceName(path), (before) => ({
           ...before,
           customMetadata: assertMetadata(mergePatch(before.customMetadata, patch)),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Outcome } from '../../src/framework/request.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
+import { serveEvents } from '../support/events.ts';
 import { files, usersIn } from '../support/file-engine.ts';
 import { ask, testNode } from '../support/node.ts';
 import { dataOf, SealableWorld, withVault } from '../support/sealable-world.ts';
@@ -144,4 +145,30 @@ test('a mount is not moved into it while it is sealed, and moves in once it is n
   assert.deepEqual(dataOf(await world.must('GET', 'in/x', undefined, 'vault')), { word: 'moved' });
   await world.seal('vault');
   assert.equal(await world.status('in/x', 'vault'), 503);
+});
+
+test('its event streams end when it is sealed, those of others go on and are told nothing of it', async () => {
+  const { node, root, world, shares } = await clocked();
+  await using server = await serveEvents({ node, root });
+  await world.must('POST', 'sys/mounts/out', { type: 'kv' });
+  const rules = 'path "*" { capabilities = ["read", "subscribe"] }';
+  await world.must('PUT', 'sys/policies/acl/all', { policy: rules }, 'vault');
+  const token = tokenOf(await world.must('POST', 'auth/token/create', { policies: ['all'] }, 'vault'));
+  const headers = { 'X-Vault-Namespace': 'vault' };
+  const own = await server.subscribe({ token, paths: ['kv/*'], headers });
+  const visiting = await server.subscribe({ paths: ['kv/*'], headers });
+  const all = await server.subscribe({ paths: ['vault/kv/*', 'out/*'] });
+  await world.must('POST', 'kv/x', { word: 'again' }, 'vault');
+  for (const each of [own, visiting, all]) await each.until(({ kind }) => kind === 'event');
+  await world.seal('vault');
+  for (const each of [own, visiting]) {
+    await each.ended();
+    assert.match(JSON.stringify(each.frames.at(-1)), /sealed/);
+  }
+  assert.equal(await server.refused({ token, paths: ['kv/*'], headers }), 503);
+  await world.must('POST', 'out/x', { word: 'outside' });
+  await all.until(({ path }) => path === 'out/x');
+  await world.unseal('vault', shares);
+  await world.must('POST', 'kv/y', { word: 'later' }, 'vault');
+  await all.until(({ path }) => path === 'vault/kv/y');
 });

@@ -71,6 +71,7 @@ test('who may not, and what is no such namespace, is refused by name', async () 
   const stays = '400 cannot modify existing namespace seal config';
   assert.equal(await at('POST', 'sys/namespaces/plain', { seal }), stays);
   assert.equal(await at('POST', 'sys/namespaces/vault', { seal }), stays);
+  assert.equal(await at('PATCH', 'sys/namespaces/plain', { seal }), stays);
   for (const bad of [
     ...['', 'x', 'listener "tcp" {}', `${seal}\n${seal}`, 'seal "static" {}', 'seal "shamir" {}', 'seal = 1'],
     ...['seal "shamir" { shares = 2 threshold = 3 }', 'seal "shamir" { shares = 300 threshold = 2 }'],

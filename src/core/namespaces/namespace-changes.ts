@@ -15,7 +15,7 @@ import { DEEPEST, depthOf, isWithin, ROOT, type Namespace, type NamespaceRecord 
 import type { NamespaceTable } from './namespace-table.ts';
 import type { RemovalOrder } from './seal-domains.ts';
 
-const SEAL_STAYS = 'cannot modify existing namespace seal config';
+export const SEAL_STAYS = 'cannot modify existing namespace seal config';
 
 const LEFTOVER =
   'sealed namespace has leftover child namespaces; pass force=true to delete the entire tree, or unseal the namespace ' +
