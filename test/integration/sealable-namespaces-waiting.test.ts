@@ -103,6 +103,10 @@ test('its leases stay while it is sealed, and those that came due are taken back
   await node.tick();
   await node.services.leaseExpiry.idle();
   assert.equal(usersIn(folder).length, 2, 'nobody can take them back');
+  const irrevocable = { token: world.root, query: { type: 'irrevocable', include_child_namespaces: 'true' } };
+  for (const path of ['sys/leases', 'sys/leases/count']) {
+    assert.equal((await ask(node, 'GET', path, irrevocable)).status, 200, path);
+  }
   await world.unseal('vault', shares);
   await node.tick();
   await node.services.leaseExpiry.idle();
