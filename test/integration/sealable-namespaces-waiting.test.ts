@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { keys } from '../../src/core/keys.ts';
 import type { Outcome } from '../../src/framework/request.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import { serveEvents } from '../support/events.ts';
@@ -78,7 +79,14 @@ test('a token made there by one from outside ends with it, before anything is se
   await using again = testNode(options);
   await again.unseal(Buffer.from(share, 'hex'));
   const after = new SealableWorld({ node: again, root });
+  const id = String(dataOf(await after.must('GET', 'sys/namespaces/vault'))['id']);
+  const left = () => {
+    using snapshot = again.services.store.snapshot();
+    return [keys.tokens(id), keys.revocations('root')].flatMap((prefix) => snapshot.list(prefix, { limit: 9 }));
+  };
+  assert.equal(left().length, 2, 'the token, and that it is to end');
   await after.unseal('vault', shares);
+  assert.deepEqual(left(), []);
   assert.equal((await lookup(again)).status, 403);
 });
 
