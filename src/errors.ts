@@ -13,6 +13,7 @@ export const errors = {
   notFound: { status: 404, retry: 'never', text: '' },
   noNamespace: { status: 404, retry: 'never', text: 'namespace not found' },
   namespaceLocked: { status: 503, retry: 'later', text: 'API access to this namespace has been locked' },
+  namespaceSealed: { status: 503, retry: 'later', text: 'namespace is sealed' },
   mountMoving: { status: 503, retry: 'later', text: 'the mount is being moved to another namespace: try again later' },
   noHandler: { status: 404, retry: 'never', text: 'no handler for route' },
   unsupportedPath: { status: 404, retry: 'never', text: 'unsupported path' },

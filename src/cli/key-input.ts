@@ -21,6 +21,13 @@ export async function shareFrom(
   return { key: (await context.askHidden(question, instead)).trim(), nonce: nonces.attempt };
 }
 
+/** One unseal key: an argument, standard input for `-`, or asked for unseen. `instead`: what to do without a terminal. */
+export async function unsealKeyFrom(context: Context, given: string | undefined, instead: string): Promise<string> {
+  if (given === '-') return (await context.stdin()).trim();
+  if (given !== undefined) return given.trim();
+  return (await context.askHidden('Unseal Key (will be hidden): ', instead)).trim();
+}
+
 /** A public key, as the API takes it: base64 of a binary file, or the text of one that is armoured or in base64. */
 export function readPgpFile(path: string): string {
   if (path.startsWith('keybase:')) {

@@ -7,6 +7,7 @@ import { cleanPath, showFound, showKeys } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
+import { deleteSealed, seal, sealBody, sealFlags, sealStatus, showShares, unseal } from './namespace-seal.ts';
 import { headedTable } from './table.ts';
 
 const name = { usage: 'PATH', least: 1, most: 1 } as const;
@@ -29,15 +30,17 @@ const custom = flag.map('A pair of your own.');
 const create = command({
   summary: 'Make a namespace',
   args: name,
-  flags: { 'custom-metadata': custom },
+  flags: { 'custom-metadata': custom, ...sealFlags },
   output: 'field',
   examples: [
     { note: 'Make one:', line: 'namespace create team' },
     { note: 'Make one inside it:', line: 'namespace create -namespace=team a' },
+    { note: 'Make one with keys of its own:', line: 'namespace create -key-shares=5 -key-threshold=3 vault' },
   ],
   run: async (context, { values, args: [target = ''] }) => {
-    const body = { custom_metadata: values['custom-metadata'] };
-    return show(context, await during('Error creating namespace', context.client.write(at(target), body)), target);
+    const body = { custom_metadata: values['custom-metadata'], ...sealBody(values) };
+    const made = await during('Error creating namespace', context.client.write(at(target), body));
+    return show(context, showShares(context, made), target);
   },
 });
 
@@ -159,7 +162,10 @@ const unlock = command({
 });
 
 export const namespace = group({
-  summary: 'Make, show, lock and delete namespaces',
+  summary: 'Make, show, lock, seal and delete namespaces',
   examples: [{ note: 'Make one:', line: 'namespace create team' }],
-  commands: { create, delete: remove, list, lock, lookup, patch, scan, unlock },
+  commands: {
+    ...{ create, delete: remove, 'delete-sealed': deleteSealed, list, lock, lookup, patch, scan },
+    ...{ seal, 'seal-status': sealStatus, unlock, unseal },
+  },
 });

@@ -12,6 +12,7 @@ import { rekey, rotateKeys } from './operator-rekey.ts';
 import { members, stepDown } from './operator-cluster.ts';
 import { raft, snapshot } from './operator-snapshot.ts';
 import { validateConfig } from './operator-validate-config.ts';
+import { unsealKeyFrom } from './key-input.ts';
 import type { Data } from './pairs.ts';
 import { showSealStatus } from './seal-view.ts';
 import { alignColumns } from './table.ts';
@@ -37,19 +38,12 @@ const unseal = command({
       await showSealStatus(context, (await during('Error resetting unseal process', work))?.data ?? {});
       return;
     }
-    const key = await keyFrom(context, given);
+    const key = await unsealKeyFrom(context, given, 'Give the key on standard input with "operator unseal -"');
     const body = { key, ...(values.migrate === true ? { migrate: true } : {}) };
     const reply = await during('Error unsealing', context.client.write('sys/unseal', body));
     await showSealStatus(context, reply?.data ?? {});
   },
 });
-
-async function keyFrom(context: Context, given: string | undefined): Promise<string> {
-  if (given === '-') return (await context.stdin()).trim();
-  if (given !== undefined) return given.trim();
-  const instead = 'Give the key on standard input with "operator unseal -"';
-  return (await context.askHidden('Unseal Key (will be hidden): ', instead)).trim();
-}
 
 const seal = command({
   summary: 'Seal the server',

@@ -51,14 +51,7 @@ function isTold(value: unknown): boolean {
 
 function sealRows(seal: Data): Row[] {
   const text = (name: string): string => toText(seal[name] ?? '');
-  const recovery = seal['recovery_seal'] === true;
-  const rows: Row[] = [['Seal Type', text('type')]];
-  if (recovery) rows.push(['Recovery Seal Type', text('recovery_seal_type') || 'shamir']);
-  rows.push(['Initialized', text('initialized')], ['Sealed', text('sealed')]);
-  rows.push([recovery ? 'Total Recovery Shares' : 'Total Shares', text('n')], ['Threshold', text('t')]);
-  if (seal['sealed'] === true) {
-    rows.push(['Unseal Progress', `${text('progress')}/${text('t')}`], ['Unseal Nonce', text('nonce')]);
-  }
+  const rows = shareRows(seal);
   if (seal['migration'] === true) rows.push(['Seal Migration in Progress', 'true']);
   rows.push(['Version', text('version')]);
   if (isTold(seal['commit_date'])) rows.push(['Commit Date', text('commit_date')]);
@@ -68,6 +61,29 @@ function sealRows(seal: Data): Row[] {
     rows.push(['Cluster Name', text('cluster_name')], ['Cluster ID', text('cluster_id')]);
   }
   return rows;
+}
+
+/** What is asked of people, and how far they are. */
+function shareRows(seal: Data): Row[] {
+  const text = (name: string): string => toText(seal[name] ?? '');
+  const recovery = seal['recovery_seal'] === true;
+  const rows: Row[] = [['Seal Type', text('type')]];
+  if (recovery) rows.push(['Recovery Seal Type', text('recovery_seal_type') || 'shamir']);
+  rows.push(['Initialized', text('initialized')], ['Sealed', text('sealed')]);
+  rows.push([recovery ? 'Total Recovery Shares' : 'Total Shares', text('n')], ['Threshold', text('t')]);
+  if (seal['sealed'] === true) {
+    rows.push(['Unseal Progress', `${text('progress')}/${text('t')}`], ['Unseal Nonce', text('nonce')]);
+  }
+  return rows;
+}
+
+const namespaceFields = ['type', 'initialized', 'sealed', 't', 'n', 'progress', 'nonce'];
+
+/** Of a namespace that has its own. */
+export async function showNamespaceSeal(context: Context, seal: Data): Promise<void> {
+  const json = new Map(namespaceFields.map((name) => [name, seal[name] ?? '']));
+  if (context.out.field === undefined) await context.out.rows(shareRows(seal), json);
+  else await context.out.oneField(json.get(context.out.field), 'seal status');
 }
 
 function haRows(seal: Data, leader: Data): Row[] {

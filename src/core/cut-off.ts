@@ -23,7 +23,10 @@ export async function finishWhatWasCutOff(services: Services, region: boolean): 
     if (region) return;
     await mountMoves.resume();
     await namespaceChanges.resumeRemovals();
-    for (const { id } of [ROOT, ...namespaces.all()]) await mountChanges.resumeRemovals(id);
+    for (const { id } of [ROOT, ...namespaces.all()]) {
+      // Of one that is sealed when it is unsealed.
+      if (namespaces.isReadable(id)) await mountChanges.resumeRemovals(id);
+    }
   } catch (error) {
     if (isLockstepError(error, 'sealed')) return;
     log.error('what was cut off is not finished', { reason: reasonOf(error) });

@@ -5,11 +5,12 @@ import { forgetForwarded } from './requests/forwarded.ts';
 import type { Services } from './services.ts';
 
 export async function doWhatIsDue(services: Services): Promise<void> {
+  const readable = { isReadable: (id: string): boolean => services.namespaces.isReadable(id) };
   while (await services.revocation.expire(services.now()));
   services.leaseExpiry.tick();
   services.mounts.tend(services.now());
   await services.lockout.tidy();
   while (await forgetForwarded(services));
-  while (await keepKeys(services.store, services.now()));
+  while (await keepKeys(services.store, readable, services.now()));
   while (await forgetRevokedGrants(services.store, services.now()));
 }

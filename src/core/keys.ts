@@ -31,6 +31,18 @@ export const keys = {
   name: (parent: string, name: string) => `s/${parent}/names/${name}`,
   /** Namespaces whose keys are being deleted: an explicit order, as for mounts. */
   namespaceRemovals: `l/${ROOT_NAMESPACE}/namespace-removals/`,
+  /** The keys of namespaces that have their own, by the id of the namespace: what is below is under the node's keys alone. */
+  namespaceSeal: (id: string) => {
+    const at = `h/${ROOT_NAMESPACE}/namespace-seals/${id}/`;
+    return { config: `${at}config`, root: `${at}root`, keyring: `${at}keyring` };
+  },
+  /** What came due, or was ended from outside, in a namespace while that was sealed: done when it is unsealed. */
+  waitingExpiries: (ns: string) => `l/${ROOT_NAMESPACE}/waiting/${ns}/expiry/`,
+  waitingLeases: (ns: string) => `l/${ROOT_NAMESPACE}/waiting/${ns}/lease/`,
+  /** After a restore: what its mounts have issued ends, and its key rotates. */
+  waitingCredentials: (ns: string) => `l/${ROOT_NAMESPACE}/waiting/${ns}/credentials`,
+  waitingRotation: (ns: string) => `l/${ROOT_NAMESPACE}/waiting/${ns}/rotation`,
+  waiting: (ns: string) => `l/${ROOT_NAMESPACE}/waiting/${ns}/`,
   /** Everything of a namespace in one class. */
   all: (cls: KeyClass, ns: string) => `${cls}/${ns}/`,
   mounts: (cls: KeyClass, ns: string) => `${cls}/${ns}/mounts/`,
@@ -57,6 +69,7 @@ export const keys = {
   token: (ns: string, key: string) => `l/${ns}/tokens/${key}`,
   accessors: (ns: string) => `l/${ns}/accessors/`,
   accessor: (ns: string, key: string) => `l/${ns}/accessors/${key}`,
+  allChildren: (ns: string) => `l/${ns}/children/`,
   children: (ns: string, parent: string) => `l/${ns}/children/${parent}/`,
   /**
    * Due work by time: `<bucket>` is a fixed-width millisecond time, so key order is time order. That of all namespaces lies

@@ -31,10 +31,10 @@ import { LogMonitors } from './log-monitors.ts';
 import { finishWhatWasCutOff, recordMigrations } from './cut-off.ts';
 import { doWhatIsDue } from './due.ts';
 import { Census } from './metrics/census.ts';
-import { MeteredStore } from './metrics/metered-store.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import { ensureBuiltIn } from './mounts/mount-changes.ts';
+import { SealableStore } from './namespaces/sealable-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { serve } from './requests/pipeline.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
@@ -344,11 +344,11 @@ export class Node implements Handler, AsyncDisposable {
   async #openOnce(): Promise<void> {
     const { registry, metrics } = this;
     const { settings, log, now, audit, lifecycle, cluster, threads } = this.#options;
-    await settleRestore(this.#options.lifecycle, { registry, region: settings.region !== undefined, log });
+    await settleRestore(lifecycle, { registry, region: settings.region !== undefined, log, now });
     await ensureBuiltIn(lifecycle.store);
-    const store = new MeteredStore(lifecycle.store, metrics.barrier);
+    const sealable = new SealableStore(lifecycle.store, { now });
     const opened = await openServices({
-      ...{ store, registry, settings, log, now, audit, metrics, windows: this.#windows },
+      ...{ sealable, threads, registry, settings, log, now, audit, metrics, windows: this.#windows },
       link: () => this.link,
       snapshotSource: () => this.#unsealedSnapshots?.source,
     });

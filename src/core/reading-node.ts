@@ -19,6 +19,7 @@ import type { SinkOptions } from './audit/sink.ts';
 import type { ReadingLink } from './cluster.ts';
 import { identityMount } from './identity/identity-mount.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
+import { SealableStore } from './namespaces/sealable-store.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { lookUp, operationOf, parametersOf, type Asked } from './requests/access.ts';
@@ -28,7 +29,7 @@ import { serve } from './requests/pipeline.ts';
 import { nodeKeys } from './seed.ts';
 import type { RequestServices } from './services.ts';
 import type { CoreSettings } from './settings.ts';
-import type { AuditFollowers, Unsealing } from './threads.ts';
+import type { AuditFollowers, NamespaceUnsealing, Unsealing } from './threads.ts';
 import { tokenAuth } from './tokens/token-auth.ts';
 import { holderOf, type Token } from './tokens/token.ts';
 import { openRequestServices } from './unsealed.ts';
@@ -58,6 +59,7 @@ export interface ReadingNodeOptions {
 interface Reading extends AsyncDisposable {
   readonly raw: FollowedStore;
   readonly barrier: Barrier;
+  readonly sealable: SealableStore;
   readonly services: RequestServices;
   readonly devices: FollowingDevices;
 }
@@ -111,6 +113,32 @@ export class ReadingNode implements Handler, AsyncDisposable {
     this.#unsealing = { ...known, expected: [...(known.expected ?? []), root] };
     await this.#opening;
     this.#reading?.barrier.expectRoot(root);
+  }
+
+  /** Serves from the namespace when it resolves. */
+  async unsealNamespace({ id, root }: NamespaceUnsealing): Promise<void> {
+    this.#knowNamespaces((known) => known.set(id, root));
+    await this.#opening;
+    await this.#caughtUp();
+    // Opened anew meanwhile: with it already.
+    this.#reading?.sealable.unseal(id, root);
+  }
+
+  /** Their keys are gone from this thread when it resolves. */
+  async sealNamespaces(ids: readonly string[]): Promise<void> {
+    this.#knowNamespaces((known) => {
+      for (const id of ids) known.delete(id);
+    });
+    for (const id of ids) this.#reading?.sealable.seal(id);
+    await this.#opening;
+    for (const id of ids) this.#reading?.sealable.seal(id);
+  }
+
+  #knowNamespaces(change: (known: Map<string, KeyObject>) => void): void {
+    if (this.#unsealing === undefined) return;
+    const known = new Map(this.#unsealing.namespaces);
+    change(known);
+    this.#unsealing = { ...this.#unsealing, namespaces: known };
   }
 
   readonly audit: AuditFollowers = {
@@ -214,18 +242,20 @@ export class ReadingNode implements Handler, AsyncDisposable {
     if (unsealing !== undefined) this.#reading = await this.#open(unsealing);
   }
 
-  async #open({ root, expected = [], devices: known }: Unsealing): Promise<Reading> {
+  async #open({ root, expected = [], devices: known, namespaces = new Map() }: Unsealing): Promise<Reading> {
     const { settings, log, now, audit, windows } = this.#options;
     const { metrics } = this;
     const raw = this.#options.open();
     const barrier = new Barrier(raw);
-    const store = new MeteredStore(barrier.unseal(root, ...expected), metrics.barrier);
+    const sealable = new SealableStore(barrier.unseal(root, ...expected), { now });
+    for (const [id, key] of namespaces) sealable.unseal(id, key);
+    const store = new MeteredStore(sealable, metrics.barrier);
     const link = this.#options.link(store);
     const warn = log.named('audit').warn;
     const broker = openBroker({ now, warn, metrics });
     const devices = new FollowingDevices({ ...audit, store, warn, broker });
     const services = openRequestServices({
-      ...{ store, settings, log, now, metrics, windows, link: () => link },
+      ...{ store, sealable, settings, log, now, metrics, windows, link: () => link },
       registry: this.#registry,
       subkey: nodeKeys(store),
       trail: brokerTrail(
@@ -235,10 +265,11 @@ export class ReadingNode implements Handler, AsyncDisposable {
       ),
     });
     const reading: Reading = {
-      ...{ raw, barrier, services, devices },
+      ...{ raw, barrier, sealable, services, devices },
       [Symbol.asyncDispose]: async () => {
         services[Symbol.dispose]();
         link?.[Symbol.dispose]();
+        await sealable[Symbol.asyncDispose]();
         barrier.seal();
         await broker[Symbol.asyncDispose]();
         await raw[Symbol.asyncDispose]();

@@ -20,6 +20,7 @@ import type { MountMoves } from './mounts/mount-moves.ts';
 import type { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
 import type { NamespaceChanges } from './namespaces/namespace-changes.ts';
+import type { NamespaceSeals } from './namespaces/namespace-seals.ts';
 import type { NamespaceTable } from './namespaces/namespace-table.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { PolicyStore } from './policy/policy-store.ts';
@@ -78,6 +79,7 @@ export interface Services extends RequestServices {
   readonly lockout: Lockout;
   readonly loginMfa: LoginMfa;
   readonly namespaceChanges: NamespaceChanges;
+  readonly namespaceSeals: NamespaceSeals;
   readonly mountChanges: MountChanges;
   readonly mountMoves: MountMoves;
   readonly leaseExpiry: LeaseExpiry;

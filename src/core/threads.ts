@@ -19,6 +19,14 @@ export interface Unsealing {
   /** Those that may have replaced it, in order. */
   readonly expected?: readonly KeyObject[];
   readonly devices: readonly FollowedDevice[];
+  /** Root keys of namespaces that have their own and are unsealed, by id. */
+  readonly namespaces?: ReadonlyMap<string, KeyObject>;
+}
+
+/** The keys of a namespace that has its own. */
+export interface NamespaceUnsealing {
+  readonly id: string;
+  readonly root: KeyObject;
 }
 
 /** The threads that read. Each call resolves once all of them have done it: nothing is answered before. */
@@ -29,6 +37,9 @@ export interface ReadingThreads {
   readonly seal: () => Promise<void>;
   /** The keyring is about to be put under this root key. */
   readonly expectRoot: (root: KeyObject) => Promise<void>;
+  readonly unsealNamespace: (unsealing: NamespaceUnsealing) => Promise<void>;
+  /** Their keys are gone from all threads when it resolves. */
+  readonly sealNamespaces: (ids: readonly string[]) => Promise<void>;
   readonly audit: AuditFollowers;
   /** What each serves right now. */
   readonly inFlight: () => Promise<readonly InFlightRequest[]>;

@@ -17,6 +17,7 @@ import { Lockout } from './lockout/lockout.ts';
 import { Leases } from './leases/leases.ts';
 import { Identities } from './identity/identities.ts';
 import { LoginMfa } from './mfa/login-mfa.ts';
+import { MeteredStore } from './metrics/metered-store.ts';
 import type { NodeMetrics } from './metrics/node-metrics.ts';
 import { MountChanges } from './mounts/mount-changes.ts';
 import { MountMoves } from './mounts/mount-moves.ts';
@@ -24,6 +25,7 @@ import { MountTable } from './mounts/mount-table.ts';
 import type { MountConfig } from './mounts/mount.ts';
 import { NamespaceChanges } from './namespaces/namespace-changes.ts';
 import { NamespaceTable } from './namespaces/namespace-table.ts';
+import type { SealableStore } from './namespaces/sealable-store.ts';
 import { NodeConfig } from './node-config.ts';
 import { PolicyStore } from './policy/policy-store.ts';
 import { LeaseCountQuotas } from './quotas/lease-count.ts';
@@ -33,6 +35,8 @@ import type { PluginRegistry } from './registry-contract.ts';
 import type { Access } from './requests/access.ts';
 import type { SnapshotSource } from './requests/from-snapshot.ts';
 import type { RequestServices, Services } from './services.ts';
+import type { ReadingThreads } from './threads.ts';
+import { openNamespaceSeals } from './namespaces/waking.ts';
 import { nodeKeys, TOKEN_KEYS } from './seed.ts';
 import type { CoreSettings } from './settings.ts';
 import { BATCH_TOKENS } from './tokens/batch-tokens.ts';
@@ -42,6 +46,9 @@ import { Wrapping } from './wrapping/wrapping.ts';
 
 export interface UnsealOptions {
   readonly store: Store;
+  /** What `store` measures: values of namespaces with a seal of their own are encrypted there. */
+  readonly sealable: SealableStore;
+  readonly threads: ReadingThreads | undefined;
   readonly registry: PluginRegistry;
   readonly settings: CoreSettings;
   readonly log: Logger;
@@ -72,7 +79,7 @@ function forwardBy(link: Partial<Pick<HubLink, 'forward'>> | undefined, access: 
 }
 
 /** What the parts of a node that serve requests are made of. */
-export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link' | 'snapshotSource'> {
+export interface RequestOptions extends Omit<UnsealOptions, 'audit' | 'link' | 'snapshotSource' | 'threads'> {
   readonly trail: AuditTrail;
   /** Keys of this node, one for each purpose. */
   readonly subkey: (purpose: string) => KeyObject;
@@ -84,7 +91,7 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
   const { store, registry, settings, log, now, link, metrics, trail, subkey } = options;
   const ttl = ttlOf(settings);
   // First, so that a batch reaches it before what looks namespaces up.
-  const namespaces = new NamespaceTable(store);
+  const namespaces = new NamespaceTable(store, options.sealable.domains);
   const tokens = new TokenStore({
     ...{ store, namespaces, now, meter: metrics.tokens },
     hasMount: (uuid) => mounts.byUuid(uuid) !== undefined,
@@ -132,7 +139,8 @@ export function openRequestServices(options: RequestOptions): RequestServices & 
 }
 
 /** Throws `auditFailed` when there are audit devices and none can record. */
-export async function openServices(options: UnsealOptions): Promise<Unsealed> {
+export async function openServices(given: Omit<UnsealOptions, 'store'>): Promise<Unsealed> {
+  const options = { ...given, store: new MeteredStore(given.sealable, given.metrics.barrier) };
   const { store, settings, log, now } = options;
   // First, since it can fail: nothing else is to be taken back then.
   const auditing = await options.audit(store, (id) => serving.tokens.find(id));
@@ -165,11 +173,12 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
   });
   const mountChanges = new MountChanges(store);
   const leaseExpiry = new LeaseExpiry({ store, leases, now, meter: leases.meter, log: log.named('leases') });
-  return {
+  const opened: Unsealed = {
     ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges, auditDevices: auditing.devices },
     mountMoves: new MountMoves(serving, mountChanges),
-    namespaceChanges: new NamespaceChanges(store, tokens),
+    namespaceChanges: new NamespaceChanges(store, tokens, namespaces),
+    namespaceSeals: openNamespaceSeals({ ...options, namespaces }, () => opened),
     ...{ leaseExpiry, lockout, controls: new ControlGroups(serving), loginMfa: new LoginMfa(serving) },
     [Symbol.asyncDispose]: async () => {
       // While what engines have done can still be written down.
@@ -178,6 +187,8 @@ export async function openServices(options: UnsealOptions): Promise<Unsealed> {
       await lockout[Symbol.asyncDispose]();
       for (const part of [subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
+      await options.sealable[Symbol.asyncDispose]();
     },
   };
+  return opened;
 }

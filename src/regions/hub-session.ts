@@ -294,7 +294,7 @@ export class HubSession {
     const records: { readonly key: string; readonly value: Uint8Array | undefined }[] = [];
     let size = 0;
     for (const key of names.slice(0, limit)) {
-      const value = snapshot.get(key);
+      const value = config.layout.isApart?.(key) === true ? undefined : snapshot.get(key);
       records.push({ key, value });
       size += key.length + (value?.length ?? 0);
       if (size >= config.bytes) break;

@@ -63,10 +63,10 @@ function* recordsBelow(snapshot: Snapshot, prefix: string): Generator<Write> {
 }
 
 /** What the views of all regions are made of: namespaces, mounts and the regions' own records. */
-function viewRecords(snapshot: Snapshot): readonly Write[] {
+function viewRecords(snapshot: Snapshot, isApart: (namespace: string) => boolean): readonly Write[] {
   const namespaces = [...recordsBelow(snapshot, keys.namespaces)];
   const ids = [ROOT.id, ...namespaces.map(({ key }) => key.slice(keys.namespaces.length))];
-  const mounts = ids.flatMap((id) => [...recordsBelow(snapshot, keys.mounts('s', id))]);
+  const mounts = ids.flatMap((id) => (isApart(id) ? [] : [...recordsBelow(snapshot, keys.mounts('s', id))]));
   return [...namespaces, ...mounts, ...recordsBelow(snapshot, keys.regions)];
 }
 
@@ -96,11 +96,16 @@ export class Hub implements RegionHub {
       log.named('regions').warn('a region did what a true one does not', { region, address, what, detail });
       audit.event?.({ region, address, what, detail });
     });
-    this.#layout = createLayout(options.registry);
+    const { namespaces } = this.#services;
+    const isApart = (id: string): boolean => namespaces.record(id)?.domain !== undefined;
+    this.#layout = createLayout(options.registry, {
+      id: isApart,
+      path: (path) => isApart(namespaces.byPath(path)?.id ?? ''),
+    });
     this.#regions = new RegionRegistry(store, now);
     {
       using snapshot = store.snapshot();
-      const records = viewRecords(snapshot);
+      const records = viewRecords(snapshot, isApart);
       this.#history = new ViewHistory(snapshot.position, records, this.#layout);
     }
     this.#convergence = new Convergence({ regions: () => this.#regions.all().map(({ name }) => name), now });
@@ -149,6 +154,7 @@ export class Hub implements RegionHub {
 
   /** Within the publication. */
   #observe(batch: Batch): void {
+    if (batch.reread !== undefined) return;
     this.#untold = true;
     this.#tail.append(batch);
     if (this.#history.observe(batch.position, batch.writes)) this.#ruled = true;

@@ -100,7 +100,33 @@ function readMount({ key, value }: Write): Mount | undefined {
   return mount;
 }
 
-export function createLayout(registry: PluginRegistry): Layout {
+/** What no region gets: namespaces with a seal of their own, and what is in them. */
+export interface Apart {
+  readonly id: (namespace: string) => boolean;
+  /** By its path, with a closing slash. */
+  readonly path: (path: string) => boolean;
+}
+
+const NOTHING_APART: Apart = { id: () => false, path: () => false };
+
+const namespaceIn = (key: string): string => key.split('/', 2)[1] ?? '';
+
+/** `apart`: asked at the hub, as things are now. */
+export function createLayout(registry: PluginRegistry, apart: Apart = NOTHING_APART): Layout {
+  const layout = everything(registry);
+  return {
+    ...layout,
+    isApart: (key) => apart.id(namespaceIn(key)),
+    pathOf: (key, mounts) => {
+      if (apart.id(namespaceIn(key))) return undefined;
+      const found = layout.pathOf(key, mounts);
+      return found?.kind === 'mount' && apart.path(found.path) ? undefined : found;
+    },
+    readMount: (write) => (apart.id(namespaceIn(write.key)) ? undefined : layout.readMount(write)),
+  };
+}
+
+function everything(registry: PluginRegistry): Layout {
   return {
     mountRecord,
     mountOf,
@@ -116,7 +142,9 @@ export function createLayout(registry: PluginRegistry): Layout {
 
 function namespaceOf(key: string, value: Uint8Array | undefined): Mount | undefined {
   const found = read<NamespaceRecord>(value);
-  return found === undefined ? undefined : { id: found.id, path: found.path, record: key, data: `s/${found.id}/` };
+  // One with a seal of its own, or in such a one, is in no view.
+  if (found === undefined || found.domain !== undefined) return undefined;
+  return { id: found.id, path: found.path, record: key, data: `s/${found.id}/` };
 }
 
 /** Unreadable is as if it were not there: such a mount or region is in no view. */

@@ -46,6 +46,8 @@ export interface Layout {
   readonly mountOf: (key: string) => string | undefined;
   /** Reads a mount's record. The id of a mount that was removed is never used again. */
   readonly readMount: (write: Write) => Mount | undefined;
+  /** Whether no region ever gets it, so that it is not even read: it may lie behind a seal of its own. Absent: nothing is. */
+  readonly isApart?: (key: string) => boolean;
   /** The region whose record (`h/root/regions/<name>`) this key is. */
   readonly regionRecord: (key: string) => string | undefined;
   /** Reads a region's record; undefined when it is gone or unreadable: such a region gets nothing. */

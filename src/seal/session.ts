@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly now: () => number;
   /** Encryptions under one term after which the next write adds a term. */
   rotateAfter: number;
+  /** The key of the keyring; `seal/keyring` if not given. */
+  readonly keyring?: string;
 }
 
 /** The root key in use, and those that are to follow it. */
@@ -34,6 +36,7 @@ export type Roots = readonly [KeyObject, ...KeyObject[]];
 export class Session {
   readonly raw: Store;
   readonly #options: SessionOptions;
+  readonly #at: string;
   readonly #ended = new AbortController();
   readonly #observers = new Set<(batch: Batch) => void>();
   readonly #subscription: Disposable;
@@ -53,7 +56,8 @@ export class Session {
     this.#options = options;
     this.#root = root;
     this.#expected = expected;
-    this.#take(snapshot.get(KEYRING_KEY));
+    this.#at = options.keyring ?? KEYRING_KEY;
+    this.#take(snapshot.get(this.#at));
     this.#subscription = raw.observe((batch) => {
       this.#apply(batch);
     });
@@ -111,8 +115,8 @@ export class Session {
     this.checkLive();
     // The observer below takes the new keyring up before this resolves.
     await this.raw.transact((tx) => {
-      const { keyring, root } = this.#open(tx.get(KEYRING_KEY));
-      tx.put(KEYRING_KEY, keyring.rotated(this.#options.now()).encrypt(root));
+      const { keyring, root } = this.#open(tx.get(this.#at));
+      tx.put(this.#at, keyring.rotated(this.#options.now()).encrypt(root));
     });
     return this.status;
   }
@@ -128,7 +132,7 @@ export class Session {
     // It stays expected when this fails: a commit of which nothing was heard may still come to pass.
     this.expect(next);
     await this.raw.transact((tx) => {
-      tx.put(KEYRING_KEY, this.#open(tx.get(KEYRING_KEY)).keyring.encrypt(next));
+      tx.put(this.#at, this.#open(tx.get(this.#at)).keyring.encrypt(next));
       write(tx);
     });
   }
@@ -191,7 +195,7 @@ export class Session {
 
   #apply(batch: Batch): void {
     for (const write of batch.writes) {
-      if (write.key === KEYRING_KEY) this.#adopt(write.value);
+      if (write.key === this.#at) this.#adopt(write.value);
     }
     if (this.#observers.size === 0) return;
     const revealed = this.reveal(batch);
@@ -237,7 +241,7 @@ export class Session {
 
   #reserve(tx: Transaction): number {
     const { number } = this.keyring.active;
-    const { keyring: stored, root } = this.#open(tx.get(KEYRING_KEY));
+    const { keyring: stored, root } = this.#open(tx.get(this.#at));
     let keyring = stored.counted(number, GRANT);
     const encryptions = keyring.term(number)?.encryptions ?? 0;
     if (encryptions > MAX_ENCRYPTIONS) {
@@ -246,7 +250,7 @@ export class Session {
     if (encryptions >= this.#options.rotateAfter && keyring.active.number === number) {
       keyring = keyring.rotated(this.#options.now());
     }
-    tx.put(KEYRING_KEY, keyring.encrypt(root));
+    tx.put(this.#at, keyring.encrypt(root));
     this.#granted += GRANT;
     return GRANT;
   }

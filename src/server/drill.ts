@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServerConfig } from '../config/server.ts';
 import { MountTable, type Mounted } from '../core/mounts/mount-table.ts';
+import { SealableStore } from '../core/namespaces/sealable-store.ts';
 import { API_VERSION } from '../core/settings.ts';
 import { fillStore } from '../core/snapshots/fill.ts';
 import { fail } from '../errors.ts';
@@ -95,7 +96,8 @@ async function drillIn(folder: string, options: Drill): Promise<DrillReport> {
     proveSeal(lifecycle.barrier.rootKey, found);
     const unsealed = performance.now();
     const nonce = uuid();
-    const read = await readAll(lifecycle.store, { nonce, sample: options.sample, signal });
+    await using sealable = new SealableStore(lifecycle.store, { now: Date.now });
+    const read = await readAll(lifecycle.store, sealable, { nonce, sample: options.sample, signal });
     const end = performance.now();
     const seconds = (from: number, to: number): number => Math.round(to - from) / 1_000;
     return {
@@ -156,15 +158,19 @@ const COUNTED: Readonly<Record<string, keyof DrillReport['counts']>> = {
   tokens: 'tokens',
 };
 
-/** Every record is decrypted: one that is damaged, or under a key that is not there, throws `corrupt` with its key. */
-async function readAll(store: Store, { nonce, sample, signal }: Reading): Promise<Read> {
+/**
+ * Every record is decrypted: one that is damaged, or under a key that is not there, throws `corrupt` with its key. What lies
+ * in namespaces with a seal of their own is opened by the node's keys alone, and their secrets are not sampled: `below` has
+ * it as it lies there.
+ */
+async function readAll(below: Store, store: Store, { nonce, sample, signal }: Reading): Promise<Read> {
   const counts = { records: 0, namespaces: 0, mounts: 0, policies: 0, tokens: 0, secrets: 0 };
   using mounts = new MountTable({
     ...{ store, registry, region: 'hub', hub: false },
     ttl: () => ({ default: 0, max: 0 }),
     warn: () => undefined,
   });
-  using snapshot = store.snapshot();
+  using snapshot = below.snapshot();
   for (const key of everyKey(snapshot, '')) {
     snapshot.get(key);
     counts.records += 1;

@@ -43,6 +43,11 @@ export interface Batch {
   /** Wall-clock milliseconds at the commit; for retention, never for ordering. */
   readonly time: number;
   readonly writes: readonly Write[];
+  /**
+   * Beginnings of keys of which every value has become readable, or no longer is: whatever was read there counts no more.
+   * Such a batch is in no log, writes nothing, and has the position that is shown already. Absent in all others.
+   */
+  readonly reread?: readonly string[];
 }
 
 export interface Page {

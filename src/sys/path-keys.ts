@@ -1,5 +1,7 @@
 /** `sys/key-status` and `sys/rotate`: the keys of the barrier. */
 import type { Node } from '../core/node.ts';
+import type { NamespaceRecord } from '../core/namespaces/namespace.ts';
+import type { Call } from '../framework/call.ts';
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
@@ -7,8 +9,14 @@ import { formatDuration } from '../lib/duration.ts';
 
 const at = pathsOf<Node>();
 
+/** The namespace whose keys are meant; undefined in the root one. One without any is refused. */
+function withKeys({ services }: Node, { namespace }: Call): NamespaceRecord | undefined {
+  return services.namespaces.record(namespace.id);
+}
+
 const keyStatus = at('key-status', {
-  help: 'The encryption key in use.',
+  help: 'The encryption key in use; of a namespace with a seal of its own, its own.',
+  namespaces: true,
   access: 'root',
   fields: {},
   operations: {
@@ -22,8 +30,10 @@ const keyStatus = at('key-status', {
           encryptions: field.integer('Encryptions under this key, about.'),
         },
       },
-      run: (node) => {
-        const { term, installTime, encryptions } = node.keyStatus();
+      run: (node, _values, call) => {
+        const own = withKeys(node, call);
+        const status = own === undefined ? node.keyStatus() : node.services.namespaceSeals.keyStatus(own);
+        const { term, installTime, encryptions } = status;
         return { ...reply.ok({ term, install_time: new Date(installTime).toISOString(), encryptions }), flat: true };
       },
     },
@@ -33,6 +43,7 @@ const keyStatus = at('key-status', {
 const rotation = (pattern: string) =>
   at(pattern, {
     help: 'Makes a new encryption key: what is written from now on is under it; older records stay readable.',
+    namespaces: true,
     access: 'root',
     fields: {},
     operations: {
@@ -40,8 +51,9 @@ const rotation = (pattern: string) =>
         summary: 'Rotate the encryption key',
         writes: 'local',
         replies: { 204: 'empty' },
-        run: async (node) => {
-          await node.rotate();
+        run: async (node, _values, call) => {
+          const own = withKeys(node, call);
+          await (own === undefined ? node.rotate() : node.services.namespaceSeals.rotate(own));
           return reply.empty;
         },
       },

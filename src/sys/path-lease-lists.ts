@@ -23,7 +23,9 @@ const fields = {
 function namespacesOf({ services }: Node, deep: boolean, { namespace }: Call): readonly string[] {
   const here = services.namespaces.byId(namespace.id);
   if (!deep || here === undefined) return [namespace.id];
-  return [namespace.id, ...services.namespaces.below(here, true).map(({ id }) => id)];
+  // Of those that are sealed nothing is known.
+  const below = services.namespaces.below(here, true).filter(({ id }) => !services.namespaces.isSealed(id));
+  return [namespace.id, ...below.map(({ id }) => id)];
 }
 
 /** `none` is without limit. */

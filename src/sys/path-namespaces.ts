@@ -1,13 +1,17 @@
 /** `sys/namespaces`: the namespaces right below the one that is asked. */
+import { SEAL_STAYS } from '../core/namespaces/namespace-changes.ts';
 import { namespaceName, type NamespaceRecord } from '../core/namespaces/namespace.ts';
 import { emptyNamespace } from '../core/leases/lease-ending.ts';
 import type { Node } from '../core/node.ts';
-import { fail, isLockstepError } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
 import { mergePatch } from '../lib/merge-patch.ts';
+import { makeOwnKeys, type OwnKeys } from '../seal/own-keys.ts';
+import { removeLater } from './namespace-removal.ts';
+import { readSealDocument } from './namespace-seal-document.ts';
 
 const at = pathsOf<Node>();
 
@@ -28,6 +32,29 @@ const described = {
 
 function shown({ id, uuid, path, customMetadata, lock }: NamespaceRecord): JsonObject {
   return { custom_metadata: customMetadata, id, locked: lock !== undefined, path, tainted: false, uuid };
+}
+
+const sharesReply = {
+  key_shares: field.list('Of one with a seal of its own: the shares of its unseal key, in hex, shown this once.'),
+  key_threshold: field.integer('How many of them unseal it.'),
+};
+
+interface AskedSeal {
+  readonly seal: string | undefined;
+  readonly pgpKeys: readonly string[] | undefined;
+  readonly now: number;
+}
+
+/** undefined where no seal is asked for. */
+async function ownKeysOf({ seal, pgpKeys, now }: AskedSeal): Promise<OwnKeys | undefined> {
+  if (seal !== undefined) return makeOwnKeys({ split: readSealDocument(seal), pgpKeys, now });
+  if (pgpKeys === undefined || pgpKeys.length === 0) return undefined;
+  throw fail('badRequest', 'pgp_keys are for the shares of a seal: give "seal" too');
+}
+
+/** Those encrypted to PGP keys as base64, as in Vault's other replies. */
+function shownShares(own: OwnKeys | undefined): JsonObject {
+  return own === undefined ? {} : { key_shares: own.shares.expose().hex, key_threshold: own.threshold };
 }
 
 /** Strings alone, so that nothing is turned into text unasked. */
@@ -80,21 +107,16 @@ const all = at('namespaces', {
   },
 });
 
-/** In the background: the namespace is gone already, and an order on disk has it finished after a restart too. */
-function removeLater({ services }: Node, id: string): void {
-  services.namespaceChanges.remove(id).catch((error: unknown) => {
-    if (isLockstepError(error, 'sealed') || isLockstepError(error, 'storeClosed')) return;
-    const reason = error instanceof Error ? error.message : 'unknown';
-    services.log.error('a namespace is not removed yet: the next start goes on with it', { namespace: id, reason });
-  });
-}
-
 const one = at('namespaces/:path...', {
   help: 'Makes, describes and deletes a namespace right below this one.',
   namespaces: true,
   fields: {
     path: field.name('Its name, without a slash.'),
     custom_metadata: field.object('For people: strings by name. In a PATCH null takes a key out.'),
+    seal: field.string(
+      'Makes it with a seal of its own: a `seal "shamir"` stanza in HCL or JSON with shares and threshold.',
+    ),
+    pgp_keys: field.list('With a seal: one public PGP key for each share, in base64.'),
   },
   exists: ({ services }, { path }, { namespace }) =>
     services.namespaces.byPath(`${namespace.path}${path.replace(/\/$/, '')}/`) !== undefined,
@@ -112,17 +134,21 @@ const one = at('namespaces/:path...', {
     update: {
       summary: 'Make a namespace, or describe it anew',
       writes: 'shared',
-      replies: { 200: described },
-      run: async ({ services }, { path, custom_metadata: given }, { namespace }) => {
+      replies: { 200: { ...described, ...sharesReply } },
+      run: async ({ services }, { path, custom_metadata: given, seal, pgp_keys: pgpKeys }, { namespace }) => {
+        const name = namespaceName(path);
         const metadata = assertMetadata(given ?? {});
-        return reply.ok(shown(await services.namespaceChanges.put(namespace, namespaceName(path), metadata)));
+        const own = await ownKeysOf({ seal, pgpKeys, now: services.now() });
+        const record = await services.namespaceChanges.put(namespace, name, metadata, own);
+        return reply.ok({ ...shown(record), ...shownShares(own) });
       },
     },
     patch: {
       summary: 'Change what is said of a namespace',
       writes: 'shared',
       replies: { 200: described },
-      run: async ({ services }, { path, custom_metadata: patch = {} }, { namespace }) => {
+      run: async ({ services }, { path, custom_metadata: patch = {}, seal, pgp_keys: pgpKeys }, { namespace }) => {
+        if (seal !== undefined || pgpKeys !== undefined) throw fail('badRequest', SEAL_STAYS);
         const changed = await services.namespaceChanges.change(namespace, namespaceName(path), (before) => ({
           ...before,
           customMetadata: assertMetadata(mergePatch(before.customMetadata, patch)),
@@ -139,6 +165,7 @@ const one = at('namespaces/:path...', {
         const name = namespaceName(path);
         using _emptied = await emptied(node, `${namespace.path}${name}/`);
         const id = await node.services.namespaceChanges.delete(namespace, name);
+        if (id !== undefined) node.services.namespaceSeals.forget([id]);
         if (id === undefined) return { status: 200, warnings: ['requested namespace does not exist'] };
         removeLater(node, id);
         return reply.ok({ status: 'in-progress' });
@@ -151,6 +178,7 @@ const one = at('namespaces/:path...', {
 async function emptied({ services }: Node, path: string): Promise<Disposable | undefined> {
   const found = services.namespaces.byPath(path);
   if (found === undefined || services.namespaces.below(found).length > 0) return undefined;
+  if (services.namespaces.isSealed(found.id)) throw fail('namespaceSealed');
   return emptyNamespace(services, found.id);
 }
 

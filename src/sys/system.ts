@@ -22,6 +22,7 @@ import { metricsPaths } from './path-metrics.ts';
 import { mfaValidatePaths } from './path-mfa-validate.ts';
 import { mountPaths } from './path-mounts.ts';
 import { namespaceLockPaths } from './path-namespace-lock.ts';
+import { namespaceSealPaths } from './path-namespace-seals.ts';
 import { namespacePaths } from './path-namespaces.ts';
 import { passwordPolicyPaths } from './path-password-policy.ts';
 import { pluginPaths } from './path-plugins.ts';
@@ -63,6 +64,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...mountPaths,
   ...namespaceLockPaths,
   ...namespacePaths,
+  ...namespaceSealPaths,
   ...passwordPolicyPaths,
   ...pluginPaths,
   ...policyPaths,

@@ -12,7 +12,7 @@ import { keys, namespaceOfKey } from '../keys.ts';
 import type { MountTable } from '../mounts/mount-table.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
-import type { Token } from '../tokens/token.ts';
+import { namespaceOfToken, type Token } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import { ConsumerStream, type Acknowledged, type AckRefusal } from './consumer-stream.ts';
 import { shownIndex, type Entry } from './entry.ts';
@@ -191,6 +191,10 @@ export class Subscriptions implements Disposable {
 
   /** Within the publication: nothing is read from the store here, which still shows what was before. */
   #observe(batch: Batch): void {
+    if (batch.reread !== undefined) {
+      this.#endSealed();
+      return;
+    }
     this.#queue.push(batch);
     for (const { key, value } of this.#roster.size === 0 ? [] : batch.writes) {
       if (mayNarrow(key)) this.#recheck = true;
@@ -199,6 +203,15 @@ export class Subscriptions implements Disposable {
       for (const each of this.#roster.ofToken(key.slice(keys.tokens(namespace).length))) this.#end(each, 'revoked');
     }
     this.#schedule();
+  }
+
+  /** Of namespaces that are sealed nobody is told anything, nor are their tokens. */
+  #endSealed(): void {
+    const { namespaces } = this.#options;
+    for (const each of this.#roster.all()) {
+      const within = [each.wants.namespace.id, namespaceOfToken(each.tokenKey)];
+      if (within.some((id) => namespaces.isSealed(id))) this.#end(each, 'sealed');
+    }
   }
 
   /** What narrows rights is told before the reply to it; the rest when the loop turns, many batches at once. */

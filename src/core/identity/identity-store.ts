@@ -42,12 +42,17 @@ export class IdentityStore implements Disposable {
   constructor(store: Store) {
     this.#store = store;
     this.#observation = store.observe((batch) => {
+      if (batch.reread !== undefined) this.#forgetAll();
       this.#follow(batch);
     });
   }
 
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
+    this.#forgetAll();
+  }
+
+  #forgetAll(): void {
     this.#identities.clear();
     this.#byFactor.clear();
     this.#groups.clear();

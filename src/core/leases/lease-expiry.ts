@@ -99,7 +99,7 @@ export class LeaseExpiry implements AsyncDisposable {
         at: Number(entry.slice(prefix.length, prefix.length + TIME_DIGITS)),
         key: entry.slice(prefix.length + TIME_DIGITS + 1),
       }))
-      .filter(({ at, key }) => at <= until && !working.has(key) && !leases.busy(key));
+      .filter(({ at, key }) => at <= until && !working.has(key) && leases.isReadable(key) && !leases.busy(key));
   }
 
   #begin(): void {
@@ -119,7 +119,7 @@ export class LeaseExpiry implements AsyncDisposable {
       moved = !(await this.#stays(mount, { key, at }));
     } catch (error) {
       // Sealed in the middle of it: it stays due.
-      if (!isLockstepError(error, 'sealed')) {
+      if (!isLockstepError(error, 'sealed') && !isLockstepError(error, 'namespaceSealed')) {
         log.error('a lease that is due could not be worked on', {
           kind: error instanceof Error ? error.name : 'unknown',
         });

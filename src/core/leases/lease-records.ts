@@ -142,12 +142,29 @@ export function stepLease(
 
 const isGone = ({ kind }: LeaseState): boolean => kind === 'none';
 
-/** Ends leases of a token, a page of them. True when more are left. For the transaction that works off its end. */
-export function endLeasesOf(tx: Transaction, token: string, now: number, limit: number): boolean {
+/** How leases of a token end. */
+export interface EndingLeases {
+  readonly now: number;
+  readonly limit: number;
+  /** Whether the lease of a key lies in a namespace that can be read now. */
+  readonly isReadable: (key: string) => boolean;
+}
+
+/**
+ * Ends leases of a token, a page of them. True when more are left. For the transaction that works off its end. Those in a
+ * namespace that is sealed end when it is unsealed.
+ */
+export function endLeasesOf(tx: Transaction, token: string, { now, limit, isReadable }: EndingLeases): boolean {
   const prefix = keys.tokenLeases(namespaceOfToken(token), token);
   const page = tx.list(prefix, { limit });
   for (const entry of page) {
-    const stepped = stepLease(tx, entry.slice(prefix.length), { kind: 'ended', now });
+    const key = entry.slice(prefix.length);
+    if (!isReadable(key)) {
+      tx.delete(entry);
+      tx.put(keys.waitingLeases(namespaceOfLease(key)) + key, NOTHING);
+      continue;
+    }
+    const stepped = stepLease(tx, key, { kind: 'ended', now });
     // Of a record that is gone, or ends already: the entry is nothing's.
     if (stepped === undefined || stepped.output === 'refused') tx.delete(entry);
   }

@@ -82,6 +82,11 @@ export class Leases implements AsyncDisposable {
     return leaseKey(this.#options.key, namespace, id);
   }
 
+  /** Whether it can be read: in a namespace that is sealed nothing is done. */
+  isReadable(key: string): boolean {
+    return this.#options.tokens.isReadable(key);
+  }
+
   /** Whether an engine is at it right now. */
   busy(key: string): boolean {
     return this.#turns.taken(key);
@@ -344,15 +349,28 @@ export class Leases implements AsyncDisposable {
     const { store, now } = this.#options;
     for (const key of this.#intents()) {
       // By this opening: it sees to itself.
-      if (this.busy(key)) continue;
+      if (this.busy(key) || !this.isReadable(key)) continue;
       await store.transact((tx) => stepLease(tx, key, { kind: 'cutOff', now: now() }));
     }
   }
 
-  #intents(): readonly string[] {
+  /** What its tokens left behind while the namespace was sealed ends now. */
+  async wake(namespace: string): Promise<void> {
+    const prefix = keys.waitingLeases(namespace);
+    for (const entry of this.#listed(prefix)) {
+      await this.#options.store.transact((tx) => {
+        stepLease(tx, entry.slice(prefix.length), { kind: 'ended', now: this.#options.now() });
+        tx.delete(entry);
+      });
+    }
+  }
+
+  #listed(prefix: string): readonly string[] {
     using snapshot = this.#options.store.snapshot();
-    return snapshot
-      .list(keys.leaseIntents, { limit: Number.MAX_SAFE_INTEGER })
-      .map((entry) => entry.slice(keys.leaseIntents.length));
+    return snapshot.list(prefix, { limit: Number.MAX_SAFE_INTEGER });
+  }
+
+  #intents(): readonly string[] {
+    return this.#listed(keys.leaseIntents).map((entry) => entry.slice(keys.leaseIntents.length));
   }
 }

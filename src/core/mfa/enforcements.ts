@@ -62,7 +62,8 @@ export class Enforcements implements Disposable {
   constructor(store: Store, namespaces: NamespaceTable) {
     this.#store = store;
     this.#namespaces = namespaces;
-    this.#observation = store.observe(({ writes }) => {
+    this.#observation = store.observe(({ writes, reread }) => {
+      if (reread !== undefined) this.#known.clear();
       for (const { key } of writes) {
         const namespace = namespaceOfKey(key, 's', 'login-enforcements');
         if (namespace !== undefined) this.#known.delete(namespace);

@@ -15,7 +15,8 @@ export class KeptRecords implements Disposable {
 
   constructor(store: Store) {
     this.#store = store;
-    this.#observation = store.observe(({ writes }) => {
+    this.#observation = store.observe(({ writes, reread }) => {
+      if (reread !== undefined) this.#kept.clear();
       for (const { key } of writes) this.#kept.delete(key);
     });
   }

@@ -169,9 +169,11 @@ export class MountMoves {
     }
   }
 
-  /** What a crash cut off: taken back before the switch, finished after it. */
+  /** What a crash or a seal cut off: taken back before the switch, finished after it. Not where a namespace is sealed. */
   async resume(): Promise<void> {
+    const { namespaces } = this.#services;
     for (const order of this.#cutOff()) {
+      if (![order.source, order.target].every(({ namespace }) => namespaces.isReadable(namespace))) continue;
       if (order.switched) await this.#cleanUp(order);
       else await this.#takeBack(order);
     }

@@ -2,6 +2,7 @@
  * The mounts of this node: a cache of the mount records, with each plug-in opened and its paths compiled. It follows the
  * change batches, so a mount that arrives from the hub comes up as one made here does.
  */
+import { isLockstepError } from '../../errors.ts';
 import type { AnyPlugin, MountView } from '../../framework/plugin.ts';
 import { compileRouter, type Router } from '../../framework/router.ts';
 import { hmacSha256, takeKey } from '../../lib/crypto/hash.ts';
@@ -134,13 +135,29 @@ export class MountTable implements Disposable {
     yield* this.#byUuid.values();
   }
 
+  /** Of a namespace that is sealed nothing but what is built in. */
   #load(snapshot: Snapshot, namespace: string): void {
-    for (const cls of ['l', 's'] as const) {
-      for (const key of everyKey(snapshot, keys.mounts(cls, namespace))) this.#apply(key, snapshot.get(key));
+    try {
+      for (const cls of ['l', 's'] as const) {
+        for (const key of everyKey(snapshot, keys.mounts(cls, namespace))) this.#apply(key, snapshot.get(key));
+      }
+    } catch (error) {
+      if (!isLockstepError(error, 'namespaceSealed')) throw error;
+    }
+  }
+
+  /** What is open goes with all that it has read. */
+  #loadAnew(reread: readonly string[]): void {
+    using snapshot = this.#options.store.snapshot();
+    for (const namespace of new Set(reread.map((prefix) => prefix.split('/')[1] ?? ''))) {
+      for (const mounted of this.#byUuid.values()) if (mounted.namespace === namespace) this.#close(mounted);
+      this.#applyNamespace(keys.namespace(namespace), snapshot.get(keys.namespace(namespace)));
+      this.#load(snapshot, namespace);
     }
   }
 
   #follow(batch: Batch): void {
+    if (batch.reread !== undefined) this.#loadAnew(batch.reread);
     for (const write of batch.writes) {
       if (MOUNT_KEY.test(write.key)) this.#apply(write.key, write.value);
       else if (write.key.startsWith(keys.namespaces)) this.#applyNamespace(write.key, write.value);

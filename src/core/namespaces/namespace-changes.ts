@@ -4,12 +4,22 @@ import { equalSecret, sha256Base64 } from '../../lib/crypto/hash.ts';
 import { randomBase62, randomBytes, uuid } from '../../lib/crypto/random.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import type { OwnKeys } from '../../seal/own-keys.ts';
+import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import { mountBelow } from '../mounts/mount-changes.ts';
-import { tokenKeysOf } from '../tokens/token.ts';
+import { tokenEnding, tokenKeysOf } from '../tokens/token.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
-import { DEEPEST, depthOf, ROOT, type Namespace, type NamespaceRecord } from './namespace.ts';
+import { DEEPEST, depthOf, isWithin, ROOT, type Namespace, type NamespaceRecord } from './namespace.ts';
+import type { NamespaceTable } from './namespace-table.ts';
+import type { RemovalOrder } from './seal-domains.ts';
+
+export const SEAL_STAYS = 'cannot modify existing namespace seal config';
+
+const LEFTOVER =
+  'sealed namespace has leftover child namespaces; pass force=true to delete the entire tree, or unseal the namespace ' +
+  'and delete children individually';
 
 type Metadata = Readonly<Record<string, string>>;
 
@@ -39,23 +49,33 @@ function newId(tx: Transaction): string {
 export class NamespaceChanges {
   readonly #store: Store;
   readonly #tokens: TokenStore;
+  readonly #namespaces: NamespaceTable;
 
-  constructor(store: Store, tokens: TokenStore) {
+  constructor(store: Store, tokens: TokenStore, namespaces: NamespaceTable) {
     this.#store = store;
     this.#tokens = tokens;
+    this.#namespaces = namespaces;
   }
 
-  /** Makes `name` below `parent`, or describes the one that is there anew. Throws `badRequest` where a mount has the path. */
-  async put(parent: Namespace, name: string, customMetadata: Metadata): Promise<NamespaceRecord> {
+  /**
+   * Makes `name` below `parent`, or describes the one that is there anew. With `own` keys what is in it is encrypted under
+   * these, and it is made sealed. Throws `badRequest` where a mount has the path, or the namespace is there without them.
+   */
+  async put(parent: Namespace, name: string, customMetadata: Metadata, own?: OwnKeys): Promise<NamespaceRecord> {
     const { value } = await this.#store.transact((tx) => {
       assertThere(tx, parent);
       const before = recordIn(tx, parent.id, name);
+      if (before !== undefined && own !== undefined) throw fail('badRequest', SEAL_STAYS);
       const lastChange = before === undefined ? 'create' : 'update';
-      const record: NamespaceRecord = { ...(before ?? made(tx, parent, name)), customMetadata, lastChange };
+      const there = before ?? made(tx, parent, name);
+      const domain = own === undefined ? {} : { domain: there.id };
+      const record: NamespaceRecord = { ...there, ...domain, customMetadata, lastChange };
+      own?.put(tx, keys.namespaceSeal(record.id));
       tx.put(keys.name(parent.id, name), encodeRecord(record.id));
       tx.put(keys.namespace(record.id), encodeRecord(record));
       return record;
     });
+    failpoint('namespace.made');
     return value;
   }
 
@@ -110,6 +130,8 @@ export class NamespaceChanges {
     const { value } = await this.#store.transact((tx) => {
       const record = recordIn(tx, parent.id, name);
       if (record === undefined) return undefined;
+      // Its leases could not be taken back.
+      if (this.#namespaces.isSealed(record.id)) throw fail('namespaceSealed');
       if (tx.list(keys.names(record.id), { limit: 1 }).length > 0) {
         throw fail('badRequest', 'unable to delete namespace containing child namespaces');
       }
@@ -118,9 +140,33 @@ export class NamespaceChanges {
         throw fail('badRequest', 'unable to delete namespace with leases that are still being revoked: try again');
       }
       tx.delete(keys.name(parent.id, name));
-      tx.delete(keys.namespace(record.id));
-      tx.put(keys.namespaceRemovals + record.id, encodeRecord({ path: record.path }));
+      order(tx, record);
       return record.id;
+    });
+    failpoint('namespace.deleted');
+    return value;
+  }
+
+  /**
+   * One that is sealed, without asking for its keys: with them goes what they encrypt. What its leases stand for outside
+   * stays there. Answers the ids of all that is gone, none where there is none of that name. Throws `badRequest` when it
+   * is not sealed, and while others are in it, unless `force` takes them along.
+   */
+  async deleteSealed(parent: Namespace, name: string, force: boolean): Promise<readonly string[]> {
+    const { value } = await this.#store.transact((tx) => {
+      const record = recordIn(tx, parent.id, name);
+      if (record === undefined) return [];
+      if (record.domain !== record.id || !this.#namespaces.isSealed(record.id)) {
+        throw fail('badRequest', 'namespace is not sealed');
+      }
+      // By their paths: the names below lie in what is sealed.
+      const below = [...everyKey(tx, keys.namespaces)]
+        .map((key) => decodeFound<NamespaceRecord>(tx.get(key)))
+        .filter((each) => each !== undefined && each.id !== record.id && isWithin(each, record)) as NamespaceRecord[];
+      if (below.length > 0 && !force) throw fail('badRequest', LEFTOVER);
+      tx.delete(keys.name(parent.id, name));
+      for (const each of [record, ...below]) order(tx, each);
+      return [record, ...below].map(({ id }) => id);
     });
     failpoint('namespace.deleted');
     return value;
@@ -138,9 +184,13 @@ export class NamespaceChanges {
 
   /** Deletes every key of a namespace that was deleted, in short transactions; nothing where no order says so. */
   async remove(id: string): Promise<void> {
+    // Of one whose keys are gone, or not here, no record is read that would say what finds its tokens and leases.
+    const unread = !this.#namespaces.holdsKeys(id);
+    if (unread) await removeLinks(this.#store, [ROOT, ...this.#namespaces.all()], id);
     const steps = [
-      (tx: Transaction) => this.#removeTokens(tx, id),
+      (tx: Transaction) => !unread && this.#removeTokens(tx, id),
       ...(['s', 'l', 'h'] as const).map((cls) => (tx: Transaction) => removePage(tx, keys.all(cls, id))),
+      (tx: Transaction) => removePage(tx, keys.waiting(id)),
     ];
     for (const step of steps) {
       for (let more = true; more;) {
@@ -165,6 +215,31 @@ export class NamespaceChanges {
   }
 }
 
+/** The record and the keys go at once; what is left is nobody's, and an order says so. */
+function order(tx: Transaction, { id, path, domain }: NamespaceRecord): void {
+  tx.delete(keys.namespace(id));
+  if (domain === id) for (const key of Object.values(keys.namespaceSeal(id))) tx.delete(key);
+  const removal: RemovalOrder = { path, ...(domain === undefined ? {} : { domain }) };
+  tx.put(keys.namespaceRemovals + id, encodeRecord(removal));
+}
+
+/** What lies in other namespaces and names a token or a lease of one: all of them are looked through, in pages. */
+async function removeLinks(store: Store, namespaces: readonly Pick<Namespace, 'id'>[], id: string): Promise<void> {
+  const ending = tokenEnding(id);
+  const areas = [keys.expiries(ROOT.id), keys.leaseDues, keys.leaseIntents, keys.revocations(ROOT.id)];
+  for (const area of [...areas, ...namespaces.map((each) => keys.allChildren(each.id))]) {
+    for (let after: string | undefined, more = true; more;) {
+      const { value: page } = await store.transact((tx) => {
+        const found = tx.list(area, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+        for (const key of found) if (key.endsWith(ending)) tx.delete(key);
+        return found;
+      });
+      after = page.at(-1);
+      more = page.length === PAGE;
+    }
+  }
+}
+
 function removePage(tx: Transaction, prefix: string): boolean {
   const page = tx.list(prefix, { limit: PAGE });
   for (const key of page) tx.delete(key);
@@ -179,7 +254,9 @@ function made(tx: Transaction, parent: Namespace, name: string): NamespaceRecord
   if (mount !== undefined) {
     throw fail('badRequest', `new namespace conflicts with existing mount: ${parent.path}${mount}`);
   }
+  const domain = decodeFound<NamespaceRecord>(tx.get(keys.namespace(parent.id)))?.domain;
   return {
+    ...(domain === undefined ? {} : { domain }),
     ...{ id: newId(tx), uuid: uuid(), path: `${parent.path}${name}/`, parent: parent.id },
     ...{ customMetadata: {}, salt: randomBytes(32).toString('base64') },
   };

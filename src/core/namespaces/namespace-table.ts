@@ -4,6 +4,7 @@ import { decodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
+import { ALL_OPEN, type SealStandings } from './seal-domains.ts';
 import { isWithin, ROOT, type Namespace, type NamespaceRecord } from './namespace.ts';
 
 /** Where a request goes: its namespace, and the path below that. */
@@ -12,6 +13,8 @@ export interface Placed {
   readonly path: string;
 }
 
+/** What tells only of the node, and so answers everywhere. */
+const OF_NODE = /^sys\/(?:health|seal-status|leader)$/;
 /** What works in a namespace that is locked, or nobody could unlock it from inside. */
 const UNLOCK = /^sys\/namespaces\/api-lock\/unlock(?:\/|$)/;
 
@@ -21,8 +24,10 @@ export class NamespaceTable implements Disposable {
   /** Paths of those that are locked. */
   readonly #locked = new Set<string>();
   readonly #observation: Disposable;
+  readonly #seals: SealStandings;
 
-  constructor(store: Store) {
+  constructor(store: Store, seals: SealStandings = ALL_OPEN) {
+    this.#seals = seals;
     using snapshot = store.snapshot();
     for (const key of everyKey(snapshot, keys.namespaces)) this.#apply(key, snapshot.get(key));
     this.#observation = store.observe((batch) => {
@@ -87,8 +92,24 @@ export class NamespaceTable implements Disposable {
     return from === 0 ? { namespace, path } : { namespace, path: path.slice(from) };
   }
 
-  /** Why nothing is served there: it, or one above it, is locked. `path` is below the namespace. */
+  /** Whether it, or one above it, has a seal of its own and is sealed: nothing of it can be read. */
+  isSealed(id: string): boolean {
+    return this.#seals.isSealed(id);
+  }
+
+  /** Whether what is kept in it can be read, by work that no request waits for. */
+  isReadable(id: string): boolean {
+    return this.#seals.isReadable(id);
+  }
+
+  /** Whether what is left of it can be read, too. */
+  holdsKeys(id: string): boolean {
+    return this.#seals.holdsKeys(id);
+  }
+
+  /** Why nothing is served there: it, or one above it, is sealed or locked. `path` is below the namespace. */
   refusal(namespace: Namespace, path: string): LockstepError | undefined {
+    if (this.#seals.isSealed(namespace.id)) return OF_NODE.test(path) ? undefined : fail('namespaceSealed');
     if (this.#locked.size === 0 || UNLOCK.test(path)) return this.#refusalAbove(namespace);
     return this.#lockOf(namespace);
   }

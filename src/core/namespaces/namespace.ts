@@ -12,6 +12,8 @@ export interface NamespaceRecord {
   /** The id of the one above. */
   readonly parent: string;
   readonly customMetadata: Readonly<Record<string, string>>;
+  /** The id of the nearest namespace with a seal of its own that it is or lies in; absent: the node's seal alone. */
+  readonly domain?: string;
   /** SHA-256 of the key that unlocks it, base64; absent while it is not locked. */
   readonly lock?: string;
   /** What was done to it last, for events; absent in what was written before there were any. */

@@ -157,7 +157,11 @@ export class PolicyStore implements Disposable {
     this.#identities = identities;
     this.#now = now;
     this.#observation = store.observe((batch) => {
-      if (batch.writes.some(({ key }) => namespaceOfKey(key, 's', 'policies') !== undefined)) this.#forget();
+      if (
+        batch.reread !== undefined ||
+        batch.writes.some(({ key }) => namespaceOfKey(key, 's', 'policies') !== undefined)
+      )
+        this.#forget();
       // The name of a cluster is that of its mount.
       else if (batch.writes.some(({ key }) => isMount(key))) this.#acls.clear();
     });

@@ -85,6 +85,8 @@ class Usage {
 
   load(snapshot: Snapshot): void {
     for (const { id } of [ROOT, ...this.#namespaces.all()]) {
+      // Nothing is made there, and it is counted when it is unsealed.
+      if (!this.#namespaces.isReadable(id)) continue;
       for (const area of [keys.leaseGroups(id), keys.tokenGroups(id)]) {
         for (const key of everyKey(snapshot, area)) this.set(key, id, decodeFound<GroupCount>(snapshot.get(key)));
       }
@@ -132,7 +134,7 @@ export class LeaseCountQuotas implements Disposable {
 
   #follow(batch: Batch): void {
     if (this.#stale) return;
-    if (this.records.in(batch)) {
+    if (batch.reread !== undefined || this.records.in(batch)) {
       this.#stale = true;
       return;
     }

@@ -137,9 +137,17 @@ export function lookUp(services: RequestServices, sent: Request): Asked {
   const { request, refusal } = found;
   const open = isOpen(found.match?.path, request);
   const token = open || request.token === undefined ? undefined : services.tokens.find(request.token);
+  const home =
+    open || refusal !== undefined || request.token === undefined ? undefined : sealedHome(services, request.token);
+  if (home !== undefined) return { ...found, open, token, refusal: home };
   const asked = { ...found, open, token };
   if (refusal !== undefined || token === undefined || token.namespace === found.namespace.id) return asked;
   return ofToken(services, asked, token.namespace);
+}
+
+/** A token of a namespace that is sealed cannot be looked up: that says nothing about the token. */
+function sealedHome({ namespaces }: RequestServices, token: string): LockstepError | undefined {
+  return namespaces.size > 0 && namespaces.isSealed(namespaces.ofId(token).id) ? fail('namespaceSealed') : undefined;
 }
 
 interface PlacedRequest extends Pick<Asked, 'request' | 'namespace' | 'refusal'> {}

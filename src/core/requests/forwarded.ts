@@ -12,7 +12,7 @@ import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Position } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import type { Services } from '../services.ts';
-import { forwardedAccess, operationOf, type Access } from './access.ts';
+import { forwardedAccess, operationOf, type Access, parametersOf } from './access.ts';
 import { asFailure, failure, run } from './pipeline.ts';
 import { staged } from './staged.ts';
 
@@ -75,9 +75,18 @@ function beyond({ request, client, idempotencyKey, mayWrite }: Forwarded): Locks
   return mayWrite(request) ? undefined : fail('hubRefused', 'this region may not write there: ask the hub');
 }
 
+/** What is answered there must not lie in the hub's own records for a retry: shares, and what is under keys of its own. */
+function isApart({ namespaces }: Services, { call, request }: Access): boolean {
+  if (namespaces.record(call.namespace.id)?.domain !== undefined) return true;
+  return request.path.startsWith('sys/namespaces/') && parametersOf(request)?.['seal'] !== undefined;
+}
+
 /** Reads are answered by the region's own copy, and what is local stays where it is: shared writes alone are taken. */
-function notForwarded(access: Access): LockstepError | undefined {
+function notForwarded(services: Services, access: Access): LockstepError | undefined {
   if (access.error !== undefined) return access.error;
+  if (isApart(services, access)) {
+    return fail('hubRefused', 'namespaces with a seal of their own are at the hub alone: ask the hub');
+  }
   if (access.control !== undefined) {
     return fail(
       'hubRefused',
@@ -100,7 +109,7 @@ function decided(services: Services, forwarded: Forwarded): Access {
   const { request, region } = forwarded;
   const client = withEntity(services, forwarded);
   const all = forwardedAccess(services, request, { token: undefined, client, region });
-  const error = beyond(forwarded) ?? notForwarded(all);
+  const error = beyond(forwarded) ?? notForwarded(services, all);
   if (error !== undefined) return { ...all, error };
   const narrowed = heldOf(services, forwarded, client);
   if (narrowed === client) return all;

@@ -1,4 +1,5 @@
 /** What a snapshot brings back to life: tokens, wrapped responses and secret-ids of then, also those revoked since. */
+import { isLockstepError } from '../../errors.ts';
 import { decodeFound } from '../../lib/record.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import { everyKey } from '../../storage/every-key.ts';
@@ -21,25 +22,41 @@ export interface Ending {
 /** Ends all of them, in short transactions. Cut off in the middle it is done again: what is gone stays gone. */
 export async function endCredentials({ store, registry, region }: Ending): Promise<void> {
   await store.transact(endBatchTokens);
-  const classes: readonly KeyClass[] = region ? ['l'] : ['l', 's'];
   for (const namespace of namespacesOf(store)) {
     for (const prefix of [
       keys.tokens(namespace),
       keys.accessors(namespace),
       keys.tokenGroups(namespace),
-      keys.children(namespace, '').slice(0, -1),
+      keys.allChildren(namespace),
       keys.expiries(namespace),
       keys.revocations(namespace),
       keys.data('l', namespace, 'cubbyhole'),
     ]) {
       await drop(store, prefix);
     }
-    for (const { uuid, type, table } of mountsOf(store, namespace)) {
-      const plugins = table === 'auth' ? registry.auth : registry.engines;
-      const issued = Object.hasOwn(plugins, type) ? (plugins[type]?.issued ?? []) : [];
-      for (const prefix of issued)
-        for (const cls of classes) await drop(store, keys.data(cls, namespace, uuid) + prefix);
-    }
+    await endIssuedOrWait({ store, registry, region }, namespace);
+  }
+}
+
+/** What mounts of one namespace have issued. Throws `namespaceSealed`. */
+export async function endIssued({ store, registry, region }: Ending, namespace: string): Promise<void> {
+  const classes: readonly KeyClass[] = region ? ['l'] : ['l', 's'];
+  for (const { uuid, type, table } of mountsOf(store, namespace)) {
+    const plugins = table === 'auth' ? registry.auth : registry.engines;
+    const issued = Object.hasOwn(plugins, type) ? (plugins[type]?.issued ?? []) : [];
+    for (const prefix of issued) for (const cls of classes) await drop(store, keys.data(cls, namespace, uuid) + prefix);
+  }
+}
+
+/** Which mounts there are in a namespace with a seal of its own is known once that is unsealed. */
+async function endIssuedOrWait(ending: Ending, namespace: string): Promise<void> {
+  try {
+    await endIssued(ending, namespace);
+  } catch (error) {
+    if (!isLockstepError(error, 'namespaceSealed')) throw error;
+    await ending.store.transact((tx) => {
+      tx.put(keys.waitingCredentials(namespace), new Uint8Array());
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import type { ReadSnapshot } from '../../lib/snapshot/reader.ts';
 import { Barrier } from '../../seal/barrier.ts';
 import { proveSeal } from '../../seal/snapshot-proof.ts';
 import type { LocalStore } from '../../storage/local/local-store.ts';
+import { SealableStore } from '../namespaces/sealable-store.ts';
 import { MountTable, type Mounted, type MountTableOptions } from '../mounts/mount-table.ts';
 import { fillStore } from './fill.ts';
 import { proveFile } from './proven-file.ts';
@@ -39,6 +40,7 @@ export interface LoadedStatus {
 
 interface Loaded extends LoadedStatus, AsyncDisposable {
   readonly mounts: MountTable;
+  readonly sealable: SealableStore;
 }
 
 export const LOADED_MS = 72 * 3_600_000;
@@ -102,6 +104,9 @@ export class LoadedSnapshots implements AsyncDisposable {
   mountOf(id: string, { namespace, path, record, plugin }: Mounted): Mounted {
     const loaded = this.#loaded;
     if (loaded?.id !== id) throw fail('badRequest', `no snapshot ${id} is loaded: list sys/storage/raft/snapshot-load`);
+    if (loaded.sealable.domains.isSealed(namespace)) {
+      throw fail('namespaceSealed', 'in a snapshot that is loaded, a namespace with a seal of its own stays sealed');
+    }
     for (const then of loaded.mounts.everywhere()) {
       if (then.namespace !== namespace || then.record.uuid !== record.uuid) continue;
       if (then.plugin.type === plugin.type && then.record.options?.['version'] === record.options?.['version'])
@@ -153,10 +158,12 @@ export class LoadedSnapshots implements AsyncDisposable {
     raw.defer(() => {
       barrier.seal();
     });
-    const mounts = raw.use(new MountTable({ ...about, store: barrier.unseal(key), hub: false, warn: () => undefined }));
+    // Namespaces with a seal of their own are sealed in it, whatever they are in the live data.
+    const sealable = raw.use(new SealableStore(barrier.unseal(key), { now }));
+    const mounts = raw.use(new MountTable({ ...about, store: sealable, hub: false, warn: () => undefined }));
     const [createdAt, kept] = [now(), raw.move()];
     return {
-      ...{ id: uuid(), log: meta.log, createdAt, expiresAt: createdAt + LOADED_MS, mounts },
+      ...{ id: uuid(), log: meta.log, createdAt, expiresAt: createdAt + LOADED_MS, mounts, sealable },
       [Symbol.asyncDispose]: () => kept.disposeAsync(),
     };
   }

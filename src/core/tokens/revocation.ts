@@ -88,10 +88,26 @@ export class Revocation {
     return { page: found, made: found.filter(isMade) };
   }
 
-  /** Finishes what a crash cut off. */
+  /** Finishes what a crash cut off, and what a namespace that was sealed held up. */
   async resume(): Promise<void> {
     const prefix = keys.revocations(ROOT_NAMESPACE);
     for (const marker of this.#markers(prefix)) await this.#finish(marker.slice(prefix.length));
+  }
+
+  /** What came due while the namespace was sealed is due again. */
+  async wake(namespace: string): Promise<void> {
+    const prefix = keys.waitingExpiries(namespace);
+    for (let more = true; more;) {
+      const { value: moved } = await this.#store.transact((tx) => {
+        const page = tx.list(prefix, { limit: PAGE });
+        for (const entry of page) {
+          tx.delete(entry);
+          tx.put(keys.expiries(ROOT_NAMESPACE) + entry.slice(prefix.length), new Uint8Array());
+        }
+        return page.length;
+      });
+      more = moved === PAGE;
+    }
   }
 
   #markers(prefix: string): readonly string[] {
@@ -109,6 +125,11 @@ export class Revocation {
         // Renewed or revoked meanwhile, which took the entry away.
         if (!tx.has(entry)) return false;
         tx.delete(entry);
+        if (!this.#tokens.isReadable(key)) {
+          // Out of the way of what is due elsewhere.
+          tx.put(keys.waitingExpiries(namespaceOfToken(key)) + entry.slice(prefix.length), new Uint8Array());
+          return false;
+        }
         const record = decodeFound<TokenRecord>(tx.get(tokenAt(key)));
         const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;
         if (over) this.#end(tx, key);
@@ -128,8 +149,9 @@ export class Revocation {
     return first === undefined || !isDue(first) ? [] : snapshot.list(prefix, { limit }).filter(isDue);
   }
 
+  /** One in a namespace that is sealed goes when that is unsealed, before anything is served there: the marker says so. */
   #end(tx: Transaction, key: string): void {
-    this.#tokens.remove(tx, key);
+    if (this.#tokens.isReadable(key)) this.#tokens.remove(tx, key);
     tx.put(keys.revocations(ROOT_NAMESPACE) + key, new Uint8Array());
   }
 
@@ -138,7 +160,10 @@ export class Revocation {
     const waiting = [root];
     for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
       const current = key;
+      if (!this.#tokens.isReadable(current)) continue;
       const { value: more } = await this.#store.transact((tx) => {
+        // Of one whose end was held up.
+        this.#tokens.remove(tx, current);
         const children = tx.list(childrenOf(current), { limit: PAGE });
         for (const child of children) {
           const childKey = child.slice(childrenOf(current).length);
@@ -157,7 +182,8 @@ export class Revocation {
 
   /** The cubbyhole goes with its token, and its leases end: engines take back what they gave. True when more is left. */
   #removeOwned(tx: Transaction, key: string): boolean {
-    if (endLeasesOf(tx, key, this.#now(), PAGE)) return true;
+    const isReadable = (lease: string): boolean => this.#tokens.isReadable(lease);
+    if (endLeasesOf(tx, key, { now: this.#now(), limit: PAGE, isReadable })) return true;
     const page = tx.list(`${keys.data('l', namespaceOfToken(key), 'cubbyhole')}${key}/`, { limit: PAGE });
     for (const owned of page) tx.delete(owned);
     return page.length === PAGE;

@@ -153,10 +153,19 @@ export class TokenStore implements Disposable {
   }
 
   #follow(batch: Batch): void {
+    if (batch.reread !== undefined) {
+      this.#cache.clear();
+      this.#keys.clear();
+    }
     for (const { key } of batch.writes) {
       const namespace = namespaceOfKey(key, 'l', 'tokens');
       if (namespace !== undefined) this.#cache.delete(key.slice(keys.tokens(namespace).length));
     }
+  }
+
+  /** Whether what is kept of a token, or a lease, of that key can be read. */
+  isReadable(key: string): boolean {
+    return this.#namespaces.isReadable(namespaceOfToken(key));
   }
 
   keyOf(id: string): string {
@@ -203,6 +212,7 @@ export class TokenStore implements Disposable {
     const now = this.#now();
     // With its namespace all that belongs to it is over; what is left of it is being removed.
     if (namespace !== ROOT_NAMESPACE && this.#namespaces.byId(namespace) === undefined) return false;
+    if (this.#namespaces.isSealed(namespace)) return false;
     // A child ends with its parent at once, not when it is swept up: the sweep may be long, or the node sealed.
     for (let each: TokenRecord | undefined = record; ; each = this.#record(each.parent)) {
       if (each === undefined || this.#isOver(each, now)) return false;
@@ -221,6 +231,8 @@ export class TokenStore implements Disposable {
   #record(key: string): TokenRecord | undefined {
     const known = this.#cache.get(key);
     if (known !== undefined) return known;
+    // Nobody is known in it; who asks is told that it is sealed.
+    if (this.#namespaces.isSealed(namespaceOfToken(key))) return undefined;
     const record = decodeFound<TokenRecord>(this.#store.get(tokenAt(key)));
     if (record === undefined) return undefined;
     if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();

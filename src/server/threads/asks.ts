@@ -3,7 +3,7 @@ import type { FollowedDevice } from '../../core/audit/known-device.ts';
 import type { DeviceSettings } from '../../core/audit/sink.ts';
 import type { InFlightRequest } from '../../core/in-flight.ts';
 import type { CoreSettings } from '../../core/settings.ts';
-import type { Unsealing } from '../../core/threads.ts';
+import type { NamespaceUnsealing, Unsealing } from '../../core/threads.ts';
 import type { KeyObject } from '../../lib/crypto/hash.ts';
 import type { LogOptions, LogRecord } from '../../lib/log.ts';
 import type { LogState } from '../../lib/log-source.ts';
@@ -37,6 +37,8 @@ export type ReaderAsks = {
   readonly unseal: Ask<Unsealing>;
   readonly seal: Ask<undefined>;
   readonly expectRoot: Ask<KeyObject>;
+  readonly unsealNamespace: Ask<NamespaceUnsealing>;
+  readonly sealNamespaces: Ask<readonly string[]>;
   readonly enableAudit: Ask<FollowedDevice>;
   readonly disableAudit: Ask<string>;
   readonly reopenAudit: Ask<undefined>;

@@ -82,6 +82,8 @@ export class ThreadPool implements AsyncDisposable {
     unseal: (unsealing) => this.#askAll('unseal', unsealing),
     seal: () => this.#askAll('seal', undefined),
     expectRoot: (root) => this.#askAll('expectRoot', root),
+    unsealNamespace: (unsealing) => this.#askAll('unsealNamespace', unsealing),
+    sealNamespaces: (ids) => this.#askAll('sealNamespaces', ids),
     audit: {
       enable: (device) => this.#askAll('enableAudit', device),
       disable: (path) => this.#askAll('disableAudit', path),

@@ -4,9 +4,11 @@ import { fail } from '../../../errors.ts';
 import { newSigningPair } from '../../../lib/crypto/signing-keys.ts';
 import { uuid } from '../../../lib/crypto/random.ts';
 import { decodeFound, encodeRecord } from '../../../lib/record.ts';
+import { everyKey } from '../../../storage/every-key.ts';
 import type { Store, Transaction } from '../../../storage/store.ts';
 import { keys } from '../../keys.ts';
 import { assertThere } from '../../namespaces/namespace-changes.ts';
+import type { SealStandings } from '../../namespaces/seal-domains.ts';
 import { oidcKeys } from './layout.ts';
 import { DEFAULT_KEY, dueAt, published, rotated, withPairs, type NamedKey, type PublicKey } from './named-key.ts';
 
@@ -107,16 +109,26 @@ export async function rotateKey(store: Store, place: Place, now: number, ttl?: n
 const AT_ONCE = 100;
 
 /** Rotates what is due, and takes back from publication what has been there for long enough. False: there was nothing. */
-export async function keepKeys(store: Store, now: number): Promise<boolean> {
-  const due = dueUntil(store, now);
+export async function keepKeys(
+  store: Store,
+  namespaces: Pick<SealStandings, 'isReadable'>,
+  now: number,
+): Promise<boolean> {
+  const due = dueUntil(store, namespaces, now);
   for (const key of due) await keepKey(store, key, now);
   return due.length === AT_ONCE;
 }
 
-function dueUntil(store: Store, now: number): readonly string[] {
+/** Those of a namespace that is sealed wait until it is not. */
+function dueUntil(store: Store, { isReadable }: Pick<SealStandings, 'isReadable'>, now: number): readonly string[] {
   using snapshot = store.snapshot();
-  const page = snapshot.list(keys.oidcDues, { limit: AT_ONCE });
-  return page.filter((key) => Number(key.slice(keys.oidcDues.length).split('/', 1)[0]) <= now);
+  const found: string[] = [];
+  for (const key of everyKey(snapshot, keys.oidcDues)) {
+    const [time, namespace = ''] = key.slice(keys.oidcDues.length).split('/', 2);
+    if (Number(time) > now || found.length === AT_ONCE) break;
+    if (isReadable(namespace)) found.push(key);
+  }
+  return found;
 }
 
 /** The key of the record that is due has its place in it: `<time>/<namespace>/<name>`. */

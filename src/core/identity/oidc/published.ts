@@ -41,7 +41,8 @@ export class Published implements Disposable {
     this.#kept.clear();
   }
 
-  #follow({ writes }: Batch): void {
+  #follow({ writes, reread }: Batch): void {
+    if (reread !== undefined) this.#kept.clear();
     for (const { key } of writes) {
       const [, namespace, below] = identityChange(key) ?? [];
       if (namespace !== undefined && below?.startsWith(BELOW) === true) this.#kept.delete(namespace);

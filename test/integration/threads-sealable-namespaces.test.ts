@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { threadedServer } from '../support/threaded-server.ts';
+
+const seal = 'seal "shamir" { shares = 2 threshold = 2 }';
+
+// Each thread has keys and caches of its own.
+test('every thread serves a namespace with a seal of its own from its unsealing to its sealing', async (t) => {
+  const { server, token, connections, key: nodeKey, metric } = await threadedServer(t);
+  const ask = async (method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
+    const answer = await server.ask(method, `/v1/${path}`, { token, ...(body === undefined ? {} : { body }) });
+    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
+    return answer.json;
+  };
+  const everywhere = async (status: number, word?: string): Promise<void> => {
+    for (const connection of connections) {
+      const found = await connection.ask('GET', 'vault/kv/x', { token });
+      assert.equal(found.status, status, found.text);
+      if (word !== undefined) assert.ok(found.text.includes(word), found.text);
+      else assert.ok(found.text.includes('namespace is sealed'), found.text);
+    }
+  };
+  const made = (await ask('POST', 'sys/namespaces/vault', { seal }))['data'] as { key_shares: string[] };
+  const unseal = async (): Promise<void> => {
+    for (const share of made.key_shares) await ask('PUT', 'sys/namespaces/vault/unseal', { key: share });
+  };
+  await everywhere(503);
+  await unseal();
+  await ask('POST', 'vault/sys/mounts/kv', { type: 'kv' });
+  for (let round = 1; round <= 3; round++) {
+    await ask('POST', 'vault/kv/x', { word: `hush-${String(round)}` });
+    await everywhere(200, `hush-${String(round)}`);
+    await ask('PUT', 'sys/namespaces/vault/seal');
+    await everywhere(503);
+    // What was there before is served beside it.
+    for (const connection of connections) {
+      assert.equal((await connection.ask('GET', 'secret/data/a', { token })).status, 200);
+    }
+    await unseal();
+    await everywhere(200, `hush-${String(round)}`);
+  }
+  assert.ok((await metric('lockstep_threads_served')) > 0);
+  await ask('POST', 'vault/sys/rotate', {});
+  await ask('POST', 'vault/kv/x', { word: 'rotated' });
+  await everywhere(200, 'rotated');
+  // The node's own seal seals all, and its shares open none of it.
+  await ask('PUT', 'sys/seal');
+  await server.ask('PUT', '/v1/sys/unseal', { body: { key: nodeKey } });
+  await everywhere(503);
+  await unseal();
+  await everywhere(200, 'rotated');
+  await ask('DELETE', 'sys/namespaces/vault');
+  for (const connection of connections) {
+    assert.equal((await connection.ask('GET', 'vault/kv/x', { token })).status, 404);
+  }
+});
