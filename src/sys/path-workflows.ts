@@ -184,7 +184,7 @@ const traced = at('workflows/trace/:path...', {
       writes: 'local',
       replies: {
         200: {
-          error: field.string('Why it ended early; null where it did not.'),
+          error: field.any('Why it ended early, as a text; null where it did not.'),
           history: field.object('`requests` and `responses`, by flow and request.'),
           response: field.object('The output, where there is one.'),
         },

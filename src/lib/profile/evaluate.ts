@@ -5,7 +5,7 @@ import type { ProfileBudget } from './budget.ts';
 import { converted, isEvalType, type EvalType } from './convert.ts';
 import { selectorOf, type History } from './history.ts';
 import { isMap, isSource, type JsonMap, type ProfileKind, type SourceName } from './profile.ts';
-import { newRun, runOf } from './sources.ts';
+import { isStatic, newRun, runOf } from './sources.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -58,7 +58,7 @@ async function ofSource(source: JsonMap, scope: Scope): Promise<unknown> {
   const given = ready === undefined ? await members(source, scope) : source;
   const run = ready ?? newRun(name, given, input !== undefined);
   const value = typed(
-    run === undefined ? await found(name, given, scope) : ran(run, scope),
+    run === undefined ? await found(name, source, given, scope) : ran(run, scope),
     type,
     `a source "${name}"`,
   );
@@ -72,9 +72,9 @@ function ran(run: NonNullable<ReturnType<typeof newRun>>, { history, budget, inp
   return run(input === undefined ? given : { ...given, input: input.sent }, budget);
 }
 
-async function found(name: SourceName, given: Fields, scope: Scope): Promise<unknown> {
+async function found(name: SourceName, source: JsonMap, given: Fields, scope: Scope): Promise<unknown> {
   if (name === 'env' || name === 'file') return (await scope.outside?.(name, given)) ?? '';
-  return name === 'input' ? fieldOf(given, scope) : earlier(name, given, scope);
+  return name === 'input' ? fieldOf(given, scope) : earlier(name, source, given, scope);
 }
 
 function fieldOf({ field_name: field }: Fields, { input }: Scope): unknown {
@@ -83,12 +83,20 @@ function fieldOf({ field_name: field }: Fields, { input }: Scope): unknown {
   throw fail('badRequest', 'a source "input" names what is no field of the input');
 }
 
-function earlier(name: string, given: Fields, { kind, history }: Scope): unknown {
+function earlier(name: string, source: JsonMap, given: Fields, { kind, history }: Scope): unknown {
   const block = given[`${kind.outer}_name`];
   const request = given['response_name'] ?? given['request_name'];
   const selector = selectorOf(given['field_selector']);
   if (typeof block !== 'string' || typeof request !== 'string' || selector === undefined) {
     throw fail('badRequest', `a source "${name}" has a name or \`field_selector\` of the wrong type`);
   }
-  return history.select(name === 'request' ? 'request' : 'response', [block, request], selector);
+  const of = name === 'request' ? 'request' : 'response';
+  const value = history.select(of, [block, request], selector);
+  if (value !== undefined) return value;
+  // Names that were worked out may be secrets.
+  if (!isStatic(source)) throw fail('badRequest', `a source "${name}" leads nowhere: no such request, reply or field`);
+  if (history.select(of, [block, request], []) !== undefined) {
+    throw fail('badRequest', `the ${of} of "${block}" "${request}" has no field ${selector.join('.')}`);
+  }
+  throw fail('badRequest', `there is no ${of} of "${block}" "${request}": it was not made, or it failed`);
 }

@@ -1,5 +1,4 @@
 /** What was asked and answered so far, by block and name, as sources see it. */
-import { fail } from '../../errors.ts';
 import type { ProfileBudget } from './budget.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -45,17 +44,14 @@ export class History {
     (into[block] ??= table())[name] = value;
   }
 
-  /** Throws `badRequest`, which names places and never a value. An empty selector is all of it. */
+  /**
+   * undefined where there is no such request or field: who asks knows which of its names are its own, and which were worked
+   * out of values. An empty selector is all of it.
+   */
   select(kind: 'request' | 'response', [block, name]: readonly [string, string], selector: Selector): unknown {
     const of = kind === 'request' ? this.#requests : this.#responses;
-    const what = `the ${kind} of "${block}" "${name}"`;
-    const found = of[block]?.[name];
-    if (found === undefined) throw fail('badRequest', `there is no ${what.slice(4)}: it was not made, or it failed`);
-    let value: unknown = found;
-    for (const step of selector) {
-      value = stepped(value, step);
-      if (value === undefined) throw fail('badRequest', `${what} has no field ${selector.join('.')}`);
-    }
+    let value: unknown = of[block]?.[name];
+    for (const step of selector) value = stepped(value, step);
     return value;
   }
 }

@@ -59,7 +59,8 @@ async function one(block: string, request: ProfileRequest, host: Host): Promise<
   await named(place, () => {
     host.history.asked(block, request.name, {
       ...{ id, operation, path, headers },
-      ...(data === undefined ? {} : { data }),
+      // OpenBao's page says `data`, its server `map`.
+      ...(data === undefined ? { map: null } : { data, map: data }),
     });
   });
   if (!wanted) return;

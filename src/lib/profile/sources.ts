@@ -121,7 +121,7 @@ const compiled = new WeakMap<JsonMap, Run>();
 export function runOf(name: SourceName, source: JsonMap, hasInput: boolean): Run | undefined {
   const known = compiled.get(source);
   if (known !== undefined) return known;
-  if (Object.values(source).some((each) => hasSource(each))) return undefined;
+  if (!isStatic(source)) return undefined;
   const run = newRun(name, source, hasInput);
   if (run !== undefined) compiled.set(source, run);
   return run;
@@ -143,6 +143,9 @@ export function newRun(
   if (name !== 'template') return undefined;
   return templateRun(String(source['template']), (source['data'] ?? {}) as Readonly<Record<string, unknown>>);
 }
+
+/** Whether nothing of it is worked out. */
+export const isStatic = (source: JsonMap): boolean => !Object.values(source).some((each) => hasSource(each));
 
 const hasSource = (value: Json): boolean =>
   typeof value === 'object' && (isSource(value) || Object.values(value).some((each: Json) => hasSource(each)));
