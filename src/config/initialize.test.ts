@@ -66,7 +66,7 @@ test('what cannot be done is refused before anything is made', () => {
     ],
     [
       source('eval_source = "cel", eval_type = "string", expression = "1 +"'),
-      /request "r": a source "cel": expression: 1:4: /,
+      /request "r": a source "cel": expression: 1:3: /,
     ],
     [source('eval_source = "cel", eval_type = "any", expression = "input"'), /there is no variable "input"/],
     [
