@@ -361,6 +361,7 @@ test('one is kept under one path, and written over by its version where that is 
   assert.equal((await put('a/b', {})).status, 400);
   assert.equal((await put('a/b', { cas: 2 })).status, 400);
   assert.equal((await put('a/b', { cas: 1, description: 'd' })).reply?.data?.['version'], 2);
+  assert.equal((await put('a/b', { cas: 1 })).status, 400, 'of a version that is gone');
   await put('c', {});
   const listed = await each.must('LIST', 'sys/workflows/manage');
   assert.deepEqual([listed['keys'], Object.keys(listed['key_info'] as object)], [['a/', 'c'], ['c']]);
