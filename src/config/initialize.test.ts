@@ -15,7 +15,7 @@ test('requests are read in the order of the file, with their data as JSON would 
       request "two" {
         operation = "update"
         path = "sys/mounts/x"
-        data = { type = "kv", options = { version = "2" }, list = [1, true, "x"], many = [{ a = 1 }, { a = 2 }] }
+        data = { type = "kv", options = { version = "2" }, list = [1, true, "x"], many = [{ a = 1 }, { a = 2 }], one = [{ a = 1 }] }
       }
       request "one" { operation = "read", path = "x", allow_failure = true }
     }
@@ -33,8 +33,9 @@ test('requests are read in the order of the file, with their data as JSON would 
     options: { version: '2' },
     list: [1, true, 'x'],
     many: [{ a: 1 }, { a: 2 }],
+    one: [{ a: 1 }],
   });
-  assert.deepEqual([one?.allow_failure, one?.data, two?.allow_failure], [true, undefined, false]);
+  assert.deepEqual([one?.allow_failure, one?.data, two?.allow_failure], [true, undefined, undefined]);
   assert.equal(variable('SOME'), 'value');
 });
 
@@ -60,11 +61,25 @@ test('what cannot be done is refused before anything is made', () => {
   const source = (more: string): string => request(`data = { v = { ${more} } }`);
   for (const [more, message] of [
     [
-      source('eval_source = "cel", eval_type = "string", expression = "1"'),
-      /request "r": eval_source "cel" is not offered: it is one of env, file/,
+      source('eval_source = "input", eval_type = "string", field_name = "a"'),
+      /request "r": eval_source "input" is not offered: it is one of env, file, request, response, cel, template/,
     ],
+    [
+      source('eval_source = "cel", eval_type = "string", expression = "1 +"'),
+      /request "r": a source "cel": expression: 1:3: /,
+    ],
+    [source('eval_source = "cel", eval_type = "any", expression = "input"'), /there is no variable "input"/],
+    [
+      source('eval_source = "cel", eval_type = "any", expression = "1", variables = [{ name = "a" }]'),
+      /a source "cel": `variables` has a value of the wrong type/,
+    ],
+    [source('eval_source = "template", eval_type = "any", template = "{{"'), /unclosed action/],
+    [request('when = { eval_source = "env", eval_type = "bool" }'), /a source "env" needs `env_var`/],
     [source('eval_source = "env", eval_type = "string"'), /a source "env" needs `env_var`/],
-    [source('eval_source = "env", eval_type = "text", env_var = "X"'), /eval_type "text" is not one of string, int/],
+    [
+      source('eval_source = "env", eval_type = "text", env_var = "X"'),
+      /a source "env": `eval_type` is not one of string, int/,
+    ],
     [source('eval_source = "file", eval_type = "any", path = "x", mode = "r"'), /a source "file" has no `mode`/],
     [
       source(
@@ -72,9 +87,9 @@ test('what cannot be done is refused before anything is made', () => {
       ),
       /a source "response" names "a", "r", which is not made before it/,
     ],
-    [request('when = "x"'), /`when` is not offered: write the requests one by one/],
+    [request('foreach = ["x"]'), /`foreach` is not offered: write the requests one by one/],
     ['initialize "1" { request "r" { operation = "read", path = "x" } }', /a name begins with a letter/],
-    ['initialize "a" { request "r" { operation = "sudo", path = "x" } }', /`operation` must be "create"/],
+    ['initialize "a" { request "r" { operation = "sudo", path = "x" } }', /`operation` must be one of create/],
     ['initialize "a" { request "r" { operation = "read" } }', /`path` is missing/],
     [`${request('data = {}')} ${request('data = {}')}`, /given twice/],
     ['initialize "a" {}', /"a" has no `request`/],

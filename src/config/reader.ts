@@ -2,8 +2,8 @@
 import { fail } from '../errors.ts';
 import { blocksOf, formatPosition, HclError, labelled, type Block, type Body, type Position } from '../lib/hcl/ast.ts';
 import type { Value } from '../lib/hcl/ast.ts';
+import { freeValue } from '../lib/hcl/free.ts';
 import { didYouMean } from '../lib/suggest.ts';
-import { freeValue } from './free.ts';
 import {
   Mismatch,
   type Check,

@@ -31,6 +31,7 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     seals: seal.map(({ type, name, priority, disabled }) => ({ type, name, priority, disabled })),
     snapshots: config.snapshot.map((each) => ({ name: each.name, ...shownSnapshot(each) })),
     audits: config.audit.map(({ type, path, description }) => ({ type, path: `${path}/`, description })),
+    allow_unauthenticated_workflows: config.allow_unauthenticated_workflows,
     allow_audit_log_prefixing: config.allow_audit_log_prefixing,
     unsafe_allow_api_audit_creation: config.unsafe_allow_api_audit_creation,
     allow_audit_paths: config.allow_audit_paths,

@@ -1,4 +1,5 @@
 /** What a configuration may say: keys and blocks with their types, defaults and help. Values are typed by inference. */
+import type { Json } from '../lib/hcl/free.ts';
 import type { Value } from '../lib/hcl/index.ts';
 
 /** One value. `T` holds undefined where the key may be absent without a default. */
@@ -76,7 +77,6 @@ export interface Free {
   readonly type: string;
   readonly help: string;
 }
-export type Json = string | number | boolean | readonly Json[] | { readonly [name: string]: Json };
 
 /** Another name for a member beside it. */
 export interface Alias {

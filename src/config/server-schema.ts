@@ -205,7 +205,6 @@ const withoutMeaning = {
     'remove_irrevocable_lease_after',
     'log_requests_level',
     'unsafe_cross_namespace_identity',
-    'allow_unauthenticated_workflows',
     'feature_flags',
   ]),
   enable_unauthenticated_access: ignored('sensitive operations always need a token or shares'),
@@ -233,6 +232,10 @@ export const serverKeys = {
   default_lease_ttl: key.duration('TTL of tokens and leases that ask for none.', { default: 32 * DAY }),
   max_lease_ttl: key.duration('Longest TTL of tokens and leases.', { default: 32 * DAY }),
   default_max_request_duration: key.duration('How long a request may take.', { default: 90 }),
+  allow_unauthenticated_workflows: key.boolean(
+    'Let workflows that allow it be run without a token: `sys/workflows/unauthed-execute`.',
+    { default: false },
+  ),
   unsafe_allow_api_audit_creation: key.boolean(
     'Let the API make audit devices at any path and address, not only in `allow_audit_paths` and `allow_audit_addresses`.',
     {

@@ -60,6 +60,8 @@ export const keys = {
   loginEnforcements: (ns: string) => `s/${ns}/login-enforcements/`,
   passwordPolicies: (ns: string) => `s/${ns}/password-policies/`,
   passwordPolicy: (ns: string, name: string) => `s/${ns}/password-policies/${name}`,
+  workflows: (ns: string) => `s/${ns}/workflows/`,
+  workflow: (ns: string, path: string) => `s/${ns}/workflows/${path}`,
   /** How often requests may come; counted by each node. */
   rateLimits: `s/${ROOT_NAMESPACE}/quotas/rate-limit/`,
   /** How many leases and tokens may be there; counted by each node. */

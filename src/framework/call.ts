@@ -1,5 +1,6 @@
 /** What a handler is told of the request that it serves, beside its fields. */
 import type { JsonObject } from './field.ts';
+import type { Request } from './request.ts';
 
 /** Who asks. Secrets of the token are not here; a handler that must have the token itself is part of the core. */
 export interface Client {
@@ -36,6 +37,8 @@ export interface Call {
   readonly client: Client;
   /** The caller's token itself. For the core's own paths; a plug-in never needs it. */
   readonly token: string | undefined;
+  /** How the request came. For the core's own paths, which make others in its place. */
+  readonly origin: Pick<Request, 'address' | 'port' | 'peer' | 'clientCertificates' | 'listener' | 'run'>;
   /** The header `Authorization`, as sent. For the core's own paths. */
   readonly authorization: string | undefined;
   /** The body as parsed; an empty object when there was none. */

@@ -77,13 +77,13 @@ export function listed(listing: Listing, asked: Asked): Reply | Promise<Reply> {
 const folder = (prefix: string): string => (prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`);
 
 /** One level. `prefix` is the folder. */
-export function children(data: Compartment, prefix: string): Listing {
+export function children(data: Pick<Compartment, 'children'>, prefix: string): Listing {
   const from = folder(prefix);
   return { read: (page) => data.children(from, page) };
 }
 
 /** All levels, relative to the folder. */
-export function descendants(data: Compartment, prefix: string): Listing {
+export function descendants(data: Pick<Compartment, 'list'>, prefix: string): Listing {
   const from = folder(prefix);
   return {
     read: ({ limit, after }) =>

@@ -55,9 +55,9 @@ export interface Declaration<F extends Fields, V, Mount> {
   /**
    * Absent: a token and its policies decide. `root`: also needs `sudo`. `open`: no token is asked for. `metrics`: none is
    * asked for on listeners that serve metrics without one. `rekey` and `generate-root`: as `root`, but for listeners that
-   * serve them without a token.
+   * serve them without a token. `workflows`: none is asked for where workflows may be run without one.
    */
-  readonly access?: 'open' | 'root' | 'metrics' | 'rekey' | 'generate-root';
+  readonly access?: 'open' | 'root' | 'metrics' | 'rekey' | 'generate-root' | 'workflows';
   /** What a caller is told, with 400, whose token is missing, used up or over. Absent: Vault's usual 403. */
   readonly badToken?: string;
   /** How a request is told that it is not served, where a standard says how (OAuth 2.0). undefined, or absent: Vault's way. */

@@ -1,5 +1,6 @@
 /** The seam between the server (HTTP) and the core: a parsed request in, an outcome out. */
 import type { JsonObject } from './field.ts';
+import type { ProfileBudget } from '../lib/profile/budget.ts';
 import type { Verb } from './path.ts';
 import type { Reply } from './reply.ts';
 
@@ -51,6 +52,20 @@ export interface Request {
   readonly signal: () => AbortSignal;
   /** Which listener: what it serves without a token. */
   readonly listener: Unauthenticated;
+  /** Of a request that a workflow makes: never from a client. */
+  readonly run?: WorkflowRun;
+}
+
+/** The workflows that a request is made by. */
+export interface WorkflowRun {
+  /** How many of them call each other; 1 in the first. */
+  readonly depth: number;
+  /** Whether one of them was run without a token: then no other is run from there. */
+  readonly unauthenticated: boolean;
+  /** Shared by all of them. */
+  readonly budget: ProfileBudget;
+  /** Ids of their requests, in the order that they are made: what the first one was sent with, and a number. */
+  readonly nextId: () => string;
 }
 
 /** What a listener serves without a token, beside what every one does. */
@@ -59,6 +74,8 @@ export interface Unauthenticated {
   /** `sys/rekey`, as older scripts expect. */
   readonly unauthenticatedRekey?: boolean;
   readonly unauthenticatedGenerateRoot?: boolean;
+  /** `sys/workflows/unauthed-execute`. */
+  readonly unauthenticatedWorkflows?: boolean;
 }
 
 /** The `reply` in full, ready for the envelope. */
@@ -78,6 +95,8 @@ export interface Outcome {
   readonly displayName?: string;
   readonly wrapInfo: JsonObject | null;
   readonly warnings: readonly string[] | null;
+  /** Nothing was done: it waits for approval, under the token of `wrapInfo`. */
+  readonly waits?: true;
   /** The type of the mount that served it, such as `kv`; Vault shows it as `mount_type`. */
   readonly mountType: string;
   /** `X-Vault-Index`, `X-Lockstep-Age` and the like. */

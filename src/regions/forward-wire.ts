@@ -8,7 +8,7 @@ import type { Position } from '../storage/store.ts';
 import type { Access } from '../core/requests/access.ts';
 import { parseJsonObject } from '../server/json.ts';
 import { defaultLimits } from '../server/listener.ts';
-import { checkSegments } from '../server/path.ts';
+import { checkSegments } from '../lib/path-segments.ts';
 
 export interface ForwardedRequest {
   readonly idempotencyKey: string;

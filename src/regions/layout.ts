@@ -14,12 +14,18 @@ const MOUNT = /^s\/[^/]+\/mounts\/([^/]+)$/;
 /** A namespace is looked after as a mount of everything below its path: it comes into view and leaves as a whole. */
 const NAMESPACE = /^s\/root\/namespaces\/([^/]+)$/;
 const NAME = /^s\/([^/]+)\/names\/(.+)$/s;
-const POLICY = /^s\/([^/]+)\/(policies|password-policies)\/(.+)$/s;
+/** Documents that are kept by their names, and where the API has them. */
+const DOCUMENT = /^s\/([^/]+)\/(policies|password-policies|workflows)\/(.+)$/s;
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  policies: 'sys/policies/acl/',
+  'password-policies': 'sys/policies/password/',
+  workflows: 'sys/workflows/manage/',
+};
 /** Quotas count what reaches the node itself: each region has those that its filter lets in. */
 const QUOTA = /^s\/root\/quotas\/(.+)$/s;
 const DATA = /^s\/([^/]+)\/data\/([^/]+)\/(.*)$/s;
 /** What belongs to a namespace and to no mount of its own. */
-const OF_NAMESPACE = /^s\/([^/]+)\/(?:names|policies|password-policies|login-enforcements|data)\//;
+const OF_NAMESPACE = /^s\/([^/]+)\/(?:names|policies|password-policies|workflows|login-enforcements|data)\//;
 /** A region that does not know which logins need a second factor would let them through: who may take any has them all. */
 const ENFORCEMENT = /^s\/([^/]+)\/login-enforcements\//;
 const REGION = /^h\/[^/]+\/regions\/([^/]+)$/;
@@ -75,16 +81,14 @@ function pathOfOther(key: string, mounts: Mounts): LogicalPath | undefined {
 }
 
 function pathOfNamed(key: string, mounts: Mounts): LogicalPath | undefined {
-  const [, home = '', kind, policy] = POLICY.exec(key) ?? [];
-  if (policy !== undefined) {
-    return inNamespace(home, mounts, `sys/policies/${kind === 'policies' ? 'acl' : 'password'}/${policy}`);
-  }
+  const [, home = '', kind = '', name] = DOCUMENT.exec(key) ?? [];
+  if (name !== undefined) return inNamespace(home, mounts, `${DOCUMENTS[kind] ?? ''}${name}`);
   const mount = mountRecord(key);
   const known = mount === undefined ? undefined : mounts.get(mount);
   if (known !== undefined) return whole(known.path);
-  const [, parent = '', name] = NAME.exec(key) ?? [];
+  const [, parent = '', below] = NAME.exec(key) ?? [];
   const above = pathOfNamespace(parent, mounts);
-  return name === undefined || above === undefined ? undefined : whole(`${above}${name}/`);
+  return below === undefined || above === undefined ? undefined : whole(`${above}${below}/`);
 }
 
 function readMount({ key, value }: Write): Mount | undefined {

@@ -155,7 +155,10 @@ async function listen(
   served: Served & { log: Logger; inFlight: InFlight },
   threads?: ThreadPool,
 ): Promise<Serving> {
-  const listeners = config.listener.map(listenerSettings);
+  const listeners = config.listener.map((each) => ({
+    ...listenerSettings(each),
+    unauthenticatedWorkflows: config.allow_unauthenticated_workflows,
+  }));
   if (threads === undefined) return serve({ ...served, listeners });
   const shared = listeners.map((each) => (each.kind === 'tcp' ? { ...each, shared: 'first' as const } : each));
   const serving = await serve({ ...served, listeners: shared });

@@ -66,6 +66,7 @@ export class Endpoint {
         unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
         unauthenticatedRekey: settings.unauthenticatedRekey ?? false,
         unauthenticatedGenerateRoot: settings.unauthenticatedGenerateRoot ?? false,
+        unauthenticatedWorkflows: settings.unauthenticatedWorkflows ?? false,
         metrics: settings.metrics ?? 'too',
         requireRequestHeader: settings.requireRequestHeader ?? false,
         unixPath: settings.kind === 'unix' ? settings.path : undefined,

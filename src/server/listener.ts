@@ -84,6 +84,7 @@ interface AnyListener {
   readonly forwardedFor?: ForwardedForSettings;
   readonly unauthenticatedMetrics?: boolean;
   readonly unauthenticatedRekey?: boolean;
+  readonly unauthenticatedWorkflows?: boolean;
   readonly unauthenticatedGenerateRoot?: boolean;
   /** Whether metrics are served here beside all else (default), alone, or not at all. The rest is 404. */
   readonly metrics?: 'too' | 'only' | 'never';

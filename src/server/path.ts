@@ -1,12 +1,10 @@
 import { fail } from '../errors.ts';
+import { checkSegments } from '../lib/path-segments.ts';
 
 /** Letters, digits, `-`, `_`, `~`: what a path is mostly made of. The dot is looked at with care. */
 const plain = /^[\w\-~/]+(?:\.[\w\-~]+)*$/;
 /** What must not stand raw in a request target (RFC 3986 3.3): blanks, control bytes, anything not ASCII, `\`, `#`. */
 const forbidden = /[\u0000-\u0020\u007f-\uffff\\#]/;
-/** As Go's unicode.IsPrint, which Vault asks: controls, formats, unassigned, and every blank but the plain one. */
-const unprintable = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
-
 /**
  * The canonical form of a path below `/v1/`: percent-decoded once. What has a second spelling is refused with 400, never
  * mended, since policies, audit and forwarding all compare paths as text (rule 29): empty, `.` and `..` segments, encoded
@@ -28,21 +26,6 @@ function decode(raw: string): string {
   } catch {
     throw fail('badRequest', 'the path is not valid percent-encoded UTF-8');
   }
-}
-
-/** Refuses a decoded path that is not canonical. A last empty segment is a trailing slash, which is allowed. */
-export function checkSegments(path: string, name: string): void {
-  if (path === '') return;
-  if (unprintable.test(path)) throw fail('badRequest', `${name} cannot contain non-printable characters`);
-  const segments = path.split('/');
-  segments.forEach((segment, at) => {
-    if (segment === '' && (at < segments.length - 1 || at === 0)) {
-      throw fail('badRequest', `${name} is not canonical: it holds an empty segment`);
-    }
-    if (segment === '.' || segment === '..') {
-      throw fail('badRequest', `${name} is not canonical: it holds a "${segment}" segment`);
-    }
-  });
 }
 
 const noQuery: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);

@@ -10,7 +10,8 @@ import { durationSeconds } from '../lib/duration.ts';
 import type { Incoming } from './body.ts';
 import type { ForwardedFor } from './forwarded-for.ts';
 import type { Limits } from './listener.ts';
-import { canonicalPath, checkSegments, parseQuery } from './path.ts';
+import { checkSegments } from '../lib/path-segments.ts';
+import { canonicalPath, parseQuery } from './path.ts';
 
 /** What of a listener bears on how its requests are read. */
 export interface Reading extends Unauthenticated {

@@ -1,27 +1,23 @@
 /** A first start that initialises the node and makes the requests of its configuration, in OpenBao's manner. */
-import { isSource, type InitializeRequest } from '../config/initialize.ts';
+import { readFile } from 'node:fs/promises';
+import { INITIALIZE } from '../config/initialize.ts';
 import type { ServerConfig } from '../config/server.ts';
 import type { Node } from '../core/node.ts';
 import { CUT_OFF, finishSelfInit } from '../core/self-init.ts';
 import { fail, isLockstepError } from '../errors.ts';
+import { responseOf } from '../core/requests/as-response.ts';
 import type { JsonObject } from '../framework/field.ts';
-import type { Verb } from '../framework/path.ts';
-import type { Outcome } from '../framework/request.ts';
+import { uuid } from '../lib/crypto/random.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
+import { checkSegments } from '../lib/path-segments.ts';
+import { ProfileBudget } from '../lib/profile/budget.ts';
+import { History } from '../lib/profile/history.ts';
+import { runProfile, type Host, type Step } from '../lib/profile/run.ts';
 import { ask } from './local-request.ts';
-import { checkSegments } from './path.ts';
-import { History, worked } from './self-init-values.ts';
 
-const VERBS: Readonly<Record<InitializeRequest['operation'], Verb>> = {
-  create: 'update',
-  update: 'update',
-  read: 'read',
-  patch: 'patch',
-  delete: 'delete',
-  list: 'list',
-  scan: 'scan',
-};
+/** The operator's own requests, at a time when nobody else is served: bounded against mistakes alone. */
+const BOUNDS = { requests: 10_000, size: 256 * 1024 * 1024, read: 4 * 1024 * 1024 * 1024, cel: 100_000_000 };
 
 /**
  * To be called before anything listens: else somebody could initialise the node first. Initialises an empty node, makes all requests and revokes the root token that they were made with. Throws
@@ -31,14 +27,9 @@ export async function initializeSelf(node: Node, config: ServerConfig, log: Logg
   // One recovery key, which nobody gets to see, as nobody would be there to take it.
   const { rootToken } = await node.initialize({ recoveryShares: 1, recoveryThreshold: 1, unfinished: true });
   if (node.sealed) throw fail('invalidConfig', CUT_OFF);
-  const history = new History(config.variable);
+  const budget = new ProfileBudget(BOUNDS);
   try {
-    for (const { name, request } of config.initialize) {
-      for (const each of request) {
-        await make(node, { block: name, request: each, rootToken, history, log });
-        failpoint('self-init.request');
-      }
-    }
+    await runProfile(config.initialize, hostOf({ node, config, log, rootToken, budget }));
   } catch (error) {
     const reason = isLockstepError(error) ? error.message : 'internal error';
     throw fail('invalidConfig', `${reason}\n${CUT_OFF}`, { cause: error });
@@ -48,47 +39,63 @@ export async function initializeSelf(node: Node, config: ServerConfig, log: Logg
   }
   failpoint('self-init.finish');
   await finishSelfInit(node.services.store);
-  log.info('initialised from the configuration', { requests: history.size });
+  log.info('initialised from the configuration', { requests: budget.requests });
 }
 
 interface Making {
-  readonly block: string;
-  readonly request: InitializeRequest;
-  readonly rootToken: string;
-  readonly history: History;
+  readonly node: Node;
+  readonly config: ServerConfig;
   readonly log: Logger;
+  readonly rootToken: string;
+  readonly budget: ProfileBudget;
 }
 
-async function make(node: Node, { block, request, rootToken, history, log }: Making): Promise<void> {
-  const { name, operation, allow_failure: mayFail } = request;
-  const what = `initialize "${block}" request "${name}"`;
-  try {
-    const path = await text(request.path, 'path', history);
-    const token = request.token === undefined ? rootToken : await text(request.token, 'token', history);
-    const data = request.data === undefined ? undefined : ((await worked(request.data, history)) as JsonObject);
-    const clean = path.replace(/^\/+/, '');
-    checkSegments(clean, '`path`');
-    const body = data ?? (VERBS[operation] === 'update' ? {} : undefined);
-    const asked = { verb: VERBS[operation], path: clean, token, ...(body === undefined ? {} : { body }) };
-    const outcome = await ask(node, asked);
-    history.add(block, name, { request: { operation, path: clean, data: data ?? {} }, response: responseOf(outcome) });
-  } catch (error) {
-    if (!isLockstepError(error)) throw error;
-    if (!mayFail) throw fail('invalidConfig', `${what} failed: ${error.message}`, { cause: error });
-    history.add(block, name, { request: {}, response: {} });
-    log.warn('a request of the configuration failed, as it may', { block, request: name, reason: error.message });
+function hostOf({ node, config, log, rootToken, budget }: Making): Host {
+  /** Read once each: one may be a pipe. */
+  const files = new Map<string, Promise<string>>();
+  return {
+    ...{ kind: INITIALIZE, history: new History(budget), budget, id: uuid },
+    outside: (source, given) => {
+      if (source === 'env') return variable(config, given);
+      const path = String(given['path']);
+      const found = files.get(path) ?? read(path);
+      files.set(path, found);
+      return found;
+    },
+    ask: async (step) => {
+      const outcome = await ask(node, { ...requestOf(step), token: step.token ?? rootToken });
+      return responseOf(outcome);
+    },
+    failed: (place, error) => {
+      log.warn('a request of the configuration failed, as it may', { request: place, reason: error.message });
+    },
+    ended: () => {
+      failpoint('self-init.request');
+    },
+  };
+}
+
+function requestOf({ id, verb, path, data, headers }: Step) {
+  checkSegments(path, '`path`');
+  const { 'x-vault-namespace': namespaces = [''], ...others } = headers;
+  const body = data ?? (verb === 'update' ? {} : undefined);
+  const namespace = namespaces.join(',').replace(/^\/|\/$/g, '');
+  return { id, verb, path, namespace, headers: others, ...(body === undefined ? {} : { body }) };
+}
+
+function variable(config: ServerConfig, { env_var: name, require_present: required }: JsonObject): string {
+  const found = config.variable(String(name));
+  if (found === undefined && required === true) {
+    throw fail('badRequest', `the environment variable ${String(name)} is not set`);
   }
+  return found ?? '';
 }
 
-async function text(value: InitializeRequest['path'], name: string, history: History): Promise<string> {
-  if (value === undefined) return '';
-  const found = isSource(value) ? await worked(value, history) : value;
-  if (typeof found === 'string') return found;
-  throw fail('invalidConfig', `\`${name}\` must be a string`);
-}
-
-/** As a client would see it. */
-function responseOf({ reply, auth, wrapInfo, leaseId, leaseDuration, renewable, warnings }: Outcome): JsonObject {
-  const wrapped = { lease_id: leaseId, lease_duration: leaseDuration, renewable };
-  return { ...wrapped, data: reply?.data ?? null, auth, wrap_info: wrapInfo, warnings };
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw fail('badRequest', `the file ${path} cannot be read (${reason})`);
+  }
 }

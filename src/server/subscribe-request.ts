@@ -7,7 +7,8 @@ import type { Wants } from '../core/events/subscription.ts';
 import type { Namespace } from '../core/namespaces/namespace.ts';
 import { durationSeconds } from '../lib/duration.ts';
 import type { Request } from '../framework/request.ts';
-import { checkSegments, decodeForm } from './path.ts';
+import { checkSegments } from '../lib/path-segments.ts';
+import { decodeForm } from './path.ts';
 
 export interface Consumer {
   readonly id: string;

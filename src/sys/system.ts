@@ -41,6 +41,7 @@ import { toolPaths } from './path-tools.ts';
 import { waitPaths } from './path-wait.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 import { whoCanPaths } from './path-who-can.ts';
+import { workflowPaths } from './path-workflows.ts';
 
 export const systemPaths: readonly Path<Node>[] = [
   ...auditPaths,
@@ -81,6 +82,7 @@ export const systemPaths: readonly Path<Node>[] = [
   ...snapshotPaths,
   ...toolPaths,
   ...waitPaths,
+  ...workflowPaths,
   ...wrappingPaths,
 ];
 

@@ -91,11 +91,18 @@ test('a node initialises itself, makes its requests in order and forgets the tok
            data = {
              was = { eval_source = "request", eval_type = "string", initialize_name = "engines", request_name = "first", field_selector = ["data", "data", "file"] }
              version = { eval_source = "response", eval_type = "any", initialize_name = "engines", response_name = "first", field_selector = ["data", "version"] }
+             cel = { eval_source = "cel", eval_type = "int", expression = "responses.engines.first.data.version + 1.0" }
+             template = { eval_source = "template", eval_type = "string", template = "{{ .requests.engines.first.path | uppercase }}" }
            }
          }
        }
+       request "not" { operation = "delete", path = "sys/mounts/secret", when = { eval_source = "cel", eval_type = "bool", expression = "has(responses.engines.nothing)" } }
      }
      ${WAY_IN}
+     initialize "never" {
+       when = "false"
+       request "nothing" { operation = "update", path = "nowhere" }
+     }
      initialize "login" {
        request "in" { operation = "update", path = "auth/approle/login", data = { role_id = "me" } }
        request "as-admin" {
@@ -120,9 +127,10 @@ test('a node initialises itself, makes its requests in order and forgets the tok
       const { json } = await server.ask('GET', `/v1/secret/data/${path}`, { token });
       return (json as { data: { data: unknown } }).data.data;
     };
-    const first = { absent: '', file: 'CANARY-in-a-file', list: ['a', 'b'], number: 42, plain: [1, true, 'x'] };
+    const first = { absent: '', file: 'CANARY-in-a-file', list: ['a, b'], number: 42, plain: [1, true, 'x'] };
     assert.deepEqual(await read('first'), first);
-    assert.deepEqual(await read('second'), { was: 'CANARY-in-a-file', version: 1 });
+    const worked = { cel: 2, template: 'SECRET/DATA/FIRST' };
+    assert.deepEqual(await read('second'), { was: 'CANARY-in-a-file', version: 1, ...worked });
     assert.deepEqual(await read('third'), { by: 'admin' });
     const accessors = await server.ask('LIST', '/v1/auth/token/accessors', { token });
     // The admin's from here, and that of the configuration; no root token.
@@ -148,7 +156,7 @@ test('a request that fails ends the start by its name, and what is half made is 
     await using server = new ServerProcess([config]);
     assert.equal(await server.exit, 1);
     const said = server.lines.join('\n');
-    assert.match(said, /initialize "x" request "odd" failed: sys\/mounts\/y: plugin not found in the catalog: nothing/);
+    assert.match(said, /initialize "x" request "odd": sys\/mounts\/y: plugin not found in the catalog: nothing/);
     assert.match(
       said,
       /was initialised from the configuration, but not to the end .*: empty the data directory and start again/,

@@ -83,6 +83,7 @@ export function makeCall(
     mountPath: routed?.mounted.path ?? '',
     client,
     token: request.token,
+    origin: request,
     authorization: request.headers['authorization']?.toString(),
     body: request.body ?? {},
     upload: request.upload,
@@ -242,6 +243,8 @@ export function isOpen(
       return listener.unauthenticatedRekey === true;
     case 'generate-root':
       return listener.unauthenticatedGenerateRoot === true;
+    case 'workflows':
+      return listener.unauthenticatedWorkflows === true;
     default:
       return false;
   }

@@ -2,7 +2,7 @@
  * Inline authentication: the login that a request brings along is served first, as any login is, but that nothing of its
  * token is stored; then the request, by that token, which ends with it.
  */
-import { fail, isLockstepError, LockstepError } from '../../errors.ts';
+import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { chain } from '../../lib/chain.ts';
 import { inCidrs } from '../../lib/cidr.ts';
@@ -10,6 +10,7 @@ import { uuid } from '../../lib/crypto/random.ts';
 import type { RequestServices } from '../services.ts';
 import { deferredAccess, grantAccess, lookUp, type Access, type Asked } from './access.ts';
 import { readInline, withoutParameters, type Inline, type InlineLogin } from './inline.ts';
+import { refusalOf } from './refusal.ts';
 
 /** The pipeline from the quotas on; `decide` says what is found out of the request. */
 export type Serving = (asked: Asked, decide: (asked: Asked) => Access | Promise<Access>) => Outcome | Promise<Outcome>;
@@ -24,20 +25,6 @@ function loginOf(request: Request, login: InlineLogin & { readonly method: strin
     ...{ wrapTtl: 0, index: undefined },
   };
 }
-
-/** Told by the code of its status, so that the request is answered as the login was. */
-function refusalOf({ status, errors = [], refusal }: Outcome): LockstepError {
-  const code = CODES[status] ?? 'internal';
-  return new LockstepError(code, errors.join('; '), refusal === undefined ? undefined : { detail: refusal });
-}
-
-const CODES: Readonly<Record<number, LockstepError['code']>> = {
-  400: 'badRequest',
-  403: 'permissionDenied',
-  404: 'notFound',
-  405: 'unsupportedOperation',
-  429: 'tooManyRequests',
-};
 
 /** Who logs in asks a method's open path: nothing else of the API is there to be asked in a header. */
 function isLogin({ open, routed, refusal }: Asked): boolean {

@@ -191,7 +191,7 @@ function attempt(services: RequestServices, access: Access): Outcome | Promise<O
 async function deferred(services: RequestServices, access: Access, control: ControlGroup): Promise<Outcome> {
   if (services.controls === undefined) throw fail('internal', 'this thread keeps no requests');
   const wrapInfo = await services.controls.defer(access, control);
-  return wrapped(services, access, outcomeOf(access.request, { status: 200, wrapInfo }));
+  return { ...(await wrapped(services, access, outcomeOf(access.request, { status: 200, wrapInfo }))), waits: true };
 }
 
 function help({ match, routed, request }: Access): Outcome {

@@ -24,6 +24,8 @@ export interface Block {
   readonly labels: readonly string[];
   readonly body: Body;
   readonly position: Position;
+  /** It stood in a list: `a = [{ … }]`. Matters where a document is handed on, since `a = { … }` is the same block. */
+  readonly listed?: true;
 }
 
 /**

@@ -14,7 +14,8 @@ export class BodyBuilder {
   assign(name: string, value: Value, position: Position): void {
     const bodies = bodiesIn(value);
     if (bodies !== undefined) {
-      for (const body of bodies) this.#blocks.push({ type: name, labels: [], body, position });
+      const listed = Array.isArray(value) ? { listed: true as const } : {};
+      for (const body of bodies) this.#blocks.push({ type: name, labels: [], body, position, ...listed });
       return;
     }
     const first = this.#attributes.get(name);

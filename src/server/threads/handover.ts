@@ -39,7 +39,8 @@ export function handed(request: Request): Handed {
 
 function unauthenticated(listener: Unauthenticated): Unauthenticated {
   const { unauthenticatedMetrics, unauthenticatedRekey = false, unauthenticatedGenerateRoot = false } = listener;
-  return { unauthenticatedMetrics, unauthenticatedRekey, unauthenticatedGenerateRoot };
+  const { unauthenticatedWorkflows = false } = listener;
+  return { unauthenticatedMetrics, unauthenticatedRekey, unauthenticatedGenerateRoot, unauthenticatedWorkflows };
 }
 
 /** The body of the request `id` is to be written to `path`. */

@@ -22,10 +22,15 @@ export interface OwnServer extends TestServer {
   readonly folder: string;
 }
 
-/** A development server: unsealed, with the root token `root` and KV v2 at `secret/`. */
-export function devServer(): Promise<OwnServer> {
+/** A development server: unsealed, with the root token `root` and KV v2 at `secret/`. `more`: configuration, HCL. */
+export function devServer(more?: string): Promise<OwnServer> {
   const args = ['server', '-dev', '-dev-listen-address=127.0.0.1:0', '-dev-root-token-id=root'];
-  return start(() => args, /^Root Token:/);
+  return start((folder) => {
+    if (more === undefined) return args;
+    const file = join(folder, 'more.hcl');
+    writeFileSync(file, more);
+    return [...args, `-config=${file}`];
+  }, /^Root Token:/);
 }
 
 /** A server as it is on its first day: not initialised, in memory. */

@@ -1,6 +1,8 @@
 /** Parts of a document that the program only hands on, as JSON would have them. */
-import { isBody, type Block, type Body, type Value } from '../lib/hcl/ast.ts';
-import type { Json } from './schema.ts';
+import { isBody, type Block, type Body, type Value } from './ast.ts';
+
+/** What a document can hold: HCL has no null. */
+export type Json = string | number | boolean | readonly Json[] | { readonly [name: string]: Json };
 
 /** The attribute or the blocks of one name; undefined where there is neither. */
 export function freeValue(body: Body | undefined, names: readonly string[]): Json | undefined {
@@ -23,10 +25,11 @@ function ofBody({ attributes, blocks }: Body): Json {
   ]);
 }
 
-/** HCL 1 writes an object and a list of one object alike: one is an object, several are a list. */
+/** A block that is repeated is a list, as is one that stood in one. */
 function ofBlocks(blocks: readonly Block[]): Json {
+  const listed = blocks[0]?.listed === true;
   const [first, ...others] = blocks.map(({ labels, body }) =>
     labels.reduceRight<Json>((inner, label) => ({ [label]: inner }), ofBody(body)),
   );
-  return others.length === 0 ? (first ?? {}) : [first ?? {}, ...others];
+  return others.length === 0 && !listed ? (first ?? {}) : [first ?? {}, ...others];
 }
