@@ -379,8 +379,7 @@ function mayEnter({ namespaces }: RequestServices, { client, namespace }: Call):
 type Found = Pick<Access, 'request' | 'routed' | 'match' | 'coerced' | 'call'>;
 
 function asksSudo(match: Match<unknown> | undefined, request: Request): boolean {
-  if (match === undefined) return false;
-  return needsSudo(match.path.access) || operationOf(match.path, request)?.sudo === true;
+  return match !== undefined && (needsSudo(match.path.access) || operationOf(match.path, request)?.sudo === true);
 }
 
 function judge(
