@@ -7,7 +7,7 @@ import { reply } from '../../framework/reply.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { encodeRecord } from '../../lib/record.ts';
 import { mustBeRoleName } from '../role-name.ts';
-import { roleDeletion, roleNames } from '../role-paths.ts';
+import { roleDeletion, roleNames, roleReading } from '../role-paths.ts';
 import { oldTokenFields } from '../token-fields.ts';
 import type { AwsMount } from './mount.ts';
 import { boundPrincipalOf, isPattern } from './principal.ts';
@@ -74,15 +74,7 @@ const role = at('role/:name', {
   fields: { name: field.name('Name of the role.'), ...roleFields, ...oldTokenFields },
   exists: ({ view }, { name }) => readRole(view.shared, name) !== undefined,
   operations: {
-    read: {
-      summary: 'Read a role',
-      writes: 'nothing',
-      replies: { 200: shown, 404: 'empty' },
-      run: ({ view }, { name }) => {
-        const found = readRole(view.shared, name);
-        return found === undefined ? reply.missing : reply.ok(shownRole(found));
-      },
-    },
+    read: roleReading({ told: shown, find: readRole, show: shownRole }),
     update: {
       summary: 'Write a role',
       writes: 'shared',

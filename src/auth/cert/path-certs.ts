@@ -4,7 +4,7 @@ import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import { mustBeRoleName } from '../role-name.ts';
-import { roleDeletion, roleNames } from '../role-paths.ts';
+import { roleDeletion, roleNames, roleReading } from '../role-paths.ts';
 import type { CertMount } from './mount.ts';
 import { changedRole, readRole, roleFields, rolesPrefix, shownRole, type CertRole } from './role.ts';
 
@@ -23,15 +23,7 @@ const role = at('certs/:name', {
   fields: { name: field.name('Name of the role, in any case.'), ...roleFields },
   exists: ({ view }, { name }) => readRole(view.shared, name) !== undefined,
   operations: {
-    read: {
-      summary: 'Read a role',
-      writes: 'nothing',
-      replies: { 200: told, 404: 'empty' },
-      run: ({ view }, { name }) => {
-        const found = readRole(view.shared, name);
-        return found === undefined ? reply.missing : reply.ok(shownRole(found));
-      },
-    },
+    read: roleReading({ told, find: readRole, show: shownRole }),
     update: {
       summary: 'Write a role',
       writes: 'shared',

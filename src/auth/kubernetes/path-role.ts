@@ -5,7 +5,7 @@ import { reply } from '../../framework/reply.ts';
 import { encodeRecord } from '../../lib/record.ts';
 import { checkVersion } from '../check-version.ts';
 import { mustBeRoleName } from '../role-name.ts';
-import { roleDeletion, roleNames } from '../role-paths.ts';
+import { roleDeletion, roleNames, roleReading } from '../role-paths.ts';
 import type { KubernetesMount } from './mount.ts';
 import { changedRole, readRole, roleFields, rolesPrefix, shownRole, versionOf, warningsOf } from './role.ts';
 
@@ -20,15 +20,7 @@ const role = at('role/:name', {
   fields: { name: field.name('Name of the role.'), ...roleFields, cas },
   exists: ({ view }, { name }) => readRole(view.shared, name) !== undefined,
   operations: {
-    read: {
-      summary: 'Read a role',
-      writes: 'nothing',
-      replies: { 200: 'any', 404: 'empty' },
-      run: ({ view }, { name }) => {
-        const found = readRole(view.shared, name);
-        return found === undefined ? reply.missing : reply.ok(shownRole(found));
-      },
-    },
+    read: roleReading({ told: 'any', find: readRole, show: shownRole }),
     update: {
       summary: 'Write a role',
       writes: 'shared',

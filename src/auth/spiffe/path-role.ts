@@ -4,7 +4,7 @@ import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { encodeRecord } from '../../lib/record.ts';
 import { mustBeRoleName } from '../role-name.ts';
-import { roleDeletion, roleNames } from '../role-paths.ts';
+import { roleDeletion, roleNames, roleReading } from '../role-paths.ts';
 import type { SpiffeMount } from './mount.ts';
 import { changedRole, readRole, roleFields, rolesPrefix, shownRole } from './role.ts';
 
@@ -19,15 +19,7 @@ const role = at('role/:name', {
   fields: { name: field.name('Name of the role.'), ...roleFields },
   exists: ({ view }, { name }) => readRole(view.shared, name) !== undefined,
   operations: {
-    read: {
-      summary: 'Read a role',
-      writes: 'nothing',
-      replies: { 200: data, 404: 'empty' },
-      run: ({ view }, { name }) => {
-        const found = readRole(view.shared, name);
-        return found === undefined ? reply.missing : reply.ok(shownRole(name.toLowerCase(), found));
-      },
-    },
+    read: roleReading({ told: data, find: readRole, show: (found, name) => shownRole(name, found) }),
     update: {
       summary: 'Write a role',
       writes: 'shared',
