@@ -23,6 +23,9 @@ const core = (kind: string, plural: string, namespaced = true): Kind => ({
   ...{ group: '', version: 'v1', kind, plural, namespaced },
 });
 
+/** What is kept current, whatever its kind. */
+type KeptKind = Pick<Informer<KubernetesObject>, 'run' | 'synced' | 'staleMs'>;
+
 export interface ClusterOptions {
   /** Only this namespace is looked at; then there is nothing of the whole cluster. */
   readonly namespace?: string | undefined;
@@ -82,12 +85,12 @@ export class Cluster {
     return new Objects<Store>(this.api, kind === clusterSecretStore.kind ? clusterSecretStore : secretStore);
   }
 
-  get informers(): readonly Informer<never>[] {
+  get informers(): readonly KeptKind[] {
     const all = [
       ...[this.externalSecrets, this.clusterExternalSecrets, this.stores, this.clusterStores],
       ...[this.pushSecrets, this.managedSecrets, this.namespaces],
     ];
-    return all.filter((each) => each !== undefined) as unknown as readonly Informer<never>[];
+    return all.filter((each) => each !== undefined);
   }
 
   /** Milliseconds since the API server last said anything of the kind that it is longest silent about. */

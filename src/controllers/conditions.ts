@@ -18,3 +18,6 @@ export function conditionsWith<T extends string>(
   const since = known?.status === next.status ? known.lastTransitionTime : undefined;
   return [...before.filter(({ type }) => type !== next.type), { ...next, lastTransitionTime: since ?? now }];
 }
+
+/** RFC 3339 in whole seconds, as the API server keeps moments. `ms`: since the epoch. */
+export const momentOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -3,8 +3,8 @@
  * that either may take over from the other. No clock of another machine is believed: a Lease is over when nobody renewed it for
  * its duration, as seen from here.
  */
-import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../lib/log.ts';
+import { pause as wait } from '../lib/pause.ts';
 import type { Kind, KubernetesObject, Objects } from './objects.ts';
 import { isConflict } from './problem.ts';
 
@@ -40,9 +40,6 @@ export interface Election {
   readonly now?: () => number;
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
-
-const wait = (ms: number, signal: AbortSignal): Promise<void> =>
-  setTimeout(ms, undefined, { signal }).catch(() => undefined);
 
 const moment = (): string => new Date().toISOString().replace('Z', '000Z');
 

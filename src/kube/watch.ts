@@ -2,8 +2,8 @@
  * A watch that never goes quiet: pages of a list, then the changes since; after a cut from where it was, after 410 from a
  * new list. A connection that says nothing, not even the bookmarks that API servers send about once a minute, is given up.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fullJitter, type Backoff } from '../lib/backoff.ts';
+import { pause } from '../lib/pause.ts';
 import type { KubernetesApi } from './api.ts';
 import { acceptOf, collectionPath, queryOf, type KubernetesObject, type Listing, type Objects } from './objects.ts';
 import { KubernetesProblem } from './problem.ts';
@@ -73,7 +73,7 @@ export class Watch<T extends KubernetesObject> {
         failed(error);
         // Something was heard meanwhile: it is another failure, not the same one again.
         tries = this.#heard > heard ? 1 : tries + 1;
-        await sleep(fullJitter(backoff, tries, random()), undefined, { signal }).catch(() => undefined);
+        await pause(fullJitter(backoff, tries, random()), signal);
       }
     }
   }

@@ -19,49 +19,53 @@ export interface PushOptions {
 export class Pushes {
   readonly #options: PushOptions;
   readonly #listeners = new Set<() => void>();
+  #telling = false;
 
   constructor(options: PushOptions) {
     this.#options = options;
   }
 
-  /** An ExternalSecret came, went or was changed. */
+  /** An ExternalSecret came, went or was changed. Those that come together are told of once: each listener looks at all. */
   changed(): void {
-    for (const listener of this.#listeners) listener();
+    if (this.#telling || this.#listeners.size === 0) return;
+    this.#telling = true;
+    setImmediate(() => {
+      this.#telling = false;
+      for (const listener of this.#listeners) listener();
+    });
   }
 
   /** `asking`: the namespace whose credentials the client takes; empty: the store's own, and it serves all. */
   of(kind: string, store: Store, asking: string): Following {
     const { refresh, settled, state } = this.#options;
     const key = keyOf(store.metadata);
-    const keysOfEach = () =>
-      this.#readers(kind, key, asking).map((es) => [keyOf(es.metadata), keysOf(es, kind, key)] as const);
+    const readers = () => this.#readers(kind, key, asking);
     return {
       consumer: consumerOf(store, asking),
-      keys: () => keysOfEach().flatMap(([, keys]) => keys),
+      keys: () => readers().flatMap(([, keys]) => keys),
       onKeys: (called, signal) => {
         this.#listeners.add(called);
         signal.addEventListener('abort', () => this.#listeners.delete(called), { once: true });
       },
       changed: async (keys) => {
         const told = new Set(keys);
-        const concerned = keysOfEach().filter(([, own]) => own.some((each) => told.has(each)));
+        const concerned = readers().filter(([, own]) => own.some((each) => told.has(each)));
         await Promise.all(concerned.map(([es]) => refresh(es)));
       },
-      settled: () => keysOfEach().every(([es]) => settled(es)),
+      settled: () => readers().every(([es]) => settled(es)),
       state: (pushed, why) => {
         state(`${kind} ${key}${asking === '' ? '' : ` for ${asking}`}`, pushed, why);
       },
     };
   }
 
-  #readers(kind: string, key: string, asking: string): readonly ExternalSecret[] {
-    return [...this.#options.cluster.externalSecrets.values()].filter(
-      (es) =>
-        (asking === '' || es.metadata.namespace === asking) &&
-        es.metadata.deletionTimestamp === undefined &&
-        isPeriodic(es) &&
-        keysOf(es, kind, key).length > 0,
-    );
+  /** Who follows the store, with the keys that they read of it. */
+  #readers(kind: string, key: string, asking: string): readonly (readonly [es: string, keys: readonly string[]])[] {
+    return [...this.#options.cluster.externalSecrets.values()]
+      .filter((es) => asking === '' || es.metadata.namespace === asking)
+      .filter((es) => es.metadata.deletionTimestamp === undefined && isPeriodic(es))
+      .map((es) => [keyOf(es.metadata), keysOf(es, kind, key)] as const)
+      .filter(([, keys]) => keys.length > 0);
   }
 }
 
@@ -72,7 +76,7 @@ function consumerOf({ metadata }: Store, asking: string): string {
 }
 
 /** The keys that it reads of a store, and what it looks below. */
-export function keysOf({ metadata, spec }: ExternalSecret, kind: string, key: string): readonly string[] {
+function keysOf({ metadata, spec }: ExternalSecret, kind: string, key: string): readonly string[] {
   const { namespace = '' } = metadata;
   const isOf = (ref: StoreName): boolean => ref.kind === kind && storeKey(ref, namespace) === key;
   const from = (each: { readonly sourceRef?: { readonly storeRef?: Parameters<typeof storeNameOf>[0] } }): boolean => {

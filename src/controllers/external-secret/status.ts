@@ -2,7 +2,7 @@
 import type { ObjectMeta } from '../../kube/objects.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { defined } from '../../lib/defined.ts';
-import { conditionsWith } from '../conditions.ts';
+import { conditionsWith, momentOf } from '../conditions.ts';
 import type { ExternalSecretStatus } from './definition.ts';
 import { syncedVersion } from './hash.ts';
 
@@ -31,9 +31,6 @@ export const messages = {
 } as const;
 
 const WORDS: Readonly<Record<string, string>> = { true: 'True', false: 'False' };
-
-/** RFC 3339 in whole seconds, as the API server keeps it. */
-const momentOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
 export interface Looked {
   readonly metadata: ObjectMeta;

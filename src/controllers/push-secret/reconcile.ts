@@ -7,7 +7,7 @@ import { canonicalJson } from '../../lib/canonical-json.ts';
 import { durationMs } from '../../lib/duration.ts';
 import { ProviderProblem, type ProviderClient, type RemoteName } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
-import { conditionsWith } from '../conditions.ts';
+import { conditionsWith, momentOf } from '../conditions.ts';
 import { syncedVersion } from '../external-secret/hash.ts';
 import type { Secret } from '../external-secret/plan.ts';
 import { templateSources } from '../external-secret/template-sources.ts';
@@ -32,7 +32,6 @@ interface Outcome {
 export interface PushReconcilerOptions {
   readonly cluster: Cluster;
   readonly clients: StoreClients;
-  readonly now?: () => number;
 }
 
 export class PushSecretReconciler {
@@ -202,7 +201,7 @@ export class PushSecretReconciler {
   async #say(push: PushSecret, { reason, message, synced }: Outcome): Promise<void> {
     const { cluster } = this.#options;
     const { status: before = {} } = push;
-    const now = new Date((this.#options.now ?? Date.now)()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const now = momentOf(Date.now());
     const ready = reason !== 'Errored';
     const conditions = conditionsWith(
       before.conditions ?? [],

@@ -45,7 +45,10 @@ function valueAt<V>(data: Readonly<Record<string, V>> | undefined, key: string, 
   return value;
 }
 
-export function credentialsOf({ api, secrets, configMaps }: Cluster, scope: CredentialScope): Credentials {
+export function credentialsOf(
+  { api, secrets, configMaps }: Pick<Cluster, 'api' | 'secrets' | 'configMaps'>,
+  scope: CredentialScope,
+): Credentials {
   return {
     secret: async (ref) => {
       const { name = '', key = '' } = ref;

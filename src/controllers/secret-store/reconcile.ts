@@ -3,7 +3,7 @@ import { readKey, keyOf } from '../../kube/objects.ts';
 import { durationMs } from '../../lib/duration.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster, Store } from '../cluster.ts';
-import { conditionsWith } from '../conditions.ts';
+import { conditionsWith, momentOf } from '../conditions.ts';
 import type { StoreClients } from './clients.ts';
 import { apiVersionOf } from '../../kube/objects.ts';
 import { secretStore } from './definition.ts';
@@ -55,11 +55,10 @@ export class StoreReconciler {
   async #say(kind: string, store: Store, { ready, reason, message }: Looked): Promise<void> {
     const { cluster, clients } = this.#options;
     const { conditions: before = [], capabilities: known } = store.status ?? {};
-    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const conditions = conditionsWith(
       before,
       { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
-      now,
+      momentOf(Date.now()),
     );
     const capabilities = ready ? clients.capabilitiesOf(store) : known;
     if (conditions === before && capabilities === known) return;

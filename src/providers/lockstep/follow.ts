@@ -3,7 +3,6 @@
  * ends is opened anew where it ended; the interval at which everything is read again stays as the safety net.
  */
 import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
 import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { ConnectionError } from '../../client/connection-error.ts';
@@ -11,6 +10,7 @@ import { explain } from '../../client/explain.ts';
 import { covers, mayFollow, subscriptionPaths } from '../../client/pushed.ts';
 import { Subscription, type Frame } from '../../client/subscription.ts';
 import { fullJitter, type Backoff } from '../../lib/backoff.ts';
+import { pause } from '../../lib/pause.ts';
 import type { Following } from '../contract.ts';
 import type { VaultClient } from '../vault/provider.ts';
 import type { Proved } from './proved.ts';
@@ -57,17 +57,17 @@ class Follower {
     let tries = 0;
     while (!this.#signal.aborted) {
       const begun = performance.now();
-      let pause = 0;
+      let rest = 0;
       try {
         if (this.#paths().length === 0) await aborted(AbortSignal.any([this.#same.signal, this.#signal]));
         else await this.#once();
         tries = performance.now() - begun >= LASTING || this.#same.signal.aborted ? 0 : tries + 1;
-        pause = tries === 0 ? GATHER : fullJitter(RECONNECT, tries, Math.random());
+        rest = tries === 0 ? GATHER : fullJitter(RECONNECT, tries, Math.random());
       } catch (error) {
         if (this.#signal.aborted) return;
-        pause = this.#same.signal.aborted ? GATHER : this.#failed(error, ++tries);
+        rest = this.#same.signal.aborted ? GATHER : this.#failed(error, ++tries);
       }
-      await elapsed(pause, this.#signal);
+      await pause(rest, this.#signal);
       this.#same = new AbortController();
     }
   }
@@ -174,11 +174,6 @@ class Follower {
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
-}
-
-/** Earlier when the signal is aborted. */
-async function elapsed(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /** Resolves when the signal is aborted. */
