@@ -1,5 +1,6 @@
 /** A store that measures what is asked of it. */
-import type { Batch, Committed, Epoch, Page, Position, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import type { Batch, Committed, Page, Position, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import { StoreOver } from '../../storage/store-over.ts';
 import type { BarrierMeter } from './node-metrics.ts';
 
 type Reads = Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>;
@@ -63,74 +64,41 @@ class MeteredTransaction extends MeteredReads<Transaction> implements Transactio
   }
 }
 
-export class MeteredStore implements Store {
-  readonly #inner: Store;
+export class MeteredStore extends StoreOver implements Store {
   readonly #meter: BarrierMeter;
 
   constructor(inner: Store, meter: BarrierMeter) {
-    this.#inner = inner;
+    super(inner);
     this.#meter = meter;
-  }
-
-  get log(): string {
-    return this.#inner.log;
-  }
-
-  get epoch(): Epoch {
-    return this.#inner.epoch;
-  }
-
-  get position(): Position {
-    return this.#inner.position;
-  }
-
-  get hash(): Uint8Array {
-    return this.#inner.hash;
-  }
-
-  get oldest(): Position {
-    return this.#inner.oldest;
   }
 
   get(key: string): Uint8Array | undefined {
     const start = performance.now();
-    const value = this.#inner.get(key);
+    const value = this.inner.get(key);
     this.#meter.get.record(start, performance.now());
     return value;
   }
 
-  has(key: string): boolean {
-    return this.#inner.has(key);
-  }
-
   snapshot(): Snapshot {
-    return new MeteredSnapshot(this.#inner.snapshot(), this.#meter);
+    return new MeteredSnapshot(this.inner.snapshot(), this.#meter);
   }
 
   async transact<T>(work: (tx: Transaction) => T): Promise<Committed<T>> {
     const start = performance.now();
-    const committed = await this.#inner.transact((tx) => work(new MeteredTransaction(tx, this.#meter)));
+    const committed = await this.inner.transact((tx) => work(new MeteredTransaction(tx, this.#meter)));
     this.#meter.commit.record(start, performance.now());
     return committed;
   }
 
   observe(apply: (batch: Batch) => void): Disposable {
-    return this.#inner.observe(apply);
+    return this.inner.observe(apply);
   }
 
   changes(from: Position, signal: AbortSignal): AsyncIterable<Batch> {
-    return this.#inner.changes(from, signal);
-  }
-
-  hashAt(position: Position): Uint8Array | undefined {
-    return this.#inner.hashAt(position);
-  }
-
-  compact(upTo: Position): Promise<void> {
-    return this.#inner.compact(upTo);
+    return this.inner.changes(from, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#inner[Symbol.asyncDispose]();
+    await this.inner[Symbol.asyncDispose]();
   }
 }

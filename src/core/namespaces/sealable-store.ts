@@ -6,17 +6,8 @@
 import type { KeyObject } from '../../lib/crypto/hash.ts';
 import { ROTATE_AFTER } from '../../seal/keyring.ts';
 import type { SessionOptions } from '../../seal/session.ts';
-import type {
-  Batch,
-  Committed,
-  Epoch,
-  Page,
-  Position,
-  Snapshot,
-  Store,
-  Transaction,
-  Write,
-} from '../../storage/store.ts';
+import type { Batch, Committed, Page, Position, Snapshot, Store, Transaction, Write } from '../../storage/store.ts';
+import { StoreOver } from '../../storage/store-over.ts';
 import { keys } from '../keys.ts';
 import { DomainWriters, SealDomains, type Reads } from './seal-domains.ts';
 
@@ -75,15 +66,14 @@ class OpenedTransaction extends OpenedReads<Transaction> implements Transaction 
   }
 }
 
-export class SealableStore implements Store {
+export class SealableStore extends StoreOver implements Store {
   readonly domains: SealDomains;
-  readonly #inner: Store;
   readonly #observers = new Set<(batch: Batch) => void>();
   readonly #subscription: Disposable;
 
   /** `inner`: the barrier's, which stays the caller's to dispose. */
   constructor(inner: Store, options: Pick<SessionOptions, 'now'>) {
-    this.#inner = inner;
+    super(inner);
     this.domains = new SealDomains(inner, { ...options, rotateAfter: ROTATE_AFTER });
     this.#subscription = inner.observe((batch) => {
       this.domains.follow(batch.writes);
@@ -107,52 +97,24 @@ export class SealableStore implements Store {
 
   reread(domain: string): void {
     const namespaces = this.domains.namespacesOf(domain);
-    const { position, hash } = this.#inner;
+    const { position, hash } = this.inner;
     const reread = namespaces.flatMap((id) => (['s', 'l', 'h'] as const).map((cls) => keys.all(cls, id)));
     this.#tell({ position, previous: position, hash, time: Date.now(), writes: [], reread });
   }
 
-  get log(): string {
-    return this.#inner.log;
-  }
-
-  get epoch(): Epoch {
-    return this.#inner.epoch;
-  }
-
-  get position(): Position {
-    return this.#inner.position;
-  }
-
-  get hash(): Uint8Array {
-    return this.#inner.hash;
-  }
-
-  get oldest(): Position {
-    return this.#inner.oldest;
-  }
-
-  hashAt(position: Position): Uint8Array | undefined {
-    return this.#inner.hashAt(position);
-  }
-
   get(key: string): Uint8Array | undefined {
     const domain = this.domains.ofKey(key);
-    return domain === undefined ? this.#inner.get(key) : this.domains.decrypt(domain, key, this.#inner.get(key));
-  }
-
-  has(key: string): boolean {
-    return this.#inner.has(key);
+    return domain === undefined ? this.inner.get(key) : this.domains.decrypt(domain, key, this.inner.get(key));
   }
 
   snapshot(): Snapshot {
-    return new OpenedSnapshot(this.#inner.snapshot(), this.domains);
+    return new OpenedSnapshot(this.inner.snapshot(), this.domains);
   }
 
   async transact<T>(work: (tx: Transaction) => T): Promise<Committed<T>> {
     const writers = new DomainWriters(this.domains);
     try {
-      return await this.#inner.transact((tx) =>
+      return await this.inner.transact((tx) =>
         this.domains.none ? work(tx) : work(new OpenedTransaction(tx, this.domains, writers.begin(tx))),
       );
     } catch (error) {
@@ -174,11 +136,7 @@ export class SealableStore implements Store {
   }
 
   async *changes(from: Position, signal: AbortSignal): AsyncIterable<Batch> {
-    for await (const batch of this.#inner.changes(from, signal)) yield this.#opened(batch);
-  }
-
-  compact(upTo: Position): Promise<void> {
-    return this.#inner.compact(upTo);
+    for await (const batch of this.inner.changes(from, signal)) yield this.#opened(batch);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
