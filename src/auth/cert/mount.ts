@@ -24,6 +24,8 @@ export interface ListRecord {
 }
 
 export const listsPrefix = 'crls/';
+/** Of one mount: each login is held against all of them. */
+export const MOST_LISTS = 1_000;
 
 export interface KeptAnswer {
   readonly status: 'good' | 'revoked';

@@ -9,7 +9,7 @@ import type { CertificateRefused } from '../../lib/x509/refusal.ts';
 import type { RevocationList } from '../../lib/x509/revocation-list.ts';
 import { mustBeRoleName } from '../role-name.ts';
 import { fetchList, type FetchedList } from './fetch.ts';
-import { listsPrefix, type CertMount, type ListRecord } from './mount.ts';
+import { listsPrefix, MOST_LISTS, type CertMount, type ListRecord } from './mount.ts';
 
 const at = pathsOf<CertMount>();
 const MOST_BYTES = 1024 * 1024;
@@ -102,6 +102,10 @@ const list = at('crls/:name', {
           validUntil: until(parsed),
         };
         await view.shared.transact((tx) => {
+          const isOneMore = !tx.has(keyOf(name));
+          if (isOneMore && tx.list(listsPrefix, { limit: MOST_LISTS }).length >= MOST_LISTS) {
+            throw fail('badRequest', `more than ${String(MOST_LISTS)} lists: delete one, or make another mount`);
+          }
           tx.put(keyOf(name), encodeRecord(record));
         });
         return reply.empty;

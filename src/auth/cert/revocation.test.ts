@@ -74,6 +74,16 @@ describe('lists', () => {
     assert.match((await method.at('DELETE', 'crls/one')).errors?.[0] ?? '', /no such CRL/);
   });
 
+  test('are as many as logins are held against, and one more is refused and not passed over', async () => {
+    await using world_ = await world();
+    const { method, openssl } = world_;
+    const crl = openssl.list();
+    for (let at = 0; at < 1_000; at += 1) await method.must(`crls/n${String(at)}`, { crl });
+    const { status, errors } = await method.at('POST', 'crls/z', { crl });
+    assert.deepEqual([status, /more than 1000/.test(errors?.[0] ?? '')], [400, true]);
+    await method.must('crls/n0', { crl });
+  });
+
   test('count from the first login after a start, CVE-2022-41316', async () => {
     await using world_ = await world();
     const { method, openssl, web, status } = world_;

@@ -8,7 +8,7 @@ import { CertificateRefused } from '../../lib/x509/refusal.ts';
 import { checkListed, isListOf, parseRevocationList, type RevocationList } from '../../lib/x509/revocation-list.ts';
 import { namesIssuer } from '../../lib/crypto/certificate-signature.ts';
 import { askResponder } from './fetch.ts';
-import { listsPrefix, type CertMount, type ListRecord } from './mount.ts';
+import { listsPrefix, MOST_LISTS, type CertMount, type ListRecord } from './mount.ts';
 import type { CertRole } from './role.ts';
 import type { Trusted } from './trusted.ts';
 
@@ -18,8 +18,6 @@ export interface Moment {
   readonly signal: AbortSignal;
 }
 
-/** Lists of one mount. */
-const MOST_LISTS = 1_000;
 const parsed = new WeakMap<ListRecord, RevocationList>();
 
 /** Versions of one list, the one that counts first. */
