@@ -182,13 +182,15 @@ export function loginsBelow<T>(
   data: Pick<Compartment, 'list' | 'get'>,
   prefix: string,
   { limit, after }: Page,
-  settings: (record: T) => TokenSettings,
+  settings: (record: T) => Omit<LoginTerms, 'name'>,
 ): readonly LoginTerms[] {
   const names = data.list(prefix, after === undefined ? { limit } : { limit, after: prefix + after });
   return names.flatMap((key) => {
     const record = decodeFound<T>(data.get(key));
     if (record === undefined) return [];
-    const { policies, noDefaultPolicy } = settings(record);
-    return [{ name: key.slice(prefix.length), policies, noDefaultPolicy }];
+    const { policies, noDefaultPolicy, byProgram = false } = settings(record);
+    // As tokens have them, however the role writes them.
+    const names = policies.map((policy) => policy.toLowerCase());
+    return [{ name: key.slice(prefix.length), policies: names, noDefaultPolicy, byProgram }];
   });
 }

@@ -59,7 +59,7 @@ export interface WhoCan {
   })[];
   /**
    * What a login by an auth method gives. `conditional`: to those whose values fill a template of a policy so, or whom a
-   * program gives such a policy. `by_program`: that is how they are given; which ones it gives is not known.
+   * program, or a claim in their names, gives such a policy. `by_program`: that is how they are given; which ones is not known.
    */
   readonly logins: readonly (Named & {
     readonly mount: string;
@@ -73,7 +73,7 @@ export interface WhoCan {
 
 type Given = Pick<WhoCan['logins'][number], 'policies' | 'conditional' | 'by_program'>;
 
-/** There are policies that help: whether a program gives one of them, only a login tells. */
+/** There are policies that help: whether a program or a claim gives one of them, only a login tells. */
 const DECIDED_LATER: Given = { policies: [], conditional: true, by_program: true };
 
 export async function whoCan(services: WhoCanServices, question: WhoCanQuestion): Promise<WhoCan> {

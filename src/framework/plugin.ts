@@ -80,7 +80,7 @@ export interface LoginTerms {
   readonly name: string;
   readonly policies: readonly string[];
   readonly noDefaultPolicy: boolean;
-  /** Which policies it gives, a program decides at each login; `policies` are then none. Absent: no. */
+  /** Which policies it gives is told at each login alone, by a program or by claims; `policies` then say nothing. Absent: no. */
   readonly byProgram?: boolean;
 }
 

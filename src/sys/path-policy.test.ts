@@ -130,3 +130,17 @@ test('policies are listed in pages, below folders and with their documents', asy
   assert.equal(Array.isArray((await list('detailed/acl'))?.['keys']), true);
   assert.equal((await ask(node, 'GET', 'sys/policies/acl/team/a', { token })).reply?.data?.['name'], 'team/a');
 });
+
+test('where a default policy of its own has ended, the built-in one holds again, on tokens that are there too', async () => {
+  for (const policy of [reading('kv/a'), '# nothing']) {
+    const { node, token, later } = await setUp();
+    const child = await ask(node, 'POST', 'auth/token/create', { token, body: { policies: ['default'] } });
+    const own = String(child.auth?.['client_token']);
+    const status = async () => (await ask(node, 'GET', 'auth/token/lookup-self', { token: own })).status;
+    const path = 'sys/policies/acl/default';
+    assert.equal((await ask(node, 'PUT', path, { token, body: { policy, ttl: '1h' } })).status, 204);
+    assert.equal(await status(), 403);
+    later(3_600_000);
+    assert.equal(await status(), 200, policy);
+  }
+});

@@ -200,3 +200,21 @@ test('who can recover: by the capability, or by create with sudo, also of two po
   assert.deepEqual([...names(found.entities)].sort(), ['both-only', 'of-two', 'recover-only']);
   assert.deepEqual([...names(found.logins)].sort(), ['both-role', 'of-two', 'recover-role']);
 });
+
+test('a login that fills names of policies from claims is told as one that may, and names are told as tokens have them', async () => {
+  const { write, whoCan } = await world();
+  await write('sys/auth/jwt', { type: 'jwt' });
+  const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: 'us' };
+  await write('auth/jwt/role/cased', { ...role, token_policies: 'Prod' });
+  await write('auth/jwt/role/filled', {
+    ...role,
+    token_policies: '{{.team}}',
+    token_policies_template_claims: true,
+  });
+  await write('auth/jwt/role/plain', { ...role, token_policies: 'other', token_policies_template_claims: true });
+  const login = { namespace: '', mount: 'auth/jwt/' };
+  assert.deepEqual((await whoCan({ path: PATH })).logins, [
+    { ...login, name: 'cased', policies: ['prod'], conditional: false, by_program: false },
+    { ...login, name: 'filled', policies: [], conditional: true, by_program: true },
+  ]);
+});

@@ -30,7 +30,7 @@ const question = at('policies/who-can', {
           groups: field.objects('Groups with such a policy: namespace, name, policies.'),
           entities: field.objects('Entities that can: namespace, name, id, policies, logins.'),
           logins: field.objects(
-            'Logins that give it: namespace, mount, name, policies, conditional (to those whose values fill a template so, or whom a program gives such a policy), by_program.',
+            'Logins that give it: namespace, mount, name, policies, conditional (to those whose values fill a template so, or whom a program or a claim gives such a policy), by_program.',
           ),
           truncated: field.list('Kinds of which there are more than the limit.'),
         },

@@ -46,6 +46,14 @@ test('a role-id and a secret-id give a token with the role’s policies', async 
   assert.equal(last.auth?.['lease_duration'], 700, 'the maximum counts from the login');
 });
 
+test('the metadata of a secret-id does not say that it is of another role', async () => {
+  await using approle = await enabled();
+  const role_id = await approle.role({});
+  const { secret_id } = await approle.secret({ metadata: '{"role_name":"admin","pod":"p1"}' });
+  const { auth } = await approle.login({ role_id, secret_id });
+  assert.deepEqual(auth?.['metadata'], { role_name: 'app', pod: 'p1' });
+});
+
 test('a misspelt parameter is warned of, where nothing else is answered too', async () => {
   await using approle = await enabled();
   const { status, warnings } = await approle.at('POST', 'role/app', { token_polices: 'web' });

@@ -59,7 +59,8 @@ function grant(role: Role, proof: SecretId | undefined, address: string): Grant 
   return grantOf(role.token, {
     displayName: '',
     role: role.name,
-    metadata: { role_name: role.name, ...proof?.metadata },
+    // Whoever issues secret-ids chooses their metadata: the role is not theirs to say.
+    metadata: { ...proof?.metadata, role_name: role.name },
     alias: { name: role.roleId, metadata: { role_name: role.name } },
     internal: { role: role.name },
     boundCidrs: common,

@@ -17,7 +17,7 @@ import { configPaths } from './path-config.ts';
 import { loginPaths } from './path-login.ts';
 import { oidcPaths } from './path-oidc.ts';
 import { rolePaths } from './path-role.ts';
-import { readRole, rolesPrefix, type JwtRole } from './role.ts';
+import { isFilled, readRole, rolesPrefix, type JwtRole } from './role.ts';
 import { supposedLogin } from './supposed-login.ts';
 
 const CEL_LOGIN = 'cel/login';
@@ -43,7 +43,7 @@ function loginsOf(data: Compartment, page: Page): readonly LoginTerms[] {
   const { limit, after } = page;
   const cel = after === undefined ? undefined : celNameOf(after);
   if (cel !== undefined) return celLogins(data, { limit, after: cel });
-  const plain = loginsBelow<JwtRole>(data, rolesPrefix, page, ({ token }) => token);
+  const plain = loginsBelow<JwtRole>(data, rolesPrefix, page, (role) => ({ ...role.token, byProgram: isFilled(role) }));
   return plain.length < limit ? [...plain, ...celLogins(data, { limit: limit - plain.length })] : plain;
 }
 

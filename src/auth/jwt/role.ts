@@ -64,6 +64,10 @@ export const nameOfLogin = ({ defaultRole }: Pick<JwtConfig, 'defaultRole'>, giv
 export const mustReadRole = (from: Pick<Compartment, 'kept'>, name: string): JwtRole =>
   roleOfLogin<JwtRole>(from, { prefix: rolesPrefix, name, unknown: (given) => `role "${given}" could not be found` });
 
+/** Whether a claim says which policies its logins get. */
+export const isFilled = ({ templatePolicies, token }: JwtRole): boolean =>
+  templatePolicies && token.policies.some((policy) => policy.includes('{{'));
+
 export const roleFields = {
   role_type: field.enum('Whether tokens are sent (jwt), or come through a browser (oidc).', ['jwt', 'oidc']),
   bound_audiences: field.list('One of them must be an audience of the token.'),

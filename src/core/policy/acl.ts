@@ -108,6 +108,8 @@ export function compile(policies: readonly Policy[], now: number): Acl {
   const closed = new Map<string, readonly Source[]>();
   let validUntil = Number.POSITIVE_INFINITY;
   for (const policy of policies) {
+    // Also of one without rules: what takes its place may have some.
+    validUntil = Math.min(validUntil, policy.expiration ?? Number.POSITIVE_INFINITY);
     for (const rule of policy.rules) {
       const expiration = endOf(rule, now);
       if (expiration <= now) continue;

@@ -73,6 +73,10 @@ interface Compiled {
   readonly identity: Identity | undefined;
 }
 
+interface Parsed extends Pick<PolicyFacts, 'expiration'> {
+  readonly rules: readonly Rule[];
+}
+
 const CACHE_LIMIT = 2_000;
 const CAS_IS_MISSING = 'check-and-set parameter required for this call';
 const BORDER = '\u0000';
@@ -148,7 +152,7 @@ export class PolicyStore implements Disposable {
   readonly #now: () => number;
   readonly #acls = new Map<string, Compiled>();
   /** Of documents that were asked for, by their key: parsing one costs more than all else of compiling. */
-  readonly #rules = new Map<string, readonly Rule[]>();
+  readonly #rules = new Map<string, Parsed>();
   readonly #observation: Disposable;
 
   constructor({ store, namespaces, identities, now }: PolicyStoreOptions) {
@@ -308,9 +312,9 @@ export class PolicyStore implements Disposable {
     return names.flatMap((name) => {
       const found = this.describe(namespace, name);
       if (found === undefined) return [];
-      return [
-        { name, namespace: path, rules: this.#rulesOf(namespace, name, found), templates: found.templates, subject },
-      ];
+      const { templates, expiration } = found;
+      const rules = this.#rulesOf(namespace, name, found);
+      return [{ name, namespace: path, rules, templates, expiration, subject }];
     });
   }
 
@@ -324,10 +328,12 @@ export class PolicyStore implements Disposable {
   #rulesOf(namespace: string, name: string, facts: PolicyFacts): readonly Rule[] {
     const key = keys.policy(namespace, name);
     const known = this.#rules.get(key);
-    if (known !== undefined) return known;
+    const { expiration } = facts;
+    // Where a default policy has ended, the built-in one has its key without a write.
+    if (known !== undefined && known.expiration === expiration) return known.rules;
     const rules = rulesOf(facts);
     if (this.#rules.size >= CACHE_LIMIT) this.#rules.clear();
-    this.#rules.set(key, rules);
+    this.#rules.set(key, { rules, expiration });
     return rules;
   }
 }

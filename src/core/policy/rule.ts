@@ -57,6 +57,8 @@ export interface Policy {
   /** The path of its namespace with its closing slash; empty for the root one. Rules apply below it. */
   readonly namespace: string;
   readonly rules: readonly Rule[];
+  /** Milliseconds since the epoch from which on another document, or none, has its name. Absent: none is known. */
+  readonly expiration?: number | undefined;
   /** What values of templates may hold. Absent: nothing that has a meaning in paths. */
   readonly templates?: TemplateOptions | undefined;
   /** Whom templates are filled for. Absent: for nobody. */

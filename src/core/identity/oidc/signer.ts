@@ -10,15 +10,21 @@ import type { NamedKey } from './named-key.ts';
 const CACHE_LIMIT = 1_000;
 
 export class Signer {
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'get'>;
   /** By kid, which no two pairs share. */
   readonly #ready = new Map<string, KeyObject>();
+  readonly #observation: Disposable;
 
-  constructor(store: Store) {
+  constructor(store: Pick<Store, 'get' | 'observe'>) {
     this.#store = store;
+    this.#observation = store.observe(({ reread }) => {
+      // A namespace was sealed: what was read of it is nobody's to use.
+      if (reread !== undefined) this.#ready.clear();
+    });
   }
 
   [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
     this.#ready.clear();
   }
 
