@@ -42,6 +42,9 @@ function withPassword(summary: string, method: string): LoginMethod {
   };
 }
 
+/** What tells a CEL role from a plain one of the same name: neither has a slash in its name. */
+const CEL = 'cel/';
+
 const tokenOfWorkload = { help: 'The signed token; jwt=@file takes it from a file.', needed: true };
 
 const oidcParameters = {
@@ -109,9 +112,13 @@ export const loginMethods: Readonly<Record<string, LoginMethod>> = {
   },
   jwt: {
     summary: 'Logs in with a signed token of an identity provider.',
-    parameters: { jwt: tokenOfWorkload, role: { help: 'The role; default: that of the mount.' } },
-    path: () => 'login',
-    body: pick('role', 'jwt'),
+    parameters: {
+      jwt: tokenOfWorkload,
+      role: { help: 'The role; default: that of the mount. A CEL role is cel/NAME.' },
+    },
+    path: ({ role = '' }) => (role.startsWith(CEL) ? 'cel/login' : 'login'),
+    body: ({ role, jwt = '' }) =>
+      role === undefined ? { jwt } : { role: role.startsWith(CEL) ? role.slice(CEL.length) : role, jwt },
     example: 'login -method=jwt role=ci jwt=@token',
   },
   kubernetes: {

@@ -17,7 +17,8 @@ export const login = command({
   summary: 'Log in, and keep the token for the commands that follow',
   description:
     'The token is stored in ~/.vault-token, readable by its owner alone. Without -method the argument is a token; without ' +
-    'an argument it is asked for, "-" reads it from standard input. Configuration of the method are K=V arguments.',
+    'an argument it is asked for, "-" reads it from standard input. Configuration of the method are K=V arguments: ' +
+    '"auth help TYPE" shows them.',
   args: { usage: '[TOKEN | K=V...]', least: 0, most: Number.POSITIVE_INFINITY },
   flags: {
     method: flag.text('The auth method; default token.', { value: 'type' }),
@@ -29,6 +30,7 @@ export const login = command({
   output: 'field',
   examples: [
     { note: 'With a token, asked for unseen:', line: 'login' },
+    { note: 'By name; the password and a code are asked for:', line: 'login -method=userpass username=ada' },
     {
       note: 'A program, without storing the token:',
       line: 'login -method=approle -token-only role_id=3c3d secret_id=-',
@@ -37,7 +39,9 @@ export const login = command({
   run: async (context, { values, args }) => {
     const method = (values.method ?? 'token').toLowerCase();
     if (!Object.hasOwn(loginMethods, method)) {
-      throw new UsageError(`Unknown auth method: ${method}${didYouMean(method, Object.keys(loginMethods))}`);
+      const known = Object.keys(loginMethods);
+      const instead = didYouMean(method, known) || `. Known are ${known.join(', ')}`;
+      throw new UsageError(`Unknown auth method: ${method}${instead}`);
     }
     const mount = cleanPath(values.path ?? method);
     const first = await during('Error authenticating', authenticate(context, { method, mount, args }));

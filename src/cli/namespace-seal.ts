@@ -34,7 +34,12 @@ export function sealBody(values: SealValues): Readonly<Record<string, unknown>> 
   if (file !== undefined && numbers) {
     throw new CommandError('give -seal, or -key-shares and -key-threshold: the file has these numbers');
   }
-  const stanza = `seal "shamir" {\n  shares = ${String(shares ?? 0)}\n  threshold = ${String(threshold ?? 0)}\n}\n`;
+  if (numbers && (shares === undefined || threshold === undefined)) {
+    throw new CommandError(
+      'give -key-shares and -key-threshold together: into how many parts, and how many of them unseal',
+    );
+  }
+  const stanza = `seal "shamir" {\n  shares = ${String(shares)}\n  threshold = ${String(threshold)}\n}\n`;
   const seal = file === undefined ? (numbers ? stanza : undefined) : readSeal(file);
   return {
     ...(seal === undefined ? {} : { seal }),

@@ -1,6 +1,6 @@
 /** An envelope as rows, as fields by name and as JSON, in the shapes of Vault's clients. */
 import type { Auth, Envelope, WrapInfo } from '../client/envelope.ts';
-import { ExactNumber } from '../client/json.ts';
+import { ExactNumber, isObject } from '../client/json.ts';
 import { formatShortDuration } from '../lib/duration.ts';
 import { sortedEntries, toQuoted, toText, type Struct } from './go-format.ts';
 
@@ -40,6 +40,9 @@ function leaseRows({ lease_id, lease_duration, renewable }: Envelope): Row[] {
 }
 
 function authRows(auth: Auth): Row[] {
+  // There is no token yet: rows of one would say that it never ends.
+  const { mfa_requirement: asked } = auth;
+  if (isObject(asked)) return [['mfa_request_id', toText(asked['mfa_request_id'])]];
   return [
     ['token', auth.client_token],
     ['token_accessor', auth.accessor],

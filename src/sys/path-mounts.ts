@@ -35,7 +35,10 @@ function tableOf(node: Node, call: Call, table: MountTableName): readonly Mounte
 function found(node: Node, call: Call, table: MountTableName, given: string): Mounted {
   const mounted = node.services.mounts.at(call.namespace.id, words[table].prefix + mountPath(given));
   if (mounted === undefined) {
-    throw fail('badRequest', `No ${words[table].thing} is mounted at "${mountPath(given)}"`);
+    // `sys/mounts/auth/<path>/tune` is how clients tune an auth method.
+    const method = table === 'auth' || mountPath(given).startsWith(words.auth.prefix);
+    const { thing } = words[method ? 'auth' : table];
+    throw fail('badRequest', `No ${thing} is mounted at "${mountPath(given)}"`);
   }
   return mounted;
 }

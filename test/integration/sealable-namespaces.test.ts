@@ -62,8 +62,9 @@ test('who may not, and what is no such namespace, is refused by name', async () 
     const { status, errors } = await ask(node, method, path, { token: root, ...(body && { body: { ...body } }) });
     return `${String(status)} ${errors?.[0] ?? ''}`;
   };
-  assert.equal(await at('PUT', 'sys/namespaces/plain/seal'), '400 namespace is not sealable');
-  assert.equal(await at('GET', 'sys/namespaces/plain/seal-status'), '400 namespace is not sealable');
+  const unsealable = '400 namespace is not sealable: it has no seal of its own, which it gets when it is made or never';
+  assert.equal(await at('PUT', 'sys/namespaces/plain/seal'), unsealable);
+  assert.equal(await at('GET', 'sys/namespaces/plain/seal-status'), unsealable);
   assert.equal(await at('PUT', 'sys/namespaces/nope/seal'), '400 requested namespace does not exist');
   assert.equal(await at('GET', 'sys/namespaces/vault/x/seal-status'), '400 namespace name cannot contain /');
   assert.equal(await at('DELETE', 'sys/namespaces/vault/delete-sealed'), '400 namespace is not sealed');

@@ -3,7 +3,7 @@ import type { Grant } from '../../framework/reply.ts';
 import type { Claims } from '../../lib/jwt/claims.ts';
 import { grantOfProgram, type KeptTerms } from './cel-grant.ts';
 import { noLogin } from './cel-name.ts';
-import type { Answer } from './cel-program.ts';
+import { failureOf, type Answer } from './cel-program.ts';
 import type { RunnableRole } from './cel-role.ts';
 import { checkToken } from './login-grant.ts';
 import type { JwtConfig } from './mount.ts';
@@ -42,6 +42,17 @@ export function programGrant(
   const answer = runnable.run(name, { claims, now });
   if (answer.kind !== 'auth') throw refused(name, answer);
   return grantOfProgram(name, answer.auth);
+}
+
+/** As `programGrant`, for claims of whoever asks: why the program failed is told. */
+export function supposedProgramGrant(role: RunnableRole, login: CelLoggingIn, claims: Claims): Grant {
+  try {
+    return programGrant(role, login, claims);
+  } catch (error) {
+    const why = failureOf(error);
+    if (why === undefined) throw error;
+    throw noLogin(role.name, printable(why));
+  }
 }
 
 /** As upstream, by what the login gave: the token that it was given for is not here to be judged anew. */

@@ -17,5 +17,5 @@ export const celNameOf = (given: string): string | undefined =>
  * No login by this role, and why: for who logs in, and for the audit. `why` names no value of a claim, but for a text that the
  * program answers by itself. Counts as credentials that are refused.
  */
-export const noLogin = (name: string, why: string): Error =>
-  fail('invalidCredentials', `error executing cel program: CEL role '${name}' ${why}`);
+export const noLogin = (name: string, why: string, options?: ErrorOptions): Error =>
+  fail('invalidCredentials', `error executing cel program: CEL role '${name}' ${why}`, options);

@@ -44,15 +44,24 @@ function answerOf(result: CelResult): Answer {
     : { kind: 'other', type: result.name };
 }
 
+const OVER_BUDGET = 'is over its budget: it does too much with these claims';
+const FAILED = 'could not be evaluated';
+
+/** What `error` keeps from whoever logs in; undefined where no program failed. For who has given the claims: it can quote them. */
+export function failureOf(error: unknown): string | undefined {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (!(cause instanceof CelFailed)) return undefined;
+  return cause.kind === 'budget' ? OVER_BUDGET : `${FAILED}: ${cause.message}`;
+}
+
 function evaluated(name: string, evaluate: () => CelResult): CelResult {
   try {
     return evaluate();
   } catch (error) {
     if (!(error instanceof CelFailed)) throw error;
-    // Its own words can be made of claims.
-    const why =
-      error.kind === 'budget' ? 'is over its budget: it does too much with these claims' : 'could not be evaluated';
-    throw noLogin(name, `${why}; ask "policy test" with claims of your own`);
+    // Its own words can be made of claims: they are the cause, which no client and no audit is told.
+    const why = error.kind === 'budget' ? OVER_BUDGET : FAILED;
+    throw noLogin(name, `${why}; ask "policy test" with claims of your own`, { cause: error });
   }
 }
 

@@ -2,7 +2,7 @@
 import type { SupposedGrant, SupposedLogin } from '../../framework/plugin.ts';
 import { supposed } from '../../lib/jwt/supposed.ts';
 import { checkSupposedAddress, supposedAt } from '../token-fields.ts';
-import { programGrant } from './cel-login.ts';
+import { supposedProgramGrant } from './cel-login.ts';
 import { celNameOf } from './cel-name.ts';
 import { mustReadCelRole } from './cel-role.ts';
 import { answeringClaims } from './id-token.ts';
@@ -15,7 +15,7 @@ function supposedByProgram(mount: JwtMount, name: string, { claims, now, address
   const config = mount.mustConfig();
   const role = mustReadCelRole(mount.view.shared, name.toLowerCase());
   const said = supposed(claims, { iss: issuerOf(config), aud: role.role.boundAudiences[0] }, now);
-  const grant = programGrant(role, { config, now }, said.claims);
+  const grant = supposedProgramGrant(role, { config, now }, said.claims);
   checkSupposedAddress(grant, address);
   return { grant, assumed: said.assumed, rest: 'cel/login', unjudged: ['the signature'] };
 }

@@ -119,7 +119,11 @@ export class NamespaceSeals {
   }
 
   #unsealOf({ id, domain }: NamespaceRecord): OwnKeysUnseal {
-    if (domain !== id) throw fail('badRequest', 'namespace is not sealable');
+    if (domain !== id)
+      throw fail(
+        'badRequest',
+        'namespace is not sealable: it has no seal of its own, which it gets when it is made or never',
+      );
     const known = this.#unseals.get(id);
     if (known !== undefined) return known;
     const made = new OwnKeysUnseal(() => this.#options.store.snapshot(), keys.namespaceSeal(id));
