@@ -1,11 +1,13 @@
 /** The general verbs: any path of the API. */
 import type { Client } from '../client/client.ts';
 import type { Envelope } from '../client/envelope.ts';
+import { isObject } from '../client/json.ts';
 import { command } from './command.ts';
 import type { Context } from './context.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag, UsageError, type ValuesOf } from './flags.ts';
 import { toText } from './go-format.ts';
+import { detailedTable } from './detailed-keys.ts';
 import { parsePairs, parseTextPairs } from './pairs.ts';
 import { headedTable } from './table.ts';
 
@@ -98,6 +100,10 @@ const paging = {
   limit: flag.integer('So many keys at most, where the path has pages.'),
 } as const;
 
+const detail = {
+  detailed: flag.boolean('Show what the path tells of each key, where it does.'),
+} as const;
+
 type Page = ValuesOf<typeof paging>;
 
 async function pageOf(context: Context, { after, limit }: Page, pairs: readonly string[]) {
@@ -108,14 +114,14 @@ async function pageOf(context: Context, { after, limit }: Page, pairs: readonly 
 export const list = command({
   summary: 'List what lies below a path',
   args: { usage: 'PATH [K=V...]', least: 1, most: many },
-  flags: paging,
+  flags: { ...paging, ...detail },
   output: 'format',
   examples: [{ note: 'List the roles of AppRole:', line: 'list auth/approle/role' }],
   run: async (context, { values, args: [target = '', ...pairs] }) => {
     const path = cleanPath(target);
     const query = await pageOf(context, values, pairs);
     const found = await during(`Error listing ${path}`, context.client.list(path, { query, reasons: true }));
-    return showKeys(context, found, path);
+    return values.detailed === true ? showDetailed(context, found, path) : showKeys(context, found, path);
   },
 });
 
@@ -123,14 +129,14 @@ export const scan = command({
   summary: 'List all that lies below a path, at any depth',
   description: 'Needs the capability `scan`. Not every path can be scanned.',
   args: { usage: 'PATH [K=V...]', least: 1, most: many },
-  flags: paging,
+  flags: { ...paging, ...detail },
   output: 'format',
   examples: [{ note: 'Name all secrets of a team:', line: 'scan secret/metadata/team' }],
   run: async (context, { values, args: [target = '', ...pairs] }) => {
     const path = cleanPath(target);
     const query = { ...(await pageOf(context, values, pairs)), scan: 'true' };
     const found = await during(`Error scanning ${path}`, context.client.read(path, { query, reasons: true }));
-    return showKeys(context, found, path);
+    return values.detailed === true ? showDetailed(context, found, path) : showKeys(context, found, path);
   },
 });
 
@@ -213,5 +219,20 @@ export async function showKeys(context: Context, found: Envelope | undefined, pa
     ),
   );
   if (found !== undefined) context.out.warnings(found);
+  return exit.ok;
+}
+
+/** With what the reply tells of each key: a column a field, in the order of their names. As a whole in other formats. */
+async function showDetailed(context: Context, found: Envelope | undefined, path: string): Promise<number> {
+  const keys = found?.data?.['keys'];
+  const info = found?.data?.['key_info'];
+  if (found === undefined || !Array.isArray(keys) || keys.length === 0) return showKeys(context, found, path);
+  if (context.out.format !== 'table') {
+    await context.out.envelope(found);
+    return exit.ok;
+  }
+  if (!isObject(info)) return showKeys(context, found, path);
+  context.out.print(detailedTable(keys, info));
+  context.out.warnings(found);
   return exit.ok;
 }

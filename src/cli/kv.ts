@@ -121,6 +121,24 @@ const list = command({
   },
 });
 
+const scan = command({
+  summary: 'List the secrets below a path, at any depth',
+  description: 'Needs the capability `scan`.',
+  args: { usage: 'PATH', least: 0, most: 1 },
+  flags: mountFlag,
+  output: 'format',
+  examples: [{ note: 'Name all of a mount:', line: 'kv scan -mount=secret' }],
+  run: async (context, { values, args: [target] }) => {
+    if (target === undefined && values.mount === undefined) {
+      throw new UsageError('Not enough arguments (expected 1, got 0)');
+    }
+    const place = await findPlace(context, target ?? '', values.mount);
+    const path = apiPath(place, 'metadata');
+    const work = context.client.read(path, { query: { scan: 'true' } });
+    return showKeys(context, await during(`Error scanning ${path}`, work), path);
+  },
+});
+
 const enableVersioning = command({
   summary: 'Turn a mount of version 1 into version 2',
   args: { usage: 'MOUNT', least: 1, most: 1 },
@@ -150,6 +168,7 @@ export const kv = group({
     patch,
     put,
     rollback,
+    scan,
     undelete: ofVersions('undelete', 'Bring deleted versions back'),
   },
 });

@@ -24,6 +24,7 @@ export const verbs: Readonly<Record<string, () => Promise<Node>>> = {
   namespace: async () => (await import('./namespace.ts')).namespace,
   operator: async () => (await import('./operator.ts')).operator,
   'path-help': async () => (await import('./data.ts')).pathHelp,
+  plugin: async () => (await import('./plugin.ts')).pluginGroup,
   policy: async () => (await import('./policy.ts')).policy,
   print: async () => (await import('./print.ts')).print,
   regions: async () => (await import('./regions.ts')).regions,

@@ -104,6 +104,15 @@ export interface SupposedGrant {
   readonly unjudged: readonly string[];
 }
 
+export interface Retuning {
+  readonly from: Readonly<Record<string, string>>;
+  readonly to: Readonly<Record<string, string>>;
+  /** On the shared compartment. */
+  readonly tx: Transaction;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
 export interface Plugin<Mount> {
   readonly type: string;
   readonly help: string;
@@ -135,6 +144,11 @@ export interface Plugin<Mount> {
   readonly tend?: (mount: Mount, now: number) => void;
   /** Secret engines: how their leases are renewed and revoked. Without it a reply may carry no lease. */
   readonly leases?: LeaseHandlers<Mount>;
+  /**
+   * What stored data becomes when options of the mount change, in the transaction that changes them. Pure beside that. Throws
+   * `badRequest` where they cannot be changed so.
+   */
+  readonly retune?: (retuning: Retuning) => void;
   /**
    * The logical path below the mount that a record of the shared compartment belongs to, for filters and purges
    * (`metadata/apps/eu/db` -> `apps/eu/db`). undefined: the mount's own configuration, which goes with any part of it.

@@ -8,6 +8,7 @@ import { field, type JsonObject } from '../framework/field.ts';
 import { namesOf } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
+import { inspectRequest } from './path-inspect-request.ts';
 
 const at = pathsOf<Node>();
 
@@ -90,4 +91,4 @@ const router = at('internal/inspect/router/:tag', {
   },
 });
 
-export const counterPaths = [tokens, entities, requests, router];
+export const counterPaths = [tokens, entities, requests, router, inspectRequest];

@@ -102,12 +102,15 @@ async function tune(node: Node, call: Call, mounted: Mounted, values: ConfigValu
     throw fail('badRequest', "'token_type' can only be modified on auth mounts");
   }
   if (values.user_lockout_config !== undefined) assertLocksOut(record.type, mounted.plugin);
-  await node.services.mountChanges.change(call.namespace.id, record.uuid, (before) => ({
+  const change = (before: MountRecord): MountRecord => ({
     ...before,
     config: applyConfig(before.config, values),
     ...(values.description === undefined ? {} : { description: values.description }),
     ...(values.options === undefined ? {} : { options: tunedOptions(before, values.options) }),
-  }));
+  });
+  await node.services.mountChanges.change(call.namespace.id, record.uuid, change, ({ before, after, tx }) => {
+    mounted.plugin.retune?.({ from: before.options ?? {}, to: after.options ?? {}, tx, now: call.now });
+  });
   return reply.empty;
 }
 
@@ -130,11 +133,6 @@ interface Tuned {
 }
 
 function tunedOptions(before: MountRecord, options: Readonly<Record<string, string>>): MountRecord['options'] {
-  const from = before.options?.['version'] ?? '1';
-  const to = options['version'] ?? from;
-  if (before.type === 'kv' && to !== from) {
-    throw fail('badRequest', `cannot change a kv mount from version ${from} to ${to}: mount a new one and copy`);
-  }
   // As Vault: an empty one is taken out.
   return Object.fromEntries(Object.entries({ ...before.options, ...options }).filter(([, value]) => value !== ''));
 }

@@ -19,7 +19,8 @@ function reads(source: Reads, prefix: string): Reads {
   };
 }
 
-function scoped(tx: Transaction, prefix: string): Transaction {
+/** On the keys below the prefix alone. */
+export function scoped(tx: Transaction, prefix: string): Transaction {
   return {
     ...reads(tx, prefix),
     put: (key, value) => {

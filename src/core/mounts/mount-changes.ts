@@ -1,4 +1,5 @@
 /** Changes to the mount tables: enable, tune, move, disable. Each is one transaction on the shared class. */
+import { isDeepStrictEqual } from 'node:util';
 import { fail } from '../../errors.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { randomBytes, uuid } from '../../lib/crypto/random.ts';
@@ -9,6 +10,7 @@ import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import { countOf } from '../leases/lease-records.ts';
 import type { Namespace, NamespaceRecord } from '../namespaces/namespace.ts';
 import { followMount } from '../quotas/quota-records.ts';
+import { scoped } from './compartment.ts';
 import {
   BUILT_IN,
   fullPath,
@@ -135,6 +137,9 @@ function untuned(tx: Transaction, namespace: string, id: string): Uint8Array | u
   return mount === undefined ? undefined : encodeRecord(mount);
 }
 
+const sameOptions = ({ options: a }: MountRecord, { options: b }: MountRecord): boolean =>
+  isDeepStrictEqual(a ?? {}, b ?? {});
+
 export class MountChanges {
   readonly #store: Store;
 
@@ -153,14 +158,26 @@ export class MountChanges {
     return record;
   }
 
-  /** `change` gets the record of now and gives the new one. */
-  async change(namespace: string, id: string, change: (record: MountRecord) => MountRecord): Promise<void> {
+  /**
+   * `change` gets the record of now and gives the new one. `retune`: what the mount's shared data becomes with other options.
+   * Throws `mountMoving` where that data is being copied elsewhere.
+   */
+  async change(
+    namespace: string,
+    id: string,
+    change: (record: MountRecord) => MountRecord,
+    retune?: (change: { readonly before: MountRecord; readonly after: MountRecord; readonly tx: Transaction }) => void,
+  ): Promise<void> {
     await this.#store.transact((tx) => {
       const key = keys.mount(isBuiltIn({ uuid: id }) ? 'l' : 's', namespace, id);
       const found = tx.get(key) ?? untuned(tx, namespace, id);
       if (found === undefined) throw fail('badRequest', 'no matching mount: it was disabled meanwhile');
       const before = decodeRecord<MountRecord>(found);
       const after = change(before);
+      if (retune !== undefined && !sameOptions(before, after)) {
+        if (tx.has(keys.mountMove(id))) throw fail('mountMoving');
+        retune({ before, after, tx: scoped(tx, keys.data('s', namespace, id)) });
+      }
       const moves = requestPath(before) !== requestPath(after);
       if (moves) {
         if (isBuiltIn(before)) throw fail('badRequest', `cannot move "${requestPath(before)}"`);

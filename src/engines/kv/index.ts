@@ -1,6 +1,7 @@
 /** KV: version 1 (one value a path) and version 2 (versions, check-and-set, metadata), by the mount's option `version`. */
 import type { Path } from '../../framework/path.ts';
 import { plugin, type AnyPlugin, type MountView } from '../../framework/plugin.ts';
+import { retune } from './upgrade.ts';
 import { v1Changes, v1DataAt, v1LogicalPath, v1Paths, v1Recovered, type KvV1 } from './v1.ts';
 import { v2Changes, v2DataAt } from './v2/changes.ts';
 import { configPaths } from './v2/config.ts';
@@ -23,6 +24,7 @@ export const kv: AnyPlugin = plugin<Kv>({
     options['version'] === '2'
       ? 'in version 2 values lie below data/ and names below metadata/ of the mount, and `lockstep kv` adds that itself'
       : undefined,
+  retune,
   // The versions keep apart keys of their own, so one mapping serves both.
   requestPath: (rest, options) => (options['version'] === '2' ? v2RequestPath(rest) : rest),
   logicalPath: (key) => v1LogicalPath(key) ?? v2LogicalPath(key),

@@ -8,7 +8,7 @@ import type { DataChange, MountView } from '../../framework/plugin.ts';
 import { reply } from '../../framework/reply.ts';
 import { durationSeconds } from '../../lib/duration.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
-import type { Write } from '../../storage/store.ts';
+import type { Transaction, Write } from '../../storage/store.ts';
 
 export interface KvV1 {
   readonly view: MountView;
@@ -16,6 +16,19 @@ export interface KvV1 {
 
 const at = pathsOf<KvV1>();
 const DATA = 'v1/';
+/** There once the mount has versions: what a request of before would write then is nowhere to be read. */
+const UPGRADED = 'upgraded';
+
+/** Of stored secrets, so many at most. */
+export const v1Keys = (tx: Pick<Transaction, 'list'>, limit: number): readonly string[] => tx.list(DATA, { limit });
+
+export function markUpgraded(tx: Transaction): void {
+  tx.put(UPGRADED, encodeRecord(true));
+}
+
+function assertUnversioned(tx: Pick<Transaction, 'has'>): void {
+  if (tx.has(UPGRADED)) throw fail('conflict', 'the mount has been given versions meanwhile');
+}
 
 /** A `ttl` (or `lease`) among the data is the client's own word on when to read again. */
 function leaseDuration(data: JsonObject, fallback: number): number {
@@ -52,6 +65,7 @@ const secret = at(':path...', {
         if (path === '' || path.endsWith('/')) throw fail('badRequest', 'path cannot be empty or end in a slash');
         if (Object.keys(call.body).length === 0) throw fail('badRequest', 'missing data fields');
         await view.shared.transact((tx) => {
+          assertUnversioned(tx);
           tx.put(DATA + path, encodeRecord(call.body));
         });
         return reply.empty;
@@ -63,6 +77,7 @@ const secret = at(':path...', {
       replies: { 204: 'empty' },
       run: async ({ view }, { path }) => {
         await view.shared.transact((tx) => {
+          assertUnversioned(tx);
           tx.delete(DATA + path);
         });
         return reply.empty;

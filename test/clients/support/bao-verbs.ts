@@ -80,8 +80,10 @@ const kv: readonly Step[] = [
   ['kv metadata get secret/app/one', /cas_required +true[^]*owner:ada/],
   ['kv metadata delete secret/app/one', /Success!/],
   ['secrets enable -path=old -version=1 kv', /Success/],
-  // Vault upgrades in place; here values are copied to a new mount.
-  ['! kv enable-versioning old', /mount a new one and copy/],
+  ['kv put old/a x=y', /Success/],
+  ['kv enable-versioning old', /Success! Tuned the secrets engine at: old\//],
+  ['kv get -version=1 -field=x old/a', /^y/],
+  ['! secrets tune -options=version=1 old', /cannot downgrade mount from version 2/],
 ];
 
 const namespaces: readonly Step[] = [

@@ -120,6 +120,26 @@ scan -format=json secret/metadata/none
 scan -field=keys secret/metadata
 list -limit=1 secret/metadata
 list -after=n secret/metadata
+kv scan secret
+kv scan -format=json secret
+kv scan -mount=secret
+kv scan secret/zzz
+list -detailed secret/metadata
+list -detailed -format=json secret/metadata
+list -detailed secret/detailed-metadata
+list -detailed -format=json secret/detailed-metadata
+scan -detailed secret/detailed-metadata
+plugin list
+plugin list auth
+plugin list nope
+plugin list -detailed
+plugin list -format=json
+plugin list -format=json auth
+plugin list -detailed -format=json auth
+plugin info auth approle
+plugin info -format=json secret kv
+plugin info -field=builtin secret kv
+plugin info auth nope
 patch secret/metadata/a max_versions=7
 patch secret/metadata/a
 patch cubbyhole/a x=1
@@ -158,11 +178,19 @@ kv get -format=json kv1/b
 read kv1/b
 read -field=k kv1/b
 kv list kv1
+kv scan kv1
 kv patch kv1/b a=b
 kv metadata get kv1/b
 kv rollback -version=1 kv1/b
 kv delete kv1/b
 kv get kv1/b
+kv put kv1/c k=v
+kv enable-versioning kv1
+kv get -field=k kv1/c
+kv get -version=1 -field=k kv1/c
+kv scan kv1
+kv enable-versioning none
+secrets tune -options=version=1 kv1
 
 # Tokens
 token lookup
