@@ -37,8 +37,10 @@ export function factsShown({ version, modified, expiration, casRequired, templat
   };
 }
 
-function readPolicy(node: Node, call: Call, wanted: string, key: 'rules' | 'policy'): Reply {
-  const found = node.services.policies.describe(call.namespace.id, lower(wanted));
+async function readPolicy(node: Node, call: Call, wanted: string, key: 'rules' | 'policy'): Promise<Reply> {
+  const { metrics, services } = node;
+  const read = () => services.policies.describe(call.namespace.id, lower(wanted));
+  const found = await metrics.timed(metrics.policies.get, read);
   if (found === undefined) return reply.missing;
   // Clients of Vault compare whole replies: more is told of a policy for which it was asked for.
   const { slashes, wildcards } = found.templates;
@@ -102,8 +104,9 @@ async function writePolicy(
   values: Written & { readonly name: string },
   given: string | undefined,
 ): Promise<Reply> {
-  const { policies, now } = node.services;
-  await policies.put(call.namespace.id, lower(values.name), { text: documentOf(given), ...changeOf(values, now()) });
+  const { services, metrics } = node;
+  const change = { text: documentOf(given), ...changeOf(values, services.now()) };
+  await metrics.timed(metrics.policies.set, () => services.policies.put(call.namespace.id, lower(values.name), change));
   return reply.empty;
 }
 
@@ -113,14 +116,17 @@ async function patchPolicy(
   values: Written & { readonly name: string },
   given: string | undefined,
 ): Promise<Reply> {
-  const { policies, now } = node.services;
-  const text = given === undefined ? undefined : documentOf(given);
-  await policies.patch(call.namespace.id, lower(values.name), { text, ...changeOf(values, now()) });
+  const { services, metrics } = node;
+  const change = { text: given === undefined ? undefined : documentOf(given), ...changeOf(values, services.now()) };
+  await metrics.timed(metrics.policies.set, () =>
+    services.policies.patch(call.namespace.id, lower(values.name), change),
+  );
   return { status: 200 };
 }
 
 async function deletePolicy(node: Node, call: Call, wanted: string): Promise<Reply> {
-  await node.services.policies.delete(call.namespace.id, lower(wanted));
+  const { services, metrics } = node;
+  await metrics.timed(metrics.policies.delete, () => services.policies.delete(call.namespace.id, lower(wanted)));
   return reply.empty;
 }
 
@@ -136,8 +142,8 @@ export function namesBelow(
   return limit > 0 ? found.slice(0, limit) : found;
 }
 
-const list = (node: Node, _values: unknown, { namespace }: Call): Reply => {
-  const names = node.services.policies.list(namespace.id);
+const list = async ({ services, metrics }: Node, _values: unknown, { namespace }: Call): Promise<Reply> => {
+  const names = await metrics.timed(metrics.policies.list, () => services.policies.list(namespace.id));
   return { ...reply.ok({ keys: names, policies: names }), flat: true };
 };
 

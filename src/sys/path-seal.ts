@@ -116,7 +116,9 @@ const unseal = at('unseal', {
         if (reset) return { status: 200, bare: redacted(await node.unseal(undefined), call) };
         if (key === undefined || key === '')
           throw fail('badRequest', "'key' must be specified in request body as JSON, or 'reset' set to true");
-        return { status: 200, bare: redacted(await node.unseal(decodeShare(key), { migrate, address }), call) };
+        const share = decodeShare(key);
+        const unseal = () => node.unseal(share, { migrate, address });
+        return { status: 200, bare: redacted(await node.metrics.timed(node.metrics.seal.unseal, unseal), call) };
       },
     },
   },
@@ -134,7 +136,7 @@ const seal = at('seal', {
       run: async (node) => {
         const { store, now } = node.services;
         await noteSealChange(store, 'seal', now());
-        await node.seal();
+        await node.metrics.timed(node.metrics.seal.seal, () => node.seal());
         return reply.empty;
       },
     },

@@ -1,6 +1,7 @@
 /** What a node shows of its state whenever somebody looks. */
 import { version } from '../../lib/version.ts';
 import type { Metrics, Sample } from '../../lib/metrics/metrics.ts';
+import type { MountRecord } from '../mounts/mount.ts';
 import type { Node } from '../node.ts';
 import { leaseCountGauges } from '../quotas/lease-count.ts';
 import { snapshotGauges } from '../snapshots/meter.ts';
@@ -12,6 +13,7 @@ export function nodeGauges(metrics: Metrics, node: Node, census: () => Census | 
   gauge('vault.core.unsealed', '1 while this node is unsealed.', () => (node.sealed ? 0 : 1));
   gauge('vault.core.active', '1 while this node serves.', () => (node.sealed ? 0 : 1));
   gauge('vault.core.mount_table.num_entries', 'Mounts, by table.', () => mounts(node));
+  gauge('vault.core.mount_table.size', 'Characters of the mounts as JSON, by table.', () => mounts(node, sizeOf));
   gauge('vault.token.count', 'Tokens.', () => known(census()?.tokens));
   gauge('vault.expire.num_leases', 'Leases of engines, and tokens that expire.', () => known(census()?.leases));
   gauge('vault.expire.num_irrevocable_leases', 'Leases that could not be revoked.', () =>
@@ -45,9 +47,12 @@ function known(value: number | undefined): number | readonly Sample[] {
   return value ?? [];
 }
 
-function mounts(node: Node): readonly Sample[] {
-  const all = [...node.services.mounts.everywhere()].map(({ record }) => record.table);
-  const of = (table: 'auth' | 'secret'): number => all.filter((each) => each === table).length;
+const sizeOf = (record: MountRecord): number => JSON.stringify(record).length;
+
+function mounts(node: Node, measure: (record: MountRecord) => number = () => 1): readonly Sample[] {
+  const all = [...node.services.mounts.everywhere()].map(({ record }) => record);
+  const of = (table: 'auth' | 'secret'): number =>
+    all.filter((each) => each.table === table).reduce((sum, each) => sum + measure(each), 0);
   return [
     { labels: { type: 'auth', local: 'false' }, value: of('auth') },
     { labels: { type: 'logical', local: 'false' }, value: of('secret') },

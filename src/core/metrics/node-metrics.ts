@@ -20,6 +20,13 @@ export interface TokenMeter {
   readonly revoke: Timing;
 }
 
+export interface PolicyMeter {
+  readonly get: Timing;
+  readonly set: Timing;
+  readonly delete: Timing;
+  readonly list: Timing;
+}
+
 interface AuditMeter {
   readonly done: Timing;
   readonly failed: Counter;
@@ -29,6 +36,9 @@ export class NodeMetrics {
   readonly all = new Metrics();
   readonly barrier: BarrierMeter;
   readonly tokens: TokenMeter;
+  readonly policies: PolicyMeter;
+  /** By request. */
+  readonly seal: { readonly unseal: Timing; readonly seal: Timing };
   readonly rateLimitViolations: Counter;
   readonly #requests: Timing;
   readonly #logins: Timing;
@@ -58,6 +68,16 @@ export class NodeMetrics {
       delete: timed('barrier.delete', 'Deleting a record in a transaction'),
       commit: all.timing('lockstep.store.commit', 'Transactions, until they are on disk and shown, milliseconds.'),
     };
+    this.policies = {
+      get: timed('policy.get_policy', 'Reading a policy through the API'),
+      set: timed('policy.set_policy', 'Writing a policy'),
+      delete: timed('policy.delete_policy', 'Deleting a policy'),
+      list: timed('policy.list_policies', 'Listing policies'),
+    };
+    this.seal = {
+      unseal: timed('core.unseal', 'Taking a share; with the last one, all that is opened'),
+      seal: timed('core.seal-with-request', 'Sealing by request'),
+    };
     this.rateLimitViolations = all.counter(
       'vault.quota.rate_limit.violation',
       'Requests refused by a rate limit quota.',
@@ -74,6 +94,16 @@ export class NodeMetrics {
   end(start: number, login: boolean): void {
     this.#inFlight -= 1;
     (login ? this.#logins : this.#requests).record(start, performance.now());
+  }
+
+  /** Also of what fails. */
+  async timed<T>(timing: Timing, work: () => T | Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      timing.record(start, performance.now());
+    }
   }
 
   /** The time of handlers, by operation and mount. */
