@@ -1,10 +1,8 @@
 /** `lockstep controller`: External Secrets in a cluster, and what the cluster needs for it. */
 import { hostname } from 'node:os';
-import { loadClientConfig } from '../config/client.ts';
 import { fail, isLockstepError } from '../errors.ts';
-import { KubernetesApi } from '../kube/api.ts';
-import { inClusterAccess, ownNamespace } from '../kube/in-cluster.ts';
-import { readKubeconfig } from '../kube/kubeconfig.ts';
+import type { KubernetesApi } from '../kube/api.ts';
+import { ownNamespace } from '../kube/in-cluster.ts';
 import { leaseKind, Leadership, type Lease } from '../kube/leader.ts';
 import { Objects } from '../kube/objects.ts';
 import { KubernetesProblem } from '../kube/problem.ts';
@@ -12,6 +10,7 @@ import { uuid } from '../lib/crypto/random.ts';
 import { durationMs } from '../lib/duration.ts';
 import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
+import { accessFlags, apiOf } from './access.ts';
 import { Controller } from './controller.ts';
 import { asYaml, manifests } from './manifests.ts';
 import { openPages } from './pages.ts';
@@ -61,10 +60,7 @@ Options:
 `;
 
 const OPTIONS = {
-  'in-cluster': { type: 'boolean' },
-  kubeconfig: { type: 'string' },
-  context: { type: 'string' },
-  'allow-exec': { type: 'boolean' },
+  ...accessFlags,
   namespace: { type: 'string' },
   'controller-class': { type: 'string', default: 'default' },
   concurrent: { type: 'string', default: '8' },
@@ -85,17 +81,6 @@ const OPTIONS = {
 
 const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
 type Values = ReturnType<typeof parse>;
-
-const CONNECTIONS = 64;
-/** Bytes of a page of a list. */
-const LARGEST = 128 * 1024 * 1024;
-
-async function apiOf(values: Values): Promise<KubernetesApi> {
-  const { context, kubeconfig = loadClientConfig().kubeconfig } = values;
-  const outside = () => readKubeconfig(kubeconfig, { context, allowExec: values['allow-exec'] === true });
-  const access = values['in-cluster'] === true ? await inClusterAccess() : await outside();
-  return new KubernetesApi(access, { connections: CONNECTIONS, largest: LARGEST });
-}
 
 function logOf({ loglevel, 'log-format': format }: Values): Logger {
   const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
