@@ -95,7 +95,10 @@ export class StoreClients {
     const [[type, config] = ['', undefined]] = Object.entries(store.spec.provider);
     const provider = providers.get(type);
     if (provider === undefined) throw new ProviderProblem('invalid', `the provider "${type}" is not offered`);
-    const made = provider.connect(config as never, credentialsOf(this.#options.cluster, { own, asking }));
+    const made = provider.connect(
+      config as never,
+      credentialsOf(this.#options.cluster, { name: store.metadata.name, own, asking }),
+    );
     clients.set(whose, made);
     void made.follow?.(this.#options.following(kind, store, whose), ended.signal);
     return made;

@@ -2,7 +2,6 @@
 import { Client } from '../../client/client.ts';
 import { isObject } from '../../client/json.ts';
 import { goJson } from '../../lib/go-text.ts';
-import { compilePattern } from '../../lib/re2.ts';
 import {
   ProviderProblem,
   type Credentials,
@@ -15,10 +14,12 @@ import {
   type RemoteName,
   type SecretRefLike,
 } from '../contract.ts';
-import { bytesOf, propertyOf } from '../property.ts';
+import { contended } from '../contended.ts';
+import { namePattern } from '../name-pattern.ts';
+import { bytesOf, selectedOf } from '../property.ts';
 import { loginOf, type VaultAuthConfig } from './login.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
-import { pushTo, removeFrom } from './push.ts';
+import { isConflict, pushTo, removeFrom } from './push.ts';
 import { Sessions } from './session.ts';
 
 export interface VaultConfig {
@@ -92,28 +93,23 @@ export class VaultClient implements ProviderClient {
   }
 
   async read(reference: Reference, signal: AbortSignal): Promise<Found<Uint8Array>> {
-    const { key, property = '' } = reference;
+    const { key } = reference;
     const data = reference.metadata === true ? await this.#metadata(key, signal) : await this.#data(reference, signal);
-    if (data === undefined) return { found: false };
-    if (property === '') return { found: true, value: Buffer.from(goJson(data), 'utf8') };
-    const found = propertyOf(data, property);
-    if (found.found) return found;
-    // The secret is there: that it lacks a value is a mistake of somebody, not its removal.
-    throw new ProviderProblem('unsuitable', `cannot find secret data for key: "${property}" (of "${key}")`);
+    return data === undefined ? { found: false } : { found: true, value: selectedOf(data, reference) };
   }
 
   async find({ path, name, tags }: Query, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>> {
     if (tags !== undefined && this.#mount.version === 'v1') {
       throw new ProviderProblem('invalid', 'cannot perform find by tag operations with kv version v1');
     }
-    const pattern = name === undefined ? undefined : patternOf(name);
+    const named = namePattern(name);
     const names = await this.#names(path === undefined ? '' : `${path.replace(/\/+$/, '')}/`, signal);
-    const wanted = names.filter((each) => pattern?.finds(each) ?? true);
+    const wanted = names.filter(named);
     const found = new Map<string, Uint8Array>();
     const waiting = wanted.values();
     const work = async (): Promise<void> => {
       for (const each of waiting) {
-        if (pattern === undefined && !matches(await this.#metadata(each, signal), tags ?? {})) continue;
+        if (name === undefined && !matches(await this.#metadata(each, signal), tags ?? {})) continue;
         const data = await this.#data({ key: each }, signal);
         if (data !== undefined) found.set(each, Buffer.from(goJson(data), 'utf8'));
       }
@@ -123,11 +119,16 @@ export class VaultClient implements ProviderClient {
   }
 
   push(pushed: Pushed, signal: AbortSignal): Promise<void> {
-    return this.#use(`write "${pushed.key}"`, (client) => pushTo(client, pushed, this.#mount, signal), signal);
+    const { key } = pushed;
+    const write = (client: Client) => contended({ key, isConflict }, () => pushTo(client, pushed, this.#mount, signal));
+    return this.#use(`write "${key}"`, write, signal);
   }
 
   remove(name: RemoteName, signal: AbortSignal): Promise<void> {
-    return this.#use(`delete "${name.key}"`, (client) => removeFrom(client, name, this.#mount, signal), signal);
+    const { key } = name;
+    const remove = (client: Client) =>
+      contended({ key, isConflict }, () => removeFrom(client, name, this.#mount, signal));
+    return this.#use(`delete "${key}"`, remove, signal);
   }
 
   close(): void {
@@ -220,14 +221,6 @@ export class VaultClient implements ProviderClient {
 function versionOf(metadata: unknown): number | undefined {
   const version = isObject(metadata) ? metadata['version'] : undefined;
   return typeof version === 'number' ? version : undefined;
-}
-
-function patternOf(name: string) {
-  try {
-    return compilePattern(name);
-  } catch (error) {
-    throw new ProviderProblem('invalid', `find.name.regexp: ${error instanceof Error ? error.message : 'not valid'}`);
-  }
 }
 
 const matches = (metadata: Data | undefined, tags: Readonly<Record<string, string>>): boolean =>
