@@ -14,6 +14,7 @@ import {
   type RemoteName,
   type SecretRefLike,
 } from '../contract.ts';
+import { authoritiesOf, type AuthoritiesConfig } from '../authorities.ts';
 import { contended } from '../contended.ts';
 import { namePattern } from '../name-pattern.ts';
 import { bytesOf, selectedOf } from '../property.ts';
@@ -22,15 +23,12 @@ import { dataPath, metadataPath, type Mount } from './paths.ts';
 import { isConflict, pushTo, removeFrom } from './push.ts';
 import { Sessions } from './session.ts';
 
-export interface VaultConfig {
+export interface VaultConfig extends AuthoritiesConfig {
   readonly server: string;
   readonly path?: string;
   readonly version?: 'v1' | 'v2';
   readonly namespace?: string;
   readonly auth?: VaultAuthConfig;
-  /** PEM, in base64. */
-  readonly caBundle?: string;
-  readonly caProvider?: SecretRefLike & { readonly type: 'Secret' | 'ConfigMap' };
   readonly tls?: { readonly certSecretRef?: SecretRefLike; readonly keySecretRef?: SecretRefLike };
   readonly headers?: Readonly<Record<string, string>>;
   readonly readYourWrites?: boolean;
@@ -43,15 +41,6 @@ const TIMEOUT_MS = 20_000;
 const WIDTH = 8;
 const MOST_FOUND = 10_000;
 const SYSTEM_METADATA = ['created_time', 'current_version', 'delete_version_after'];
-
-async function authorities(
-  { caBundle, caProvider }: VaultConfig,
-  credentials: Credentials,
-): Promise<string | undefined> {
-  if (caBundle !== undefined && caBundle !== '') return Buffer.from(caBundle, 'base64').toString('utf8');
-  if (caProvider === undefined) return undefined;
-  return caProvider.type === 'Secret' ? credentials.secret(caProvider) : credentials.configMap(caProvider);
-}
 
 /** Told of each secret as it is read, by the path of the API under which it lies. */
 export type Reading = (path: string, data: Data, version: number | undefined) => void;
@@ -155,7 +144,7 @@ export class VaultClient implements ProviderClient {
 
   async #open() {
     const { server, namespace, headers = {}, readYourWrites = false, auth } = this.#config;
-    const caCertText = await authorities(this.#config, this.#credentials);
+    const caCertText = await authoritiesOf(this.#config, this.#credentials);
     let client: Client;
     try {
       client = new Client({
