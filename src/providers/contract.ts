@@ -82,14 +82,19 @@ export interface StoreIdentity {
 /** The API server of this cluster, without any right there. */
 export type ApiServer = Pick<ClusterAccess, 'server' | 'ca' | 'serverName'>;
 
+export interface WholeSecret {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly values: ReadonlyMap<string, Uint8Array>;
+}
+
 /** What a store names in its cluster. Calls reject with `ProviderProblem`. */
 export interface Credentials {
   readonly store: StoreIdentity;
   readonly apiServer: ApiServer;
   readonly secret: (ref: SecretRefLike) => Promise<string>;
   readonly configMap: (ref: SecretRefLike) => Promise<string>;
-  /** All values of that Secret, by their keys. */
-  readonly secretValues: (ref: SecretRefLike) => Promise<ReadonlyMap<string, Uint8Array>>;
+  /** All values of that Secret, by their keys, and its labels. */
+  readonly wholeSecret: (ref: SecretRefLike) => Promise<WholeSecret>;
   /** The annotations of that service account. */
   readonly annotations: (ref: AccountRefLike) => Promise<Readonly<Record<string, string>>>;
   /** A token of that service account for these audiences. */

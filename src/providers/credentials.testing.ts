@@ -9,6 +9,8 @@ export interface Given {
   readonly apiServer?: ApiServer;
   /** By name: values of that Secret. */
   readonly secrets?: Readonly<Record<string, Texts>>;
+  /** By name: labels of that Secret. */
+  readonly labels?: Readonly<Record<string, Texts>>;
   readonly configMaps?: Readonly<Record<string, Texts>>;
   readonly annotations?: Texts;
   readonly token?: Credentials['token'];
@@ -27,8 +29,10 @@ export function givenCredentials(given: Given = {}): Credentials {
     apiServer: given.apiServer ?? { server: 'https://127.0.0.1:1', ca: undefined, serverName: undefined },
     secret: async (ref) => at(secrets, ref),
     configMap: async (ref) => at(configMaps, ref),
-    secretValues: async ({ name = '' }) =>
-      new Map(Object.entries(secrets[name] ?? {}).map(([key, value]) => [key, Buffer.from(value)])),
+    wholeSecret: async ({ name = '' }) => ({
+      labels: given.labels?.[name] ?? {},
+      values: new Map(Object.entries(secrets[name] ?? {}).map(([key, value]) => [key, Buffer.from(value)])),
+    }),
     annotations: async () => annotations,
     token: given.token ?? (() => Promise.reject(new ProviderProblem('denied', 'there are no tokens'))),
   };

@@ -5,6 +5,7 @@ import { fake } from './fake/provider.ts';
 import { kubernetes } from './kubernetes/provider.ts';
 import { lockstep } from './lockstep/provider.ts';
 import { vault } from './vault/provider.ts';
+import { webhook } from './webhook/provider.ts';
 
 /** Configurations are checked by the schema of the store's kind. */
 export const providers: ReadonlyMap<string, Provider<never>> = new Map<string, Provider<never>>([
@@ -13,6 +14,7 @@ export const providers: ReadonlyMap<string, Provider<never>> = new Map<string, P
   ['kubernetes', kubernetes],
   ['lockstep', lockstep],
   ['vault', vault],
+  ['webhook', webhook],
   // OpenBao speaks the same API, and External Secrets Operator gives it a name of its own.
   ['openBao', vault],
 ]);

@@ -9,7 +9,7 @@ import { credentialsOf, type CredentialScope } from './credentials.ts';
 function cluster(asked: string[]): Cluster {
   const get = ({ namespace, name }: { readonly namespace: string; readonly name: string }) => {
     asked.push(`${namespace}/${name}`);
-    return Promise.resolve({ data: { key: 'dmFsdWU=' } });
+    return Promise.resolve({ metadata: { name }, data: { key: 'dmFsdWU=' } });
   };
   return { secrets: { get }, configMaps: { get } } as unknown as Cluster;
 }
@@ -31,9 +31,9 @@ test('a SecretStore reads Secrets, config maps and tokens of its own namespace a
   assert.deepEqual(await allOf(own, 'team'), ['team/a', 'team/a']);
   for (const namespace of ['other', 'kube-system', '', 'Team', 'team/../other']) {
     const asked: string[] = [];
-    const { secret, secretValues, configMap, annotations, token } = credentialsOf(cluster(asked), own);
+    const { secret, wholeSecret, configMap, annotations, token } = credentialsOf(cluster(asked), own);
     const ref = { ...names, namespace };
-    const reads = [secret, secretValues, configMap, annotations];
+    const reads = [secret, wholeSecret, configMap, annotations];
     for (const read of [...reads.map((each) => () => each(ref)), () => token(ref, [], 600)]) {
       await assert.rejects(
         async () => read(),

@@ -62,13 +62,15 @@ export function credentialsOf(
   { api, secrets, configMaps }: Pick<Cluster, 'api' | 'secrets' | 'configMaps'>,
   scope: CredentialScope,
 ): Credentials {
-  const secretData = async (ref: Named): Promise<{ readonly what: string; readonly data: Data }> => {
+  const secretAt = async (
+    ref: Named,
+  ): Promise<{ readonly what: string; readonly data: Data; readonly labels: Data }> => {
     const { name = '' } = ref;
     const namespace = namespaceOf(scope, ref);
     const what = `Kubernetes secret "${name}" from namespace "${namespace}"`;
     const found = await asked(what, secrets.get({ namespace, name }));
     if (found === undefined) throw new ProviderProblem('invalid', `cannot get ${what}: there is none`);
-    return { what, data: found.data ?? {} };
+    return { what, data: found.data ?? {}, labels: found.metadata.labels ?? {} };
   };
   return {
     store: storeOf(scope),
@@ -77,12 +79,15 @@ export function credentialsOf(
       return { server, ca, serverName };
     },
     secret: async (ref) => {
-      const { what, data } = await secretData(ref);
+      const { what, data } = await secretAt(ref);
       return Buffer.from(valueAt(data, ref.key ?? '', what), 'base64').toString('utf8');
     },
-    secretValues: async (ref) => {
-      const { data } = await secretData(ref);
-      return new Map(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
+    wholeSecret: async (ref) => {
+      const { data, labels } = await secretAt(ref);
+      return {
+        labels,
+        values: new Map(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64')])),
+      };
     },
     configMap: async (ref) => {
       const { name = '', key = '' } = ref;

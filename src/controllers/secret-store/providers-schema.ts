@@ -122,8 +122,26 @@ const crd = object(
   },
 );
 
+const webhook = object(
+  { url: text('A template: https://….') },
+  {
+    method: text('By default GET to read, POST to write.'),
+    headers: mapOf(text(), 'Templates.'),
+    body: text('A template.'),
+    timeout: text('By default 20s.'),
+    result: object({}, { jsonPath: text('A template that renders to a JSONPath (RFC 9535).') }),
+    secrets: listOf(
+      object({ name: text('What templates call it.'), secretRef }, {}),
+      'Secrets with the label external-secrets.io/type=webhook.',
+    ),
+    caBundle: text('PEM, in base64.', { format: 'byte' }),
+    caProvider,
+    auth: object({}, {}, OPEN),
+  },
+);
+
 export const providerSchema = object(
   {},
-  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd },
+  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd, webhook },
   { ...OPEN, minProperties: 1, maxProperties: 1 },
 );
