@@ -19,7 +19,7 @@ export interface Query {
   readonly path?: string | undefined;
   /** RE2, anywhere in the name. */
   readonly name?: string | undefined;
-  /** All of these; not looked at where a name is given, as in External Secrets Operator. */
+  /** All of these. Beside a name AWS Secrets Manager alone looks at them, as in External Secrets Operator. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -118,6 +118,8 @@ export interface Provider<Config> {
   readonly type: string;
   /** Whether it reads only, or writes too; as the status of a store says it. */
   readonly capabilities: 'ReadOnly' | 'WriteOnly' | 'ReadWrite';
+  /** Whether a ClusterSecretStore is another one for each namespace that asks, though its references name theirs. */
+  readonly differsByNamespace?: (config: Config) => boolean;
   /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
   readonly connect: (config: Config, credentials: Credentials) => ProviderClient;
 }

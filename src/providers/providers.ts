@@ -1,5 +1,6 @@
 /** Every provider that is built in, by its name in `spec.provider`. */
 import type { Provider } from './contract.ts';
+import { aws } from './aws/provider.ts';
 import { crd } from './crd/provider.ts';
 import { fake } from './fake/provider.ts';
 import { kubernetes } from './kubernetes/provider.ts';
@@ -9,6 +10,7 @@ import { webhook } from './webhook/provider.ts';
 
 /** Configurations are checked by the schema of the store's kind. */
 export const providers: ReadonlyMap<string, Provider<never>> = new Map<string, Provider<never>>([
+  ['aws', aws],
   ['crd', crd],
   ['fake', fake],
   ['kubernetes', kubernetes],

@@ -30,6 +30,10 @@ export interface StoreClientsOptions {
   readonly following: (kind: string, store: Store, asking: string) => Following;
 }
 
+/** What names a Secret, a ConfigMap or an account: most end so, and some have names of their own. */
+const REFERENCE =
+  /Ref$|^(?:caProvider|serviceAccount|bearerToken|clientCert|clientKey|clientId|clientSecret|clientCertificate|tenantId|credConfig|usernameSecret|passwordSecret)$/;
+
 /** Whether a reference leaves its namespace to whoever asks. */
 const isReferent = (value: unknown): boolean =>
   Array.isArray(value)
@@ -37,7 +41,7 @@ const isReferent = (value: unknown): boolean =>
     : isObject(value) &&
       Object.entries(value).some(
         ([name, each]) =>
-          isReferent(each) || (/Ref$|^caProvider$/.test(name) && isObject(each) && each['namespace'] === undefined),
+          isReferent(each) || (REFERENCE.test(name) && isObject(each) && each['namespace'] === undefined),
       );
 
 function end({ clients, ended }: Held): void {
@@ -88,17 +92,17 @@ export class StoreClients {
 
   #clientOf(kind: string, store: Store, asking: string | undefined): ProviderClient {
     const own = kind === secretStore.kind ? store.metadata.namespace : undefined;
-    const whose = own === undefined && isReferent(store.spec.provider) ? (asking ?? '') : '';
-    const { clients, ended } = this.#heldOf(kind, store);
-    const known = clients.get(whose);
-    if (known !== undefined) return known;
     const [[type, config] = ['', undefined]] = Object.entries(store.spec.provider);
     const provider = providers.get(type);
     if (provider === undefined) throw new ProviderProblem('invalid', `the provider "${type}" is not offered`);
-    const made = provider.connect(
-      config as never,
-      credentialsOf(this.#options.cluster, { name: store.metadata.name, own, asking }),
-    );
+    const differs = isReferent(config) || provider.differsByNamespace?.(config as never) === true;
+    const whose = own === undefined && differs ? (asking ?? '') : '';
+    const { clients, ended } = this.#heldOf(kind, store);
+    const known = clients.get(whose);
+    if (known !== undefined) return known;
+    // One that serves all namespaces is none's: a reference that was not seen for one finds no namespace at all.
+    const scope = { name: store.metadata.name, own, asking: whose === '' ? undefined : whose };
+    const made = provider.connect(config as never, credentialsOf(this.#options.cluster, scope));
     clients.set(whose, made);
     void made.follow?.(this.#options.following(kind, store, whose), ended.signal);
     return made;

@@ -140,8 +140,33 @@ const webhook = object(
   },
 );
 
+const aws = object(
+  { service: oneOf(['SecretsManager', 'ParameterStore', 'CertificateManager']), region: text() },
+  {
+    auth: object(
+      {},
+      {
+        secretRef: object(
+          {},
+          { accessKeyIDSecretRef: secretRef, secretAccessKeySecretRef: secretRef, sessionTokenSecretRef: secretRef },
+        ),
+        jwt: object({}, { serviceAccountRef }),
+      },
+    ),
+    role: text('Assumed last, with the session tags.'),
+    additionalRoles: listOf(text(), 'Assumed before it, one by the other.'),
+    externalID: text(),
+    sessionTags: listOf(object({ key: text(), value: text() }, {})),
+    sessionTagsPolicy: oneOf(['None', 'Simple', 'Custom'], 'None'),
+    customSessionTags: mapOf(text()),
+    transitiveTagKeys: listOf(text()),
+    prefix: text('Before every key.'),
+    secretsManager: object({}, { forceDeleteWithoutRecovery: boolean(), recoveryWindowInDays: integer() }),
+  },
+);
+
 export const providerSchema = object(
   {},
-  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd, webhook },
+  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd, webhook, aws },
   { ...OPEN, minProperties: 1, maxProperties: 1 },
 );

@@ -189,5 +189,7 @@ class WebhookClient implements ProviderClient {
 export const webhook: Provider<WebhookConfig> = {
   type: 'webhook',
   capabilities: 'ReadWrite',
+  // Templates can name it.
+  differsByNamespace: () => true,
   connect: (config, credentials) => new WebhookClient(config, credentials),
 };
