@@ -1,6 +1,6 @@
 /** SecretStore and ClusterSecretStore (external-secrets.io/v1): where secrets come from, and by what right. */
 import type { Definition, PrinterColumn } from '../kind.ts';
-import { integer, integerOrText, labelSelector, listOf, moment, object, text, type Read } from '../schema.ts';
+import { integer, integerOrText, labelSelector, listOf, moment, object, oneOf, text, type Read } from '../schema.ts';
 import { providerSchema } from './providers-schema.ts';
 
 const condition = object(
@@ -20,6 +20,10 @@ const spec = object(
     controller: text('The class of the controller that looks after it; without, all do.'),
     refreshInterval: integerOrText('Seconds between two looks at the store itself.'),
     retrySettings: object({}, { maxRetries: integer(), retryInterval: text() }),
+    fallbackStores: listOf(
+      object({ name: text() }, { kind: oneOf(['SecretStore', 'ClusterSecretStore'], 'SecretStore') }),
+      'Of Lockstep: stores that are read in this order while this one does not answer.',
+    ),
     conditions: listOf(condition, 'Of a ClusterSecretStore: whose ExternalSecrets may use it. Without, all.'),
   },
 );
