@@ -15,6 +15,11 @@ const serviceAccountRef = object(
   { namespace: text('Of a ClusterSecretStore alone.'), audiences: listOf(text(), 'Further audiences of its token.') },
 );
 
+const awsKeys = object(
+  {},
+  { accessKeyIDSecretRef: secretRef, secretAccessKeySecretRef: secretRef, sessionTokenSecretRef: secretRef },
+);
+
 const vaultAuth = object(
   {},
   {
@@ -37,6 +42,27 @@ const vaultAuth = object(
           { serviceAccountRef },
           { audiences: listOf(text()), expirationSeconds: integer() },
         ),
+      },
+    ),
+    cert: object(
+      {},
+      {
+        path: text('The mount.', { default: 'cert' }),
+        vaultRole: text(),
+        clientCert: secretRef,
+        secretRef,
+      },
+    ),
+    iam: object(
+      { vaultRole: text() },
+      {
+        path: text('The mount; by default aws.'),
+        region: text('By default us-east-1.'),
+        role: text('Assumed first.'),
+        externalID: text(),
+        vaultAwsIamServerID: text(),
+        secretRef: awsKeys,
+        jwt: object({}, { serviceAccountRef }),
       },
     ),
     ldap: object({ path: text('The mount.', { default: 'ldap' }), username: text() }, { secretRef }),
@@ -146,10 +172,7 @@ const aws = object(
     auth: object(
       {},
       {
-        secretRef: object(
-          {},
-          { accessKeyIDSecretRef: secretRef, secretAccessKeySecretRef: secretRef, sessionTokenSecretRef: secretRef },
-        ),
+        secretRef: awsKeys,
         jwt: object({}, { serviceAccountRef }),
       },
     ),

@@ -1,7 +1,7 @@
 /** As whom AWS is asked: keys of a Secret, a role of a service account, and the roles that are assumed with them, one by the other. */
 import type { AssumeRoleCommandInput, Credentials as StsCredentials, STSClient } from '@aws-sdk/client-sts';
 import { ProviderProblem, type Credentials } from '../contract.ts';
-import type { AwsConfig } from './config.ts';
+import type { AwsAuthConfig, AwsConfig } from './config.ts';
 
 export interface Keys {
   readonly accessKeyId: string;
@@ -10,6 +10,9 @@ export interface Keys {
   /** AWS's library asks anew five minutes before. */
   readonly expiration?: Date;
 }
+
+/** What of a store says as whom AWS is asked. */
+export type Whose = AwsAuthConfig & Omit<AwsConfig, 'service' | 'prefix' | 'secretsManager' | 'auth'>;
 
 export type KeySource = () => Promise<Keys>;
 
@@ -25,7 +28,7 @@ const SESSION = 'external-secrets-provider-aws';
 
 const invalid = (message: string): ProviderProblem => new ProviderProblem('invalid', message);
 
-function fromSecret(ref: NonNullable<AwsConfig['auth']>['secretRef'], credentials: Credentials): KeySource {
+function fromSecret(ref: AwsAuthConfig['secretRef'], credentials: Credentials): KeySource {
   const { accessKeyIDSecretRef, secretAccessKeySecretRef, sessionTokenSecretRef } = ref ?? {};
   if (accessKeyIDSecretRef === undefined || secretAccessKeySecretRef === undefined) {
     throw invalid('auth.secretRef names not both accessKeyIDSecretRef and secretAccessKeySecretRef');
@@ -64,7 +67,7 @@ function bySts(region: string, before: KeySource | undefined, assume: Assume): K
 export const TIMES = { connectionTimeout: 5_000, requestTimeout: 15_000 };
 
 /** The role that its annotation names, as EKS has it (IRSA). */
-function fromAccount(region: string, jwt: NonNullable<AwsConfig['auth']>['jwt'], credentials: Credentials): KeySource {
+function fromAccount(region: string, jwt: AwsAuthConfig['jwt'], credentials: Credentials): KeySource {
   const { serviceAccountRef: ref } = jwt ?? {};
   if (ref === undefined) throw invalid('auth.jwt names no serviceAccountRef');
   return bySts(
@@ -91,7 +94,7 @@ function byRole(region: string, before: KeySource | undefined, input: Omit<Assum
 }
 
 /** Of the store, which nobody else can say of himself: they win over those of the configuration. */
-function tagsOf(config: AwsConfig, { kind, name, namespace = '' }: Credentials['store']) {
+function tagsOf(config: Whose, { kind, name, namespace = '' }: Credentials['store']) {
   const { sessionTags = [], sessionTagsPolicy = 'None', customSessionTags = {} } = config;
   const own = { esoNamespace: namespace, esoStoreName: name, esoStoreKind: kind };
   const tags = Object.entries({
@@ -106,7 +109,7 @@ function tagsOf(config: AwsConfig, { kind, name, namespace = '' }: Credentials['
  * Undefined: this process itself, by AWS's own chain. That is for a ClusterSecretStore alone: who writes a SecretStore would read
  * with the controller's rights. Throws `ProviderProblem`.
  */
-export function keysFor(config: AwsConfig, credentials: Credentials): KeySource | undefined {
+export function keysFor(config: Whose, credentials: Credentials): KeySource | undefined {
   const { region, role = '', additionalRoles = [] } = config;
   const before = additionalRoles.reduce<KeySource | undefined>(
     (asking, each) => byRole(region, asking, { RoleArn: each }),
@@ -115,7 +118,7 @@ export function keysFor(config: AwsConfig, credentials: Credentials): KeySource 
   return role === '' ? before : byRole(region, before, { RoleArn: role, ...sessionOf(config, credentials.store) });
 }
 
-function firstKeys({ region, auth: { jwt, secretRef } = {} }: AwsConfig, credentials: Credentials) {
+function firstKeys({ region, jwt, secretRef }: Whose, credentials: Credentials) {
   if (secretRef !== undefined && jwt !== undefined) throw invalid('auth names both secretRef and jwt: one of them');
   if (jwt !== undefined) return fromAccount(region, jwt, credentials);
   if (secretRef !== undefined) return fromSecret(secretRef, credentials);
@@ -126,7 +129,7 @@ function firstKeys({ region, auth: { jwt, secretRef } = {} }: AwsConfig, credent
 }
 
 function sessionOf(
-  config: AwsConfig,
+  config: Whose,
   store: Credentials['store'],
 ): Omit<AssumeRoleCommandInput, 'RoleArn' | 'RoleSessionName'> {
   const { externalID = '', transitiveTagKeys = [] } = config;

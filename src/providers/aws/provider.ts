@@ -10,7 +10,7 @@ export const aws: Provider<AwsConfig> = {
   capabilities: 'ReadWrite',
   differsByNamespace: ({ sessionTagsPolicy = 'None' }) => sessionTagsPolicy !== 'None',
   connect: (config, credentials) => {
-    const keys = keysFor(config, credentials);
+    const keys = keysFor({ ...config, ...config.auth }, credentials);
     if (config.service === 'SecretsManager') return new SecretsManager(config, keys);
     if (config.service === 'ParameterStore') return new ParameterStore(config, keys);
     throw new ProviderProblem(

@@ -58,7 +58,6 @@ export class VaultClient implements ProviderClient {
     if (!/^https?:\/\//.test(config.server) || !URL.canParse(config.server)) {
       throw new ProviderProblem('invalid', 'server is no http:// or https:// address');
     }
-    if (config.tls !== undefined) throw new ProviderProblem('invalid', 'tls (a client certificate) is not offered yet');
     this.#config = config;
     this.#mount = { path: config.path === '' ? undefined : config.path, version: config.version ?? 'v2' };
     this.#credentials = credentials;
@@ -131,7 +130,14 @@ export class VaultClient implements ProviderClient {
 
   async #use<T>(doing: string, work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { sessions } = await this.#ready();
-    return sessions.use(doing, work, signal);
+    try {
+      return await sessions.use(doing, work, signal);
+    } catch (error) {
+      // The certificate in its Secret may be another by now: the next request takes it anew.
+      const byCertificate = this.#config.auth?.cert !== undefined || this.#config.tls !== undefined;
+      if (byCertificate && error instanceof ProviderProblem && error.kind !== 'unsuitable') this.#opened = undefined;
+      throw error;
+    }
   }
 
   async #ready() {
@@ -142,14 +148,27 @@ export class VaultClient implements ProviderClient {
     return this.#opened;
   }
 
+  /** That of the login by certificates, else that of `tls`. */
+  async #ownCertificate() {
+    const { auth, tls } = this.#config;
+    const [cert, key] =
+      auth?.cert === undefined ? [tls?.certSecretRef, tls?.keySecretRef] : [auth.cert.clientCert, auth.cert.secretRef];
+    if (cert === undefined && key === undefined) return {};
+    if (cert === undefined || key === undefined) {
+      throw new ProviderProblem('invalid', 'a client certificate and its key go together: name both');
+    }
+    return { clientCertText: await this.#credentials.secret(cert), clientKeyText: await this.#credentials.secret(key) };
+  }
+
   async #open() {
     const { server, namespace, headers = {}, readYourWrites = false, auth } = this.#config;
     const caCertText = await authoritiesOf(this.#config, this.#credentials);
+    const own = await this.#ownCertificate();
     let client: Client;
     try {
       client = new Client({
         ...{ address: server, namespace, headers, readYourWrites, timeoutMs: TIMEOUT_MS, maxRetries: 1 },
-        tls: { caCertText },
+        tls: { caCertText, ...own },
       });
     } catch (error) {
       throw new ProviderProblem('invalid', error instanceof Error ? error.message : 'the server cannot be used');
