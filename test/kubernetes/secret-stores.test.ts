@@ -1,4 +1,5 @@
 /** Stores of several providers, and stores that stand in for others, by `lockstep controller` on a real API server. */
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -6,6 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../src/cli/up/free-port.ts';
+import { motoServer } from '../support/moto.ts';
+import { withoutPython } from '../clients/support/cache.ts';
 import { plainServer, type PlainServer } from '../support/snapshots.ts';
 import { withoutControlPlane } from './support/binaries.ts';
 import { startCluster, type KubernetesCluster } from './support/cluster.ts';
@@ -14,6 +17,7 @@ import { base64, encoded, grant, makeNamespaces } from './support/provider-world
 import { create, projectedToken } from './support/service-accounts.ts';
 
 const skip = await withoutControlPlane();
+const noPython = await withoutPython();
 const GROUP = '/apis/external-secrets.io/v1';
 const SECRETS = '/api/v1/namespaces/shop/secrets';
 
@@ -55,6 +59,7 @@ describe('secret stores', { skip }, () => {
   const started = new AsyncDisposableStack();
   const deferred = { after: (end: unknown) => started.defer(end as () => Promise<void>) };
   let cluster: KubernetesCluster;
+  let cloud = '';
   let servers: readonly [PlainServer, PlainServer];
 
   const see = async (path: string): Promise<Seen | undefined> => {
@@ -102,6 +107,11 @@ describe('secret stores', { skip }, () => {
     for (const [at, { server, token }] of servers.entries()) {
       await server.ask('POST', '/v1/sys/mounts/kv', { token, body: { type: 'kv', options: { version: '2' } } });
       await create(cluster, SECRETS, { metadata: { name: `token-${String(at)}` }, data: encoded({ token }) });
+    }
+    if (noPython === undefined) {
+      cloud = await motoServer(deferred);
+      // The controller's libraries take it from there.
+      process.env['AWS_ENDPOINT_URL'] = cloud;
     }
     const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
     const end = controllersOf(cluster.kubeconfig(cluster.address, token))(`127.0.0.1:${String(await freePort())}`);
@@ -164,6 +174,26 @@ describe('secret stores', { skip }, () => {
     await external('web', 'ClusterSecretStore', { dataFrom: [{ extract: { key: 'a/b' } }] });
     const made = await until(`${SECRETS}/web`, (seen) => seen !== undefined);
     assert.deepEqual(made?.data, encoded({ at: '/shop/a%2Fb', value: 'from afar' }));
+  });
+
+  test('from AWS, by the role of a service account', { skip: noPython ?? false }, async () => {
+    const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'x' };
+    const parameters = new SSMClient({ region: 'eu-central-1', endpoint: cloud, credentials });
+    const Type = 'SecureString';
+    await parameters.send(new PutParameterCommand({ Name: '/shop/db', Value: '{"value":"of the cloud"}', Type }));
+    parameters.destroy();
+    await create(cluster, '/api/v1/namespaces/shop/serviceaccounts', {
+      metadata: { name: 'pod', annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::123456789012:role/pod' } },
+    });
+    const auth = { jwt: { serviceAccountRef: { name: 'pod' } } };
+    const aws = { service: 'ParameterStore', region: 'eu-central-1', prefix: '/shop/', auth };
+    await store('SecretStore', 'cloud', { provider: { aws } });
+    await external('cloud', 'SecretStore', { dataFrom: [{ extract: { key: 'db' } }] });
+    await untilValue('cloud', 'of the cloud');
+    // Without any, it would be the controller's own role.
+    await store('SecretStore', 'lent', { provider: { aws: { ...aws, auth: {} } } });
+    const refused = await until(`${storePath('SecretStore')}/lent`, (seen) => conditionOf(seen) !== undefined);
+    assert.deepEqual([conditionOf(refused)?.status, conditionOf(refused)?.reason], ['False', 'InvalidProviderConfig']);
   });
 
   test('a store stands in for one that is away, and gives it back', async () => {

@@ -10,7 +10,7 @@ import {
   type Reference,
   type RemoteName,
 } from '../contract.ts';
-import { inTurns, MOST_FOUND } from '../in-turns.ts';
+import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
 import type { AwsConfig } from './config.ts';
@@ -195,9 +195,7 @@ async function allPages<T>(
   do {
     const page = await ask(next);
     all.push(...page.items);
-    if (all.length > MOST_FOUND) {
-      throw new ProviderProblem('invalid', `more than ${String(MOST_FOUND)} parameters: find below a path`);
-    }
+    if (all.length > MOST_FOUND) throw tooMany();
     ({ next } = page);
   } while (next !== undefined && next !== '');
   return all;

@@ -16,7 +16,7 @@ import {
   type Reference,
   type RemoteName,
 } from '../contract.ts';
-import { inTurns, MOST_FOUND } from '../in-turns.ts';
+import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
 import type { AwsConfig } from './config.ts';
@@ -204,9 +204,7 @@ export class SecretsManager implements ProviderClient {
         const more = NextToken === undefined ? {} : { NextToken };
         const page = await client.send(new ListSecretsCommand({ Filters, MaxResults: 100, ...more }), abort);
         found.push(...(page.SecretList ?? []));
-        if (found.length > MOST_FOUND) {
-          throw new ProviderProblem('invalid', `more than ${String(MOST_FOUND)} secrets: find below a path`);
-        }
+        if (found.length > MOST_FOUND) throw tooMany();
         ({ NextToken } = page);
       } while (NextToken !== undefined);
       return found;

@@ -16,6 +16,7 @@ import {
 } from '../contract.ts';
 import { authoritiesOf, type AuthoritiesConfig } from '../authorities.ts';
 import { contended } from '../contended.ts';
+import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { bytesOf, selectedOf } from '../property.ts';
 import { loginOf, type VaultAuthConfig } from './login.ts';
@@ -37,9 +38,6 @@ export interface VaultConfig extends AuthoritiesConfig {
 export type Data = Readonly<Record<string, unknown>>;
 
 const TIMEOUT_MS = 20_000;
-/** Reads at once of one look for secrets, and how many of them it may find. */
-const WIDTH = 8;
-const MOST_FOUND = 10_000;
 const SYSTEM_METADATA = ['created_time', 'current_version', 'delete_version_after'];
 
 /** Told of each secret as it is read, by the path of the API under which it lies. */
@@ -93,17 +91,15 @@ export class VaultClient implements ProviderClient {
     const named = namePattern(name);
     const names = await this.#names(path === undefined ? '' : `${path.replace(/\/+$/, '')}/`, signal);
     const wanted = names.filter(named);
-    const found = new Map<string, Uint8Array>();
-    const waiting = wanted.values();
-    const work = async (): Promise<void> => {
-      for (const each of waiting) {
-        if (name === undefined && !matches(await this.#metadata(each, signal), tags ?? {})) continue;
-        const data = await this.#data({ key: each }, signal);
-        if (data !== undefined) found.set(each, Buffer.from(goJson(data), 'utf8'));
-      }
-    };
-    await Promise.all(Array.from({ length: WIDTH }, work));
-    return found;
+    const found = await inTurns(wanted, async (each) => {
+      if (name === undefined && !matches(await this.#metadata(each, signal), tags ?? {})) return undefined;
+      return this.#data({ key: each }, signal);
+    });
+    return new Map(
+      wanted.flatMap((each, at) =>
+        found[at] === undefined ? [] : [[each, Buffer.from(goJson(found[at]), 'utf8')] as const],
+      ),
+    );
   }
 
   push(pushed: Pushed, signal: AbortSignal): Promise<void> {
@@ -219,8 +215,7 @@ export class VaultClient implements ProviderClient {
       for (const key of Array.isArray(keys) ? keys.filter((each) => typeof each === 'string') : []) {
         (key.endsWith('/') ? folders : found).push(folder + key);
       }
-      if (found.length > MOST_FOUND)
-        throw new ProviderProblem('invalid', `more than ${String(MOST_FOUND)} secrets: find below a path`);
+      if (found.length > MOST_FOUND) throw tooMany();
     }
     return found;
   }
