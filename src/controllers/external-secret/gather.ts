@@ -1,9 +1,10 @@
 /** Everything that an ExternalSecret asks of its stores, together. */
 import { ProviderProblem, type ProviderClient, type Query, type Reference } from '../../providers/contract.ts';
+import { membersAt } from '../../providers/members.ts';
 import type { StoreName } from '../secret-store/clients.ts';
 import type { ExternalSecretSpec, RemoteRef, SourceRef, StoreRef } from './definition.ts';
 import type { ExternalSecret } from './plan.ts';
-import { checked, converted, decoded, membersOf, rewritten, type Values } from './values.ts';
+import { checked, converted, decoded, rewritten, type Values } from './values.ts';
 
 export interface Gathered {
   readonly values: Values;
@@ -54,9 +55,9 @@ function withoutNulls(
 
 /** Undefined: it is not there. */
 async function extracted(client: ProviderClient, ref: RemoteRef, rewrite: DataFrom['rewrite'], signal: AbortSignal) {
-  const found = await client.read(referenceOf(ref), signal);
+  const found = await membersAt(client, referenceOf(ref), signal);
   if (!found.found) return undefined;
-  const values = rewritten(membersOf(found.value, ref.key), rewrite ?? []);
+  const values = rewritten(found.value, rewrite ?? []);
   const kept = checked(
     rewrite === undefined || rewrite.length === 0 ? converted(values, ref.conversionStrategy) : values,
   );

@@ -1,4 +1,5 @@
 /** Writing to KV version 2: only what is marked as managed by External Secrets, and only when it differs. */
+import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { isObject, parseJson } from '../../client/json.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
@@ -60,6 +61,10 @@ function next({ property = '', key, value }: Pushed, before: Data | undefined): 
   if (isObject(parsed)) return parsed;
   throw new ProviderProblem('unsuitable', `cannot write "${key}": without a property, the value must be a JSON object`);
 }
+
+/** Whether somebody else wrote since it was looked at. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof ApiError && error.status === 400 && error.errors.some((each) => each.includes('check-and-set'));
 
 /** Rejects with `ProviderProblem`, or as `Client` does. A write of somebody else in between is a conflict, and nothing is lost. */
 export async function pushTo(client: Client, pushed: Pushed, mount: Mount, signal: AbortSignal): Promise<void> {
