@@ -15,6 +15,7 @@ import { parseFlags } from '../lib/program/arguments.ts';
 import { Controller } from './controller.ts';
 import { asYaml, manifests } from './manifests.ts';
 import { openPages } from './pages.ts';
+import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
 
 const USAGE = `Usage: lockstep controller [options]
        lockstep controller manifests [-namespace=<name>]
@@ -47,6 +48,8 @@ Options:
   -controller-class=<name>             Stores that name another are left alone. Default "default".
   -concurrent=<n>                      ExternalSecrets looked at at once. Default 8.
   -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
+  -allowed-secret-types=<list>         What a Secret may be, with commas between; a name may end in *. Default: Opaque and those
+                                       of kubernetes.io that hold data alone. See docs/external-secrets.md.
   -enable-flood-gate=<true|false>      Ask no store that is not ready. Default true.
   -enable-leader-election              Several may run; one leads, the others wait.
   -leader-election-id=<name>           The Lease. Default "lockstep-controller".
@@ -68,6 +71,7 @@ const OPTIONS = {
   namespace: { type: 'string' },
   'controller-class': { type: 'string', default: 'default' },
   concurrent: { type: 'string', default: '8' },
+  'allowed-secret-types': { type: 'string', default: DEFAULT_SECRET_TYPES },
   'store-requeue-interval': { type: 'string', default: '5m' },
   'enable-flood-gate': { type: 'string', default: 'true' },
   'enable-leader-election': { type: 'boolean' },
@@ -132,6 +136,7 @@ async function control(values: Values): Promise<number> {
       log,
     },
     floodGate: values['enable-flood-gate'] !== 'false',
+    types: new SecretTypes(values['allowed-secret-types']),
     storeInterval: durationMs(values['store-requeue-interval'], 'store-requeue-interval'),
   };
   const api = await apiOf(values);

@@ -18,6 +18,7 @@ import { PushSecretReconciler } from './push-secret/reconcile.ts';
 import { StoreClients, storeKey } from './secret-store/clients.ts';
 import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
 import { StoreReconciler } from './secret-store/reconcile.ts';
+import type { SecretTypes } from './secret-types.ts';
 
 export interface ControllerOptions {
   readonly namespace: string | undefined;
@@ -27,6 +28,8 @@ export interface ControllerOptions {
   readonly floodGate: boolean;
   /** Milliseconds. */
   readonly storeInterval: number;
+  /** Of Secrets that may be made. */
+  readonly types: SecretTypes;
   readonly log: Logger;
 }
 
@@ -53,7 +56,7 @@ export class Controller {
   #synced = false;
 
   constructor(api: KubernetesApi, options: ControllerOptions) {
-    const { namespace, controllerClass, floodGate, log } = options;
+    const { namespace, controllerClass, floodGate, log, types } = options;
     this.#log = log;
     const failed = (kind: string, error: unknown): void => {
       log.warn('the watch is interrupted', { kind, error: explain(error) });
@@ -71,10 +74,12 @@ export class Controller {
     const following = this.#pushes.of.bind(this.#pushes);
     this.#clients = new StoreClients({ cluster, controllerClass, floodGate, following });
     const measured = measure(this.metrics, cluster);
-    this.#reconciler = new ExternalSecretReconciler({ cluster, clients: this.#clients, failed: measured.failed });
+    this.#reconciler = new ExternalSecretReconciler({
+      ...{ cluster, clients: this.#clients, types, failed: measured.failed },
+    });
     const stores = new StoreReconciler({ cluster, clients: this.#clients, interval: options.storeInterval });
-    const pushing = new PushSecretReconciler({ cluster, clients: this.#clients });
-    const clusterWide = new ClusterExternalSecretReconciler(cluster);
+    const pushing = new PushSecretReconciler({ cluster, clients: this.#clients, types });
+    const clusterWide = new ClusterExternalSecretReconciler(cluster, types);
     this.#queue = this.#queueOf('an ExternalSecret is not in sync', options.concurrent, (key) =>
       measured.timed(key, () => this.#reconciler.reconcile(key)),
     );

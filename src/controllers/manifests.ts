@@ -23,18 +23,19 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-const kinds = [externalSecret, clusterExternalSecret, pushSecret, secretStore, clusterSecretStore];
+/** Every kind of ours. */
+export const definitions = [externalSecret, clusterExternalSecret, pushSecret, secretStore, clusterSecretStore];
 
 /** What the code watches, reads and writes, and nothing else. */
 const rules: readonly Rule[] = [
   {
     apiGroups: ['external-secrets.io'],
-    resources: kinds.map(({ plural }) => plural),
+    resources: definitions.map(({ plural }) => plural),
     verbs: ['get', 'list', 'watch'],
   },
   {
     apiGroups: ['external-secrets.io'],
-    resources: kinds.map(({ plural }) => `${plural}/status`),
+    resources: definitions.map(({ plural }) => `${plural}/status`),
     verbs: ['get', 'patch'],
   },
   // Those of a ClusterExternalSecret.
@@ -66,7 +67,7 @@ export function manifests(namespace: string): readonly Manifest[] {
   const account = { kind: 'ServiceAccount', name: NAME, namespace };
   const named = { metadata: { name: NAME } };
   return [
-    ...kinds.map((each) => customResourceDefinition(each)),
+    ...definitions.map((each) => customResourceDefinition(each)),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace } },
     { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', ...named, rules },
     {

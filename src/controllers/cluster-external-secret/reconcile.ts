@@ -6,6 +6,7 @@ import { durationMs } from '../../lib/duration.ts';
 import { isLockstepError } from '../../errors.ts';
 import type { Cluster } from '../cluster.ts';
 import type { ExternalSecret } from '../external-secret/plan.ts';
+import type { SecretTypes } from '../secret-types.ts';
 import type { ClusterExternalSecretStatus } from './definition.ts';
 import { desired, isOf, nameOf, namespacesOf, type ClusterExternalSecret } from './plan.ts';
 
@@ -18,9 +19,11 @@ type Failed = NonNullable<ClusterExternalSecretStatus['failedNamespaces']>[numbe
 
 export class ClusterExternalSecretReconciler {
   readonly #cluster: Cluster;
+  readonly #types: SecretTypes;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, types: SecretTypes) {
     this.#cluster = cluster;
+    this.#types = types;
   }
 
   /** Milliseconds until it is due again. */
@@ -49,7 +52,9 @@ export class ClusterExternalSecretReconciler {
   /** Where it should be, and milliseconds between two looks; or what is wrong with it. */
   #wanted(from: ClusterExternalSecret) {
     try {
-      const { refreshTime } = from.spec;
+      const { refreshTime, externalSecretSpec } = from.spec;
+      const problem = this.#types.refusal(externalSecretSpec.target?.template?.type);
+      if (problem !== undefined) return { problem };
       const interval = refreshTime === undefined ? HOUR : durationMs(refreshTime, 'refreshTime');
       return { namespaces: namespacesOf(from, this.#cluster.namespaces?.values() ?? []), interval };
     } catch (error) {

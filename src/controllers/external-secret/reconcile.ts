@@ -5,6 +5,7 @@ import { isConflict, KubernetesProblem } from '../../kube/problem.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
 import type { StoreClients } from '../secret-store/clients.ts';
+import type { SecretTypes } from '../secret-types.ts';
 import { clusterSecretStore } from '../secret-store/definition.ts';
 import { externalSecret } from './definition.ts';
 import { gather, storesOf } from './gather.ts';
@@ -25,6 +26,7 @@ import { templateSources } from './template-sources.ts';
 export interface ReconcilerOptions {
   readonly cluster: Cluster;
   readonly clients: StoreClients;
+  readonly types: SecretTypes;
   /** Told of each look that failed, before it is tried again. */
   readonly failed: (key: string) => void;
   readonly now?: () => number;
@@ -111,7 +113,7 @@ export class ExternalSecretReconciler {
   }
 
   async #plan(es: ExternalSecret, secret: Secret | undefined): Promise<Plan> {
-    const { clients, cluster } = this.#options;
+    const { clients, cluster, types } = this.#options;
     const { namespace = '' } = es.metadata;
     mustOffer(es);
     const use = (ref: Parameters<StoreClients['use']>[0]) => clients.use(ref, namespace);
@@ -119,7 +121,7 @@ export class ExternalSecretReconciler {
     for (const message of missing)
       cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
     const sources = await templateSources(cluster, namespace, es.spec.target?.template);
-    return planSecret(es, secret, { values, sources });
+    return planSecret(es, secret, { values, sources, types });
   }
 
   async #act(es: ExternalSecret, plan: Plan): Promise<void> {

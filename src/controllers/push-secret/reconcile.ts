@@ -13,6 +13,7 @@ import type { Secret } from '../external-secret/plan.ts';
 import { templateSources } from '../external-secret/template-sources.ts';
 import type { StoreClients, StoreName } from '../secret-store/clients.ts';
 import { clusterSecretStore, secretStore } from '../secret-store/definition.ts';
+import type { SecretTypes } from '../secret-types.ts';
 import { pushSecret } from './definition.ts';
 import { leftOver, plan, remoteText, type Planned, type PushSecret, type Synced } from './plan.ts';
 
@@ -32,6 +33,7 @@ interface Outcome {
 export interface PushReconcilerOptions {
   readonly cluster: Cluster;
   readonly clients: StoreClients;
+  readonly types: SecretTypes;
 }
 
 export class PushSecretReconciler {
@@ -65,6 +67,8 @@ export class PushSecretReconciler {
 
   async #sync(push: PushSecret): Promise<Outcome> {
     mustOffer(push);
+    // A store may be another cluster, where it becomes a Secret.
+    this.#options.types.mustAllow(push.spec.template?.type);
     const before = push.status?.syncedPushSecrets ?? {};
     const signal = AbortSignal.timeout(PUSH_MS);
     const secrets = await this.#secrets(push);
