@@ -245,8 +245,15 @@ describe('ExternalSecrets', { skip }, () => {
     assert.equal(sealed.status, 204);
     const failed = await shop.untilReason('outage', 'SecretSyncedError', 'False');
     assert.match(readyOf(failed)?.message ?? '', /503|not ready/);
+    const { staleSince = '', sources } = failed?.status ?? {};
+    assert.ok(Date.parse(staleSince) <= Date.now(), 'since when it is not known whether the Secret is current');
+    assert.deepEqual(
+      sources?.map(({ index, ...source }) => [source, typeof index]),
+      [[{ store: 'SecretStore/ours', key: 'outage', version: 2 }, 'string']],
+    );
     assert.deepEqual((await shop.see(`${SECRETS}/outage`))?.data, { a: base64('2') });
     await shop.lockstep.server.ask('PUT', '/v1/sys/unseal', { body: { key: shop.lockstep.key } });
-    await shop.untilReason('outage', 'SecretSynced', 'True');
+    const back = await shop.untilReason('outage', 'SecretSynced', 'True');
+    assert.equal(back?.status?.staleSince, undefined);
   });
 });

@@ -10,6 +10,7 @@ import { clusterSecretStore } from '../secret-store/definition.ts';
 import { externalSecret } from './definition.ts';
 import { gather, storesOf } from './gather.ts';
 import { syncedVersion } from './hash.ts';
+import type { Origins } from './origins.ts';
 import {
   fieldManagerOf,
   isIntact,
@@ -20,7 +21,7 @@ import {
   type Secret,
 } from './plan.ts';
 import { isDue, lastRefreshOf, untilDue, type LastRefresh } from './refresh.ts';
-import { messages, statusAfter, type Outcome } from './status.ts';
+import { messages, statusAfter, type Looked, type Outcome } from './status.ts';
 import { templateSources } from './template-sources.ts';
 
 export interface ReconcilerOptions {
@@ -31,6 +32,13 @@ export interface ReconcilerOptions {
   readonly failed: (key: string) => void;
   readonly now?: () => number;
   readonly random?: () => number;
+}
+
+type Said = Pick<Looked, 'refreshed' | 'wrote' | 'sources' | 'stale'>;
+
+interface Planned {
+  readonly plan: Plan;
+  readonly origins: Origins;
 }
 
 /** Milliseconds for all that one ExternalSecret asks of its stores. */
@@ -86,42 +94,49 @@ export class ExternalSecretReconciler {
 
   async #sync(key: string, es: ExternalSecret, secret: Secret | undefined): Promise<number | undefined> {
     const at = this.#now();
-    let plan: Plan;
+    const before = this.#last.get(key) ?? lastRefreshOf(es);
+    const old: Said = { refreshed: this.#last.get(key)?.at, wrote: false, sources: undefined, stale: before?.at };
+    let planned: Planned;
     try {
-      plan = await this.#plan(es, secret);
+      planned = await this.#plan(es, secret);
     } catch (error) {
-      await this.#say(es, failureOf(messages.noData, error), this.#last.get(key)?.at, false);
+      await this.#say(es, failureOf(messages.noData, error), old);
       this.#options.failed(key);
       throw error;
     }
+    const { plan, origins } = planned;
     try {
       await this.#act(es, plan);
     } catch (error) {
       // Somebody else was faster: it is looked at anew.
-      if (!isConflict(error))
-        await this.#say(es, failureOf(messages.notUpdated, error), this.#last.get(key)?.at, false);
+      if (!isConflict(error)) await this.#say(es, failureOf(messages.notUpdated, error), old);
       this.#options.failed(key);
       throw error;
     }
     const last = { version: plan.outcome.ready ? syncedVersion(es.metadata) : '', at };
     this.#last.set(key, last);
     if (!plan.outcome.ready) this.#options.failed(key);
-    await this.#say(es, plan.outcome, plan.outcome.ready ? at : undefined, plan.do !== 'nothing');
+    const wrote = plan.do !== 'nothing';
+    const current = { refreshed: at, wrote, sources: origins.sources, stale: origins.staleSince(at) };
+    await this.#say(es, plan.outcome, plan.outcome.ready ? current : { ...old, refreshed: undefined, wrote });
     const again = this.#untilDue(es, last);
     // What stands in the way, as a Secret of somebody else, is not watched.
     return plan.outcome.ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS);
   }
 
-  async #plan(es: ExternalSecret, secret: Secret | undefined): Promise<Plan> {
+  async #plan(es: ExternalSecret, secret: Secret | undefined): Promise<Planned> {
     const { clients, cluster, types } = this.#options;
     const { namespace = '' } = es.metadata;
     mustOffer(es);
-    const use = (ref: Parameters<StoreClients['use']>[0]) => clients.use(ref, namespace);
-    const { values, missing } = await gather(es, use, AbortSignal.timeout(GATHER_MS));
+    const { values, missing, origins } = await gather(es, {
+      use: (ref) => clients.use(ref, namespace),
+      generate: () => Promise.reject(new ProviderProblem('invalid', 'generators are not offered yet')),
+      signal: AbortSignal.timeout(GATHER_MS),
+    });
     for (const message of missing)
       cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
     const sources = await templateSources(cluster, namespace, es.spec.target?.template);
-    return planSecret(es, secret, { values, sources, types });
+    return { plan: planSecret(es, secret, { values, sources, types }), origins };
   }
 
   async #act(es: ExternalSecret, plan: Plan): Promise<void> {
@@ -140,10 +155,10 @@ export class ExternalSecretReconciler {
     events.record(about(es), { type: 'Normal', ...EVENTS[plan.do] });
   }
 
-  async #say(es: ExternalSecret, outcome: Outcome, refreshed: number | undefined, wrote: boolean): Promise<void> {
+  async #say(es: ExternalSecret, outcome: Outcome, said: Said): Promise<void> {
     const { cluster } = this.#options;
     const before = es.status ?? {};
-    const status = statusAfter({ metadata: es.metadata, before, outcome, refreshed, now: this.#now(), wrote });
+    const status = statusAfter({ metadata: es.metadata, before, outcome, now: this.#now(), ...said });
     if (!outcome.ready)
       cluster.events.record(about(es), { type: 'Warning', reason: 'UpdateFailed', message: outcome.message });
     if (status === undefined) return;

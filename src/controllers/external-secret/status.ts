@@ -3,7 +3,7 @@ import type { ObjectMeta } from '../../kube/objects.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { defined } from '../../lib/defined.ts';
 import { conditionsWith, momentOf } from '../conditions.ts';
-import type { ExternalSecretStatus } from './definition.ts';
+import type { ExternalSecretStatus, Source } from './definition.ts';
 import { syncedVersion } from './hash.ts';
 
 export type Reason = 'SecretSynced' | 'SecretSyncedError' | 'SecretDeleted' | 'SecretMissing';
@@ -41,34 +41,49 @@ export interface Looked {
   readonly now: number;
   /** Whether the Secret was written. */
   readonly wrote: boolean;
+  /** Of what was read; undefined: not all could be read, and what was known stays. */
+  readonly sources: readonly Source[] | undefined;
+  /** Since when what the Secret has may be old, in milliseconds since the epoch; undefined: it is what the stores have. */
+  readonly stale: number | undefined;
 }
+
+/** `null` takes out of a status what is no more. */
+export type StatusPatch = Omit<ExternalSecretStatus, 'staleSince'> & { readonly staleSince?: string | null };
 
 /**
  * What to write, or undefined when nothing changed: that the store was asked once more and gave the same is no change. The
  * time of the last refresh comes along with every other change.
  */
-export function statusAfter({
-  metadata,
-  before,
-  outcome,
-  refreshed,
-  now,
-  wrote,
-}: Looked): ExternalSecretStatus | undefined {
+export function statusAfter(looked: Looked): StatusPatch | undefined {
+  const { before, wrote } = looked;
+  const next = nextStatus(looked);
+  if (compared(next) === compared(before) && !wrote) return undefined;
+  return next.staleSince === undefined && before.staleSince !== undefined ? { ...next, staleSince: null } : next;
+}
+
+function nextStatus({ metadata, before, outcome, refreshed, now, sources, stale }: Looked): ExternalSecretStatus {
   const { ready, reason, message, binding } = outcome;
-  const conditions = conditionsWith(
-    before.conditions ?? [],
-    { type: 'Ready', status: WORDS[String(ready)] ?? 'Unknown', reason, message },
-    momentOf(now),
-  );
-  const next: ExternalSecretStatus = {
-    conditions,
+  const condition = { type: 'Ready', status: WORDS[String(ready)] ?? 'Unknown', reason, message } as const;
+  return {
+    conditions: conditionsWith(before.conditions ?? [], condition, momentOf(now)),
     ...defined({
       refreshTime: refreshed === undefined ? before.refreshTime : momentOf(refreshed),
       syncedResourceVersion: ready ? syncedVersion(metadata) : before.syncedResourceVersion,
       binding: binding === undefined ? before.binding : { name: binding },
+      sources: sourcesAfter(before.sources, sources),
+      // The first word of it holds: a region that is cut off would be older with each look.
+      staleSince: stale === undefined ? undefined : (before.staleSince ?? momentOf(stale)),
     }),
   };
-  const unchanged = canonicalJson({ ...next, refreshTime: '' }) === canonicalJson({ ...before, refreshTime: '' });
-  return unchanged && !wrote ? undefined : next;
 }
+
+/** A store that says nothing of where it is leaves no empty list behind. */
+const sourcesAfter = (before: readonly Source[] | undefined, now: readonly Source[] = before ?? []) =>
+  now.length === 0 && before === undefined ? undefined : now;
+
+/** Without what is another with each answer. */
+const compared = (status: ExternalSecretStatus): string =>
+  canonicalJson({
+    ...{ ...status, refreshTime: '' },
+    sources: (status.sources ?? []).map(({ index: _passing, ...source }) => source),
+  });

@@ -1,5 +1,5 @@
 /** PushSecret (external-secrets.io/v1alpha1): a Secret of the cluster becomes a secret of stores. */
-import { secretTemplate, storeRewrite } from '../external-secret/definition.ts';
+import { generatorRef, secretTemplate, storeRewrite } from '../external-secret/definition.ts';
 import type { Definition } from '../kind.ts';
 import { anything, labelSelector, listOf, mapOf, moment, object, oneOf, OPEN, text, type Read } from '../schema.ts';
 
@@ -24,8 +24,6 @@ const dataTo = object(
     ...{ metadata: anything(), conversionStrategy },
   },
 );
-
-const generatorRef = object({ kind: text(), name: text() }, { apiVersion: text() });
 
 const spec = object(
   {

@@ -34,6 +34,13 @@ export interface Seen {
   readonly type?: string;
   readonly status?: {
     readonly binding?: { readonly name: string };
+    readonly staleSince?: string;
+    readonly sources?: readonly {
+      readonly store: string;
+      readonly key: string;
+      readonly version?: number;
+      readonly index?: string;
+    }[];
     readonly conditions?: readonly {
       readonly type: string;
       readonly status: string;
