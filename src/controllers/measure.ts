@@ -42,6 +42,7 @@ export function measure(metrics: Metrics, cluster: Cluster): Measured {
   conditions('externalsecret', () => cluster.externalSecrets.values());
   conditions('clusterexternalsecret', () => cluster.clusterExternalSecrets?.values() ?? []);
   conditions('pushsecret', () => cluster.pushSecrets.values());
+  conditions('clusterpushsecret', () => cluster.clusterPushSecrets?.values() ?? []);
   conditions('secretstore', () => cluster.stores.values());
   conditions('clustersecretstore', () => cluster.clusterStores?.values() ?? []);
   metrics.gauge('externalsecret_reconcile_duration', 'Nanoseconds of the last look at each ExternalSecret.', () =>

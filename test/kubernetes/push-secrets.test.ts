@@ -72,6 +72,107 @@ describe('PushSecrets', { skip }, () => {
     assert.deepEqual(await shop.at('pushed/dsn'), { url: 'pg://new' }, 'deletionPolicy None leaves it');
   });
 
+  test('a change of the Secret goes out at once, long before the interval is over', async () => {
+    const labels = { push: 'yes' };
+    await create(cluster, SECRETS, { metadata: { name: 'followed', labels }, data: { a: base64('1') } });
+    const bundle = (remoteKey: string) => [{ storeRef: { name: 'ours' }, remoteKey }];
+    const refreshInterval = '24h';
+    await pushes('by-name', {
+      ...{ refreshInterval, selector: { secret: { name: 'followed' } }, dataTo: bundle('followed/by-name') },
+    });
+    await pushes('by-labels', {
+      ...{ refreshInterval, dataTo: bundle('followed/by-labels') },
+      selector: { secret: { selector: { matchLabels: labels } } },
+    });
+    for (const name of ['by-name', 'by-labels']) await untilPushed(name, 'Synced');
+    await cluster.ask('PUT', `${SECRETS}/followed`, {
+      ...{ metadata: { name: 'followed', labels }, data: { a: base64('2'), b: base64('3') } },
+    });
+    for (const name of ['by-name', 'by-labels']) await shop.untilAt(`followed/${name}`, { a: '2', b: '3' });
+  });
+
+  test('keys that match go to the store that is meant, and go away with the Secret', async () => {
+    await create(cluster, SECRETS, {
+      metadata: { name: 'many' },
+      data: { 'db-one': base64('{"v":"1"}'), 'db-two': base64('{"v":"2"}'), other: base64('x') },
+    });
+    await pushes('many', {
+      ...{ deletionPolicy: 'Delete', refreshInterval: '24h', selector: { secret: { name: 'many' } } },
+      secretStoreRefs: [{ name: 'ours' }, { name: 'pushes' }],
+      dataTo: [
+        {
+          storeRef: { name: 'ours' },
+          match: { regexp: '^db-' },
+          rewrite: [{ regexp: { source: '^db-(.*)', target: 'many/$1' } }],
+        },
+      ],
+    });
+    const seen = await untilPushed('many', 'Synced');
+    assert.deepEqual([await shop.at('many/one'), await shop.at('many/two')], [{ v: '1' }, { v: '2' }]);
+    const synced = (seen?.status as { readonly syncedPushSecrets?: object }).syncedPushSecrets;
+    assert.deepEqual(Object.keys((synced as Record<string, object>)['SecretStore/ours'] ?? {}), [
+      'many/one',
+      'many/two',
+    ]);
+    await cluster.ask('DELETE', `${SECRETS}/many`);
+    await untilPushed('many', 'SourceDeleted');
+    assert.deepEqual([await shop.at('many/one'), await shop.at('many/two')], [undefined, undefined]);
+  });
+
+  test('what a generator makes is pushed, and stays until its time is over', async () => {
+    await create(cluster, '/apis/generators.external-secrets.io/v1alpha1/namespaces/shop/passwords', {
+      ...{ apiVersion: 'generators.external-secrets.io/v1alpha1', kind: 'Password', metadata: { name: 'strong' } },
+      spec: { length: 30, digits: 5, symbols: 0, allowRepeat: true },
+    });
+    await pushes('made', {
+      ...{ refreshInterval: '24h', selector: { generatorRef: { kind: 'Password', name: 'strong' } } },
+      data: [{ match: { secretKey: 'password', remoteRef: { remoteKey: 'made', property: 'pw' } } }],
+    });
+    await untilPushed('made', 'Synced');
+    const first = await shop.at('made');
+    assert.match((first as { readonly pw: string }).pw, /^[A-Za-z0-9]{30}$/);
+    // A controller that begins looks at everything.
+    await shop.takeOver();
+    await shop.put('drum', { beat: '1' });
+    await cluster.ask('PUT', `${SECRETS}/followed`, { metadata: { name: 'followed' }, data: { a: base64('4') } });
+    await shop.untilAt('followed/by-name', { a: '4' });
+    assert.deepEqual(await shop.at('made'), first);
+  });
+
+  test('a ClusterPushSecret makes one in each namespace that it selects, and takes it away', async () => {
+    const API = '/apis/external-secrets.io/v1alpha1';
+    const path = `${API}/clusterpushsecrets/everywhere`;
+    for (const name of ['push-a', 'push-b'])
+      await create(cluster, '/api/v1/namespaces', { metadata: { name, labels: { push: 'yes' } } });
+    await create(cluster, `${API}/clusterpushsecrets`, {
+      ...{ apiVersion: 'external-secrets.io/v1alpha1', kind: 'ClusterPushSecret', metadata: { name: 'everywhere' } },
+      spec: {
+        namespaceSelectors: [{ matchLabels: { push: 'yes' } }],
+        pushSecretName: 'out',
+        pushSecretMetadata: { labels: { from: 'platform' } },
+        pushSecretSpec: { secretStoreRefs: [{ name: 'none' }], selector: { secret: { name: 'none' } } },
+      },
+    });
+    const provisioned = (names: string) =>
+      shop.until(path, (seen) => {
+        const { provisionedNamespaces } = (seen?.status ?? {}) as {
+          readonly provisionedNamespaces?: readonly string[];
+        };
+        return provisionedNamespaces?.join() === names;
+      });
+    await provisioned('push-a,push-b');
+    const made = await shop.see(`${API}/namespaces/push-a/pushsecrets/out`);
+    assert.deepEqual(
+      [made?.metadata.labels?.['from'], made?.metadata.ownerReferences?.[0]?.kind],
+      ['platform', 'ClusterPushSecret'],
+    );
+    await cluster.ask('PUT', '/api/v1/namespaces/push-a', { metadata: { name: 'push-a' } });
+    await provisioned('push-b');
+    await shop.until(`${API}/namespaces/push-a/pushsecrets/out`, (seen) => seen === undefined);
+    await cluster.ask('DELETE', `${API}/namespaces/push-b/pushsecrets/out`);
+    await shop.until(`${API}/namespaces/push-b/pushsecrets/out`, (seen) => seen !== undefined);
+  });
+
   test('one that would make a Secret of a type that is not allowed writes nothing', async () => {
     await create(cluster, SECRETS, { metadata: { name: 'typed' }, data: { user: base64('app') } });
     await pushes('typed', {

@@ -4,6 +4,8 @@ import { apiVersionOf } from '../../kube/objects.ts';
 import { isConflict, KubernetesProblem } from '../../kube/problem.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
+import type { Generators } from '../generator/generate.ts';
+import { Generation } from '../generator/generation.ts';
 import type { StoreClients } from '../secret-store/clients.ts';
 import type { SecretTypes } from '../secret-types.ts';
 import { clusterSecretStore } from '../secret-store/definition.ts';
@@ -27,6 +29,7 @@ import { templateSources } from './template-sources.ts';
 export interface ReconcilerOptions {
   readonly cluster: Cluster;
   readonly clients: StoreClients;
+  readonly generators: Generators;
   readonly types: SecretTypes;
   /** Told of each look that failed, before it is tried again. */
   readonly failed: (key: string) => void;
@@ -93,44 +96,55 @@ export class ExternalSecretReconciler {
   }
 
   async #sync(key: string, es: ExternalSecret, secret: Secret | undefined): Promise<number | undefined> {
+    const { cluster, generators, failed } = this.#options;
+    // A Secret that outlives its ExternalSecret keeps what is in it.
+    const keeps = (es.spec.target?.creationPolicy ?? 'Owner') === 'Owner';
+    const generation = new Generation({ cluster, generators, owner: about(es), keeps });
+    let ready = false;
+    try {
+      const { outcome, at } = await this.#bring(key, es, secret, generation);
+      ({ ready } = outcome);
+      const again = this.#untilDue(es, { version: '', at });
+      // What stands in the way, as a Secret of somebody else, is not watched.
+      return ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS);
+    } finally {
+      if (!ready) {
+        failed(key);
+        await generation.discard();
+      }
+    }
+  }
+
+  async #bring(key: string, es: ExternalSecret, secret: Secret | undefined, generation: Generation) {
     const at = this.#now();
     const before = this.#last.get(key) ?? lastRefreshOf(es);
     const old: Said = { refreshed: this.#last.get(key)?.at, wrote: false, sources: undefined, stale: before?.at };
-    let planned: Planned;
-    try {
-      planned = await this.#plan(es, secret);
-    } catch (error) {
-      await this.#say(es, failureOf(messages.noData, error), old);
-      this.#options.failed(key);
-      throw error;
-    }
-    const { plan, origins } = planned;
-    try {
-      await this.#act(es, plan);
-    } catch (error) {
-      // Somebody else was faster: it is looked at anew.
-      if (!isConflict(error)) await this.#say(es, failureOf(messages.notUpdated, error), old);
-      this.#options.failed(key);
-      throw error;
-    }
-    const last = { version: plan.outcome.ready ? syncedVersion(es.metadata) : '', at };
-    this.#last.set(key, last);
-    if (!plan.outcome.ready) this.#options.failed(key);
+    const told = async <T>(message: string, work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        // Somebody else was faster: it is looked at anew.
+        if (!isConflict(error)) await this.#say(es, failureOf(message, error), old);
+        throw error;
+      }
+    };
+    const { plan, origins } = await told(messages.noData, this.#plan(es, secret, generation));
+    await told(messages.notUpdated, this.#act(es, plan));
+    const { outcome } = plan;
+    this.#last.set(key, { version: outcome.ready ? syncedVersion(es.metadata) : '', at });
     const wrote = plan.do !== 'nothing';
     const current = { refreshed: at, wrote, sources: origins.sources, stale: origins.staleSince(at) };
-    await this.#say(es, plan.outcome, plan.outcome.ready ? current : { ...old, refreshed: undefined, wrote });
-    const again = this.#untilDue(es, last);
-    // What stands in the way, as a Secret of somebody else, is not watched.
-    return plan.outcome.ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS);
+    await this.#say(es, outcome, outcome.ready ? current : { ...old, refreshed: undefined, wrote });
+    return { outcome, at };
   }
 
-  async #plan(es: ExternalSecret, secret: Secret | undefined): Promise<Planned> {
+  async #plan(es: ExternalSecret, secret: Secret | undefined, { generate }: Generation): Promise<Planned> {
     const { clients, cluster, types } = this.#options;
     const { namespace = '' } = es.metadata;
     mustOffer(es);
     const { values, missing, origins } = await gather(es, {
       use: (ref) => clients.use(ref, namespace),
-      generate: () => Promise.reject(new ProviderProblem('invalid', 'generators are not offered yet')),
+      generate,
       signal: AbortSignal.timeout(GATHER_MS),
     });
     for (const message of missing)

@@ -58,6 +58,7 @@ const status = object(
 export type PushSecretSpec = Read<typeof spec>;
 export type PushSecretStatus = Read<typeof status>;
 export type PushData = Read<typeof data>;
+export type PushDataTo = Read<typeof dataTo>;
 
 export const pushSecret: Definition<PushSecretSpec, PushSecretStatus> = {
   ...{ group: 'external-secrets.io', version: 'v1alpha1', kind: 'PushSecret', plural: 'pushsecrets' },
