@@ -13,6 +13,7 @@ import { durationMs } from '../lib/duration.ts';
 import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
 import { Controller } from './controller.ts';
+import type { LossRule } from './external-secret/losses.ts';
 import { asYaml, manifests } from './manifests.ts';
 import { openPages } from './pages.ts';
 import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
@@ -50,6 +51,10 @@ Options:
   -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
   -allowed-secret-types=<list>         What a Secret may be, with commas between; a name may end in *. Default: Opaque and those
                                        of kubernetes.io that hold data alone. See docs/external-secrets.md.
+  -deletion-grace=<duration>           What is gone at its store is deleted here after it. Default 10m.
+  -mass-deletion-objects=<n>           More than so many that are gone at one store are not deleted, if they are
+  -mass-deletion-percent=<n>           more than this share of all that read it. Default 10, and 20.
+  -mass-deletion-window=<duration>     For which those count that were deleted. Default 10m.
   -enable-flood-gate=<true|false>      Ask no store that is not ready. Default true.
   -enable-leader-election              Several may run; one leads, the others wait.
   -leader-election-id=<name>           The Lease. Default "lockstep-controller".
@@ -72,6 +77,10 @@ const OPTIONS = {
   'controller-class': { type: 'string', default: 'default' },
   concurrent: { type: 'string', default: '8' },
   'allowed-secret-types': { type: 'string', default: DEFAULT_SECRET_TYPES },
+  'deletion-grace': { type: 'string', default: '10m' },
+  'mass-deletion-objects': { type: 'string', default: '10' },
+  'mass-deletion-percent': { type: 'string', default: '20' },
+  'mass-deletion-window': { type: 'string', default: '10m' },
   'store-requeue-interval': { type: 'string', default: '5m' },
   'enable-flood-gate': { type: 'string', default: 'true' },
   'enable-leader-election': { type: 'boolean' },
@@ -119,6 +128,20 @@ function concurrentOf({ concurrent }: Values): number {
   return Number(concurrent);
 }
 
+function lossesOf(values: Values): LossRule {
+  const countOf = (name: 'mass-deletion-objects' | 'mass-deletion-percent', most: number): number => {
+    const count = /^\d{1,9}$/.test(values[name]) ? Number(values[name]) : Number.POSITIVE_INFINITY;
+    if (count > most) throw fail('invalidConfig', `-${name} is a number from 0 to ${String(most)}`);
+    return count;
+  };
+  return {
+    grace: durationMs(values['deletion-grace'], 'deletion-grace'),
+    objects: countOf('mass-deletion-objects', 1_000_000),
+    share: countOf('mass-deletion-percent', 100) / 100,
+    window: durationMs(values['mass-deletion-window'], 'mass-deletion-window'),
+  };
+}
+
 async function control(values: Values): Promise<number> {
   const log = logOf(values);
   const ending = new AbortController();
@@ -136,6 +159,7 @@ async function control(values: Values): Promise<number> {
       log,
     },
     floodGate: values['enable-flood-gate'] !== 'false',
+    losses: lossesOf(values),
     types: new SecretTypes(values['allowed-secret-types']),
     storeInterval: durationMs(values['store-requeue-interval'], 'store-requeue-interval'),
   };

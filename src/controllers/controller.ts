@@ -11,12 +11,14 @@ import type { Condition } from './conditions.ts';
 import { externalSecretsOf } from './cluster-external-secret/kind.ts';
 import { pushSecretsOf } from './cluster-push-secret/kind.ts';
 import { storesOf } from './external-secret/gather.ts';
+import { LossGuard } from './external-secret/loss-guard.ts';
+import type { LossRule } from './external-secret/losses.ts';
 import { targetName, type ExternalSecret } from './external-secret/plan.ts';
 import { Pushes } from './external-secret/push.ts';
 import { ExternalSecretReconciler } from './external-secret/reconcile.ts';
 import { Generators } from './generator/generate.ts';
 import { GeneratorStateReconciler } from './generator-state/reconcile.ts';
-import { measure } from './measure.ts';
+import { measure, measureLosses } from './measure.ts';
 import { clusterWide, type ClusterWide } from './per-namespace/cluster-wide.ts';
 import { PushSecretReconciler } from './push-secret/reconcile.ts';
 import { readsSecret } from './push-secret/source.ts';
@@ -35,6 +37,8 @@ export interface ControllerOptions {
   readonly storeInterval: number;
   /** Of Secrets that may be made. */
   readonly types: SecretTypes;
+  /** When a loss at a store is believed. */
+  readonly losses: LossRule;
   readonly log: Logger;
 }
 
@@ -81,8 +85,10 @@ export class Controller {
     this.#clients = new StoreClients({ cluster, controllerClass, floodGate, following });
     const measured = measure(this.metrics, cluster);
     const generators = new Generators({ cluster, controllerClass });
+    const losses = new LossGuard(cluster, options.losses, Date.now);
+    measureLosses(this.metrics, losses);
     this.#reconciler = new ExternalSecretReconciler({
-      ...{ cluster, clients: this.#clients, generators, types, failed: measured.failed },
+      ...{ cluster, clients: this.#clients, generators, types, losses, failed: measured.failed },
     });
     const stores = new StoreReconciler({ cluster, clients: this.#clients, interval: options.storeInterval });
     const pushing = new PushSecretReconciler({ cluster, clients: this.#clients, generators, types });

@@ -28,7 +28,7 @@ describe('ExternalSecrets', { skip }, () => {
   let cluster: KubernetesCluster;
 
   before(async () => {
-    shop = await Shop.open();
+    shop = await Shop.open(['-deletion-grace=0s']);
     ({ cluster } = shop);
     await shop.put('db', { user: 'app', password: 'p<ä>\u0000', port: 5432 });
   });
@@ -227,7 +227,10 @@ describe('ExternalSecrets', { skip }, () => {
     await shop.untilReason('handover', 'SecretSynced', 'True');
     await shop.takeOver();
     await shop.put('handover', { a: '2' });
+    await shop.put('pushed', { a: '4' });
     await shop.until(`${SECRETS}/handover`, (seen) => seen?.data?.['a'] === base64('2'));
+    // It is read once a day: what it has not read itself comes by push as well.
+    await shop.until(`${SECRETS}/pushed`, (seen) => seen?.data?.['a'] === base64('4'));
   });
 
   test('the API server ends and comes back: what changed meanwhile follows', async () => {

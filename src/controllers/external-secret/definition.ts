@@ -144,6 +144,9 @@ const status = object(
     conditions: listOf(statusCondition),
     binding: object({}, { name: text(undefined, { default: '' }) }, { 'x-kubernetes-map-type': 'atomic' }),
     sources: listOf(source, 'Where what is in the Secret is from, as far as the stores say it.'),
+    missingSince: moment(
+      'Since when the stores say that something of it is not there, while that is not believed yet.',
+    ),
     staleSince: moment('Since when it is not known whether the Secret has what the stores have.'),
   },
 );

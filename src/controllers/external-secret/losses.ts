@@ -14,8 +14,6 @@ export interface LossRule {
   readonly window: number;
 }
 
-export const DEFAULT_LOSS_RULE: LossRule = { grace: 600_000, objects: 10, share: 0.2, window: 600_000 };
-
 export interface LossesOptions {
   readonly rule: LossRule;
   /** How many ExternalSecrets read the store. */

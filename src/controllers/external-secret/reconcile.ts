@@ -12,6 +12,7 @@ import { clusterSecretStore } from '../secret-store/definition.ts';
 import { externalSecret } from './definition.ts';
 import { gather, storesOf } from './gather.ts';
 import { syncedVersion } from './hash.ts';
+import type { Guarded, LossGuard } from './loss-guard.ts';
 import type { Origins } from './origins.ts';
 import {
   fieldManagerOf,
@@ -31,16 +32,22 @@ export interface ReconcilerOptions {
   readonly clients: StoreClients;
   readonly generators: Generators;
   readonly types: SecretTypes;
+  readonly losses: LossGuard;
   /** Told of each look that failed, before it is tried again. */
   readonly failed: (key: string) => void;
   readonly now?: () => number;
   readonly random?: () => number;
 }
 
-type Said = Pick<Looked, 'refreshed' | 'wrote' | 'sources' | 'stale'>;
+type Said = Pick<Looked, 'refreshed' | 'wrote' | 'sources' | 'stale' | 'missing'>;
 
-interface Planned {
-  readonly plan: Plan;
+/** What is held back has an event of its own. */
+const EVENT_OF: Readonly<Partial<Record<Outcome['reason'], string>>> = {
+  DeletionPending: 'DeletionPending',
+  DeletionHeld: 'MassDeletionHeld',
+};
+
+interface Planned extends Guarded {
   readonly origins: Origins;
 }
 
@@ -66,13 +73,16 @@ export class ExternalSecretReconciler {
 
   /** Something at the store changed: it is read again, whatever its interval says. */
   expire(key: string): void {
-    const last = this.#last.get(key);
-    if (last !== undefined) this.#last.set(key, { ...last, version: '' });
+    const es = this.#options.cluster.externalSecrets.get(key);
+    // One that this controller has not read yet is due by its status, which knows nothing of the change.
+    const last = this.#last.get(key) ?? (es === undefined ? undefined : lastRefreshOf(es));
+    if (last !== undefined) this.#last.set(key, { ...last, expired: true });
   }
 
   /** Whether what its stores gave last is in its Secret. */
   isSettled(key: string): boolean {
-    return (this.#last.get(key)?.version ?? '') !== '';
+    const { version = '', expired = false } = this.#last.get(key) ?? {};
+    return version !== '' && !expired;
   }
 
   /** Milliseconds until it is due again. Rejects when it is to be tried again before. */
@@ -80,6 +90,7 @@ export class ExternalSecretReconciler {
     const es = this.#options.cluster.externalSecrets.get(key);
     if (es === undefined || es.metadata.deletionTimestamp !== undefined || !this.#isOurs(es)) {
       this.#last.delete(key);
+      this.#options.losses.forget(key);
       return undefined;
     }
     const last = this.#last.get(key) ?? lastRefreshOf(es);
@@ -102,11 +113,11 @@ export class ExternalSecretReconciler {
     const generation = new Generation({ cluster, generators, owner: about(es), keeps });
     let ready = false;
     try {
-      const { outcome, at } = await this.#bring(key, es, secret, generation);
+      const { outcome, at, wait } = await this.#bring(key, es, secret, generation);
       ({ ready } = outcome);
       const again = this.#untilDue(es, { version: '', at });
       // What stands in the way, as a Secret of somebody else, is not watched.
-      return ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS);
+      return ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS, wait ?? BLOCKED_MS);
     } finally {
       if (!ready) {
         failed(key);
@@ -118,7 +129,13 @@ export class ExternalSecretReconciler {
   async #bring(key: string, es: ExternalSecret, secret: Secret | undefined, generation: Generation) {
     const at = this.#now();
     const before = this.#last.get(key) ?? lastRefreshOf(es);
-    const old: Said = { refreshed: this.#last.get(key)?.at, wrote: false, sources: undefined, stale: before?.at };
+    const old = {
+      refreshed: this.#last.get(key)?.at,
+      wrote: false,
+      sources: undefined,
+      stale: before?.at,
+      missing: null,
+    } as const;
     const told = async <T>(message: string, work: Promise<T>): Promise<T> => {
       try {
         return await work;
@@ -128,14 +145,14 @@ export class ExternalSecretReconciler {
         throw error;
       }
     };
-    const { plan, origins } = await told(messages.noData, this.#plan(es, secret, generation));
+    const { plan, origins, missing, again: wait } = await told(messages.noData, this.#plan(es, secret, generation));
     await told(messages.notUpdated, this.#act(es, plan));
     const { outcome } = plan;
     this.#last.set(key, { version: outcome.ready ? syncedVersion(es.metadata) : '', at });
     const wrote = plan.do !== 'nothing';
-    const current = { refreshed: at, wrote, sources: origins.sources, stale: origins.staleSince(at) };
-    await this.#say(es, outcome, outcome.ready ? current : { ...old, refreshed: undefined, wrote });
-    return { outcome, at };
+    const current = { refreshed: at, wrote, sources: origins.sources, stale: origins.staleSince(at), missing };
+    await this.#say(es, outcome, outcome.ready ? current : { ...old, refreshed: undefined, wrote, missing });
+    return { outcome, at, wait };
   }
 
   async #plan(es: ExternalSecret, secret: Secret | undefined, { generate }: Generation): Promise<Planned> {
@@ -150,7 +167,8 @@ export class ExternalSecretReconciler {
     for (const message of missing)
       cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
     const sources = await templateSources(cluster, namespace, es.spec.target?.template);
-    return { plan: planSecret(es, secret, { values, sources, types }), origins };
+    const plan = planSecret(es, secret, { values, sources, types });
+    return { ...this.#options.losses.guard(es, secret, plan, missing.length > 0 || values.size === 0), origins };
   }
 
   async #act(es: ExternalSecret, plan: Plan): Promise<void> {
@@ -174,7 +192,11 @@ export class ExternalSecretReconciler {
     const before = es.status ?? {};
     const status = statusAfter({ metadata: es.metadata, before, outcome, now: this.#now(), ...said });
     if (!outcome.ready)
-      cluster.events.record(about(es), { type: 'Warning', reason: 'UpdateFailed', message: outcome.message });
+      cluster.events.record(about(es), {
+        type: 'Warning',
+        reason: EVENT_OF[outcome.reason] ?? 'UpdateFailed',
+        message: outcome.message,
+      });
     if (status === undefined) return;
     const { namespace = '', name } = es.metadata;
     await cluster.externalSecretObjects.patchStatus({ namespace, name }, status);
@@ -217,13 +239,8 @@ const about = (es: ExternalSecret): ExternalSecret => ({
 
 /** What would be wrong to leave out silently. */
 function mustOffer({ spec }: ExternalSecret): void {
-  const missing =
-    spec.syncWindows === undefined
-      ? spec.target?.manifest === undefined
-        ? undefined
-        : 'target.manifest'
-      : 'syncWindows';
-  if (missing !== undefined) throw new ProviderProblem('invalid', `spec.${missing} is not offered yet`);
+  if (spec.target?.manifest !== undefined)
+    throw new ProviderProblem('invalid', 'spec.target.manifest is not offered yet');
   try {
     untilDue({ spec, metadata: { name: '' } }, { version: '', at: 0 }, 0, 0);
   } catch (error) {

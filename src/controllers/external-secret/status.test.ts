@@ -11,14 +11,18 @@ const failed = { ready: false, reason: 'SecretSyncedError', message: 'could not 
 const look = (before: ExternalSecretStatus, more: Partial<Looked> = {}) =>
   statusAfter({
     ...{ metadata: { name: 'db' }, before, outcome: synced, refreshed: AT, now: AT, wrote: false },
-    ...{ sources: [], stale: undefined, ...more },
+    ...{ sources: [], stale: undefined, missing: undefined, ...more },
   });
 
 /** As the API server keeps it. */
 function kept(patch: ReturnType<typeof look>): ExternalSecretStatus {
   assert.ok(patch !== undefined);
-  const { staleSince, ...status } = patch;
-  return staleSince === undefined || staleSince === null ? status : { ...status, staleSince };
+  const { staleSince, missingSince, ...status } = patch;
+  return {
+    ...status,
+    ...(staleSince === undefined || staleSince === null ? {} : { staleSince }),
+    ...(missingSince === undefined || missingSince === null ? {} : { missingSince }),
+  };
 }
 
 function read(index: string, version: number, region = 'eu', age = 1): Origins {
@@ -46,6 +50,13 @@ test('while it cannot be read it is stale since it was read last, and what was k
   const again = look(stale, { sources: read('i1', 3).sources });
   assert.equal(again?.staleSince, null, 'a merge patch takes it out by null');
   assert.equal(look({}, { outcome: failed, sources: undefined })?.staleSince, undefined, 'nothing was read ever');
+});
+
+test('what is gone at the store is remembered while the store cannot be asked, and goes when it is there again', () => {
+  const gone = kept(look({}, { outcome: failed, missing: AT }));
+  assert.equal(gone.missingSince, '2026-11-29T12:00:00Z');
+  assert.equal(look(gone, { outcome: failed, missing: null }), undefined);
+  assert.equal(look(gone)?.missingSince, null);
 });
 
 test('a region that has not heard its hub for a minute is stale since then', () => {

@@ -6,7 +6,8 @@ import { conditionsWith, momentOf } from '../conditions.ts';
 import type { ExternalSecretStatus, Source } from './definition.ts';
 import { syncedVersion } from './hash.ts';
 
-export type Reason = 'SecretSynced' | 'SecretSyncedError' | 'SecretDeleted' | 'SecretMissing';
+export type Reason =
+  'SecretSynced' | 'SecretSyncedError' | 'SecretDeleted' | 'SecretMissing' | 'DeletionPending' | 'DeletionHeld';
 
 /** What a look at an ExternalSecret came to. */
 export interface Outcome {
@@ -45,10 +46,15 @@ export interface Looked {
   readonly sources: readonly Source[] | undefined;
   /** Since when what the Secret has may be old, in milliseconds since the epoch; undefined: it is what the stores have. */
   readonly stale: number | undefined;
+  /** Since when something of it is gone, in milliseconds since the epoch; undefined: nothing is; null: as before. */
+  readonly missing: number | undefined | null;
 }
 
 /** `null` takes out of a status what is no more. */
-export type StatusPatch = Omit<ExternalSecretStatus, 'staleSince'> & { readonly staleSince?: string | null };
+export type StatusPatch = Omit<ExternalSecretStatus, 'staleSince' | 'missingSince'> & {
+  readonly staleSince?: string | null;
+  readonly missingSince?: string | null;
+};
 
 /**
  * What to write, or undefined when nothing changed: that the store was asked once more and gave the same is no change. The
@@ -58,10 +64,23 @@ export function statusAfter(looked: Looked): StatusPatch | undefined {
   const { before, wrote } = looked;
   const next = nextStatus(looked);
   if (compared(next) === compared(before) && !wrote) return undefined;
-  return next.staleSince === undefined && before.staleSince !== undefined ? { ...next, staleSince: null } : next;
+  return {
+    ...next,
+    ...(next.staleSince === undefined && before.staleSince !== undefined ? { staleSince: null } : {}),
+    ...(next.missingSince === undefined && before.missingSince !== undefined ? { missingSince: null } : {}),
+  };
 }
 
-function nextStatus({ metadata, before, outcome, refreshed, now, sources, stale }: Looked): ExternalSecretStatus {
+function nextStatus({
+  metadata,
+  before,
+  outcome,
+  refreshed,
+  now,
+  sources,
+  stale,
+  missing,
+}: Looked): ExternalSecretStatus {
   const { ready, reason, message, binding } = outcome;
   const condition = { type: 'Ready', status: WORDS[String(ready)] ?? 'Unknown', reason, message } as const;
   return {
@@ -71,6 +90,7 @@ function nextStatus({ metadata, before, outcome, refreshed, now, sources, stale 
       syncedResourceVersion: ready ? syncedVersion(metadata) : before.syncedResourceVersion,
       binding: binding === undefined ? before.binding : { name: binding },
       sources: sourcesAfter(before.sources, sources),
+      missingSince: missing === null ? before.missingSince : missing === undefined ? undefined : momentOf(missing),
       // The first word of it holds: a region that is cut off would be older with each look.
       staleSince: stale === undefined ? undefined : (before.staleSince ?? momentOf(stale)),
     }),

@@ -35,6 +35,7 @@ export interface Seen {
   readonly status?: {
     readonly binding?: { readonly name: string };
     readonly staleSince?: string;
+    readonly missingSince?: string;
     readonly sources?: readonly {
       readonly store: string;
       readonly key: string;
