@@ -12,8 +12,10 @@ import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
 import { accessFlags, apiOf } from './access.ts';
 import { Controller } from './controller.ts';
+import type { LossRule } from './external-secret/losses.ts';
 import { asYaml, manifests } from './manifests.ts';
 import { openPages } from './pages.ts';
+import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
 
 const USAGE = `Usage: lockstep controller [options]
        lockstep controller manifests [-namespace=<name>]
@@ -46,6 +48,12 @@ Options:
   -controller-class=<name>             Stores that name another are left alone. Default "default".
   -concurrent=<n>                      ExternalSecrets looked at at once. Default 8.
   -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
+  -allowed-secret-types=<list>         What a Secret may be, with commas between; a name may end in *. Default: Opaque and those
+                                       of kubernetes.io that hold data alone. See docs/external-secrets.md.
+  -deletion-grace=<duration>           What is gone at its store is deleted here after it. Default 10m.
+  -mass-deletion-objects=<n>           More than so many that are gone at one store are not deleted, if they are
+  -mass-deletion-percent=<n>           more than this share of all that read it. Default 10, and 20.
+  -mass-deletion-window=<duration>     For which those count that were deleted. Default 10m.
   -enable-flood-gate=<true|false>      Ask no store that is not ready. Default true.
   -enable-leader-election              Several may run; one leads, the others wait.
   -leader-election-id=<name>           The Lease. Default "lockstep-controller".
@@ -64,6 +72,11 @@ const OPTIONS = {
   namespace: { type: 'string' },
   'controller-class': { type: 'string', default: 'default' },
   concurrent: { type: 'string', default: '8' },
+  'allowed-secret-types': { type: 'string', default: DEFAULT_SECRET_TYPES },
+  'deletion-grace': { type: 'string', default: '10m' },
+  'mass-deletion-objects': { type: 'string', default: '10' },
+  'mass-deletion-percent': { type: 'string', default: '20' },
+  'mass-deletion-window': { type: 'string', default: '10m' },
   'store-requeue-interval': { type: 'string', default: '5m' },
   'enable-flood-gate': { type: 'string', default: 'true' },
   'enable-leader-election': { type: 'boolean' },
@@ -100,6 +113,20 @@ function concurrentOf({ concurrent }: Values): number {
   return Number(concurrent);
 }
 
+function lossesOf(values: Values): LossRule {
+  const countOf = (name: 'mass-deletion-objects' | 'mass-deletion-percent', most: number): number => {
+    const count = /^\d{1,9}$/.test(values[name]) ? Number(values[name]) : Number.POSITIVE_INFINITY;
+    if (count > most) throw fail('invalidConfig', `-${name} is a number from 0 to ${String(most)}`);
+    return count;
+  };
+  return {
+    grace: durationMs(values['deletion-grace'], 'deletion-grace'),
+    objects: countOf('mass-deletion-objects', 1_000_000),
+    share: countOf('mass-deletion-percent', 100) / 100,
+    window: durationMs(values['mass-deletion-window'], 'mass-deletion-window'),
+  };
+}
+
 async function control(values: Values): Promise<number> {
   const log = logOf(values);
   const ending = new AbortController();
@@ -117,6 +144,8 @@ async function control(values: Values): Promise<number> {
       log,
     },
     floodGate: values['enable-flood-gate'] !== 'false',
+    losses: lossesOf(values),
+    types: new SecretTypes(values['allowed-secret-types']),
     storeInterval: durationMs(values['store-requeue-interval'], 'store-requeue-interval'),
   };
   const api = await apiOf(values);

@@ -13,6 +13,19 @@ export interface Reference {
   readonly version?: string | undefined;
   /** What is known about it in place of itself. */
   readonly metadata?: boolean;
+  /** Told of where the answer is from, by a store that says so. */
+  readonly told?: ((origin: Origin) => void) | undefined;
+}
+
+export interface Origin {
+  /** Of the secret. */
+  readonly version: number | undefined;
+  /** Opaque: the state of the store that answered. */
+  readonly index: string | undefined;
+  /** Which copy of the store answered; undefined: the store itself. */
+  readonly region: string | undefined;
+  /** Seconds since that copy was last known to lack nothing. */
+  readonly age: number | undefined;
 }
 
 export interface Query {

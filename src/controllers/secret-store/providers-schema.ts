@@ -76,7 +76,7 @@ const caProvider = object(
   { key: text(), namespace: text('Of a ClusterSecretStore alone.') },
 );
 
-const vault = object(
+export const vault = object(
   { server: text('Its address: https://….') },
   {
     path: text('The mount of the secrets. Without, the keys begin with it.'),

@@ -1,6 +1,7 @@
 /** Servers that speak the Vault API: Lockstep, OpenBao, Vault. KV version 1 and 2. */
 import { Client } from '../../client/client.ts';
 import { isObject } from '../../client/json.ts';
+import type { Answered } from '../../client/wire.ts';
 import { goJson } from '../../lib/go-text.ts';
 import {
   ProviderProblem,
@@ -172,24 +173,29 @@ export class VaultClient implements ProviderClient {
     return { client, sessions: new Sessions({ client, login: this.#login, loginNamespace: auth?.namespace }) };
   }
 
-  async #data({ key, version = '' }: Reference, signal: AbortSignal): Promise<Data | undefined> {
+  async #data({ key, version = '', told }: Reference, signal: AbortSignal): Promise<Data | undefined> {
     const query = version === '' ? {} : { version };
-    const read = (client: Client) => client.read(dataPath(key, this.#mount), { query, signal, reasons: true });
+    let answer: Answered | undefined;
+    const answered = (by: Answered): void => {
+      answer = by;
+    };
+    const read = (client: Client) =>
+      client.read(dataPath(key, this.#mount), { query, signal, reasons: true, answered });
     const reply = await this.#use(`read "${key}"`, read, signal);
     const found = reply?.data ?? undefined;
-    const path = this.pathOf(key);
-    if (found === undefined || this.#mount.version === 'v1') {
-      if (found !== undefined) this.#reading(path, found, undefined);
-      return found;
-    }
+    const tell = (data: Data, of: number | undefined): Data => {
+      told?.({ version: of, index: answer?.index, region: answer?.region, age: answer?.age });
+      // What is in place is proved of the newest version alone.
+      if (version === '') this.#reading(this.pathOf(key), data, of);
+      return data;
+    };
+    if (found === undefined) return undefined;
+    if (this.#mount.version === 'v1') return tell(found, undefined);
     if (!('data' in found))
       throw new ProviderProblem('unsuitable', `failed to find data field: is "${key}" of kv version v2?`);
     const { data, metadata } = found;
     // A deleted version: only its metadata come.
-    if (!isObject(data)) return undefined;
-    // What is in place is proved of the newest version alone.
-    if (version === '') this.#reading(path, data, versionOf(metadata));
-    return data;
+    return isObject(data) ? tell(data, versionOf(metadata)) : undefined;
   }
 
   async #metadata(key: string, signal: AbortSignal): Promise<Data | undefined> {

@@ -3,6 +3,7 @@ import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { isObject, parseJson } from '../../client/json.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { utf8Text } from '../../lib/utf8.ts';
 import { ProviderProblem, type Pushed, type RemoteName } from '../contract.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
 
@@ -38,14 +39,10 @@ const isManaged = ({ custom }: Held): boolean => custom[MARK.name] === MARK.valu
 const isThere = ({ version, custom }: Held): boolean => version > 0 || Object.keys(custom).length > 0;
 
 function textOf(value: Uint8Array, key: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value);
-  } catch {
-    throw new ProviderProblem(
-      'unsuitable',
-      `cannot write "${key}": the value is no text, as JSON needs it; encode it by a template`,
-    );
-  }
+  const text = utf8Text(value);
+  if (text !== undefined) return text;
+  const remedy = 'encode it by a template';
+  throw new ProviderProblem('unsuitable', `cannot write "${key}": the value is no text, as JSON needs it; ${remedy}`);
 }
 
 /** All of it, or its one property set. */
