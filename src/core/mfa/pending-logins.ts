@@ -3,7 +3,7 @@
  * whoever it was logs in anew. They stand for nothing but that the first factor was right.
  */
 import { uuid } from '../../lib/crypto/random.ts';
-import { FairBuffer } from '../../lib/fair-buffer.ts';
+import { byEntity, FairBuffer } from '../../lib/fair-buffer.ts';
 import type { TokenSpec } from '../tokens/token-store.ts';
 import type { TotpSecret } from './records.ts';
 
@@ -29,7 +29,7 @@ const MOST = 10_000;
 const MOST_OF_ONE = 16;
 
 export class PendingLogins {
-  readonly #logins = new FairBuffer<PendingLogin>({ most: MOST, mostOfOne: MOST_OF_ONE });
+  readonly #logins = new FairBuffer<PendingLogin>({ most: MOST, mostOfOne: MOST_OF_ONE, ownerOf: byEntity });
   readonly #now: () => number;
 
   constructor(now: () => number) {

@@ -4,7 +4,7 @@
  */
 import { sha256Base64 } from '../../../lib/crypto/hash.ts';
 import { randomBase62 } from '../../../lib/crypto/random.ts';
-import { FairBuffer } from '../../../lib/fair-buffer.ts';
+import { byEntity, FairBuffer } from '../../../lib/fair-buffer.ts';
 
 export interface Challenge {
   readonly value: string;
@@ -58,9 +58,9 @@ export type Taken = { readonly authorization: Authorization } | { readonly repla
 
 export class AuthorizationCodes {
   /** By the hash of the code, in the order of their ends. */
-  readonly #kept = new FairBuffer<Kept>({ most: MOST, mostOfOne: MOST_OF_ONE });
+  readonly #kept = new FairBuffer<Kept>({ most: MOST, mostOfOne: MOST_OF_ONE, ownerOf: byEntity });
   /** Likewise. */
-  readonly #used = new FairBuffer<Used>({ most: MOST, mostOfOne: MOST_OF_ONE });
+  readonly #used = new FairBuffer<Used>({ most: MOST, mostOfOne: MOST_OF_ONE, ownerOf: byEntity });
 
   [Symbol.dispose](): void {
     this.#kept[Symbol.dispose]();
