@@ -41,3 +41,13 @@ test('what is deleted makes room, and leaves nothing behind', () => {
   buffer.add('c', { namespace: 'n', entity: 'c' });
   assert.deepEqual(keysOf(buffer), ['b', 'c']);
 });
+
+test('a group goes with all that is its own', () => {
+  const buffer = new FairBuffer({ most: 3, mostOfOne: 2, ownerOf: byEntity });
+  for (const key of ['a1', 'a2', 'b1']) buffer.add(key, { namespace: 'n', entity: key.slice(0, 1) });
+  buffer.deleteGroup('n');
+  buffer.deleteGroup('n');
+  assert.equal(buffer.size, 0);
+  for (const key of ['a3', 'a4', 'b2']) buffer.add(key, { namespace: 'n', entity: key.slice(0, 1) });
+  assert.deepEqual(keysOf(buffer), ['a3', 'a4', 'b2'], 'none is counted twice');
+});

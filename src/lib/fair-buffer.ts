@@ -86,6 +86,11 @@ export class FairBuffer<V> implements Disposable {
     return true;
   }
 
+  deleteGroup(group: string): void {
+    for (const queue of this.#queues.get(group)?.byOne.values() ?? []) for (const key of queue) this.#kept.delete(key);
+    this.#queues.delete(group);
+  }
+
   #dropOldest(queue: ReadonlySet<string> | undefined): void {
     const [oldest] = queue ?? [];
     if (oldest !== undefined) this.delete(oldest);

@@ -54,6 +54,11 @@ export class PendingLogins {
     return this.#logins.delete(id);
   }
 
+  /** Of a namespace that is sealed nothing stays in memory: what a login would get was read from it. */
+  drop(namespaces: Iterable<string>): void {
+    for (const each of namespaces) this.#logins.deleteGroup(each);
+  }
+
   /** In the order of their coming, which is that of their ends; a clock that was set back makes none last longer. */
   #expire(): void {
     const now = this.#now();

@@ -67,6 +67,11 @@ export class AuthorizationCodes {
     this.#used[Symbol.dispose]();
   }
 
+  /** Of a namespace that is sealed no code is given tokens for; which ones were used stays known. */
+  drop(namespaces: Iterable<string>): void {
+    for (const each of namespaces) this.#kept.deleteGroup(each);
+  }
+
   /** A code that can be used once, for five minutes. */
   give(authorization: Authorization, now: number): string {
     this.#forget(now);
