@@ -2,6 +2,7 @@
 import { clientNetwork } from '../../lib/cidr.ts';
 import { FairBuffer } from '../../lib/fair-buffer.ts';
 import type { Claims } from '../../lib/jwt/claims.ts';
+import type { Tokens } from './provider.ts';
 
 export interface Pending {
   readonly role: string;
@@ -15,7 +16,9 @@ export interface Pending {
   /** The issuer's code of the device flow. */
   readonly deviceCode?: string;
   /** What came by form_post, to be asked for by who began it. */
-  readonly posted?: { readonly code: string; readonly idToken: string };
+  readonly posted?: { readonly code: string; readonly idToken: string; readonly error: string | undefined };
+  /** Of the device flow: given, and not looked at yet, since the issuer's keys could not be had. */
+  readonly tokens?: Tokens;
   /** Of the mode direct: the browser is back. */
   readonly isAnswered?: true;
   /** And what it brought holds. */
