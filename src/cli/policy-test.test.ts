@@ -103,3 +103,15 @@ test('what cannot be meant ends before the server is asked, or with its reason',
   assert.match(await failing('-role=ci', '-claims=sub=x'), /give auth and claims/);
   assert.match(await failing('-auth=nowhere', '-claims=sub=x'), /no auth method at "nowhere"/);
 });
+
+test('an address that is none is refused by the name of its flag', async () => {
+  await using world = await served();
+  const { lockstep } = world;
+  const login = ['-auth=jwt', '-role=ci', '-claims=sub=job'];
+  const wrong = await lockstep(...login, '-from=10.0.0.0/8', 'read', 'kv/data/ci');
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /invalid value "10\.0\.0\.0\/8" for flag -from: expected an IP address/);
+  const alone = await lockstep('-from=10.0.0.1', 'read', 'kv/data/ci');
+  assert.equal(alone.code, 1);
+  assert.match(alone.stderr, /-from is the address of a login: give -auth/);
+});

@@ -1,11 +1,12 @@
 /** `policy test`: may somebody do something, and by which line; asked of the server, without a login. */
+import { isIP } from 'node:net';
 import { isObject } from '../client/json.ts';
 import { defined } from '../lib/defined.ts';
 import { command } from './command.ts';
 import type { Context } from './context.ts';
 import { cleanPath } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
-import { flag, type ValuesOf } from './flags.ts';
+import { flag, UsageError, type ValuesOf } from './flags.ts';
 import { toText } from './go-format.ts';
 import { parsePairs } from './pairs.ts';
 import { operations, isOperation } from './policy-operations.ts';
@@ -85,8 +86,17 @@ const flags = {
 
 type Values = ValuesOf<typeof flags>;
 
+/** Throws UsageError: the server would name its own field. */
+function checkFrom({ from, auth }: Values): void {
+  if (from === undefined) return;
+  if (isIP(from) === 0) throw new UsageError(`invalid value "${from}" for flag -from: expected an IP address`);
+  if (auth === undefined)
+    throw new UsageError('-from is the address of a login: give -auth, and the claims of its token');
+}
+
 /** Whose rights are asked about. */
 async function whom(context: Context, values: Values): Promise<Data> {
+  checkFrom(values);
   const { entity = '', policy, claims, 'service-account': account, uid } = values;
   const asksClaims = claims.length > 0 || account !== undefined || uid !== undefined;
   return defined({
