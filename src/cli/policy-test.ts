@@ -8,6 +8,7 @@ import { cleanPath } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag, UsageError, type ValuesOf } from './flags.ts';
 import { toText } from './go-format.ts';
+import { policyPathHint } from './kv-path.ts';
 import { parsePairs } from './pairs.ts';
 import { operations, isOperation } from './policy-operations.ts';
 import { supposedClaims } from './supposed-claims.ts';
@@ -150,6 +151,9 @@ export const test = command({
     const found = answer?.data ?? {};
     await context.out.value(found, () => shown(found));
     if (answer !== undefined) context.out.warnings(answer);
-    return found['allowed'] === true ? exit.ok : exit.server;
+    if (found['allowed'] === true) return exit.ok;
+    const hint = await policyPathHint(context, path);
+    if (hint !== undefined) context.out.note(hint);
+    return exit.server;
   },
 });
