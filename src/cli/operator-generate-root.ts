@@ -10,14 +10,30 @@ import type { Data } from './pairs.ts';
 import { alignColumns } from './table.ts';
 
 const OTP_LENGTH = 28;
-const paths = { attempt: 'sys/generate-root/attempt', update: 'sys/generate-root/update' } as const;
+
+interface Paths {
+  readonly attempt: string;
+  readonly update: string;
+}
+
+/** Of the node, which a listener may serve without a token; of a namespace with a seal of its own at OpenBao's address. */
+function pathsOf(context: Context): Paths {
+  const base = inNamespace(context) ? 'sys/generate-root-token' : 'sys/generate-root';
+  return { attempt: `${base}/attempt`, update: `${base}/update` };
+}
+
+function inNamespace({ client }: Context): boolean {
+  const namespace = (client.settings.namespace ?? '').replace(/^\/|\/$/g, '');
+  return namespace !== '' && namespace !== 'root';
+}
 
 export const generateRoot = command({
   summary: 'Make a new root token by enough keys',
   description:
     'One person starts with -init and keeps the one-time password, or names a PGP key; enough holders of unseal keys (of ' +
     'recovery keys with auto-unseal) each give theirs with the nonce; the first decodes the result with -decode. The ' +
-    'server asks for a token with sudo unless its listener says otherwise.',
+    'server asks for a token with sudo unless its listener says otherwise. With -namespace: a token of that namespace, by ' +
+    'the keys of its own seal.',
   args: { usage: '[KEY]', least: 0, most: 1 },
   flags: {
     init: flag.boolean('Start an attempt; only when there is none.'),
@@ -40,9 +56,9 @@ export const generateRoot = command({
     if (values.decode !== undefined) return decode(context, values.decode, values.otp);
     if (values.cancel === true) return cancel(context);
     if (values.init === true) return start(context, values.otp ?? '', values['pgp-key']);
-    const found = await during('Error getting root generation status', context.client.read(paths.attempt));
-    if (values.status === true) return show(context, found?.data ?? {});
-    return give(context, found?.data ?? {}, { key, nonce: values.nonce });
+    const found = await statusOf(context);
+    if (values.status === true) return show(context, found);
+    return give(context, found, { key, nonce: values.nonce });
   },
 });
 
@@ -54,18 +70,26 @@ async function give(
   if (attempt['started'] !== true) {
     const remedy = 'Start a root generation by running "lockstep operator generate-root -init".';
     context.out.note(wrapText(`No root generation is in progress. ${remedy}`, 78, ''));
-    throw new CommandError(`A one-time password of your own must be ${OTP_LENGTH} characters long.`);
+    const length = toText(attempt['otp_length'] ?? OTP_LENGTH);
+    throw new CommandError(`A one-time password of your own must be ${length} characters long.`);
   }
   const nonce = toText(attempt['nonce'] ?? '');
   const nonces = { flag: given.nonce, attempt: nonce, title: 'Operation nonce', key: 'Unseal' };
   const body = await shareFrom(context, given.key, nonces);
-  const reply = await during('Error posting unseal key', context.client.write(paths.update, body));
+  const reply = await during('Error posting unseal key', context.client.write(pathsOf(context).update, body));
   await show(context, reply?.data ?? {});
 }
 
+async function statusOf(context: Context): Promise<Data> {
+  const found = await during('Error getting root generation status', context.client.read(pathsOf(context).attempt));
+  return found?.data ?? {};
+}
+
+/** Tokens of a namespace are longer: how long, its server knows. */
 async function showOtp(context: Context): Promise<void> {
-  const otp = randomBase62(OTP_LENGTH);
-  await context.out.value({ otp, otp_length: OTP_LENGTH }, () => otp);
+  const length = inNamespace(context) ? Number((await statusOf(context))['otp_length']) : OTP_LENGTH;
+  const otp = randomBase62(length);
+  await context.out.value({ otp, otp_length: length }, () => otp);
 }
 
 async function start(context: Context, otp: string, pgpFile: string | undefined): Promise<void> {
@@ -73,12 +97,15 @@ async function start(context: Context, otp: string, pgpFile: string | undefined)
     throw new CommandError('Error initializing: cannot specify both -otp and -pgp-key');
   }
   const body = { otp, pgp_key: pgpFile === undefined ? '' : readPgpFile(pgpFile) };
-  const reply = await during('Error initializing root generation', context.client.write(paths.attempt, body));
+  const reply = await during(
+    'Error initializing root generation',
+    context.client.write(pathsOf(context).attempt, body),
+  );
   await show(context, reply?.data ?? {});
 }
 
 async function cancel(context: Context): Promise<void> {
-  await during('Error canceling root token generation', context.client.delete(paths.attempt));
+  await during('Error canceling root token generation', context.client.delete(pathsOf(context).attempt));
   context.out.print('Success! Root token generation canceled (if it was started)');
 }
 

@@ -40,7 +40,7 @@ export const keys = {
   /** The keys of namespaces that have their own, by the id of the namespace: what is below is under the node's keys alone. */
   namespaceSeal: (id: string) => {
     const at = `h/${ROOT_NAMESPACE}/namespace-seals/${id}/`;
-    return { config: `${at}config`, root: `${at}root`, keyring: `${at}keyring` };
+    return { config: `${at}config`, root: `${at}root`, keyring: `${at}keyring`, backup: `${at}backup` };
   },
   /** What came due, or was ended from outside, in a namespace while that was sealed: done when it is unsealed. */
   waitingExpiries: (ns: string) => `l/${ROOT_NAMESPACE}/waiting/${ns}/expiry/`,

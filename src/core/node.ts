@@ -21,7 +21,7 @@ import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { BackendsStatus } from '../seal/seal-status.ts';
 import type { OpenAudit } from './audit/auditing.ts';
 import type { DeclaredDevice } from './audit/known-device.ts';
-import { KeyHolders } from './key-holders.ts';
+import { nodeHolders, type KeyHolders } from './key-holders.ts';
 import { KeyRotation } from './key-rotation.ts';
 import { identityMount } from './identity/identity-mount.ts';
 import { hubOf, type Cluster, type HubLink, type OpenCluster, type RegionHub } from './cluster.ts';
@@ -127,7 +127,7 @@ export class Node implements Handler, AsyncDisposable {
       engines: { ...registry.engines, ...builtIn },
       auth: { ...registry.auth, token: tokenAuth(() => this.services) },
     };
-    this.keyHolders = new KeyHolders({
+    this.keyHolders = nodeHolders({
       lifecycle: options.lifecycle,
       threads: options.threads,
       services: () => this.services,

@@ -7,6 +7,7 @@ import { plugin, type AnyPlugin } from '../framework/plugin.ts';
 import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import { chain } from '../lib/chain.ts';
 import type { KeyObject } from '../lib/crypto/hash.ts';
+import type { Roots } from '../seal/session.ts';
 import type { Logger } from '../lib/log.ts';
 import { copyOf, type MetricsCopy } from '../lib/metrics/copy.ts';
 import type { SharedWindows } from '../lib/threads/shared-windows.ts';
@@ -117,11 +118,21 @@ export class ReadingNode implements Handler, AsyncDisposable {
 
   /** Serves from the namespace when it resolves. */
   async unsealNamespace({ id, root }: NamespaceUnsealing): Promise<void> {
-    this.#knowNamespaces((known) => known.set(id, root));
+    this.#knowNamespaces((known) => known.set(id, [root]));
     await this.#opening;
     await this.#caughtUp();
     // Opened anew meanwhile: with it already.
-    this.#reading?.sealable.unseal(id, root);
+    this.#reading?.sealable.unseal(id, [root]);
+  }
+
+  /** The keyring of the namespace is about to be put under this root key. */
+  async expectNamespaceRoot({ id, root }: NamespaceUnsealing): Promise<void> {
+    this.#knowNamespaces((known) => {
+      const roots = known.get(id);
+      if (roots !== undefined) known.set(id, [...roots, root]);
+    });
+    await this.#opening;
+    this.#reading?.sealable.domains.expect(id, root);
   }
 
   /** Their keys are gone from this thread when it resolves. */
@@ -134,7 +145,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
     for (const id of ids) this.#reading?.sealable.seal(id);
   }
 
-  #knowNamespaces(change: (known: Map<string, KeyObject>) => void): void {
+  #knowNamespaces(change: (known: Map<string, Roots>) => void): void {
     if (this.#unsealing === undefined) return;
     const known = new Map(this.#unsealing.namespaces);
     change(known);
@@ -248,7 +259,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
     const raw = this.#options.open();
     const barrier = new Barrier(raw);
     const sealable = new SealableStore(barrier.unseal(root, ...expected), { now });
-    for (const [id, key] of namespaces) sealable.unseal(id, key);
+    for (const [id, roots] of namespaces) sealable.unseal(id, roots);
     const store = new MeteredStore(sealable, metrics.barrier);
     const link = this.#options.link(store);
     const warn = log.named('audit').warn;

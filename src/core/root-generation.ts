@@ -11,10 +11,9 @@ import { ROOT_TOKEN } from './seed.ts';
 import { newTokenId } from './tokens/token.ts';
 import type { TokenStore } from './tokens/token-store.ts';
 
-/** As long as a token. */
-export const OTP_LENGTH = newTokenId().length;
-
 export interface RootProgress {
+  /** How long a one-time password must be: as long as the token. */
+  readonly otpLength: number;
   readonly started: boolean;
   readonly nonce: string;
   readonly progress: number;
@@ -28,6 +27,8 @@ export interface RootProgress {
 
 export interface RootGenerationOptions {
   readonly seal: Omit<Shareholders, 'replaceKeys'>;
+  /** That the token is of. */
+  readonly namespace: string;
   /** Throws `sealed`. */
   readonly tokens: () => TokenStore;
   /** Called once there is a token. */
@@ -46,13 +47,17 @@ export class RootGeneration {
   #attempt: Attempt | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
+  readonly #otpLength: number;
+
   constructor(options: RootGenerationOptions) {
     this.#options = options;
+    this.#otpLength = newTokenId(options.namespace).length;
   }
 
   progress(): RootProgress {
     const attempt = this.#attempt;
     return {
+      otpLength: this.#otpLength,
       started: attempt !== undefined,
       nonce: attempt?.nonce ?? '',
       progress: attempt?.given.count ?? 0,
@@ -68,13 +73,13 @@ export class RootGeneration {
   start({ otp, pgpKey }: { readonly otp: string; readonly pgpKey: string }): Promise<RootProgress> {
     return this.#next(async () => {
       if (otp !== '' && pgpKey !== '') throw fail('badRequest', 'give otp or pgp_key, not both');
-      if (otp !== '' && Buffer.byteLength(otp) !== OTP_LENGTH) {
-        throw fail('badRequest', `OTP string has incorrect length: it must be ${OTP_LENGTH} bytes long`);
+      if (otp !== '' && Buffer.byteLength(otp) !== this.#otpLength) {
+        throw fail('badRequest', `OTP string has incorrect length: it must be ${this.#otpLength} bytes long`);
       }
       if (this.#attempt !== undefined) {
         throw fail('badRequest', 'root generation already in progress: finish or cancel it');
       }
-      const made = otp === '' && pgpKey === '' ? randomBase62(OTP_LENGTH) : '';
+      const made = otp === '' && pgpKey === '' ? randomBase62(this.#otpLength) : '';
       const pgp = pgpKey === '' ? undefined : await readPgpKey('pgp_key', pgpKey);
       this.#attempt = {
         nonce: uuid(),
@@ -97,7 +102,7 @@ export class RootGeneration {
       const attempt = this.#attempt;
       if (attempt === undefined) throw fail('badRequest', 'no root generation in progress: start one');
       checkNonce(nonce, attempt.nonce, 'root generation operation');
-      const { seal, tokens } = this.#options;
+      const { seal, tokens, namespace } = this.#options;
       const { split } = seal.shareholders;
       if (!attempt.given.add(share, split)) throw fail('badRequest', 'given key has already been provided');
       if (attempt.given.count < split.threshold) return this.progress();
@@ -108,9 +113,9 @@ export class RootGeneration {
       }
       // Cancelled, or sealed, while the shares were checked.
       if (this.#attempt !== attempt) throw fail('badRequest', 'the root generation was cancelled');
-      const id = newTokenId();
+      const id = newTokenId(namespace);
       const encodedToken = await attempt.encode(id);
-      await tokens().create({ ...ROOT_TOKEN, path: 'sys/generate-root', id });
+      await tokens().create({ ...ROOT_TOKEN, path: 'sys/generate-root', id, namespace });
       await this.#options.made?.();
       this.cancel();
       const progress = { progress: split.threshold, started: true, nonce, complete: true };

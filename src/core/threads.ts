@@ -1,5 +1,6 @@
 /** The threads of a node beside the one that writes: what they are told, and what they ask. */
 import type { KeyObject } from '../lib/crypto/hash.ts';
+import type { Roots } from '../seal/session.ts';
 import type { SharedWindows } from '../lib/threads/shared-windows.ts';
 import type { MetricsCopy } from '../lib/metrics/copy.ts';
 import type { InFlightRequest } from './in-flight.ts';
@@ -19,8 +20,8 @@ export interface Unsealing {
   /** Those that may have replaced it, in order. */
   readonly expected?: readonly KeyObject[];
   readonly devices: readonly FollowedDevice[];
-  /** Root keys of namespaces that have their own and are unsealed, by id. */
-  readonly namespaces?: ReadonlyMap<string, KeyObject>;
+  /** Root keys of namespaces that have their own and are unsealed, by id, each with those that may have replaced it. */
+  readonly namespaces?: ReadonlyMap<string, Roots>;
 }
 
 /** The keys of a namespace that has its own. */
@@ -38,6 +39,8 @@ export interface ReadingThreads {
   /** The keyring is about to be put under this root key. */
   readonly expectRoot: (root: KeyObject) => Promise<void>;
   readonly unsealNamespace: (unsealing: NamespaceUnsealing) => Promise<void>;
+  /** The keyring of the namespace is about to be put under this root key. */
+  readonly expectNamespaceRoot: (unsealing: NamespaceUnsealing) => Promise<void>;
   /** Their keys are gone from all threads when it resolves. */
   readonly sealNamespaces: (ids: readonly string[]) => Promise<void>;
   readonly audit: AuditFollowers;

@@ -186,7 +186,7 @@ export async function openServices(given: Omit<UnsealOptions, 'store'>): Promise
       await leaseExpiry[Symbol.asyncDispose]();
       await leases[Symbol.asyncDispose]();
       await lockout[Symbol.asyncDispose]();
-      for (const part of [loginMfa, subscriptions, consumers, serving]) part[Symbol.dispose]();
+      for (const part of [loginMfa, opened.namespaceSeals, subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
       await options.sealable[Symbol.asyncDispose]();
     },

@@ -22,6 +22,8 @@ export interface OwnKeysPlace {
   readonly config: string;
   readonly root: string;
   readonly keyring: string;
+  /** Shares that were encrypted to PGP keys and kept. */
+  readonly backup: string;
 }
 
 export interface OwnKeysOptions {
@@ -77,7 +79,8 @@ export interface OwnKeysStatus {
   readonly nonce: string;
 }
 
-interface StoredKeys {
+/** What holds the keys of a part, read at one moment. */
+export interface StoredKeys {
   readonly config: SealConfig;
   readonly configBytes: Uint8Array;
   readonly root: Uint8Array;
@@ -131,11 +134,16 @@ export class OwnKeysUnseal {
 
   #stored(): StoredKeys {
     using snapshot = this.#read();
-    const [config, root] = [snapshot.get(this.#at.config), snapshot.get(this.#at.root)];
-    if (config === undefined || root === undefined) {
-      throw fail('corrupt', `${this.#at.config} or ${this.#at.root} is missing: restore it from a backup`);
-    }
-    const configBytes = Uint8Array.from(config);
-    return { config: decodeConfig(configBytes), configBytes, root: Uint8Array.from(root) };
+    return readOwnKeys(snapshot, this.#at);
   }
+}
+
+/** Throws `corrupt` or `formatVersion`. */
+export function readOwnKeys(reads: Pick<Snapshot, 'get'>, at: OwnKeysPlace): StoredKeys {
+  const [config, root] = [reads.get(at.config), reads.get(at.root)];
+  if (config === undefined || root === undefined) {
+    throw fail('corrupt', `${at.config} or ${at.root} is missing: restore it from a backup`);
+  }
+  const configBytes = Uint8Array.from(config);
+  return { config: decodeConfig(configBytes), configBytes, root: Uint8Array.from(root) };
 }

@@ -63,6 +63,13 @@ export interface Shareholders {
   readonly replaceKeys: (change: KeyChange) => Promise<void>;
 }
 
+/** Keys that people hold together, with what was kept of their shares. */
+export interface HeldKeys extends Shareholders {
+  /** Throws `sealed`. */
+  readonly backup: (kind: ShareKind) => ShareBackup | undefined;
+  readonly deleteBackup: (kind: ShareKind) => Promise<void>;
+}
+
 interface Attempt {
   readonly nonce: string;
   readonly split: Split | undefined;

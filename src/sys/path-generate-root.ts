@@ -1,10 +1,11 @@
 /** `sys/generate-root` (Vault), `sys/generate-root-token` (OpenBao) and `sys/decode-token`: a new root token by shares. */
 import type { Node } from '../core/node.ts';
-import { decodeToken, OTP_LENGTH, type RootProgress } from '../core/root-generation.ts';
+import { decodeToken, type RootProgress } from '../core/root-generation.ts';
 import { fail } from '../errors.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { pathsOf, type Path } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
+import { holdersOf } from './held-keys.ts';
 import { decodeShare } from './share-field.ts';
 
 const at = pathsOf<Node>();
@@ -12,6 +13,8 @@ const at = pathsOf<Node>();
 interface Manner {
   readonly base: string;
   readonly access: 'root' | 'generate-root';
+  /** Whether it is served in namespaces too, about their own root token. */
+  readonly namespaces: { readonly namespaces?: true };
   readonly form: { readonly form?: 'bare' };
   readonly answer: (data: JsonObject) => Reply;
 }
@@ -19,10 +22,11 @@ const manners: readonly Manner[] = [
   {
     base: 'generate-root',
     access: 'generate-root',
+    namespaces: {},
     form: { form: 'bare' },
     answer: (data) => ({ status: 200, bare: data }),
   },
-  { base: 'generate-root-token', access: 'root', form: {}, answer: reply.ok },
+  { base: 'generate-root-token', access: 'root', namespaces: { namespaces: true }, form: {}, answer: reply.ok },
 ];
 
 const progressFields = {
@@ -49,7 +53,7 @@ function shown({ encodedToken, fingerprint, ...progress }: RootProgress): JsonOb
     encoded_root_token: encodedToken,
     pgp_fingerprint: fingerprint,
     otp: progress.otp,
-    otp_length: OTP_LENGTH,
+    otp_length: progress.otpLength,
   };
 }
 
@@ -59,8 +63,9 @@ const attempt = (manner: Manner): Path<Node> =>
   at(`${manner.base}/attempt`, {
     help: 'Starts an attempt to make a root token, and tells how far it is.',
     access: manner.access,
+    ...manner.namespaces,
     fields: {
-      otp: field.secret(`A one-time password of ${OTP_LENGTH} bytes; one is made if neither it nor pgp_key is given.`, {
+      otp: field.secret('A one-time password of `otp_length` bytes; one is made if neither it nor pgp_key is given.', {
         default: '',
       }),
       pgp_key: field.string('A public PGP key, in base64.', { default: '' }),
@@ -71,22 +76,22 @@ const attempt = (manner: Manner): Path<Node> =>
         writes: 'nothing',
         replies: repliesOf(manner),
         ...manner.form,
-        run: ({ keyHolders }) => manner.answer(shown(keyHolders.rootGeneration.progress())),
+        run: (node, _values, call) => manner.answer(shown(holdersOf(node, call).rootGeneration.progress())),
       },
       update: {
         summary: 'Start an attempt',
         writes: 'local',
         replies: repliesOf(manner),
         ...manner.form,
-        run: async ({ keyHolders }, { otp, pgp_key: pgpKey }) =>
-          manner.answer(shown(await keyHolders.rootGeneration.start({ otp, pgpKey }))),
+        run: async (node, { otp, pgp_key: pgpKey }, call) =>
+          manner.answer(shown(await holdersOf(node, call).rootGeneration.start({ otp, pgpKey }))),
       },
       delete: {
         summary: 'Cancel the attempt',
         writes: 'local',
         replies: { 204: 'empty' },
-        run: ({ keyHolders }) => {
-          keyHolders.rootGeneration.cancel();
+        run: (node, _values, call) => {
+          holdersOf(node, call).rootGeneration.cancel();
           return reply.empty;
         },
       },
@@ -97,6 +102,7 @@ const update = (manner: Manner): Path<Node> =>
   at(`${manner.base}/update`, {
     help: 'Takes one share; the last that is needed makes the token.',
     access: manner.access,
+    ...manner.namespaces,
     fields: {
       key: field.secret('One share, hex or base64.', { default: '' }),
       nonce: field.string('The nonce of the attempt.', { default: '' }),
@@ -107,10 +113,10 @@ const update = (manner: Manner): Path<Node> =>
         writes: 'local',
         replies: repliesOf(manner),
         ...manner.form,
-        run: async ({ keyHolders }, { key, nonce }) => {
+        run: async (node, { key, nonce }, call) => {
           if (key === '') throw fail('badRequest', 'key is required');
           if (nonce === '') throw fail('badRequest', 'nonce is required');
-          return manner.answer(shown(await keyHolders.rootGeneration.give(decodeShare(key), nonce)));
+          return manner.answer(shown(await holdersOf(node, call).rootGeneration.give(decodeShare(key), nonce)));
         },
       },
     },

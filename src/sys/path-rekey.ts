@@ -9,6 +9,7 @@ import { pathsOf, type Path } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
 import type { Rekeyed, RekeyProgress, VerifyProgress } from '../seal/rekey.ts';
 import type { ShareKind } from '../seal/share-backup.ts';
+import { holdersOf } from './held-keys.ts';
 import { decodeShare } from './share-field.ts';
 
 const at = pathsOf<Node>();
@@ -16,11 +17,18 @@ const at = pathsOf<Node>();
 /** How a path answers: under `data`, or as Vault's first paths do, without an envelope. */
 interface Manner {
   readonly access: 'root' | 'rekey';
+  /** Whether it is served in namespaces too, about their own shares. */
+  readonly namespaces: { readonly namespaces?: true };
   readonly form: { readonly form?: 'bare' };
   readonly answer: (data: JsonObject) => Reply;
 }
-const enveloped: Manner = { access: 'root', form: {}, answer: reply.ok };
-const bare: Manner = { access: 'rekey', form: { form: 'bare' }, answer: (data) => ({ status: 200, bare: data }) };
+const enveloped: Manner = { access: 'root', namespaces: { namespaces: true }, form: {}, answer: reply.ok };
+const bare: Manner = {
+  access: 'rekey',
+  namespaces: {},
+  form: { form: 'bare' },
+  answer: (data) => ({ status: 200, bare: data }),
+};
 
 const progressFields = {
   nonce: field.string('Names the attempt.'),
@@ -99,6 +107,7 @@ const init = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
   at(pattern, {
     help: 'Starts an attempt to make new shares, and tells how far it is.',
     access: manner.access,
+    ...manner.namespaces,
     fields: {
       secret_shares: field.integer('How many new shares.', { default: 0 }),
       secret_threshold: field.integer('How many of them are needed.', { default: 0 }),
@@ -115,17 +124,17 @@ const init = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         writes: 'nothing',
         replies: { 200: replies(progressFields, manner) },
         ...manner.form,
-        run: ({ keyHolders }) => manner.answer(progressOf(keyHolders.rekey[kind].progress())),
+        run: (node, _values, call) => manner.answer(progressOf(holdersOf(node, call).rekey[kind].progress())),
       },
       update: {
         summary: 'Start an attempt',
         writes: 'local',
         replies: { 200: replies(progressFields, manner) },
         ...manner.form,
-        run: async ({ keyHolders }, values) =>
+        run: async (node, values, call) =>
           manner.answer(
             progressOf(
-              await keyHolders.rekey[kind].start({
+              await holdersOf(node, call).rekey[kind].start({
                 shares: values.secret_shares,
                 threshold: values.secret_threshold,
                 pgpKeys: values.pgp_keys,
@@ -139,8 +148,8 @@ const init = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         summary: 'Cancel the attempt',
         writes: 'local',
         replies: { 204: 'empty' },
-        run: ({ keyHolders }) => {
-          keyHolders.rekey[kind].cancel();
+        run: (node, _values, call) => {
+          holdersOf(node, call).rekey[kind].cancel();
           return reply.empty;
         },
       },
@@ -151,6 +160,7 @@ const update = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
   at(pattern, {
     help: "Takes one of today's shares; the last that is needed gives the new ones.",
     access: manner.access,
+    ...manner.namespaces,
     fields: shareFields,
     operations: {
       update: {
@@ -158,9 +168,9 @@ const update = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         writes: 'local',
         replies: { 200: replies({ ...progressFields, ...doneFields }, manner) },
         ...manner.form,
-        run: async ({ keyHolders }, { key, nonce }) => {
+        run: async (node, { key, nonce }, call) => {
           const given = decodeShare(needed('key', key));
-          const found = await keyHolders.rekey[kind].give(given, needed('nonce', nonce));
+          const found = await holdersOf(node, call).rekey[kind].give(given, needed('nonce', nonce));
           return manner.answer('shares' in found ? rekeyedOf(found) : progressOf(found));
         },
       },
@@ -171,6 +181,7 @@ const verify = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
   at(pattern, {
     help: 'Proves that the new shares arrived: once enough of them were given they hold, and the old ones no more.',
     access: manner.access,
+    ...manner.namespaces,
     fields: shareFields,
     operations: {
       read: {
@@ -178,16 +189,16 @@ const verify = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         writes: 'nothing',
         replies: { 200: replies(verifyFields, manner) },
         ...manner.form,
-        run: ({ keyHolders }) => manner.answer(verificationOf(keyHolders.rekey[kind].verification())),
+        run: (node, _values, call) => manner.answer(verificationOf(holdersOf(node, call).rekey[kind].verification())),
       },
       update: {
         summary: 'Give one of the new shares',
         writes: 'local',
         replies: { 200: replies(verifyFields, manner) },
         ...manner.form,
-        run: async ({ keyHolders }, { key, nonce }) => {
+        run: async (node, { key, nonce }, call) => {
           const given = decodeShare(needed('key', key));
-          const found = await keyHolders.rekey[kind].verify(given, needed('nonce', nonce));
+          const found = await holdersOf(node, call).rekey[kind].verify(given, needed('nonce', nonce));
           return manner.answer(found === undefined ? { nonce, complete: true } : verificationOf(found));
         },
       },
@@ -196,15 +207,17 @@ const verify = (pattern: string, kind: ShareKind, manner: Manner): Path<Node> =>
         writes: 'local',
         replies: { 200: replies(verifyFields, manner) },
         ...manner.form,
-        run: ({ keyHolders }) => manner.answer(verificationOf(keyHolders.rekey[kind].restartVerification())),
+        run: (node, _values, call) =>
+          manner.answer(verificationOf(holdersOf(node, call).rekey[kind].restartVerification())),
       },
     },
   });
 
-const backup = (pattern: string, kind: ShareKind): Path<Node> =>
+const backup = (pattern: string, kind: ShareKind, { namespaces }: Pick<Manner, 'namespaces'>): Path<Node> =>
   at(pattern, {
     help: 'Shares that a rekey encrypted to PGP keys and kept.',
     access: 'root',
+    ...namespaces,
     fields: {},
     operations: {
       read: {
@@ -217,8 +230,8 @@ const backup = (pattern: string, kind: ShareKind): Path<Node> =>
             keys_base64: field.object('The same in base64.'),
           },
         },
-        run: ({ keyHolders }) => {
-          const found = keyHolders.backup(kind);
+        run: (node, _values, call) => {
+          const found = holdersOf(node, call).backup(kind);
           if (found === undefined) throw fail('badRequest', 'no backed-up keys found');
           return reply.ok({ nonce: found.nonce, keys: found.keys, keys_base64: inBase64(found.keys) });
         },
@@ -227,8 +240,8 @@ const backup = (pattern: string, kind: ShareKind): Path<Node> =>
         summary: 'Delete them',
         writes: 'local',
         replies: { 204: 'empty' },
-        run: async ({ keyHolders }) => {
-          await keyHolders.deleteBackup(kind);
+        run: async (node, _values, call) => {
+          await holdersOf(node, call).deleteBackup(kind);
           return reply.empty;
         },
       },
@@ -244,14 +257,15 @@ function inBase64(keys: Readonly<Record<string, readonly string[]>>): JsonObject
 const rotateRoot = at('rotate/root', {
   help: 'Makes a new root key where the node unseals by itself; with shares, sys/rotate/root/init does it.',
   access: 'root',
+  namespaces: true,
   fields: {},
   operations: {
     update: {
       summary: 'Rotate the root key',
       writes: 'local',
       replies: { 204: 'empty' },
-      run: async ({ keyHolders }) => {
-        await keyHolders.rotateRoot();
+      run: async (node, _values, call) => {
+        await holdersOf(node, call).rotateRoot();
         return reply.empty;
       },
     },
@@ -270,8 +284,8 @@ export const rekeyPaths: readonly Path<Node>[] = [
   ...attempt('rotate/recovery', 'recovery', enveloped),
   ...attempt('rekey', 'root', bare),
   ...attempt('rekey-recovery-key', 'recovery', bare),
-  backup('rotate/root/backup', 'root'),
-  backup('rotate/recovery/backup', 'recovery'),
-  backup('rekey/backup', 'root'),
-  backup('rekey/recovery-key-backup', 'recovery'),
+  backup('rotate/root/backup', 'root', enveloped),
+  backup('rotate/recovery/backup', 'recovery', enveloped),
+  backup('rekey/backup', 'root', bare),
+  backup('rekey/recovery-key-backup', 'recovery', bare),
 ];

@@ -1,5 +1,5 @@
 /**
- * A node is killed while it makes, unseals, seals or deletes a namespace with a seal of its own. After each restart it is
+ * A node is killed while it makes, unseals, seals, rekeys or deletes a namespace with a seal of its own. After each restart it is
  * there with its keys or not at all, it is sealed, and what was acknowledged in it is there once its shares are given.
  */
 import assert from 'node:assert/strict';
@@ -87,6 +87,38 @@ for (const [failpoint, path] of [
     await using server = await world.start();
     assert.equal(await world.status(server, 'vault/kv/x'), 503);
     await world.must(server, 'PUT', 'sys/namespaces/vault/unseal', { key });
+    assert.deepEqual(await world.must(server, 'GET', 'vault/kv/x'), { word: 'hush' });
+  });
+}
+
+for (const [failpoint, expected] of [
+  ['own-keys.before-replace', 'old'],
+  ['own-keys.in-replace', 'old'],
+  ['own-keys.after-replace', 'new'],
+] as const) {
+  test(`killed at ${failpoint}: its ${expected} shares open it, the others do not, and nothing is lost`, async () => {
+    using world = new World();
+    const shares = { old: '', new: '' };
+    {
+      await using server = await world.start(`${failpoint}=kill`);
+      const made = await world.must(server, 'POST', 'sys/namespaces/vault', { seal });
+      [shares.old = ''] = made['key_shares'] as string[];
+      await world.must(server, 'PUT', 'sys/namespaces/vault/unseal', { key: shares.old });
+      await world.must(server, 'POST', 'vault/sys/mounts/kv', { type: 'kv' });
+      await world.must(server, 'POST', 'vault/kv/x', { word: 'hush' });
+      const split = { secret_shares: 1, secret_threshold: 1, require_verification: true };
+      const { nonce } = await world.must(server, 'PUT', 'vault/sys/rotate/root/init', split);
+      const fresh = await world.must(server, 'PUT', 'vault/sys/rotate/root/update', { key: shares.old, nonce });
+      [shares.new = ''] = fresh['keys'] as string[];
+      const proof = { token: world.root, body: { key: shares.new, nonce: fresh['verification_nonce'] } };
+      await assert.rejects(server.ask('PUT', '/v1/vault/sys/rotate/root/verify', proof));
+      assert.equal(await server.exit, null);
+    }
+    await using server = await world.start();
+    const other = expected === 'old' ? shares.new : shares.old;
+    const asked = { token: world.root, body: { key: other } };
+    assert.equal((await server.ask('PUT', '/v1/sys/namespaces/vault/unseal', asked)).status, 400);
+    await world.must(server, 'PUT', 'sys/namespaces/vault/unseal', { key: shares[expected] });
     assert.deepEqual(await world.must(server, 'GET', 'vault/kv/x'), { word: 'hush' });
   });
 }

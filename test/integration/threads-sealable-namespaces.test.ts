@@ -21,8 +21,9 @@ test('every thread serves a namespace with a seal of its own from its unsealing 
     }
   };
   const made = (await ask('POST', 'sys/namespaces/vault', { seal }))['data'] as { key_shares: string[] };
+  let shares = made.key_shares;
   const unseal = async (): Promise<void> => {
-    for (const share of made.key_shares) await ask('PUT', 'sys/namespaces/vault/unseal', { key: share });
+    for (const share of shares) await ask('PUT', 'sys/namespaces/vault/unseal', { key: share });
   };
   await everywhere(503);
   await unseal();
@@ -43,12 +44,22 @@ test('every thread serves a namespace with a seal of its own from its unsealing 
   await ask('POST', 'vault/sys/rotate', {});
   await ask('POST', 'vault/kv/x', { word: 'rotated' });
   await everywhere(200, 'rotated');
+  // New shares and another root key, which all threads take up with the keyring that is under it.
+  const split = { secret_shares: 2, secret_threshold: 2 };
+  const begun = (await ask('PUT', 'vault/sys/rotate/root/init', split))['data'] as { nonce: string };
+  for (const key of made.key_shares) {
+    const given = await ask('PUT', 'vault/sys/rotate/root/update', { key, nonce: begun.nonce });
+    shares = (given['data'] as { keys?: string[] }).keys ?? shares;
+  }
+  await ask('POST', 'vault/sys/rotate', {});
+  await ask('POST', 'vault/kv/x', { word: 'rekeyed' });
+  await everywhere(200, 'rekeyed');
   // The node's own seal seals all, and its shares open none of it.
   await ask('PUT', 'sys/seal');
   await server.ask('PUT', '/v1/sys/unseal', { body: { key: nodeKey } });
   await everywhere(503);
   await unseal();
-  await everywhere(200, 'rotated');
+  await everywhere(200, 'rekeyed');
   await ask('DELETE', 'sys/namespaces/vault');
   for (const connection of connections) {
     assert.equal((await connection.ask('GET', 'vault/kv/x', { token })).status, 404);

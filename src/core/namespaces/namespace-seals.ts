@@ -6,9 +6,13 @@ import type { KeyObject } from 'node:crypto';
 import { fail } from '../../errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { KeyStatus } from '../../seal/session.ts';
+import { ownHolders } from '../../seal/own-holders.ts';
 import { OwnKeysUnseal, type OwnKeysStatus } from '../../seal/own-keys.ts';
+import type { Session } from '../../seal/session.ts';
+import { KeyHolders } from '../key-holders.ts';
 import { keys } from '../keys.ts';
 import type { ReadingThreads } from '../threads.ts';
+import type { TokenStore } from '../tokens/token-store.ts';
 import type { SealableStore } from './sealable-store.ts';
 import type { NamespaceTable } from './namespace-table.ts';
 import type { NamespaceRecord } from './namespace.ts';
@@ -21,20 +25,27 @@ export interface NamespaceSealsOptions {
   readonly store: SealableStore;
   readonly namespaces: NamespaceTable;
   /** Absent: there is no thread but this one. */
-  readonly threads: Pick<ReadingThreads, 'unsealNamespace' | 'sealNamespaces'> | undefined;
+  readonly threads: Pick<ReadingThreads, 'unsealNamespace' | 'sealNamespaces' | 'expectNamespaceRoot'> | undefined;
+  readonly tokens: () => TokenStore;
   /** What the namespaces of a domain have waited for: done before anything is served from them. */
   readonly wake: (namespaces: readonly string[]) => Promise<void>;
   /** What goes on in the background once they are open. Never rejects. */
   readonly goOn: (namespaces: readonly string[]) => Promise<void>;
 }
 
-export class NamespaceSeals {
+export class NamespaceSeals implements Disposable {
   readonly #options: NamespaceSealsOptions;
   readonly #unseals = new Map<string, OwnKeysUnseal>();
+  readonly #holders = new Map<string, KeyHolders>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: NamespaceSealsOptions) {
     this.#options = options;
+  }
+
+  /** Forgets what was given and begun. */
+  [Symbol.dispose](): void {
+    this.forget([...this.#unseals.keys()]);
   }
 
   /** Throws `badRequest` where the namespace has no seal of its own. */
@@ -84,6 +95,7 @@ export class NamespaceSeals {
       const ids = within.map(({ id }) => id);
       for (const id of ids) {
         this.#unseals.get(id)?.forget();
+        this.#holders.get(id)?.forget();
         store.seal(id);
       }
       failpoint('namespace.sealing');
@@ -91,19 +103,46 @@ export class NamespaceSeals {
     });
   }
 
-  /** Of one that is gone no shares are kept. */
+  /** Who has its shares. Throws `badRequest` where it has no seal of its own. */
+  holders(record: NamespaceRecord): KeyHolders {
+    this.#unsealOf(record);
+    const { id } = record;
+    const known = this.#holders.get(id);
+    if (known !== undefined) return known;
+    const { store, threads, tokens } = this.#options;
+    const held = ownHolders({
+      read: () => store.snapshot(),
+      at: keys.namespaceSeal(id),
+      session: () => this.#sessionOf(id),
+      announce: async (root) => threads?.expectNamespaceRoot({ id, root }),
+      inTurn: (work) => this.#next(work),
+    });
+    const made = new KeyHolders({ keys: held, namespace: id, tokens });
+    this.#holders.set(id, made);
+    return made;
+  }
+
+  /** Of one that is gone nothing is kept. */
   forget(ids: readonly string[]): void {
     for (const id of ids) {
       this.#unseals.get(id)?.forget();
       this.#unseals.delete(id);
+      this.#holders.get(id)?.forget();
+      this.#holders.delete(id);
     }
+  }
+
+  #sessionOf(id: string): Session {
+    const session = this.#options.store.domains.session(id);
+    if (session === undefined) throw fail('noNamespace');
+    return session;
   }
 
   async #open(domain: string, root: KeyObject): Promise<void> {
     const { store, threads, wake, goOn } = this.#options;
     const { domains } = store;
     try {
-      domains.open(domain, root);
+      domains.open(domain, [root]);
       const within = domains.namespacesOf(domain);
       failpoint('namespace.opening');
       await wake(within);

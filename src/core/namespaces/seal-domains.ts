@@ -4,8 +4,7 @@
  */
 import { fail } from '../../errors.ts';
 import { decodeFound } from '../../lib/record.ts';
-import type { KeyObject } from '../../lib/crypto/hash.ts';
-import { Session, type KeyStatus, type SessionOptions, type Writer } from '../../seal/session.ts';
+import { Session, type KeyStatus, type Roots, type SessionOptions, type Writer } from '../../seal/session.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Snapshot, Store, Transaction, Write } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
@@ -126,11 +125,17 @@ export class SealDomains implements SealStandings {
   }
 
   /** Takes the keys up, for `settle` to serve from. Throws `corrupt` when they do not belong together. */
-  open(domain: string, root: KeyObject): void {
+  open(domain: string, roots: Roots): void {
     if (this.#sessions.has(domain)) return;
     const { keyring } = keys.namespaceSeal(domain);
-    this.#sessions.set(domain, new Session(this.#store, [root], { ...this.#options, keyring }));
+    this.#sessions.set(domain, new Session(this.#store, roots, { ...this.#options, keyring }));
     this.#opening.add(domain);
+  }
+
+  /** As `Session.expect`; does nothing while it is sealed. */
+  expect(domain: string, root: Roots[0]): void {
+    const session = this.#sessions.get(domain);
+    if (session?.live === true) session.expect(root);
   }
 
   settle(domain: string): void {

@@ -3,9 +3,8 @@
  * barrier opens is still closed. Keys stay as they are. While such a namespace is sealed, reading or putting a value in it
  * throws `namespaceSealed`, in change batches nothing is put there, and lists and deletes go on: removals need no values.
  */
-import type { KeyObject } from '../../lib/crypto/hash.ts';
 import { ROTATE_AFTER } from '../../seal/keyring.ts';
-import type { SessionOptions } from '../../seal/session.ts';
+import type { Roots, SessionOptions } from '../../seal/session.ts';
 import type { Batch, Committed, Page, Position, Snapshot, Store, Transaction, Write } from '../../storage/store.ts';
 import { StoreOver } from '../../storage/store-over.ts';
 import { keys } from '../keys.ts';
@@ -82,9 +81,9 @@ export class SealableStore extends StoreOver implements Store {
   }
 
   /** Takes the keys of a namespace up, if it is there, and tells whoever keeps something of it. Throws `corrupt`. */
-  unseal(domain: string, root: KeyObject): void {
+  unseal(domain: string, roots: Roots): void {
     if (this.domains.standing(domain) !== 'sealed') return;
-    this.domains.open(domain, root);
+    this.domains.open(domain, roots);
     this.domains.settle(domain);
     this.reread(domain);
   }

@@ -22,6 +22,7 @@ export interface Waking {
 export function openNamespaceSeals(waking: Waking, services: () => Services): NamespaceSeals {
   return new NamespaceSeals({
     ...{ store: waking.sealable, namespaces: waking.namespaces, threads: waking.threads },
+    tokens: () => services().tokens,
     wake: (ids) => wakeNamespaces(waking, services(), ids),
     goOn: (ids) => goOnInNamespaces(services(), ids),
   });

@@ -5,10 +5,12 @@ import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Identity, IdentityStore } from '../identity/identity-store.ts';
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
+import type { NamespaceRecord } from '../namespaces/namespace.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import { compile, defaultPolicy, parsePolicy, type Acl } from './index.ts';
 import type { Policy, Rule } from './rule.ts';
+import { NAMESPACE_ROOT } from './namespace-root.ts';
 import { workloadOf } from './known-workload.ts';
 import { STRICT, templateParts, type Subject, type TemplateOptions } from './template.ts';
 import { checkWorkloadPath } from './workload.ts';
@@ -188,8 +190,8 @@ export class PolicyStore implements Disposable {
   }
 
   /**
-   * The document as it was written; undefined when there is none. `root`, which is in the root namespace alone, has no
-   * document: the empty text.
+   * The document as it was written; undefined when there is none. `root` is there where shares give a token of it; in the
+   * root namespace its document is the empty text.
    */
   get(namespace: string, name: string): string | undefined {
     return this.describe(namespace, name)?.text;
@@ -197,12 +199,19 @@ export class PolicyStore implements Disposable {
 
   /** As `get`, with what is known of it. */
   describe(namespace: string, name: string): PolicyFacts | undefined {
-    if (name === 'root') return namespace === ROOT_NAMESPACE ? factsOf({ name, text: '' }) : undefined;
+    if (name === 'root') return this.#root(namespace);
     const own = ownDocument(name);
     if (own !== undefined) return factsOf({ name, text: own });
     const record = this.#living(decodeFound<PolicyRecord>(this.#store.get(keys.policy(namespace, name))));
     if (record !== undefined) return factsOf(record);
     return name === 'default' ? factsOf({ name, text: defaultPolicy }) : undefined;
+  }
+
+  /** Where shares give a token of it: in the root namespace, and in those with a seal of their own. */
+  #root(namespace: string): PolicyFacts | undefined {
+    if (namespace === ROOT_NAMESPACE) return factsOf({ name: 'root', text: '' });
+    const own = decodeFound<NamespaceRecord>(this.#store.get(keys.namespace(namespace)))?.domain === namespace;
+    return own ? factsOf({ name: 'root', text: NAMESPACE_ROOT }) : undefined;
   }
 
   #living(record: PolicyRecord | undefined): PolicyRecord | undefined {
@@ -219,7 +228,7 @@ export class PolicyStore implements Disposable {
     const prefix = keys.policies(namespace);
     const written = [...everyKey(snapshot, prefix)].map((key) => key.slice(prefix.length));
     const living = written.filter((name) => this.describe(namespace, name) !== undefined);
-    const always = namespace === ROOT_NAMESPACE ? ['default', 'root'] : ['default'];
+    const always = this.#root(namespace) === undefined ? ['default'] : ['default', 'root'];
     return [...new Set([...living, ...always])].sort();
   }
 

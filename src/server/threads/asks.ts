@@ -38,6 +38,7 @@ export type ReaderAsks = {
   readonly seal: Ask<undefined>;
   readonly expectRoot: Ask<KeyObject>;
   readonly unsealNamespace: Ask<NamespaceUnsealing>;
+  readonly expectNamespaceRoot: Ask<NamespaceUnsealing>;
   readonly sealNamespaces: Ask<readonly string[]>;
   readonly enableAudit: Ask<FollowedDevice>;
   readonly disableAudit: Ask<string>;

@@ -83,6 +83,7 @@ export class ThreadPool implements AsyncDisposable {
     seal: () => this.#askAll('seal', undefined),
     expectRoot: (root) => this.#askAll('expectRoot', root),
     unsealNamespace: (unsealing) => this.#askAll('unsealNamespace', unsealing),
+    expectNamespaceRoot: (unsealing) => this.#askAll('expectNamespaceRoot', unsealing),
     sealNamespaces: (ids) => this.#askAll('sealNamespaces', ids),
     audit: {
       enable: (device) => this.#askAll('enableAudit', device),

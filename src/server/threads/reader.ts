@@ -101,6 +101,7 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   seal: () => node.seal(),
   expectRoot: (root) => node.expectRoot(root),
   unsealNamespace: (unsealing) => node.unsealNamespace(unsealing),
+  expectNamespaceRoot: (unsealing) => node.expectNamespaceRoot(unsealing),
   sealNamespaces: (ids) => node.sealNamespaces(ids),
   enableAudit: (device) => node.audit.enable(device),
   disableAudit: (path) => node.audit.disable(path),
