@@ -198,6 +198,14 @@ function limit(help: string, standard: number): Key<number> {
   return maker<number>({ type: 'a limit', parse, show: showBytes })(help, { default: standard });
 }
 
+/** Without slashes at its ends. Not the root one: what is limited to that is not limited. */
+function toNamespace(raw: Value): string {
+  const path = toText(raw).replace(/^\/|\/$/g, '');
+  const bad = path.split('/').some((segment) => segment === '' || segment === '.' || segment === '..');
+  if (bad || path === 'root') throw new Mismatch('the path of a namespace, such as "team/a"');
+  return path;
+}
+
 /** TLS below 1.2 is never spoken: an older minimum, as in files from long ago, is raised. */
 const outdated: ReadonlySet<Value> = new Set(['tls10', 'tls11']);
 const tlsVersions = ['tls12', 'tls13'] as const;
@@ -247,6 +255,7 @@ export const key = {
     parse: toMode,
     show: (value) => quoted(value.toString(8).padStart(4, '0')),
   }),
+  namespace: maker<string>({ type: 'the path of a namespace', parse: toNamespace, show: quoted }),
   owner: maker<string | number>({ type: 'a name or a numeric id', parse: toOwner }),
   command: maker<readonly string[]>({ type: 'a command', parse: toCommand }),
   keySource: maker<KeySource>({ type: 'a key', parse: toKeySource }),

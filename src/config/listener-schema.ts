@@ -1,6 +1,7 @@
 /** The keys of `listener "tcp"` and `listener "unix"`, with Vault's and OpenBao's names. */
 import { key } from './kinds.ts';
-import { alias, ignored, ignoredAll, refused, refusedAll, settings } from './schema.ts';
+import { headersProblem } from './response-headers.ts';
+import { alias, free, ignored, ignoredAll, refusedAll, settings, type OneOf } from './schema.ts';
 
 const MIB = 1024 * 1024;
 
@@ -77,21 +78,25 @@ const accessKeys = {
   telemetry: settings('Metrics on this listener.', {
     unauthenticated_metrics_access: key.boolean('Serve metrics without a token.', { default: false }),
   }),
-  chroot_namespace: refused('a listener cannot be limited to a namespace yet, and serving all of them would be unsafe'),
+  chroot_namespace: key.namespace(
+    'The namespace that this listener serves, with all below it: what a request names counts from there. By default all.',
+  ),
   disallow_metrics: key.boolean('Do not serve metrics here.', { default: false }),
   metrics_only: key.boolean('Serve nothing but metrics here.', { default: false }),
-  ...refusedAll('what is told without a token cannot be redacted yet', [
-    'redact_addresses',
-    'redact_cluster_name',
-    'redact_version',
-  ]),
+  redact_addresses: key.boolean('Leave addresses of nodes out of what is told without a token.', { default: false }),
+  redact_cluster_name: key.boolean('Leave the name of the cluster out of it.', { default: false }),
+  redact_version: key.boolean('Leave the version and the date of the build out of it.', { default: false }),
   ...ignoredAll('there is no such endpoint', ['profiling', 'inflight_requests_logging']),
   ...ignoredAll('browsers of other origins are never admitted', [
     'cors_enabled',
     'cors_allowed_origins',
     'cors_allowed_headers',
   ]),
-  ...ignoredAll('response headers are fixed', ['custom_response_headers']),
+  custom_response_headers: free(
+    'a block',
+    'Headers of replies by status (`default`, `4xx`, `404`; the narrower one wins), each with a list of texts. Not those ' +
+      'that the server needs itself, such as `Content-Type`, `Cache-Control` and `X-Vault-…`.',
+  ),
   disable_unauthed_rekey_endpoints: key.boolean(
     'Ask for a token with sudo at `sys/rekey` and `sys/rekey-recovery-key`; false serves whoever reaches this listener.',
     { default: true },
@@ -127,7 +132,7 @@ const peerKeys = {
   ]),
 } as const;
 
-const acme = ignoredAll('listeners take their certificate from files', [
+const acme = ignoredAll('listeners take their certificate from files, which an ACME client keeps, and read it anew', [
   'tls_acme_cache_path',
   'tls_acme_ca_directory',
   'tls_acme_test_ca_directory',
@@ -163,3 +168,7 @@ export const unixKeys = {
   ...accessKeys,
   tls_disable: ignored('sockets carry plain HTTP'),
 } as const;
+
+/** What is wrong with the keys of a listener together. */
+export const checkListener = (value: OneOf<{ tcp: typeof tcpKeys; unix: typeof unixKeys }>): string | undefined =>
+  (value.type === 'tcp' ? checkTls(value) : undefined) ?? headersProblem(value.custom_response_headers);

@@ -1,7 +1,7 @@
 /** The keys of a server configuration: Vault's and OpenBao's names, and Lockstep's own for hub and regions. */
 import { initialize } from './initialize-schema.ts';
 import { key } from './kinds.ts';
-import { checkTls, tcpKeys, unixKeys } from './listener-schema.ts';
+import { checkListener, tcpKeys, unixKeys } from './listener-schema.ts';
 import { lockoutKeys } from './lockout-schema.ts';
 import { snapshot } from './snapshot-schema.ts';
 import { seal } from './seal-schema.ts';
@@ -58,9 +58,7 @@ const storage = one('Where the state lies.', {
   file: { path: storagePath },
 });
 
-const listener = many('Where the API is served; can be repeated.', { tcp: tcpKeys, unix: unixKeys }, (value) =>
-  value.type === 'tcp' ? checkTls(value) : undefined,
-);
+const listener = many('Where the API is served; can be repeated.', { tcp: tcpKeys, unix: unixKeys }, checkListener);
 
 const audit = named('An audit device, made at start: its type and its path.', {
   labels: ['type', 'path'],

@@ -26,6 +26,8 @@ function refused(text: string, expected: string | RegExp, env: Environment = {})
   );
 }
 
+const customised = (rules: string): string =>
+  `listener "tcp" { tls_disable = true custom_response_headers { ${rules} } }\nstorage "inmem" {}\n`;
 const plain = 'listener "tcp" { tls_disable = true }\nstorage "inmem" {}\n';
 
 test('reads a hub with everything that operators set', () => {
@@ -180,10 +182,26 @@ test('refuses what is not there, contradicts itself or would be unsafe', () => {
       /needs `tls_client_ca_file`/,
     ],
     ['listener "tcp" { tls_disable_client_certs = 1 tls_require_and_verify_client_cert = 1 }', /exclude each other/],
-    ['listener "tcp" { tls_disable = 1 redact_version = true }', /`redact_version` is not offered/],
-    ['listener "unix" { address = "/s" redact_version = true }', /`redact_version` is not offered/],
+    ['listener "tcp" { tls_disable = 1 chroot_namespace = "" }', /`chroot_namespace` must be the path of a namespace/],
+    [
+      'listener "unix" { address = "/s" chroot_namespace = "root" }',
+      /`chroot_namespace` must be the path of a namespace/,
+    ],
+    [
+      'listener "tcp" { tls_disable = 1 chroot_namespace = "a//b" }',
+      /`chroot_namespace` must be the path of a namespace/,
+    ],
+    [customised('"6xx" = { "X-A" = ["a"] }'), /`custom_response_headers`: "6xx" is no status/],
+    [customised('"default" = { "X A" = ["a"] }'), /"X A" is no name of a header/],
+    [customised('"default" = { "X-A" = "a" }'), /"X-A" of default must be a list of texts/],
+    [customised('"default" = { "X-A" = [] }'), /"X-A" of default must be a list of texts/],
+    [
+      customised('"default" = { "X-A" = ["a\\r\\nX-B: b"] }'),
+      /"X-A" of default has a character that no header can have/,
+    ],
+    [customised('"default" = { "x-vault-token" = ["a"] }'), /the header "x-vault-token" is the server's own/],
+    [customised('"200" = { "Content-Type" = ["a"] }'), /the header "Content-Type" is the server's own/],
     ['listener "tcp" { proxy_protocol_behavior = "use_always" }', /`proxy_protocol_behavior` is not offered/],
-    ['listener "tcp" { chroot_namespace = "a" }', /`chroot_namespace` is not offered/],
     ['listener "unix" {}', /`address` is missing/],
     ['storage "consul" {}', /unknown storage `consul` \(known: lmdb, inmem, raft, file\)/],
     ['seal "ocikms" { address = "x" }', /unknown seal `ocikms`/],

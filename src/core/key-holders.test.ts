@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { ask, requestOf, testNode, type TestNodeOptions } from '../../test/support/node.ts';
 import type { JsonObject } from '../framework/field.ts';
-import type { Unauthenticated } from '../framework/request.ts';
+import type { ListenerTerms } from '../framework/request.ts';
 import type { Node } from './node.ts';
 
 async function started(options: TestNodeOptions = {}) {
@@ -139,7 +139,7 @@ test('without a token, without the right and without sudo nobody comes near', as
 
 test('a listener that reopens the old endpoints serves them without a token, and those alone', async () => {
   const { node } = await started();
-  const from = async (listener: Unauthenticated, path: string): Promise<number> =>
+  const from = async (listener: ListenerTerms, path: string): Promise<number> =>
     (await node.handle({ ...requestOf('GET', `sys/${path}`), listener })).status;
   const rekey = { unauthenticatedMetrics: false, unauthenticatedRekey: true };
   const generate = { unauthenticatedMetrics: false, unauthenticatedGenerateRoot: true };

@@ -51,7 +51,7 @@ export interface Request {
   /** Aborts when nobody waits for the reply any more. Made when it is first asked for: most never ask. */
   readonly signal: () => AbortSignal;
   /** Which listener: what it serves without a token. */
-  readonly listener: Unauthenticated;
+  readonly listener: ListenerTerms;
   /** Of a request that a workflow makes: never from a client. */
   readonly run?: WorkflowRun;
 }
@@ -68,8 +68,21 @@ export interface WorkflowRun {
   readonly nextId: () => string;
 }
 
-/** What a listener serves without a token, beside what every one does. */
-export interface Unauthenticated {
+export interface Redacted {
+  /** Where nodes are reached. */
+  readonly addresses: boolean;
+  readonly clusterName: boolean;
+  /** With the date of the build. */
+  readonly version: boolean;
+}
+
+/** What of a listener bears on what its requests are answered. */
+export interface ListenerTerms {
+  /** The path of the namespace that it serves alone, with all below it, without slashes at its ends; absent: all. */
+  readonly chroot?: string | undefined;
+  /** What it does not tell without a token. */
+  readonly redacted?: Redacted | undefined;
+  /** These say what it serves without a token, beside what every one does. */
   readonly unauthenticatedMetrics: boolean;
   /** `sys/rekey`, as older scripts expect. */
   readonly unauthenticatedRekey?: boolean;

@@ -18,3 +18,9 @@ export function checkSegments(path: string, name: string): void {
     }
   });
 }
+
+/** A namespace as a client names it, where its listener serves `chroot` alone: neither it nor `root` lead out of that. */
+export function belowChroot(chroot: string | undefined, namespace: string): string {
+  if (chroot === undefined) return namespace;
+  return namespace === '' || namespace === 'root' ? chroot : `${chroot}/${namespace}`;
+}

@@ -15,6 +15,7 @@ import { addressOf, limitsOf, type Limits, type ListenerSettings, type Log } fro
 import { hookMethods, methodOf } from './method-hook.ts';
 import { respondRaw, rejectClient } from './raw-reply.ts';
 import { readRequest } from './request.ts';
+import { ResponseHeaders } from './response-headers.ts';
 import { TlsFiles } from './tls.ts';
 
 /** What of an upgrade's request is looked at; `parsed` has the rest. */
@@ -63,6 +64,9 @@ export class Endpoint {
         tls: tls !== undefined,
         clientCertificates: tls?.clientCertificates,
         forwardedFor: settings.forwardedFor === undefined ? undefined : new ForwardedFor(settings.forwardedFor),
+        chroot: settings.chroot,
+        redacted: settings.redacted,
+        headers: settings.headers === undefined ? undefined : new ResponseHeaders(settings.headers),
         unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
         unauthenticatedRekey: settings.unauthenticatedRekey ?? false,
         unauthenticatedGenerateRoot: settings.unauthenticatedGenerateRoot ?? false,

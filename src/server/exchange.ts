@@ -249,10 +249,12 @@ export class Exchange {
     });
   }
 
-  #headers({ headers, body }: Encoded): OutgoingHttpHeaders {
+  #headers({ status, headers, body }: Encoded): OutgoingHttpHeaders {
     const all: OutgoingHttpHeaders = headers;
     if (this.#crossing !== undefined) Object.assign(all, this.#crossing);
-    if (this.#service.reading.tls) all['Strict-Transport-Security'] = 'max-age=31536000; includeSubDomains';
+    const { headers: own, tls } = this.#service.reading;
+    if (own !== undefined) for (const [name, value] of Object.entries(own.of(status))) all[name] ??= value;
+    if (tls) all['Strict-Transport-Security'] ??= 'max-age=31536000; includeSubDomains';
     if (body !== undefined) all['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     return all;
   }

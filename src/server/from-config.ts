@@ -1,5 +1,7 @@
 /** From the configuration's listeners to what the HTTP server is told. */
+import { customHeaders } from '../config/response-headers.ts';
 import type { Listener } from '../config/server.ts';
+import { defined } from '../lib/defined.ts';
 import { groupId, userId } from '../lib/system-account.ts';
 import type { Limits, ListenerSettings, TlsSettings, TlsVersion } from './listener.ts';
 
@@ -51,7 +53,10 @@ function metrics(listener: Listener): NonNullable<ListenerSettings['metrics']> {
 }
 
 export function listenerSettings(listener: Listener): ListenerSettings {
+  const { redact_addresses: addresses, redact_cluster_name: clusterName, redact_version: version } = listener;
   const common = {
+    ...defined({ chroot: listener.chroot_namespace, headers: customHeaders(listener.custom_response_headers) }),
+    ...(addresses || clusterName || version ? { redacted: { addresses, clusterName, version } } : {}),
     limits: limits(listener),
     unauthenticatedMetrics: listener.telemetry.unauthenticated_metrics_access,
     unauthenticatedRekey: !listener.disable_unauthed_rekey_endpoints,

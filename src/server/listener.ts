@@ -1,5 +1,8 @@
 /** What a listener is told by the configuration, and the defaults that hold where it says nothing. */
 
+import type { Redacted } from '../framework/request.ts';
+import type { HeaderRules } from './response-headers.ts';
+
 export interface Limits {
   /** Bytes of a request body; beyond it 413. */
   readonly maxBody: number;
@@ -79,6 +82,10 @@ export interface ForwardedForSettings {
 }
 
 interface AnyListener {
+  /** As `ListenerTerms`. */
+  readonly chroot?: string;
+  readonly redacted?: Redacted;
+  readonly headers?: HeaderRules;
   readonly tls?: TlsSettings;
   readonly limits?: Partial<Limits>;
   readonly forwardedFor?: ForwardedForSettings;

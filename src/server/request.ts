@@ -4,17 +4,18 @@ import { TLSSocket } from 'node:tls';
 import { fail } from '../errors.ts';
 import type { JsonObject } from '../framework/field.ts';
 import type { Verb } from '../framework/path.ts';
-import type { Request, Unauthenticated } from '../framework/request.ts';
+import type { Request, ListenerTerms } from '../framework/request.ts';
 import { uuid } from '../lib/crypto/random.ts';
 import { durationSeconds } from '../lib/duration.ts';
 import type { Incoming } from './body.ts';
 import type { ForwardedFor } from './forwarded-for.ts';
 import type { Limits } from './listener.ts';
-import { checkSegments } from '../lib/path-segments.ts';
+import { belowChroot, checkSegments } from '../lib/path-segments.ts';
+import type { ResponseHeaders } from './response-headers.ts';
 import { canonicalPath, parseQuery } from './path.ts';
 
 /** What of a listener bears on how its requests are read. */
-export interface Reading extends Unauthenticated {
+export interface Reading extends ListenerTerms {
   readonly limits: Limits;
   readonly tls: boolean;
   /** Whether clients are asked for certificates, and whether there are authorities to verify them by. undefined: not asked. */
@@ -22,6 +23,8 @@ export interface Reading extends Unauthenticated {
   readonly forwardedFor: ForwardedFor | undefined;
   readonly metrics: 'too' | 'only' | 'never';
   readonly requireRequestHeader: boolean;
+  /** Sent with every reply. */
+  readonly headers: ResponseHeaders | undefined;
   /** The socket's path, which stands for the address of those who connect to it. */
   readonly unixPath: string | undefined;
 }
@@ -69,7 +72,7 @@ export function readRequest(incoming: Incoming, method: string, reading: Reading
     help: isTrue(query['help'], 'help'),
     method,
     path,
-    namespace: namespaceOf(single(headers, 'x-vault-namespace')),
+    namespace: belowChroot(reading.chroot, namespaceOf(single(headers, 'x-vault-namespace'))),
     token: tokenOf(headers, reading.limits.maxTokenBytes),
     body: undefined,
     contentType: method === 'PATCH' ? requireMergePatch(contentType) : contentType,

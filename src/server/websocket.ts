@@ -6,7 +6,9 @@ import { admit } from '../core/events/admission.ts';
 import { MAX_CLIENT_FRAME, PROTOCOL, type ClosingReason } from '../core/events/frames.ts';
 import { textOf } from '../core/events/patterns.ts';
 import type { Carrier } from '../core/events/subscription.ts';
+import type { Placed } from '../core/namespaces/namespace-table.ts';
 import type { Node } from '../core/node.ts';
+import type { Services } from '../core/services.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import type { Request } from '../framework/request.ts';
 import type { Upgrade, UpgradeRequest } from './endpoint.ts';
@@ -79,10 +81,14 @@ interface Serving {
   readonly pings: KeepAlive;
 }
 
+function placeOf({ namespaces }: Services, { namespace, path, listener }: Request): Placed {
+  return namespaces.place(namespace, path, listener.chroot !== undefined);
+}
+
 async function answer({ node, server, pings }: Serving, asking: Asking): Promise<void> {
   const { request, socket, head } = asking;
   const { services } = node;
-  const { namespace, path } = services.namespaces.place(asking.parsed.namespace, asking.parsed.path);
+  const { namespace, path } = placeOf(services, asking.parsed);
   const parsed: Request = { ...asking.parsed, path };
   if (!parsed.path.startsWith(ROOT)) throw fail('unsupportedPath');
   // A browser would send what its user's cookies or proxies allow from any site: none has business here.

@@ -3,6 +3,7 @@ import type { Node } from '../core/node.ts';
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
 import type { Reply } from '../framework/reply.ts';
+import { redacted } from './redacted.ts';
 
 const at = pathsOf<Node>();
 
@@ -33,12 +34,12 @@ const health = at('health', {
       replies: { 200: 'any', 429: 'any', 472: 'any', 473: 'any', 501: 'any', 503: 'any' },
       otherReplies: 'any',
       form: 'bare',
-      run: (node, values): Reply => {
+      run: (node, values, call): Reply => {
         const codes = { active: values.activecode, sealed: values.sealedcode, uninit: values.uninitcode };
         const wanted = statusCode(node, codes);
         // A status that HTTP does not know would break the reply.
         const status = wanted >= 200 && wanted <= 599 ? wanted : 400;
-        return { status, bare: node.health() };
+        return { status, bare: redacted(node.health(), call) };
       },
     },
   },
@@ -55,17 +56,20 @@ const leader = at('leader', {
       writes: 'nothing',
       replies: { 200: 'any' },
       form: 'bare',
-      run: () => ({
+      run: (_node, _values, call) => ({
         status: 200,
-        bare: {
-          ha_enabled: false,
-          is_self: false,
-          active_time: '0001-01-01T00:00:00Z',
-          leader_address: '',
-          leader_cluster_address: '',
-          performance_standby: false,
-          performance_standby_last_remote_wal: 0,
-        },
+        bare: redacted(
+          {
+            ha_enabled: false,
+            is_self: false,
+            active_time: '0001-01-01T00:00:00Z',
+            leader_address: '',
+            leader_cluster_address: '',
+            performance_standby: false,
+            performance_standby_last_remote_wal: 0,
+          },
+          call,
+        ),
       }),
     },
   },

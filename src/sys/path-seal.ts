@@ -5,6 +5,7 @@ import { reply } from '../framework/reply.ts';
 import { noteSealChange } from '../core/seal-changes.ts';
 import { fail } from '../errors.ts';
 import type { Node } from '../core/node.ts';
+import { redacted } from './redacted.ts';
 import { decodeShare } from './share-field.ts';
 
 const at = pathsOf<Node>();
@@ -74,7 +75,7 @@ const sealStatus = at('seal-status', {
       writes: 'nothing',
       replies: { 200: 'any' },
       form: 'bare',
-      run: (node) => ({ status: 200, bare: node.sealStatus() }),
+      run: (node, _values, call) => ({ status: 200, bare: redacted(node.sealStatus(), call) }),
     },
   },
 });
@@ -110,11 +111,12 @@ const unseal = at('unseal', {
       writes: 'local',
       replies: { 200: 'any' },
       form: 'bare',
-      run: async (node, { key, reset, migrate }, { client: { address } }) => {
-        if (reset) return { status: 200, bare: await node.unseal(undefined) };
+      run: async (node, { key, reset, migrate }, call) => {
+        const { address } = call.client;
+        if (reset) return { status: 200, bare: redacted(await node.unseal(undefined), call) };
         if (key === undefined || key === '')
           throw fail('badRequest', "'key' must be specified in request body as JSON, or 'reset' set to true");
-        return { status: 200, bare: await node.unseal(decodeShare(key), { migrate, address }) };
+        return { status: 200, bare: redacted(await node.unseal(decodeShare(key), { migrate, address }), call) };
       },
     },
   },

@@ -76,10 +76,10 @@ export class NamespaceTable implements Disposable {
 
   /**
    * By the header, then by the path: each leading segment that names a namespace leads into it. Where there are no
-   * namespaces the header does not count, as in Vault's free edition. Throws `noNamespace`.
+   * namespaces the header does not count, as in Vault's free edition, unless it `counts` always. Throws `noNamespace`.
    */
-  place(header: string, path: string): Placed {
-    if (this.#byId.size === 0) return { namespace: ROOT, path };
+  place(header: string, path: string, counts = false): Placed {
+    if (this.#byId.size === 0 && !counts) return { namespace: ROOT, path };
     let namespace = header === '' || header === ROOT.id ? ROOT : this.#byPath.get(`${header}/`);
     if (namespace === undefined) throw fail('noNamespace');
     let from = 0;

@@ -16,6 +16,7 @@ import type { RequestServices } from '../services.ts';
 import { snapshotUse } from './from-snapshot.ts';
 import type { Inline } from './inline.ts';
 import { missing } from './missing.ts';
+import { isOpen } from './open-paths.ts';
 import { holderOf, type Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
@@ -151,14 +152,15 @@ function sealedHome({ namespaces }: RequestServices, token: string): LockstepErr
   return namespaces.size > 0 && namespaces.isSealed(namespaces.ofId(token).id) ? fail('namespaceSealed') : undefined;
 }
 
-interface PlacedRequest extends Pick<Asked, 'request' | 'namespace' | 'refusal'> {}
+type PlacedRequest = Pick<Asked, 'request' | 'namespace' | 'refusal'>;
 
 /** Which namespace is meant, by header and path: once, for everything that comes after (design rule 29). */
 function place({ namespaces }: RequestServices, request: Request): PlacedRequest {
   // Most nodes have none: nothing is looked up or made anew for them.
-  if (namespaces.size === 0) return { request, namespace: ROOT, refusal: undefined };
+  const chrooted = request.listener.chroot !== undefined;
+  if (namespaces.size === 0 && !chrooted) return { request, namespace: ROOT, refusal: undefined };
   try {
-    const { namespace, path } = namespaces.place(request.namespace, request.path);
+    const { namespace, path } = namespaces.place(request.namespace, request.path, chrooted);
     const refusal = namespaces.refusal(namespace, path);
     const below = path === request.path ? request : { ...request, path };
     return { request: below, namespace, refusal };
@@ -226,28 +228,6 @@ function aclOperation({ request, match, coerced, routed, call }: Found): PolicyO
   const exists = match?.path.exists;
   if (exists === undefined || coerced === undefined || routed === undefined) return 'update';
   return exists(routed.mounted.instance, coerced.values as never, call) ? 'update' : 'create';
-}
-
-/** Whether no token is asked for. */
-export function isOpen(
-  path: { readonly access?: Path<unknown>['access'] } | undefined,
-  { help, listener }: Request,
-): boolean {
-  if (help) return false;
-  switch (path?.access) {
-    case 'open':
-      return true;
-    case 'metrics':
-      return listener.unauthenticatedMetrics;
-    case 'rekey':
-      return listener.unauthenticatedRekey === true;
-    case 'generate-root':
-      return listener.unauthenticatedGenerateRoot === true;
-    case 'workflows':
-      return listener.unauthenticatedWorkflows === true;
-    default:
-      return false;
-  }
 }
 
 /** Never throws for what a client did: the refusal is in `error`. */

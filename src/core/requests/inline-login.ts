@@ -6,6 +6,7 @@ import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { chain } from '../../lib/chain.ts';
 import { inCidrs } from '../../lib/cidr.ts';
+import { belowChroot } from '../../lib/path-segments.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import type { RequestServices } from '../services.ts';
 import { deferredAccess, grantAccess, lookUp, type Access, type Asked } from './access.ts';
@@ -20,10 +21,14 @@ function loginOf(request: Request, login: InlineLogin & { readonly method: strin
   const { verb, method, path, parameters } = login;
   return {
     ...rest,
-    ...{ id, verb, method, path, namespace: login.namespace ?? request.namespace },
+    ...{ id, verb, method, path, namespace: namespaceOf(request, login) },
     ...{ help: false, token: undefined, body: parameters, query: {}, contentType: 'application/json' },
     ...{ wrapTtl: 0, index: undefined },
   };
+}
+
+function namespaceOf({ namespace, listener }: Request, login: InlineLogin): string {
+  return login.namespace === undefined ? namespace : belowChroot(listener.chroot, login.namespace);
 }
 
 /** Who logs in asks a method's open path: nothing else of the API is there to be asked in a header. */

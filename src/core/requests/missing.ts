@@ -6,6 +6,8 @@ import type { Routed } from '../mounts/mount-table.ts';
 import { ROOT } from '../namespaces/namespace.ts';
 import type { Access } from './access.ts';
 
+export const NOT_HERE = 'operation unavailable in namespaces: ask in the root namespace';
+
 const isServedIn = ({ namespace }: Call, { mounted }: Routed, { path }: Match<unknown>): boolean =>
   namespace.id === ROOT.id || mounted.record.uuid !== 'sys' || path.namespaces === true;
 
@@ -25,7 +27,7 @@ export function missing({
     return hint === undefined ? fail('unsupportedPath') : fail('unsupportedPath', `unsupported path: ${hint}`);
   }
   if (!isServedIn(call, routed, match)) {
-    return fail('badRequest', 'operation unavailable in namespaces: ask in the root namespace');
+    return fail('badRequest', NOT_HERE);
   }
   if (!request.help && match.path.operations[request.verb] === undefined) return fail('unsupportedOperation');
   return undefined;

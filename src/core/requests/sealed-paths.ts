@@ -7,7 +7,9 @@ import { coerce } from '../../framework/values.ts';
 import { chain } from '../../lib/chain.ts';
 import type { Logger } from '../../lib/log.ts';
 import { ROOT } from '../namespaces/namespace.ts';
-import { clientOf, isOpen, makeCall } from './access.ts';
+import { clientOf, makeCall } from './access.ts';
+import { NOT_HERE } from './missing.ts';
+import { isOpen } from './open-paths.ts';
 import { asFailure, failure, outcomeOf } from './pipeline.ts';
 
 export interface SealedOptions<Mount> {
@@ -34,6 +36,8 @@ export class SealedPaths<Mount> {
     try {
       const match = request.path.startsWith('sys/') ? this.#router.match(request.path.slice(4)) : undefined;
       if (match === undefined) throw fail('sealed');
+      // What is about the node is not served to those who are let into one namespace alone.
+      if (request.listener.chroot !== undefined && match.path.namespaces !== true) throw fail('badRequest', NOT_HERE);
       const operation = match.path.operations[request.verb];
       if (operation === undefined) throw fail('unsupportedOperation');
       if (match.path.access === 'metrics' && !isOpen(match.path, request)) throw fail('sealed');

@@ -2,7 +2,8 @@
 import { fail } from '../../errors.ts';
 import { isBuiltIn } from '../mounts/mount.ts';
 import type { RequestServices } from '../services.ts';
-import { isOpen, type Access } from './access.ts';
+import type { Access } from './access.ts';
+import { isOpen } from './open-paths.ts';
 
 export interface StalenessLimits {
   /** Seconds since the last word of the hub. */

@@ -1,7 +1,7 @@
 /** A request on its way to the thread that writes, and its answer on the way back: what structured cloning carries. */
 import { pipeline, Readable } from 'node:stream';
 import { fail } from '../../errors.ts';
-import type { Handler, Outcome, Request, Unauthenticated } from '../../framework/request.ts';
+import type { Handler, Outcome, Request, ListenerTerms } from '../../framework/request.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from '../envelope.ts';
 import type { Tunnels } from './tunnel.ts';
 
@@ -9,7 +9,7 @@ import type { Tunnels } from './tunnel.ts';
 export interface Handed extends Omit<Request, 'signal' | 'listener' | 'upload'> {
   /** Whether its body waits at the other thread. */
   readonly uploads: boolean;
-  readonly listener: Unauthenticated;
+  readonly listener: ListenerTerms;
 }
 
 export function handed(request: Request): Handed {
@@ -33,14 +33,18 @@ export function handed(request: Request): Handed {
     ...(request.peer === undefined ? {} : { peer: request.peer }),
     wrapTtl: request.wrapTtl,
     index: request.index,
-    listener: unauthenticated(request.listener),
+    listener: termsOf(request.listener),
   };
 }
 
-function unauthenticated(listener: Unauthenticated): Unauthenticated {
+/** A listener has more about it, which is bound to its thread. */
+function termsOf(listener: ListenerTerms): ListenerTerms {
   const { unauthenticatedMetrics, unauthenticatedRekey = false, unauthenticatedGenerateRoot = false } = listener;
-  const { unauthenticatedWorkflows = false } = listener;
-  return { unauthenticatedMetrics, unauthenticatedRekey, unauthenticatedGenerateRoot, unauthenticatedWorkflows };
+  const { unauthenticatedWorkflows = false, chroot, redacted } = listener;
+  return {
+    ...{ chroot, redacted, unauthenticatedMetrics, unauthenticatedRekey },
+    ...{ unauthenticatedGenerateRoot, unauthenticatedWorkflows },
+  };
 }
 
 /** The body of the request `id` is to be written to `path`. */
