@@ -1,21 +1,14 @@
 /** AWS Systems Manager Parameter Store. Its API has no check on writes: of two at once the later one stays. */
 import type { Parameter, ParameterStringFilter, SSMClient, Tag } from '@aws-sdk/client-ssm';
 import { contended } from '../contended.ts';
-import {
-  ProviderProblem,
-  type Found,
-  type ProviderClient,
-  type Pushed,
-  type Query,
-  type Reference,
-  type RemoteName,
-} from '../contract.ts';
-import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
+import type { Found, ProviderClient, Pushed, Query, Reference, RemoteName } from '../contract.ts';
+import { inTurns } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
 import type { AwsConfig } from './config.ts';
 import { TIMES, type KeySource } from './keys.ts';
-import { named, problemOf } from './problem.ts';
+import { named } from './problem.ts';
+import { allPages, AwsSession } from './session.ts';
 import { foreign, isMarked, MARK, textOf, textsOf, without, written } from './written.ts';
 
 const GONE = ['ParameterNotFound', 'ParameterVersionNotFound'];
@@ -27,17 +20,20 @@ const isConflict = (error: unknown): boolean => named(error, 'ParameterAlreadyEx
 
 export class ParameterStore implements ProviderClient {
   readonly #config: AwsConfig;
-  readonly #keys: KeySource | undefined;
-  #client: SSMClient | undefined;
+  readonly #session: AwsSession<SSMClient>;
 
   constructor(config: AwsConfig, keys: KeySource | undefined) {
     this.#config = config;
-    this.#keys = keys;
+    this.#session = new AwsSession(async () => {
+      const { SSMClient: Client } = await import('@aws-sdk/client-ssm');
+      const credentials = keys === undefined ? {} : { credentials: keys };
+      return new Client({ region: config.region, requestHandler: TIMES, ...credentials });
+    });
   }
 
   /** Any answer but a refusal of who asks: which parameters may be read, a store does not say. */
   async check(signal: AbortSignal): Promise<void> {
-    await this.#asked('look up a parameter that is not there', signal, async (client, abort) => {
+    await this.#session.ask('look up a parameter that is not there', signal, async (client, abort) => {
       const { GetParameterCommand } = await import('@aws-sdk/client-ssm');
       const Name = this.#id('lockstep-external-secrets-check');
       await client.send(new GetParameterCommand({ Name }), abort).catch((error: unknown) => {
@@ -66,7 +62,7 @@ export class ParameterStore implements ProviderClient {
 
   push(pushed: Pushed, signal: AbortSignal): Promise<void> {
     const { key } = pushed;
-    return this.#asked(`write "${key}"`, signal, (client, abort) =>
+    return this.#session.ask(`write "${key}"`, signal, (client, abort) =>
       contended({ key, isConflict }, async () => {
         const { PutParameterCommand } = await import('@aws-sdk/client-ssm');
         const Name = this.#id(key);
@@ -86,7 +82,7 @@ export class ParameterStore implements ProviderClient {
 
   remove(name: RemoteName, signal: AbortSignal): Promise<void> {
     const { key } = name;
-    return this.#asked(`delete "${key}"`, signal, async (client, abort) => {
+    return this.#session.ask(`delete "${key}"`, signal, async (client, abort) => {
       const Name = this.#id(key);
       const before = await this.#value(Name, '', signal);
       if (before === undefined || !isMarked(await this.#tags(key, signal))) return;
@@ -100,7 +96,7 @@ export class ParameterStore implements ProviderClient {
   }
 
   close(): void {
-    this.#client?.destroy();
+    this.#session.close();
   }
 
   #id(key: string): string {
@@ -108,7 +104,7 @@ export class ParameterStore implements ProviderClient {
   }
 
   #value(Name: string, version: string, signal: AbortSignal): Promise<Parameter | undefined> {
-    return this.#asked(`read "${Name}"`, signal, async (client, abort) => {
+    return this.#session.ask(`read "${Name}"`, signal, async (client, abort) => {
       const { GetParameterCommand } = await import('@aws-sdk/client-ssm');
       const input = { Name: version === '' ? Name : `${Name}:${version}`, WithDecryption: true };
       try {
@@ -121,7 +117,7 @@ export class ParameterStore implements ProviderClient {
   }
 
   #tags(key: string, signal: AbortSignal): Promise<readonly Tag[]> {
-    return this.#asked(`read the tags of "${key}"`, signal, async (client, abort) => {
+    return this.#session.ask(`read the tags of "${key}"`, signal, async (client, abort) => {
       const { ListTagsForResourceCommand } = await import('@aws-sdk/client-ssm');
       const input = { ResourceType: 'Parameter', ResourceId: this.#id(key) } as const;
       return (await client.send(new ListTagsForResourceCommand(input), abort)).TagList ?? [];
@@ -129,17 +125,17 @@ export class ParameterStore implements ProviderClient {
   }
 
   #below(Path: string, signal: AbortSignal): Promise<readonly Parameter[]> {
-    return this.#asked(`list parameters below "${Path}"`, signal, async (client, abort) => {
+    return this.#session.ask(`list parameters below "${Path}"`, signal, async (client, abort) => {
       const { GetParametersByPathCommand } = await import('@aws-sdk/client-ssm');
-      return allPages(async (NextToken) => {
+      return allPages(async (which) => {
         const input = {
           Path,
           Recursive: true,
           WithDecryption: true,
-          ...(NextToken === undefined ? {} : { NextToken }),
+          ...which,
         };
         const page = await client.send(new GetParametersByPathCommand(input), abort);
-        return { items: page.Parameters ?? [], next: page.NextToken };
+        return { items: page.Parameters, next: page.NextToken };
       });
     });
   }
@@ -149,54 +145,16 @@ export class ParameterStore implements ProviderClient {
       ...{ Key: `tag:${key}`, Option: 'Equals', Values: [value] },
     }));
     if (path !== '') filters.push({ Key: 'Path', Option: 'Recursive', Values: [path] });
-    const names = await this.#asked('find parameters by tags', signal, async (client, abort) => {
+    const names = await this.#session.ask('find parameters by tags', signal, async (client, abort) => {
       const { DescribeParametersCommand } = await import('@aws-sdk/client-ssm');
-      const found = await allPages(async (NextToken) => {
-        const input = { ParameterFilters: filters, ...(NextToken === undefined ? {} : { NextToken }) };
+      const found = await allPages(async (which) => {
+        const input = { ParameterFilters: filters, ...which };
         const page = await client.send(new DescribeParametersCommand(input), abort);
-        return { items: page.Parameters ?? [], next: page.NextToken };
+        return { items: page.Parameters, next: page.NextToken };
       });
       return found.flatMap(({ Name }) => (Name === undefined ? [] : [Name]));
     });
     const found = await inTurns(names, (each) => this.#value(each, '', signal));
     return new Map(names.flatMap((each, at) => (found[at] === undefined ? [] : [[each, bytesIn(found[at])] as const])));
   }
-
-  async #asked<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (client: SSMClient, abort: { readonly abortSignal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
-    signal.throwIfAborted();
-    try {
-      return await work(await this.#opened(), { abortSignal: signal });
-    } catch (error) {
-      const problem = problemOf(error, doing, signal);
-      // Keys may be others by now: the next request reads them anew.
-      if (problem instanceof ProviderProblem && problem.kind === 'denied') this.#client = undefined;
-      throw problem;
-    }
-  }
-
-  async #opened(): Promise<SSMClient> {
-    if (this.#client !== undefined) return this.#client;
-    const { SSMClient: Client } = await import('@aws-sdk/client-ssm');
-    const credentials = this.#keys === undefined ? {} : { credentials: this.#keys };
-    this.#client ??= new Client({ region: this.#config.region, requestHandler: TIMES, ...credentials });
-    return this.#client;
-  }
-}
-
-async function allPages<T>(
-  ask: (next: string | undefined) => Promise<{ readonly items: readonly T[]; readonly next: string | undefined }>,
-): Promise<readonly T[]> {
-  const all: T[] = [];
-  let next: string | undefined;
-  do {
-    const page = await ask(next);
-    all.push(...page.items);
-    if (all.length > MOST_FOUND) throw tooMany();
-    ({ next } = page);
-  } while (next !== undefined && next !== '');
-  return all;
 }

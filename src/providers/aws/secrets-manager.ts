@@ -16,12 +16,13 @@ import {
   type Reference,
   type RemoteName,
 } from '../contract.ts';
-import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
+import { inTurns } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
 import type { AwsConfig } from './config.ts';
 import { TIMES, type KeySource } from './keys.ts';
-import { named, problemOf } from './problem.ts';
+import { named } from './problem.ts';
+import { allPages, AwsSession, type Abort } from './session.ts';
 import { foreign, hasAll, isMarked, MARK, textsOf, without, written } from './written.ts';
 
 const FIRST_TOKEN = '00000000-0000-0000-0000-000000000001';
@@ -42,21 +43,30 @@ interface Held {
   readonly value: GetSecretValueCommandOutput | undefined;
 }
 
+/** Within a request, whose conflicts are looked at again. */
+interface Sending {
+  readonly client: SecretsManagerClient;
+  readonly abort: Abort;
+}
+
 const isConflict = (error: unknown): boolean => named(error, 'ResourceExistsException');
 
 export class SecretsManager implements ProviderClient {
   readonly #config: AwsConfig;
-  readonly #keys: KeySource | undefined;
-  #client: SecretsManagerClient | undefined;
+  readonly #session: AwsSession<SecretsManagerClient>;
 
   constructor(config: AwsConfig, keys: KeySource | undefined) {
     this.#config = config;
-    this.#keys = keys;
+    this.#session = new AwsSession(async () => {
+      const { SecretsManagerClient: Client } = await import('@aws-sdk/client-secrets-manager');
+      const credentials = keys === undefined ? {} : { credentials: keys };
+      return new Client({ region: config.region, requestHandler: TIMES, ...credentials });
+    });
   }
 
   /** Any answer but a refusal of who asks: which secrets may be read, a store does not say. */
   async check(signal: AbortSignal): Promise<void> {
-    await this.#asked('look up a secret that is not there', signal, async (client, abort) => {
+    await this.#session.ask('look up a secret that is not there', signal, async (client, abort) => {
       const { DescribeSecretCommand } = await import('@aws-sdk/client-secrets-manager');
       const SecretId = this.#id('lockstep-external-secrets-check');
       await client.send(new DescribeSecretCommand({ SecretId }), abort).catch((error: unknown) => {
@@ -97,7 +107,7 @@ export class SecretsManager implements ProviderClient {
 
   push(pushed: Pushed, signal: AbortSignal): Promise<void> {
     const { key } = pushed;
-    return this.#asked(`write "${key}"`, signal, (client, abort) =>
+    return this.#session.ask(`write "${key}"`, signal, (client, abort) =>
       contended({ key, isConflict }, async () => {
         const held = await this.#held(key, signal);
         const { CreateSecretCommand } = await import('@aws-sdk/client-secrets-manager');
@@ -110,35 +120,36 @@ export class SecretsManager implements ProviderClient {
         if (!isMarked(held.about.Tags)) throw foreign(key);
         const before = held.value === undefined ? undefined : bytesIn(held.value);
         const next = written(pushed, before);
-        if (before === undefined || !Buffer.from(next).equals(before)) await this.#put(key, next, held, signal);
+        if (before === undefined || !Buffer.from(next).equals(before))
+          await this.#put({ client, abort }, key, next, held.value);
       }),
     );
   }
 
   remove(name: RemoteName, signal: AbortSignal): Promise<void> {
     const { key } = name;
-    return this.#asked(`delete "${key}"`, signal, () =>
+    return this.#session.ask(`delete "${key}"`, signal, (client, abort) =>
       contended({ key, isConflict }, async () => {
         const about = await this.#about(key, signal);
         if (about === undefined || about.DeletedDate !== undefined || !isMarked(about.Tags)) return;
         const value = await this.#value(key, '', signal);
         const before = value === undefined ? undefined : bytesIn(value);
         const left = before === undefined ? undefined : without(name, before);
-        if (left === undefined) await this.#delete(key, signal);
-        else if (!Buffer.from(left).equals(before ?? left)) await this.#put(key, left, { about, value }, signal);
+        if (left === undefined) await this.#delete({ client, abort }, key);
+        else if (!Buffer.from(left).equals(before ?? left)) await this.#put({ client, abort }, key, left, value);
       }),
     );
   }
 
   close(): void {
-    this.#client?.destroy();
+    this.#session.close();
   }
 
   #id(key: string): string {
     return `${this.#config.prefix ?? ''}${key}`;
   }
 
-  async #put(key: string, value: Uint8Array, { value: before }: Held, signal: AbortSignal): Promise<void> {
+  async #put({ client, abort }: Sending, key: string, value: Uint8Array, before: Held['value']): Promise<void> {
     const { PutSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
     const token = before?.VersionId === undefined ? FIRST_TOKEN : tokenAfter(before.VersionId);
     // What was text stays text, for who else reads it.
@@ -147,10 +158,10 @@ export class SecretsManager implements ProviderClient {
         ? { SecretBinary: value }
         : { SecretString: Buffer.from(value).toString('utf8') };
     const input = { SecretId: this.#id(key), ClientRequestToken: token, ...content };
-    await (await this.#opened()).send(new PutSecretValueCommand(input), { abortSignal: signal });
+    await client.send(new PutSecretValueCommand(input), abort);
   }
 
-  async #delete(key: string, signal: AbortSignal): Promise<void> {
+  async #delete({ client, abort }: Sending, key: string): Promise<void> {
     const { DeleteSecretCommand } = await import('@aws-sdk/client-secrets-manager');
     const { forceDeleteWithoutRecovery: force = false, recoveryWindowInDays: days = 0 } =
       this.#config.secretsManager ?? {};
@@ -159,7 +170,7 @@ export class SecretsManager implements ProviderClient {
       ...(days > 0 ? { RecoveryWindowInDays: days } : {}),
     };
     const command = new DeleteSecretCommand({ SecretId: this.#id(key), ...how });
-    await (await this.#opened()).send(command, { abortSignal: signal });
+    await client.send(command, abort);
   }
 
   async #held(key: string, signal: AbortSignal): Promise<Held | undefined> {
@@ -171,7 +182,7 @@ export class SecretsManager implements ProviderClient {
   }
 
   #about(key: string, signal: AbortSignal): Promise<DescribeSecretCommandOutput | undefined> {
-    return this.#asked(`look up "${key}"`, signal, async (client, abort) => {
+    return this.#session.ask(`look up "${key}"`, signal, async (client, abort) => {
       const { DescribeSecretCommand } = await import('@aws-sdk/client-secrets-manager');
       const sent = client.send(new DescribeSecretCommand({ SecretId: this.#id(key) }), abort);
       return await orGone(sent);
@@ -184,7 +195,7 @@ export class SecretsManager implements ProviderClient {
 
   /** `uuid/…` is a version's id, all else a stage. */
   #valueOf(SecretId: string, version: string, signal: AbortSignal): Promise<GetSecretValueCommandOutput | undefined> {
-    return this.#asked(`read "${SecretId}"`, signal, async (client, abort) => {
+    return this.#session.ask(`read "${SecretId}"`, signal, async (client, abort) => {
       const { GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
       const which = version.startsWith('uuid/')
         ? { VersionId: version.slice('uuid/'.length) }
@@ -196,43 +207,13 @@ export class SecretsManager implements ProviderClient {
   }
 
   #list(Filters: Filter[], signal: AbortSignal): Promise<readonly SecretListEntry[]> {
-    return this.#asked('list secrets', signal, async (client, abort) => {
+    return this.#session.ask('list secrets', signal, async (client, abort) => {
       const { ListSecretsCommand } = await import('@aws-sdk/client-secrets-manager');
-      const found: SecretListEntry[] = [];
-      let NextToken: string | undefined;
-      do {
-        const more = NextToken === undefined ? {} : { NextToken };
-        const page = await client.send(new ListSecretsCommand({ Filters, MaxResults: 100, ...more }), abort);
-        found.push(...(page.SecretList ?? []));
-        if (found.length > MOST_FOUND) throw tooMany();
-        ({ NextToken } = page);
-      } while (NextToken !== undefined);
-      return found;
+      return allPages(async (which) => {
+        const page = await client.send(new ListSecretsCommand({ Filters, MaxResults: 100, ...which }), abort);
+        return { items: page.SecretList, next: page.NextToken };
+      });
     });
-  }
-
-  async #asked<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (client: SecretsManagerClient, abort: { readonly abortSignal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
-    signal.throwIfAborted();
-    try {
-      return await work(await this.#opened(), { abortSignal: signal });
-    } catch (error) {
-      const problem = problemOf(error, doing, signal);
-      // Keys may be others by now: the next request reads them anew.
-      if (problem instanceof ProviderProblem && problem.kind === 'denied') this.#client = undefined;
-      throw problem;
-    }
-  }
-
-  async #opened(): Promise<SecretsManagerClient> {
-    if (this.#client !== undefined) return this.#client;
-    const { SecretsManagerClient: Client } = await import('@aws-sdk/client-secrets-manager');
-    const credentials = this.#keys === undefined ? {} : { credentials: this.#keys };
-    this.#client ??= new Client({ region: this.#config.region, requestHandler: TIMES, ...credentials });
-    return this.#client;
   }
 }
 
