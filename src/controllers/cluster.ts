@@ -2,7 +2,7 @@
 import type { KubernetesApi } from '../kube/api.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { Informer, type Change, type InformerOptions } from '../kube/informer.ts';
-import { Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
+import { coreKind, Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
 import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
@@ -19,10 +19,6 @@ export type Store = ObjectOf<typeof secretStore>;
 export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
 }
-
-const core = (kind: string, plural: string, namespaced = true): Kind => ({
-  ...{ group: '', version: 'v1', kind, plural, namespaced },
-});
 
 function nameAndLabels({ metadata }: KubernetesObject): KubernetesObject {
   const { name, namespace = '', uid = '', resourceVersion = '', labels = {} } = metadata;
@@ -83,12 +79,16 @@ export class Cluster {
     this.clusterStores = all ? informer(clusterSecretStore) : undefined;
     this.clusterExternalSecrets = all ? informer(clusterExternalSecret) : undefined;
     this.clusterPushSecrets = all ? informer(clusterPushSecret) : undefined;
-    this.namespaces = all ? informer(core('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
+    this.namespaces = all ? informer(coreKind('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
     const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true` };
-    this.managedSecrets = informer(core('Secret', 'secrets'), managed);
-    this.#sourceSecrets = informer(core('Secret', 'secrets'), { ...within, metadataOnly: true, kept: nameAndLabels });
-    this.secrets = new Objects<Secret>(api, core('Secret', 'secrets'));
-    this.configMaps = new Objects<ConfigMap>(api, core('ConfigMap', 'configmaps'));
+    this.managedSecrets = informer(coreKind('Secret', 'secrets'), managed);
+    this.#sourceSecrets = informer(coreKind('Secret', 'secrets'), {
+      ...within,
+      metadataOnly: true,
+      kept: nameAndLabels,
+    });
+    this.secrets = new Objects<Secret>(api, coreKind('Secret', 'secrets'));
+    this.configMaps = new Objects<ConfigMap>(api, coreKind('ConfigMap', 'configmaps'));
     this.externalSecretObjects = new Objects<ExternalSecret>(api, externalSecret);
     this.pushSecretObjects = new Objects<PushSecret>(api, pushSecret);
     this.clusterExternalSecretObjects = new Objects<ClusterExternalSecret>(api, clusterExternalSecret);

@@ -35,7 +35,7 @@ export interface Facts {
   /** By `referenceText`. */
   readonly references: ReadonlyMap<string, Presence>;
   /** Its Secret's metadata. */
-  readonly secret: KubernetesObject | Presence;
+  readonly secret: KubernetesObject | 'missing' | 'forbidden';
   readonly controllerClass: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -92,7 +92,7 @@ function targetOf({ es, secret }: Facts): readonly Link[] {
   const { creationPolicy = 'Owner' } = es.spec.target ?? {};
   const what = `Secret ${es.metadata.namespace ?? ''}/${name} (creationPolicy ${creationPolicy})`;
   if (creationPolicy === 'None') return [{ mark: 'well', depth: 1, what: `${what}: none is made` }];
-  if (secret === 'forbidden' || secret === 'there') {
+  if (secret === 'forbidden') {
     return [{ mark: 'unknown', depth: 1, what: `${what}: may not be looked at with these credentials` }];
   }
   if (secret === 'missing') {
@@ -153,8 +153,8 @@ function providerOf({ es, references }: Facts, ref: StoreName, { spec }: Store):
     const remedy = `this version has ${[...providers.keys()].join(', ')}`;
     return [{ mark: 'wrong', depth: 2, what: `${what}: is not offered`, remedy }];
   }
-  const own = ref.kind === clusterSecretStore.kind ? undefined : (es.metadata.namespace ?? '');
-  const links = referencesOf(spec.provider, own ?? es.metadata.namespace ?? '', own !== undefined).map((each): Link => {
+  const bound = ref.kind !== clusterSecretStore.kind;
+  const links = referencesOf(spec.provider, es.metadata.namespace ?? '', bound).map((each): Link => {
     const found = references.get(referenceText(each));
     const where = `${each.kind} ${each.namespace}/${each.name} (${each.field})`;
     if (found === 'there') return { mark: 'well', depth: 3, what: `${where}: is there` };

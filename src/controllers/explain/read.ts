@@ -1,45 +1,34 @@
 /** What `explain` looks at: metadata of Secrets, never their values. */
 import type { KubernetesApi } from '../../kube/api.ts';
-import { acceptOf, collectionPath, type Kind, type KubernetesObject, Objects } from '../../kube/objects.ts';
-import { KubernetesProblem } from '../../kube/problem.ts';
+import { coreKind, Objects, type Kind, type KubernetesObject, type ObjectKey } from '../../kube/objects.ts';
+import { isNotFound, KubernetesProblem } from '../../kube/problem.ts';
 import type { Store } from '../cluster.ts';
 import { externalSecret } from '../external-secret/definition.ts';
 import { storesOf } from '../external-secret/gather.ts';
 import { targetName, type ExternalSecret } from '../external-secret/plan.ts';
 import { clusterSecretStore, secretStore } from '../secret-store/definition.ts';
 import { type Facts, type Presence, referenceText, storeText } from './chain.ts';
-import { type Reference, referencesOf } from './references.ts';
-
-const core = (kind: Reference['kind'] | 'Namespace', plural: string): Kind => ({
-  ...{ group: '', version: 'v1', kind, plural, namespaced: kind !== 'Namespace' },
-});
+import { referencesOf } from './references.ts';
 
 const kinds = {
-  Secret: core('Secret', 'secrets'),
-  ConfigMap: core('ConfigMap', 'configmaps'),
-  ServiceAccount: core('ServiceAccount', 'serviceaccounts'),
-  Namespace: core('Namespace', 'namespaces'),
+  Secret: coreKind('Secret', 'secrets'),
+  ConfigMap: coreKind('ConfigMap', 'configmaps'),
+  ServiceAccount: coreKind('ServiceAccount', 'serviceaccounts'),
+  Namespace: coreKind('Namespace', 'namespaces', false),
 };
 
-const NOT_FOUND = 404;
 const FORBIDDEN = 403;
 
-interface Name {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-async function metadataOf(api: KubernetesApi, kind: Kind, { namespace, name }: Name): Promise<KubernetesObject> {
-  const path = `${collectionPath(kind, namespace)}/${encodeURIComponent(name)}`;
-  return (await api.send({ method: 'GET', path, ...acceptOf({ metadataOnly: true }, 'one') })) as KubernetesObject;
-}
-
-/** Undefined: it is not there, or may not be looked at. */
-async function seen(api: KubernetesApi, kind: Kind, name: Name): Promise<KubernetesObject | Presence> {
+/** Its metadata, or why that cannot be had. */
+async function seen(
+  api: KubernetesApi,
+  kind: Kind,
+  key: ObjectKey,
+): Promise<KubernetesObject | 'missing' | 'forbidden'> {
   try {
-    return await metadataOf(api, kind, name);
+    return await new Objects<KubernetesObject>(api, kind).metadata(key);
   } catch (error) {
-    if (error instanceof KubernetesProblem && error.status === NOT_FOUND) return 'missing';
+    if (isNotFound(error)) return 'missing';
     if (error instanceof KubernetesProblem && error.status === FORBIDDEN) return 'forbidden';
     throw error;
   }
@@ -48,7 +37,7 @@ async function seen(api: KubernetesApi, kind: Kind, name: Name): Promise<Kuberne
 /** Undefined: there is no such ExternalSecret. Rejects with `KubernetesProblem`. */
 export async function readFacts(
   api: KubernetesApi,
-  name: Name,
+  name: ObjectKey,
   { controllerClass, now }: Pick<Facts, 'controllerClass' | 'now'>,
 ): Promise<Facts | undefined> {
   const es = await new Objects<ExternalSecret>(api, externalSecret).get(name);

@@ -1,5 +1,5 @@
 /** What a store names in its cluster, and whether it may: a SecretStore stays within its own namespace. */
-import { Objects, type Kind, type KubernetesObject } from '../../kube/objects.ts';
+import { coreKind, Objects, type KubernetesObject } from '../../kube/objects.ts';
 import { KubernetesProblem } from '../../kube/problem.ts';
 import { requestToken } from '../../kube/service-accounts.ts';
 import { ProviderProblem, type Credentials } from '../../providers/contract.ts';
@@ -54,9 +54,7 @@ const storeOf = ({ own, asking, name }: CredentialScope): Credentials['store'] =
     ? { kind: 'ClusterSecretStore', name, namespace: asking }
     : { kind: 'SecretStore', name, namespace: own };
 
-const serviceAccount: Kind = {
-  ...{ group: '', version: 'v1', kind: 'ServiceAccount', plural: 'serviceaccounts', namespaced: true },
-};
+const serviceAccount = coreKind('ServiceAccount', 'serviceaccounts');
 
 export function credentialsOf(
   { api, secrets, configMaps }: Pick<Cluster, 'api' | 'secrets' | 'configMaps'>,

@@ -1,5 +1,5 @@
 /** Secrets of a namespace of an API server: of this cluster, or of another. */
-import { acceptOf, collectionPath, type Kind, type ManagedFields } from '../../kube/objects.ts';
+import { acceptOf, collectionPath, coreKind, type ManagedFields } from '../../kube/objects.ts';
 import { goJson } from '../../lib/go-text.ts';
 import { inTurns } from '../in-turns.ts';
 import {
@@ -39,7 +39,7 @@ export interface Secret {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-const secretKind: Kind = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
+const secretKind = coreKind('Secret', 'secrets');
 
 const bytesAt = (secret: Secret): ReadonlyMap<string, Uint8Array> =>
   new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
