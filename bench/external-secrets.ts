@@ -3,10 +3,13 @@
  * Secrets, what it holds in memory then and beside Secrets that are none of its own, how many requests it sent for each, and how long a change at the
  * store takes until it is in the Secret. Needs Go, or a control plane in KUBEBUILDER_ASSETS.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import { externalSecret } from '../src/controllers/external-secret/definition.ts';
+import { MANAGED } from '../src/controllers/external-secret/plan.ts';
 import { KubernetesApi } from '../src/kube/api.ts';
 import { Informer } from '../src/kube/informer.ts';
 import { readKubeconfig } from '../src/kube/kubeconfig.ts';
-import { Objects, type Kind, type KubernetesObject } from '../src/kube/objects.ts';
+import { coreKind, Objects, type KubernetesObject } from '../src/kube/objects.ts';
 import { startCluster, type KubernetesCluster } from '../test/kubernetes/support/cluster.ts';
 import { applyManifests } from '../test/kubernetes/support/controllers.ts';
 import { create, projectedToken } from '../test/kubernetes/support/service-accounts.ts';
@@ -31,16 +34,7 @@ const { objects, foreign, concurrent, rate, changes } = options;
 const NAMESPACES = 50;
 const PARALLEL = 16;
 
-const core = (kind: string, plural: string): Kind => ({ group: '', version: 'v1', kind, plural, namespaced: true });
-const externalSecrets: Kind = {
-  ...{
-    group: 'external-secrets.io',
-    version: 'v1',
-    kind: 'ExternalSecret',
-    plural: 'externalsecrets',
-    namespaced: true,
-  },
-};
+const secretKind = coreKind('Secret', 'secrets');
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const namespaceOf = (at: number): string => `team-${String(at % NAMESPACES)}`;
 const nameOf = (at: number): string => `app-${String(at)}`;
@@ -57,7 +51,6 @@ async function all(count: number, what: string, each: (at: number) => Promise<un
   await Promise.all(Array.from({ length: PARALLEL }, line));
 }
 
-/** Rejects when the store refuses. */
 async function prepare(cluster: KubernetesCluster, api: KubernetesApi, node: MeasuredNode): Promise<void> {
   for (let at = 0; at < NAMESPACES; at += 1) {
     await create(cluster, '/api/v1/namespaces', { metadata: { name: `team-${String(at)}` } });
@@ -66,8 +59,7 @@ async function prepare(cluster: KubernetesCluster, api: KubernetesApi, node: Mea
   await applyManifests(cluster);
   await node.root.write('sys/mounts/kv', { type: 'kv', options: { version: '2' } });
   await node.root.write('sys/policies/acl/read', {
-    policy:
-      'path "kv/*" { capabilities = ["read", "list", "subscribe"] }\npath "sys/events/subscribe/*" { capabilities = ["read"] }',
+    policy: 'path "kv/*" { capabilities = ["read", "list", "subscribe"] }',
   });
   const made = await node.root.write('auth/token/create', { policies: ['read'], no_parent: true, ttl: '24h' });
   const { client_token: token = '' } = (made?.auth ?? {}) as { readonly client_token?: string };
@@ -82,9 +74,9 @@ async function prepare(cluster: KubernetesCluster, api: KubernetesApi, node: Mea
     }),
   );
   await all(objects, 'secrets', (at) => change(node, at, 0));
-  const made2 = new Objects<KubernetesObject>(api, externalSecrets);
-  await served(() => made2.list({ namespace: 'team-0' }));
-  await all(objects, 'ExternalSecrets', (at) => made2.create(externalSecret(at)));
+  const externalSecrets = new Objects<KubernetesObject>(api, externalSecret);
+  await served(() => externalSecrets.list({ namespace: 'team-0' }));
+  await all(objects, 'ExternalSecrets', (at) => externalSecrets.create(externalSecretAt(at)));
 }
 
 /** A kind is served some time after its definition was made. */
@@ -95,7 +87,7 @@ async function served(ask: () => Promise<unknown>): Promise<void> {
       return;
     } catch (error) {
       if (left === 0) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await delay(100);
     }
   }
 }
@@ -105,7 +97,7 @@ const change = (node: MeasuredNode, at: number, round: number): Promise<unknown>
     data: { user: nameOf(at), password: `${'x'.repeat(40)}-${String(round)}` },
   });
 
-const externalSecret = (at: number): KubernetesObject => ({
+const externalSecretAt = (at: number): KubernetesObject => ({
   ...{ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret' },
   metadata: { namespace: namespaceOf(at), name: nameOf(at) },
   ...{
@@ -123,8 +115,8 @@ class Made {
   #full: (() => void) | undefined;
 
   constructor(api: KubernetesApi) {
-    const labelSelector = 'reconcile.external-secrets.io/managed=true';
-    this.#informer = new Informer(api, core('Secret', 'secrets'), { metadataOnly: true, labelSelector });
+    const labelSelector = `${MANAGED}=true`;
+    this.#informer = new Informer(api, secretKind, { metadataOnly: true, labelSelector });
     this.#informer.onChange((key) => {
       this.#waiting.get(key)?.();
       this.#waiting.delete(key);
@@ -176,14 +168,12 @@ async function requests(api: KubernetesApi): Promise<ReadonlyMap<string, number>
   return counts;
 }
 
-const settled = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** Milliseconds from the request to the store until the Secret is changed, each one's. */
 async function propagation(node: MeasuredNode, made: Made): Promise<readonly number[]> {
   const took: Promise<number>[] = [];
   const began = performance.now();
   for (let at = 0; at < changes; at += 1) {
-    await settled(Math.max(0, began + (at * 1_000) / rate - performance.now()));
+    await delay(Math.max(0, began + (at * 1_000) / rate - performance.now()));
     const which = (at * 37) % objects;
     const sent = performance.now();
     const arrived = made.next(which).then(() => performance.now() - sent);
@@ -216,7 +206,7 @@ const figures: Record<string, unknown> = {};
   console.log(
     `${String(objects)} ExternalSecrets: ${seconds.toFixed(1)} s from the start, ${(objects / seconds).toFixed(0)} a second, ${cpu.toFixed(0)} µs of CPU each`,
   );
-  await settled(5_000);
+  await delay(5_000);
   const sent = [...(await requests(api))].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
   const each = Object.fromEntries(
     sent.filter(([, count]) => count >= objects / 100).map(([name, count]) => [name, count / objects]),
@@ -229,14 +219,14 @@ const figures: Record<string, unknown> = {};
   Object.assign(figures, { seconds, cpu, each, memory, arrived });
 }
 if (foreign > 0) {
-  const secrets = new Objects<KubernetesObject>(api, core('Secret', 'secrets'));
+  const secrets = new Objects<KubernetesObject>(api, secretKind);
   const data = { blob: base64('y'.repeat(10_000)) };
   await all(foreign, 'foreign Secrets', (at) =>
     secrets.create({ metadata: { namespace: namespaceOf(at), name: `foreign-${String(at)}` }, ...{ data } }),
   );
   const before = await requests(api);
   await using controller = await startController(kubeconfig);
-  await settled(20_000);
+  await delay(20_000);
   const memory = memoryOf(controller.pid);
   console.log(
     `beside ${String(foreign)} foreign Secrets, started anew: ${megabytes(memory.resident)} MB resident, ${megabytes(memory.anonymous)} MB of it its own`,

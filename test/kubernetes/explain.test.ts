@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { withoutControlPlane } from './support/binaries.ts';
 import { startCluster } from './support/cluster.ts';
 import { applyManifests } from './support/controllers.ts';
-import { create } from './support/service-accounts.ts';
+import { create, projectedToken, serviceAccounts } from './support/service-accounts.ts';
 
 const skip = await withoutControlPlane();
 const GROUP = '/apis/external-secrets.io/v1';
@@ -62,14 +62,10 @@ test('explain follows an ExternalSecret to its store and its credentials', { ski
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'looks' },
     subjects: [{ kind: 'ServiceAccount', namespace: 'shop', name: 'default' }],
   });
-  const account = '/api/v1/namespaces/shop/serviceaccounts/default';
+  const account = `${serviceAccounts('shop')}/default`;
   while ((await cluster.ask('GET', account)).status !== 200);
-  const spec = { expirationSeconds: 3_600 };
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
-  const { status } = (await create(cluster, `${account}/token`, body)) as {
-    readonly status: { readonly token: string };
-  };
-  const little = await explained(cluster.kubeconfig(undefined, status.token), 'externalsecret', 'shop/db');
+  const token = await projectedToken(cluster, { namespace: 'shop', name: 'default' }, []);
+  const little = await explained(cluster.kubeconfig(undefined, token), 'externalsecret', 'shop/db');
   assert.match(little.stdout, /\? Secret shop\/token .* may not be looked at with these credentials/);
   const none = await explained(kubeconfig, 'externalsecret', 'shop/other');
   assert.deepEqual([none.code, none.stderr], [1, 'error: there is no ExternalSecret shop/other\n']);

@@ -157,15 +157,8 @@ describe('service accounts of two clusters', { skip }, () => {
     const path = '/api/v1/namespaces/shop-a/secrets';
     const made = await create(one, path, { metadata: { name: 'bound' } });
     const { uid } = (made as { readonly metadata: { readonly uid: string } }).metadata;
-    const bound = async (): Promise<string> => {
-      const boundObjectRef = { apiVersion: 'v1', kind: 'Secret', name: 'bound', uid };
-      const body = {
-        ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
-        spec: { audiences: [AUDIENCE], expirationSeconds: 3_600, boundObjectRef },
-      };
-      const answer = await create(one, `${serviceAccounts('shop-a')}/app/token`, body);
-      return (answer as { readonly status: { readonly token: string } }).status.token;
-    };
+    const to = { apiVersion: 'v1', kind: 'Secret', name: 'bound', uid };
+    const bound = () => projectedToken(one, { namespace: 'shop-a', name: 'app' }, [AUDIENCE], to);
     // As above: the one that is refused later has not been asked about before.
     const token = await bound();
     assert.equal((await lockstep.login('asks', await bound())).status, 200);
