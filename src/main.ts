@@ -10,6 +10,7 @@ export interface Command {
 const programs: Readonly<Record<string, () => Promise<Command>>> = {
   agent: () => import('./agent/command.ts'),
   controller: () => import('./controllers/command.ts'),
+  explain: () => import('./controllers/explain/command.ts'),
   'snapshot-drill': () => import('./server/drill-command.ts'),
   server: () => import('./server/command.ts'),
   up: () => import('./cli/up/command.ts'),

@@ -17,7 +17,9 @@ interface Rule {
 const foundations = ['lib', 'errors.ts'];
 /** Ways to a workload and to people: they talk to a server over HTTP like any foreign client. */
 const delivery =
-  'client cli kube controllers providers agent injector csi sealed mesh kms rotation fleet ledger posture'.split(' ');
+  'client cli kube controllers generators providers agent injector csi sealed mesh kms rotation fleet ledger posture'.split(
+    ' ',
+  );
 const inside = ['core', 'storage', 'engines', 'auth', 'sys', 'server', 'regions', 'seal', 'registry.ts'];
 
 const rules: readonly Rule[] = [

@@ -4,6 +4,7 @@
  */
 import { realpath, unlink } from 'node:fs/promises';
 import type { Client } from '../client/client.ts';
+import { jwtLogin } from '../client/jwt-login.ts';
 import type { AuthMethodConfig } from '../config/agent.ts';
 import { fail } from '../errors.ts';
 import { sha256 } from '../lib/crypto/hash.ts';
@@ -54,14 +55,15 @@ export class SignedTokenCredentials implements Credentials {
   }
 
   async login(client: Client): Promise<Grant> {
-    const { config, mount_path: mount } = this.#method;
+    const { type, config, mount_path: mount } = this.#method;
     const { path, removal } = this.#file;
     const found = await readCredential(path);
     // A file that is gone leaves the token that is known, as long as it is good.
     const token = found ?? this.#used;
     if (token === undefined) throw fail('noCredentials', `there is no token in ${path}`);
-    const body = { role: config.role, jwt: token.expose() };
-    const grant = granted((await client.write(`${mount}/login`, body))?.auth);
+    const at = type === 'jwt' ? jwtLogin(config.role) : { path: 'login', role: config.role };
+    const body = { role: at.role, jwt: token.expose() };
+    const grant = granted((await client.write(`${mount}/${at.path}`, body))?.auth);
     this.#used = token;
     if (found !== undefined && removal !== undefined) await this.#remove(removal.followsSymlinks);
     return grant;

@@ -59,3 +59,22 @@ export function apiPath({ mount, version, path }: Place, kind: Kind): string {
 export function needVersions(place: Place, message: string, code: number = exit.server): void {
   if (place.version !== 2) throw new CommandError(message, code);
 }
+
+/** What begins paths of the engine itself. */
+const OF_ENGINE = new Set([
+  'data',
+  'metadata',
+  'delete',
+  'undelete',
+  'destroy',
+  'subkeys',
+  'detailed-metadata',
+  'config',
+]);
+
+/** For who asks about rights by the path that kv commands take; undefined where it is the API's, or the server does not tell. */
+export async function policyPathHint(context: Context, path: string): Promise<string | undefined> {
+  const place = await findPlace(context, path, undefined).catch(() => undefined);
+  if (place?.version !== 2 || OF_ENGINE.has(place.path.split('/', 1)[0] ?? '')) return undefined;
+  return `${place.mount} is KV version 2, where policies name this secret ${apiPath(place, 'data')}: ask about that path.`;
+}

@@ -1,4 +1,5 @@
 /** How each auth method logs in from the command line: what it takes, and which request it makes. */
+import { jwtLogin } from '../client/jwt-login.ts';
 import type { Context } from './context.ts';
 import { CommandError } from './errors.ts';
 
@@ -41,9 +42,6 @@ function withPassword(summary: string, method: string): LoginMethod {
     example: `login -method=${method} username=ada`,
   };
 }
-
-/** What tells a CEL role from a plain one of the same name: neither has a slash in its name. */
-const CEL = 'cel/';
 
 const tokenOfWorkload = { help: 'The signed token; jwt=@file takes it from a file.', needed: true };
 
@@ -116,9 +114,11 @@ export const loginMethods: Readonly<Record<string, LoginMethod>> = {
       jwt: tokenOfWorkload,
       role: { help: 'The role; default: that of the mount. A CEL role is cel/NAME.' },
     },
-    path: ({ role = '' }) => (role.startsWith(CEL) ? 'cel/login' : 'login'),
-    body: ({ role, jwt = '' }) =>
-      role === undefined ? { jwt } : { role: role.startsWith(CEL) ? role.slice(CEL.length) : role, jwt },
+    path: ({ role }) => jwtLogin(role).path,
+    body: ({ role: named, jwt = '' }) => {
+      const { path: _, ...role } = jwtLogin(named);
+      return { ...role, jwt };
+    },
     example: 'login -method=jwt role=ci jwt=@token',
   },
   kubernetes: {

@@ -48,20 +48,20 @@ test('a login that needs a code asks for it, unseen, and is finished by it', asy
 
 test('where nobody can be asked, it says how the login is finished', async () => {
   const cases = [
-    [await login(false, ''), 0],
-    [await login(true, '', { flags: ['-non-interactive'] }), 0],
+    [await login(false, ''), /mfa_request_id/],
+    [await login(true, '', { flags: ['-non-interactive'] }), /mfa_request_id/],
     // Whoever reads a token from it must not take anything else for one.
-    [await login(false, '', { flags: ['-token-only'] }), 2],
+    [await login(false, '', { flags: ['-token-only'] }), /^$/],
   ] as const;
   for (const [{ code, stderr, stdout, seen }, expected] of cases) {
-    assert.equal(code, expected);
+    assert.equal(code, 2, 'nobody is logged in');
+    assert.match(stdout, expected);
     assert.equal(seen.length, 1);
     assert.ok(!/hvs\.|token/.test(stdout), 'there is no token to be shown');
     assert.match(
       stderr,
       new RegExp(`echo '.*${ID}.*"d770b11e":\\["<code>"\\].*' \\| lockstep write sys/mfa/validate -`),
     );
-    if (expected !== 0) assert.equal(stdout, '');
   }
 });
 
@@ -78,4 +78,22 @@ test('who has no secret and may make one is shown it, and its first code finishe
   const told = await login(false, '', { replies: [mayEnrol] });
   assert.equal(told.seen.length, 1);
   assert.match(told.stderr, /self-enroll mfa_request_id=255b1385\S+ mfa_method_id=d770b11e\n.*sys\/mfa\/validate/s);
+});
+
+test('a code that is known already goes with the login, and no other method takes one', async () => {
+  const flags = ['-mfa=t1:123456', '-mfa=team/t2:654321'];
+  const { code, seen } = await login(false, '', { flags, replies: [done] });
+  assert.equal(code, 0);
+  assert.deepEqual(
+    seen.map(({ headers }) => headers['x-vault-mfa']),
+    ['t1:123456,team/t2:654321'],
+  );
+  for (const wrong of ['123456', 't1:', ':1', 't1:1,t2:2', 't1:1\r\nX-A: b']) {
+    const refused = await login(false, '', { flags: [`-mfa=${wrong}`], replies: [done] });
+    assert.deepEqual([refused.code, refused.seen.length], [1, 0]);
+    assert.match(refused.stderr, /-mfa: expected METHOD:CODE/);
+    assert.ok(!refused.stderr.includes('123456'));
+  }
+  const browser = await login(false, '', { flags: ['-mfa=t1:1', '-method=oidc'], replies: [done] });
+  assert.match(browser.stderr, /-mfa goes with a login by one request/);
 });

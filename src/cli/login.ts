@@ -22,6 +22,9 @@ export const login = command({
   args: { usage: '[TOKEN | K=V...]', least: 0, most: Number.POSITIVE_INFINITY },
   flags: {
     method: flag.text('The auth method; default token.', { value: 'type' }),
+    mfa: flag.items('A second factor that goes with the login, of a method by its name or id.', {
+      value: 'METHOD:CODE',
+    }),
     'no-print': flag.boolean('Show nothing.'),
     'no-store': flag.boolean('Do not store the token.'),
     path: flag.text('Where the method is mounted; default: its name.'),
@@ -44,9 +47,8 @@ export const login = command({
       throw new UsageError(`Unknown auth method: ${method}${instead}`);
     }
     const mount = cleanPath(values.path ?? method);
-    const first = await during('Error authenticating', authenticate(context, { method, mount, args }));
+    const first = await during('Error authenticating', authenticate(context, { method, mount, args, mfa: values.mfa }));
     const reply = await secondFactor(context, first, values['token-only'] === true);
-    if (reply === undefined) return;
     if (reply.wrap_info !== undefined) return context.out.envelope(reply);
     if (reply.auth === undefined) throw new CommandError('Error authenticating: the reply has no token', exit.server);
     const tokenOnly = values['token-only'] === true;
@@ -60,21 +62,38 @@ export const login = command({
   },
 });
 
-/** The reply to a login that is done; undefined when it is left to somebody else, who is told how. */
-async function secondFactor(context: Context, reply: Envelope, tokenOnly: boolean): Promise<Envelope | undefined> {
+/** The reply to a login that is done. Where nobody can be asked the command fails: there is no token, and it says how to go on. */
+async function secondFactor(context: Context, reply: Envelope, tokenOnly: boolean): Promise<Envelope> {
   const requirement = requirementOf(reply);
   if (requirement === undefined) return reply;
   if (context.interactive) return finishByCode(context, context.client.with({ token: '' }), requirement);
-  if (tokenOnly || context.out.field !== undefined) throw new CommandError(explained(requirement), exit.server);
-  await context.out.envelope(reply);
-  context.out.note(explained(requirement));
-  return undefined;
+  // Whoever reads a token from it must not take anything else for one.
+  if (!tokenOnly && context.out.field === undefined) await context.out.envelope(reply);
+  throw new CommandError(explained(requirement), exit.server);
 }
 
-async function authenticate(
-  context: Context,
-  { method, mount, args }: { method: string; mount: string; args: readonly string[] },
-): Promise<Envelope> {
+interface Asked {
+  readonly method: string;
+  readonly mount: string;
+  readonly args: readonly string[];
+  /** Each `<method>:<code>`. */
+  readonly mfa: readonly string[];
+}
+
+/** Vault's header. Throws UsageError. */
+function mfaHeader({ method, mfa }: Asked): Readonly<Record<string, string>> {
+  if (mfa.length === 0) return {};
+  if (method === 'token' || loginMethods[method]?.browser === true) {
+    throw new UsageError(`-mfa goes with a login by one request, which -method=${method} is not`);
+  }
+  const wrong = mfa.some((each) => !/^[\w./-]+:[\w=]+$/.test(each));
+  if (wrong) throw new UsageError('invalid value for flag -mfa: expected METHOD:CODE');
+  return { 'X-Vault-MFA': mfa.join(',') };
+}
+
+async function authenticate(context: Context, asked: Asked): Promise<Envelope> {
+  const { method, mount, args } = asked;
+  const headers = mfaHeader(asked);
   const config = await configOf(context, method, args);
   // The own token has no place here: it may be stale, which is why somebody logs in.
   const client = context.client.with({ token: '' });
@@ -82,11 +101,11 @@ async function authenticate(
   const known = loginMethods[method];
   if (known === undefined) throw new UsageError(`Unknown auth method: ${method}`);
   const path = `auth/${mount}/${known.path(config)}`;
-  const asked =
+  const answer =
     known.browser === true
       ? import('./login-oidc.ts').then(({ loginByBrowser }) => loginByBrowser({ context, client, mount, config }))
-      : client.write(path, await known.body(config));
-  const reply = await asked.catch((error: unknown) => {
+      : client.write(path, await known.body(config), { headers });
+  const reply = await answer.catch((error: unknown) => {
     if (!(error instanceof ApiError) || error.status !== 403) throw error;
     const hint =
       `Perhaps no auth method is mounted at ${mount}/ (see \`lockstep auth list\`, or give -path), or too many logins ` +

@@ -46,7 +46,7 @@ async function served() {
     }
   };
   return {
-    ...{ lockstep, folder, key },
+    ...{ lockstep, folder, key, write },
     async [Symbol.asyncDispose]() {
       rmSync(folder, { recursive: true });
       await serving.close();
@@ -102,4 +102,29 @@ test('what cannot be meant ends before the server is asked, or with its reason',
   assert.match(await failing('-auth=jwt'), /give auth and claims/);
   assert.match(await failing('-role=ci', '-claims=sub=x'), /give auth and claims/);
   assert.match(await failing('-auth=nowhere', '-claims=sub=x'), /no auth method at "nowhere"/);
+});
+
+test('an address that is none is refused by the name of its flag', async () => {
+  await using world = await served();
+  const { lockstep } = world;
+  const login = ['-auth=jwt', '-role=ci', '-claims=sub=job'];
+  const wrong = await lockstep(...login, '-from=10.0.0.0/8', 'read', 'kv/data/ci');
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /invalid value "10\.0\.0\.0\/8" for flag -from: expected an IP address/);
+  const alone = await lockstep('-from=10.0.0.1', 'read', 'kv/data/ci');
+  assert.equal(alone.code, 1);
+  assert.match(alone.stderr, /-from is the address of a login: give -auth/);
+});
+
+test('who leaves out data/ of a KV version 2 path is told the path that policies name', async () => {
+  await using world = await served();
+  const { lockstep, write } = world;
+  await write('sys/mounts/kv', { type: 'kv', options: { version: '2' } });
+  const asked = (path: string) => lockstep('-policy=ci', 'read', path);
+  const short = await asked('kv/ci');
+  assert.equal(short.code, 2);
+  assert.match(short.stderr, /kv\/ is KV version 2, where policies name this secret kv\/data\/ci/);
+  for (const path of ['kv/data/other', 'kv/metadata/ci', 'kv/data/ci']) {
+    assert.ok(!(await asked(path)).stderr.includes('KV version 2'), path);
+  }
 });

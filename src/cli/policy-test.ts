@@ -1,12 +1,14 @@
 /** `policy test`: may somebody do something, and by which line; asked of the server, without a login. */
+import { isIP } from 'node:net';
 import { isObject } from '../client/json.ts';
 import { defined } from '../lib/defined.ts';
 import { command } from './command.ts';
 import type { Context } from './context.ts';
 import { cleanPath } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
-import { flag, type ValuesOf } from './flags.ts';
+import { flag, UsageError, type ValuesOf } from './flags.ts';
 import { toText } from './go-format.ts';
+import { policyPathHint } from './kv-path.ts';
 import { parsePairs } from './pairs.ts';
 import { operations, isOperation } from './policy-operations.ts';
 import { supposedClaims } from './supposed-claims.ts';
@@ -85,8 +87,17 @@ const flags = {
 
 type Values = ValuesOf<typeof flags>;
 
+/** Throws UsageError: the server would name its own field. */
+function checkFrom({ from, auth }: Values): void {
+  if (from === undefined) return;
+  if (isIP(from) === 0) throw new UsageError(`invalid value "${from}" for flag -from: expected an IP address`);
+  if (auth === undefined)
+    throw new UsageError('-from is the address of a login: give -auth, and the claims of its token');
+}
+
 /** Whose rights are asked about. */
 async function whom(context: Context, values: Values): Promise<Data> {
+  checkFrom(values);
   const { entity = '', policy, claims, 'service-account': account, uid } = values;
   const asksClaims = claims.length > 0 || account !== undefined || uid !== undefined;
   return defined({
@@ -140,6 +151,9 @@ export const test = command({
     const found = answer?.data ?? {};
     await context.out.value(found, () => shown(found));
     if (answer !== undefined) context.out.warnings(answer);
-    return found['allowed'] === true ? exit.ok : exit.server;
+    if (found['allowed'] === true) return exit.ok;
+    const hint = await policyPathHint(context, path);
+    if (hint !== undefined) context.out.note(hint);
+    return exit.server;
   },
 });

@@ -6,6 +6,7 @@ import { cleanPath } from './data.ts';
 import { CommandError, during, exit } from './errors.ts';
 import { flag } from './flags.ts';
 import { toText } from './go-format.ts';
+import { policyPathHint } from './kv-path.ts';
 import { isOperation, operations } from './policy-operations.ts';
 import { headedTable } from './table.ts';
 
@@ -67,6 +68,8 @@ export const whoCan = command({
       );
     }
     await context.out.value(found, () => tables(found));
+    const hint = await policyPathHint(context, path);
+    if (hint !== undefined) context.out.note(hint);
     return exit.ok;
   },
 });

@@ -170,6 +170,9 @@ export class Client {
     const reply = await this.#persist(attempt, call.method, options);
     const index = header(reply, 'x-vault-index');
     if (index !== undefined && options.index === undefined) this.#frontier.replace(carried, index);
+    const age = Number.parseInt(header(reply, 'x-lockstep-age') ?? '', 10);
+    const region = header(reply, 'x-lockstep-region');
+    options.answered?.({ index, region, age: Number.isNaN(age) ? undefined : age });
     return { ...reply, index };
   }
 

@@ -9,6 +9,9 @@ export interface TlsSettings {
   readonly caPath?: string | undefined;
   readonly clientCert?: string | undefined;
   readonly clientKey?: string | undefined;
+  /** The PEM texts themselves, of a client; they win over the files. */
+  readonly clientCertText?: string | undefined;
+  readonly clientKeyText?: string | undefined;
   /** The name expected in the server's certificate and sent as SNI; default: the host of the address. */
   readonly serverName?: string | undefined;
   readonly skipVerify?: boolean | undefined;

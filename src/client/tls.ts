@@ -16,11 +16,16 @@ export function tlsOptions(settings: TlsSettings, systemCa: boolean): AgentOptio
   return {
     minVersion: 'TLSv1.2',
     ...(ca === undefined ? {} : { ca }),
-    ...(settings.clientCert === undefined ? {} : { cert: read(settings.clientCert, 'client certificate') }),
-    ...(settings.clientKey === undefined ? {} : { key: read(settings.clientKey, 'client key') }),
+    ...ownCertificate(settings),
     ...(settings.serverName === undefined ? {} : { servername: settings.serverName }),
     ...(settings.skipVerify === true ? { rejectUnauthorized: false } : {}),
   };
+}
+
+function ownCertificate({ clientCert, clientKey, clientCertText, clientKeyText }: TlsSettings): AgentOptions {
+  const cert = clientCertText ?? (clientCert === undefined ? undefined : read(clientCert, 'client certificate'));
+  const key = clientKeyText ?? (clientKey === undefined ? undefined : read(clientKey, 'client key'));
+  return { ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
 }
 
 function trustedHere(): string[] {

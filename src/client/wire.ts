@@ -20,6 +20,17 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** A 404 that names a reason (no such mount, no such path) throws `ApiError`, rather than being an absence. */
   readonly reasons?: boolean | undefined;
+  /** Told of where a final answer is from. */
+  readonly answered?: ((by: Answered) => void) | undefined;
+}
+
+/** What a node of ours says of itself with an answer; other servers say nothing. */
+export interface Answered {
+  readonly index: string | undefined;
+  /** Undefined at the hub. */
+  readonly region: string | undefined;
+  /** Seconds since that region last heard its hub. */
+  readonly age: number | undefined;
 }
 
 export interface Call {

@@ -81,7 +81,7 @@ const method = one(
       ...methodKeys,
       config: settings('Where the token of the issuer comes from.', {
         path: key.path('File with the token; a new one in it is used at once.', { required: true }),
-        role: key.text('The role to log in by.', { required: true }),
+        role: key.text('The role to log in by; a CEL role is cel/NAME.', { required: true }),
         remove_jwt_after_reading: key.boolean('Remove the file once its token has logged in.', { default: true }),
         remove_jwt_follows_symlinks: key.boolean('Remove what a symbolic link leads to.', { default: false }),
       }),

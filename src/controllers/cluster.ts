@@ -1,11 +1,12 @@
 /** The cluster as the controllers see it: what is kept current, and what is written. */
 import type { KubernetesApi } from '../kube/api.ts';
 import { EventRecorder } from '../kube/events.ts';
-import { Informer } from '../kube/informer.ts';
-import { Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
-import type { WatchOptions } from '../kube/watch.ts';
+import { Informer, type Change, type InformerOptions } from '../kube/informer.ts';
+import { coreKind, Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
-import type { ClusterExternalSecret } from './cluster-external-secret/plan.ts';
+import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
+import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
+import { generatorState, type GeneratorState } from './generator-state/definition.ts';
 import { externalSecret } from './external-secret/definition.ts';
 import { MANAGED, type ExternalSecret, type Secret } from './external-secret/plan.ts';
 import type { ObjectOf } from './kind.ts';
@@ -19,9 +20,10 @@ export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-const core = (kind: string, plural: string, namespaced = true): Kind => ({
-  ...{ group: '', version: 'v1', kind, plural, namespaced },
-});
+function nameAndLabels({ metadata }: KubernetesObject): KubernetesObject {
+  const { name, namespace = '', uid = '', resourceVersion = '', labels = {} } = metadata;
+  return { metadata: { name, namespace, uid, resourceVersion, labels } };
+}
 
 /** What is kept current, whatever its kind. */
 type KeptKind = Pick<Informer<KubernetesObject>, 'run' | 'synced' | 'staleMs'>;
@@ -37,21 +39,31 @@ export class Cluster {
   readonly externalSecrets: Informer<ExternalSecret>;
   readonly clusterExternalSecrets: Informer<ClusterExternalSecret> | undefined;
   readonly pushSecrets: Informer<PushSecret>;
+  readonly clusterPushSecrets: Informer<ClusterPushSecret> | undefined;
+  readonly generatorStates: Informer<GeneratorState>;
   readonly stores: Informer<Store>;
   readonly clusterStores: Informer<Store> | undefined;
   /** Metadata alone, of those that are managed: their values never lie here. */
   readonly managedSecrets: Informer<KubernetesObject>;
+  /**
+   * Of all Secrets name, version and labels, once somebody pushes one: `kubectl apply` writes values into an annotation, so
+   * those are not kept.
+   */
+  readonly #sourceSecrets: Informer<KubernetesObject>;
+  #watchesSources = false;
   readonly namespaces: Informer<KubernetesObject> | undefined;
   readonly secrets: Objects<Secret>;
   readonly configMaps: Objects<ConfigMap>;
   readonly externalSecretObjects: Objects<ExternalSecret>;
   readonly pushSecretObjects: Objects<PushSecret>;
   readonly clusterExternalSecretObjects: Objects<ClusterExternalSecret>;
+  readonly clusterPushSecretObjects: Objects<ClusterPushSecret>;
+  readonly generatorStateObjects: Objects<GeneratorState>;
   readonly events: EventRecorder;
 
   constructor(api: KubernetesApi, { namespace, failed }: ClusterOptions) {
     this.api = api;
-    const informer = <T extends KubernetesObject>(kind: Kind, options: WatchOptions = {}): Informer<T> =>
+    const informer = <T extends KubernetesObject>(kind: Kind, options: InformerOptions<T> = {}): Informer<T> =>
       new Informer<T>(api, kind, {
         ...options,
         failed: (error) => {
@@ -61,18 +73,27 @@ export class Cluster {
     const within = { namespace };
     this.externalSecrets = informer(externalSecret, within);
     this.pushSecrets = informer(pushSecret, within);
+    this.generatorStates = informer(generatorState, within);
     this.stores = informer(secretStore, within);
     const all = namespace === undefined;
     this.clusterStores = all ? informer(clusterSecretStore) : undefined;
     this.clusterExternalSecrets = all ? informer(clusterExternalSecret) : undefined;
-    this.namespaces = all ? informer(core('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
+    this.clusterPushSecrets = all ? informer(clusterPushSecret) : undefined;
+    this.namespaces = all ? informer(coreKind('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
     const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true` };
-    this.managedSecrets = informer(core('Secret', 'secrets'), managed);
-    this.secrets = new Objects<Secret>(api, core('Secret', 'secrets'));
-    this.configMaps = new Objects<ConfigMap>(api, core('ConfigMap', 'configmaps'));
+    this.managedSecrets = informer(coreKind('Secret', 'secrets'), managed);
+    this.#sourceSecrets = informer(coreKind('Secret', 'secrets'), {
+      ...within,
+      metadataOnly: true,
+      kept: nameAndLabels,
+    });
+    this.secrets = new Objects<Secret>(api, coreKind('Secret', 'secrets'));
+    this.configMaps = new Objects<ConfigMap>(api, coreKind('ConfigMap', 'configmaps'));
     this.externalSecretObjects = new Objects<ExternalSecret>(api, externalSecret);
     this.pushSecretObjects = new Objects<PushSecret>(api, pushSecret);
     this.clusterExternalSecretObjects = new Objects<ClusterExternalSecret>(api, clusterExternalSecret);
+    this.clusterPushSecretObjects = new Objects<ClusterPushSecret>(api, clusterPushSecret);
+    this.generatorStateObjects = new Objects<GeneratorState>(api, generatorState);
     this.events = new EventRecorder(api);
   }
 
@@ -87,10 +108,19 @@ export class Cluster {
 
   get informers(): readonly KeptKind[] {
     const all = [
+      ...(this.#watchesSources ? [this.#sourceSecrets] : []),
       ...[this.externalSecrets, this.clusterExternalSecrets, this.stores, this.clusterStores],
-      ...[this.pushSecrets, this.managedSecrets, this.namespaces],
+      ...[this.pushSecrets, this.clusterPushSecrets, this.generatorStates, this.managedSecrets, this.namespaces],
     ];
     return all.filter((each) => each !== undefined);
+  }
+
+  /** Told of changes of Secrets that may be pushed, from now on until the signal is aborted. Undefined: it was asked for before. */
+  watchSources(told: Change<KubernetesObject>, signal: AbortSignal): Promise<void> | undefined {
+    if (this.#watchesSources) return undefined;
+    this.#watchesSources = true;
+    this.#sourceSecrets.onChange(told);
+    return this.#sourceSecrets.run(signal);
   }
 
   /** Milliseconds since the API server last said anything of the kind that it is longest silent about. */

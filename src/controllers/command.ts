@@ -1,10 +1,8 @@
 /** `lockstep controller`: External Secrets in a cluster, and what the cluster needs for it. */
 import { hostname } from 'node:os';
-import { loadClientConfig } from '../config/client.ts';
 import { fail, isLockstepError } from '../errors.ts';
-import { KubernetesApi } from '../kube/api.ts';
-import { inClusterAccess, ownNamespace } from '../kube/in-cluster.ts';
-import { readKubeconfig } from '../kube/kubeconfig.ts';
+import type { KubernetesApi } from '../kube/api.ts';
+import { ownNamespace } from '../kube/in-cluster.ts';
 import { leaseKind, Leadership, type Lease } from '../kube/leader.ts';
 import { Objects } from '../kube/objects.ts';
 import { KubernetesProblem } from '../kube/problem.ts';
@@ -12,9 +10,12 @@ import { uuid } from '../lib/crypto/random.ts';
 import { durationMs } from '../lib/duration.ts';
 import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
+import { accessFlags, apiOf } from './access.ts';
 import { Controller } from './controller.ts';
+import type { LossRule } from './external-secret/losses.ts';
 import { asYaml, manifests } from './manifests.ts';
 import { openPages } from './pages.ts';
+import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
 
 const USAGE = `Usage: lockstep controller [options]
        lockstep controller manifests [-namespace=<name>]
@@ -47,6 +48,12 @@ Options:
   -controller-class=<name>             Stores that name another are left alone. Default "default".
   -concurrent=<n>                      ExternalSecrets looked at at once. Default 8.
   -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
+  -allowed-secret-types=<list>         What a Secret may be, with commas between; a name may end in *. Default: Opaque and those
+                                       of kubernetes.io that hold data alone. See docs/external-secrets.md.
+  -deletion-grace=<duration>           What is gone at its store is deleted here after it. Default 10m.
+  -mass-deletion-objects=<n>           More than so many that are gone at one store are not deleted, if they are
+  -mass-deletion-percent=<n>           more than this share of all that read it. Default 10, and 20.
+  -mass-deletion-window=<duration>     For which those count that were deleted. Default 10m.
   -enable-flood-gate=<true|false>      Ask no store that is not ready. Default true.
   -enable-leader-election              Several may run; one leads, the others wait.
   -leader-election-id=<name>           The Lease. Default "lockstep-controller".
@@ -61,13 +68,15 @@ Options:
 `;
 
 const OPTIONS = {
-  'in-cluster': { type: 'boolean' },
-  kubeconfig: { type: 'string' },
-  context: { type: 'string' },
-  'allow-exec': { type: 'boolean' },
+  ...accessFlags,
   namespace: { type: 'string' },
   'controller-class': { type: 'string', default: 'default' },
   concurrent: { type: 'string', default: '8' },
+  'allowed-secret-types': { type: 'string', default: DEFAULT_SECRET_TYPES },
+  'deletion-grace': { type: 'string', default: '10m' },
+  'mass-deletion-objects': { type: 'string', default: '10' },
+  'mass-deletion-percent': { type: 'string', default: '20' },
+  'mass-deletion-window': { type: 'string', default: '10m' },
   'store-requeue-interval': { type: 'string', default: '5m' },
   'enable-flood-gate': { type: 'string', default: 'true' },
   'enable-leader-election': { type: 'boolean' },
@@ -85,17 +94,6 @@ const OPTIONS = {
 
 const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
 type Values = ReturnType<typeof parse>;
-
-const CONNECTIONS = 64;
-/** Bytes of a page of a list. */
-const LARGEST = 128 * 1024 * 1024;
-
-async function apiOf(values: Values): Promise<KubernetesApi> {
-  const { context, kubeconfig = loadClientConfig().kubeconfig } = values;
-  const outside = () => readKubeconfig(kubeconfig, { context, allowExec: values['allow-exec'] === true });
-  const access = values['in-cluster'] === true ? await inClusterAccess() : await outside();
-  return new KubernetesApi(access, { connections: CONNECTIONS, largest: LARGEST });
-}
 
 function logOf({ loglevel, 'log-format': format }: Values): Logger {
   const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
@@ -115,6 +113,20 @@ function concurrentOf({ concurrent }: Values): number {
   return Number(concurrent);
 }
 
+function lossesOf(values: Values): LossRule {
+  const countOf = (name: 'mass-deletion-objects' | 'mass-deletion-percent', most: number): number => {
+    const count = /^\d{1,9}$/.test(values[name]) ? Number(values[name]) : Number.POSITIVE_INFINITY;
+    if (count > most) throw fail('invalidConfig', `-${name} is a number from 0 to ${String(most)}`);
+    return count;
+  };
+  return {
+    grace: durationMs(values['deletion-grace'], 'deletion-grace'),
+    objects: countOf('mass-deletion-objects', 1_000_000),
+    share: countOf('mass-deletion-percent', 100) / 100,
+    window: durationMs(values['mass-deletion-window'], 'mass-deletion-window'),
+  };
+}
+
 async function control(values: Values): Promise<number> {
   const log = logOf(values);
   const ending = new AbortController();
@@ -132,6 +144,8 @@ async function control(values: Values): Promise<number> {
       log,
     },
     floodGate: values['enable-flood-gate'] !== 'false',
+    losses: lossesOf(values),
+    types: new SecretTypes(values['allowed-secret-types']),
     storeInterval: durationMs(values['store-requeue-interval'], 'store-requeue-interval'),
   };
   const api = await apiOf(values);

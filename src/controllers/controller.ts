@@ -5,19 +5,27 @@ import { WorkQueue, type Priority } from '../kube/work-queue.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Logger } from '../lib/log.ts';
 import { Metrics } from '../lib/metrics/metrics.ts';
+import { changed } from './changed.ts';
 import { Cluster, type Store } from './cluster.ts';
 import type { Condition } from './conditions.ts';
-import { nameOf } from './cluster-external-secret/plan.ts';
-import { ClusterExternalSecretReconciler } from './cluster-external-secret/reconcile.ts';
+import { externalSecretsOf } from './cluster-external-secret/kind.ts';
+import { pushSecretsOf } from './cluster-push-secret/kind.ts';
 import { storesOf } from './external-secret/gather.ts';
+import { LossGuard } from './external-secret/loss-guard.ts';
+import type { LossRule } from './external-secret/losses.ts';
 import { targetName, type ExternalSecret } from './external-secret/plan.ts';
 import { Pushes } from './external-secret/push.ts';
 import { ExternalSecretReconciler } from './external-secret/reconcile.ts';
-import { measure } from './measure.ts';
+import { Generators } from './generator/generate.ts';
+import { GeneratorStateReconciler } from './generator-state/reconcile.ts';
+import { measure, measureLosses } from './measure.ts';
+import { clusterWide, type ClusterWide } from './per-namespace/cluster-wide.ts';
 import { PushSecretReconciler } from './push-secret/reconcile.ts';
+import { readsSecret } from './push-secret/source.ts';
 import { StoreClients, storeKey } from './secret-store/clients.ts';
 import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
 import { StoreReconciler } from './secret-store/reconcile.ts';
+import type { SecretTypes } from './secret-types.ts';
 
 export interface ControllerOptions {
   readonly namespace: string | undefined;
@@ -27,6 +35,10 @@ export interface ControllerOptions {
   readonly floodGate: boolean;
   /** Milliseconds. */
   readonly storeInterval: number;
+  /** Of Secrets that may be made. */
+  readonly types: SecretTypes;
+  /** When a loss at a store is believed. */
+  readonly losses: LossRule;
   readonly log: Logger;
 }
 
@@ -42,8 +54,9 @@ export class Controller {
   readonly #log: Logger;
   readonly #queue: WorkQueue;
   readonly #storeQueue: WorkQueue;
-  readonly #clusterQueue: WorkQueue;
+  readonly #makers: readonly ClusterWide[];
   readonly #pushQueue: WorkQueue;
+  readonly #stateQueue: WorkQueue;
   readonly #reconciler: ExternalSecretReconciler;
   /** ExternalSecrets by the key of the Secret that they make. */
   readonly #byTarget = new Map<string, Set<string>>();
@@ -53,7 +66,7 @@ export class Controller {
   #synced = false;
 
   constructor(api: KubernetesApi, options: ControllerOptions) {
-    const { namespace, controllerClass, floodGate, log } = options;
+    const { namespace, controllerClass, floodGate, log, types } = options;
     this.#log = log;
     const failed = (kind: string, error: unknown): void => {
       log.warn('the watch is interrupted', { kind, error: explain(error) });
@@ -71,10 +84,14 @@ export class Controller {
     const following = this.#pushes.of.bind(this.#pushes);
     this.#clients = new StoreClients({ cluster, controllerClass, floodGate, following });
     const measured = measure(this.metrics, cluster);
-    this.#reconciler = new ExternalSecretReconciler({ cluster, clients: this.#clients, failed: measured.failed });
+    const generators = new Generators({ cluster, controllerClass });
+    const losses = new LossGuard(cluster, options.losses, Date.now);
+    measureLosses(this.metrics, losses);
+    this.#reconciler = new ExternalSecretReconciler({
+      ...{ cluster, clients: this.#clients, generators, types, losses, failed: measured.failed },
+    });
     const stores = new StoreReconciler({ cluster, clients: this.#clients, interval: options.storeInterval });
-    const pushing = new PushSecretReconciler({ cluster, clients: this.#clients });
-    const clusterWide = new ClusterExternalSecretReconciler(cluster);
+    const pushing = new PushSecretReconciler({ cluster, clients: this.#clients, generators, types });
     this.#queue = this.#queueOf('an ExternalSecret is not in sync', options.concurrent, (key) =>
       measured.timed(key, () => this.#reconciler.reconcile(key)),
     );
@@ -82,10 +99,14 @@ export class Controller {
       const { kind, name } = readStore(key);
       return stores.reconcile(kind, name);
     });
-    this.#clusterQueue = this.#queueOf('a ClusterExternalSecret is not in sync', 1, (name) =>
-      clusterWide.reconcile(name),
-    );
+    const making = { queueOf: this.#queueOf.bind(this), ready: () => this.#synced };
+    this.#makers = [
+      clusterWide(externalSecretsOf(cluster, types), making),
+      clusterWide(pushSecretsOf(cluster, types), making),
+    ];
     this.#pushQueue = this.#queueOf('a PushSecret is not in sync', PUSH_WORKERS, (key) => pushing.reconcile(key));
+    const states = new GeneratorStateReconciler({ cluster, generators });
+    this.#stateQueue = this.#queueOf('what a generator made is not taken away', 1, (key) => states.reconcile(key));
     this.metrics.gauge(
       'lockstep_controller_stores_pushing',
       'Stores that tell of changes as they are made.',
@@ -127,22 +148,24 @@ export class Controller {
     managedSecrets.onChange((key) => {
       for (const each of this.#byTarget.get(key) ?? []) this.#add(each, 'changed');
     });
+    const watching: (Promise<void> | undefined)[] = [];
     this.#cluster.pushSecrets.onChange((key, now, before) => {
-      if (now === undefined || before === undefined || differs(now, before)) this.#addPush(key);
+      if (now?.spec.selector.secret !== undefined) watching.push(this.#watchSources(signal));
+      if (changed(now, before)) this.#addPush(key);
     });
-    this.#cluster.clusterExternalSecrets?.onChange((name, now, before) => {
-      if (now === undefined || before === undefined || differs(now, before)) this.#addClusterWide(name);
+    this.#cluster.generatorStates.onChange((key, now, before) => {
+      if (this.#synced && changed(now, before)) this.#stateQueue.add(key, 'changed');
     });
+    for (const each of this.#makers) each.watch();
     this.#cluster.namespaces?.onChange((key, now, before) => {
       this.#namespaceChanged(key, now, before);
     });
     const running = informers.map((each) => each.run(signal));
     await Promise.race([Promise.all(informers.map(({ synced }) => synced)), ...running]);
     if (!signal.aborted) this.#begin();
-    await Promise.all(running);
-    await Promise.all(
-      [this.#queue, this.#storeQueue, this.#clusterQueue, this.#pushQueue].map((queue) => queue.close()),
-    );
+    await Promise.all([...running, ...watching]);
+    const queues = [this.#queue, this.#storeQueue, this.#pushQueue, this.#stateQueue, ...this.#makers];
+    await Promise.all(queues.map((each) => each.close()));
     this.#clients.close();
   }
 
@@ -160,20 +183,27 @@ export class Controller {
       this.#storeQueue.add(storeText(clusterSecretStore.kind, keyOf(store.metadata)), 'new');
     }
     for (const es of externalSecrets.values()) this.#add(keyOf(es.metadata), priorityOf(es));
-    for (const name of this.#clusterWide()) this.#addClusterWide(name);
+    for (const each of this.#makers) each.all();
     for (const { metadata } of this.#cluster.pushSecrets.values()) this.#addPush(keyOf(metadata));
+    for (const { metadata } of this.#cluster.generatorStates.values()) this.#stateQueue.add(keyOf(metadata), 'due');
   }
 
   #addPush(key: string): void {
     if (this.#synced) this.#pushQueue.add(key, 'changed');
   }
 
-  #clusterWide(): readonly string[] {
-    return [...(this.#cluster.clusterExternalSecrets?.values() ?? [])].map(({ metadata }) => metadata.name);
-  }
-
-  #addClusterWide(name: string): void {
-    if (this.#synced) this.#clusterQueue.add(name, 'changed');
+  /** What is pushed follows its Secret at once. */
+  #watchSources(signal: AbortSignal): Promise<void> | undefined {
+    const told = (key: string, now: KubernetesObject | undefined, before: KubernetesObject | undefined): void => {
+      const secret = {
+        ...readKey(key),
+        labels: [now, before].flatMap((each) => (each === undefined ? [] : [each.metadata.labels])),
+      };
+      for (const push of this.#cluster.pushSecrets.values()) {
+        if (readsSecret(push, secret)) this.#addPush(keyOf(push.metadata));
+      }
+    };
+    return this.#cluster.watchSources(told, signal);
   }
 
   /** It changed at its store. */
@@ -195,7 +225,6 @@ export class Controller {
   }
 
   #externalSecretChanged(key: string, now: ExternalSecret | undefined, before: ExternalSecret | undefined): void {
-    this.#madeChanged(now, before);
     if (before !== undefined) this.#byTarget.get(targetKey(before))?.delete(key);
     if (now !== undefined) {
       const target = targetKey(now);
@@ -203,26 +232,17 @@ export class Controller {
       this.#byTarget.set(target, known.add(key));
     }
     // Its own status is of no interest.
-    if (now === undefined || before === undefined || differs(now, before)) {
+    if (changed(now, before)) {
       this.#add(key, now === undefined ? 'changed' : priorityOf(now));
       this.#pushes.changed();
     }
   }
 
-  /** What was made for a ClusterExternalSecret, and what stands in its way, is looked at when it changes. */
-  #madeChanged(now: ExternalSecret | undefined, before: ExternalSecret | undefined): void {
-    if (now !== undefined && before !== undefined && !differs(now, before)) return;
-    const name = (now ?? before)?.metadata.name;
-    for (const each of this.#cluster.clusterExternalSecrets?.values() ?? []) {
-      if (nameOf(each) === name) this.#addClusterWide(each.metadata.name);
-    }
-  }
-
   #storeChanged(kind: string, key: string, now: Store | undefined, before: Store | undefined): void {
     if (!this.#synced) return;
-    const changed = now === undefined || before === undefined || differs(now, before);
-    if (changed) this.#storeQueue.add(storeText(kind, key), 'changed');
-    if (changed || (isReady(now) && !isReady(before))) this.#storeUsers(kind, key);
+    const other = changed(now, before);
+    if (other) this.#storeQueue.add(storeText(kind, key), 'changed');
+    if (other || (isReady(now) && !isReady(before))) this.#storeUsers(kind, key);
   }
 
   /** Whatever waits for a store need not wait for its own next try. */
@@ -242,7 +262,7 @@ export class Controller {
     const seen = (object: KubernetesObject | undefined) =>
       canonicalJson([object === undefined, object?.metadata.labels]);
     if (seen(now) === seen(before)) return;
-    for (const name of this.#clusterWide()) this.#addClusterWide(name);
+    for (const each of this.#makers) each.all();
     for (const es of this.#cluster.externalSecrets.values()) {
       if (es.metadata.namespace !== namespace) continue;
       if (storesOf(es).some(({ kind }) => kind === clusterSecretStore.kind)) this.#add(keyOf(es.metadata), 'changed');
@@ -268,17 +288,3 @@ interface WithConditions {
 
 const isReady = (object: WithConditions | undefined): boolean =>
   object?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-
-/** Apart from the status. */
-function differs(now: KubernetesObject, before: KubernetesObject): boolean {
-  const seen = ({
-    uid,
-    generation,
-    labels,
-    annotations,
-    finalizers,
-    deletionTimestamp,
-  }: KubernetesObject['metadata']) =>
-    canonicalJson({ uid, generation, labels, annotations, finalizers, deletionTimestamp });
-  return seen(now.metadata) !== seen(before.metadata);
-}

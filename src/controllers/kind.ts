@@ -15,6 +15,8 @@ export interface Definition<Spec, Status> extends Kind {
   readonly columns: readonly PrinterColumn[];
   /** JSON paths that `--field-selector` knows. */
   readonly selectable: readonly string[];
+  /** By which `kubectl get` finds it besides `external-secrets`. */
+  readonly categories?: readonly string[];
 }
 
 export interface Resource<Spec, Status> extends KubernetesObject {
@@ -26,7 +28,7 @@ export type ObjectOf<D> = D extends Definition<infer Spec, infer Status> ? Resou
 
 /** As `kubectl apply` takes it. */
 export function customResourceDefinition(definition: Definition<unknown, unknown>) {
-  const { group, version, kind, plural, namespaced, shortNames, columns, selectable } = definition;
+  const { group, version, kind, plural, namespaced, shortNames, columns, selectable, categories = [] } = definition;
   const names = { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), shortNames };
   const served = {
     ...{ name: version, served: true, storage: true, subresources: { status: {} } },
@@ -47,7 +49,7 @@ export function customResourceDefinition(definition: Definition<unknown, unknown
   };
   const spec = {
     ...{ group, scope: namespaced ? 'Namespaced' : 'Cluster', versions: [served] },
-    names: { ...names, categories: ['external-secrets'] },
+    names: { ...names, categories: ['external-secrets', ...categories] },
   };
   const metadata = { name: `${plural}.${group}`, labels: { 'external-secrets.io/component': 'controller' } };
   return {

@@ -3,7 +3,10 @@ import { stringify } from 'yaml';
 import { leaseKind } from '../kube/leader.ts';
 import type { KubernetesObject } from '../kube/objects.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
+import { clusterPushSecret } from './cluster-push-secret/definition.ts';
 import { externalSecret } from './external-secret/definition.ts';
+import { clusterGenerator, generatorKinds } from './generator/definition.ts';
+import { generatorState } from './generator-state/definition.ts';
 import { customResourceDefinition } from './kind.ts';
 import { pushSecret } from './push-secret/definition.ts';
 import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
@@ -23,33 +26,49 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-const kinds = [externalSecret, clusterExternalSecret, pushSecret, secretStore, clusterSecretStore];
+const making = [clusterExternalSecret, clusterPushSecret];
+const watched = [externalSecret, pushSecret, ...making, secretStore, clusterSecretStore];
+const generating = [clusterGenerator, ...[...generatorKinds.values()].map(({ definition }) => definition)];
+
+/** Every kind of ours. */
+export const definitions = [...watched, ...generating, generatorState];
 
 /** What the code watches, reads and writes, and nothing else. */
 const rules: readonly Rule[] = [
   {
     apiGroups: ['external-secrets.io'],
-    resources: kinds.map(({ plural }) => plural),
+    resources: watched.map(({ plural }) => plural),
     verbs: ['get', 'list', 'watch'],
   },
   {
     apiGroups: ['external-secrets.io'],
-    resources: kinds.map(({ plural }) => `${plural}/status`),
+    resources: watched.map(({ plural }) => `${plural}/status`),
     verbs: ['get', 'patch'],
   },
-  // Those of a ClusterExternalSecret.
-  { apiGroups: ['external-secrets.io'], resources: [externalSecret.plural], verbs: ['create', 'update', 'delete'] },
-  // The finalizer of one that takes away what it wrote.
-  { apiGroups: ['external-secrets.io'], resources: [pushSecret.plural], verbs: ['update'] },
+  { apiGroups: [generatorState.group], resources: generating.map(({ plural }) => plural), verbs: ['get'] },
+  {
+    apiGroups: [generatorState.group],
+    resources: [generatorState.plural],
+    verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
+  },
+  { apiGroups: [generatorState.group], resources: [`${generatorState.plural}/status`], verbs: ['get', 'patch'] },
+  // Those of a ClusterExternalSecret or ClusterPushSecret; the finalizer of a PushSecret that takes away what it wrote.
+  {
+    apiGroups: ['external-secrets.io'],
+    resources: [externalSecret.plural, pushSecret.plural],
+    verbs: ['create', 'update', 'delete'],
+  },
   // An owner reference that blocks deletion needs it, where the API server asks (OwnerReferencesPermissionEnforcement).
   {
     apiGroups: ['external-secrets.io'],
-    resources: [externalSecret, clusterExternalSecret].map(({ plural }) => `${plural}/finalizers`),
+    resources: [externalSecret, ...making].map(({ plural }) => `${plural}/finalizers`),
     verbs: ['update'],
   },
   { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'] },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
+  // The role of AWS stands in its annotations.
+  { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['get'] },
   { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
 ];
@@ -66,7 +85,7 @@ export function manifests(namespace: string): readonly Manifest[] {
   const account = { kind: 'ServiceAccount', name: NAME, namespace };
   const named = { metadata: { name: NAME } };
   return [
-    ...kinds.map((each) => customResourceDefinition(each)),
+    ...definitions.map((each) => customResourceDefinition(each)),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace } },
     { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', ...named, rules },
     {

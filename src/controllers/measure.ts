@@ -3,6 +3,7 @@ import { keyOf, readKey, type KubernetesObject } from '../kube/objects.ts';
 import type { Metrics, Sample } from '../lib/metrics/metrics.ts';
 import type { Cluster } from './cluster.ts';
 import type { Condition } from './conditions.ts';
+import type { LossGuard } from './external-secret/loss-guard.ts';
 
 interface WithStatus extends KubernetesObject {
   readonly status?: { readonly conditions?: readonly Condition[] };
@@ -42,6 +43,7 @@ export function measure(metrics: Metrics, cluster: Cluster): Measured {
   conditions('externalsecret', () => cluster.externalSecrets.values());
   conditions('clusterexternalsecret', () => cluster.clusterExternalSecrets?.values() ?? []);
   conditions('pushsecret', () => cluster.pushSecrets.values());
+  conditions('clusterpushsecret', () => cluster.clusterPushSecrets?.values() ?? []);
   conditions('secretstore', () => cluster.stores.values());
   conditions('clustersecretstore', () => cluster.clusterStores?.values() ?? []);
   metrics.gauge('externalsecret_reconcile_duration', 'Nanoseconds of the last look at each ExternalSecret.', () =>
@@ -69,4 +71,18 @@ export function measure(metrics: Metrics, cluster: Cluster): Measured {
       }
     },
   };
+}
+
+/** What is gone at its store, and what of that is not believed. */
+export function measureLosses(metrics: Metrics, losses: Pick<LossGuard, 'pending' | 'holding'>): void {
+  metrics.gauge(
+    'lockstep_controller_deletions_pending',
+    'ExternalSecrets that are gone at their store and not deleted here yet.',
+    () => losses.pending,
+  );
+  metrics.gauge(
+    'lockstep_controller_mass_deletion_held',
+    '1 for each store that lost so many at once that nothing of it is deleted.',
+    () => losses.holding.map((store) => ({ labels: { store }, value: 1 })),
+  );
 }

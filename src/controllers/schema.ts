@@ -25,9 +25,13 @@ export const text = (help?: string, more: OpenApi = {}): Schema<string> => ({
   openapi: described({ type: 'string', ...more }, help),
 });
 
-export const integer = (help?: string): Schema<number> => ({ openapi: described({ type: 'integer' }, help) });
+export const integer = (help?: string, more: OpenApi = {}): Schema<number> => ({
+  openapi: described({ type: 'integer', ...more }, help),
+});
 
-export const boolean = (help?: string): Schema<boolean> => ({ openapi: described({ type: 'boolean' }, help) });
+export const boolean = (help?: string, more: OpenApi = {}): Schema<boolean> => ({
+  openapi: described({ type: 'boolean', ...more }, help),
+});
 
 /** A number, or text that holds one. */
 export const integerOrText = (help?: string): Schema<number | string> => ({

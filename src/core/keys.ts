@@ -8,6 +8,8 @@
  * What is not declared here is hub-only. Keys lie on disk in clear: tokens, accessors and secret-ids appear only as keyed
  * HMACs. `seal/…` lies outside the barrier.
  */
+import type { Batch } from '../storage/store.ts';
+
 export type KeyClass = 'h' | 's' | 'l';
 
 export const ROOT_NAMESPACE = 'root';
@@ -21,6 +23,10 @@ export function namespaceOfKey(key: string, cls: KeyClass, area: string): string
   const [, namespace, found] = PLACE.exec(key) ?? [];
   return found === area ? namespace : undefined;
 }
+
+/** The namespaces of which a batch says that what was read of them holds no more: they were sealed or opened. */
+export const namespacesReread = ({ reread = [] }: Pick<Batch, 'reread'>): ReadonlySet<string> =>
+  new Set(reread.map((prefix) => prefix.split('/')[1] ?? ''));
 
 export const keys = {
   /** Records of all namespaces but the root one, by id: a table, so that it can be read without knowing any. */

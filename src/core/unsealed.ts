@@ -173,19 +173,20 @@ export async function openServices(given: Omit<UnsealOptions, 'store'>): Promise
   });
   const mountChanges = new MountChanges(store);
   const leaseExpiry = new LeaseExpiry({ store, leases, now, meter: leases.meter, log: log.named('leases') });
+  const loginMfa = new LoginMfa(serving);
   const opened: Unsealed = {
     ...{ ...serving, snapshotSource: options.snapshotSource },
     ...{ subscriptions, consumers, subkey, mountChanges, auditDevices: auditing.devices },
     mountMoves: new MountMoves(serving, mountChanges),
     namespaceChanges: new NamespaceChanges(store, tokens, namespaces),
     namespaceSeals: openNamespaceSeals({ ...options, namespaces }, () => opened),
-    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving), loginMfa: new LoginMfa(serving) },
+    ...{ leaseExpiry, lockout, controls: new ControlGroups(serving), loginMfa },
     [Symbol.asyncDispose]: async () => {
       // While what engines have done can still be written down.
       await leaseExpiry[Symbol.asyncDispose]();
       await leases[Symbol.asyncDispose]();
       await lockout[Symbol.asyncDispose]();
-      for (const part of [opened.namespaceSeals, subscriptions, consumers, serving]) part[Symbol.dispose]();
+      for (const part of [loginMfa, opened.namespaceSeals, subscriptions, consumers, serving]) part[Symbol.dispose]();
       await auditing[Symbol.asyncDispose]();
       await options.sealable[Symbol.asyncDispose]();
     },

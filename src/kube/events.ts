@@ -1,7 +1,7 @@
 /** Events at objects, as `kubectl describe` shows them. Telling is no work that may fail: what cannot be told is left out. */
 import { TokenBucket } from '../lib/token-bucket.ts';
 import type { KubernetesApi } from './api.ts';
-import { collectionPath, keyOf, type KubernetesObject } from './objects.ts';
+import { collectionPath, coreKind, keyOf, type KubernetesObject } from './objects.ts';
 
 export interface Event {
   readonly type: 'Normal' | 'Warning';
@@ -10,7 +10,7 @@ export interface Event {
   readonly message: string;
 }
 
-const EVENTS = { group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true };
+const EVENTS = coreKind('Event', 'events');
 const COMPONENT = 'external-secrets';
 /** As client-go: so many at once, then one each five minutes, for each object. */
 const RATE = { burst: 25, perSecond: 1 / 300 };

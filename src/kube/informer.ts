@@ -13,21 +13,28 @@ function slim<T extends KubernetesObject>(object: T): T {
   return { ...object, metadata };
 }
 
+export interface InformerOptions<T> extends WatchOptions {
+  /** What of an object stays in the cache, its name, uid and version at least. Default all but `managedFields`. */
+  readonly kept?: (object: T) => T;
+}
+
 export class Informer<T extends KubernetesObject> {
   readonly #cache = new Map<string, T>();
   readonly #changed: Change<T>[] = [];
   readonly #watch: Watch<T>;
+  readonly #kept: (object: T) => T;
   readonly #ready = Promise.withResolvers<void>();
   /** Resolves once everything was listed. */
   readonly synced: Promise<void> = this.#ready.promise;
 
-  constructor(api: KubernetesApi, kind: Kind, options: WatchOptions = {}) {
+  constructor(api: KubernetesApi, kind: Kind, options: InformerOptions<T> = {}) {
+    this.#kept = options.kept ?? slim;
     const sink = {
       replace: (objects: readonly T[]) => {
         this.#replace(objects);
       },
       apply: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T) => {
-        this.#put(keyOf(object.metadata), type === 'DELETED' ? undefined : slim(object));
+        this.#put(keyOf(object.metadata), type === 'DELETED' ? undefined : this.#kept(object));
       },
     };
     this.#watch = new Watch<T>(api, new Objects<T>(api, kind), sink, options);
@@ -59,7 +66,7 @@ export class Informer<T extends KubernetesObject> {
   }
 
   #replace(objects: readonly T[]): void {
-    const listed = new Map(objects.map((object) => [keyOf(object.metadata), slim(object)]));
+    const listed = new Map(objects.map((object) => [keyOf(object.metadata), this.#kept(object)]));
     for (const key of [...this.#cache.keys()]) if (!listed.has(key)) this.#put(key, undefined);
     for (const [key, object] of listed) {
       const known = this.#cache.get(key)?.metadata;

@@ -18,7 +18,8 @@ const isPart = (value: unknown): value is Part => typeof value === 'object' && v
 
 interface Source {
   readonly path: string;
-  readonly folder: string;
+  /** From where files are found; undefined: it may name none, nor a program. */
+  readonly folder: string | undefined;
 }
 
 const problem = ({ path }: Source, why: string): KubernetesProblem => new KubernetesProblem(`${path}: ${why}`);
@@ -45,6 +46,8 @@ function entryOf(source: Source, config: Part, [list, kind, name]: readonly [str
 }
 
 async function contents(source: Source, file: string): Promise<string> {
+  // Whoever wrote it would have files of this machine read.
+  if (source.folder === undefined) throw problem(source, 'it names a file: put in what that holds, as …-data or token');
   const path = isAbsolute(file) ? file : join(source.folder, file);
   try {
     return await readFile(path, 'utf8');
@@ -61,7 +64,7 @@ async function given(source: Source, part: Part, name: string): Promise<string |
   return file === undefined ? undefined : contents(source, file);
 }
 
-function execOf(source: Source, exec: Part): ExecPlugin {
+function execOf(source: Source & { readonly folder: string }, exec: Part): ExecPlugin {
   const command = text(source, exec, 'command');
   if (command === undefined) throw problem(source, 'exec names no command');
   const args: unknown = exec['args'] ?? [];
@@ -80,7 +83,8 @@ function execOf(source: Source, exec: Part): ExecPlugin {
 function credentialOf(source: Source, user: Part, { allowExec }: KubeconfigOptions): () => Promise<Credential> {
   const exec = user['exec'];
   if (isPart(exec)) {
-    const plugin = execOf(source, exec);
+    if (source.folder === undefined) throw problem(source, 'its user logs in by a program, and none is run');
+    const plugin = execOf({ ...source, folder: source.folder }, exec);
     if (!allowExec) {
       throw problem(
         source,
@@ -144,6 +148,11 @@ async function documentOf(source: Source): Promise<Part> {
   const written = await readFile(path, 'utf8').catch((error: unknown) => {
     throw unreadable(error);
   });
+  return parsed(source, written);
+}
+
+async function parsed(source: Source, written: string): Promise<Part> {
+  const { path } = source;
   const { parse } = await import('yaml');
   let config: unknown;
   try {
@@ -160,7 +169,16 @@ async function documentOf(source: Source): Promise<Part> {
 export async function readKubeconfig(file: string, options: KubeconfigOptions): Promise<ClusterAccess> {
   const path = resolve(file);
   const source = { path, folder: dirname(path) };
-  const config = await documentOf(source);
+  return accessOf(source, await documentOf(source), options);
+}
+
+/** One that is no file, called `path` in messages: it names no files and no program. Rejects with `KubernetesProblem`. */
+export async function kubeconfigText(path: string, written: string): Promise<ClusterAccess> {
+  const source = { path, folder: undefined };
+  return accessOf(source, await parsed(source, written), { allowExec: false });
+}
+
+async function accessOf(source: Source, config: Part, options: KubeconfigOptions): Promise<ClusterAccess> {
   const name = options.context ?? text(source, config, 'current-context');
   if (name === undefined) throw problem(source, 'it has no current-context: name one with -context');
   const context = entryOf(source, config, ['contexts', 'context', name]);

@@ -50,6 +50,11 @@ export interface Kind {
   readonly namespaced: boolean;
 }
 
+/** A kind of the core group: `Secret`, `Namespace` … */
+export const coreKind = (kind: string, plural: string, namespaced = true): Kind => ({
+  ...{ group: '', version: 'v1', kind, plural, namespaced },
+});
+
 export interface ObjectKey {
   readonly namespace: string;
   readonly name: string;
@@ -127,6 +132,12 @@ export class Objects<T extends KubernetesObject> {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Of one that is there, without the rest of it. Rejects with status 404 when it is not. */
+  async metadata(key: ObjectKey): Promise<Pick<T, 'metadata'>> {
+    const asking = { method: 'GET', path: this.#path(key), ...acceptOf({ metadataOnly: true }, 'one') } as const;
+    return (await this.#api.send(asking)) as Pick<T, 'metadata'>;
   }
 
   async page(listing: Listing, next: string, signal: AbortSignal): Promise<ListPage<T>> {

@@ -61,3 +61,18 @@ export function inCidrs(blocks: readonly string[], address: string): boolean {
   const kind = family(plain);
   return kind !== undefined && parseCidrs(blocks).check(plain, kind);
 }
+
+/**
+ * By what clients are told apart where each is to have its own share: an IPv4 address, or the 64 bits of an IPv6 network, in
+ * which one machine can have any address (RFC 4291, section 2.5.1).
+ */
+export function clientNetwork(address: string): string {
+  const plain = normal(address);
+  if (family(plain) !== 'ipv6') return plain;
+  const [before = '', after = ''] = plain.split('::').map((part) => part.replace(/%.*$/, ''));
+  const [first, last] = [before, after].map((part) => part.split(':').filter((group) => group !== ''));
+  const tail = (last ?? []).reduce((count, group) => count + (group.includes('.') ? 2 : 1), 0);
+  const zeros = Array<string>(plain.includes('::') ? Math.max(0, 8 - (first?.length ?? 0) - tail) : 0).fill('0');
+  const groups = [...(first ?? []), ...zeros, ...(last ?? [])].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}

@@ -1,34 +1,40 @@
 /**
  * A bounded place for what waits in memory, shared so that nobody pushes out the others: longest queue drop (Suter and others,
  * "Design Considerations for Supporting TCP with Per-flow Queueing", 1998). Whoever is at their own bound loses their oldest.
- * When the whole is full, the oldest is lost of whoever has the most, in the namespace that has the most.
+ * When the whole is full, the oldest is lost of whoever has the most, in the group that has the most.
  */
 
-/** Whose it is. */
+/** Whose it is: one of a group, such as an entity of a namespace. */
 export interface Owner {
-  /** Ids. */
-  readonly namespace: string;
-  readonly entity: string;
+  readonly group: string;
+  readonly one: string;
 }
 
-export interface Bounds {
+export interface FairBufferOptions<V> {
   readonly most: number;
   readonly mostOfOne: number;
+  readonly ownerOf: (value: V) => Owner;
 }
 
-/** Keys of one namespace, by entity, each in the order of their coming. */
+/** What belongs to an entity. By ids. */
+export const byEntity = ({ namespace, entity }: { readonly namespace: string; readonly entity: string }): Owner => ({
+  group: namespace,
+  one: entity,
+});
+
+/** Keys of one group, by whose they are, each in the order of their coming. */
 interface Queues {
   count: number;
-  readonly byEntity: Map<string, Set<string>>;
+  readonly byOne: Map<string, Set<string>>;
 }
 
-export class FairBuffer<V extends Owner> implements Disposable {
-  readonly #bounds: Bounds;
+export class FairBuffer<V> implements Disposable {
+  readonly #options: FairBufferOptions<V>;
   readonly #kept = new Map<string, V>();
   readonly #queues = new Map<string, Queues>();
 
-  constructor(bounds: Bounds) {
-    this.#bounds = bounds;
+  constructor(options: FairBufferOptions<V>) {
+    this.#options = options;
   }
 
   [Symbol.dispose](): void {
@@ -51,15 +57,16 @@ export class FairBuffer<V extends Owner> implements Disposable {
 
   /** The key is a new one. */
   add(key: string, value: V): void {
-    const { most, mostOfOne } = this.#bounds;
-    const own = this.#queues.get(value.namespace)?.byEntity.get(value.entity);
+    const { most, mostOfOne, ownerOf } = this.#options;
+    const { group, one } = ownerOf(value);
+    const own = this.#queues.get(group)?.byOne.get(one);
     if (own !== undefined && own.size >= mostOfOne) this.#dropOldest(own);
     else if (this.#kept.size >= most) this.#dropOldest(this.#longest());
-    const queues = this.#queues.get(value.namespace) ?? { count: 0, byEntity: new Map<string, Set<string>>() };
-    const queue = queues.byEntity.get(value.entity) ?? new Set();
+    const queues = this.#queues.get(group) ?? { count: 0, byOne: new Map<string, Set<string>>() };
+    const queue = queues.byOne.get(one) ?? new Set();
     queues.count += 1;
-    this.#queues.set(value.namespace, queues);
-    queues.byEntity.set(value.entity, queue.add(key));
+    this.#queues.set(group, queues);
+    queues.byOne.set(one, queue.add(key));
     this.#kept.set(key, value);
   }
 
@@ -68,14 +75,20 @@ export class FairBuffer<V extends Owner> implements Disposable {
     const value = this.#kept.get(key);
     if (value === undefined) return false;
     this.#kept.delete(key);
-    const queues = this.#queues.get(value.namespace);
-    const queue = queues?.byEntity.get(value.entity);
+    const { group, one } = this.#options.ownerOf(value);
+    const queues = this.#queues.get(group);
+    const queue = queues?.byOne.get(one);
     if (queues === undefined || queue === undefined) return true;
     queue.delete(key);
     queues.count -= 1;
-    if (queue.size === 0) queues.byEntity.delete(value.entity);
-    if (queues.count === 0) this.#queues.delete(value.namespace);
+    if (queue.size === 0) queues.byOne.delete(one);
+    if (queues.count === 0) this.#queues.delete(group);
     return true;
+  }
+
+  deleteGroup(group: string): void {
+    for (const queue of this.#queues.get(group)?.byOne.values() ?? []) for (const key of queue) this.#kept.delete(key);
+    this.#queues.delete(group);
   }
 
   #dropOldest(queue: ReadonlySet<string> | undefined): void {
@@ -86,7 +99,7 @@ export class FairBuffer<V extends Owner> implements Disposable {
   /** A scan, which only who comes when all is full pays for. */
   #longest(): ReadonlySet<string> | undefined {
     const fullest = most(this.#queues.values(), ({ count }) => count);
-    return fullest === undefined ? undefined : most(fullest.byEntity.values(), ({ size }) => size);
+    return fullest === undefined ? undefined : most(fullest.byOne.values(), ({ size }) => size);
   }
 }
 

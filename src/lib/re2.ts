@@ -25,8 +25,11 @@ export function compilePattern(source: string): Pattern {
     finds: (text) => compiled.matcher(text).find(),
     replace: (text, replacement) => {
       const matcher = compiled.matcher(text);
-      let [replaced, from] = ['', 0];
+      let [replaced, from, last] = ['', 0, -1];
       while (matcher.find()) {
+        // As Go: an empty match right after another is none, so that `(.*)` matches a text once.
+        if (matcher.start() === matcher.end() && matcher.end() === last) continue;
+        last = matcher.end();
         replaced += text.slice(from, matcher.start()) + expanded(replacement, matcher);
         from = matcher.end();
       }

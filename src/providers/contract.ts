@@ -2,6 +2,8 @@
  * Where secrets come from. Three answers that are never mixed up: a secret that is not there is `found: false`, an empty
  * one is a value, and a store that cannot be asked, refuses or answers nonsense is a `ProviderProblem`.
  */
+import type { ClusterAccess } from '../kube/access.ts';
+
 export type Found<T> = { readonly found: true; readonly value: T } | { readonly found: false };
 
 export interface Reference {
@@ -11,13 +13,26 @@ export interface Reference {
   readonly version?: string | undefined;
   /** What is known about it in place of itself. */
   readonly metadata?: boolean;
+  /** Told of where the answer is from, by a store that says so. */
+  readonly told?: ((origin: Origin) => void) | undefined;
+}
+
+export interface Origin {
+  /** Of the secret. */
+  readonly version: number | undefined;
+  /** Opaque: the state of the store that answered. */
+  readonly index: string | undefined;
+  /** Which copy of the store answered; undefined: the store itself. */
+  readonly region: string | undefined;
+  /** Seconds since that copy was last known to lack nothing. */
+  readonly age: number | undefined;
 }
 
 export interface Query {
   readonly path?: string | undefined;
   /** RE2, anywhere in the name. */
   readonly name?: string | undefined;
-  /** All of these. */
+  /** All of these. Beside a name AWS Secrets Manager alone looks at them, as in External Secrets Operator. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -53,6 +68,11 @@ export interface ProviderClient {
   /** Whether it can be used: reachable, and its credentials are taken. */
   readonly check: (signal: AbortSignal) => Promise<void>;
   readonly read: (reference: Reference, signal: AbortSignal) => Promise<Found<Uint8Array>>;
+  /**
+   * The values of a secret by their names, byte for byte, where the JSON that `read` gives cannot carry them. Absent: the
+   * members of that JSON.
+   */
+  readonly members?: (reference: Reference, signal: AbortSignal) => Promise<Found<ReadonlyMap<string, Uint8Array>>>;
   /** By name. Empty when nothing matches. */
   readonly find?: (query: Query, signal: AbortSignal) => Promise<ReadonlyMap<string, Uint8Array>>;
   /** Tells of changes until the signal is aborted; then it resolves. */
@@ -64,10 +84,32 @@ export interface ProviderClient {
   readonly close: () => void;
 }
 
-/** What a store names in its cluster. Rejects with `ProviderProblem`. */
+/** Which store asks, and so how far it may go. */
+export interface StoreIdentity {
+  readonly kind: 'SecretStore' | 'ClusterSecretStore';
+  readonly name: string;
+  /** Of a SecretStore its own; of a ClusterSecretStore that of whoever asks, if somebody does. */
+  readonly namespace: string | undefined;
+}
+
+/** The API server of this cluster, without any right there. */
+export type ApiServer = Pick<ClusterAccess, 'server' | 'ca' | 'serverName'>;
+
+export interface WholeSecret {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly values: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What a store names in its cluster. Calls reject with `ProviderProblem`. */
 export interface Credentials {
+  readonly store: StoreIdentity;
+  readonly apiServer: ApiServer;
   readonly secret: (ref: SecretRefLike) => Promise<string>;
   readonly configMap: (ref: SecretRefLike) => Promise<string>;
+  /** All values of that Secret, by their keys, and its labels. */
+  readonly wholeSecret: (ref: SecretRefLike) => Promise<WholeSecret>;
+  /** The annotations of that service account. */
+  readonly annotations: (ref: AccountRefLike) => Promise<Readonly<Record<string, string>>>;
   /** A token of that service account for these audiences. */
   readonly token: (ref: AccountRefLike, audiences: readonly string[], seconds: number) => Promise<string>;
 }
@@ -89,6 +131,8 @@ export interface Provider<Config> {
   readonly type: string;
   /** Whether it reads only, or writes too; as the status of a store says it. */
   readonly capabilities: 'ReadOnly' | 'WriteOnly' | 'ReadWrite';
+  /** Whether a ClusterSecretStore is another one for each namespace that asks, though its references name theirs. */
+  readonly differsByNamespace?: (config: Config) => boolean;
   /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
   readonly connect: (config: Config, credentials: Credentials) => ProviderClient;
 }

@@ -6,7 +6,7 @@ import { observeCopy, readCopy } from './copy-store.ts';
 import { followedBy, standingAt } from './standing.ts';
 
 /** `age` is set by the thread that hears the hub. */
-export function openReadingLink(store: Store, age: SharedAge): ReadingLink & Disposable {
+export function openReadingLink(region: string, store: Store, age: SharedAge): ReadingLink & Disposable {
   let cursor = readCopy(store).cursor;
   const observation = observeCopy(store, (copy) => {
     cursor = copy.cursor;
@@ -14,7 +14,7 @@ export function openReadingLink(store: Store, age: SharedAge): ReadingLink & Dis
   return {
     followed: () => followedBy(cursor),
     age: () => age.milliseconds ?? 0,
-    standing: () => standingAt(age.milliseconds ?? 0),
+    standing: () => standingAt(region, age.milliseconds ?? 0),
     [Symbol.dispose]: () => {
       observation[Symbol.dispose]();
     },

@@ -106,7 +106,7 @@ export class RegionLink implements HubLink {
 
   readonly followed = (): Index => followedBy(this.#cursor);
 
-  readonly standing = (): Readonly<Record<string, string>> => standingAt(this.#age);
+  readonly standing = (): Readonly<Record<string, string>> => standingAt(this.#options.config.name, this.#age);
 
   readonly age = (): number => this.#age;
 

@@ -8,6 +8,6 @@ export function followedBy(cursor: Cursor | undefined): Index {
 }
 
 /** `age`: milliseconds since the last word of the hub. */
-export function standingAt(age: number): Readonly<Record<string, string>> {
-  return { 'X-Lockstep-Age': String(Math.floor(age / 1000)) };
+export function standingAt(region: string, age: number): Readonly<Record<string, string>> {
+  return { 'X-Lockstep-Region': region, 'X-Lockstep-Age': String(Math.floor(age / 1000)) };
 }

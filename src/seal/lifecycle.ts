@@ -345,13 +345,12 @@ export class SealLifecycle implements Disposable {
       this.#forget();
     }
     if (standing.migrates) {
-      if (key === undefined) throw fail('invalidShares');
       const { raw, seals, now = Date.now } = this.#options;
       const by = { address, at: now() };
       try {
         await migrate({ raw, seals, barrier: this.barrier, from: standing.from, by }, stored, key);
       } finally {
-        key.fill(0);
+        key?.fill(0);
       }
       this.#watch.soon();
       return;

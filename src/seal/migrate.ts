@@ -27,14 +27,17 @@ export interface Migration {
 
 const OPEN_TIMEOUT_MS = 30_000;
 
+const rootOf = (migration: Migration, stored: Stored, shareKey: Uint8Array) =>
+  migration.from.length === 0 ? byShares(stored, shareKey) : bySeal(migration, stored, shareKey);
+
 /**
- * In one transaction; the barrier is unsealed afterwards. `shareKey` is what the given shares add up to, and the caller's
- * to wipe. Throws `invalidShares` when it is the wrong one; rejects as the seals do when they cannot be reached.
+ * In one transaction; the barrier is unsealed afterwards. `shareKey` is what the given shares add up to, undefined
+ * where they add up to nothing, and the caller's to wipe. Throws `invalidShares` when it is the wrong one; rejects as the seals do when they cannot be reached.
  */
-export async function migrate(migration: Migration, stored: Stored, shareKey: Uint8Array): Promise<void> {
+export async function migrate(migration: Migration, stored: Stored, shareKey: Uint8Array | undefined): Promise<void> {
   const { raw, seals, barrier, from, by } = migration;
-  const root = from.length === 0 ? byShares(stored, shareKey) : await bySeal(migration, stored, shareKey);
-  if (root === undefined) {
+  const root = shareKey === undefined ? undefined : await rootOf(migration, stored, shareKey);
+  if (root === undefined || shareKey === undefined) {
     const what = from.length === 0 ? 'unseal' : 'recovery';
     throw fail(
       'invalidShares',

@@ -17,6 +17,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { signedCallerIdentity } from '../../src/lib/aws/signed-caller-identity.ts';
+import { givenCredentials } from '../../src/providers/credentials.testing.ts';
+import type { VaultAuthConfig } from '../../src/providers/vault/login.ts';
+import { vault } from '../../src/providers/vault/provider.ts';
 import { motoServer } from '../support/moto.ts';
 import { pythonWith, withoutPython } from './support/cache.ts';
 import { must, run } from './support/run.ts';
@@ -132,6 +135,33 @@ async function server(t: TestContext, { endpoint, admin }: Cloud, config: object
 }
 
 describe('logins of AWS IAM', { skip: (await withoutPython()) ?? false }, () => {
+  test('a store of External Secrets logs in by its keys', async (t) => {
+    const aws = await cloud(t);
+    const own = await server(t, aws);
+    const ada = await aws.addUser('ada');
+    const policy = 'path "secret/*" { capabilities = ["read"] }';
+    assert.equal((await own.at('PUT', 'sys/policies/acl/reads', { policy })).status, 204);
+    assert.equal((await own.role('people', `${ACCOUNT}:user/people/ada`, { token_policies: 'reads' })).status, 204);
+    assert.equal((await own.at('POST', 'secret/data/db', { data: { user: 'app' } })).status, 200);
+    const keys = { id: ada.accessKeyId, secret: ada.secretAccessKey };
+    const at = (key: string) => ({ name: 'keys', key });
+    const secretRef = { accessKeyIDSecretRef: at('id'), secretAccessKeySecretRef: at('secret') };
+    const iam = { vaultRole: 'people', vaultAwsIamServerID: 'lockstep.example', secretRef };
+    const connect = (auth: VaultAuthConfig, secrets = { keys }) => {
+      const store = vault.connect({ server: own.address, path: 'secret', auth }, givenCredentials({ secrets }));
+      t.after(() => {
+        store.close();
+      });
+      return store;
+    };
+    const { signal } = new AbortController();
+    const found = await connect({ iam }).read({ key: 'db', property: 'user' }, signal);
+    assert.equal(found.found && Buffer.from(found.value).toString(), 'app');
+    const wrong = connect({ iam }, { keys: { ...keys, secret: 'canary' } });
+    await assert.rejects(wrong.check(signal), /cannot log in/);
+    assert.throws(() => connect({ iam: { vaultRole: 'people' } }), /ClusterSecretStore alone/);
+  });
+
   test('a user logs in with keys, and nobody with a wrong secret or by another role', async (t) => {
     const aws = await cloud(t);
     const own = await server(t, aws);

@@ -174,6 +174,23 @@ test('logs in by userpass, with the password from standard input, and shows it n
   for (const { stdout, stderr } of [made, shown, wrong, asked]) assert.ok(!`${stdout}${stderr}`.includes(password));
 });
 
+test('who-can names the policy with its line, and the logins that lead there', async () => {
+  await using server = await startServer();
+  const root = commandLine(executable, server.address);
+  await root(['policy', 'write', 'reads-db', '-'], 'path "secret/data/prod/db" {\n  capabilities = ["read"]\n}');
+  await root(['auth', 'enable', 'userpass']);
+  await root(['write', 'auth/userpass/users/ada', 'password=pw-4711', 'token_policies=reads-db']);
+  const found = await root(['who-can', 'read', 'secret/data/prod/db']);
+  assert.equal(found.code, 0, found.stderr);
+  assert.match(found.stdout, /^reads-db +1 +secret\/data\/prod\/db/m);
+  assert.match(found.stdout, /^auth\/userpass\/ +ada +reads-db/m);
+  const nobody = await root(['who-can', 'delete', 'secret/data/prod/db']);
+  assert.match(nobody.stdout, /Nobody but holders of a root token/);
+  const unknown = await root(['who-can', 'fly', 'secret/data/prod/db']);
+  assert.notEqual(unknown.code, 0);
+  assert.match(unknown.stderr, /no operation "fly": it is one of/);
+});
+
 test('wraps and unwraps a secret', async () => {
   await using server = await startServer();
   const cli = commandLine(executable, server.address);

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { Credentials, Following, ProviderClient } from '../../src/providers/contract.ts';
+import { givenCredentials } from '../../src/providers/credentials.testing.ts';
 import { lockstep } from '../../src/providers/lockstep/provider.ts';
 import { plainServer, type PlainServer } from '../support/snapshots.ts';
 
 const signal = new AbortController().signal;
 
 const credentialsOf = (token: () => string): Credentials => ({
+  ...givenCredentials(),
   secret: () => Promise.resolve(token()),
-  configMap: () => Promise.reject(new Error('none')),
-  token: () => Promise.reject(new Error('none')),
 });
 
 /** Somebody who reads keys of KV at `kv`, and holds what was read last. */

@@ -99,6 +99,7 @@ test('without its hub a region reads and logs in, and says at once that it canno
   const read = await ask(eu.node, 'GET', 'secret/data/eu/db', { token: eu.root });
   assert.equal(read.status, 200);
   assert.match(read.headers['X-Lockstep-Age'] ?? '', /^\d+$/);
+  assert.equal(read.headers['X-Lockstep-Region'], 'eu');
   const policies = { policies: ['default'] };
   const made = await ask(eu.node, 'POST', 'auth/token/create', { token: eu.root, body: policies });
   assert.equal(made.status, 200);

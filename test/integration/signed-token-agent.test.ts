@@ -26,8 +26,8 @@ test('a token in a file logs in, is removed once it has, and a new one is notice
   await root.write('auth/jwt/config', { jwt_validation_pubkeys: [key.pem] });
   await root.write('auth/jwt/role/ci', { role_type: 'jwt', user_claim: 'sub', bound_audiences: 'us' });
   const file = join(folder, 'token');
-  const make = (more = '') => {
-    const config = `config { path = "${file}" role = "ci" ${more} }`;
+  const make = (more = '', role = 'ci') => {
+    const config = `config { path = "${file}" role = "${role}" ${more} }`;
     const text = `auto_auth { method "jwt" { ${config} } sink "file" { config { path = "/run/t" } } }`;
     return credentialsOf(agentConfig([parseHcl(text)], {}, {}).method, silent);
   };
@@ -59,6 +59,13 @@ test('a token in a file logs in, is removed once it has, and a new one is notice
   writeFileSync(file, await tokenOf({ sub: 'other' }));
   assert.equal(await credentials.changed(), true);
   assert.notEqual(await credentials.identity(), identity);
+
+  const program = { expression: 'pb.Auth{policies: ["default"]}' };
+  await root.write('auth/jwt/cel/role/ci', { cel_program: program, bound_audiences: 'us' });
+  const byProgram = make('remove_jwt_after_reading = false', 'cel/ci');
+  const { token: ofCel } = await byProgram.login(client);
+  const self = await root.write('auth/token/lookup', { token: ofCel.expose() });
+  assert.equal(self?.data?.['path'], 'auth/jwt/cel/login', 'a CEL role of the same name is another role');
 
   const real = join(folder, 'real');
   writeFileSync(real, await tokenOf());

@@ -153,6 +153,19 @@ describe('service accounts of two clusters', { skip }, () => {
     assert.notEqual(anew.auth?.['entity_id'], before.auth?.['entity_id'], 'made anew it is somebody else');
   });
 
+  test('a token that is revoked by deleting what it is bound to is refused where the cluster is asked', async () => {
+    const path = '/api/v1/namespaces/shop-a/secrets';
+    const made = await create(one, path, { metadata: { name: 'bound' } });
+    const { uid } = (made as { readonly metadata: { readonly uid: string } }).metadata;
+    const to = { apiVersion: 'v1', kind: 'Secret', name: 'bound', uid };
+    const bound = () => projectedToken(one, { namespace: 'shop-a', name: 'app' }, [AUDIENCE], to);
+    // As above: the one that is refused later has not been asked about before.
+    const token = await bound();
+    assert.equal((await lockstep.login('asks', await bound())).status, 200);
+    assert.equal((await one.ask('DELETE', `${path}/bound`)).status, 200);
+    assertRefused(await lockstep.login('asks', token), /^review/);
+  });
+
   test('without a reviewer, an account asks about itself once it may', async () => {
     await makeAccount(one, 'shop-a', 'app-self');
     const token = await tokenOf(one, ['shop-a', 'app-self'], []);

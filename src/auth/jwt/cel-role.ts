@@ -119,7 +119,7 @@ export function patchedCelRole(before: CelRole, given: GivenCelRole, body: JsonO
 const shownProgram = ({ expression, variables }: Program): JsonObject =>
   variables.length === 0 ? { expression } : { variables, expression };
 
-export const shownCelRole = (name: string, role: CelRole): JsonObject => ({
+export const shownCelRole = (role: CelRole, name: string): JsonObject => ({
   bound_audiences: role.boundAudiences,
   cel_program: shownProgram(role.program),
   clock_skew_leeway: role.leeways.clockSkew,

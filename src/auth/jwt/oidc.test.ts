@@ -229,6 +229,21 @@ test('a form that the issuer posts is kept for who began the login', async () =>
   assert.equal((await oidc.end({ state: back['state'] ?? '', code: 'no_code' })).status, 200);
 });
 
+test('an error that the issuer posts is told in the browser, and to who began the login', async () => {
+  await using oidc = await withMockServer({}, { oidc_response_mode: 'form_post' });
+  const posted = async (body: Body) => {
+    const { state = '' } = await oidc.visit(addressOf(await oidc.begin()));
+    const post = await ask(oidc.node, 'POST', 'auth/jwt/oidc/callback', { body: { state, ...body } });
+    return { page: String(post.reply?.raw?.body), told: (await oidc.end({ state, code: 'no_code' })).errors };
+  };
+  const denied = await posted({ error: 'access_denied', error_description: '<script>' });
+  assert.match(denied.page, /Login failed.*access_denied/);
+  assert.deepEqual(denied.told, ['OpenBao login failed. access_denied']);
+  const own = await posted({ error: '<b>hello</b>', code: 'c' });
+  assert.ok(!own.page.includes('<b>'));
+  assert.deepEqual(own.told, ['OpenBao login failed. The issuer answered with an error of its own.']);
+});
+
 test('what is kept of a login that anybody begins is bounded', async () => {
   await using oidc = await withMockServer({}, { oidc_response_mode: 'form_post' });
   const refused = [{ client_nonce: 'n'.repeat(1_025) }, { redirect_uri: `${REDIRECT}${'\t'.repeat(2_048)}` }];
@@ -257,8 +272,10 @@ test('on another device: a code to type in, polls, and a login', async () => {
   const key = await signingKey('RS256', 'one');
   const forms: AskedFor[] = [];
   let answer: object = { error: 'authorization_pending' };
+  const down = new Set(['/keys']);
   server.answer((path, response, asked) => {
-    if (path === '/keys') response.end(documentOfKeys(key));
+    if (down.has(path)) response.writeHead(503).end('busy');
+    else if (path === '/keys') response.end(documentOfKeys(key));
     else if (path === '/.well-known/openid-configuration') {
       const { url } = server;
       const endpoints = {
@@ -308,12 +325,24 @@ test('on another device: a code to type in, polls, and a login', async () => {
   assert.deepEqual((await poll()).errors, ['authorization_pending']);
   answer = { error: 'slow_down' };
   assert.deepEqual((await poll()).errors, ['slow_down']);
+  answer = { error: 'authorization_pending' };
+  down.add('/token');
+  const unreached = await poll();
+  assert.deepEqual([unreached.status, unreached.errors], [400, ['slow_down']]);
+  assert.match(String(unreached.refusal), /answers 503/);
+  down.delete('/token');
+  assert.deepEqual((await poll()).errors, ['authorization_pending'], 'the login goes on');
   assert.match(
     (await ask(method.node, 'GET', 'auth/jwt/oidc/callback', { query: { state, code: 'x' } })).errors?.[0] ?? '',
     /Expired/,
   );
   const claims = { iss: server.url, aud: 'me', sub: 'ann', iat: method.now(), exp: method.now() + 60 };
   answer = { id_token: await signed(key, claims), access_token: 'a', token_type: 'Bearer' };
+  assert.deepEqual((await poll()).errors, ['slow_down'], 'the keys that it is signed by cannot be had');
+  // A device code gives tokens once; and keys that could not be had are asked for anew by another configuration at once.
+  answer = { error: 'invalid_grant' };
+  down.delete('/keys');
+  assert.equal((await method.at('POST', 'config', { ...config, default_role: 'r' })).status, 204);
   const { auth, errors } = await poll();
   assert.deepEqual(auth?.['metadata'], { role: 'r' }, JSON.stringify(errors));
   assert.match((await poll()).errors?.[0] ?? '', /Expired or missing/);

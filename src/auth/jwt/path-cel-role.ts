@@ -7,7 +7,7 @@ import { reply, type Reply } from '../../framework/reply.ts';
 import { encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { mustBeRoleName } from '../role-name.ts';
-import { roleDeletion, roleNames } from '../role-paths.ts';
+import { roleDeletion, roleNames, roleReading } from '../role-paths.ts';
 import { checkProgram } from './cel-program.ts';
 import {
   celRoleFields,
@@ -42,7 +42,7 @@ const UNBOUND =
   'bound_audiences is empty: tokens that name an audience (aud) are refused, since they are for somebody else';
 
 const written = (name: string, role: CelRole): Reply => ({
-  ...reply.ok(shownCelRole(name, role)),
+  ...reply.ok(shownCelRole(role, name)),
   ...(role.boundAudiences.length === 0 ? { warnings: [UNBOUND] } : {}),
 });
 
@@ -51,15 +51,7 @@ const role = at('cel/role/:name', {
   fields: { name: field.name('Name of the role.'), ...celRoleFields },
   exists: ({ view }, { name }) => readCelRole(view.shared, name) !== undefined,
   operations: {
-    read: {
-      summary: 'Read a CEL role',
-      writes: 'nothing',
-      replies: { 200: shown, 404: 'empty' },
-      run: ({ view }, { name }) => {
-        const found = readCelRole(view.shared, name);
-        return found === undefined ? reply.missing : reply.ok(shownCelRole(name, found));
-      },
-    },
+    read: roleReading({ told: shown, find: readCelRole, show: shownCelRole }),
     update: {
       summary: 'Write a CEL role',
       writes: 'shared',

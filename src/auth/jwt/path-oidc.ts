@@ -164,9 +164,16 @@ const ERRORS: ReadonlySet<string> = new Set([
   ...['invalid_scope', 'server_error', 'temporarily_unavailable'],
 ]);
 
-function checkAnswer({ error }: Answered): void {
+function errorOf({ error }: Answered): string | undefined {
   const code = error.trim().toLowerCase();
-  if (code !== '') throw failed(ERRORS.has(code) ? code : 'The issuer answered with an error of its own.');
+  if (code === '') return undefined;
+  return ERRORS.has(code) ? code : 'The issuer answered with an error of its own.';
+}
+
+/** Also by form_post, before. */
+function checkAnswer(values: Answered, { posted }: Pending): void {
+  const error = errorOf(values) ?? posted?.error;
+  if (error !== undefined) throw failed(error);
 }
 
 function checkClientNonce({ clientNonce }: Pending, given: string): void {
@@ -227,13 +234,13 @@ async function direct(mount: JwtMount, continued: Continued, values: Answered, c
   const state = bareState(values.state);
   if (pending.claims !== undefined || pending.isAnswered === true) throw unknownState();
   const { address } = pending;
-  if (!role.disableConfirmation && values.confirmation === '') {
+  if (!role.disableConfirmation && values.confirmation === '' && errorOf(values) === undefined) {
     return confirmPage(asParameters(values), { address, role: pending.role });
   }
   // Used once, while the program goes on polling.
   mount.pending.giveBack(state, { ...pending, isAnswered: true });
   try {
-    checkAnswer(values);
+    checkAnswer(values, pending);
     const claims = await answeredClaims(mount, continued, values, call);
     mount.pending.giveBack(state, { ...pending, claims });
     return donePage;
@@ -252,7 +259,7 @@ async function callback(mount: JwtMount, values: Answered, call: Call): Promise<
   if (continued.role.callbackMode === 'direct') return direct(mount, continued, values, call);
   // Used once, whatever comes of it.
   if (mount.pending.take(state, call.now) === undefined) throw unknownState();
-  checkAnswer(values);
+  checkAnswer(values, found);
   checkClientNonce(found, values.client_nonce);
   return granted(continued, await answeredClaims(mount, continued, values, call), call);
 }
@@ -266,10 +273,12 @@ function postedBack(mount: JwtMount, values: Answered, call: Call): Reply | Prom
   if (pending === undefined || pending.posted !== undefined) return failedPage('Expired or missing OAuth state.');
   checkLength('code', values.code, LONGEST.code);
   checkLength('id_token', values.id_token, LONGEST.idToken);
-  const posted = { code: values.code, idToken: values.id_token };
+  const error = errorOf(values);
+  const posted = { code: values.code, idToken: values.id_token, error };
   mount.pending.giveBack(state, { ...pending, posted });
   const continued = continuedFrom(mount, { ...pending, posted });
-  return continued.role.callbackMode === 'direct' ? direct(mount, continued, values, call) : postedPage;
+  if (continued.role.callbackMode === 'direct') return direct(mount, continued, values, call);
+  return error === undefined ? postedPage : failedPage(error);
 }
 
 const HTML = ['text/html'];
@@ -296,14 +305,29 @@ const callbackPath = at('oidc/callback', {
   },
 });
 
+/** Whether the issuer has said nothing that would end a login: it was not reached, or nobody waited for it to be. */
+const isUnanswered = (error: unknown, call: Call): boolean =>
+  !isLockstepError(error) || error.code === 'issuerUnreachable' || call.signal().aborted;
+
+/** RFC 8628, section 3.5: a login by device outlives polls that do not reach the issuer, after which to poll less often. */
 async function pollDevice(mount: JwtMount, continued: Continued, state: string, call: Call): Promise<Reply> {
-  const provider = await providerOf(mount, continued.config, call);
-  const tokens = await polledDevice(provider, continued.pending.deviceCode ?? '');
-  if ('error' in tokens && (tokens.error === 'authorization_pending' || tokens.error === 'slow_down')) {
-    mount.pending.giveBack(state, continued.pending);
-    throw fail('badRequest', tokens.error);
+  const { pending } = continued;
+  let tokens = pending.tokens;
+  try {
+    const provider = await providerOf(mount, continued.config, call);
+    tokens ??= await polledDevice(provider, pending.deviceCode ?? '');
+    if ('error' in tokens && (tokens.error === 'authorization_pending' || tokens.error === 'slow_down')) {
+      mount.pending.giveBack(state, pending);
+      throw fail('badRequest', tokens.error);
+    }
+    return granted(continued, await claimsOf(mount, { continued, provider, tokens }, call), call);
+  } catch (error) {
+    if (!isUnanswered(error, call)) throw error;
+    // The device code may be used up: then its tokens are what the login goes on with.
+    mount.pending.giveBack(state, tokens === undefined || 'error' in tokens ? pending : { ...pending, tokens });
+    if (!isLockstepError(error, 'issuerUnreachable')) throw error;
+    throw fail('badRequest', 'slow_down', { detail: error.detail ?? 'unknown' });
   }
-  return granted(continued, await claimsOf(mount, { continued, provider, tokens }, call), call);
 }
 
 const poll = at('oidc/poll', {

@@ -1,6 +1,8 @@
 /** Logins by browser that have begun and are not over. In memory: after a restart they are begun anew. */
-import { fail } from '../../errors.ts';
+import { clientNetwork } from '../../lib/cidr.ts';
+import { FairBuffer } from '../../lib/fair-buffer.ts';
 import type { Claims } from '../../lib/jwt/claims.ts';
+import type { Tokens } from './provider.ts';
 
 export interface Pending {
   readonly role: string;
@@ -14,7 +16,9 @@ export interface Pending {
   /** The issuer's code of the device flow. */
   readonly deviceCode?: string;
   /** What came by form_post, to be asked for by who began it. */
-  readonly posted?: { readonly code: string; readonly idToken: string };
+  readonly posted?: { readonly code: string; readonly idToken: string; readonly error: string | undefined };
+  /** Of the device flow: given, and not looked at yet, since the issuer's keys could not be had. */
+  readonly tokens?: Tokens;
   /** Of the mode direct: the browser is back. */
   readonly isAnswered?: true;
   /** And what it brought holds. */
@@ -24,21 +28,24 @@ export interface Pending {
 }
 
 const LIFE_MS = 600_000;
-/** Anybody may begin one. */
+/** Anybody may begin one: who begins many loses their own. */
 const MOST = 20_000;
+/** Many people may share an address. */
+const MOST_OF_ONE = 2_000;
 
 export class PendingLogins {
   /** In the order of their ends, nearly. */
-  readonly #logins = new Map<string, Pending>();
+  readonly #logins = new FairBuffer<Pending>({
+    ...{ most: MOST, mostOfOne: MOST_OF_ONE },
+    ownerOf: ({ address }) => ({ group: '', one: clientNetwork(address) }),
+  });
 
-  /** Throws `tooManyRequests`. */
   add(state: string, login: Omit<Pending, 'until'>, now: number): void {
-    for (const [key, { until }] of this.#logins) {
+    for (const [key, { until }] of this.#logins.entries()) {
       if (until > now) break;
       this.#logins.delete(key);
     }
-    if (this.#logins.size >= MOST) throw fail('tooManyRequests', 'too many logins have begun: try again later');
-    this.#logins.set(state, { ...login, until: now + LIFE_MS });
+    this.#logins.add(state, { ...login, until: now + LIFE_MS });
   }
 
   find(state: string, now: number): Pending | undefined {
@@ -55,6 +62,7 @@ export class PendingLogins {
 
   /** In place of what was there, or was taken: the login goes on, with its end as it was. */
   giveBack(state: string, login: Pending): void {
-    this.#logins.set(state, login);
+    this.#logins.delete(state);
+    this.#logins.add(state, login);
   }
 }

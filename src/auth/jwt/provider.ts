@@ -3,6 +3,7 @@ import { fail } from '../../errors.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import type { Issuer } from '../../lib/jwt/discovery.ts';
 import { askIssuer, type Reach } from '../../lib/jwt/issuer-fetch.ts';
+import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
 import { strictObject } from '../../lib/jwt/strict-json.ts';
 import type { JwtConfig } from './mount.ts';
 
@@ -72,13 +73,21 @@ function authenticated({ issuer, config, clientSecret }: Provider, form: Form): 
   };
 }
 
-/** What it answers, also that it does not want to; undefined for what is no answer of the protocol. */
+/** Whether a server says that it cannot answer now. */
+const isDown = (status: number): boolean => status >= 500 || status === 429;
+
+/**
+ * What it answers, also that it does not want to; undefined for what is no answer of the protocol. Rejects with
+ * `KeysUnavailable` when it could not be asked.
+ */
 async function posted(provider: Provider, address: string, form: Form): Promise<Members | undefined> {
   const { reach, signal } = provider;
   const asking = { ...reach, ...BOUNDS, signal, method: 'POST' as const, ...authenticated(provider, form) };
   const { status, body } = await askIssuer(address, asking);
   const answer = strictObject(body, { length: BOUNDS.bytes });
-  return status === 200 || typeof answer?.['error'] === 'string' ? answer : undefined;
+  if (status === 200 || typeof answer?.['error'] === 'string') return answer;
+  if (isDown(status)) throw new KeysUnavailable(`${new URL(address).origin} answers ${String(status)}`);
+  return undefined;
 }
 
 /** Tokens, or the error code that the issuer gives in place of them. */

@@ -366,5 +366,6 @@ test('configuration and roles are written by check-and-set where it is asked for
   assert.equal((await at('POST', 'role/app', { ...role, cas: 0 })).status, 400);
   assert.equal((await at('POST', 'role/new', { ...role, cas: 0 })).status, 204);
   assert.equal((await at('POST', 'role/new', { ...role, cas: 0 })).status, 400);
-  assert.equal((await at('POST', 'role/new', { ...role, cas: 1 })).status, 204);
+  const { errors } = await at('POST', 'role/new', { ...role, cas: 1 });
+  assert.deepEqual(errors, ['cas of a role can only be 0: it is made where there is none, and has no version']);
 });

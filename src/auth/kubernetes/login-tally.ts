@@ -21,7 +21,8 @@ const MOST_KEYS = 32;
 function added(to: Tally, { logins, last, keys }: Tally): Tally {
   const all = Object.entries({ ...to.keys, ...keys }).map(([kid, at]): readonly [string, number] => [
     kid,
-    Math.max(at, to.keys[kid] ?? 0),
+    // A kid is whatever a cluster calls its key: also what all objects have.
+    Math.max(at, Object.hasOwn(to.keys, kid) ? (to.keys[kid] ?? 0) : 0),
   ]);
   const latest = all.sort(([, a], [, b]) => b - a).slice(0, MOST_KEYS);
   return { logins: to.logins + logins, last: Math.max(to.last, last), keys: Object.fromEntries(latest) };

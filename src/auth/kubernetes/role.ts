@@ -30,8 +30,6 @@ export interface KubernetesRole {
   readonly audience: string;
   readonly aliasSource: (typeof ALIAS_SOURCES)[number];
   readonly token: TokenSettings;
-  /** How often it was written. Absent: it was not counted yet. */
-  readonly version?: number;
 }
 
 const NEW: KubernetesRole = {
@@ -59,9 +57,6 @@ export const roleFields = {
   ...tokenFields,
   ...oldTokenFields,
 };
-
-/** 0: there is none. */
-export const versionOf = (role: KubernetesRole | undefined): number => (role === undefined ? 0 : (role.version ?? 1));
 
 export type GivenRole = Values<typeof roleFields>;
 
@@ -117,7 +112,6 @@ export function changedRole(
       aliasSource: given.alias_name_source,
     }),
     token: applyTokenFields(base.token, withOldNames(given)),
-    version: versionOf(before) + 1,
   };
   checkBindings(role);
   if (config !== undefined && isOffline(config)) checkOffline(role, config);

@@ -187,6 +187,18 @@ test('a configuration whose bundle cannot be had is not kept, unless that is put
   assert.match(refusal ?? '', /^subject: /);
 });
 
+test('of two who write the configuration at once one is told, and no version is given twice', async () => {
+  await using domain = await fetchedMethod();
+  const write = (trust_domain: string) =>
+    domain.at('POST', 'config', { ...domain.config, trust_domain, defer_bundle_fetch: true });
+  const outcomes = await Promise.all([write('one.test'), write('two.test')]);
+  assert.deepEqual(outcomes.map(({ status }) => status).sort(), [200, 409]);
+  assert.match(String(outcomes.find(({ status }) => status === 409)?.errors), /somebody else has written/);
+  const { reply } = await domain.at('GET', 'config');
+  const kept = outcomes.find(({ status }) => status === 200)?.reply?.data;
+  assert.deepEqual([reply?.data?.['version'], reply?.data?.['trust_domain']], [2, kept?.['trust_domain']]);
+});
+
 test('after a restart the bundle that was fetched last serves while the endpoint is down', async () => {
   const store = openMemoryStore();
   await using domain = await fetchedMethod({ options: { store } });

@@ -1,10 +1,10 @@
 /** ExternalSecret (external-secrets.io/v1): which secrets of which store become a Secret. */
 import type { Definition } from '../kind.ts';
-import { boolean, listOf, mapOf, moment, object, oneOf, text, type Read } from '../schema.ts';
+import { boolean, integer, listOf, mapOf, moment, object, oneOf, text, type Read } from '../schema.ts';
 
 const storeRef = object({}, { name: text(), kind: oneOf(['SecretStore', 'ClusterSecretStore']) });
 
-const generatorRef = object(
+export const generatorRef = object(
   { kind: text(), name: text() },
   { apiVersion: text(undefined, { default: 'generators.external-secrets.io/v1alpha1' }) },
 );
@@ -127,6 +127,15 @@ const statusCondition = object(
   { reason: text(), message: text(), lastTransitionTime: moment() },
 );
 
+const source = object(
+  { store: text('SecretStore/name or ClusterSecretStore/name.'), key: text() },
+  {
+    version: integer(),
+    index: text('The X-Vault-Index of the answer, as of the last change.'),
+    region: text('The region that answered; absent: the hub.'),
+  },
+);
+
 const status = object(
   {},
   {
@@ -134,13 +143,20 @@ const status = object(
     syncedResourceVersion: text(),
     conditions: listOf(statusCondition),
     binding: object({}, { name: text(undefined, { default: '' }) }, { 'x-kubernetes-map-type': 'atomic' }),
+    sources: listOf(source, 'Where what is in the Secret is from, as far as the stores say it.'),
+    missingSince: moment(
+      'Since when the stores say that something of it is not there, while that is not believed yet.',
+    ),
+    staleSince: moment('Since when it is not known whether the Secret has what the stores have.'),
   },
 );
 
 export type ExternalSecretSpec = Read<typeof spec>;
 export type ExternalSecretStatus = Read<typeof status>;
+export type Source = Read<typeof source>;
 export type StoreRef = Read<typeof storeRef>;
 export type SourceRef = Read<typeof sourceRef>;
+export type GeneratorRef = Read<typeof generatorRef>;
 export type RemoteRef = Read<typeof remoteRef>;
 export type Find = Read<typeof find>;
 export type Rewrite = Read<typeof rewrite>;

@@ -1,17 +1,25 @@
 /** Everything that an ExternalSecret asks of its stores, together. */
 import { ProviderProblem, type ProviderClient, type Query, type Reference } from '../../providers/contract.ts';
+import { membersAt } from '../../providers/members.ts';
 import type { StoreName } from '../secret-store/clients.ts';
-import type { ExternalSecretSpec, RemoteRef, SourceRef, StoreRef } from './definition.ts';
+import type { ExternalSecretSpec, GeneratorRef, RemoteRef, SourceRef, StoreRef } from './definition.ts';
+import { Origins } from './origins.ts';
 import type { ExternalSecret } from './plan.ts';
-import { checked, converted, decoded, membersOf, rewritten, type Values } from './values.ts';
+import { checked, converted, decoded, rewritten, type Values } from './values.ts';
 
 export interface Gathered {
   readonly values: Values;
   /** What is not at the store, as an event tells it. */
   readonly missing: readonly string[];
+  readonly origins: Origins;
 }
 
-export type Use = (ref: StoreName) => ProviderClient;
+/** Whom it may ask. */
+export interface Sources {
+  readonly use: (ref: StoreName) => ProviderClient;
+  readonly generate: (ref: GeneratorRef, signal: AbortSignal) => Promise<Values>;
+  readonly signal: AbortSignal;
+}
 
 type DataFrom = NonNullable<ExternalSecretSpec['dataFrom']>[number];
 
@@ -29,17 +37,18 @@ export function storesOf({ spec }: ExternalSecret): readonly StoreName[] {
   return [...new Map(named.map((each) => [`${each.kind} ${each.name}`, each])).values()];
 }
 
-/** What is read by name, for each store: what a change there may concern. */
-function clientFor(spec: ExternalSecretSpec, source: SourceRef | undefined, use: Use): ProviderClient {
-  if (source?.generatorRef !== undefined) throw new ProviderProblem('invalid', 'generators are not offered yet');
+function storeFor(spec: ExternalSecretSpec, source: SourceRef | undefined): StoreName {
   const ref = source?.storeRef ?? spec.secretStoreRef;
   if (ref?.name === undefined || ref.name === '')
     throw new ProviderProblem('invalid', 'no secretStoreRef names a store');
-  return use(storeNameOf(ref));
+  return storeNameOf(ref);
 }
 
-const referenceOf = ({ key, property, version, metadataPolicy }: RemoteRef): Reference => ({
-  ...{ key, property, version, metadata: metadataPolicy === 'Fetch' },
+const referenceOf = (
+  { key, property, version, metadataPolicy }: RemoteRef,
+  told: ReturnType<Origins['of']>,
+): Reference => ({
+  ...{ key, property, version, metadata: metadataPolicy === 'Fetch', told },
 });
 
 function withoutNulls(
@@ -53,10 +62,14 @@ function withoutNulls(
 }
 
 /** Undefined: it is not there. */
-async function extracted(client: ProviderClient, ref: RemoteRef, rewrite: DataFrom['rewrite'], signal: AbortSignal) {
-  const found = await client.read(referenceOf(ref), signal);
+async function extracted(
+  reading: { readonly client: ProviderClient; readonly reference: Reference; readonly signal: AbortSignal },
+  ref: RemoteRef,
+  rewrite: DataFrom['rewrite'],
+) {
+  const found = await membersAt(reading.client, reading.reference, reading.signal);
   if (!found.found) return undefined;
-  const values = rewritten(membersOf(found.value, ref.key), rewrite ?? []);
+  const values = rewritten(found.value, rewrite ?? []);
   const kept = checked(
     rewrite === undefined || rewrite.length === 0 ? converted(values, ref.conversionStrategy) : values,
   );
@@ -82,29 +95,50 @@ async function foundBy(
   );
 }
 
+/** What a generator makes is made anew each time. */
+async function generated({ rewrite, sourceRef }: DataFrom, { generate, signal }: Sources): Promise<Values | undefined> {
+  if (sourceRef?.generatorRef === undefined) return undefined;
+  return checked(rewritten(await generate(sourceRef.generatorRef, signal), rewrite ?? []));
+}
+
 /** Rejects with `ProviderProblem`; a secret that is not there is one, unless the deletion policy gives it a meaning. */
-export async function gather({ spec }: ExternalSecret, use: Use, signal: AbortSignal): Promise<Gathered> {
+export async function gather({ spec }: ExternalSecret, sources: Sources): Promise<Gathered> {
+  const { use, signal } = sources;
   const values = new Map<string, Uint8Array>();
+  const origins = new Origins();
   const missing: string[] = [];
   const miss = (what: string): void => {
     const said = `secret does not exist at provider using ${what}`;
     if ((spec.target?.deletionPolicy ?? 'Retain') === 'Retain') throw new ProviderProblem('unsuitable', said);
     missing.push(said);
   };
-  for (const [index, { extract, find, rewrite, sourceRef }] of (spec.dataFrom ?? []).entries()) {
-    const client = clientFor(spec, sourceRef, use);
-    const where = `spec.dataFrom[${String(index)}]`;
-    if (find !== undefined)
-      for (const [key, value] of await foundBy(client, find, rewrite, signal)) values.set(key, value);
+  const add = (more: Values): void => {
+    for (const [key, value] of more) values.set(key, value);
+  };
+  const reading = (ref: RemoteRef, source: SourceRef | undefined) => {
+    const store = storeFor(spec, source);
+    return { client: use(store), reference: referenceOf(ref, origins.of(store, ref.key)), signal };
+  };
+  for (const [index, from] of (spec.dataFrom ?? []).entries()) {
+    const { extract, find, rewrite, sourceRef } = from;
+    const made = await generated(from, sources);
+    if (made !== undefined) {
+      add(made);
+      continue;
+    }
+    if (find !== undefined) add(await foundBy(use(storeFor(spec, sourceRef)), find, rewrite, signal));
     if (extract === undefined) continue;
-    const found = await extracted(client, extract, rewrite, signal);
-    if (found === undefined) miss(`${where} (key=${extract.key})`);
-    for (const [key, value] of found ?? []) values.set(key, value);
+    const found = await extracted(reading(extract, sourceRef), extract, rewrite);
+    if (found === undefined) miss(`spec.dataFrom[${String(index)}] (key=${extract.key})`);
+    else add(found);
   }
   for (const [index, { secretKey, remoteRef, sourceRef }] of (spec.data ?? []).entries()) {
-    const found = await clientFor(spec, sourceRef, use).read(referenceOf(remoteRef), signal);
+    if (sourceRef?.generatorRef !== undefined)
+      throw new ProviderProblem('invalid', 'data[].sourceRef.generatorRef: name a generator in dataFrom');
+    const { client, reference } = reading(remoteRef, sourceRef);
+    const found = await client.read(reference, signal);
     if (found.found) values.set(secretKey, withoutNulls(decoded(found.value, remoteRef.decodingStrategy), remoteRef));
     else miss(`spec.data[${String(index)}] (key=${remoteRef.key})`);
   }
-  return { values, missing };
+  return { values, missing, origins };
 }

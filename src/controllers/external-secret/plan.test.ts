@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SecretTypes } from '../secret-types.ts';
 import type { Target } from './definition.ts';
 import { isIntact, planSecret, type ExternalSecret, type Secret } from './plan.ts';
 
@@ -14,7 +15,7 @@ const valuesOf = (values: Readonly<Record<string, string>>) =>
   new Map(Object.entries(values).map(([key, value]) => [key, Buffer.from(value)]));
 
 const planned = (target: Target, secret: Secret | undefined, values: Readonly<Record<string, string>> = { a: '1' }) =>
-  planSecret(externalSecretOf(target), secret, { values: valuesOf(values), sources: [] });
+  planSecret(externalSecretOf(target), secret, { values: valuesOf(values), sources: [], types: new SecretTypes() });
 
 /** What it makes, as the API server gives it back. */
 function madeBy(target: Target = {}, data?: Readonly<Record<string, string>>): Secret {
@@ -87,4 +88,23 @@ test('a template takes the place of the values, or is merged with them', () => {
   const merged = planned({ template: { ...template, mergePolicy: 'Merge' } }, undefined);
   assert.ok(merged.do === 'create');
   assert.deepEqual(merged.secret.data, { a: base64('1'), b: base64('MQ==') });
+});
+
+test('a Secret of a type that is not allowed is neither made nor taken over', () => {
+  const type = 'kubernetes.io/service-account-token';
+  const policies = ['Owner', 'Orphan', 'Merge', 'CreateOrMerge'] as const;
+  for (const creationPolicy of policies) {
+    const there: Secret = { ...madeBy({ creationPolicy: 'Owner' }), type };
+    const plans = [
+      planned({ creationPolicy, template: { type } }, creationPolicy === 'Merge' ? madeBy() : undefined),
+      planned({ creationPolicy }, there),
+      planned({ creationPolicy, template: { type: 'Opaque' } }, there),
+    ];
+    for (const plan of plans) {
+      assert.equal(plan.do, 'nothing', creationPolicy);
+      assert.match(plan.outcome.message, /a Secret of type "kubernetes\.io\/service-account-token" is not allowed/);
+      assert.equal(plan.outcome.ready, false);
+    }
+  }
+  assert.equal(planned({ template: { type: 'kubernetes.io/tls' } }, undefined).do, 'create');
 });

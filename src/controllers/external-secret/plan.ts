@@ -8,6 +8,7 @@ import {
   type OwnerReference,
 } from '../../kube/objects.ts';
 import type { ObjectOf } from '../kind.ts';
+import type { SecretTypes } from '../secret-types.ts';
 import { externalSecret, type Target } from './definition.ts';
 import { dataHash, ownerHash } from './hash.ts';
 import { messages, type Outcome } from './status.ts';
@@ -83,6 +84,12 @@ function refusal(es: ExternalSecret, secret: Secret): Outcome | undefined {
     return failed(`${messages.notOwner}: ${controller.kind} ${controller.name} controls it`);
   const remedy = 'delete it, or let creationPolicy be Merge or Orphan';
   return failed(`${messages.notOwner}: "${secret.metadata.name}" was there before, and is not overwritten: ${remedy}`);
+}
+
+/** One that is there is looked at too: whoever made it, nothing is put into it. */
+function wrongType(template: Target['template'], secret: Secret | undefined, types: SecretTypes): Outcome | undefined {
+  const wrong = types.refusal(template?.type ?? secret?.type) ?? types.refusal(secret?.type);
+  return wrong === undefined ? undefined : failed(wrong);
 }
 
 /** Nothing came from the store. */
@@ -200,20 +207,22 @@ function towards(wanted: Secret, secret: Secret | undefined): Plan {
   return { do: 'replace', secret: wanted, outcome };
 }
 
-/** All that the Secret is made of. */
+/** All that the Secret is made of, and what it may be. */
 export interface Material {
   readonly values: Values;
   readonly sources: readonly TemplateSource[];
+  readonly types: SecretTypes;
 }
 
 /** Throws `ProviderProblem` where the template cannot be rendered, or makes what no Secret can hold. */
-export function planSecret(es: ExternalSecret, secret: Secret | undefined, { values, sources }: Material): Plan {
+export function planSecret(es: ExternalSecret, secret: Secret | undefined, material: Material): Plan {
+  const { values, sources, types } = material;
   const empty = values.size === 0 ? withoutData(es, secret) : undefined;
   if (empty !== undefined) return empty;
   const { creationPolicy, template } = es.spec.target ?? {};
   if (creationPolicy === 'None') return nothing(done('SecretSynced', messages.synced));
   if (creationPolicy === 'Merge' && secret === undefined) return nothing(done('SecretMissing', messages.missing));
-  const refused = secret === undefined ? undefined : refusal(es, secret);
+  const refused = (secret === undefined ? undefined : refusal(es, secret)) ?? wrongType(template, secret, types);
   if (refused !== undefined) return nothing(refused);
   const rendered = template === undefined ? plain(es, values) : applyTemplate(template, values, sources);
   return towards(desired(es, secret, rendered), secret);

@@ -4,11 +4,16 @@ import { apiVersionOf } from '../../kube/objects.ts';
 import { isConflict, KubernetesProblem } from '../../kube/problem.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
+import type { Generators } from '../generator/generate.ts';
+import { Generation } from '../generator/generation.ts';
 import type { StoreClients } from '../secret-store/clients.ts';
+import type { SecretTypes } from '../secret-types.ts';
 import { clusterSecretStore } from '../secret-store/definition.ts';
 import { externalSecret } from './definition.ts';
 import { gather, storesOf } from './gather.ts';
 import { syncedVersion } from './hash.ts';
+import type { Guarded, LossGuard } from './loss-guard.ts';
+import type { Origins } from './origins.ts';
 import {
   fieldManagerOf,
   isIntact,
@@ -19,16 +24,31 @@ import {
   type Secret,
 } from './plan.ts';
 import { isDue, lastRefreshOf, untilDue, type LastRefresh } from './refresh.ts';
-import { messages, statusAfter, type Outcome } from './status.ts';
+import { messages, statusAfter, type Looked, type Outcome } from './status.ts';
 import { templateSources } from './template-sources.ts';
 
 export interface ReconcilerOptions {
   readonly cluster: Cluster;
   readonly clients: StoreClients;
+  readonly generators: Generators;
+  readonly types: SecretTypes;
+  readonly losses: LossGuard;
   /** Told of each look that failed, before it is tried again. */
   readonly failed: (key: string) => void;
   readonly now?: () => number;
   readonly random?: () => number;
+}
+
+type Said = Pick<Looked, 'refreshed' | 'wrote' | 'sources' | 'stale' | 'missing'>;
+
+/** What is held back has an event of its own. */
+const EVENT_OF: Readonly<Partial<Record<Outcome['reason'], string>>> = {
+  DeletionPending: 'DeletionPending',
+  DeletionHeld: 'MassDeletionHeld',
+};
+
+interface Planned extends Guarded {
+  readonly origins: Origins;
 }
 
 /** Milliseconds for all that one ExternalSecret asks of its stores. */
@@ -53,13 +73,16 @@ export class ExternalSecretReconciler {
 
   /** Something at the store changed: it is read again, whatever its interval says. */
   expire(key: string): void {
-    const last = this.#last.get(key);
-    if (last !== undefined) this.#last.set(key, { ...last, version: '' });
+    const es = this.#options.cluster.externalSecrets.get(key);
+    // One that this controller has not read yet is due by its status, which knows nothing of the change.
+    const last = this.#last.get(key) ?? (es === undefined ? undefined : lastRefreshOf(es));
+    if (last !== undefined) this.#last.set(key, { ...last, expired: true });
   }
 
   /** Whether what its stores gave last is in its Secret. */
   isSettled(key: string): boolean {
-    return (this.#last.get(key)?.version ?? '') !== '';
+    const { version = '', expired = false } = this.#last.get(key) ?? {};
+    return version !== '' && !expired;
   }
 
   /** Milliseconds until it is due again. Rejects when it is to be tried again before. */
@@ -67,6 +90,7 @@ export class ExternalSecretReconciler {
     const es = this.#options.cluster.externalSecrets.get(key);
     if (es === undefined || es.metadata.deletionTimestamp !== undefined || !this.#isOurs(es)) {
       this.#last.delete(key);
+      this.#options.losses.forget(key);
       return undefined;
     }
     const last = this.#last.get(key) ?? lastRefreshOf(es);
@@ -83,43 +107,68 @@ export class ExternalSecretReconciler {
   }
 
   async #sync(key: string, es: ExternalSecret, secret: Secret | undefined): Promise<number | undefined> {
-    const at = this.#now();
-    let plan: Plan;
+    const { cluster, generators, failed } = this.#options;
+    // A Secret that outlives its ExternalSecret keeps what is in it.
+    const keeps = (es.spec.target?.creationPolicy ?? 'Owner') === 'Owner';
+    const generation = new Generation({ cluster, generators, owner: about(es), keeps });
+    let ready = false;
     try {
-      plan = await this.#plan(es, secret);
-    } catch (error) {
-      await this.#say(es, failureOf(messages.noData, error), this.#last.get(key)?.at, false);
-      this.#options.failed(key);
-      throw error;
+      const { outcome, at, wait } = await this.#bring(key, es, secret, generation);
+      ({ ready } = outcome);
+      const again = this.#untilDue(es, { version: '', at });
+      // What stands in the way, as a Secret of somebody else, is not watched.
+      return ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS, wait ?? BLOCKED_MS);
+    } finally {
+      if (!ready) {
+        failed(key);
+        await generation.discard();
+      }
     }
-    try {
-      await this.#act(es, plan);
-    } catch (error) {
-      // Somebody else was faster: it is looked at anew.
-      if (!isConflict(error))
-        await this.#say(es, failureOf(messages.notUpdated, error), this.#last.get(key)?.at, false);
-      this.#options.failed(key);
-      throw error;
-    }
-    const last = { version: plan.outcome.ready ? syncedVersion(es.metadata) : '', at };
-    this.#last.set(key, last);
-    if (!plan.outcome.ready) this.#options.failed(key);
-    await this.#say(es, plan.outcome, plan.outcome.ready ? at : undefined, plan.do !== 'nothing');
-    const again = this.#untilDue(es, last);
-    // What stands in the way, as a Secret of somebody else, is not watched.
-    return plan.outcome.ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS);
   }
 
-  async #plan(es: ExternalSecret, secret: Secret | undefined): Promise<Plan> {
-    const { clients, cluster } = this.#options;
+  async #bring(key: string, es: ExternalSecret, secret: Secret | undefined, generation: Generation) {
+    const at = this.#now();
+    const before = this.#last.get(key) ?? lastRefreshOf(es);
+    const old = {
+      refreshed: this.#last.get(key)?.at,
+      wrote: false,
+      sources: undefined,
+      stale: before?.at,
+      missing: null,
+    } as const;
+    const told = async <T>(message: string, work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        // Somebody else was faster: it is looked at anew.
+        if (!isConflict(error)) await this.#say(es, failureOf(message, error), old);
+        throw error;
+      }
+    };
+    const { plan, origins, missing, again: wait } = await told(messages.noData, this.#plan(es, secret, generation));
+    await told(messages.notUpdated, this.#act(es, plan));
+    const { outcome } = plan;
+    this.#last.set(key, { version: outcome.ready ? syncedVersion(es.metadata) : '', at });
+    const wrote = plan.do !== 'nothing';
+    const current = { refreshed: at, wrote, sources: origins.sources, stale: origins.staleSince(at), missing };
+    await this.#say(es, outcome, outcome.ready ? current : { ...old, refreshed: undefined, wrote, missing });
+    return { outcome, at, wait };
+  }
+
+  async #plan(es: ExternalSecret, secret: Secret | undefined, { generate }: Generation): Promise<Planned> {
+    const { clients, cluster, types } = this.#options;
     const { namespace = '' } = es.metadata;
     mustOffer(es);
-    const use = (ref: Parameters<StoreClients['use']>[0]) => clients.use(ref, namespace);
-    const { values, missing } = await gather(es, use, AbortSignal.timeout(GATHER_MS));
+    const { values, missing, origins } = await gather(es, {
+      use: (ref) => clients.use(ref, namespace),
+      generate,
+      signal: AbortSignal.timeout(GATHER_MS),
+    });
     for (const message of missing)
       cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
     const sources = await templateSources(cluster, namespace, es.spec.target?.template);
-    return planSecret(es, secret, { values, sources });
+    const plan = planSecret(es, secret, { values, sources, types });
+    return { ...this.#options.losses.guard(es, secret, plan, missing.length > 0 || values.size === 0), origins };
   }
 
   async #act(es: ExternalSecret, plan: Plan): Promise<void> {
@@ -138,12 +187,16 @@ export class ExternalSecretReconciler {
     events.record(about(es), { type: 'Normal', ...EVENTS[plan.do] });
   }
 
-  async #say(es: ExternalSecret, outcome: Outcome, refreshed: number | undefined, wrote: boolean): Promise<void> {
+  async #say(es: ExternalSecret, outcome: Outcome, said: Said): Promise<void> {
     const { cluster } = this.#options;
     const before = es.status ?? {};
-    const status = statusAfter({ metadata: es.metadata, before, outcome, refreshed, now: this.#now(), wrote });
+    const status = statusAfter({ metadata: es.metadata, before, outcome, now: this.#now(), ...said });
     if (!outcome.ready)
-      cluster.events.record(about(es), { type: 'Warning', reason: 'UpdateFailed', message: outcome.message });
+      cluster.events.record(about(es), {
+        type: 'Warning',
+        reason: EVENT_OF[outcome.reason] ?? 'UpdateFailed',
+        message: outcome.message,
+      });
     if (status === undefined) return;
     const { namespace = '', name } = es.metadata;
     await cluster.externalSecretObjects.patchStatus({ namespace, name }, status);
@@ -186,13 +239,8 @@ const about = (es: ExternalSecret): ExternalSecret => ({
 
 /** What would be wrong to leave out silently. */
 function mustOffer({ spec }: ExternalSecret): void {
-  const missing =
-    spec.syncWindows === undefined
-      ? spec.target?.manifest === undefined
-        ? undefined
-        : 'target.manifest'
-      : 'syncWindows';
-  if (missing !== undefined) throw new ProviderProblem('invalid', `spec.${missing} is not offered yet`);
+  if (spec.target?.manifest !== undefined)
+    throw new ProviderProblem('invalid', 'spec.target.manifest is not offered yet');
   try {
     untilDue({ spec, metadata: { name: '' } }, { version: '', at: 0 }, 0, 0);
   } catch (error) {

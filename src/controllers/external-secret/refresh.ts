@@ -1,6 +1,7 @@
 /** When an ExternalSecret is to be read from its store again. */
 import { durationMs } from '../../lib/duration.ts';
 import type { ExternalSecret } from './plan.ts';
+import { opensAt } from './sync-windows.ts';
 import { syncedVersion } from './hash.ts';
 
 export interface LastRefresh {
@@ -8,6 +9,8 @@ export interface LastRefresh {
   readonly version: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** Its store has something newer: it is due now. */
+  readonly expired?: boolean;
 }
 
 const HOUR = 3_600_000;
@@ -30,7 +33,8 @@ export function isDue(es: ExternalSecret, last: LastRefresh | undefined, now: nu
   if (es.spec.refreshPolicy === 'OnChange') return changed;
   const interval = intervalOf(es);
   if (interval === 0) return false;
-  return changed || last.at > now || last.at + interval <= now;
+  const due = last.expired === true || last.at > now || last.at + interval <= now;
+  return changed || (due && opensAt(es.spec.syncWindows, now) <= now);
 }
 
 /** Whether it follows its store at all; what is made once, or when its object changes, does not. */
@@ -52,5 +56,7 @@ export function untilDue(es: ExternalSecret, last: LastRefresh, now: number, ran
   const { refreshPolicy = 'Periodic' } = es.spec;
   const interval = refreshPolicy === 'Periodic' ? intervalOf(es) : 0;
   if (interval === 0) return undefined;
-  return Math.max(0, last.at + interval - now) * (1 - random / 20);
+  const due = last.expired === true ? now : now + Math.max(0, last.at + interval - now) * (1 - random / 20);
+  const opens = opensAt(es.spec.syncWindows, due);
+  return Number.isFinite(opens) ? opens - now : undefined;
 }

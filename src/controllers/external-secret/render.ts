@@ -1,13 +1,9 @@
 /** The templates of `spec.target.template` and of `rewrite.transform`: Go's, with the functions that External Secrets Operator gives them. */
 import { parse } from 'yaml';
-import { pemFunctions } from '../../lib/go-template/pem.ts';
-import { sprig } from '../../lib/go-template/sprig/index.ts';
+import { externalSecretsFunctions as functions, withoutValues } from '../../lib/go-template/external-secrets.ts';
 import { parseTemplate, stringMap, TemplateError } from '../../lib/go-template/template.ts';
-import { yamlFunctions } from '../../lib/go-template/yaml.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Values } from './values.ts';
-
-const functions = { ...sprig, ...yamlFunctions, ...pemFunctions };
 
 /** What `name` renders to. Throws `ProviderProblem`, which says where the template is wrong and repeats no value. */
 export function render(name: string, template: string, values: Values): Uint8Array {
@@ -17,17 +13,9 @@ export function render(name: string, template: string, values: Values): Uint8Arr
     return parseTemplate(name, template, { functions }).executeToBytes(stringMap(Object.fromEntries(values)));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    const said = withoutValues(error.message, values);
+    const said = withoutValues(error.message, values.values());
     throw new ProviderProblem('unsuitable', `unable to execute template at key ${name}: ${said}`);
   }
-}
-
-/** The engine repeats no value; a template can, by `fail`, and conditions are read by more people than Secrets. */
-function withoutValues(message: string, values: Values): string {
-  return [...values.values()]
-    .map((value) => Buffer.from(value).toString('utf8'))
-    .filter((text) => text.length > 2)
-    .reduce((said, text) => said.replaceAll(text, '…'), message);
 }
 
 /** A rendering that is YAML: a text for each name. Throws `ProviderProblem`. */

@@ -3,10 +3,11 @@ import type { ObjectMeta } from '../../kube/objects.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { defined } from '../../lib/defined.ts';
 import { conditionsWith, momentOf } from '../conditions.ts';
-import type { ExternalSecretStatus } from './definition.ts';
+import type { ExternalSecretStatus, Source } from './definition.ts';
 import { syncedVersion } from './hash.ts';
 
-export type Reason = 'SecretSynced' | 'SecretSyncedError' | 'SecretDeleted' | 'SecretMissing';
+export type Reason =
+  'SecretSynced' | 'SecretSyncedError' | 'SecretDeleted' | 'SecretMissing' | 'DeletionPending' | 'DeletionHeld';
 
 /** What a look at an ExternalSecret came to. */
 export interface Outcome {
@@ -41,34 +42,68 @@ export interface Looked {
   readonly now: number;
   /** Whether the Secret was written. */
   readonly wrote: boolean;
+  /** Of what was read; undefined: not all could be read, and what was known stays. */
+  readonly sources: readonly Source[] | undefined;
+  /** Since when what the Secret has may be old, in milliseconds since the epoch; undefined: it is what the stores have. */
+  readonly stale: number | undefined;
+  /** Since when something of it is gone, in milliseconds since the epoch; undefined: nothing is; null: as before. */
+  readonly missing: number | undefined | null;
 }
+
+/** `null` takes out of a status what is no more. */
+export type StatusPatch = Omit<ExternalSecretStatus, 'staleSince' | 'missingSince'> & {
+  readonly staleSince?: string | null;
+  readonly missingSince?: string | null;
+};
 
 /**
  * What to write, or undefined when nothing changed: that the store was asked once more and gave the same is no change. The
  * time of the last refresh comes along with every other change.
  */
-export function statusAfter({
+export function statusAfter(looked: Looked): StatusPatch | undefined {
+  const { before, wrote } = looked;
+  const next = nextStatus(looked);
+  if (compared(next) === compared(before) && !wrote) return undefined;
+  return {
+    ...next,
+    ...(next.staleSince === undefined && before.staleSince !== undefined ? { staleSince: null } : {}),
+    ...(next.missingSince === undefined && before.missingSince !== undefined ? { missingSince: null } : {}),
+  };
+}
+
+function nextStatus({
   metadata,
   before,
   outcome,
   refreshed,
   now,
-  wrote,
-}: Looked): ExternalSecretStatus | undefined {
+  sources,
+  stale,
+  missing,
+}: Looked): ExternalSecretStatus {
   const { ready, reason, message, binding } = outcome;
-  const conditions = conditionsWith(
-    before.conditions ?? [],
-    { type: 'Ready', status: WORDS[String(ready)] ?? 'Unknown', reason, message },
-    momentOf(now),
-  );
-  const next: ExternalSecretStatus = {
-    conditions,
+  const condition = { type: 'Ready', status: WORDS[String(ready)] ?? 'Unknown', reason, message } as const;
+  return {
+    conditions: conditionsWith(before.conditions ?? [], condition, momentOf(now)),
     ...defined({
       refreshTime: refreshed === undefined ? before.refreshTime : momentOf(refreshed),
       syncedResourceVersion: ready ? syncedVersion(metadata) : before.syncedResourceVersion,
       binding: binding === undefined ? before.binding : { name: binding },
+      sources: sourcesAfter(before.sources, sources),
+      missingSince: missing === null ? before.missingSince : missing === undefined ? undefined : momentOf(missing),
+      // The first word of it holds: a region that is cut off would be older with each look.
+      staleSince: stale === undefined ? undefined : (before.staleSince ?? momentOf(stale)),
     }),
   };
-  const unchanged = canonicalJson({ ...next, refreshTime: '' }) === canonicalJson({ ...before, refreshTime: '' });
-  return unchanged && !wrote ? undefined : next;
 }
+
+/** A store that says nothing of where it is leaves no empty list behind. */
+const sourcesAfter = (before: readonly Source[] | undefined, now: readonly Source[] = before ?? []) =>
+  now.length === 0 && before === undefined ? undefined : now;
+
+/** Without what is another with each answer. */
+const compared = (status: ExternalSecretStatus): string =>
+  canonicalJson({
+    ...{ ...status, refreshTime: '' },
+    sources: (status.sources ?? []).map(({ index: _passing, ...source }) => source),
+  });

@@ -61,22 +61,6 @@ export function checked(values: Values): Values {
   return new Map(kept);
 }
 
-/** The members of a JSON object. Throws `ProviderProblem`. */
-export function membersOf(value: Uint8Array, key: string): Values {
-  let parsed: unknown;
-  try {
-    parsed = parseJson(Buffer.from(value).toString('utf8'));
-  } catch {
-    parsed = undefined;
-  }
-  if (!isObject(parsed)) throw unsuitable(`"${key}" is no JSON object: extract has nothing to take out of it`);
-  // As there: a number of many digits is a double by now.
-  return new Map(Object.entries(parsed).map(([name, each]) => [name, bytesOf(isNumber(each) ? Number(each) : each)]));
-}
-
-const isNumber = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'source' in value && !isObject(value) && !Array.isArray(value);
-
 function byPattern({ source, target }: NonNullable<Rewrite['regexp']>, values: Values): Values {
   let pattern: ReturnType<typeof compilePattern>;
   try {

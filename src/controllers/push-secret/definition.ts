@@ -1,5 +1,5 @@
 /** PushSecret (external-secrets.io/v1alpha1): a Secret of the cluster becomes a secret of stores. */
-import { secretTemplate, storeRewrite } from '../external-secret/definition.ts';
+import { generatorRef, secretTemplate, storeRewrite } from '../external-secret/definition.ts';
 import type { Definition } from '../kind.ts';
 import { anything, labelSelector, listOf, mapOf, moment, object, oneOf, OPEN, text, type Read } from '../schema.ts';
 
@@ -24,8 +24,6 @@ const dataTo = object(
     ...{ metadata: anything(), conversionStrategy },
   },
 );
-
-const generatorRef = object({ kind: text(), name: text() }, { apiVersion: text() });
 
 const spec = object(
   {
@@ -60,6 +58,7 @@ const status = object(
 export type PushSecretSpec = Read<typeof spec>;
 export type PushSecretStatus = Read<typeof status>;
 export type PushData = Read<typeof data>;
+export type PushDataTo = Read<typeof dataTo>;
 
 export const pushSecret: Definition<PushSecretSpec, PushSecretStatus> = {
   ...{ group: 'external-secrets.io', version: 'v1alpha1', kind: 'PushSecret', plural: 'pushsecrets' },

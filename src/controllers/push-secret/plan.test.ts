@@ -14,8 +14,10 @@ const data = (remoteKey: string, more: object = {}, property?: string) => ({
   match: { remoteRef: { remoteKey, ...(property === undefined ? {} : { property }) }, ...more },
 });
 
+const store = { kind: 'SecretStore', name: 's', labels: { tier: 'a' } };
+
 const planned = (spec: Partial<PushSecret['spec']>, values = valuesOf({ a: '1', b_U002f_c: '2' })) =>
-  plan(pushing(spec), values, []).map(({ pushed }) => [
+  plan(pushing(spec), values, store).map(({ pushed }) => [
     pushed.key,
     pushed.property,
     Buffer.from(pushed.value).toString('utf8'),
@@ -30,11 +32,47 @@ test('one value, all of it, and keys with their slashes again', () => {
   assert.deepEqual(planned({ data: reverse }), [['all', undefined, '{"a":"1","b/c":"2"}']]);
 });
 
+const to = (source: string, target: string) => ({ regexp: { source, target } });
+
+test('all keys that match go to their store, each under its name or together', () => {
+  const values = valuesOf({ 'db-host': 'h', 'db-port': '1', token: 't' });
+  const storeRef = { name: 's' };
+  const rewrite = [to('^db-', 'app/')];
+  assert.deepEqual(planned({ dataTo: [{ storeRef, match: { regexp: '^db-' }, rewrite }] }, values), [
+    ['app/host', undefined, 'h'],
+    ['app/port', undefined, '1'],
+  ]);
+  assert.deepEqual(planned({ dataTo: [{ storeRef, remoteKey: 'all' }] }, values), [
+    ['all', undefined, '{"db-host":"h","db-port":"1","token":"t"}'],
+  ]);
+  const reverse = { storeRef, conversionStrategy: 'ReverseUnicode' } as const;
+  assert.deepEqual(planned({ dataTo: [reverse] }, valuesOf({ b_U002f_c: '2' })), [['b/c', undefined, '2']]);
+  const named = [data('mine', { secretKey: 'token' }, 'p')];
+  assert.deepEqual(planned({ dataTo: [{ storeRef, match: { regexp: 'o' } }], data: named }, values), [
+    ['db-host', undefined, 'h'],
+    ['db-port', undefined, '1'],
+    ['mine', 'p', 't'],
+  ]);
+  assert.deepEqual(planned({ dataTo: [{ storeRef, match: { regexp: 'none' } }] }, values), []);
+});
+
+test('nothing goes to a store that is not meant', () => {
+  const select = (labels: Record<string, string>) => ({ labelSelector: { matchLabels: labels } });
+  for (const storeRef of [{ name: 'other' }, { name: 's', kind: 'ClusterSecretStore' as const }, select({ tier: 'b' })])
+    assert.deepEqual(planned({ dataTo: [{ storeRef, remoteKey: 'k' }] }), [], JSON.stringify(storeRef));
+  assert.equal(planned({ dataTo: [{ storeRef: select({ tier: 'a' }), remoteKey: 'k' }] }).length, 1);
+});
+
 test('what cannot be is refused before anything is written', () => {
   const refused: readonly (readonly [Partial<PushSecret['spec']>, RegExp])[] = [
     [{ data: [data('k', { secretKey: 'none' })] }, /secret key none does not exist/],
     [{ data: [data('k', { secretKey: 'a' }, 'p'), data('k', { secretKey: 'a' }, 'p')] }, /"k\/p" is named twice/],
-    [{ dataTo: [{}] }, /dataTo is not offered yet/],
+    [{ dataTo: [{}] }, /storeRef: name a store, or give a labelSelector/],
+    [{ dataTo: [{ storeRef: { name: 's' }, match: { regexp: '(' } }] }, /match\.regexp/],
+    [{ dataTo: [{ storeRef: { name: 's' }, remoteKey: 'k', rewrite: [to('a', 'b')] }] }, /nothing to rewrite/],
+    [{ dataTo: [{ storeRef: { name: 's' }, rewrite: [to('.*', 'one')] }] }, /"one" is named twice/],
+    [{ dataTo: [{ storeRef: { name: 's' }, rewrite: [to('.*', '')] }] }, /leaves nothing of/],
+    [{ dataTo: [{ storeRef: { name: 's' }, metadata: {} }] }, /metadata is not offered yet/],
     [{ data: [{ ...data('k'), metadata: {} }] }, /metadata is not offered yet/],
   ];
   for (const [spec, said] of refused) assert.throws(() => planned(spec), said);

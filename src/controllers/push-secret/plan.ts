@@ -1,11 +1,14 @@
 /** What of a Secret goes under which name into a store: pure. */
 import { goJson } from '../../lib/go-text.ts';
+import { selects } from '../../kube/label-selector.ts';
+import { compilePattern } from '../../lib/re2.ts';
+import { utf8Text } from '../../lib/utf8.ts';
 import { ProviderProblem, type Pushed, type RemoteName } from '../../providers/contract.ts';
-import type { TemplateSource } from '../external-secret/template-sources.ts';
-import { applyTemplate } from '../external-secret/template.ts';
-import type { Values } from '../external-secret/values.ts';
+import type { StoreName } from '../secret-store/clients.ts';
+import { secretStore } from '../secret-store/definition.ts';
+import { rewritten, type Values } from '../external-secret/values.ts';
 import type { ObjectOf } from '../kind.ts';
-import type { PushData, pushSecret, PushSecretStatus } from './definition.ts';
+import type { PushData, PushDataTo, pushSecret, PushSecretStatus } from './definition.ts';
 
 export type PushSecret = ObjectOf<typeof pushSecret>;
 export type Synced = NonNullable<PushSecretStatus['syncedPushSecrets']>;
@@ -15,6 +18,12 @@ export interface Planned {
   readonly data: PushData;
   readonly pushed: Pushed;
 }
+
+export interface PushStore extends StoreName {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+const invalid = (message: string): ProviderProblem => new ProviderProblem('invalid', message);
 
 const UNICODE = /_U([0-9a-fA-F]{4,5})_/g;
 
@@ -40,36 +49,85 @@ export const remoteText = ({ key, property = '' }: RemoteName): string =>
   property === '' ? key : `${key}/${property}`;
 
 function textOf(value: Uint8Array, key: string): string {
-  const text = Buffer.from(value).toString('utf8');
-  if (Buffer.from(text, 'utf8').equals(value)) return text;
+  const text = utf8Text(value);
+  if (text !== undefined) return text;
   throw new ProviderProblem(
     'unsuitable',
     `secret key ${key} is no text: name it by secretKey, or encode it by a template`,
   );
 }
 
+/** All of them, as one secret. */
+const bundled = (values: Values): Uint8Array =>
+  Buffer.from(goJson(Object.fromEntries([...values].map(([key, value]) => [key, textOf(value, key)]))), 'utf8');
+
 function planOne(data: PushData, given: Values): Planned {
   const { secretKey = '' } = data.match;
   const values = convert(given, data.conversionStrategy);
-  if (secretKey === '') {
-    const all = Object.fromEntries([...values].map(([key, value]) => [key, textOf(value, key)]));
-    return { data, pushed: { ...remoteNameOf(data), value: Buffer.from(goJson(all), 'utf8') } };
-  }
+  if (secretKey === '') return { data, pushed: { ...remoteNameOf(data), value: bundled(values) } };
   const value = values.get(secretKey);
   if (value === undefined) throw new ProviderProblem('unsuitable', `secret key ${secretKey} does not exist`);
   return { data, pushed: { ...remoteNameOf(data), value } };
 }
 
-/** Throws `ProviderProblem`, before anything is written. */
-export function plan({ spec }: PushSecret, secret: Values, sources: readonly TemplateSource[]): readonly Planned[] {
-  if ((spec.dataTo ?? []).length > 0) throw new ProviderProblem('invalid', 'spec.dataTo is not offered yet');
-  if (spec.data?.some(({ metadata }) => metadata !== undefined) === true)
-    throw new ProviderProblem('invalid', 'spec.data[].metadata is not offered yet');
-  const values = spec.template === undefined ? secret : applyTemplate(spec.template, secret, sources).values;
-  const planned = (spec.data ?? []).map((data) => planOne(data, values));
+/** Whether it is for that store. One that names none is for none: nothing is written where nobody meant it. */
+function isFor({ storeRef }: PushDataTo, store: PushStore): boolean {
+  const { name = '', kind = secretStore.kind, labelSelector } = storeRef ?? {};
+  if (name === '' && labelSelector === undefined)
+    throw invalid('dataTo[].storeRef: name a store, or give a labelSelector');
+  if (kind !== store.kind) return false;
+  if (name !== '') return name === store.name;
+  return labelSelector !== undefined && selects(labelSelector, store.labels);
+}
+
+function matching(values: Values, pattern = ''): Values {
+  if (pattern === '') return values;
+  try {
+    const compiled = compilePattern(pattern);
+    return new Map([...values].filter(([key]) => compiled.finds(key)));
+  } catch (error) {
+    throw invalid(`dataTo[].match.regexp: ${error instanceof Error ? error.message : 'not valid'}`);
+  }
+}
+
+/** Each key under its own name, as it is rewritten, or all together under one. */
+function planMany(to: PushDataTo, given: Values): readonly Planned[] {
+  const { conversionStrategy, remoteKey = '', rewrite = [] } = to;
+  const values = matching(convert(given, conversionStrategy), to.match?.regexp);
+  const entry = (remote: string, secretKey?: string): PushData => ({
+    match: { remoteRef: { remoteKey: remote }, ...(secretKey === undefined ? {} : { secretKey }) },
+    ...(conversionStrategy === undefined ? {} : { conversionStrategy }),
+  });
+  if (remoteKey !== '') {
+    if (rewrite.length > 0) throw invalid('dataTo[]: remoteKey and rewrite: with one key there is nothing to rewrite');
+    return values.size === 0 ? [] : [{ data: entry(remoteKey), pushed: { key: remoteKey, value: bundled(values) } }];
+  }
+  return [...values].map(([key, value]) => {
+    const [remote = ''] = [...rewritten(new Map([[key, value]]), rewrite).keys()];
+    if (remote === '') throw invalid(`dataTo[]: rewrite leaves nothing of "${key}"`);
+    return { data: entry(remote, key), pushed: { key: remote, value } };
+  });
+}
+
+/** What is named in `data` is not what `dataTo` would make of the same key. */
+function withoutNamed(planned: readonly Planned[], named: readonly PushData[]): readonly Planned[] {
+  const keys = new Set(named.map(({ match }) => match.secretKey ?? '').filter((key) => key !== ''));
+  return planned.filter(({ data }) => !keys.has(data.match.secretKey ?? ''));
+}
+
+function mustDiffer(planned: readonly Planned[]): void {
   const names = planned.map(({ pushed }) => remoteText(pushed));
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new ProviderProblem('invalid', `"${twice}" is named twice`);
+  if (twice !== undefined) throw invalid(`"${twice}" is named twice`);
+}
+
+/** For one store. Throws `ProviderProblem`, before anything is written. `values`: what the template made of the source. */
+export function plan({ spec }: PushSecret, values: Values, store: PushStore): readonly Planned[] {
+  const { data = [], dataTo = [] } = spec;
+  if ([...data, ...dataTo].some(({ metadata }) => metadata !== undefined)) throw invalid('metadata is not offered yet');
+  const many = dataTo.filter((each) => isFor(each, store)).flatMap((each) => planMany(each, values));
+  const planned = [...withoutNamed(many, data), ...data.map((each) => planOne(each, values))];
+  mustDiffer(planned);
   return planned;
 }
 

@@ -3,35 +3,30 @@ import { isLockstepError } from '../../errors.ts';
 import { apiVersionOf, type ObjectKey } from '../../kube/objects.ts';
 import { KubernetesProblem } from '../../kube/problem.ts';
 import { selects } from '../../kube/label-selector.ts';
-import { canonicalJson } from '../../lib/canonical-json.ts';
-import { durationMs } from '../../lib/duration.ts';
 import { ProviderProblem, type ProviderClient, type RemoteName } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
-import { conditionsWith, momentOf } from '../conditions.ts';
-import { syncedVersion } from '../external-secret/hash.ts';
-import type { Secret } from '../external-secret/plan.ts';
-import { templateSources } from '../external-secret/template-sources.ts';
+import type { Values } from '../external-secret/values.ts';
+import type { Generators } from '../generator/generate.ts';
+import { Generation } from '../generator/generation.ts';
 import type { StoreClients, StoreName } from '../secret-store/clients.ts';
 import { clusterSecretStore, secretStore } from '../secret-store/definition.ts';
+import type { SecretTypes } from '../secret-types.ts';
 import { pushSecret } from './definition.ts';
-import { leftOver, plan, remoteText, type Planned, type PushSecret, type Synced } from './plan.ts';
+import { leftOver, plan, remoteText, type Planned, type PushSecret, type PushStore, type Synced } from './plan.ts';
+import { intervalOf, restOf } from './refresh.ts';
+import { sourceOf } from './source.ts';
+import { statusAfter, type Outcome } from './status.ts';
 
 /** Of External Secrets Operator: either ends what the other began. */
 const FINALIZER = 'pushsecret.externalsecrets.io/finalizer';
 const PUSH_MS = 60_000;
 const MANAGER = 'external-secrets';
 
-type Reason = 'Synced' | 'Errored' | 'SourceDeleted';
-
-interface Outcome {
-  readonly reason: Reason;
-  readonly message: string;
-  readonly synced: Synced;
-}
-
 export interface PushReconcilerOptions {
   readonly cluster: Cluster;
   readonly clients: StoreClients;
+  readonly generators: Generators;
+  readonly types: SecretTypes;
 }
 
 export class PushSecretReconciler {
@@ -47,10 +42,15 @@ export class PushSecretReconciler {
     if (push === undefined) return undefined;
     if (push.metadata.deletionTimestamp !== undefined) return this.#end(push);
     if (await this.#guarded(push)) return undefined;
+    const generation = this.#generation(push);
     let outcome: Outcome;
     try {
-      outcome = await this.#sync(push);
+      mustOffer(push);
+      const rest = restOf(push, Date.now());
+      if (rest !== undefined) return rest === 0 ? undefined : rest;
+      outcome = await this.#sync(push, generation);
     } catch (error) {
+      await generation.discard();
       if (!isKnown(error)) throw error;
       await this.#say(push, {
         reason: 'Errored',
@@ -63,45 +63,48 @@ export class PushSecretReconciler {
     return intervalOf(push);
   }
 
-  async #sync(push: PushSecret): Promise<Outcome> {
-    mustOffer(push);
+  #generation(push: PushSecret): Generation {
+    const { cluster, generators } = this.#options;
+    // What stays at the store when it goes stays in force.
+    return new Generation({ cluster, generators, owner: about(push), keeps: push.spec.deletionPolicy === 'Delete' });
+  }
+
+  async #sync(push: PushSecret, generation: Generation): Promise<Outcome> {
+    const { cluster, types } = this.#options;
+    // A store may be another cluster, where it becomes a Secret.
+    types.mustAllow(push.spec.template?.type);
     const before = push.status?.syncedPushSecrets ?? {};
     const signal = AbortSignal.timeout(PUSH_MS);
-    const secrets = await this.#secrets(push);
+    const given = await sourceOf(cluster, push, generation, signal);
     const deletes = push.spec.deletionPolicy === 'Delete';
-    if (secrets.length === 0 && deletes) {
-      await this.#removeAll(push, leftOver(before, {}), signal);
-      return {
-        reason: 'SourceDeleted',
-        message: 'the source Secret is not there: what it gave is deleted',
-        synced: {},
-      };
+    if (given.length === 0 && !deletes)
+      throw new ProviderProblem('unsuitable', 'could not get source secret: there is none');
+    const synced = given.length === 0 ? {} : await this.#push(push, given, before, signal);
+    if (deletes) await this.#removeAll(push, leftOver(before, synced), signal);
+    if (given.length > 0) {
+      const wrote = push.spec.selector.generatorRef !== undefined;
+      return { reason: 'Synced', message: 'PushSecret synced successfully', synced, wrote };
     }
-    if (secrets.length === 0) throw new ProviderProblem('unsuitable', 'could not get source secret: there is none');
-    const planned = await this.#planned(push, secrets);
+    return { reason: 'SourceDeleted', message: 'the source Secret is not there: what it gave is deleted', synced };
+  }
+
+  /** All of it is planned before anything is written. */
+  async #push(push: PushSecret, given: readonly Values[], before: Synced, signal: AbortSignal): Promise<Synced> {
+    const stores = this.#stores(push);
+    const planned = stores.map((store) => [store, given.flatMap((values) => plan(push, values, store))] as const);
     const synced: Record<string, Record<string, Planned['data']>> = {};
     try {
-      for (const store of this.#stores(push)) {
+      for (const [store, all] of planned) {
         const written = (synced[`${store.kind}/${store.name}`] = {} as Record<string, Planned['data']>);
-        for (const each of planned) {
+        for (const each of all) {
           await this.#write(push, store, each, signal);
           written[remoteText(each.pushed)] = each.data;
         }
       }
     } catch (error) {
-      throw new PartlyDone(error, deletes ? merged(before, synced) : synced);
+      throw new PartlyDone(error, push.spec.deletionPolicy === 'Delete' ? merged(before, synced) : synced);
     }
-    if (deletes) await this.#removeAll(push, leftOver(before, synced), signal);
-    return { reason: 'Synced', message: 'PushSecret synced successfully', synced };
-  }
-
-  async #planned(push: PushSecret, secrets: readonly Secret[]): Promise<readonly Planned[]> {
-    const { namespace = '' } = push.metadata;
-    const sources = await templateSources(this.#options.cluster, namespace, push.spec.template);
-    return secrets.flatMap(({ data = {} }) => {
-      const values = new Map(Object.entries(data).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
-      return plan(push, values, sources);
-    });
+    return synced;
   }
 
   async #write(
@@ -135,32 +138,21 @@ export class PushSecretReconciler {
     return this.#options.clients.use(store, namespace);
   }
 
-  /** All that its references name or select, each once. */
-  #stores({ metadata, spec }: PushSecret): readonly StoreName[] {
-    const { cluster } = this.#options;
-    const found = spec.secretStoreRefs.flatMap(({ kind = secretStore.kind, name = '', labelSelector }) => {
-      if (name !== '') return [{ kind, name }];
+  /** All that its references name or select, each once. One that is not there is said to be so when it is written to. */
+  #stores({ metadata, spec }: PushSecret): readonly PushStore[] {
+    const { cluster, clients } = this.#options;
+    const { namespace = '' } = metadata;
+    const found = spec.secretStoreRefs.flatMap(({ kind = secretStore.kind, name = '', labelSelector }): PushStore[] => {
+      if (name !== '') return [{ kind, name, labels: clients.find({ kind, name }, namespace)?.metadata.labels ?? {} }];
       if (labelSelector === undefined)
         throw new ProviderProblem('invalid', 'secretStoreRefs: name a store, or give a labelSelector');
       const all = kind === clusterSecretStore.kind ? cluster.clusterStores?.values() : cluster.stores.values();
       return [...(all ?? [])]
-        .filter((store) => kind === clusterSecretStore.kind || store.metadata.namespace === metadata.namespace)
+        .filter((store) => kind === clusterSecretStore.kind || store.metadata.namespace === namespace)
         .filter((store) => selects(labelSelector, store.metadata.labels ?? {}))
-        .map((store) => ({ kind, name: store.metadata.name }));
+        .map((store) => ({ kind, name: store.metadata.name, labels: store.metadata.labels ?? {} }));
     });
     return [...new Map(found.map((each) => [`${each.kind}/${each.name}`, each])).values()];
-  }
-
-  async #secrets({ metadata, spec }: PushSecret): Promise<readonly Secret[]> {
-    const { secrets } = this.#options.cluster;
-    const { namespace = '' } = metadata;
-    const { name = '', selector } = spec.selector.secret ?? {};
-    if (name === '' && selector === undefined)
-      throw new ProviderProblem('invalid', 'selector.secret: give a name or a selector');
-    if (name === '')
-      return (await secrets.list({ namespace })).filter((each) => selects(selector ?? {}, each.metadata.labels ?? {}));
-    const found = await secrets.get({ namespace, name });
-    return found === undefined ? [] : [found];
   }
 
   /** Whether it had to be changed first, so that it cannot go before what it wrote is gone: then the watch tells of it. */
@@ -198,50 +190,22 @@ export class PushSecretReconciler {
     await this.#finalize(push, false);
   }
 
-  async #say(push: PushSecret, { reason, message, synced }: Outcome): Promise<void> {
+  async #say(push: PushSecret, outcome: Outcome): Promise<void> {
     const { cluster } = this.#options;
-    const { status: before = {} } = push;
-    const now = momentOf(Date.now());
-    const ready = reason !== 'Errored';
-    const conditions = conditionsWith(
-      before.conditions ?? [],
-      { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
-      now,
-    );
-    const seen = { conditions, synced, version: syncedVersion(push.metadata) };
-    const was = {
-      conditions: before.conditions ?? [],
-      synced: before.syncedPushSecrets ?? {},
-      version: before.syncedResourceVersion,
-    };
-    if (canonicalJson(seen) === canonicalJson({ ...was, version: was.version ?? '' })) return;
-    // A merge patch keeps what it does not name: what is written no more is taken out by null.
-    const gone = Object.fromEntries(
-      Object.keys(before.syncedPushSecrets ?? {}).flatMap((store) =>
-        synced[store] === undefined ? [[store, null]] : [],
-      ),
-    );
-    const kept = Object.fromEntries(
-      Object.entries(synced).map(([store, names]) => [
-        store,
-        { ...nulls(before.syncedPushSecrets?.[store]), ...names },
-      ]),
-    );
-    const status = {
-      conditions,
-      syncedPushSecrets: { ...gone, ...kept },
-      ...(ready ? { refreshTime: now, syncedResourceVersion: seen.version } : {}),
-    };
+    const status = statusAfter(push.metadata, push.status ?? {}, outcome, Date.now());
+    if (status === undefined) return;
     await cluster.pushSecretObjects.patchStatus(keyOfObject(push), status);
-    const about = { ...push, apiVersion: apiVersionOf(pushSecret), kind: pushSecret.kind };
-    cluster.events.record(about, { type: ready ? 'Normal' : 'Warning', reason, message });
+    const { reason, message } = outcome;
+    cluster.events.record(about(push), { type: reason === 'Errored' ? 'Warning' : 'Normal', reason, message });
   }
 }
 
-const keyOfObject = ({ metadata: { namespace = '', name } }: PushSecret): ObjectKey => ({ namespace, name });
+const about = (push: PushSecret): PushSecret => ({
+  ...push,
+  ...{ apiVersion: apiVersionOf(pushSecret), kind: pushSecret.kind },
+});
 
-const nulls = (names: object = {}): Record<string, null> =>
-  Object.fromEntries(Object.keys(names).map((name) => [name, null]));
+const keyOfObject = ({ metadata: { namespace = '', name } }: PushSecret): ObjectKey => ({ namespace, name });
 
 const merged = (before: Synced, now: Synced): Synced =>
   Object.fromEntries(
@@ -269,20 +233,12 @@ function isKnown(error: unknown): error is Error {
 }
 
 function mustOffer({ spec }: PushSecret): void {
-  if (spec.selector.generatorRef !== undefined)
-    throw new ProviderProblem('invalid', 'spec.selector.generatorRef is not offered yet');
   try {
     intervalOf({ spec });
   } catch (error) {
     if (!isLockstepError(error)) throw error;
     throw new ProviderProblem('invalid', error.message, { cause: error });
   }
-}
-
-/** Milliseconds; undefined: when it changes. */
-function intervalOf({ spec }: Pick<PushSecret, 'spec'>): number | undefined {
-  const interval = durationMs(spec.refreshInterval ?? '1h', 'refreshInterval');
-  return interval === 0 ? undefined : interval;
 }
 
 /** A secret that lacks the property is not there either. */

@@ -1,12 +1,14 @@
 /** Clients of stores: one for each store and whoever's credentials it takes, kept until the store changes. */
 import { isObject } from '../../client/json.ts';
 import { keyOf } from '../../kube/objects.ts';
+import { Breaker } from '../../lib/breaker.ts';
 import { ProviderProblem, type Following, type ProviderClient } from '../../providers/contract.ts';
 import { providers } from '../../providers/providers.ts';
 import type { Cluster, Store } from '../cluster.ts';
 import { mayUse } from './conditions.ts';
 import { credentialsOf } from './credentials.ts';
 import { clusterSecretStore, secretStore } from './definition.ts';
+import { withFallbacks, type Candidate } from './fallback.ts';
 
 export interface StoreName {
   readonly kind: string;
@@ -17,6 +19,7 @@ interface Held {
   /** Which object, in which generation. */
   readonly of: string;
   readonly clients: Map<string, ProviderClient>;
+  readonly breaker: Breaker;
   readonly ended: AbortController;
 }
 
@@ -30,6 +33,10 @@ export interface StoreClientsOptions {
   readonly following: (kind: string, store: Store, asking: string) => Following;
 }
 
+/** What names a Secret, a ConfigMap or an account: most end so, and some have names of their own. */
+const REFERENCE =
+  /Ref$|^(?:caProvider|serviceAccount|bearerToken|clientCert|clientKey|clientId|clientSecret|clientCertificate|tenantId|credConfig|usernameSecret|passwordSecret)$/;
+
 /** Whether a reference leaves its namespace to whoever asks. */
 const isReferent = (value: unknown): boolean =>
   Array.isArray(value)
@@ -37,8 +44,16 @@ const isReferent = (value: unknown): boolean =>
     : isObject(value) &&
       Object.entries(value).some(
         ([name, each]) =>
-          isReferent(each) || (/Ref$|^caProvider$/.test(name) && isObject(each) && each['namespace'] === undefined),
+          isReferent(each) || (REFERENCE.test(name) && isObject(each) && each['namespace'] === undefined),
       );
+
+/** How long a store that did not answer is not asked, where another stands in for it. */
+const BREAKER = { base: 1_000, cap: 30_000 };
+
+const nameOf = ({ kind, name }: StoreName): string => `${kind} "${name}"`;
+
+const refsOf = ({ spec }: Store): readonly StoreName[] =>
+  (spec.fallbackStores ?? []).map(({ name, kind = secretStore.kind }) => ({ kind, name }));
 
 function end({ clients, ended }: Held): void {
   ended.abort();
@@ -68,15 +83,10 @@ export class StoreClients {
 
   /** For an object of that namespace. Throws `ProviderProblem`. */
   use(ref: StoreName, namespace: string): ProviderClient {
-    const store = this.find(ref, namespace);
-    if (store === undefined)
-      throw new ProviderProblem('invalid', `could not get ${ref.kind} "${ref.name}": there is none`);
-    if (!this.isOurs(store)) throw new ProviderProblem('invalid', 'can not reference unmanaged store');
-    if (ref.kind === clusterSecretStore.kind) this.#mustAllow(store, namespace);
-    const ready = store.status?.conditions?.find(({ type }) => type === 'Ready');
-    if (this.#options.floodGate && ready !== undefined && ready.status !== 'True') {
-      throw new ProviderProblem('unreachable', `${ref.kind} "${ref.name}" is not ready`);
-    }
+    const store = this.#usable(ref, namespace);
+    const { fallbackStores = [] } = store.spec;
+    if (fallbackStores.length > 0) return withFallbacks(this.#candidates(ref, store, namespace));
+    this.#mustBeReady(ref, store);
     return this.#clientOf(ref.kind, store, namespace);
   }
 
@@ -86,16 +96,95 @@ export class StoreClients {
     return referent ? undefined : this.#clientOf(kind, store, undefined);
   }
 
+  /**
+   * Which of its fallback stores serves in place of one that did not answer when it was looked at; undefined: none does. Rejects with
+   * the reason of the signal alone.
+   */
+  async standIn(kind: string, store: Store, signal: AbortSignal): Promise<string | undefined> {
+    this.#heldOf(kind, store).breaker.failed();
+    for (const ref of refsOf(store)) {
+      try {
+        const fallback = this.#fallback(kind, ref, store.metadata.namespace);
+        await this.check(ref.kind, fallback)?.check(signal);
+        return nameOf(ref);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof ProviderProblem)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** It answered when it was looked at. */
+  answered(kind: string, store: Store): void {
+    this.#heldOf(kind, store).breaker.succeeded();
+  }
+
+  #usable(ref: StoreName, namespace: string): Store {
+    const store = this.find(ref, namespace);
+    if (store === undefined)
+      throw new ProviderProblem('invalid', `could not get ${ref.kind} "${ref.name}": there is none`);
+    if (!this.isOurs(store)) throw new ProviderProblem('invalid', 'can not reference unmanaged store');
+    if (ref.kind === clusterSecretStore.kind) this.#mustAllow(store, namespace);
+    return store;
+  }
+
+  #mustBeReady(ref: StoreName, store: Store): void {
+    const ready = store.status?.conditions?.find(({ type }) => type === 'Ready');
+    if (this.#options.floodGate && ready !== undefined && ready.status !== 'True') {
+      throw new ProviderProblem('unreachable', `${nameOf(ref)} is not ready`);
+    }
+  }
+
+  /** The store itself, whose own status speaks for all of them, and those that stand in for it. */
+  #candidates(ref: StoreName, store: Store, namespace: string): readonly Candidate[] {
+    const own: Candidate = {
+      name: nameOf(ref),
+      open: () => this.#clientOf(ref.kind, store, namespace),
+      breaker: this.#heldOf(ref.kind, store).breaker,
+    };
+    const others = refsOf(store).flatMap((other): readonly Candidate[] => {
+      const found = this.find(other, namespace);
+      // One that is not there is named when it is needed.
+      const breaker = found === undefined ? new Breaker({ backoff: BREAKER }) : this.#heldOf(other.kind, found).breaker;
+      const open = (): ProviderClient => {
+        const fallback = this.#fallback(ref.kind, other, namespace);
+        this.#mustBeReady(other, fallback);
+        return this.#clientOf(other.kind, fallback, namespace);
+      };
+      return [{ name: nameOf(other), open, breaker }];
+    });
+    return [own, ...others];
+  }
+
+  /** Throws `ProviderProblem` where it may not stand in. Its own fallback stores do not. */
+  #fallback(kind: string, ref: StoreName, namespace: string | undefined): Store {
+    if (kind === clusterSecretStore.kind && ref.kind !== clusterSecretStore.kind) {
+      // Of that name each namespace could have its own.
+      throw new ProviderProblem(
+        'invalid',
+        `fallbackStores: a ClusterSecretStore names others of its kind, not ${nameOf(ref)}`,
+      );
+    }
+    if (namespace !== undefined) return this.#usable(ref, namespace);
+    const store = this.find(ref, '');
+    if (store === undefined) throw new ProviderProblem('invalid', `fallbackStores: there is no ${nameOf(ref)}`);
+    return store;
+  }
+
   #clientOf(kind: string, store: Store, asking: string | undefined): ProviderClient {
     const own = kind === secretStore.kind ? store.metadata.namespace : undefined;
-    const whose = own === undefined && isReferent(store.spec.provider) ? (asking ?? '') : '';
-    const { clients, ended } = this.#heldOf(kind, store);
-    const known = clients.get(whose);
-    if (known !== undefined) return known;
     const [[type, config] = ['', undefined]] = Object.entries(store.spec.provider);
     const provider = providers.get(type);
     if (provider === undefined) throw new ProviderProblem('invalid', `the provider "${type}" is not offered`);
-    const made = provider.connect(config as never, credentialsOf(this.#options.cluster, { own, asking }));
+    const differs = isReferent(config) || provider.differsByNamespace?.(config as never) === true;
+    const whose = own === undefined && differs ? (asking ?? '') : '';
+    const { clients, ended } = this.#heldOf(kind, store);
+    const known = clients.get(whose);
+    if (known !== undefined) return known;
+    // One that serves all namespaces is none's: a reference that was not seen for one finds no namespace at all.
+    const scope = { name: store.metadata.name, own, asking: whose === '' ? undefined : whose };
+    const made = provider.connect(config as never, credentialsOf(this.#options.cluster, scope));
     clients.set(whose, made);
     void made.follow?.(this.#options.following(kind, store, whose), ended.signal);
     return made;
@@ -109,7 +198,10 @@ export class StoreClients {
     const held = this.#held.get(key);
     if (held?.of === of) return held;
     this.forget(kind, keyOf(metadata));
-    const made: Held = { of, clients: new Map(), ended: new AbortController() };
+    const made: Held = {
+      ...{ of, clients: new Map(), ended: new AbortController() },
+      breaker: new Breaker({ backoff: BREAKER }),
+    };
     this.#held.set(key, made);
     return made;
   }

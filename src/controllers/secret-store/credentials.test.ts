@@ -9,7 +9,7 @@ import { credentialsOf, type CredentialScope } from './credentials.ts';
 function cluster(asked: string[]): Cluster {
   const get = ({ namespace, name }: { readonly namespace: string; readonly name: string }) => {
     asked.push(`${namespace}/${name}`);
-    return Promise.resolve({ data: { key: 'dmFsdWU=' } });
+    return Promise.resolve({ metadata: { name }, data: { key: 'dmFsdWU=' } });
   };
   return { secrets: { get }, configMaps: { get } } as unknown as Cluster;
 }
@@ -26,14 +26,15 @@ async function allOf(scope: CredentialScope, namespace: string | undefined): Pro
 }
 
 test('a SecretStore reads Secrets, config maps and tokens of its own namespace alone, and asks for no others', async () => {
-  const own = { own: 'team', asking: 'team' };
+  const own = { name: 'store', own: 'team', asking: 'team' };
   assert.deepEqual(await allOf(own, undefined), ['team/a', 'team/a']);
   assert.deepEqual(await allOf(own, 'team'), ['team/a', 'team/a']);
   for (const namespace of ['other', 'kube-system', '', 'Team', 'team/../other']) {
     const asked: string[] = [];
-    const { secret, configMap, token } = credentialsOf(cluster(asked), own);
+    const { secret, wholeSecret, configMap, annotations, token } = credentialsOf(cluster(asked), own);
     const ref = { ...names, namespace };
-    for (const read of [() => secret(ref), () => configMap(ref), () => token(ref, [], 600)]) {
+    const reads = [secret, wholeSecret, configMap, annotations];
+    for (const read of [...reads.map((each) => () => each(ref)), () => token(ref, [], 600)]) {
       await assert.rejects(
         async () => read(),
         (error: unknown) => error instanceof ProviderProblem && /its own namespace/.test(error.message),
@@ -44,7 +45,7 @@ test('a SecretStore reads Secrets, config maps and tokens of its own namespace a
 });
 
 test('a ClusterSecretStore reads where it says, else where whoever asks is, and nowhere when nobody does', async () => {
-  assert.deepEqual(await allOf({ own: undefined, asking: 'team' }, 'stores'), ['stores/a', 'stores/a']);
-  assert.deepEqual(await allOf({ own: undefined, asking: 'team' }, undefined), ['team/a', 'team/a']);
-  await assert.rejects(allOf({ own: undefined, asking: undefined }, undefined), /names no namespace/);
+  assert.deepEqual(await allOf({ name: 'store', own: undefined, asking: 'team' }, 'stores'), ['stores/a', 'stores/a']);
+  assert.deepEqual(await allOf({ name: 'store', own: undefined, asking: 'team' }, undefined), ['team/a', 'team/a']);
+  await assert.rejects(allOf({ name: 'store', own: undefined, asking: undefined }, undefined), /names no namespace/);
 });

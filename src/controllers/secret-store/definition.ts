@@ -1,92 +1,7 @@
 /** SecretStore and ClusterSecretStore (external-secrets.io/v1): where secrets come from, and by what right. */
 import type { Definition, PrinterColumn } from '../kind.ts';
-import {
-  boolean,
-  integer,
-  integerOrText,
-  labelSelector,
-  listOf,
-  mapOf,
-  moment,
-  object,
-  oneOf,
-  OPEN,
-  text,
-  type Read,
-} from '../schema.ts';
-
-const secretRef = object(
-  {},
-  {
-    name: text('The Secret.'),
-    namespace: text('Of a ClusterSecretStore alone: where the Secret is. Without, it is that of whoever asks.'),
-    key: text('Which of its values.'),
-  },
-);
-
-const serviceAccountRef = object(
-  { name: text('The ServiceAccount.') },
-  { namespace: text('Of a ClusterSecretStore alone.'), audiences: listOf(text(), 'Further audiences of its token.') },
-);
-
-const vaultAuth = object(
-  {},
-  {
-    namespace: text('The namespace to log in at, where that is another.'),
-    tokenSecretRef: secretRef,
-    appRole: object(
-      { path: text('The mount.', { default: 'approle' }), secretRef },
-      { roleId: text(), roleRef: secretRef },
-    ),
-    kubernetes: object(
-      { mountPath: text('The mount.', { default: 'kubernetes' }), role: text() },
-      { serviceAccountRef, secretRef },
-    ),
-    jwt: object(
-      { path: text('The mount.', { default: 'jwt' }) },
-      {
-        role: text(),
-        secretRef,
-        kubernetesServiceAccountToken: object(
-          { serviceAccountRef },
-          { audiences: listOf(text()), expirationSeconds: integer() },
-        ),
-      },
-    ),
-    ldap: object({ path: text('The mount.', { default: 'ldap' }), username: text() }, { secretRef }),
-    userPass: object({ path: text('The mount.', { default: 'userpass' }), username: text() }, { secretRef }),
-  },
-  OPEN,
-);
-
-const caProvider = object(
-  { type: oneOf(['Secret', 'ConfigMap']), name: text() },
-  { key: text(), namespace: text('Of a ClusterSecretStore alone.') },
-);
-
-const vault = object(
-  { server: text('Its address: https://….') },
-  {
-    path: text('The mount of the secrets. Without, the keys begin with it.'),
-    version: oneOf(['v1', 'v2'], 'v2'),
-    namespace: text(),
-    auth: vaultAuth,
-    caBundle: text('PEM, in base64.', { format: 'byte' }),
-    caProvider,
-    tls: object({}, { certSecretRef: secretRef, keySecretRef: secretRef }),
-    headers: mapOf(text()),
-    readYourWrites: boolean(),
-    forwardInconsistent: boolean(),
-    checkAndSet: object({}, { required: boolean() }),
-  },
-);
-
-const fake = object(
-  {
-    data: listOf(object({ key: text(), value: text() }, { version: text() })),
-  },
-  { validationResult: integer('What a look at the store says: 0 it is ready, 1 unknown, 2 it is not.') },
-);
+import { integer, integerOrText, labelSelector, listOf, moment, object, oneOf, text, type Read } from '../schema.ts';
+import { providerSchema } from './providers-schema.ts';
 
 const condition = object(
   {},
@@ -99,16 +14,16 @@ const condition = object(
 
 const spec = object(
   {
-    provider: object(
-      {},
-      { lockstep: vault, vault, openBao: vault, fake },
-      { ...OPEN, minProperties: 1, maxProperties: 1 },
-    ),
+    provider: providerSchema,
   },
   {
     controller: text('The class of the controller that looks after it; without, all do.'),
     refreshInterval: integerOrText('Seconds between two looks at the store itself.'),
     retrySettings: object({}, { maxRetries: integer(), retryInterval: text() }),
+    fallbackStores: listOf(
+      object({ name: text() }, { kind: oneOf(['SecretStore', 'ClusterSecretStore'], 'SecretStore') }),
+      'Of Lockstep: stores that are read in this order while this one does not answer.',
+    ),
     conditions: listOf(condition, 'Of a ClusterSecretStore: whose ExternalSecrets may use it. Without, all.'),
   },
 );

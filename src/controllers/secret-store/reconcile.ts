@@ -21,7 +21,15 @@ interface Looked {
   readonly message: string;
 }
 
+interface Outcome {
+  readonly looked: Looked;
+  /** Why it cannot be used; undefined: it can, or another serves in its place. */
+  readonly problem: unknown;
+  readonly standsIn: boolean;
+}
+
 const CHECK_MS = 30_000;
+const STAND_IN_MS = 15_000;
 const VALID: Looked = { ready: true, reason: 'Valid', message: 'store validated' };
 
 export class StoreReconciler {
@@ -40,16 +48,26 @@ export class StoreReconciler {
       return undefined;
     }
     if (store.metadata.deletionTimestamp !== undefined || !clients.isOurs(store)) return undefined;
-    let problem: unknown;
-    try {
-      await clients.check(kind, store)?.check(AbortSignal.timeout(CHECK_MS));
-    } catch (error) {
-      problem = error;
-    }
-    const looked = problem === undefined ? VALID : failureOf(problem);
+    const { looked, problem, standsIn } = await this.#look(kind, store);
     await this.#say(kind, store, looked);
     if (problem !== undefined) throw problem;
-    return intervalOf(store, interval);
+    // Until it answers again, its own interval is too long.
+    return standsIn ? Math.min(STAND_IN_MS, intervalOf(store, interval)) : intervalOf(store, interval);
+  }
+
+  async #look(kind: string, store: Store): Promise<Outcome> {
+    const { clients } = this.#options;
+    try {
+      await clients.check(kind, store)?.check(AbortSignal.timeout(CHECK_MS));
+      clients.answered(kind, store);
+      return { looked: VALID, problem: undefined, standsIn: false };
+    } catch (problem) {
+      const outage = problem instanceof ProviderProblem && problem.kind === 'unreachable';
+      const name = outage ? await clients.standIn(kind, store, AbortSignal.timeout(CHECK_MS)) : undefined;
+      if (name === undefined) return { looked: failureOf(problem), problem, standsIn: false };
+      const message = `${name} serves in its place: ${outage ? problem.message : ''}`;
+      return { looked: { ...VALID, message }, problem: undefined, standsIn: true };
+    }
   }
 
   async #say(kind: string, store: Store, { ready, reason, message }: Looked): Promise<void> {

@@ -6,6 +6,7 @@ import { fail } from '../../errors.ts';
 import type { Call } from '../../framework/call.ts';
 import type { JsonObject } from '../../framework/field.ts';
 import type { Identity } from '../identity/identity-store.ts';
+import { namespacesReread } from '../keys.ts';
 import type { MountRecord } from '../mounts/mount.ts';
 import type { Namespace } from '../namespaces/namespace.ts';
 import type { RequestServices } from '../services.ts';
@@ -60,15 +61,23 @@ function reasonOf(verdict: Verdict, { name, id, totp }: MethodRecord): string {
   return `more than the ${String(totp.maxAttempts)} allowed TOTP validation attempts: try again in ${seconds} seconds`;
 }
 
-export class LoginMfa {
+export class LoginMfa implements Disposable {
   readonly #services: RequestServices;
   readonly #enforcements: EnforcedLogins;
   readonly #pending: PendingLogins;
+  readonly #observation: Disposable;
 
   constructor(services: RequestServices) {
     this.#services = services;
     this.#enforcements = new EnforcedLogins(services);
     this.#pending = new PendingLogins(services.now);
+    this.#observation = services.store.observe((batch) => {
+      this.#pending.drop(namespacesReread(batch));
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#observation[Symbol.dispose]();
   }
 
   /**
@@ -101,14 +110,15 @@ export class LoginMfa {
   /** Finishes a login that waits. What is asked for is what holds now. */
   async validate({ namespace }: Pick<Call, 'namespace'>, id: string, credentials: Credentials): Promise<NewToken> {
     const { services, login, asked } = this.#waiting(namespace, id);
+    const { spec } = login;
+    // First: a code that was taken counts no more, and for a token that a quota refuses none is.
+    using _held = services.leaseQuotas.reserve(namespace, spec.counted);
     const refused = await this.#refusal(asked, credentials);
     if (refused !== undefined) throw fail('permissionDenied', refused);
     // Looked at once more: the code was being written down meanwhile.
     const { asked: now } = this.#waiting(namespace, id);
     if (asksMore(now.enforced, asked.enforced)) throw fail('permissionDenied', CHANGED);
     if (!this.#pending.remove(id)) throw fail('badRequest', NO_REQUEST);
-    const { spec } = login;
-    using _held = services.leaseQuotas.reserve(namespace, spec.counted);
     return services.tokens.create({ ...spec, entity: now.identity.record.id });
   }
 
@@ -220,7 +230,7 @@ export class LoginMfa {
         const { record } = method;
         if (code === undefined || (!isNew && !this.#has(asked, record))) continue;
         const others = methods.map((each) => each.record.id);
-        const verdict = verdicts.get(record.id) ?? (await this.#take(asked, record, { code, others }));
+        const verdict = verdicts.get(record.id) ?? (await this.#take(asked, method, { code, others }));
         verdicts.set(record.id, verdict);
         satisfied = verdict.is === 'right';
         if (satisfied) break;
@@ -233,13 +243,15 @@ export class LoginMfa {
 
   #take(
     { namespace, identity, offered }: Asked,
-    method: MethodRecord,
+    method: FoundMethod,
     { code, others }: { readonly code: string; readonly others: readonly string[] },
   ): Promise<Verdict> {
     const { totp } = this.#services.identities;
-    const owner = { namespace: namespace.id, entity: identity.record.id, method };
-    const own = offered.get(method.id);
-    return own === undefined || totp.has(owner) ? totp.take(owner, code) : totp.adopt(owner, own, { code, others });
+    const whose = { namespace: namespace.id, entity: identity.record.id };
+    const own = offered.get(method.record.id);
+    const owner = { ...whose, method: method.record };
+    if (own === undefined || totp.has(owner)) return totp.take(owner, code);
+    return totp.adopt({ ...whose, method }, own, { code, others });
   }
 }
 

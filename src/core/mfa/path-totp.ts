@@ -4,14 +4,11 @@ import type { Call } from '../../framework/call.ts';
 import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
-import { decodeFound } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { IdentityMount } from '../identity/asked.ts';
-import { identityKeys } from '../identity/identity-keys.ts';
 import type { EntityRecord } from '../identity/records.ts';
-import { mfaKeys } from './mfa-keys.ts';
 import type { FoundMethod } from './methods.ts';
-import { shownSecret } from './totp-secrets.ts';
+import { goneOf, shownSecret } from './totp-secrets.ts';
 
 const at = pathsOf<IdentityMount>();
 
@@ -46,14 +43,14 @@ function entityOf({ services }: IdentityMount, { namespace }: Call, id: string):
 }
 
 async function generate(mount: IdentityMount, call: Call, id: string, entityId: string): Promise<Reply> {
-  const { namespace, record: method } = methodOf(mount, call, id);
+  const found = methodOf(mount, call, id);
+  const method = found.record;
   const { id: entity } = entityOf(mount, call, entityId);
   const owner = { namespace: call.namespace.id, entity, method };
   const secret = await mount.services.identities.totp.generate(owner, (tx: Transaction) => {
     // What was looked up before may be gone by now.
-    if (!tx.has(mfaKeys(namespace.id).method(method.id))) throw fail('badRequest', 'the MFA method was deleted');
-    const there = decodeFound<EntityRecord>(tx.get(identityKeys(call.namespace.id).entity(entity)));
-    if (there === undefined) throw fail('badRequest', NO_ENTITY);
+    const gone = goneOf(tx, { ...owner, method: found });
+    if (gone !== undefined) throw fail('badRequest', gone === 'method' ? 'the MFA method was deleted' : NO_ENTITY);
   });
   if (secret === undefined) {
     const called = method.name === '' ? method.id : method.name;

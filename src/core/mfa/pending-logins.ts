@@ -3,7 +3,7 @@
  * whoever it was logs in anew. They stand for nothing but that the first factor was right.
  */
 import { uuid } from '../../lib/crypto/random.ts';
-import { FairBuffer } from '../../lib/fair-buffer.ts';
+import { byEntity, FairBuffer } from '../../lib/fair-buffer.ts';
 import type { TokenSpec } from '../tokens/token-store.ts';
 import type { TotpSecret } from './records.ts';
 
@@ -29,7 +29,7 @@ const MOST = 10_000;
 const MOST_OF_ONE = 16;
 
 export class PendingLogins {
-  readonly #logins = new FairBuffer<PendingLogin>({ most: MOST, mostOfOne: MOST_OF_ONE });
+  readonly #logins = new FairBuffer<PendingLogin>({ most: MOST, mostOfOne: MOST_OF_ONE, ownerOf: byEntity });
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -52,6 +52,11 @@ export class PendingLogins {
   /** Whether it was still there: of several who finish one login, one does. */
   remove(id: string): boolean {
     return this.#logins.delete(id);
+  }
+
+  /** Of a namespace that is sealed nothing stays in memory: what a login would get was read from it. */
+  drop(namespaces: Iterable<string>): void {
+    for (const each of namespaces) this.#logins.deleteGroup(each);
   }
 
   /** In the order of their coming, which is that of their ends; a clock that was set back makes none last longer. */

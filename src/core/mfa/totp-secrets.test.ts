@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { toBase32, totpCode, totpStep } from '../../lib/crypto/totp.ts';
+import { openMemoryStore } from '../../storage/memory/open.ts';
+import { identityKeys } from '../identity/identity-keys.ts';
+import { mfaKeys } from './mfa-keys.ts';
+import type { FoundMethod } from './methods.ts';
 import type { TotpSecret } from './records.ts';
-import { judged } from './totp-secrets.ts';
+import { judged, TotpSecrets } from './totp-secrets.ts';
 
 const SECRET: TotpSecret = {
   ...{ secret: toBase32(Buffer.alloc(20, 7)), algorithm: 'SHA1', digits: 6, period: 30, skew: 1 },
@@ -88,3 +92,32 @@ function notACode(known: TotpSecret, now: number): string {
   const right = new Set([-1, 0, 1].map((off) => totpCode(known, totpStep(known, now) + off)));
   return ['000000', '111111', '222222', '333333'].find((each) => !right.has(each)) ?? '';
 }
+
+test('a secret is stored with its first code only while its owner and its method are there', async () => {
+  await using store = openMemoryStore();
+  const now = 1_900_000_000_000;
+  const totp = { issuer: 'i', algorithm: 'SHA1', digits: 6, period: 30, keySize: 20, qrSize: 0, skew: 1 } as const;
+  const method: FoundMethod = {
+    namespace: { id: 'above', path: '' },
+    record: { id: 'm', type: 'totp', name: '', totp: { ...totp, maxAttempts: 5, selfEnrollment: true } },
+  };
+  const code = totpCode(SECRET, totpStep(SECRET, now));
+  const adopt = () =>
+    new TotpSecrets(store, () => now).adopt({ namespace: 'n', entity: 'e', method }, SECRET, { code, others: [] });
+  const there = [mfaKeys('above').method('m'), identityKeys('n').entity('e')];
+  const secret = mfaKeys('n').secret('e', 'm');
+  for (const missing of [0, 1]) {
+    await store.transact((tx) => {
+      for (const [at, key] of there.entries())
+        if (at === missing) tx.delete(key);
+        else tx.put(key, Buffer.from('{}'));
+    });
+    assert.deepEqual(await adopt(), { is: 'absent' });
+    assert.equal(store.has(secret), false, 'nobody would ever delete it');
+  }
+  await store.transact((tx) => {
+    for (const key of there) tx.put(key, Buffer.from('{}'));
+  });
+  assert.deepEqual(await adopt(), { is: 'right' });
+  assert.equal(store.has(secret), true);
+});

@@ -8,7 +8,9 @@ import { randomBytes } from '../../lib/crypto/random.ts';
 import { qrCode } from '../../lib/qr-code.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
+import { identityKeys } from '../identity/identity-keys.ts';
 import { mfaKeys } from './mfa-keys.ts';
+import type { FoundMethod } from './methods.ts';
 import type { MethodRecord, TotpConfig, TotpSecret } from './records.ts';
 
 /** One entity's secret of one method. */
@@ -16,6 +18,15 @@ export interface Owner {
   readonly namespace: string;
   readonly entity: string;
   readonly method: MethodRecord;
+}
+
+/** What of an owner is gone, as a transaction sees it: a secret that is stored then would be nobody's. */
+export function goneOf(
+  tx: Pick<Transaction, 'has'>,
+  { namespace, entity, method }: { readonly namespace: string; readonly entity: string; readonly method: FoundMethod },
+): 'method' | 'entity' | undefined {
+  if (!tx.has(mfaKeys(method.namespace.id).method(method.record.id))) return 'method';
+  return tx.has(identityKeys(namespace).entity(entity)) ? undefined : 'entity';
 }
 
 /** What a code is worth. `absent`: the entity has no secret. `tooMany`: milliseconds until the next one is looked at. */
@@ -129,15 +140,16 @@ export class TotpSecrets {
    * the `others`, ids of methods that would have done in its place.
    */
   async adopt(
-    owner: Owner,
+    { namespace, entity, method }: Omit<Owner, 'method'> & { readonly method: FoundMethod },
     offered: TotpSecret,
     { code, others }: { readonly code: string; readonly others: readonly string[] },
   ): Promise<Verdict> {
-    const key = keyOf(owner);
-    const { secret } = mfaKeys(owner.namespace);
+    const { secret } = mfaKeys(namespace);
+    const key = secret(entity, method.record.id);
     const { value } = await this.#store.transact((tx) => {
+      if (goneOf(tx, { namespace, entity, method }) !== undefined) return ABSENT;
       // Somebody else was faster: theirs is the one that counts.
-      if (tx.has(key) || others.some((id) => tx.has(secret(owner.entity, id)))) return ABSENT;
+      if (tx.has(key) || others.some((id) => tx.has(secret(entity, id)))) return ABSENT;
       const { verdict, after } = judged(offered, code, { now: this.#now(), maxAttempts: Number.POSITIVE_INFINITY });
       if (verdict.is === 'right' && after !== undefined) tx.put(key, encodeRecord(after));
       return verdict;

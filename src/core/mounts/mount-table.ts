@@ -9,7 +9,7 @@ import { hmacSha256, takeKey } from '../../lib/crypto/hash.ts';
 import { decodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
-import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
+import { keys, namespacesReread, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
 import type { NamespaceRecord } from '../namespaces/namespace.ts';
 import type { PluginRegistry } from '../registry-contract.ts';
 import { stageable } from '../requests/staged.ts';
@@ -147,9 +147,9 @@ export class MountTable implements Disposable {
   }
 
   /** What is open goes with all that it has read. */
-  #loadAnew(reread: readonly string[]): void {
+  #loadAnew(namespaces: ReadonlySet<string>): void {
     using snapshot = this.#options.store.snapshot();
-    for (const namespace of new Set(reread.map((prefix) => prefix.split('/')[1] ?? ''))) {
+    for (const namespace of namespaces) {
       for (const mounted of this.#byUuid.values()) if (mounted.namespace === namespace) this.#close(mounted);
       this.#applyNamespace(keys.namespace(namespace), snapshot.get(keys.namespace(namespace)));
       this.#load(snapshot, namespace);
@@ -157,7 +157,7 @@ export class MountTable implements Disposable {
   }
 
   #follow(batch: Batch): void {
-    if (batch.reread !== undefined) this.#loadAnew(batch.reread);
+    if (batch.reread !== undefined) this.#loadAnew(namespacesReread(batch));
     for (const write of batch.writes) {
       if (MOUNT_KEY.test(write.key)) this.#apply(write.key, write.value);
       else if (write.key.startsWith(keys.namespaces)) this.#applyNamespace(write.key, write.value);

@@ -108,6 +108,7 @@ function factsOf({
   return { text, version, modified, expiration, casRequired, checked, templates };
 }
 
+/** By OpenBao's rules for policies, which others do not have: one can demand a version, and -1 is that of none. */
 function checkVersion(before: PolicyRecord | undefined, cas: number | undefined): void {
   if (cas === undefined) {
     if (before?.casRequired === true) throw fail('badRequest', CAS_IS_MISSING);

@@ -1,6 +1,4 @@
 /** Secrets that stand in the store itself: for trying things out. */
-import { isObject, parseJson } from '../../client/json.ts';
-import { compilePattern } from '../../lib/re2.ts';
 import {
   ProviderProblem,
   type Found,
@@ -9,7 +7,8 @@ import {
   type Query,
   type Reference,
 } from '../contract.ts';
-import { propertyOf } from '../property.ts';
+import { namePattern } from '../name-pattern.ts';
+import { selectedIn } from '../property.ts';
 
 export interface FakeConfig {
   readonly data: readonly { readonly key: string; readonly value: string; readonly version?: string }[];
@@ -17,26 +16,17 @@ export interface FakeConfig {
   readonly validationResult?: number;
 }
 
-function read({ data }: FakeConfig, { key, property, version = '' }: Reference): Found<Uint8Array> {
+function read({ data }: FakeConfig, reference: Reference): Found<Uint8Array> {
+  const { key, version = '' } = reference;
   const secret = data.findLast((each) => each.key === key && (each.version ?? '') === version);
   if (secret === undefined) return { found: false };
-  if (property === undefined || property === '') return { found: true, value: Buffer.from(secret.value, 'utf8') };
-  let value: unknown;
-  try {
-    value = parseJson(secret.value);
-  } catch {
-    value = undefined;
-  }
-  if (!isObject(value)) throw new ProviderProblem('unsuitable', `"${key}" is no JSON object: it has no property`);
-  const found = propertyOf(value, property);
-  if (found.found) return found;
-  throw new ProviderProblem('unsuitable', `cannot find secret data for key: "${property}"`);
+  return { found: true, value: selectedIn(Buffer.from(secret.value, 'utf8'), reference) };
 }
 
 function find({ data }: FakeConfig, { path = '', name, tags }: Query): ReadonlyMap<string, Uint8Array> {
   if (tags !== undefined) throw new ProviderProblem('invalid', 'the provider fake has no tags: find by name');
-  const pattern = name === undefined ? undefined : compilePattern(name);
-  const found = data.filter(({ key }) => key.startsWith(path) && (pattern?.finds(key) ?? true));
+  const matches = namePattern(name);
+  const found = data.filter(({ key }) => key.startsWith(path) && matches(key));
   return new Map(found.map(({ key, value }) => [key, Buffer.from(value, 'utf8')]));
 }
 

@@ -1,5 +1,9 @@
 /** How a store proves to its server who it is: `spec.provider.vault.auth`. */
 import type { Client } from '../../client/client.ts';
+import { signedCallerIdentity, type SignedLogin } from '../../lib/aws/signed-caller-identity.ts';
+import type { AwsAuthConfig } from '../aws/config.ts';
+import { keysFor } from '../aws/keys.ts';
+import { problemOf as awsProblemOf } from '../aws/problem.ts';
 import { ProviderProblem, type AccountRefLike, type Credentials, type SecretRefLike } from '../contract.ts';
 
 export interface VaultAuthConfig {
@@ -27,6 +31,21 @@ export interface VaultAuthConfig {
       readonly audiences?: readonly string[];
       readonly expirationSeconds?: number;
     };
+  };
+  readonly cert?: {
+    readonly path?: string;
+    readonly vaultRole?: string;
+    readonly clientCert?: SecretRefLike;
+    /** Of its key. */
+    readonly secretRef?: SecretRefLike;
+  };
+  readonly iam?: AwsAuthConfig & {
+    readonly path?: string;
+    readonly vaultRole: string;
+    readonly region?: string;
+    readonly role?: string;
+    readonly externalID?: string;
+    readonly vaultAwsIamServerID?: string;
   };
   readonly ldap?: PasswordLogin;
   readonly userPass?: PasswordLogin;
@@ -110,6 +129,30 @@ function byPassword({ path, username, secretRef }: PasswordLogin, credentials: C
   };
 }
 
+/** The connection itself is the proof. */
+function byCertificate({ path = 'cert', vaultRole = '' }: NonNullable<VaultAuthConfig['cert']>): Login {
+  const body = vaultRole === '' ? {} : { name: vaultRole };
+  return (client, signal) => loginAt(client, `auth/${path}/login`, body, signal);
+}
+
+function byIam(auth: NonNullable<VaultAuthConfig['iam']>, credentials: Credentials): Login {
+  const { path = 'aws', vaultRole, region = 'us-east-1', vaultAwsIamServerID: serverId, ...whose } = auth;
+  const keys = keysFor({ ...whose, region }, credentials);
+  return async (client, signal) => {
+    let signed: SignedLogin;
+    try {
+      signed = await signedCallerIdentity({
+        region,
+        serverId,
+        ...(keys === undefined ? {} : { credentials: await keys() }),
+      });
+    } catch (error) {
+      throw awsProblemOf(error, 'sign the login', signal);
+    }
+    return loginAt(client, `auth/${path}/login`, { role: vaultRole, ...signed }, signal);
+  };
+}
+
 /** Throws `ProviderProblem` where none, several, or one that is not offered is configured. */
 export function loginOf(auth: VaultAuthConfig | undefined, credentials: Credentials): Login {
   const { namespace: _elsewhere, ...methods } = auth ?? {};
@@ -123,6 +166,8 @@ export function loginOf(auth: VaultAuthConfig | undefined, credentials: Credenti
   if (methods.appRole !== undefined) return appRole(methods.appRole, credentials);
   if (methods.kubernetes !== undefined) return kubernetes(methods.kubernetes, credentials);
   if (methods.jwt !== undefined) return jwt(methods.jwt, credentials);
+  if (methods.cert !== undefined) return byCertificate(methods.cert);
+  if (methods.iam !== undefined) return byIam(methods.iam, credentials);
   const password = ldap ?? userPass;
   if (password !== undefined) return byPassword(password, credentials);
   throw new ProviderProblem('invalid', `auth.${name} is not offered yet`);

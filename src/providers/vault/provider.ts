@@ -1,8 +1,8 @@
 /** Servers that speak the Vault API: Lockstep, OpenBao, Vault. KV version 1 and 2. */
 import { Client } from '../../client/client.ts';
 import { isObject } from '../../client/json.ts';
+import type { Answered } from '../../client/wire.ts';
 import { goJson } from '../../lib/go-text.ts';
-import { compilePattern } from '../../lib/re2.ts';
 import {
   ProviderProblem,
   type Credentials,
@@ -15,21 +15,22 @@ import {
   type RemoteName,
   type SecretRefLike,
 } from '../contract.ts';
-import { bytesOf, propertyOf } from '../property.ts';
+import { authoritiesOf, type AuthoritiesConfig } from '../authorities.ts';
+import { contended } from '../contended.ts';
+import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
+import { namePattern } from '../name-pattern.ts';
+import { bytesOf, selectedOf } from '../property.ts';
 import { loginOf, type VaultAuthConfig } from './login.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
-import { pushTo, removeFrom } from './push.ts';
+import { isConflict, pushTo, removeFrom } from './push.ts';
 import { Sessions } from './session.ts';
 
-export interface VaultConfig {
+export interface VaultConfig extends AuthoritiesConfig {
   readonly server: string;
   readonly path?: string;
   readonly version?: 'v1' | 'v2';
   readonly namespace?: string;
   readonly auth?: VaultAuthConfig;
-  /** PEM, in base64. */
-  readonly caBundle?: string;
-  readonly caProvider?: SecretRefLike & { readonly type: 'Secret' | 'ConfigMap' };
   readonly tls?: { readonly certSecretRef?: SecretRefLike; readonly keySecretRef?: SecretRefLike };
   readonly headers?: Readonly<Record<string, string>>;
   readonly readYourWrites?: boolean;
@@ -38,19 +39,7 @@ export interface VaultConfig {
 export type Data = Readonly<Record<string, unknown>>;
 
 const TIMEOUT_MS = 20_000;
-/** Reads at once of one look for secrets, and how many of them it may find. */
-const WIDTH = 8;
-const MOST_FOUND = 10_000;
 const SYSTEM_METADATA = ['created_time', 'current_version', 'delete_version_after'];
-
-async function authorities(
-  { caBundle, caProvider }: VaultConfig,
-  credentials: Credentials,
-): Promise<string | undefined> {
-  if (caBundle !== undefined && caBundle !== '') return Buffer.from(caBundle, 'base64').toString('utf8');
-  if (caProvider === undefined) return undefined;
-  return caProvider.type === 'Secret' ? credentials.secret(caProvider) : credentials.configMap(caProvider);
-}
 
 /** Told of each secret as it is read, by the path of the API under which it lies. */
 export type Reading = (path: string, data: Data, version: number | undefined) => void;
@@ -68,7 +57,6 @@ export class VaultClient implements ProviderClient {
     if (!/^https?:\/\//.test(config.server) || !URL.canParse(config.server)) {
       throw new ProviderProblem('invalid', 'server is no http:// or https:// address');
     }
-    if (config.tls !== undefined) throw new ProviderProblem('invalid', 'tls (a client certificate) is not offered yet');
     this.#config = config;
     this.#mount = { path: config.path === '' ? undefined : config.path, version: config.version ?? 'v2' };
     this.#credentials = credentials;
@@ -92,42 +80,40 @@ export class VaultClient implements ProviderClient {
   }
 
   async read(reference: Reference, signal: AbortSignal): Promise<Found<Uint8Array>> {
-    const { key, property = '' } = reference;
+    const { key } = reference;
     const data = reference.metadata === true ? await this.#metadata(key, signal) : await this.#data(reference, signal);
-    if (data === undefined) return { found: false };
-    if (property === '') return { found: true, value: Buffer.from(goJson(data), 'utf8') };
-    const found = propertyOf(data, property);
-    if (found.found) return found;
-    // The secret is there: that it lacks a value is a mistake of somebody, not its removal.
-    throw new ProviderProblem('unsuitable', `cannot find secret data for key: "${property}" (of "${key}")`);
+    return data === undefined ? { found: false } : { found: true, value: selectedOf(data, reference) };
   }
 
   async find({ path, name, tags }: Query, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>> {
     if (tags !== undefined && this.#mount.version === 'v1') {
       throw new ProviderProblem('invalid', 'cannot perform find by tag operations with kv version v1');
     }
-    const pattern = name === undefined ? undefined : patternOf(name);
+    const named = namePattern(name);
     const names = await this.#names(path === undefined ? '' : `${path.replace(/\/+$/, '')}/`, signal);
-    const wanted = names.filter((each) => pattern?.finds(each) ?? true);
-    const found = new Map<string, Uint8Array>();
-    const waiting = wanted.values();
-    const work = async (): Promise<void> => {
-      for (const each of waiting) {
-        if (pattern === undefined && !matches(await this.#metadata(each, signal), tags ?? {})) continue;
-        const data = await this.#data({ key: each }, signal);
-        if (data !== undefined) found.set(each, Buffer.from(goJson(data), 'utf8'));
-      }
-    };
-    await Promise.all(Array.from({ length: WIDTH }, work));
-    return found;
+    const wanted = names.filter(named);
+    const found = await inTurns(wanted, async (each) => {
+      if (name === undefined && !matches(await this.#metadata(each, signal), tags ?? {})) return undefined;
+      return this.#data({ key: each }, signal);
+    });
+    return new Map(
+      wanted.flatMap((each, at) =>
+        found[at] === undefined ? [] : [[each, Buffer.from(goJson(found[at]), 'utf8')] as const],
+      ),
+    );
   }
 
   push(pushed: Pushed, signal: AbortSignal): Promise<void> {
-    return this.#use(`write "${pushed.key}"`, (client) => pushTo(client, pushed, this.#mount, signal), signal);
+    const { key } = pushed;
+    const write = (client: Client) => contended({ key, isConflict }, () => pushTo(client, pushed, this.#mount, signal));
+    return this.#use(`write "${key}"`, write, signal);
   }
 
   remove(name: RemoteName, signal: AbortSignal): Promise<void> {
-    return this.#use(`delete "${name.key}"`, (client) => removeFrom(client, name, this.#mount, signal), signal);
+    const { key } = name;
+    const remove = (client: Client) =>
+      contended({ key, isConflict }, () => removeFrom(client, name, this.#mount, signal));
+    return this.#use(`delete "${key}"`, remove, signal);
   }
 
   close(): void {
@@ -141,7 +127,14 @@ export class VaultClient implements ProviderClient {
 
   async #use<T>(doing: string, work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { sessions } = await this.#ready();
-    return sessions.use(doing, work, signal);
+    try {
+      return await sessions.use(doing, work, signal);
+    } catch (error) {
+      // The certificate in its Secret may be another by now: the next request takes it anew.
+      const byCertificate = this.#config.auth?.cert !== undefined || this.#config.tls !== undefined;
+      if (byCertificate && error instanceof ProviderProblem && error.kind !== 'unsuitable') this.#opened = undefined;
+      throw error;
+    }
   }
 
   async #ready() {
@@ -152,14 +145,27 @@ export class VaultClient implements ProviderClient {
     return this.#opened;
   }
 
+  /** That of the login by certificates, else that of `tls`. */
+  async #ownCertificate() {
+    const { auth, tls } = this.#config;
+    const [cert, key] =
+      auth?.cert === undefined ? [tls?.certSecretRef, tls?.keySecretRef] : [auth.cert.clientCert, auth.cert.secretRef];
+    if (cert === undefined && key === undefined) return {};
+    if (cert === undefined || key === undefined) {
+      throw new ProviderProblem('invalid', 'a client certificate and its key go together: name both');
+    }
+    return { clientCertText: await this.#credentials.secret(cert), clientKeyText: await this.#credentials.secret(key) };
+  }
+
   async #open() {
     const { server, namespace, headers = {}, readYourWrites = false, auth } = this.#config;
-    const caCertText = await authorities(this.#config, this.#credentials);
+    const caCertText = await authoritiesOf(this.#config, this.#credentials);
+    const own = await this.#ownCertificate();
     let client: Client;
     try {
       client = new Client({
         ...{ address: server, namespace, headers, readYourWrites, timeoutMs: TIMEOUT_MS, maxRetries: 1 },
-        tls: { caCertText },
+        tls: { caCertText, ...own },
       });
     } catch (error) {
       throw new ProviderProblem('invalid', error instanceof Error ? error.message : 'the server cannot be used');
@@ -167,24 +173,29 @@ export class VaultClient implements ProviderClient {
     return { client, sessions: new Sessions({ client, login: this.#login, loginNamespace: auth?.namespace }) };
   }
 
-  async #data({ key, version = '' }: Reference, signal: AbortSignal): Promise<Data | undefined> {
+  async #data({ key, version = '', told }: Reference, signal: AbortSignal): Promise<Data | undefined> {
     const query = version === '' ? {} : { version };
-    const read = (client: Client) => client.read(dataPath(key, this.#mount), { query, signal, reasons: true });
+    let answer: Answered | undefined;
+    const answered = (by: Answered): void => {
+      answer = by;
+    };
+    const read = (client: Client) =>
+      client.read(dataPath(key, this.#mount), { query, signal, reasons: true, answered });
     const reply = await this.#use(`read "${key}"`, read, signal);
     const found = reply?.data ?? undefined;
-    const path = this.pathOf(key);
-    if (found === undefined || this.#mount.version === 'v1') {
-      if (found !== undefined) this.#reading(path, found, undefined);
-      return found;
-    }
+    const tell = (data: Data, of: number | undefined): Data => {
+      told?.({ version: of, index: answer?.index, region: answer?.region, age: answer?.age });
+      // What is in place is proved of the newest version alone.
+      if (version === '') this.#reading(this.pathOf(key), data, of);
+      return data;
+    };
+    if (found === undefined) return undefined;
+    if (this.#mount.version === 'v1') return tell(found, undefined);
     if (!('data' in found))
       throw new ProviderProblem('unsuitable', `failed to find data field: is "${key}" of kv version v2?`);
     const { data, metadata } = found;
     // A deleted version: only its metadata come.
-    if (!isObject(data)) return undefined;
-    // What is in place is proved of the newest version alone.
-    if (version === '') this.#reading(path, data, versionOf(metadata));
-    return data;
+    return isObject(data) ? tell(data, versionOf(metadata)) : undefined;
   }
 
   async #metadata(key: string, signal: AbortSignal): Promise<Data | undefined> {
@@ -210,8 +221,7 @@ export class VaultClient implements ProviderClient {
       for (const key of Array.isArray(keys) ? keys.filter((each) => typeof each === 'string') : []) {
         (key.endsWith('/') ? folders : found).push(folder + key);
       }
-      if (found.length > MOST_FOUND)
-        throw new ProviderProblem('invalid', `more than ${String(MOST_FOUND)} secrets: find below a path`);
+      if (found.length > MOST_FOUND) throw tooMany();
     }
     return found;
   }
@@ -220,14 +230,6 @@ export class VaultClient implements ProviderClient {
 function versionOf(metadata: unknown): number | undefined {
   const version = isObject(metadata) ? metadata['version'] : undefined;
   return typeof version === 'number' ? version : undefined;
-}
-
-function patternOf(name: string) {
-  try {
-    return compilePattern(name);
-  } catch (error) {
-    throw new ProviderProblem('invalid', `find.name.regexp: ${error instanceof Error ? error.message : 'not valid'}`);
-  }
 }
 
 const matches = (metadata: Data | undefined, tags: Readonly<Record<string, string>>): boolean =>

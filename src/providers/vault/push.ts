@@ -1,7 +1,9 @@
 /** Writing to KV version 2: only what is marked as managed by External Secrets, and only when it differs. */
+import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { isObject, parseJson } from '../../client/json.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { utf8Text } from '../../lib/utf8.ts';
 import { ProviderProblem, type Pushed, type RemoteName } from '../contract.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
 
@@ -37,14 +39,10 @@ const isManaged = ({ custom }: Held): boolean => custom[MARK.name] === MARK.valu
 const isThere = ({ version, custom }: Held): boolean => version > 0 || Object.keys(custom).length > 0;
 
 function textOf(value: Uint8Array, key: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value);
-  } catch {
-    throw new ProviderProblem(
-      'unsuitable',
-      `cannot write "${key}": the value is no text, as JSON needs it; encode it by a template`,
-    );
-  }
+  const text = utf8Text(value);
+  if (text !== undefined) return text;
+  const remedy = 'encode it by a template';
+  throw new ProviderProblem('unsuitable', `cannot write "${key}": the value is no text, as JSON needs it; ${remedy}`);
 }
 
 /** All of it, or its one property set. */
@@ -60,6 +58,10 @@ function next({ property = '', key, value }: Pushed, before: Data | undefined): 
   if (isObject(parsed)) return parsed;
   throw new ProviderProblem('unsuitable', `cannot write "${key}": without a property, the value must be a JSON object`);
 }
+
+/** Whether somebody else wrote since it was looked at. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof ApiError && error.status === 400 && error.errors.some((each) => each.includes('check-and-set'));
 
 /** Rejects with `ProviderProblem`, or as `Client` does. A write of somebody else in between is a conflict, and nothing is lost. */
 export async function pushTo(client: Client, pushed: Pushed, mount: Mount, signal: AbortSignal): Promise<void> {

@@ -60,7 +60,10 @@ const node = new ReadingNode({
   open: () => followLmdbStore(data.path, board),
   audit: { ...data.audit, stdout: process.stdout },
   now: Date.now,
-  link: (store) => (data.settings.region === undefined ? undefined : openReadingLink(store, age)),
+  link: (store) => {
+    const { region } = data.settings;
+    return region === undefined ? undefined : openReadingLink(region, store, age);
+  },
 });
 
 let serving: Serving | undefined;

@@ -34,16 +34,23 @@ export interface KubernetesCluster extends AsyncDisposable {
   readonly kubeconfig: (server?: string, token?: string) => string;
 }
 
+const CLIENT_AUTHORITY = 'clients.crt';
+
 interface Files {
   readonly folder: string;
   readonly publicKey: string;
   readonly admin: string;
 }
 
+export interface ClusterOptions {
+  /** PEM: whose certificates prove who a client is. Default: nobody's. */
+  readonly clientAuthority?: string;
+}
+
 /** Resolves once tokens can be made: the API server is ready and the controllers have made the first service account. */
-export async function startCluster(): Promise<KubernetesCluster> {
+export async function startCluster({ clientAuthority }: ClusterOptions = {}): Promise<KubernetesCluster> {
   const binaries = await controlPlane();
-  const files = prepare();
+  const files = prepare(clientAuthority);
   const running: RunningProgram[] = [];
   const end = async (): Promise<void> => {
     // The store last: whoever lost it would only log about it.
@@ -106,11 +113,12 @@ export async function startCluster(): Promise<KubernetesCluster> {
   }
 }
 
-function prepare(): Files {
+function prepare(clientAuthority: string | undefined): Files {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-kubernetes-'));
   const publicKey = makeKey(folder, 'accounts');
   const admin = randomUUID();
   writeFileSync(join(folder, 'tokens.csv'), `${admin},admin,admin,system:masters\n`, { mode: 0o600 });
+  if (clientAuthority !== undefined) writeFileSync(join(folder, CLIENT_AUTHORITY), clientAuthority);
   return { folder, publicKey, admin };
 }
 
@@ -162,6 +170,7 @@ function apiServerArguments({ folder }: Files, { store, port, issuer, keys }: Se
     `--service-account-signing-key-file=${join(folder, `${keys.at(-1) ?? ''}.key`)}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     '--allow-privileged',
+    ...(existsSync(join(folder, CLIENT_AUTHORITY)) ? [`--client-ca-file=${join(folder, CLIENT_AUTHORITY)}`] : []),
   ];
 }
 

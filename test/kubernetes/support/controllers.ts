@@ -31,9 +31,23 @@ export interface Seen {
     }[];
   };
   readonly data?: Readonly<Record<string, string>>;
+  readonly type?: string;
   readonly status?: {
     readonly binding?: { readonly name: string };
-    readonly conditions?: readonly { readonly status: string; readonly reason: string; readonly message: string }[];
+    readonly staleSince?: string;
+    readonly missingSince?: string;
+    readonly sources?: readonly {
+      readonly store: string;
+      readonly key: string;
+      readonly version?: number;
+      readonly index?: string;
+    }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
   };
 }
 
@@ -45,8 +59,8 @@ export async function applyManifests(cluster: KubernetesCluster): Promise<void> 
 export type End = (signal: 'SIGTERM' | 'SIGKILL') => Promise<readonly [code: number | null, signal: string | null]>;
 
 /** Starts a controller that may lead; `live` is the address of its pages. */
-export function controllersOf(kubeconfig: string): (live: string) => End {
-  const argv = ['controller', `-kubeconfig=${kubeconfig}`, '-metrics-addr=0', '-enable-leader-election'];
+export function controllersOf(kubeconfig: string, flags: readonly string[] = []): (live: string) => End {
+  const argv = ['controller', `-kubeconfig=${kubeconfig}`, '-metrics-addr=0', '-enable-leader-election', ...flags];
   return (live) => {
     const child = spawn(executable, [...argv, `-live-addr=${live}`], { stdio: ['ignore', 'ignore', 'inherit'] });
     const ended = once(child, 'exit');

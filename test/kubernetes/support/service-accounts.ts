@@ -17,13 +17,22 @@ export async function create(cluster: KubernetesCluster, path: string, object: o
 
 export const serviceAccounts = (namespace: string): string => `/api/v1/namespaces/${namespace}/serviceaccounts`;
 
+/** The token ends with it. */
+interface BoundObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 /** As the kubelet asks for one that it projects into a pod; no audience: for the API server itself. */
 export async function projectedToken(
   cluster: KubernetesCluster,
   { namespace, name }: ServiceAccountName,
   audiences: readonly string[],
+  boundObjectRef?: BoundObject,
 ): Promise<string> {
-  const spec = { expirationSeconds: 3_600, audiences };
+  const spec = { expirationSeconds: 3_600, audiences, boundObjectRef };
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
   const made = await create(cluster, `${serviceAccounts(namespace)}/${name}/token`, body);
   return (made as { readonly status: { readonly token: string } }).status.token;

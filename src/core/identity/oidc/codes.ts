@@ -4,7 +4,7 @@
  */
 import { sha256Base64 } from '../../../lib/crypto/hash.ts';
 import { randomBase62 } from '../../../lib/crypto/random.ts';
-import { FairBuffer } from '../../../lib/fair-buffer.ts';
+import { byEntity, FairBuffer } from '../../../lib/fair-buffer.ts';
 
 export interface Challenge {
   readonly value: string;
@@ -58,13 +58,18 @@ export type Taken = { readonly authorization: Authorization } | { readonly repla
 
 export class AuthorizationCodes {
   /** By the hash of the code, in the order of their ends. */
-  readonly #kept = new FairBuffer<Kept>({ most: MOST, mostOfOne: MOST_OF_ONE });
+  readonly #kept = new FairBuffer<Kept>({ most: MOST, mostOfOne: MOST_OF_ONE, ownerOf: byEntity });
   /** Likewise. */
-  readonly #used = new FairBuffer<Used>({ most: MOST, mostOfOne: MOST_OF_ONE });
+  readonly #used = new FairBuffer<Used>({ most: MOST, mostOfOne: MOST_OF_ONE, ownerOf: byEntity });
 
   [Symbol.dispose](): void {
     this.#kept[Symbol.dispose]();
     this.#used[Symbol.dispose]();
+  }
+
+  /** Of a namespace that is sealed no code is given tokens for; which ones were used stays known. */
+  drop(namespaces: Iterable<string>): void {
+    for (const each of namespaces) this.#kept.deleteGroup(each);
   }
 
   /** A code that can be used once, for five minutes. */

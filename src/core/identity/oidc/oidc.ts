@@ -1,5 +1,6 @@
 /** Identity tokens and the OIDC provider, for requests. */
 import type { Store } from '../../../storage/store.ts';
+import { namespacesReread } from '../../keys.ts';
 import { AuthorizationCodes } from './codes.ts';
 import { OidcRecords } from './oidc-store.ts';
 import { Published } from './published.ts';
@@ -12,16 +13,20 @@ export class Oidc implements Disposable {
   /** Scheme, host and port at which clients reach this node; empty when nobody has said. */
   readonly address: string;
   readonly #store: Store;
+  readonly #observation: Disposable;
 
   constructor(store: Store, address: string) {
     this.#store = store;
     this.address = address;
     this.published = new Published(store);
     this.signer = new Signer(store);
+    this.#observation = store.observe((batch) => {
+      this.codes.drop(namespacesReread(batch));
+    });
   }
 
   [Symbol.dispose](): void {
-    for (const part of [this.published, this.signer, this.codes]) part[Symbol.dispose]();
+    for (const part of [this.#observation, this.published, this.signer, this.codes]) part[Symbol.dispose]();
   }
 
   records(namespace: string): OidcRecords {

@@ -1,0 +1,242 @@
+/**
+ * External Secrets on a real API server: `npm run bench:external-secrets [-- options]`. How fast the controller makes all
+ * Secrets, what it holds in memory then and beside Secrets that are none of its own, how many requests it sent for each, and how long a change at the
+ * store takes until it is in the Secret. Needs Go, or a control plane in KUBEBUILDER_ASSETS.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { externalSecret } from '../src/controllers/external-secret/definition.ts';
+import { MANAGED } from '../src/controllers/external-secret/plan.ts';
+import { KubernetesApi } from '../src/kube/api.ts';
+import { Informer } from '../src/kube/informer.ts';
+import { readKubeconfig } from '../src/kube/kubeconfig.ts';
+import { coreKind, Objects, type KubernetesObject } from '../src/kube/objects.ts';
+import { startCluster, type KubernetesCluster } from '../test/kubernetes/support/cluster.ts';
+import { applyManifests } from '../test/kubernetes/support/controllers.ts';
+import { create, projectedToken } from '../test/kubernetes/support/service-accounts.ts';
+import { cpuTime, megabytes, memoryOf } from './measure/process.ts';
+import { spread } from './measure/statistics.ts';
+import { keep, shown } from './program/figures.ts';
+import { readOptions } from './program/options.ts';
+import { installed } from './servers/installed.ts';
+import { MeasuredNode } from './servers/measured-node.ts';
+import { Program } from './servers/program.ts';
+
+const HELP = `Usage: npm run bench:external-secrets [-- options]
+
+  --objects=5000     ExternalSecrets, in fifty namespaces, each with a secret of its own
+  --foreign=20000    Secrets of 10 kB that are nobody's
+  --concurrent=8     ExternalSecrets that the controller looks at at once, its default
+  --rate=20          changes at the store a second
+  --changes=1200     of them`;
+
+const options = readOptions(HELP, { objects: 5_000, foreign: 20_000, concurrent: 8, rate: 20, changes: 1_200 });
+const { objects, foreign, concurrent, rate, changes } = options;
+const NAMESPACES = 50;
+const PARALLEL = 16;
+
+const secretKind = coreKind('Secret', 'secrets');
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const namespaceOf = (at: number): string => `team-${String(at % NAMESPACES)}`;
+const nameOf = (at: number): string => `app-${String(at)}`;
+
+/** All of them, so many at a time. */
+async function all(count: number, what: string, each: (at: number) => Promise<unknown>): Promise<void> {
+  const queue = Array.from({ length: count }, (_, at) => at).values();
+  const line = async (): Promise<void> => {
+    for (const at of queue) {
+      await each(at);
+      if ((at + 1) % 5_000 === 0) console.error(`${String(at + 1)} of ${String(count)} ${what}`);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, line));
+}
+
+async function prepare(cluster: KubernetesCluster, api: KubernetesApi, node: MeasuredNode): Promise<void> {
+  for (let at = 0; at < NAMESPACES; at += 1) {
+    await create(cluster, '/api/v1/namespaces', { metadata: { name: `team-${String(at)}` } });
+  }
+  await create(cluster, '/api/v1/namespaces', { metadata: { name: 'lockstep-system' } });
+  await applyManifests(cluster);
+  await node.root.write('sys/mounts/kv', { type: 'kv', options: { version: '2' } });
+  await node.root.write('sys/policies/acl/read', {
+    policy: 'path "kv/*" { capabilities = ["read", "list", "subscribe"] }',
+  });
+  const made = await node.root.write('auth/token/create', { policies: ['read'], no_parent: true, ttl: '24h' });
+  const { client_token: token = '' } = (made?.auth ?? {}) as { readonly client_token?: string };
+  await create(cluster, '/api/v1/namespaces/lockstep-system/secrets', {
+    ...{ metadata: { name: 'token' }, data: { token: base64(token) } },
+  });
+  const auth = { tokenSecretRef: { namespace: 'lockstep-system', name: 'token', key: 'token' } };
+  await served(() =>
+    create(cluster, '/apis/external-secrets.io/v1/clustersecretstores', {
+      ...{ apiVersion: 'external-secrets.io/v1', kind: 'ClusterSecretStore', metadata: { name: 'ours' } },
+      spec: { provider: { lockstep: { server: node.urls.http, path: 'kv', auth } } },
+    }),
+  );
+  await all(objects, 'secrets', (at) => change(node, at, 0));
+  const externalSecrets = new Objects<KubernetesObject>(api, externalSecret);
+  await served(() => externalSecrets.list({ namespace: 'team-0' }));
+  await all(objects, 'ExternalSecrets', (at) => externalSecrets.create(externalSecretAt(at)));
+}
+
+/** A kind is served some time after its definition was made. */
+async function served(ask: () => Promise<unknown>): Promise<void> {
+  for (let left = 100; ; left -= 1) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      await delay(100);
+    }
+  }
+}
+
+const change = (node: MeasuredNode, at: number, round: number): Promise<unknown> =>
+  node.root.write(`kv/data/${nameOf(at)}`, {
+    data: { user: nameOf(at), password: `${'x'.repeat(40)}-${String(round)}` },
+  });
+
+const externalSecretAt = (at: number): KubernetesObject => ({
+  ...{ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret' },
+  metadata: { namespace: namespaceOf(at), name: nameOf(at) },
+  ...{
+    spec: {
+      ...{ secretStoreRef: { kind: 'ClusterSecretStore', name: 'ours' }, refreshInterval: '1h' },
+      dataFrom: [{ extract: { key: nameOf(at) } }],
+    },
+  },
+});
+
+/** Those that the controller manages: by name, and told of each change. */
+class Made {
+  readonly #informer: Informer<KubernetesObject>;
+  readonly #waiting = new Map<string, () => void>();
+  #full: (() => void) | undefined;
+
+  constructor(api: KubernetesApi) {
+    const labelSelector = `${MANAGED}=true`;
+    this.#informer = new Informer(api, secretKind, { metadataOnly: true, labelSelector });
+    this.#informer.onChange((key) => {
+      this.#waiting.get(key)?.();
+      this.#waiting.delete(key);
+      if (this.#informer.size === objects) this.#full?.();
+    });
+  }
+
+  /** Resolves once what it knows is current. */
+  async begin(signal: AbortSignal): Promise<void> {
+    void this.#informer.run(signal);
+    await this.#informer.synced;
+  }
+
+  all(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#full = resolve;
+      if (this.#informer.size === objects) resolve();
+    });
+  }
+
+  next(at: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.set(`${namespaceOf(at)}/${nameOf(at)}`, resolve);
+    });
+  }
+}
+
+const startController = (kubeconfig: string): Promise<Program> =>
+  Program.start({
+    command: installed().executable,
+    args: [
+      ...['controller', `-kubeconfig=${kubeconfig}`, `-concurrent=${String(concurrent)}`],
+      ...['-metrics-addr=0', '-live-addr=0'],
+    ],
+    ready: /the cluster is listed/,
+  });
+
+/** Requests that the API server has answered, watches left out, by their verb. */
+async function requests(api: KubernetesApi): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const [, labels = '', count = ''] of (await api.text('/metrics')).matchAll(
+    /^apiserver_request_total\{(.*)\} (.*)$/gm,
+  )) {
+    const of = (label: string): string => new RegExp(`(?:^|,)${label}="([^"]*)"`).exec(labels)?.[1] ?? '';
+    if (!['secrets', 'externalsecrets', 'events'].includes(of('resource')) || of('verb') === 'WATCH') continue;
+    const name = `${of('verb')} ${of('resource')}${of('subresource') === '' ? '' : `/${of('subresource')}`}`;
+    counts.set(name, (counts.get(name) ?? 0) + Number(count));
+  }
+  return counts;
+}
+
+/** Milliseconds from the request to the store until the Secret is changed, each one's. */
+async function propagation(node: MeasuredNode, made: Made): Promise<readonly number[]> {
+  const took: Promise<number>[] = [];
+  const began = performance.now();
+  for (let at = 0; at < changes; at += 1) {
+    await delay(Math.max(0, began + (at * 1_000) / rate - performance.now()));
+    const which = (at * 37) % objects;
+    const sent = performance.now();
+    const arrived = made.next(which).then(() => performance.now() - sent);
+    await change(node, which, at + 1);
+    took.push(arrived);
+  }
+  return Promise.all(took);
+}
+
+await using cluster = await startCluster();
+await using node = await MeasuredNode.start();
+const api = new KubernetesApi(await readKubeconfig(cluster.kubeconfig(), { context: undefined, allowExec: false }), {
+  ...{ connections: PARALLEL, largest: 128 << 20 },
+});
+await prepare(cluster, api, node);
+const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
+const kubeconfig = cluster.kubeconfig(cluster.address, token);
+installed();
+const ending = new AbortController();
+const made = new Made(api);
+await made.begin(ending.signal);
+const figures: Record<string, unknown> = {};
+{
+  const before = await requests(api);
+  const began = performance.now();
+  await using controller = await startController(kubeconfig);
+  await made.all();
+  const seconds = (performance.now() - began) / 1_000;
+  const cpu = cpuTime(controller.pid).own / objects;
+  console.log(
+    `${String(objects)} ExternalSecrets: ${seconds.toFixed(1)} s from the start, ${(objects / seconds).toFixed(0)} a second, ${cpu.toFixed(0)} µs of CPU each`,
+  );
+  await delay(5_000);
+  const sent = [...(await requests(api))].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
+  const each = Object.fromEntries(
+    sent.filter(([, count]) => count >= objects / 100).map(([name, count]) => [name, count / objects]),
+  );
+  console.log(`requests for each: ${JSON.stringify(each)}`);
+  const memory = memoryOf(controller.pid);
+  console.log(`memory: ${megabytes(memory.resident)} MB resident, ${megabytes(memory.anonymous)} MB of it its own`);
+  const arrived = spread(await propagation(node, made));
+  console.log(`a change at ${String(rate)} a second is in the Secret after: ${shown(arrived)}`);
+  Object.assign(figures, { seconds, cpu, each, memory, arrived });
+}
+if (foreign > 0) {
+  const secrets = new Objects<KubernetesObject>(api, secretKind);
+  const data = { blob: base64('y'.repeat(10_000)) };
+  await all(foreign, 'foreign Secrets', (at) =>
+    secrets.create({ metadata: { namespace: namespaceOf(at), name: `foreign-${String(at)}` }, ...{ data } }),
+  );
+  const before = await requests(api);
+  await using controller = await startController(kubeconfig);
+  await delay(20_000);
+  const memory = memoryOf(controller.pid);
+  console.log(
+    `beside ${String(foreign)} foreign Secrets, started anew: ${megabytes(memory.resident)} MB resident, ${megabytes(memory.anonymous)} MB of it its own`,
+  );
+  const written = [...(await requests(api))]
+    .filter(([name]) => !/^(GET|LIST)/.test(name))
+    .map(([name, count]) => count - (before.get(name) ?? 0));
+  console.log(`writes after a start with nothing changed: ${String(written.reduce((sum, count) => sum + count, 0))}`);
+  Object.assign(figures, { beside: memory });
+}
+ending.abort();
+api.close();
+keep('external-secrets', { options, figures });

@@ -1,0 +1,68 @@
+/** What a PushSecret pushes: the values of Secrets, or of a generator, as its template makes them. */
+import { selects } from '../../kube/label-selector.ts';
+import { ProviderProblem } from '../../providers/contract.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Secret } from '../external-secret/plan.ts';
+import { templateSources } from '../external-secret/template-sources.ts';
+import { applyTemplate } from '../external-secret/template.ts';
+import type { Values } from '../external-secret/values.ts';
+import type { Generation } from '../generator/generation.ts';
+import type { PushSecret } from './plan.ts';
+import { isPeriodic } from './refresh.ts';
+
+export type Source = Pick<Cluster, 'secrets' | 'configMaps'>;
+
+/** One for each Secret, or the one of the generator; none: there is no such Secret. Rejects with `ProviderProblem`. */
+export async function sourceOf(
+  cluster: Source,
+  push: PushSecret,
+  { generate }: Pick<Generation, 'generate'>,
+  signal: AbortSignal,
+): Promise<readonly Values[]> {
+  const { secret, generatorRef } = push.spec.selector;
+  if (generatorRef !== undefined && secret !== undefined)
+    throw new ProviderProblem('invalid', 'selector: give either secret or generatorRef');
+  const given =
+    generatorRef === undefined
+      ? (await secretsOf(cluster, push)).map(valuesOf)
+      : [await generate(generatorRef, signal)];
+  const { template } = push.spec;
+  if (template === undefined) return given;
+  const sources = await templateSources(cluster, push.metadata.namespace ?? '', template);
+  return given.map((values) => applyTemplate(template, values, sources).values);
+}
+
+const valuesOf = ({ data = {} }: Secret): Values =>
+  new Map(Object.entries(data).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
+
+async function secretsOf({ secrets }: Source, { metadata, spec }: PushSecret): Promise<readonly Secret[]> {
+  const { namespace = '' } = metadata;
+  const { name = '', selector } = spec.selector.secret ?? {};
+  if (name === '' && selector === undefined)
+    throw new ProviderProblem('invalid', 'selector.secret: give a name or a selector');
+  if (name === '')
+    return (await secrets.list({ namespace })).filter((each) => selects(selector ?? {}, each.metadata.labels ?? {}));
+  const found = await secrets.get({ namespace, name });
+  return found === undefined ? [] : [found];
+}
+
+/** Whether a change of a Secret, by its labels before or after, concerns it. */
+export function readsSecret(
+  { metadata, spec }: PushSecret,
+  changed: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly labels: readonly Secret['metadata']['labels'][];
+  },
+): boolean {
+  const { secret } = spec.selector;
+  if (secret === undefined || metadata.namespace !== changed.namespace || !isPeriodic({ metadata, spec })) return false;
+  const { name = '', selector = {} } = secret;
+  if (name !== '') return name === changed.name;
+  try {
+    return changed.labels.some((labels) => selects(selector, labels ?? {}));
+  } catch {
+    // A selector that is not valid: the look at it says so.
+    return false;
+  }
+}

@@ -1,0 +1,12 @@
+/** Every generator that is built in, by its kind. */
+import type { Generator } from './contract.ts';
+import { fake } from './fake/generator.ts';
+import { password } from './password/generator.ts';
+import { sshKey } from './ssh-key/generator.ts';
+import { uuid } from './uuid/generator.ts';
+import { vaultDynamicSecret } from './vault-dynamic-secret/generator.ts';
+
+/** Configurations are checked by the schema of the kind. */
+export const generators: ReadonlyMap<string, Generator<never>> = new Map(
+  [fake, password, sshKey, uuid, vaultDynamicSecret].map((each) => [each.kind, each]),
+);
