@@ -13,6 +13,8 @@ import { everyKey } from '../../storage/every-key.ts';
 import type { TokenStore } from './token-store.ts';
 
 const PAGE = 200;
+/** Tokens that are ended in one transaction: more of them make others wait, fewer take longer. */
+const TOGETHER = 50;
 
 const tokenAt = (key: string): string => keys.token(namespaceOfToken(key), key);
 const childrenOf = (parent: string): string => keys.children(namespaceOfToken(parent), parent);
@@ -158,26 +160,46 @@ export class Revocation {
   /** Works off one marker: what the token owned, then its children, each under a marker of its own. */
   async #finish(root: string): Promise<void> {
     const waiting = [root];
-    for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
-      const current = key;
-      if (!this.#tokens.isReadable(current)) continue;
-      const { value: more } = await this.#store.transact((tx) => {
-        // Of one whose end was held up.
-        this.#tokens.remove(tx, current);
-        const children = tx.list(childrenOf(current), { limit: PAGE });
-        for (const child of children) {
-          const childKey = child.slice(childrenOf(current).length);
-          tx.delete(child);
-          this.#end(tx, childKey);
-        }
-        const owned = this.#removeOwned(tx, current);
-        const done = children.length < PAGE && !owned;
-        if (done) tx.delete(keys.revocations(ROOT_NAMESPACE) + current);
-        return { children: children.map((c) => c.slice(childrenOf(current).length)), done };
-      });
-      if (!more.done) waiting.push(current);
-      waiting.push(...more.children);
+    while (waiting.length > 0) {
+      // Several at once: most have no children, and a transaction costs more than what ends in it.
+      const next = waiting.slice(-TOGETHER).reverse();
+      const { value } = await this.#store.transact((tx) => this.#finishSome(tx, next));
+      waiting.length -= value.taken;
+      for (const key of value.left) waiting.push(key);
     }
+  }
+
+  /** Of `waiting` as many as a short transaction holds. Tells how many, and what is left of them to do. */
+  #finishSome(
+    tx: Transaction,
+    waiting: readonly string[],
+  ): { readonly taken: number; readonly left: readonly string[] } {
+    const left: string[] = [];
+    let taken = 0;
+    for (let work = 0; work < TOGETHER && taken < waiting.length; taken++) {
+      const key = waiting[taken] ?? '';
+      if (!this.#tokens.isReadable(key)) continue;
+      const { children, done } = this.#finishOne(tx, key);
+      if (!done) left.push(key);
+      left.push(...children);
+      work += 1 + children.length + (done ? 0 : TOGETHER);
+    }
+    return { taken, left };
+  }
+
+  /** A page of what it owned and of its children. */
+  #finishOne(tx: Transaction, key: string): { readonly children: readonly string[]; readonly done: boolean } {
+    // Of one whose end was held up.
+    this.#tokens.remove(tx, key);
+    const children = tx.list(childrenOf(key), { limit: PAGE }).map((child) => child.slice(childrenOf(key).length));
+    for (const child of children) {
+      tx.delete(childrenOf(key) + child);
+      this.#end(tx, child);
+    }
+    const owned = this.#removeOwned(tx, key);
+    const done = children.length < PAGE && !owned;
+    if (done) tx.delete(keys.revocations(ROOT_NAMESPACE) + key);
+    return { children, done };
   }
 
   /** The cubbyhole goes with its token, and its leases end: engines take back what they gave. True when more is left. */
