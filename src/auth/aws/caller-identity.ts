@@ -1,8 +1,8 @@
 /** Asks STS whose signature a request bears. Source: AWS STS API Reference, "GetCallerIdentity". */
 import type { Document, Element, Node } from '@xmldom/xmldom';
 import { fail } from '../../errors.ts';
-import { askIssuer, type Fetched } from '../../lib/jwt/issuer-fetch.ts';
-import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
+import { askServer, type Fetched } from '../../lib/outgoing/ask.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import { principalOf, type Principal } from './principal.ts';
 import type { SignedRequest } from './signed-request.ts';
 
@@ -51,7 +51,7 @@ function checkStatus({ status }: Fetched): void {
   if (status >= 400 && status < 500 && status !== 429) {
     throw fail('invalidCredentials', undefined, { detail: `STS does not accept the request: ${String(status)}` });
   }
-  if (status !== 200) throw new KeysUnavailable(`STS answers ${String(status)}`);
+  if (status !== 200) throw new ServerUnavailable(`STS answers ${String(status)}`);
 }
 
 /** Rejects with `invalidCredentials`, and with `issuerUnreachable` where STS cannot be asked. */
@@ -59,7 +59,7 @@ export async function callerOf(
   request: SignedRequest,
   { endpoint, signal }: { readonly endpoint: string; readonly signal: AbortSignal },
 ): Promise<Principal> {
-  const fetched = await askIssuer(endpoint, {
+  const fetched = await askServer(endpoint, {
     ...{ method: 'POST', timeout: TIMEOUT_MS, bytes: BYTES, body: request.body, signal },
     headers: { ...request.headers, accept: 'text/xml', host: request.host },
   });

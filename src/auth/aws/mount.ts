@@ -1,7 +1,7 @@
 /** What a mount of the method keeps. */
-import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
-import { Outgoing } from '../../lib/outgoing.ts';
+import { Outgoing } from '../../lib/outgoing/bounds.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { callerOf } from './caller-identity.ts';
@@ -91,7 +91,7 @@ export class AwsMount {
     const known = this.#arns.get(uniqueId);
     if (known !== undefined) return known;
     const found = await this.named(principal, signal);
-    if (found?.uniqueId !== uniqueId) throw new KeysUnavailable('IAM has another role under that name');
+    if (found?.uniqueId !== uniqueId) throw new ServerUnavailable('IAM has another role under that name');
     if (this.#arns.size >= MOST_KNOWN) this.#arns.clear();
     this.#arns.set(uniqueId, found.arn);
     return found.arn;

@@ -1,6 +1,6 @@
 /** IAM's own word on users and roles: their unique ids, which are never given out twice, and their paths. */
 import type { IAMClient } from '@aws-sdk/client-iam';
-import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import type { AwsConfig, AwsSecrets } from './config.ts';
 import type { BoundPrincipal } from './principal.ts';
 
@@ -58,7 +58,7 @@ export async function lookedUp(
     if (hasName(error, 'NoSuchEntityException') || hasName(error, 'NoSuchEntity')) return undefined;
     signal.throwIfAborted();
     // Names of errors are AWS's; their texts may hold more than belongs into an answer.
-    throw new KeysUnavailable(`IAM: ${error instanceof Error ? error.name : 'unknown error'}`, { cause: error });
+    throw new ServerUnavailable(`IAM: ${error instanceof Error ? error.name : 'unknown error'}`, { cause: error });
   } finally {
     client.destroy();
   }

@@ -1,7 +1,7 @@
 /** What the method asks of others: published lists of revocations, and OCSP responders. */
-import { askIssuer, issuerUrl } from '../../lib/jwt/issuer-fetch.ts';
-import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
-import { Outgoing } from '../../lib/outgoing.ts';
+import { askServer, serverUrl } from '../../lib/outgoing/ask.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
+import { Outgoing } from '../../lib/outgoing/bounds.ts';
 import type { RevocationList } from '../../lib/x509/revocation-list.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -19,8 +19,8 @@ export interface FetchedList {
 export async function fetchList(url: string): Promise<FetchedList> {
   const { derOfList, parseRevocationList } = await import('../../lib/x509/revocation-list.ts');
   const headers = { accept: '*/*' };
-  const { status, bytes } = await askIssuer(url, { timeout: TIMEOUT_MS, bytes: MOST_LIST_BYTES, headers });
-  if (status !== 200) throw new KeysUnavailable(`the address of the list answers ${String(status)}`);
+  const { status, bytes } = await askServer(url, { timeout: TIMEOUT_MS, bytes: MOST_LIST_BYTES, headers });
+  if (status !== 200) throw new ServerUnavailable(`the address of the list answers ${String(status)}`);
   const der = derOfList(bytes);
   return { der, list: parseRevocationList(der) };
 }
@@ -41,12 +41,12 @@ function outgoingTo(origin: string): Outgoing {
 
 /** DER of the answer. Rejects with `issuerUnreachable`. */
 export async function askResponder(url: string, request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-  return outgoingTo(issuerUrl(url).origin).run(async () => {
-    const { status, bytes } = await askIssuer(url, {
+  return outgoingTo(serverUrl(url).origin).run(async () => {
+    const { status, bytes } = await askServer(url, {
       ...{ timeout: TIMEOUT_MS, bytes: MOST_ANSWER_BYTES, method: 'POST', body: request, signal },
       headers: { 'content-type': 'application/ocsp-request', accept: 'application/ocsp-response' },
     });
-    if (status !== 200) throw new KeysUnavailable(`the OCSP responder answers ${String(status)}`);
+    if (status !== 200) throw new ServerUnavailable(`the OCSP responder answers ${String(status)}`);
     return bytes;
   });
 }

@@ -39,7 +39,7 @@ function checkAge({ auth_time: at }: Claims, { role, now }: Answering): void {
   if (typeof at !== 'number' || now / 1_000 - skew > at + role.maxAge) throw new TokenRefused('too old', 'auth_time');
 }
 
-/** Of the one that was sent: its claims, without the nonce. Rejects with `TokenRefused` or `KeysUnavailable`. */
+/** Of the one that was sent: its claims, without the nonce. Rejects with `TokenRefused` or `ServerUnavailable`. */
 export async function idTokenClaims(
   token: string,
   answering: Answering & { readonly keys: KeySource; readonly signal: AbortSignal },

@@ -6,7 +6,7 @@ import { algorithms } from '../../lib/jwt/algorithms.ts';
 import type { Claims } from '../../lib/jwt/claims.ts';
 import { combinedKeys } from '../../lib/jwt/combined-keys.ts';
 import { discover, discoveredKeys, jwksKeys, type Issuer, type KeptDocument } from '../../lib/jwt/discovery.ts';
-import type { Reach } from '../../lib/jwt/issuer-fetch.ts';
+import type { Reach } from '../../lib/outgoing/ask.ts';
 import { fixedKeys, keysOfPems, type KeySource } from '../../lib/jwt/keys.ts';
 import { remote, type RemoteSource } from '../../lib/jwt/remote-keys.ts';
 import { signedClaims } from '../../lib/jwt/verify.ts';
@@ -125,7 +125,7 @@ export class JwtMount {
     return this.#of(config, now).keys;
   }
 
-  /** What a token says that one of the keys has signed. Rejects with `TokenRefused`, and with `KeysUnavailable`. */
+  /** What a token says that one of the keys has signed. Rejects with `TokenRefused`, and with `ServerUnavailable`. */
   signedClaims(config: JwtConfig, token: string, { now, signal }: Pick<Call, 'now' | 'signal'>): Promise<Claims> {
     const expected = { algorithms: config.algorithms.length === 0 ? algorithms : config.algorithms };
     return signedClaims(token, this.keys(config, now), expected, signal());

@@ -42,7 +42,7 @@ function flowConfig(mount: JwtMount): JwtConfig {
   return config;
 }
 
-/** Rejects with `KeysUnavailable` when the issuer cannot be asked. */
+/** Rejects with `ServerUnavailable` when the issuer cannot be asked. */
 async function providerOf(mount: JwtMount, config: JwtConfig, call: Call): Promise<Provider> {
   const signal = call.signal();
   const issuer = await mount.issuer(config, call.now).current(signal);

@@ -30,6 +30,33 @@ test('a login that is given back keeps its end', () => {
   assert.equal(pending.find('a', 1), undefined);
   pending.giveBack('a', { ...taken, isAnswered: true });
   pending.giveBack('a', taken);
-  assert.equal(pending.find('a', 599_999), taken);
+  assert.deepEqual(pending.find('a', 599_999), taken);
   assert.equal(pending.find('a', 600_000), undefined);
+});
+
+const posted = { code: 'code', idToken: '', error: undefined };
+
+function post(pending: PendingLogins, state: string, address: string): void {
+  pending.add(state, login(address), 0);
+  const begun = pending.find(state, 0);
+  assert.ok(begun);
+  pending.giveBack(state, { ...begun, posted });
+}
+
+test('what is posted to the logins of one address is bounded, and nobody else loses theirs', () => {
+  const pending = new PendingLogins();
+  post(pending, 'mine', '192.0.2.1');
+  for (let at = 0; at < 150; at += 1) post(pending, `s${String(at)}`, '198.51.100.1');
+  assert.equal(pending.find('mine', 0)?.posted?.code, 'code');
+  const held = Array.from({ length: 150 }, (_, at) => pending.find(`s${String(at)}`, 0)?.posted).filter(Boolean);
+  assert.equal(held.length, 100);
+  assert.ok(pending.find('s0', 0), 'the login itself goes on');
+});
+
+test('what was posted goes with its login', () => {
+  const pending = new PendingLogins();
+  post(pending, 'a', '192.0.2.1');
+  assert.equal(pending.take('a', 0)?.posted?.code, 'code');
+  pending.add('a', login('192.0.2.1'), 0);
+  assert.equal(pending.find('a', 0)?.posted, undefined);
 });

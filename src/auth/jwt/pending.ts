@@ -1,8 +1,14 @@
 /** Logins by browser that have begun and are not over. In memory: after a restart they are begun anew. */
 import { clientNetwork } from '../../lib/cidr.ts';
-import { FairBuffer } from '../../lib/fair-buffer.ts';
+import { FairBuffer, type Owner } from '../../lib/fair-buffer.ts';
 import type { Claims } from '../../lib/jwt/claims.ts';
 import type { Tokens } from './provider.ts';
+
+export interface Posted {
+  readonly code: string;
+  readonly idToken: string;
+  readonly error: string | undefined;
+}
 
 export interface Pending {
   readonly role: string;
@@ -16,7 +22,7 @@ export interface Pending {
   /** The issuer's code of the device flow. */
   readonly deviceCode?: string;
   /** What came by form_post, to be asked for by who began it. */
-  readonly posted?: { readonly code: string; readonly idToken: string; readonly error: string | undefined };
+  readonly posted?: Posted;
   /** Of the device flow: given, and not looked at yet, since the issuer's keys could not be had. */
   readonly tokens?: Tokens;
   /** Of the mode direct: the browser is back. */
@@ -32,37 +38,51 @@ const LIFE_MS = 600_000;
 const MOST = 20_000;
 /** Many people may share an address. */
 const MOST_OF_ONE = 2_000;
+/** What was posted can be 64 KiB long, and is asked for within seconds. */
+const MOST_POSTED = 1_000;
+const MOST_POSTED_OF_ONE = 100;
+
+type WithoutPosted = Omit<Pending, 'posted'>;
+const ownerOf = ({ address }: { readonly address: string }): Owner => ({ group: '', one: clientNetwork(address) });
 
 export class PendingLogins {
   /** In the order of their ends, nearly. */
-  readonly #logins = new FairBuffer<Pending>({
-    ...{ most: MOST, mostOfOne: MOST_OF_ONE },
-    ownerOf: ({ address }) => ({ group: '', one: clientNetwork(address) }),
+  readonly #logins = new FairBuffer<WithoutPosted>({ most: MOST, mostOfOne: MOST_OF_ONE, ownerOf });
+  readonly #posted = new FairBuffer<Posted & { readonly address: string }>({
+    ...{ most: MOST_POSTED, mostOfOne: MOST_POSTED_OF_ONE, ownerOf },
   });
 
   add(state: string, login: Omit<Pending, 'until'>, now: number): void {
     for (const [key, { until }] of this.#logins.entries()) {
       if (until > now) break;
-      this.#logins.delete(key);
+      this.#delete(key);
     }
-    this.#logins.add(state, { ...login, until: now + LIFE_MS });
+    this.giveBack(state, { ...login, until: now + LIFE_MS });
   }
 
   find(state: string, now: number): Pending | undefined {
     const found = this.#logins.get(state);
-    return found !== undefined && found.until > now ? found : undefined;
+    if (found === undefined || found.until <= now) return undefined;
+    const posted = this.#posted.get(state);
+    return posted === undefined ? found : { ...found, posted };
   }
 
   /** It is there no more: each state is used once. */
   take(state: string, now: number): Pending | undefined {
     const found = this.find(state, now);
-    this.#logins.delete(state);
+    this.#delete(state);
     return found;
   }
 
   /** In place of what was there, or was taken: the login goes on, with its end as it was. */
-  giveBack(state: string, login: Pending): void {
-    this.#logins.delete(state);
+  giveBack(state: string, { posted, ...login }: Pending): void {
+    this.#delete(state);
     this.#logins.add(state, login);
+    if (posted !== undefined) this.#posted.add(state, { ...posted, address: login.address });
+  }
+
+  #delete(state: string): void {
+    this.#logins.delete(state);
+    this.#posted.delete(state);
   }
 }

@@ -2,8 +2,8 @@
 import { fail } from '../../errors.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import type { Issuer } from '../../lib/jwt/discovery.ts';
-import { askIssuer, type Reach } from '../../lib/jwt/issuer-fetch.ts';
-import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
+import { askServer, type Reach } from '../../lib/outgoing/ask.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import { strictObject } from '../../lib/jwt/strict-json.ts';
 import type { JwtConfig } from './mount.ts';
 
@@ -78,15 +78,15 @@ const isDown = (status: number): boolean => status >= 500 || status === 429;
 
 /**
  * What it answers, also that it does not want to; undefined for what is no answer of the protocol. Rejects with
- * `KeysUnavailable` when it could not be asked.
+ * `ServerUnavailable` when it could not be asked.
  */
 async function posted(provider: Provider, address: string, form: Form): Promise<Members | undefined> {
   const { reach, signal } = provider;
   const asking = { ...reach, ...BOUNDS, signal, method: 'POST' as const, ...authenticated(provider, form) };
-  const { status, body } = await askIssuer(address, asking);
+  const { status, body } = await askServer(address, asking);
   const answer = strictObject(body, { length: BOUNDS.bytes });
   if (status === 200 || typeof answer?.['error'] === 'string') return answer;
-  if (isDown(status)) throw new KeysUnavailable(`${new URL(address).origin} answers ${String(status)}`);
+  if (isDown(status)) throw new ServerUnavailable(`${new URL(address).origin} answers ${String(status)}`);
   return undefined;
 }
 
@@ -162,7 +162,7 @@ export async function userInfo(
   if (issuer.userinfoEndpoint === undefined) return {};
   try {
     const headers = { authorization: `Bearer ${accessToken}` };
-    const { status, body } = await askIssuer(issuer.userinfoEndpoint, { ...reach, ...BOUNDS, signal, headers });
+    const { status, body } = await askServer(issuer.userinfoEndpoint, { ...reach, ...BOUNDS, signal, headers });
     const told = status === 200 ? strictObject(body, { length: BOUNDS.bytes }) : undefined;
     // Core, section 5.3.2: of another subject nothing may be taken.
     return told !== undefined && told['sub'] === subject ? told : {};

@@ -1,8 +1,9 @@
 /** The API server of a cluster: what it says of a token, and how a namespace is labelled. One request each, bounded, no second try. */
-import { askIssuer, type Fetched } from '../../lib/jwt/issuer-fetch.ts';
-import { KeysUnavailable, TokenRefused } from '../../lib/jwt/refusal.ts';
+import { askServer, type Fetched } from '../../lib/outgoing/ask.ts';
+import { TokenRefused } from '../../lib/jwt/refusal.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import { isObject, strictObject } from '../../lib/jwt/strict-json.ts';
-import type { Outgoing } from '../../lib/outgoing.ts';
+import type { Outgoing } from '../../lib/outgoing/bounds.ts';
 
 /** Milliseconds until the last byte of an answer. */
 const ANSWER_MS = 5_000;
@@ -40,21 +41,21 @@ function problemOf({ status }: Fetched, { right }: Asking, reviewer: string | un
   if (status === 404) return new TokenRefused('review', 'the API server does not know it');
   const what =
     status === 401 || status === 403 ? `the reviewer’s token is refused: it needs the right to ${right}` : '';
-  return new KeysUnavailable(`the API server answers ${String(status)}${what === '' ? '' : `; ${what}`}`);
+  return new ServerUnavailable(`the API server answers ${String(status)}${what === '' ? '' : `; ${what}`}`);
 }
 
 function ask(server: ApiServer, asking: Asking): Promise<Answer> {
   const { host, ca, reviewer, outgoing, signal } = server;
   const { path, token, body } = asking;
   return outgoing.run(async () => {
-    const fetched = await askIssuer(host.replace(/\/$/, '') + path, {
+    const fetched = await askServer(host.replace(/\/$/, '') + path, {
       ...{ ca, signal, timeout: ANSWER_MS, bytes: ANSWER_BYTES },
       headers: { authorization: `Bearer ${reviewer ?? token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     });
     if (fetched.status !== 200 && fetched.status !== 201) throw problemOf(fetched, asking, reviewer);
     const answer = strictObject(fetched.body, { length: ANSWER_BYTES, depth: DEPTH });
-    if (answer === undefined) throw new KeysUnavailable('the API server answers with what is no plain JSON object');
+    if (answer === undefined) throw new ServerUnavailable('the API server answers with what is no plain JSON object');
     return answer;
   });
 }

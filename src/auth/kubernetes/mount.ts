@@ -5,7 +5,7 @@ import { jwksKeys, type KeptDocument } from '../../lib/jwt/discovery.ts';
 import { fixedKeys, keysOfDocument, keysOfPems, type KeySource } from '../../lib/jwt/keys.ts';
 import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
-import { Outgoing } from '../../lib/outgoing.ts';
+import { Outgoing } from '../../lib/outgoing/bounds.ts';
 import { documentName, FetchedDocuments } from '../fetched-documents.ts';
 import { configured, NO_HISTORY, type KeyHistory, type NamedKey } from './held-keys.ts';
 import { LoginTally } from './login-tally.ts';

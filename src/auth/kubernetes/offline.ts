@@ -41,7 +41,7 @@ function checkRole({ config, audience }: Offline): void {
   throw fail('badRequest', 'offline verification needs a role with an audience that is not the API server’s own');
 }
 
-/** Rejects with `TokenRefused`, or with `KeysUnavailable`; with `badRequest` for a role that cannot log in offline. */
+/** Rejects with `TokenRefused`, or with `ServerUnavailable`; with `badRequest` for a role that cannot log in offline. */
 export async function verifiedOffline(
   token: string,
   offline: Offline & { readonly keys: KeySource; readonly signal: AbortSignal },

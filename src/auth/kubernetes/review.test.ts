@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { issuerServer, signed, signingKey, type AskedFor } from '../../lib/jwt/issuer.testing.ts';
 import { REFUSED } from '../../lib/jwt/refusal.ts';
-import { MOST_AT_ONCE, Outgoing, PAUSE_MS } from '../../lib/outgoing.ts';
+import { MOST_AT_ONCE, Outgoing, PAUSE_MS } from '../../lib/outgoing/bounds.ts';
 import { AUDIENCE, claimsOf, enabledMethod, ISSUER } from './mount.testing.ts';
-import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import { parseSelector, selects } from './selector.ts';
 
 interface Review {
@@ -201,7 +201,7 @@ test('the one who asks is bounded: in number, and for a moment after a failure',
   let asked = 0;
   const failing = (): Promise<never> => {
     asked += 1;
-    return Promise.reject(new KeysUnavailable('down'));
+    return Promise.reject(new ServerUnavailable('down'));
   };
   await assert.rejects(outgoing.run(failing), { code: 'issuerUnreachable', detail: 'down' });
   now = PAUSE_MS - 1;

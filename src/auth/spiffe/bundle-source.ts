@@ -1,9 +1,9 @@
 /** Where a mount has its trust bundle from, and how it is kept while that place is away. */
 import { bundleBounds, bundleOf, bundleOfDocument, bundleOfPem, type Bundle } from '../../lib/spiffe/bundle.ts';
 import { FETCH_MS } from '../../lib/jwt/discovery.ts';
-import { documentOf, type Reach } from '../../lib/jwt/issuer-fetch.ts';
+import { documentOf, type Reach } from '../../lib/outgoing/ask.ts';
 import type { KeyList, KeySource } from '../../lib/jwt/keys.ts';
-import { KeysUnavailable } from '../../lib/jwt/refusal.ts';
+import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import { remote, remoteTimes, type RemoteSource, type RemoteTimes } from '../../lib/jwt/remote-keys.ts';
 import { pemOfAnchor } from '../../lib/crypto/trust-anchors.ts';
 import type { SpiffeConfig } from './config.ts';
@@ -36,7 +36,7 @@ const READ: RemoteTimes = { ...FETCHED, between: 100, afterFailure: 1_000, fresh
 /** How the endpoint is known: by a bundle's own authorities (SPIFFE Federation, section 5.2.2), or as any web server. */
 async function reachOf({ profile, endpointSpiffeId, endpointCa }: SpiffeConfig, { anchors }: Bundle): Promise<Reach> {
   if (profile !== 'https_spiffe_bundle') return { ca: endpointCa === '' ? undefined : endpointCa };
-  if (anchors.length === 0) throw new KeysUnavailable('the trust bundle has no authority to know its endpoint by');
+  if (anchors.length === 0) throw new ServerUnavailable('the trust bundle has no authority to know its endpoint by');
   const { endpointProblem } = await import('./x509-svid.ts');
   return {
     ca: anchors.map(pemOfAnchor),
@@ -46,10 +46,10 @@ async function reachOf({ profile, endpointSpiffeId, endpointCa }: SpiffeConfig, 
 
 const EMPTY: Bundle = bundleOfDocument('{"keys":[]}');
 
-/** Throws `KeysUnavailable`: an older one, which somebody kept, would bring back keys that were withdrawn. */
+/** Throws `ServerUnavailable`: an older one, which somebody kept, would bring back keys that were withdrawn. */
 function checkSequence(next: Bundle, last: Bundle): void {
   if (last.sequence !== undefined && (next.sequence ?? -1) < last.sequence) {
-    throw new KeysUnavailable(
+    throw new ServerUnavailable(
       `the trust bundle goes backwards, from spiffe_sequence ${String(last.sequence)} to ${String(next.sequence ?? 'none')}: write the configuration again if that is meant`,
     );
   }
@@ -80,7 +80,7 @@ function read({ config, file }: SourceOptions): BundleSource {
   return remote<Bundle>({
     load: async () => {
       const text = await file(config.bundleFile, bundleBounds.bytes).catch((error: unknown) => {
-        throw new KeysUnavailable(error instanceof Error ? error.message : 'unknown', { cause: error });
+        throw new ServerUnavailable(error instanceof Error ? error.message : 'unknown', { cause: error });
       });
       if (text === last?.text) return last;
       const next = bundleOf(text);
@@ -92,7 +92,7 @@ function read({ config, file }: SourceOptions): BundleSource {
   });
 }
 
-/** Throws `KeysUnavailable` for a bundle in the configuration that is none. */
+/** Throws `ServerUnavailable` for a bundle in the configuration that is none. */
 export function bundleSource(options: SourceOptions): BundleSource {
   const { config } = options;
   if (config.profile === 'file') return read(options);

@@ -10,7 +10,7 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256
 /** Section 2.3. */
 const TYPES = ['JWT', 'JOSE'];
 
-/** Rejects with `TokenRefused`, or with `KeysUnavailable`. */
+/** Rejects with `TokenRefused`, or with `ServerUnavailable`. */
 export async function verifiedToken(token: string, { config, source, now, signal }: Verifying): Promise<SpiffeId> {
   // With none, a token that names no audience at all would hold.
   if (config.audience.length === 0) {

@@ -66,7 +66,7 @@ export class SpiffeMount {
       .catch(() => undefined);
   }
 
-  /** One for a configuration that may not be written yet. Throws `KeysUnavailable`. */
+  /** One for a configuration that may not be written yet. Throws `ServerUnavailable`. */
   open(config: SpiffeConfig, now: number): BundleSource {
     const name = documentName(config);
     const { held, keep } = this.#documents.kept(name, [name], now);

@@ -48,7 +48,7 @@ function judgedBy(bundle: Bundle, shown: readonly Uint8Array[], now: number): Sp
 /** How many bundles are tried, as for tokens. */
 const MOST_BUNDLES = 4;
 
-/** `certificates`: DER, the SVID first. Rejects with `CertificateRefused`, or with `KeysUnavailable`. */
+/** `certificates`: DER, the SVID first. Rejects with `CertificateRefused`, or with `ServerUnavailable`. */
 export async function verifiedCertificate(
   certificates: readonly Uint8Array[],
   { source, now, signal }: Verifying,

@@ -1,6 +1,6 @@
 /** The keys of several issuers as one: a token of any of them holds. */
 import { KeyList, type KeySource } from './keys.ts';
-import { KeysUnavailable } from './refusal.ts';
+import { ServerUnavailable } from '../outgoing/unavailable.ts';
 
 type Settled = PromiseSettledResult<KeyList | undefined>;
 
@@ -49,7 +49,7 @@ class CombinedKeys implements KeySource {
 function reasonOf(settled: readonly Settled[]): Error {
   const failed = settled.find((one) => one.status === 'rejected');
   const reason: unknown = failed?.reason;
-  return reason instanceof Error ? reason : new KeysUnavailable('unknown');
+  return reason instanceof Error ? reason : new ServerUnavailable('unknown');
 }
 
 /** Of at least one. */

@@ -3,16 +3,17 @@ import test from 'node:test';
 import { algorithms } from './algorithms.ts';
 import { defaultLeeways } from './claims.ts';
 import { discover, discoveredKeys, fetchKeys, jwksKeys } from './discovery.ts';
-import { askIssuer } from './issuer-fetch.ts';
+import { askServer } from '../outgoing/ask.ts';
 import { documentOfKeys, issuerServer, publishing, signed, signingKey } from './issuer.testing.ts';
-import { KeysUnavailable, TokenRefused } from './refusal.ts';
+import { TokenRefused } from './refusal.ts';
+import { ServerUnavailable } from '../outgoing/unavailable.ts';
 import { verifyToken } from './verify.ts';
 
 const { signal } = new AbortController();
 const claims = { aud: 'us', sub: 'job', exp: 4_000_000_000, iat: 1 };
 const expected = { now: Date.now(), leeways: defaultLeeways, algorithms, audiences: ['us'] };
 const says = (pattern: RegExp) => (error: unknown) =>
-  error instanceof KeysUnavailable && pattern.test(error.detail ?? '');
+  error instanceof ServerUnavailable && pattern.test(error.detail ?? '');
 const times = { between: 0, fresh: 300_000, patience: 2_000, stale: 86_400_000 };
 
 test('keys come by discovery, and a key that the issuer turns to is found by the first token that names it', async () => {
@@ -95,7 +96,7 @@ test('a huge document, a slow one and one that never ends are cut off', async ()
   });
   await assert.rejects(fetchKeys(`${server.url}/keys`, { ca: server.ca }), says(/more than 524288 bytes/));
   server.answer((_path, response) => response.write('{"keys":['));
-  const slow = askIssuer(`${server.url}/keys`, { ca: server.ca, timeout: 50, bytes: 1_000 });
+  const slow = askServer(`${server.url}/keys`, { ca: server.ca, timeout: 50, bytes: 1_000 });
   await assert.rejects(slow, says(/no answer within 50 ms/));
 });
 

@@ -1,7 +1,7 @@
 /** What an issuer says of itself (OpenID Connect Discovery 1.0), and its keys. */
-import { documentOf, issuerUrl, type Reach } from './issuer-fetch.ts';
+import { documentOf, serverUrl, type Reach } from '../outgoing/ask.ts';
 import { keyBounds, keysOfDocument, type KeyList, type KeySource } from './keys.ts';
-import { KeysUnavailable } from './refusal.ts';
+import { ServerUnavailable } from '../outgoing/unavailable.ts';
 import { remoteKeys, type RemoteOptions } from './remote-keys.ts';
 import { strictObject } from './strict-json.ts';
 
@@ -23,10 +23,10 @@ const DOCUMENT_BYTES = 256 * 1024;
 
 function endpoint(value: unknown, secure: boolean): string | undefined {
   if (value === undefined || value === '') return undefined;
-  if (typeof value !== 'string') throw new KeysUnavailable('an address in its discovery document is no text');
+  if (typeof value !== 'string') throw new ServerUnavailable('an address in its discovery document is no text');
   // From a secure place nobody is sent on to one where others could answer.
-  if (secure && issuerUrl(value).protocol !== 'https:') {
-    throw new KeysUnavailable('its discovery document names an address without TLS');
+  if (secure && serverUrl(value).protocol !== 'https:') {
+    throw new ServerUnavailable('its discovery document names an address without TLS');
   }
   return value;
 }
@@ -35,20 +35,20 @@ function texts(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }
 
-/** `url` is the issuer, without `.well-known/…`. Rejects with `KeysUnavailable`. */
+/** `url` is the issuer, without `.well-known/…`. Rejects with `ServerUnavailable`. */
 export async function discover(url: string, reach: Reach): Promise<Issuer> {
-  const secure = issuerUrl(url).protocol === 'https:';
+  const secure = serverUrl(url).protocol === 'https:';
   const address = `${url.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const text = await documentOf(address, { ...reach, timeout: FETCH_MS, bytes: DOCUMENT_BYTES });
   const document = strictObject(text, { length: DOCUMENT_BYTES });
-  if (document === undefined) throw new KeysUnavailable('its discovery document is no plain JSON object');
+  if (document === undefined) throw new ServerUnavailable('its discovery document is no plain JSON object');
   // Section 4.3: what it calls itself must be what it was asked for as.
   if (document['issuer'] !== url) {
     const said = typeof document['issuer'] === 'string' ? document['issuer'].slice(0, 200) : 'nothing';
-    throw new KeysUnavailable(`it calls itself "${said}": give exactly that address`);
+    throw new ServerUnavailable(`it calls itself "${said}": give exactly that address`);
   }
   const jwksUri = endpoint(document['jwks_uri'], secure);
-  if (jwksUri === undefined) throw new KeysUnavailable('its discovery document names no jwks_uri');
+  if (jwksUri === undefined) throw new ServerUnavailable('its discovery document names no jwks_uri');
   return {
     issuer: url,
     jwksUri,
@@ -65,11 +65,11 @@ const fetchDocument = (url: string, reach: Reach): Promise<string> =>
 
 function keysIn(text: string): KeyList {
   const list = keysOfDocument(text);
-  if (list === undefined) throw new KeysUnavailable('its JWKS document has no key that could verify a token');
+  if (list === undefined) throw new ServerUnavailable('its JWKS document has no key that could verify a token');
   return list;
 }
 
-/** Rejects with `KeysUnavailable`. */
+/** Rejects with `ServerUnavailable`. */
 export async function fetchKeys(url: string, reach: Reach): Promise<KeyList> {
   return keysIn(await fetchDocument(url, reach));
 }

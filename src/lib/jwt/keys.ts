@@ -13,11 +13,11 @@ export interface KeyHint {
 
 /** Where keys come from. */
 export interface KeySource {
-  /** Rejects with `KeysUnavailable` when there are none yet, and none can be had. */
+  /** Rejects with `ServerUnavailable` when there are none yet, and none can be had. */
   readonly current: (signal: AbortSignal) => Promise<KeyList>;
   /**
    * Asked when none of `than` fits a token: keys that may have come since; undefined when there are no others. Rejects with
-   * `KeysUnavailable` when that cannot be told now.
+   * `ServerUnavailable` when that cannot be told now.
    */
   readonly newer: (than: KeyList, signal: AbortSignal) => Promise<KeyList | undefined>;
 }

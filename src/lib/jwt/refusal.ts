@@ -30,14 +30,3 @@ export class TokenRefused extends LockstepError {
     this.check = check;
   }
 }
-
-/**
- * The issuer's keys cannot be had: nothing is said of the token, and trying again later can help. `detail`: what went wrong
- * on the way there.
- */
-export class KeysUnavailable extends LockstepError {
-  constructor(detail: string, options?: ErrorOptions) {
-    super('issuerUnreachable', undefined, { ...options, detail });
-    this.name = 'KeysUnavailable';
-  }
-}

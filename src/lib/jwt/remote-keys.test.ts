@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { KeyList } from './keys.ts';
-import { KeysUnavailable } from './refusal.ts';
+import { ServerUnavailable } from '../outgoing/unavailable.ts';
 import { remoteKeys, type RemoteOptions } from './remote-keys.ts';
 
 const times = { between: 10_000, fresh: 300_000, patience: 2_000, stale: 86_400_000 };
@@ -51,8 +51,8 @@ function world(options: Partial<RemoteOptions> = {}) {
   };
 }
 
-const down = () => new KeysUnavailable('down');
-const unavailable = (error: unknown): boolean => error instanceof KeysUnavailable;
+const down = () => new ServerUnavailable('down');
+const unavailable = (error: unknown): boolean => error instanceof ServerUnavailable;
 
 test('all who wait for the first keys wait for one request', async () => {
   const { keys, asked } = world();

@@ -3,7 +3,7 @@
  * request at a time, for all who wait, and not more often than `between`, whatever tokens come.
  */
 import type { KeyList, KeySource } from './keys.ts';
-import { KeysUnavailable } from './refusal.ts';
+import { ServerUnavailable } from '../outgoing/unavailable.ts';
 
 export interface RemoteTimes {
   /** Milliseconds, all. From the beginning of one request to the next, at least. */
@@ -27,7 +27,7 @@ const HOUR = 3_600_000;
 export const remoteTimes: RemoteTimes = { between: 10_000, fresh: 300_000, patience: 2_000, stale: 24 * HOUR };
 
 export interface RemoteOptions<T = KeyList> {
-  /** Rejects with `KeysUnavailable`; ends by itself. */
+  /** Rejects with `ServerUnavailable`; ends by itself. */
   readonly load: () => Promise<T>;
   /** What it said once, so many milliseconds ago: as if it had been asked here. */
   readonly held?: { readonly value: T; readonly age: number } | undefined;
@@ -54,7 +54,7 @@ interface Held<T> {
 interface Asking {
   readonly began: number;
   /** Never rejects. */
-  readonly done: Promise<KeysUnavailable | undefined>;
+  readonly done: Promise<ServerUnavailable | undefined>;
 }
 
 const wait = (ms: number, signal: AbortSignal): Promise<void> =>
@@ -94,7 +94,7 @@ class Remote<T> implements RemoteSource<T> {
   #held: Held<T> | undefined;
   #asking: Asking | undefined;
   #asked = -Infinity;
-  #failure: KeysUnavailable | undefined;
+  #failure: ServerUnavailable | undefined;
 
   constructor(options: RemoteOptions<T>) {
     const { load, held, hint = () => undefined, now = () => performance.now(), pause = wait } = options;
@@ -158,7 +158,7 @@ class Remote<T> implements RemoteSource<T> {
   async #after(asking: Asking | undefined, signal: AbortSignal): Promise<T> {
     const failure = asking === undefined ? this.#failure : await unlessAborted(asking.done, signal);
     if (failure !== undefined) throw failure;
-    if (this.#held === undefined) throw new KeysUnavailable('it has not answered');
+    if (this.#held === undefined) throw new ServerUnavailable('it has not answered');
     return this.#held.value;
   }
 
@@ -185,13 +185,13 @@ class Remote<T> implements RemoteSource<T> {
     return asking;
   }
 
-  async #loaded(): Promise<KeysUnavailable | undefined> {
+  async #loaded(): Promise<ServerUnavailable | undefined> {
     try {
       const value = await this.#load();
       this.#held = { value, at: this.#now() };
       this.#failure = undefined;
     } catch (error) {
-      this.#failure = error instanceof KeysUnavailable ? error : new KeysUnavailable('unknown', { cause: error });
+      this.#failure = error instanceof ServerUnavailable ? error : new ServerUnavailable('unknown', { cause: error });
     } finally {
       this.#asking = undefined;
     }

@@ -117,7 +117,7 @@ async function signedPayload(parts: Parts, keys: KeySource, signal: AbortSignal)
 
 /**
  * What the issuer has signed, whoever it is for and of whenever it is: `checkClaims` judges that. Rejects with `TokenRefused`,
- * or with `KeysUnavailable` when the issuer's keys cannot be had.
+ * or with `ServerUnavailable` when the issuer's keys cannot be had.
  */
 export async function signedClaims(
   token: string,

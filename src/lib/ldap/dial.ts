@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import type { ConnectionOptions, SecureVersion } from 'node:tls';
-import { authorities } from '../authorities.ts';
+import { authorities } from '../outgoing/authorities.ts';
 import { LdapConnection } from './connection.ts';
 import { codeName, DirectoryUnavailable } from './unavailable.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAuthority, issueCertificate, newPrivateKey, publicKeyOf } from '../crypto/certificates.ts';
 import { signingKey } from '../jwt/issuer.testing.ts';
-import { KeysUnavailable } from '../jwt/refusal.ts';
+import { ServerUnavailable } from '../outgoing/unavailable.ts';
 import { bundleBounds, bundleOf, bundleOfDocument, bundleOfPem } from './bundle.ts';
 
 const validity = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) };
@@ -71,7 +71,7 @@ const broken: Readonly<Record<string, string>> = {
 };
 for (const [what, text] of Object.entries(broken)) {
   test(`a bundle with ${what} is none`, () => {
-    assert.throws(() => bundleOfDocument(text), KeysUnavailable);
+    assert.throws(() => bundleOfDocument(text), ServerUnavailable);
   });
 }
 
@@ -79,5 +79,5 @@ test('PEM of authorities is a bundle without keys for JWT-SVIDs', () => {
   const { keys, anchors } = bundleOf(authority.certificate + authority.certificate);
   assert.deepEqual([keys.keys.length, anchors.length], [0, 2]);
   const others = ['', 'text', leaf, authority.certificate + leaf, authority.certificate + authority.key];
-  for (const text of others) assert.throws(() => bundleOfPem(text), KeysUnavailable);
+  for (const text of others) assert.throws(() => bundleOfPem(text), ServerUnavailable);
 });

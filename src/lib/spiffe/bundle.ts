@@ -1,7 +1,7 @@
 /** Trust bundles: what SVIDs of a trust domain are verified by (SPIFFE Trust Domain and Bundle, section 4). */
 import { trustAnchor, trustAnchorsOfPem } from '../crypto/trust-anchors.ts';
 import { keyBounds, KeyList, keysOfEntries } from '../jwt/keys.ts';
-import { KeysUnavailable } from '../jwt/refusal.ts';
+import { ServerUnavailable } from '../outgoing/unavailable.ts';
 import { isObject, strictObject } from '../jwt/strict-json.ts';
 
 /** Never changes: who has the same bundle has the same keys. */
@@ -23,7 +23,7 @@ export const bundleBounds = { bytes: keyBounds.documentBytes, keys: keyBounds.ke
 
 type Entry = Readonly<Record<string, unknown>>;
 
-const malformed = (why: string): KeysUnavailable => new KeysUnavailable(`the trust bundle ${why}`);
+const malformed = (why: string): ServerUnavailable => new ServerUnavailable(`the trust bundle ${why}`);
 
 function numberOf(document: Entry, name: string): number | undefined {
   const value = document[name];
@@ -50,7 +50,7 @@ function keyOf({ use: _use, ...entry }: Entry): Entry {
 
 /**
  * A document in the bundle format. Keys of other uses than the two, and of algorithms that no JWT-SVID has, are left out; no
- * keys at all means that nobody is trusted. Throws `KeysUnavailable` for all else.
+ * keys at all means that nobody is trusted. Throws `ServerUnavailable` for all else.
  */
 export function bundleOfDocument(text: string): Bundle {
   const document = strictObject(text, { length: bundleBounds.bytes });
@@ -67,7 +67,7 @@ export function bundleOfDocument(text: string): Bundle {
   };
 }
 
-/** Certificates of authorities alone, PEM: no JWT-SVID holds by it. Throws `KeysUnavailable`. */
+/** Certificates of authorities alone, PEM: no JWT-SVID holds by it. Throws `ServerUnavailable`. */
 export function bundleOfPem(text: string): Bundle {
   const anchors = text.length > bundleBounds.bytes ? undefined : trustAnchorsOfPem(text);
   if (anchors === undefined || anchors.length > bundleBounds.keys) {

@@ -1,12 +1,12 @@
-/** Documents of an issuer over HTTPS: bounded in time and size, from that address alone. */
+/** What another server says over HTTPS: bounded in time and size, from that address alone. */
 import type { IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
-import { authorities } from '../authorities.ts';
-import { KeysUnavailable } from './refusal.ts';
+import { authorities } from './authorities.ts';
+import { ServerUnavailable } from './unavailable.ts';
 
-/** How an issuer is reached. */
+/** How a server is reached. */
 export interface Reach {
   /** PEM. Given: these authorities alone; absent: those of Node and of this machine. */
   readonly ca?: string | readonly string[] | undefined;
@@ -49,13 +49,13 @@ function tlsOptions({ ca, serverNames = [], checkServer }: Reach): RequestOption
   return serverNames.length === 0 ? trusted : Object.assign(trusted, { checkServerIdentity: named });
 }
 
-/** Throws `KeysUnavailable` for what is no address of an issuer. */
-export function issuerUrl(text: string): URL {
+/** Throws `ServerUnavailable` for what is no address of a server. */
+export function serverUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new KeysUnavailable('its address is no https:// URL');
+    throw new ServerUnavailable('its address is no https:// URL');
   }
-  if (url.username !== '' || url.password !== '') throw new KeysUnavailable('its address must not carry a password');
+  if (url.username !== '' || url.password !== '') throw new ServerUnavailable('its address must not carry a password');
   return url;
 }
 
@@ -71,7 +71,7 @@ async function bodyOf(message: IncomingMessage, bytes: number): Promise<Buffer> 
     size += chunk.length;
     if (size > bytes) {
       message.destroy();
-      throw new KeysUnavailable(`it answers with more than ${String(bytes)} bytes`);
+      throw new ServerUnavailable(`it answers with more than ${String(bytes)} bytes`);
     }
     chunks.push(chunk);
   }
@@ -108,30 +108,30 @@ function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fe
 }
 
 /**
- * What stands at the address. A redirect is not followed: where it leads, nobody said that keys may come from. Rejects with
- * `KeysUnavailable`, or with the signal's reason.
+ * What stands at the address. A redirect is not followed: where it leads, nobody said that answers may come from. Rejects with
+ * `ServerUnavailable`, or with the signal's reason.
  */
-export async function askIssuer(address: string, fetching: Fetching): Promise<Fetched> {
-  const url = issuerUrl(address);
+export async function askServer(address: string, fetching: Fetching): Promise<Fetched> {
+  const url = serverUrl(address);
   const limit = AbortSignal.timeout(fetching.timeout);
   const signal = fetching.signal === undefined ? limit : AbortSignal.any([limit, fetching.signal]);
   try {
     const fetched = await exchange(url, fetching, signal);
     if (fetched.status >= 300 && fetched.status < 400) {
-      throw new KeysUnavailable(`${url.origin} answers with a redirect: give the address that it leads to`);
+      throw new ServerUnavailable(`${url.origin} answers with a redirect: give the address that it leads to`);
     }
     return fetched;
   } catch (error) {
     fetching.signal?.throwIfAborted();
-    if (error instanceof KeysUnavailable) throw error;
+    if (error instanceof ServerUnavailable) throw error;
     const why = limit.aborted ? `no answer within ${String(fetching.timeout)} ms` : codeOf(error);
-    throw new KeysUnavailable(`${url.origin}: ${why}`, { cause: error });
+    throw new ServerUnavailable(`${url.origin}: ${why}`, { cause: error });
   }
 }
 
 /** The body of a 200. */
 export async function documentOf(address: string, fetching: Fetching): Promise<string> {
-  const { status, body } = await askIssuer(address, fetching);
-  if (status !== 200) throw new KeysUnavailable(`${issuerUrl(address).origin} answers ${String(status)}`);
+  const { status, body } = await askServer(address, fetching);
+  if (status !== 200) throw new ServerUnavailable(`${serverUrl(address).origin} answers ${String(status)}`);
   return body;
 }

@@ -1,5 +1,5 @@
 /** Bounds on what logins ask of another server: not too many at once, and none for a moment after it could not be reached. */
-import { fail, isLockstepError } from '../errors.ts';
+import { fail, isLockstepError } from '../../errors.ts';
 
 export interface OutgoingOptions {
   /** What who logs in is told. */
