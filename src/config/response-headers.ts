@@ -5,12 +5,16 @@ import type { Json } from '../lib/hcl/free.ts';
 type CustomHeaders = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 const STATUS = /^(?:default|[1-5](?:xx|\d\d))$/;
-/** RFC 9110 5.6.2 and 5.5: a token; and no control characters, which would end the header. */
+/** RFC 9110 5.6.2 and 5.5: a token; and ASCII alone, without control characters, which would end the header. */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const VALUE = /^[\t\x20-\x7e]*$/;
 /** What says how a reply is read or kept, or what the API says in it. */
-const OURS =
-  /^(?:content-(?:type|length|encoding)|transfer-encoding|connection|keep-alive|upgrade|trailer|date|cache-control|access-control-.*|x-vault-.*)$/i;
+const OURS = new RegExp(
+  '^(?:content-(?:type|length|encoding|range)|transfer-encoding|connection|proxy-connection|http2-settings|keep-alive|te|' +
+    'upgrade|trailer|date|cache-control|allow|location|retry-after|www-authenticate|(?:access-control|sec-websocket)-.*|' +
+    'x-(?:vault|lockstep|ratelimit)-.*)$',
+  'i',
+);
 
 /** As Go writes names, so that one name has one spelling: `X-Frame-Options`. */
 const headerName = (name: string): string =>
@@ -36,7 +40,8 @@ function headersOf(status: string, given: Json): readonly (readonly [string, str
       throw new Wrong(`${shown} of ${status} must be a list of texts: ["value"]`);
     }
     const value = texts.join('; ');
-    if (!VALUE.test(value)) throw new Wrong(`${shown} of ${status} has a character that no header can have`);
+    if (!VALUE.test(value))
+      throw new Wrong(`${shown} of ${status} has a character that no header should have: it takes printable ASCII`);
     return [headerName(name), value];
   });
 }

@@ -195,10 +195,16 @@ test('refuses what is not there, contradicts itself or would be unsafe', () => {
     [customised('"default" = { "X A" = ["a"] }'), /"X A" is no name of a header/],
     [customised('"default" = { "X-A" = "a" }'), /"X-A" of default must be a list of texts/],
     [customised('"default" = { "X-A" = [] }'), /"X-A" of default must be a list of texts/],
-    [
-      customised('"default" = { "X-A" = ["a\\r\\nX-B: b"] }'),
-      /"X-A" of default has a character that no header can have/,
-    ],
+    ...['a\\r\\nX-B: b', 'é', '\\u0000'].map((value): readonly [string, RegExp] => [
+      customised(`"default" = { "X-A" = ["${value}"] }`),
+      /"X-A" of default has a character that no header should have/,
+    ]),
+    ...['WWW-Authenticate', 'retry-after', 'Allow', 'X-Lockstep-Age', 'X-RateLimit-Limit', 'Sec-WebSocket-Accept'].map(
+      (name): readonly [string, RegExp] => [
+        customised(`"4xx" = { "${name}" = ["a"] }`),
+        new RegExp(`the header "${name}" is the server's own`),
+      ],
+    ),
     [customised('"default" = { "x-vault-token" = ["a"] }'), /the header "x-vault-token" is the server's own/],
     [customised('"200" = { "Content-Type" = ["a"] }'), /the header "Content-Type" is the server's own/],
     ['listener "tcp" { proxy_protocol_behavior = "use_always" }', /`proxy_protocol_behavior` is not offered/],

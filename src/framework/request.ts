@@ -76,12 +76,17 @@ export interface Redacted {
   readonly version: boolean;
 }
 
+/** By `default`, `4xx` or `404`, then by name, which has one spelling. */
+export type HeaderRules = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
 /** What of a listener bears on what its requests are answered. */
 export interface ListenerTerms {
   /** The path of the namespace that it serves alone, with all below it, without slashes at its ends; absent: all. */
   readonly chroot?: string | undefined;
   /** What it does not tell without a token. */
   readonly redacted?: Redacted | undefined;
+  /** Sent with every reply. */
+  readonly headers?: HeaderRules | undefined;
   /** These say what it serves without a token, beside what every one does. */
   readonly unauthenticatedMetrics: boolean;
   /** `sys/rekey`, as older scripts expect. */

@@ -15,7 +15,7 @@ import { addressOf, limitsOf, type Limits, type ListenerSettings, type Log } fro
 import { hookMethods, methodOf } from './method-hook.ts';
 import { respondRaw, rejectClient } from './raw-reply.ts';
 import { readRequest } from './request.ts';
-import { ResponseHeaders } from './response-headers.ts';
+import { ResponseHeaders, rulesOf } from './response-headers.ts';
 import { TlsFiles } from './tls.ts';
 
 /** What of an upgrade's request is looked at; `parsed` has the rest. */
@@ -51,6 +51,7 @@ export class Endpoint {
   private constructor(options: EndpointOptions, tls: TlsFiles | undefined) {
     const { settings, handler, log } = options;
     const limits = limitsOf(settings);
+    const rules = rulesOf(settings.headers, tls !== undefined);
     this.#settings = settings;
     this.#tls = tls;
     this.#service = {
@@ -66,7 +67,8 @@ export class Endpoint {
         forwardedFor: settings.forwardedFor === undefined ? undefined : new ForwardedFor(settings.forwardedFor),
         chroot: settings.chroot,
         redacted: settings.redacted,
-        headers: settings.headers === undefined ? undefined : new ResponseHeaders(settings.headers),
+        headers: rules,
+        sent: rules === undefined ? undefined : new ResponseHeaders(rules),
         unauthenticatedMetrics: settings.unauthenticatedMetrics ?? false,
         unauthenticatedRekey: settings.unauthenticatedRekey ?? false,
         unauthenticatedGenerateRoot: settings.unauthenticatedGenerateRoot ?? false,
@@ -125,6 +127,7 @@ export class Endpoint {
   #serve(upgrade: Upgrade | undefined): void {
     const server = this.#server as Server;
     const service = this.#service;
+    const { headers: rules } = service.reading;
     const answer =
       (expectsContinue: boolean): RequestListener =>
       (incoming, outgoing) => {
@@ -134,12 +137,14 @@ export class Endpoint {
     server.on('request', answer(false));
     server.on('checkContinue', answer(true));
     server.on('checkExpectation', (_request, response: ServerResponse) => {
-      refuseExpectation(response);
+      refuseExpectation(response, service.reading);
     });
     server.on('connect', (_request, socket) => {
-      respondRaw(socket, 405);
+      respondRaw(socket, { status: 405 }, rules);
     });
-    server.on('clientError', rejectClient);
+    server.on('clientError', (error, socket) => {
+      rejectClient(error, socket, rules);
+    });
     // Clients that offer h2c, as Java's does, ask for an upgrade that nobody must grant (RFC 9110 7.8).
     Reflect.set(server, 'shouldUpgradeCallback', (request: IncomingMessage) => {
       const wanted = request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
@@ -156,8 +161,7 @@ export class Endpoint {
           readRequest(request, 'GET', service.reading, () => untilClosed(socket)),
         );
       } catch (error) {
-        const { status, message } = isLockstepError(error) ? error : fail('internal');
-        respondRaw(socket, status, message === '' ? undefined : message);
+        respondRaw(socket, isLockstepError(error) ? error : fail('internal'), rules);
       }
     });
   }

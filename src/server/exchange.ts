@@ -9,6 +9,7 @@ import { Gone, parseBody, readBody, type Incoming } from './body.ts';
 import { judgeOrigin } from './cors.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
+import { headersFor } from './response-headers.ts';
 import { isLong, dropBody, isUpload, receive, sendFile } from './uploads.ts';
 import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
 
@@ -204,7 +205,9 @@ export class Exchange {
       // A header that a handler made cannot be sent; what is sent instead has none of its headers.
       logFault(this.#service.log, request?.id ?? '', error);
       void dropBody(encoded);
-      (outgoing as ServerResponse).writeHead(500, { 'Content-Length': 0 }).end();
+      (outgoing as ServerResponse)
+        .writeHead(500, { ...this.#service.reading.sent?.of(500), 'Content-Length': 0 })
+        .end();
       return;
     }
     if (encoded.file !== undefined) {
@@ -252,9 +255,8 @@ export class Exchange {
   #headers({ status, headers, body }: Encoded): OutgoingHttpHeaders {
     const all: OutgoingHttpHeaders = headers;
     if (this.#crossing !== undefined) Object.assign(all, this.#crossing);
-    const { headers: own, tls } = this.#service.reading;
-    if (own !== undefined) for (const [name, value] of Object.entries(own.of(status))) all[name] ??= value;
-    if (tls) all['Strict-Transport-Security'] ??= 'max-age=31536000; includeSubDomains';
+    const { sent } = this.#service.reading;
+    if (sent !== undefined) for (const [name, value] of Object.entries(sent.of(status))) all[name] ??= value;
     if (body !== undefined) all['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     return all;
   }
@@ -269,9 +271,10 @@ export class Exchange {
 }
 
 /** RFC 9110 10.1.1: any expectation but `100-continue`. */
-export function refuseExpectation(response: ServerResponse): void {
+export function refuseExpectation(response: ServerResponse, { headers: rules }: Pick<Reading, 'headers'>): void {
   const { status, body, headers } = encodeErrors(417, ['the only expectation that is met here is 100-continue']);
-  response.writeHead(status, { ...headers, 'Content-Length': body?.length ?? 0, Connection: 'close' }).end(body);
+  const all = { ...headersFor(rules, status), ...headers };
+  response.writeHead(status, { ...all, 'Content-Length': body?.length ?? 0, Connection: 'close' }).end(body);
 }
 
 /** Without the message: what went wrong may have quoted what it went wrong on. */

@@ -1,7 +1,6 @@
 /** What a listener is told by the configuration, and the defaults that hold where it says nothing. */
 
-import type { Redacted } from '../framework/request.ts';
-import type { HeaderRules } from './response-headers.ts';
+import type { HeaderRules, Redacted } from '../framework/request.ts';
 
 export interface Limits {
   /** Bytes of a request body; beyond it 413. */

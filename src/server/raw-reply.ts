@@ -2,21 +2,27 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { STATUS_CODES } from '../lib/node-http.ts';
+import type { HeaderRules } from '../framework/request.ts';
+import { headersFor } from './response-headers.ts';
 import { isUploading } from './uploads.ts';
 
-/** A whole HTTP/1.1 reply in Vault's error format; then the connection ends. */
-export function respondRaw(socket: Duplex, status: number, message?: string): void {
+export interface Refusal {
+  readonly status: number;
+  readonly message?: string | undefined;
+}
+
+/** A whole HTTP/1.1 reply in Vault's error format, with what the listener always sends; then the connection ends. */
+export function respondRaw(socket: Duplex, { status, message = '' }: Refusal, rules: HeaderRules | undefined): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const body = `${JSON.stringify({ errors: message === undefined ? [] : [message] })}\n`;
-  socket.end(
-    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\nCache-Control: no-store\r\n` +
-      `Content-Type: application/json\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n` +
-      body,
-    () => socket.destroy(),
-  );
+  const body = `${JSON.stringify({ errors: message === '' ? [] : [message] })}\n`;
+  const own = Object.entries(headersFor(rules, status)).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head =
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\nCache-Control: no-store\r\n${own.join('')}` +
+    `Content-Type: application/json\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n`;
+  socket.end(head + body, () => socket.destroy());
 }
 
 const statuses: Readonly<Record<string, readonly [status: number, message: string]>> = {
@@ -29,12 +35,12 @@ const statuses: Readonly<Record<string, readonly [status: number, message: strin
  * For `clientError`. What went wrong behind a request that is still in work says nothing about that one: it is answered,
  * then the connection ends.
  */
-export function rejectClient(error: NodeJS.ErrnoException, socket: Duplex): void {
+export function rejectClient(error: NodeJS.ErrnoException, socket: Duplex, rules: HeaderRules | undefined): void {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUploading(socket)) return;
-  reject(error.code ?? '', socket);
+  reject(error.code ?? '', socket, rules);
 }
 
-function reject(code: string, socket: Duplex): void {
+function reject(code: string, socket: Duplex, rules: HeaderRules | undefined): void {
   const current = (socket as Duplex & { readonly _httpMessage?: ServerResponse | null })._httpMessage;
   if (current !== undefined && current !== null && current.req.complete && !current.writableEnded) {
     current.shouldKeepAlive = false;
@@ -47,5 +53,5 @@ function reject(code: string, socket: Duplex): void {
     return;
   }
   const [status, message] = statuses[code] ?? [400, 'the request is not valid HTTP'];
-  respondRaw(socket, status, message);
+  respondRaw(socket, { status, message }, rules);
 }

@@ -23,8 +23,8 @@ export interface Reading extends ListenerTerms {
   readonly forwardedFor: ForwardedFor | undefined;
   readonly metrics: 'too' | 'only' | 'never';
   readonly requireRequestHeader: boolean;
-  /** Sent with every reply. */
-  readonly headers: ResponseHeaders | undefined;
+  /** Of `headers`, by status. */
+  readonly sent: ResponseHeaders | undefined;
   /** The socket's path, which stands for the address of those who connect to it. */
   readonly unixPath: string | undefined;
 }

@@ -10,9 +10,10 @@ import type { Placed } from '../core/namespaces/namespace-table.ts';
 import type { Node } from '../core/node.ts';
 import type { Services } from '../core/services.ts';
 import { fail, isLockstepError } from '../errors.ts';
-import type { Request } from '../framework/request.ts';
+import type { HeaderRules, Request } from '../framework/request.ts';
 import type { Upgrade, UpgradeRequest } from './endpoint.ts';
 import { respondRaw } from './raw-reply.ts';
+import { headersFor } from './response-headers.ts';
 import { readAsked, ROOT, type Asked } from './subscribe-request.ts';
 
 export interface EventsEndpoint {
@@ -45,6 +46,11 @@ export function eventsEndpoint({ node, pingEvery = 15_000 }: EventsOptions): Eve
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
   });
+  const rules = new WeakMap<UpgradeRequest, HeaderRules | undefined>();
+  server.on('headers', (headers, request) => {
+    const sent = Object.entries(headersFor(rules.get(request), 101));
+    headers.push(...sent.map(([name, value]) => `${name}: ${value}`));
+  });
   let ended = false;
   const pings = new KeepAlive(pingEvery);
   return {
@@ -52,9 +58,10 @@ export function eventsEndpoint({ node, pingEvery = 15_000 }: EventsOptions): Eve
       // Between here and the WebSocket nobody else listens for the end of the connection.
       const dropped = (): void => void socket.destroy();
       socket.on('error', dropped);
+      rules.set(request, parsed.listener.headers);
       answer({ node, server, pings }, { request, socket, head, parsed })
         .catch((error: unknown) => {
-          refuse(socket, error);
+          respondRaw(socket, isLockstepError(error) ? error : fail('internal'), parsed.listener.headers);
         })
         .finally(() => {
           socket.removeListener('error', dropped);
@@ -68,11 +75,6 @@ export function eventsEndpoint({ node, pingEvery = 15_000 }: EventsOptions): Eve
       for (const each of server.clients) each.close(1001, reason);
     },
   };
-}
-
-function refuse(socket: Duplex, error: unknown): void {
-  const { status, message } = isLockstepError(error) ? error : fail('internal');
-  respondRaw(socket, status, message === '' ? undefined : message);
 }
 
 interface Serving {
@@ -99,7 +101,8 @@ async function answer({ node, server, pings }: Serving, asking: Asking): Promise
     if (asked.consumer !== undefined) services.consumers.check({ id: asked.consumer.id, namespace }, found);
   });
   if (token === undefined) {
-    respondRaw(socket, outcome.status, outcome.errors?.join('; '));
+    const { status, errors } = outcome;
+    respondRaw(socket, { status, message: errors?.join('; ') }, parsed.listener.headers);
     return;
   }
   const consumer =

@@ -4,7 +4,7 @@ import type { MountRecord } from '../core/mounts/mount.ts';
 import { ROOT, type Namespace } from '../core/namespaces/namespace.ts';
 import type { Node } from '../core/node.ts';
 import { resultantAcl, type Acl } from '../core/policy/index.ts';
-import { presented } from '../core/requests/access.ts';
+import { presented } from '../core/requests/sent-token.ts';
 import { holderOf } from '../core/tokens/token.ts';
 import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
@@ -17,8 +17,8 @@ import { describeMount, describeToAll } from './mount-description.ts';
 const at = pathsOf<Node>();
 
 /** The rights of who calls an open path; undefined for nobody. */
-function aclOf({ services }: Node, { token, client }: Call): Acl | undefined {
-  const known = presented(services, token, client.address);
+function aclOf({ services }: Node, { token, origin }: Call): Acl | undefined {
+  const known = presented(services, { ...origin, token });
   return known === undefined ? undefined : services.policies.acl(holderOf(known));
 }
 

@@ -2,6 +2,7 @@
 import { BAD_WRAPPING_TOKEN } from '../core/wrapping/wrapping.ts';
 import { release } from '../core/control/release.ts';
 import type { Node } from '../core/node.ts';
+import { sentToken } from '../core/requests/sent-token.ts';
 import { fail } from '../errors.ts';
 import type { Call } from '../framework/call.ts';
 import { field } from '../framework/field.ts';
@@ -42,11 +43,14 @@ const shown = {
   creation_ttl: field.integer('How long it can be unwrapped, seconds from its creation.'),
 };
 
+/** No token is asked for here: the one that was sent counts where it would be one. */
 function look({ services }: Node, given: string | undefined, call: Call): Reply {
   const id = wrappingToken(given, call);
-  const waiting = services.controls.byToken(id, call);
+  const known = sentToken(services, { ...call.origin, token: call.token }) !== undefined;
+  const asking = { namespace: call.namespace, token: known ? call.token : undefined };
+  const waiting = services.controls.byToken(id, asking);
   return reply.ok({
-    ...(waiting === undefined ? services.wrapping.lookup(id, call) : services.controls.lookup(waiting)),
+    ...(waiting === undefined ? services.wrapping.lookup(id, asking) : services.controls.lookup(waiting)),
   });
 }
 

@@ -6,7 +6,7 @@ import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
 import { isOffline, keysOf, type KubernetesConfig, type KubernetesMount } from './mount.ts';
 import { keysIn } from './held-keys.ts';
-import { checkVersion } from '../check-version.ts';
+import { checkVersion } from '../../framework/check-version.ts';
 import { isServiceAccount } from './service-account.ts';
 import { localAuthority } from './local-files.ts';
 
@@ -146,7 +146,7 @@ async function written(
   const { now } = call;
   const keys = config.jwks === '' ? [] : await keysIn(config.jwks);
   await mount.view.shared.transact((tx) => {
-    checkVersion(replaced, mount.version(tx));
+    checkVersion({ cas: replaced, version: mount.version(tx) });
     mount.putConfig(tx, config, { reviewer: given.token_reviewer_jwt, keys, now });
   });
   return problem === undefined

@@ -4,7 +4,7 @@ import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { encodeRecord } from '../../lib/record.ts';
-import { checkVersion } from '../check-version.ts';
+import { checkVersion } from '../../framework/check-version.ts';
 import { mustBeRoleName } from '../role-name.ts';
 import { roleDeletion, roleNames, roleReading } from '../role-paths.ts';
 import type { KubernetesMount } from './mount.ts';
@@ -21,7 +21,7 @@ function checkNew(given: number | undefined, isThere: boolean): void {
   if (given !== undefined && given !== 0) {
     throw fail('badRequest', 'cas of a role can only be 0: it is made where there is none, and has no version');
   }
-  checkVersion(given, isThere ? 1 : 0);
+  checkVersion({ cas: given, version: isThere ? 1 : 0 });
 }
 
 const role = at('role/:name', {

@@ -3,8 +3,9 @@ import { fail, isLockstepError, type LockstepError } from '../../errors.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { isWithin } from '../namespaces/namespace.ts';
 import { isAllowedOutright } from '../policy/index.ts';
-import { authenticate, clientOf, makeCall, type Access } from '../requests/access.ts';
+import { clientOf, makeCall, type Access } from '../requests/access.ts';
 import { asFailure, failure, outcomeOf } from '../requests/pipeline.ts';
+import { authenticate, sentToken } from '../requests/sent-token.ts';
 import type { Services } from '../services.ts';
 import { holderOf, type Token } from '../tokens/token.ts';
 import type { Wants } from './subscription.ts';
@@ -54,7 +55,7 @@ async function accessOf(services: Services, request: Request, wants: Wants, chec
   try {
     const refusal = services.namespaces.refusal(namespace, request.path);
     if (refusal !== undefined) throw refusal;
-    token = await authenticate(services, { request, token: services.tokens.find(request.token ?? '') });
+    token = await authenticate(services, { request, token: sentToken(services, request) });
     assertGranted(services, request, wants, token);
     check(token);
     return made(token, undefined);

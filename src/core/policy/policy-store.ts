@@ -1,5 +1,6 @@
 /** Policies by name, and the compiled rights of a set of them. Both are caches over the change batches. */
 import { fail } from '../../errors.ts';
+import { checkVersion } from '../../framework/check-version.ts';
 import { defined } from '../../lib/defined.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
@@ -106,20 +107,6 @@ function factsOf({
   templates = STRICT,
 }: PolicyRecord): PolicyFacts {
   return { text, version, modified, expiration, casRequired, checked, templates };
-}
-
-/** By OpenBao's rules for policies, which others do not have: one can demand a version, and -1 is that of none. */
-function checkVersion(before: PolicyRecord | undefined, cas: number | undefined): void {
-  if (cas === undefined) {
-    if (before?.casRequired === true) throw fail('badRequest', CAS_IS_MISSING);
-    return;
-  }
-  const version = before?.version ?? 0;
-  if (Math.max(cas, 0) === version) return;
-  throw fail(
-    'badRequest',
-    `check-and-set parameter ${String(cas)} did not match the current version ${String(version)}`,
-  );
 }
 
 /** What a change leaves out stays as `base` has it. */
@@ -261,10 +248,13 @@ export class PolicyStore implements Disposable {
     await this.#store.transact((tx) => {
       if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
       const before = this.#living(decodeFound<PolicyRecord>(tx.get(key)));
-      checkVersion(before, change.cas);
+      const version = before?.version ?? 0;
+      // As OpenBao takes them: anything below 0 is nothing too.
+      const cas = change.cas === undefined ? undefined : Math.max(change.cas, 0);
+      checkVersion({ cas, version, required: before?.casRequired === true });
       const after = changed(kept(before) ?? { name, text: '' }, change);
       const about = {
-        version: (before?.version ?? 0) + 1,
+        version: version + 1,
         modified: this.#now(),
         checked: change.cas !== undefined || before?.checked === true,
       };

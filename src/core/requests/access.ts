@@ -6,7 +6,6 @@ import { needsSudo, type Operation, type Path } from '../../framework/path.ts';
 import type { Request } from '../../framework/request.ts';
 import type { Match } from '../../framework/router.ts';
 import { coerce, type Coerced } from '../../framework/values.ts';
-import { inCidrs } from '../../lib/cidr.ts';
 import type { AuditedCall } from '../audit/entry.ts';
 import type { Routed } from '../mounts/mount-table.ts';
 import { isWithin, ROOT, type Namespace } from '../namespaces/namespace.ts';
@@ -17,6 +16,7 @@ import { snapshotUse } from './from-snapshot.ts';
 import type { Inline } from './inline.ts';
 import { missing } from './missing.ts';
 import { isOpen } from './open-paths.ts';
+import { authenticate, sealedHome, sentToken } from './sent-token.ts';
 import { holderOf, type Token } from '../tokens/token.ts';
 
 /** What was found out about a request. On a refusal, `error` says why, and the rest is there for the audit. */
@@ -104,17 +104,6 @@ export function operationOf(path: Path<unknown>, request: Request): Operation<ne
   return path.operations[request.verb];
 }
 
-function boundTo({ boundCidrs }: Token['record'], address: string): boolean {
-  return boundCidrs.length === 0 || inCidrs(boundCidrs, address);
-}
-
-/** Who calls an open path, if the token is one that could be used from there; no use is taken. */
-export function presented(services: Pick<RequestServices, 'tokens'>, id: string | undefined, address: string) {
-  const token = id === undefined ? undefined : services.tokens.find(id);
-  if (token === undefined || token.record.numUses < 0) return undefined;
-  return boundTo(token.record, address) ? token : undefined;
-}
-
 /** What a request is about and who makes it, looked up once; nothing is decided yet, and no use of a token is taken. */
 export interface Asked {
   /** With its path below the namespace. */
@@ -138,18 +127,12 @@ export function lookUp(services: RequestServices, sent: Request): Asked {
   const found = route(services, placed);
   const { request, refusal } = found;
   const open = isOpen(found.match?.path, request);
-  const token = open || request.token === undefined ? undefined : services.tokens.find(request.token);
-  const home =
-    open || refusal !== undefined || request.token === undefined ? undefined : sealedHome(services, request.token);
+  const token = open ? undefined : sentToken(services, request);
+  const home = open || refusal !== undefined ? undefined : sealedHome(services, request);
   if (home !== undefined) return { ...found, open, token, refusal: home };
   const asked = { ...found, open, token };
   if (refusal !== undefined || token === undefined || token.namespace === found.namespace.id) return asked;
   return ofToken(services, asked, token.namespace);
-}
-
-/** A token of a namespace that is sealed cannot be looked up: that says nothing about the token. */
-function sealedHome({ namespaces }: RequestServices, token: string): LockstepError | undefined {
-  return namespaces.size > 0 && namespaces.isSealed(namespaces.ofId(token).id) ? fail('namespaceSealed') : undefined;
 }
 
 type PlacedRequest = Pick<Asked, 'request' | 'namespace' | 'refusal'>;
@@ -199,17 +182,6 @@ function ofToken(services: RequestServices, asked: Asked, home: string): Asked {
   // A token has one cubbyhole, wherever it is used.
   const own = routed?.mounted.record.uuid === 'cubbyhole' ? services.mounts.at(home, 'cubbyhole/') : undefined;
   return routed === undefined || own === undefined ? asked : { ...asked, routed: { ...routed, mounted: own } };
-}
-
-/** The token of a request, one use of it taken. Throws `missingToken` or `invalidToken`. */
-export function authenticate(
-  services: RequestServices,
-  { request, token }: Pick<Asked, 'request' | 'token'>,
-): Token | Promise<Token> {
-  if (request.token === undefined || request.token === '') throw fail('missingToken');
-  if (token === undefined) throw fail('invalidToken');
-  if (!boundTo(token.record, request.address)) throw fail('permissionDenied');
-  return token.record.numUses === 0 ? token : services.tokens.use(token);
 }
 
 function coerceOrFail(match: Match<unknown>, request: Request): Coerced | LockstepError {

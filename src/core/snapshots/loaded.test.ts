@@ -150,6 +150,18 @@ test('version 2: what was destroyed since is neither read nor given back', async
   }
 });
 
+test('a mount that was given versions since is said to have been, and not to have held nothing', async (t) => {
+  const { node, asked, load, read, recover } = await withMounts(t);
+  await using _ = node;
+  await asked('POST', 'kv1/a', { body: { value: 'then' } });
+  const id = await load();
+  assert.equal((await asked('POST', 'sys/mounts/kv1/tune', { body: { options: { version: '2' } } })).status, 204);
+  for (const each of [await read('kv1/data/a', id), await recover('kv1/data/a', id)]) {
+    assert.equal(each.status, 400);
+    assert.match(each.error, /has been given versions since the snapshot/);
+  }
+});
+
 test('a cubbyhole is its token’s alone, then as now', async (t) => {
   const { node, asked, load, read, recover } = await withMounts(t);
   await using _ = node;

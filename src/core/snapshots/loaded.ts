@@ -45,6 +45,9 @@ interface Loaded extends LoadedStatus, AsyncDisposable {
 
 export const LOADED_MS = 72 * 3_600_000;
 
+/** Of KV: a mount can be given versions, and then the same key means something else. */
+const versionOf = ({ record }: Pick<Mounted, 'record'>): string => record.options?.['version'] ?? '1';
+
 export class LoadedSnapshots implements AsyncDisposable {
   readonly #options: LoadedOptions;
   #loaded: Loaded | undefined;
@@ -107,12 +110,19 @@ export class LoadedSnapshots implements AsyncDisposable {
     if (loaded.sealable.domains.isSealed(namespace)) {
       throw fail('namespaceSealed', 'in a snapshot that is loaded, a namespace with a seal of its own stays sealed');
     }
-    for (const then of loaded.mounts.everywhere()) {
-      if (then.namespace !== namespace || then.record.uuid !== record.uuid) continue;
-      if (then.plugin.type === plugin.type && then.record.options?.['version'] === record.options?.['version'])
-        return then;
+    const isIt = (then: Mounted): boolean => then.namespace === namespace && then.record.uuid === record.uuid;
+    const then = [...loaded.mounts.everywhere()].find(isIt);
+    if (then?.plugin.type !== plugin.type) {
+      throw fail('badRequest', `the snapshot does not hold the mount ${path}: it was made, or made anew, since`);
     }
-    throw fail('badRequest', `the snapshot does not hold the mount ${path}: it was made, or made anew, since`);
+    if (versionOf(then) !== versionOf({ record })) {
+      throw fail(
+        'badRequest',
+        `the mount ${path} has been given versions since the snapshot, which holds its secrets without any: restore the ` +
+          'snapshot into another node and read them there',
+      );
+    }
+    return then;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

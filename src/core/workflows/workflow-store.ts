@@ -1,5 +1,6 @@
 /** Workflows as they are kept: one record each, in their namespace, replicated as policies are. */
 import { fail } from '../../errors.ts';
+import { checkVersion } from '../../framework/check-version.ts';
 import { children, descendants, type Listing } from '../../framework/listing.ts';
 import { decodeFound, encodeRecord } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
@@ -57,8 +58,9 @@ export class WorkflowStore {
       assertThere(tx, namespace);
       const key = keys.workflow(namespace.id, path);
       const before = decodeFound<WorkflowRecord>(tx.get(key));
-      checkVersion(before, change.casRequired, cas);
-      const record: WorkflowRecord = { ...change, version: (before?.version ?? 0) + 1 };
+      const version = before?.version ?? 0;
+      checkVersion({ cas, version, nothing: -1, required: change.casRequired || before?.casRequired === true });
+      const record: WorkflowRecord = { ...change, version: version + 1 };
       tx.put(key, encodeRecord(record));
       return record;
     });
@@ -88,20 +90,6 @@ export class WorkflowStore {
     };
     return deep ? descendants(data, folder) : children(data, folder);
   }
-}
-
-function checkVersion(before: WorkflowRecord | undefined, required: boolean, cas: number | undefined): void {
-  if (cas === undefined) {
-    if (!required && before?.casRequired !== true) return;
-    throw fail('badRequest', 'check-and-set parameter required for this call');
-  }
-  if (cas === -1) {
-    if (before === undefined) return;
-    throw fail('badRequest', 'check-and-set parameter set to -1 on existing entry');
-  }
-  if (before === undefined)
-    throw fail('badRequest', 'check-and-set parameter set, and there is no such workflow: give -1');
-  if (cas !== before.version) throw fail('badRequest', 'check-and-set parameter did not match the current version');
 }
 
 /** Of the last documents that were used, by their text: what is kept for one that was changed is never found again. */

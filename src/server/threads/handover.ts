@@ -40,9 +40,9 @@ export function handed(request: Request): Handed {
 /** A listener has more about it, which is bound to its thread. */
 function termsOf(listener: ListenerTerms): ListenerTerms {
   const { unauthenticatedMetrics, unauthenticatedRekey = false, unauthenticatedGenerateRoot = false } = listener;
-  const { unauthenticatedWorkflows = false, chroot, redacted } = listener;
+  const { unauthenticatedWorkflows = false, chroot, redacted, headers } = listener;
   return {
-    ...{ chroot, redacted, unauthenticatedMetrics, unauthenticatedRekey },
+    ...{ chroot, redacted, headers, unauthenticatedMetrics, unauthenticatedRekey },
     ...{ unauthenticatedGenerateRoot, unauthenticatedWorkflows },
   };
 }
