@@ -8,8 +8,9 @@ async function ours() {
   const { node, root: token } = await runningNode();
   await ask(node, 'POST', 'sys/mounts/kv1', { token, body: { type: 'kv' } });
   await ask(node, 'POST', 'sys/mounts/secret', { token, body: { type: 'kv-v2' } });
-  for (const type of ['approle', 'aws', 'cert', 'userpass', 'ldap', 'jwt', 'kubernetes']) {
-    await ask(node, 'POST', `sys/auth/${type}`, { token, body: { type } });
+  for (const type of ['approle', 'aws', 'cert', 'userpass', 'ldap', 'jwt', 'kubernetes', 'spiffe']) {
+    const made = await ask(node, 'POST', `sys/auth/${type}`, { token, body: { type } });
+    assert.equal(made.status, 204, `${type}: ${JSON.stringify(made.errors)}`);
   }
   const { reply } = await ask(node, 'GET', 'sys/internal/specs/openapi', { token });
   return offered(reply?.bare as unknown as OpenApi);

@@ -67,7 +67,7 @@ const METHODS: Readonly<Record<string, string>> = { post: 'POST', put: 'POST', d
 const FOLDERS: ReadonlySet<string> = new Set(['list', 'scan']);
 /** What the table is about. */
 export const covered =
-  /^(?:sys|auth\/(?:token|approle|aws|cert|userpass|ldap|jwt|kubernetes)|identity|secret|kv1|cubbyhole)\//;
+  /^(?:sys|auth\/(?:token|approle|aws|cert|userpass|ldap|jwt|kubernetes|spiffe)|identity|secret|kv1|cubbyhole)\//;
 
 /** By method and path. LIST and SCAN stand in OpenAPI as a GET with a parameter. */
 export function offered(document: OpenApi): ReadonlyMap<string, Offered> {

@@ -7,6 +7,7 @@ import type { Claims } from '../../lib/jwt/claims.ts';
 import { combinedKeys } from '../../lib/jwt/combined-keys.ts';
 import { discover, discoveredKeys, jwksKeys, type Issuer, type KeptDocument } from '../../lib/jwt/discovery.ts';
 import type { Reach } from '../../lib/outgoing/ask.ts';
+import { Outgoing } from '../../lib/outgoing/bounds.ts';
 import { fixedKeys, keysOfPems, type KeySource } from '../../lib/jwt/keys.ts';
 import { remote, type RemoteSource } from '../../lib/jwt/remote-keys.ts';
 import { signedClaims } from '../../lib/jwt/verify.ts';
@@ -14,6 +15,8 @@ import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { documentName, FetchedDocuments } from '../fetched-documents.ts';
 import { PendingLogins } from './pending.ts';
+
+const UNREACHABLE = 'the issuer cannot be asked now: try again later';
 
 export interface JwksPair {
   readonly url: string;
@@ -84,6 +87,11 @@ export const issuerOf = (config: JwtConfig): RemoteSource<Issuer> =>
 export class JwtMount {
   readonly view: MountView;
   readonly pending: PendingLogins = new PendingLogins();
+  /**
+   * Requests that people's logins make of the issuer before it has vouched for them: anybody may cause these. Without a pause after a failure, since a code
+   * works once, and who has one must not lose it by what happened to another.
+   */
+  readonly outgoing: Outgoing = new Outgoing({ message: UNREACHABLE, pause: 0 });
   #opened: Opened | undefined;
 
   constructor(view: MountView) {

@@ -46,7 +46,8 @@ function flowConfig(mount: JwtMount): JwtConfig {
 async function providerOf(mount: JwtMount, config: JwtConfig, call: Call): Promise<Provider> {
   const signal = call.signal();
   const issuer = await mount.issuer(config, call.now).current(signal);
-  return { issuer, reach: mount.reach(config), config, clientSecret: mount.clientSecret ?? '', signal };
+  const { outgoing, clientSecret = '' } = mount;
+  return { issuer, reach: mount.reach(config), outgoing, config, clientSecret, signal };
 }
 
 /** A state of the redirect may carry a namespace behind it. */

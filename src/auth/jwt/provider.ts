@@ -3,6 +3,7 @@ import { fail } from '../../errors.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import type { Issuer } from '../../lib/jwt/discovery.ts';
 import { askServer, type Reach } from '../../lib/outgoing/ask.ts';
+import type { Outgoing } from '../../lib/outgoing/bounds.ts';
 import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import { strictObject } from '../../lib/jwt/strict-json.ts';
 import type { JwtConfig } from './mount.ts';
@@ -11,6 +12,7 @@ import type { JwtConfig } from './mount.ts';
 export interface Provider {
   readonly issuer: Issuer;
   readonly reach: Reach;
+  readonly outgoing: Outgoing;
   readonly config: JwtConfig;
   readonly clientSecret: string;
   readonly signal: AbortSignal;
@@ -78,16 +80,18 @@ const isDown = (status: number): boolean => status >= 500 || status === 429;
 
 /**
  * What it answers, also that it does not want to; undefined for what is no answer of the protocol. Rejects with
- * `ServerUnavailable` when it could not be asked.
+ * `issuerUnreachable` when it could not be asked.
  */
-async function posted(provider: Provider, address: string, form: Form): Promise<Members | undefined> {
+function posted(provider: Provider, address: string, form: Form): Promise<Members | undefined> {
   const { reach, signal } = provider;
   const asking = { ...reach, ...BOUNDS, signal, method: 'POST' as const, ...authenticated(provider, form) };
-  const { status, body } = await askServer(address, asking);
-  const answer = strictObject(body, { length: BOUNDS.bytes });
-  if (status === 200 || typeof answer?.['error'] === 'string') return answer;
-  if (isDown(status)) throw new ServerUnavailable(`${new URL(address).origin} answers ${String(status)}`);
-  return undefined;
+  return provider.outgoing.run(async () => {
+    const { status, body } = await askServer(address, asking);
+    const answer = strictObject(body, { length: BOUNDS.bytes });
+    if (status === 200 || typeof answer?.['error'] === 'string') return answer;
+    if (isDown(status)) throw new ServerUnavailable(`${new URL(address).origin} answers ${String(status)}`);
+    return undefined;
+  });
 }
 
 /** Tokens, or the error code that the issuer gives in place of them. */

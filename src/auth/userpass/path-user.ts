@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts';
 import { field, type Values } from '../../framework/field.ts';
 import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
-import { reply } from '../../framework/reply.ts';
+import { reply, type Reply } from '../../framework/reply.ts';
 import {
   costOf,
   hashPassword,
@@ -66,6 +66,17 @@ async function hashOf(given: Values<typeof passwordFields>, signal: () => AbortS
   return hashPassword(password, signal());
 }
 
+/** `echo` adds one to what it pipes, and a terminal to what is typed; where people are asked for a password they cannot give it. */
+const written = ({ password = '' }: Values<typeof passwordFields>): Reply =>
+  /[\r\n]$/.test(password)
+    ? {
+        status: 200,
+        warnings: [
+          'the password ends with a line break, which nobody can type where they are asked for it: pipe it by `printf %s`',
+        ],
+      }
+    : reply.empty;
+
 const users = at('users', {
   help: 'Names of all users.',
   fields: pageFields,
@@ -96,7 +107,7 @@ const user = at('users/:username', {
     update: {
       summary: 'Write a user',
       writes: 'shared',
-      replies: { 204: 'empty' },
+      replies: { 200: 'empty', 204: 'empty' },
       run: async ({ view }, given, call) => {
         const name = mustBeName(given.username);
         const settings = withOldNames(given);
@@ -107,7 +118,7 @@ const user = at('users/:username', {
           if (hash === undefined) throw fail('badRequest', NO_PASSWORD);
           writeUser(tx, { name, hash, token: applyTokenFields(before?.token ?? NO_TOKEN_SETTINGS, settings) });
         });
-        return reply.empty;
+        return written(given);
       },
     },
     delete: {
@@ -134,7 +145,7 @@ const password = at('users/:username/password', {
     update: {
       summary: 'Set the password of a user',
       writes: 'shared',
-      replies: { 204: 'empty' },
+      replies: { 200: 'empty', 204: 'empty' },
       run: async ({ view }, given, call) => {
         mustReadUser(view.shared, given.username);
         const hash = await hashOf(given, call.signal);
@@ -142,7 +153,7 @@ const password = at('users/:username/password', {
         await view.shared.transact((tx) => {
           writeUser(tx, { ...mustReadUser(tx, given.username), hash });
         });
-        return reply.empty;
+        return written(given);
       },
     },
   },

@@ -37,6 +37,18 @@ test('a user logs in by the password, however the name is written', async () => 
   assert.equal((entities.reply?.data?.['keys'] as string[]).length, 1, 'one person, however the name is written');
 });
 
+test('a password that nobody could type is taken as it is, and warned of', async () => {
+  await using userpass = await enabled();
+  for (const path of ['users/ada', 'users/ada/password']) {
+    const { status, reply } = await userpass.at('POST', path, { password: 'pw-1\n' });
+    assert.deepEqual([status, reply?.warnings?.length], [200, 1], path);
+    assert.match(String(reply?.warnings?.[0]), /line break.*printf/);
+    assert.equal((await userpass.login('ada', 'pw-1\n')).status, 200);
+    assert.deepEqual(await userpass.answer('ada', 'pw-1'), WRONG);
+    assert.equal((await userpass.at('POST', path, { password: 'pw-1' })).status, 204);
+  }
+});
+
 test('what is read of a user holds neither password nor hash', async () => {
   await using userpass = await enabled();
   await userpass.at('POST', 'users/ada', { password_hash: HASH, ttl: '30m', max_ttl: '1h', policies: 'A,b' });

@@ -4,13 +4,14 @@ import { fail, isLockstepError } from '../../errors.ts';
 export interface OutgoingOptions {
   /** What who logs in is told. */
   readonly message?: string;
+  /** Milliseconds without a request after one that failed; without: `PAUSE_MS`. */
+  readonly pause?: number;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
 }
 
 /** Requests at once. */
 export const MOST_AT_ONCE = 64;
-/** Milliseconds without a request after one that failed. */
 export const PAUSE_MS = 1_000;
 
 interface Pause {
@@ -21,15 +22,18 @@ interface Pause {
 export class Outgoing {
   readonly #now: () => number;
   readonly #message: string;
+  readonly #pauseMs: number;
   readonly #pauses = new Map<string, Pause>();
   #running = 0;
 
   constructor({
     now = () => performance.now(),
     message = 'it cannot be asked now: try again later',
+    pause = PAUSE_MS,
   }: OutgoingOptions = {}) {
     this.#now = now;
     this.#message = message;
+    this.#pauseMs = pause;
   }
 
   /**
@@ -57,7 +61,7 @@ export class Outgoing {
   #pause(of: string, reason: string): void {
     const now = this.#now();
     for (const [each, { until }] of this.#pauses) if (until <= now) this.#pauses.delete(each);
-    this.#pauses.set(of, { until: now + PAUSE_MS, reason });
+    this.#pauses.set(of, { until: now + this.#pauseMs, reason });
   }
 
   #unavailable(detail: string): Error {
