@@ -102,7 +102,8 @@ export class Consumers implements Disposable {
       this.#kept(this.sweep());
     }, SWEEP_EVERY).unref();
     this.#observation = store.observe(({ writes }) => {
-      const gone = writes.some(({ key, value }) => value === undefined && key.startsWith(keys.namespaces));
+      // The key first: to ask for a value decrypts it, and every commit comes by here.
+      const gone = writes.some((write) => write.key.startsWith(keys.namespaces) && write.value === undefined);
       // Not within the publication, when nothing can be written.
       if (gone) this.#kept(Promise.resolve().then(() => this.#forgetNamespaces()));
     });

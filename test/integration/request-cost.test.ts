@@ -1,0 +1,61 @@
+/** What one request costs in cryptography, counted: a second look at the same thing shows here, where no clock would tell. */
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
+import { mock, test } from 'node:test';
+import { ask, runningNode } from '../support/node.ts';
+
+/** Each makes an object with a native half, which costs more than what it computes. */
+const COUNTED = ['createDecipheriv', 'createCipheriv', 'createHmac'] as const;
+
+type Counts = Readonly<Record<(typeof COUNTED)[number], number>>;
+
+async function counted(work: () => Promise<unknown>): Promise<Counts> {
+  const mocks = COUNTED.map((name) => mock.method(crypto, name));
+  syncBuiltinESMExports();
+  try {
+    await work();
+    const [decrypted, encrypted, hashed] = mocks.map((each) => each.mock.callCount());
+    return { createDecipheriv: decrypted ?? 0, createCipheriv: encrypted ?? 0, createHmac: hashed ?? 0 };
+  } finally {
+    mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+}
+
+test('a read of a secret that is read often decrypts its data alone', async () => {
+  const { node, root: token } = await runningNode();
+  await using _node = node;
+  await ask(node, 'POST', 'sys/mounts/secret', { token, body: { type: 'kv', options: { version: '2' } } });
+  await ask(node, 'POST', 'secret/data/app', { token, body: { data: { a: 'b' } } });
+  const read = (): Promise<unknown> => ask(node, 'GET', 'secret/data/app', { token });
+  await read();
+  assert.deepEqual(await counted(read), { createDecipheriv: 1, createCipheriv: 0, createHmac: 0 });
+});
+
+test('a write of a secret decrypts what was there, encrypts two records, and nobody who is told of it decrypts them', async () => {
+  const { node, root: token } = await runningNode();
+  await using _node = node;
+  await ask(node, 'POST', 'sys/mounts/secret', { token, body: { type: 'kv', options: { version: '2' } } });
+  const write = (): Promise<unknown> => ask(node, 'POST', 'secret/data/app', { token, body: { data: { a: 'b' } } });
+  await write();
+  assert.deepEqual(await counted(write), { createDecipheriv: 1, createCipheriv: 2, createHmac: 0 });
+});
+
+test('a login decrypts the count of its group, and looks for its role, its secret-id and its entity once', async () => {
+  const { node, root: token } = await runningNode();
+  await using _node = node;
+  await ask(node, 'POST', 'sys/auth/approle', { token, body: { type: 'approle' } });
+  await ask(node, 'POST', 'auth/approle/role/app', { token, body: { token_ttl: '1h' } });
+  const role = await ask(node, 'GET', 'auth/approle/role/app/role-id', { token });
+  const secret = await ask(node, 'POST', 'auth/approle/role/app/secret-id', { token });
+  const body = { role_id: role.reply?.data?.['role_id'], secret_id: secret.reply?.data?.['secret_id'] };
+  const login = async (): Promise<void> => {
+    assert.equal((await ask(node, 'POST', 'auth/approle/login', { body })).status, 200);
+  };
+  // The first makes the entity, the second learns who it is.
+  await login();
+  await login();
+  // Encrypted: the token, its accessor, its expiry, the count. Hashed: the three, the new token and its accessor.
+  assert.deepEqual(await counted(login), { createDecipheriv: 1, createCipheriv: 4, createHmac: 5 });
+});
