@@ -15,6 +15,8 @@ export interface ClientConfig extends Omit<Values, 'headers'> {
   readonly token_file: string;
   /** `KUBECONFIG`, or `~/.kube/config`, as kubectl has it. */
   readonly kubeconfig: string;
+  /** `KUBEBUILDER_ASSETS`, as envtest has it: the folder with the programs of a Kubernetes control plane. */
+  readonly kubebuilder_assets: string | undefined;
   /** Where requests go: the agent if there is one, otherwise the server. */
   readonly endpoint: string;
 }
@@ -45,6 +47,7 @@ export function loadClientConfig({ flags = {}, env = process.env }: ClientSource
     headers,
     token_file: join(env['HOME'] || homedir(), '.vault-token'),
     kubeconfig: env['KUBECONFIG'] || join(env['HOME'] || homedir(), '.kube', 'config'),
+    kubebuilder_assets: env['KUBEBUILDER_ASSETS'] || undefined,
     endpoint: values.agent_address ?? values.address,
   });
 }

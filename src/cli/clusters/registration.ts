@@ -55,9 +55,9 @@ const there = (path: string, note: string): Planned => ({ path, state: 'there', 
 
 const tenantPolicy = (
   kv: string,
-): string => `# Each workload reads the secrets of its own cluster and namespace. Made by \`lockstep clusters add\`.
+): string => `# Each workload reads the secrets of its own cluster and namespace, and is told of changes. Made by \`lockstep clusters add\`.
 path "${kv}/data/\${kubernetes_cluster}/\${kubernetes_namespace}/*" {
-  capabilities = ["read"]
+  capabilities = ["read", "subscribe"]
 }
 path "${kv}/metadata/\${kubernetes_cluster}/\${kubernetes_namespace}/*" {
   capabilities = ["read", "list"]

@@ -6,6 +6,7 @@ import { randomBytes } from '../../lib/crypto/random.ts';
 import { auditReads } from './audit-reads.ts';
 import { findCanary } from './canary.ts';
 import { FAR, FAR_DELAY_MS, until, type Fleet } from './fleet.ts';
+import { ClusterCheck } from './kubernetes/check.ts';
 import { auditFile, secretFile } from './layout.ts';
 import { heldBy, REGIONS, TREE, type RegionName } from './tree.ts';
 
@@ -192,11 +193,16 @@ async function checkCanary({ fleet, say }: Checking, canary: string): Promise<vo
 /** Throws with what is not so. */
 export async function check(checking: Checking): Promise<void> {
   const canary = `canary${randomBytes(8).toString('hex')}`;
+  const { fleet, say } = checking;
+  const clusters = fleet.clusters === undefined ? undefined : new ClusterCheck(fleet, fleet.clusters, say, canary);
   const values = await writeTree(checking, canary);
   await checkFilter(checking);
   await checkPush(checking, canary, values);
+  const unread = await clusters?.arrive();
   await checkOutage(checking, values);
+  if (unread !== undefined) await clusters?.outlast(unread);
   await checkReturn(checking, canary, values);
+  await clusters?.return();
   await checkAudit(checking);
   await checkCanary(checking, canary);
 }

@@ -1,4 +1,4 @@
-/** One process of the fleet: started from this very executable, its output in a file, ended by its id. */
+/** One process of the fleet: this very executable unless told otherwise, its output in a file, ended by its id. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
@@ -9,6 +9,8 @@ const EXECUTABLE = fileURLToPath(new URL('../../../bin/lockstep', import.meta.ur
 export interface ChildOptions {
   readonly name: string;
   readonly args: readonly string[];
+  /** Default: Lockstep. */
+  readonly program?: string;
   readonly log: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -24,10 +26,10 @@ export class Child {
     this.ended = once(started, 'exit');
   }
 
-  static async start({ name, args, log, env = {} }: ChildOptions): Promise<Child> {
+  static async start({ name, args, log, program = EXECUTABLE, env = {} }: ChildOptions): Promise<Child> {
     const file = await open(log, 'a', 0o600);
     // Nothing of the caller's environment reaches the fleet but what a program needs to run.
-    const started = spawn(EXECUTABLE, [...args], {
+    const started = spawn(program, [...args], {
       stdio: ['ignore', file.fd, file.fd],
       env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },
     });
@@ -38,6 +40,11 @@ export class Child {
 
   get running(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Null while it runs, and where a signal ended it. */
+  get exitCode(): number | null {
+    return this.#process.exitCode;
   }
 
   get pid(): number {

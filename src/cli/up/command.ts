@@ -4,11 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { loadClientConfig } from '../../config/client.ts';
 import { isLockstepError } from '../../errors.ts';
 import { check } from './check.ts';
 import { Fleet } from './fleet.ts';
+import { clusterOf } from './kubernetes/clusters.ts';
+import { programsIn, type Programs } from './kubernetes/programs.ts';
 import { placesIn, rootTokenFile, secretFile, type Places } from './layout.ts';
 import { statusTable } from './status-table.ts';
+import { REGIONS } from './tree.ts';
 
 const USAGE = `Usage: lockstep up [options]
 
@@ -17,13 +21,18 @@ const USAGE = `Usage: lockstep up [options]
 
       $ lockstep up
       $ lockstep up -check
+      $ lockstep up -kubernetes -check
 
 Options:
 
-  -check   Plays the main job on fifty secrets, kills the hub and brings it back, prints what it found and measured, and
-           exits with 0, or with 1 and what was not so.
-  -keep    Leaves the files in place at the end.
+  -check        Plays the main job on fifty secrets, kills the hub and brings it back, prints what it found and measured, and
+                exits with 0, or with 1 and what was not so.
+  -keep         Leaves the files in place at the end.
+  -kubernetes   Adds a Kubernetes cluster for each region (an API server and its store, no nodes) with \`lockstep controller\`,
+                which makes Secrets from that region. Needs etcd and kube-apiserver in the folder $KUBEBUILDER_ASSETS.
 `;
+
+const FLAGS = new Set(['check', 'keep', 'kubernetes']);
 
 /** A volume in memory that Linux has everywhere. */
 const MEMORY = '/dev/shm';
@@ -43,7 +52,16 @@ Try in another shell:
   ${lockstep} kv put -mount=secret eu/checkout/database value=s3cret
   ${lockstep} wait -latest
   cat ${file}
+${ofClusters(fleet)}
+`;
+}
 
+function ofClusters({ clusters }: Fleet): string {
+  if (clusters === undefined) return '';
+  return `
+Their clusters, each with a SecretStore "region" in the namespace shop that reads kv/shared/ and kv/<cluster>/shop/:
+
+${REGIONS.map((region) => `  kubectl --kubeconfig=${clusters.of(region).adminKubeconfig} -n shop get externalsecrets  # ${clusterOf(region)}`).join('\n')}
 `;
 }
 
@@ -84,11 +102,17 @@ function interrupted(): Promise<never> {
   });
 }
 
-async function start(places: Places, checking: boolean): Promise<void> {
+interface Starting {
+  readonly places: Places;
+  readonly checking: boolean;
+  readonly programs: Programs | undefined;
+}
+
+async function start({ places, checking, programs }: Starting): Promise<void> {
   const say = (line: string): void => {
     write(`${line}\n`);
   };
-  await using fleet = new Fleet(places, say);
+  await using fleet = new Fleet(places, say, programs);
   if (checking) {
     const job = async (): Promise<void> => {
       await fleet.start();
@@ -108,16 +132,24 @@ export async function run(argv: readonly string[]): Promise<number> {
     write(USAGE);
     return 0;
   }
-  const unknown = [...flags].find((flag) => flag !== 'check' && flag !== 'keep');
+  const unknown = [...flags].find((flag) => !FLAGS.has(flag));
   if (unknown !== undefined) {
     process.stderr.write(`unknown option "${unknown}"\n\n${USAGE}`);
     return 2;
+  }
+  let programs: Programs | undefined;
+  try {
+    if (flags.has('kubernetes')) programs = await programsIn(loadClientConfig().kubebuilder_assets);
+  } catch (error) {
+    if (!isLockstepError(error)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
   }
   const root = await mkdtemp(join(tmpdir(), 'lockstep-up-'));
   const memory = await mkdtemp(join(MEMORY, 'lockstep-up-')).catch(() => root);
   let kept = flags.has('keep');
   try {
-    await start(placesIn(root, memory), flags.has('check'));
+    await start({ places: placesIn(root, memory), checking: flags.has('check'), programs });
     if (flags.has('check')) write('all is so\n');
     return 0;
   } catch (error) {

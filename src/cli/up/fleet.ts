@@ -7,6 +7,8 @@ import { randomBytes } from '../../lib/crypto/random.ts';
 import { Child, type ChildOptions } from './child.ts';
 import { DelayedLink } from './delayed-link.ts';
 import { freePort } from './free-port.ts';
+import { Clusters } from './kubernetes/clusters.ts';
+import type { Programs } from './kubernetes/programs.ts';
 import { agentConfig, joinTokenFile, keyFile, rootTokenFile, serverConfig, type Places } from './layout.ts';
 import { filterOf, policyOf, REGIONS, type RegionName } from './tree.ts';
 
@@ -48,13 +50,28 @@ export class Fleet implements AsyncDisposable {
   readonly #agents = new Map<RegionName, Child>();
   readonly #plans = new Map<RegionName, { readonly healthPort: number }>();
   readonly #say: (line: string) => void;
+  /** Of each region, where it was asked for. */
+  readonly clusters: Clusters | undefined;
+  readonly #others: Child[] = [];
   #link: DelayedLink | undefined;
   #over = false;
   #starting: Promise<void> | undefined;
 
-  constructor(places: Places, say: (line: string) => void) {
+  /** `programs`: of control planes; none: no clusters. */
+  constructor(places: Places, say: (line: string) => void, programs?: Programs) {
     this.places = places;
     this.#say = say;
+    const ground = {
+      places,
+      spawn: async (options: ChildOptions): Promise<Child> => {
+        const child = await this.#spawn(options);
+        this.#others.push(child);
+        return child;
+      },
+      until: <T>(what: string, ask: () => Promise<T | undefined>) => this.#until(what, ask),
+    };
+    const servers = { hub: () => this.client('hub'), address: (name: ServerName) => this.address(name) };
+    this.clusters = programs === undefined ? undefined : new Clusters(ground, servers, programs);
   }
 
   client(name: ServerName): Client {
@@ -96,6 +113,9 @@ export class Fleet implements AsyncDisposable {
     await this.#startHub();
     await Promise.all(REGIONS.map((region) => this.#startRegion(region)));
     await Promise.all(REGIONS.map((region) => this.startAgent(region)));
+    if (this.clusters === undefined) return;
+    this.#say(`starting a Kubernetes control plane for each region, and \`lockstep controller\` for each of them`);
+    await this.clusters.start();
   }
 
   async #startHub(): Promise<void> {
@@ -219,6 +239,8 @@ export class Fleet implements AsyncDisposable {
     this.#over = true;
     const children = [...this.#agents.values(), ...[...this.#servers.values()].map(({ child }) => child)];
     await Promise.all(children.map((child) => child.end('SIGTERM')));
+    // A store last: an API server that lost it takes its time to end.
+    for (const child of this.#others.toReversed()) await child.end('SIGTERM');
     // What was starting fails now, or ends itself; nothing is written any more when this is done.
     await this.#starting?.catch(() => undefined);
     await this.#link?.[Symbol.asyncDispose]();

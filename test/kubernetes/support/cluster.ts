@@ -5,6 +5,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../src/cli/up/free-port.ts';
+import { apiServerArguments, storeArguments } from '../../../src/cli/up/kubernetes/programs.ts';
 import { controlPlane, type Program } from './binaries.ts';
 import { startProgram, until, type RunningProgram } from '../../support/program.ts';
 
@@ -67,7 +68,7 @@ export async function startCluster({ clientAuthority }: ClusterOptions = {}): Pr
     const first = await freePort();
     let address = `https://127.0.0.1:${first}`;
     const issuer = `https://kubernetes-${first}.test`;
-    let api = start('kube-apiserver', apiServerArguments(files, { store, port: first, issuer, keys: ['accounts'] }));
+    let api = start('kube-apiserver', servingArguments(files, { store, port: first, issuer, keys: ['accounts'] }));
     const at = (name: string): string => join(files.folder, name);
     await until(api, () => Promise.resolve(existsSync(at('apiserver.crt')) && existsSync(at('apiserver.key'))));
     const authority = readFileSync(at('apiserver.crt'), 'utf8');
@@ -96,7 +97,7 @@ export async function startCluster({ clientAuthority }: ClusterOptions = {}): Pr
         // An ended one holds its port for some seconds.
         const port = await freePort();
         address = `https://127.0.0.1:${port}`;
-        api = start('kube-apiserver', apiServerArguments(files, { store, port, issuer, keys }));
+        api = start('kube-apiserver', servingArguments(files, { store, port, issuer, keys }));
         await until(api, async () => (await ask('GET', '/readyz')).status === 200);
       },
       kubeconfig: (server = address, token = files.admin) => {
@@ -139,10 +140,7 @@ async function startStore(
   folder: string,
 ): Promise<string> {
   const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
-  const listening = [`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`];
-  const peers = [`--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`];
-  const data = [`--data-dir=${join(folder, 'etcd')}`, `--initial-cluster=default=${peer}`, '--unsafe-no-fsync'];
-  const store = start('etcd', [...listening, ...peers, ...data, '--log-level=error']);
+  const store = start('etcd', storeArguments({ folder, client, peer }));
   await until(store, async () => (await fetch(`${client}/health`)).status === 200);
   return client;
 }
@@ -154,23 +152,12 @@ interface Serving {
   readonly keys: readonly string[];
 }
 
-function apiServerArguments({ folder }: Files, { store, port, issuer, keys }: Serving): readonly string[] {
+function servingArguments({ folder }: Files, { keys, ...serving }: Serving): readonly string[] {
+  const at = (name: string): string => join(folder, name);
+  const [files, signingKey] = [keys.map((key) => at(`${key}.pub`)), at(`${keys.at(-1) ?? ''}.key`)];
   return [
-    `--etcd-servers=${store}`,
-    // Without a certificate it makes an authority and one of its own there.
-    `--cert-dir=${folder}`,
-    `--secure-port=${port}`,
-    '--bind-address=127.0.0.1',
-    '--advertise-address=127.0.0.1',
-    '--endpoint-reconciler-type=none',
-    '--authorization-mode=RBAC',
-    `--token-auth-file=${join(folder, 'tokens.csv')}`,
-    `--service-account-issuer=${issuer}`,
-    ...keys.map((key) => `--service-account-key-file=${join(folder, `${key}.pub`)}`),
-    `--service-account-signing-key-file=${join(folder, `${keys.at(-1) ?? ''}.key`)}`,
-    '--service-cluster-ip-range=10.0.0.0/24',
-    '--allow-privileged',
-    ...(existsSync(join(folder, CLIENT_AUTHORITY)) ? [`--client-ca-file=${join(folder, CLIENT_AUTHORITY)}`] : []),
+    ...apiServerArguments({ folder, ...serving, keys: files, signingKey, tokens: at('tokens.csv') }),
+    ...(existsSync(at(CLIENT_AUTHORITY)) ? [`--client-ca-file=${at(CLIENT_AUTHORITY)}`] : []),
   ];
 }
 
