@@ -1,10 +1,8 @@
 /** `template`: renders a Go template on this machine, as the controller would. Nothing is asked of a server. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { sprig } from '../lib/go-template/sprig/index.ts';
+import { externalSecretsFunctions as functions } from '../lib/go-template/external-secrets.ts';
 import { parseTemplate, stringMap, TemplateError } from '../lib/go-template/template.ts';
-import { pemFunctions } from '../lib/go-template/pem.ts';
-import { yamlFunctions } from '../lib/go-template/yaml.ts';
 import { command } from './command.ts';
 import type { Context } from './context.ts';
 import { CommandError } from './errors.ts';
@@ -65,9 +63,7 @@ function texts(data: Readonly<Record<string, unknown>>): Readonly<Record<string,
 
 function rendered(path: string, text: string, data: unknown): Uint8Array {
   try {
-    return parseTemplate(path, text, { functions: { ...sprig, ...yamlFunctions, ...pemFunctions } }).executeToBytes(
-      data,
-    );
+    return parseTemplate(path, text, { functions }).executeToBytes(data);
   } catch (error) {
     if (error instanceof TemplateError) throw new CommandError(error.message);
     throw error;

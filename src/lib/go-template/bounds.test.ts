@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sprig } from './sprig/index.ts';
+import { sprigWith } from './sprig/index.ts';
 import { parseTemplate, type TemplateOptions } from './template.ts';
 import { TemplateError } from './template-error.ts';
+
+const sprig = sprigWith(() => 0);
 
 function failure(template: string, options: TemplateOptions = {}): TemplateError {
   try {
@@ -38,6 +40,8 @@ const bombs: Readonly<Record<string, string>> = {
   'a map within itself, copied': '{{ $d := dict }}{{ $_ := set $d "d" $d }}{{ deepCopy $d }}',
   'a list that doubles': '{{ $l := list 1 }}{{ range 40 }}{{ $l = list $l $l }}{{ end }}{{ toJson $l }}',
   'a text that doubles': '{{ $s := "x" }}{{ range 60 }}{{ $s = print $s $s }}{{ end }}',
+  'a long text by chance': '{{ randAlphaNum 1000000000 }}',
+  'many bytes by chance': '{{ randBytes 1000000000 }}',
   'output that grows': '{{ range 100000 }}{{ $.a }}{{ end }}',
 };
 
@@ -61,6 +65,22 @@ test('a pattern that would make RegExp backtrack ends, and one that is long is r
   const slow = parseTemplate('t', '{{ regexMatch "^(a+)+$" (print (repeat 5000 "a") "b") }}', { functions });
   assert.equal(slow.execute({}), 'false');
   assert.equal(failure(`{{ regexFind "${'(a{9}){9}'.repeat(200)}" "a" }}`).reason, 'call');
+});
+
+test('layouts, versions and constraints are of a length that real ones have', () => {
+  for (const long of [
+    '{{ date (repeat 2000 "2006") 0 }}',
+    '{{ now.Format (repeat 2000 "2006") }}',
+    '{{ toDate (repeat 2000 "0") (repeat 2000 "0") }}',
+    '{{ toDate (print "." (repeat 2000 "0")) "x" }}',
+    '{{ semver (repeat 2000 "1") }}',
+    '{{ semverCompare (repeat 2000 "1 ") "1" }}',
+  ]) {
+    assert.equal(failure(long).reason, 'call', long);
+  }
+  const functions = sprig;
+  const blanks = parseTemplate('t', '{{ semverCompare (print "1" (repeat 200 " ") "!") "1" }}', { functions });
+  assert.throws(() => blanks.execute({}), /improper constraint/);
 });
 
 test('a text that nests too deep does not parse, nor one that is too long', () => {

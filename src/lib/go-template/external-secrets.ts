@@ -1,10 +1,21 @@
-/** The functions that External Secrets Operator gives its templates: sprig's, and those for YAML and PEM. */
+/** The functions that External Secrets Operator gives its templates: sprig's, and those for YAML, PEM, PKCS #12, JWK and RSA. */
 import type { FunctionMap } from './function.ts';
+import { keyFunctions } from './keys.ts';
 import { pemFunctions } from './pem.ts';
-import { sprig } from './sprig/index.ts';
+import { pkcs12Functions } from './pkcs12.ts';
+import { hexFunctions } from './sprig/encoding.ts';
+import { sprigWith } from './sprig/index.ts';
 import { yamlFunctions } from './yaml.ts';
 
-export const externalSecretsFunctions: FunctionMap = { ...sprig, ...yamlFunctions, ...pemFunctions };
+/** Templates may ask for the time and for chance: what they render is kept until the ExternalSecret is due again. */
+export const externalSecretsFunctions: FunctionMap = {
+  ...sprigWith(Date.now),
+  ...hexFunctions,
+  ...yamlFunctions,
+  ...pemFunctions,
+  ...pkcs12Functions,
+  ...keyFunctions,
+};
 
 /** The engine repeats no value; a template can, by `fail`, and what is said of it is read by more people than the values. */
 export const withoutValues = (message: string, values: Iterable<string | Uint8Array>): string =>

@@ -32,7 +32,7 @@ interface Block {
 const BLOCK = /-----BEGIN ([^\r\n-]*)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]*)-----END ([^\r\n-]*)-----[ \t]*(?:\r?\n|$)/g;
 
 /** The blocks without headers, and what is left behind the last one. */
-function blocksOf(text: string, meter: Meter): { readonly blocks: readonly Block[]; readonly rest: string } {
+export function blocksOf(text: string, meter: Meter): { readonly blocks: readonly Block[]; readonly rest: string } {
   meter.make(2 * text.length);
   const found = [...text.matchAll(BLOCK)].filter(([, begin, , end]) => begin === end);
   const last = found.at(-1);
@@ -50,7 +50,7 @@ function filterPem(type: string, text: string, meter: Meter): string {
   return kept.map((block) => pem(block.type, block.der)).join('');
 }
 
-function pem(type: string, der: Uint8Array): string {
+export function pem(type: string, der: Uint8Array): string {
   const lines =
     Buffer.from(der)
       .toString('base64')
@@ -58,7 +58,7 @@ function pem(type: string, der: Uint8Array): string {
   return [`-----BEGIN ${type}-----`, ...lines, `-----END ${type}-----\n`].join('\n');
 }
 
-function certificate(der: Uint8Array): Certificate {
+export function certificate(der: Uint8Array): Certificate {
   try {
     return parseCertificate(der);
   } catch (error) {
@@ -86,6 +86,16 @@ function chainOf(certificates: readonly Certificate[]): readonly Certificate[] {
     if (chain.length > certificates.length) throw new FunctionError('constructing chain resulted in cycle');
   }
   return chain;
+}
+
+/** In order, where they are one chain. */
+export function chained(certificates: readonly Uint8Array[]): readonly Uint8Array[] | undefined {
+  try {
+    return chainOf(certificates.map(certificate)).map(({ der }) => der);
+  } catch (error) {
+    if (error instanceof FunctionError) return undefined;
+    throw error;
+  }
 }
 
 function ofChain(type: string, chain: readonly Certificate[]): readonly Certificate[] {

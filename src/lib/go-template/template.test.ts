@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fn } from './function.ts';
-import { sprig } from './sprig/index.ts';
+import { sprig, sprigWith } from './sprig/index.ts';
 import { TemplateError } from './template-error.ts';
 import { parseTemplate, stringMap, type TemplateOptions } from './template.ts';
 
@@ -18,6 +18,37 @@ function failure(template: string, data: unknown = {}, options: TemplateOptions 
   }
   return assert.fail(`rendered: ${template}`);
 }
+
+test('the time is what the host says it is, and each rendering may have another', () => {
+  let now = Date.UTC(2026, 1, 3, 4, 5, 6, 7);
+  const template = parseTemplate('t', '{{ now | date "2006-01-02T15:04:05.000Z07:00" }} {{ ago 0 }} {{ now.Month }}', {
+    functions: sprigWith(() => now),
+  });
+  assert.equal(template.execute({}), '2026-02-03T04:05:06.007Z 491692h5m6s February');
+  now += 1_000;
+  assert.match(template.execute({}), /04:05:07/);
+});
+
+test('what comes by chance has the form that is asked for, and is another each time', () => {
+  const functions = sprigWith(() => 0);
+  const forms = {
+    '{{ randAlphaNum 40 }}': /^[A-Za-z0-9]{40}$/,
+    '{{ randAlpha 40 }}': /^[A-Za-z]{40}$/,
+    '{{ randNumeric 40 }}': /^\d{40}$/,
+    '{{ randAscii 40 }}': /^[ -~]{40}$/,
+    '{{ randBytes 30 }}': /^[A-Za-z0-9+/]{40}$/,
+    '{{ randInt 1000000000000 9000000000000 }}': /^\d{13}$/,
+    '{{ uuidv4 }}': /^[0-9a-f-]{36}$/,
+    '{{ shuffle "abcdefghijklmnopqrstuvwxyzäöü" }}': /^[a-zäöü]{29}$/,
+  };
+  for (const [template, form] of Object.entries(forms)) {
+    const [one, two] = [1, 2].map(() => render(template, {}, { functions }));
+    assert.match(one ?? '', form, template);
+    assert.notEqual(one, two, template);
+  }
+  assert.match(failure('{{ randInt 3 3 }}', {}, { functions }).message, /invalid argument/);
+  assert.match(failure('{{ randAlpha -1 }}', {}, { functions }).message, /less than 0/);
+});
 
 test('an error tells line, column and reason, in the words of Go', () => {
   const { message, line, column, reason } = failure('a\n {{ .b.c }}', { b: {} });

@@ -77,7 +77,7 @@ export type Method = (args: readonly Value[]) => Value;
 /** A value of another Go type, such as `time.Time`: it prints as a text, and has the methods that are named. */
 export abstract class GoObject {
   abstract readonly type: string;
-  abstract readonly kind: 'struct' | 'ptr';
+  abstract readonly kind: 'struct' | 'ptr' | 'int';
   /** What `String()` gives. */
   abstract print(): string;
   /** What `encoding/json` makes of it, as JSON. */

@@ -1,4 +1,5 @@
 /** Templates to render by Go and by us: drawn from a seed, and by hand where engines differ most. */
+import { argumentsOf, drawnByTime } from './arguments.ts';
 import { byHand } from './by-hand.ts';
 
 export interface Rendering {
@@ -157,11 +158,15 @@ class Draw {
     // A map that is put into itself ends Go's process.
     if (name === 'set') return `(dict "a" 1) "k" ${this.of(numbers)}`;
     if (/merge/i.test(name)) return `(dict "a" 1 "m" (dict "x" 2 "e" "")) ${this.of(byType['dict'] ?? [])}`;
+    const narrow = Object.hasOwn(argumentsOf, name) ? argumentsOf[name] : undefined;
+    if (narrow !== undefined) return narrow.map((values) => this.of(values)).join(' ');
     return signature !== undefined && this.below(5) > 0 ? this.arguments(signature) : this.values(4);
   }
 
   call(functions: Functions): string {
-    const name = this.of(Object.keys(functions).sort());
+    const every = Object.keys(functions).filter((each) => !drawnByTime.has(each));
+    // Half of all are those whose arguments are narrow: they have the most of their own to get wrong.
+    const name = this.of(this.below(2) === 0 ? Object.keys(argumentsOf) : every.sort());
     const args = this.given(name, functions[name]);
     const shown = this.of(['', '', ' | printf "%v %T"', ' | toJson', ' | quote', ' | print', ' | len']);
     const piped = this.below(4) === 0 ? `${this.value()} | ` : '';

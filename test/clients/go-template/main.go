@@ -28,6 +28,7 @@ type result struct {
 // As the External Secrets Operator has them.
 func functions() template.FuncMap {
 	all := sprig.TxtFuncMap()
+	maps.Copy(all, keyFunctions())
 	maps.Copy(all, template.FuncMap{
 		"toYaml": func(value any) string {
 			text, err := yaml.Marshal(value)

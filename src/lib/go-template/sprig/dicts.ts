@@ -8,7 +8,10 @@ const merge = variadic(['dict'], 'dict', ([into], from, meter) => merged(into, f
 const mergeOverwrite = variadic(['dict'], 'dict', ([into], from, meter) => {
   return merged(into, from, { overwrites: true, meter });
 });
-const deepCopy = fn(['any'], ([value], meter) => copied(value, meter));
+const deepCopy = fn(['any'], ([value], meter) => {
+  if (value === null) throw new FunctionError('reflect: call of reflect.Value.Type on zero Value');
+  return copied(value, meter);
+});
 
 export const dictFunctions: FunctionMap = {
   dict: variadic([], 'any', (_, values, meter) => dict(values, meter)),

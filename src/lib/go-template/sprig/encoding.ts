@@ -15,6 +15,9 @@ export const encodingFunctions: FunctionMap = {
   adler32sum: fn(['string'], ([text]) => adler32(text)),
 };
 
+/** The operator's own beside sprig's. */
+export const hexFunctions: FunctionMap = { hexdec: fn(['string'], ([text]) => hexDecoded(text)) };
+
 /** What is no base64 gives the error's text, as sprig does. */
 function base64Decoded(text: string): string {
   const plain = text.replace(/[\r\n]/g, '');
@@ -33,6 +36,13 @@ function wrongByte(plain: string, digits: string): number {
   if (!rest.startsWith('=') || lone < 2) return digits.length;
   const padding = Math.min(/^=*/.exec(rest)?.[0].length ?? 0, lone === 2 ? 2 : 1);
   return digits.length + padding;
+}
+
+/** Errors are texts, as those of its kin. */
+function hexDecoded(text: string): string {
+  const wrong = /[^\da-fA-F]/.exec(text);
+  if (wrong !== null) return `encoding/hex: invalid byte at ${wrong.index}`;
+  return text.length % 2 === 1 ? 'encoding/hex: odd length hex string' : Buffer.from(text, 'hex').toString('latin1');
 }
 
 function base32Encoded(text: string): string {

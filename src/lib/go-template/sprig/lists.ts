@@ -117,7 +117,10 @@ function slice(list: Value, indexes: readonly Value[], meter: Meter): Value {
 }
 
 function chunk(size: number, items: readonly Value[]): Value {
-  if (size < 1) throw new FunctionError('chunk needs a size above 0');
+  // Sizes below 0 are nonsense that Go's arithmetic lets pass as long as the count comes to no less than 0.
+  const count = Math.floor((items.length - 1) / size) + 1;
+  if (size === 0 || count < 0) throw new FunctionError('chunk needs a size above 0');
+  if (size < 0) return new GoList([], '[]interface {}');
   const chunks: Value[] = [];
   for (let at = 0; at < items.length; at += size) chunks.push(new GoList(items.slice(at, at + size)));
   return new GoList(chunks, '[]interface {}');

@@ -98,7 +98,8 @@ const connector = (code: number): boolean => code === 0x2d || code === 0x5f || i
 export function camelCase(text: string): string {
   const codes = [...runesOf(text)].map(({ code }) => code);
   let at = codes.findIndex((code) => !connector(code));
-  if (at < 0) return text;
+  // Of connectors alone the last comes twice.
+  if (at < 0) return text + codes.slice(-1).map(encodeRune).join('');
   let out = codes.slice(0, at).map(encodeRune).join('');
   // A word that begins with a capital goes on in small letters while it is all capitals.
   let capitals = isUpper(codes[at] ?? 0);
