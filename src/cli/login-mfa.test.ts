@@ -94,6 +94,11 @@ test('a code that is known already goes with the login, and no other method take
     assert.match(refused.stderr, /-mfa: expected METHOD:CODE/);
     assert.ok(!refused.stderr.includes('123456'));
   }
+  const refused = json(403, { errors: ['permission denied'] });
+  const hinted = await login(false, '', { flags: ['-mfa=t1:123456'], replies: [refused] });
+  assert.match(hinted.stderr, /permission denied.*code is wrong or used.*no auth method is mounted at userpass/s);
+  assert.ok(!hinted.stderr.includes('123456'));
+  assert.doesNotMatch((await login(false, '', { replies: [refused] })).stderr, /code/);
   const browser = await login(false, '', { flags: ['-mfa=t1:1', '-method=oidc'], replies: [done] });
   assert.match(browser.stderr, /-mfa goes with a login by one request/);
 });

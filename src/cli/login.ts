@@ -107,8 +107,12 @@ async function authenticate(context: Context, asked: Asked): Promise<Envelope> {
       : client.write(path, await known.body(config), { headers });
   const reply = await answer.catch((error: unknown) => {
     if (!(error instanceof ApiError) || error.status !== 403) throw error;
+    const code =
+      headers['X-Vault-MFA'] === undefined
+        ? ''
+        : 'Perhaps the code is wrong or used already, or its method has another name; or else:\n';
     const hint =
-      `Perhaps no auth method is mounted at ${mount}/ (see \`lockstep auth list\`, or give -path), or too many logins ` +
+      `${code}Perhaps no auth method is mounted at ${mount}/ (see \`lockstep auth list\`, or give -path), or too many logins ` +
       'failed: then it is locked for some minutes (operators: `lockstep read sys/locked-users`).';
     throw new CommandError(`Error authenticating: ${error.message}\n${hint}`, exit.server);
   });
@@ -138,7 +142,9 @@ function checkConfig(method: string, pairs: Pairs): Config {
   for (const [name, value] of Object.entries(pairs)) {
     if (!known.includes(name)) {
       const meant = didYouMean(name, known);
-      throw new UsageError(`The method "${method}" takes no ${name}${meant}. See 'lockstep auth help ${method}'`);
+      throw new UsageError(
+        `The method "${method}" takes no ${name}${meant === '' ? '.' : meant} See 'lockstep auth help ${method}'`,
+      );
     }
     if (typeof value !== 'string') throw new UsageError(`${name} is given more than once`);
     // A secret from a file or a pipe ends in the newline of whoever wrote it.

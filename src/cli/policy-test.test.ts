@@ -83,6 +83,8 @@ test('claims come as pairs, as JSON, and as a token of which the payload alone i
     const { code, stderr } = await by(...flags);
     assert.equal(code, 0, `${flags.join(' ')}: ${stderr}`);
   }
+  const old = await by('-claims=sub=job', '-claims=ref=main', '-claims=exp=1');
+  assert.match(JSON.stringify(old), /the login is refused: expired/);
   const over = await by(`-claims=@${json}`, '-claims=ref=x');
   assert.equal(over.code, 2);
   assert.match(over.stdout, /"ref" is none of its bound values/);

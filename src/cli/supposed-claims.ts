@@ -36,6 +36,17 @@ function ofServiceAccount(account: string, uid: string | undefined): Data {
   };
 }
 
+/** Of the registered claims (RFC 7519, section 4.1) those that are numbers: as text no token has them. */
+const MOMENTS: ReadonlySet<string> = new Set(['exp', 'iat', 'nbf']);
+
+const withNumbers = (pairs: Data): Data =>
+  Object.fromEntries(
+    Object.entries(pairs).map(([name, value]) => {
+      const isNumber = MOMENTS.has(name) && typeof value === 'string' && /^\d{1,12}$/.test(value);
+      return [name, isNumber ? Number(value) : value];
+    }),
+  );
+
 export interface GivenClaims {
   readonly claims: readonly string[];
   readonly account: string | undefined;
@@ -48,6 +59,6 @@ export async function supposedClaims(context: Context, { claims, account, uid }:
   const isPair = (text: string): boolean => !text.startsWith('@') && text !== '-';
   const parts = [account === undefined ? {} : ofServiceAccount(account, uid)];
   for (const whole of claims.filter((text) => !isPair(text))) parts.push(await claimsOf(context, whole));
-  parts.push(await parsePairs(context, claims.filter(isPair)));
+  parts.push(withNumbers(await parsePairs(context, claims.filter(isPair))));
   return Object.assign({}, ...parts) as Data;
 }

@@ -17,3 +17,10 @@ test('a number of seconds has no fraction; a text with a unit may', () => {
     assert.throws(() => coerce(1.5, 'ttl'), /field "ttl": expected whole seconds, or a number with its unit/);
   }
 });
+
+test('text where an object is expected names the way that a command line can send one', () => {
+  const { coerce } = field.object('');
+  assert.deepEqual(coerce({ a: 1 }, 'claims'), { a: 1 });
+  assert.throws(() => coerce('{"a":1}', 'claims'), /field "claims": expected an object, not text: .*JSON document/);
+  assert.throws(() => coerce(1, 'claims'), /field "claims": expected an object$/);
+});

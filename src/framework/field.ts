@@ -120,7 +120,8 @@ export function isObject(raw: unknown): raw is JsonObject {
 
 function toObject(raw: unknown, name: string): JsonObject {
   if (isObject(raw)) return raw;
-  throw wrong(name, 'an object');
+  // A command line sends each K=V as text.
+  throw wrong(name, typeof raw === 'string' ? 'an object, not text: send it in a JSON document' : 'an object');
 }
 
 /** Vault takes a map as an object, as `k=v` strings, or as JSON text. */

@@ -129,6 +129,23 @@ test('what wants sudo is not allowed without it', async () => {
   assert.equal((await asked({ path: 'sys/audit/file', operation: 'update' }))['allowed'], true);
 });
 
+test('who logs in by a name that no entity has is told by the name that theirs has', async () => {
+  const { node, root, write, asked } = await world();
+  await write('sys/auth/people', { type: 'userpass' });
+  await write('sys/auth/others', { type: 'userpass' });
+  const { reply } = await ask(node, 'GET', 'sys/auth/people', { token: root });
+  const made = await write('identity/entity', { name: 'e-1' });
+  const alias = { name: 'Ada', mount_accessor: String(reply?.data?.['accessor']), canonical_id: made['id'] ?? '' };
+  await write('identity/entity-alias', alias);
+  const about = { path: 'secret/data/own/e-1/x', operation: 'delete' };
+  assert.deepEqual((await asked({ entity_name: 'ada', ...about })).errors, [
+    'there is no entity "ada" in this namespace: who logs in as that is "e-1" (auth/people/)',
+  ]);
+  assert.deepEqual((await asked({ entity_name: 'bob', ...about })).errors, [
+    'there is no entity "bob" in this namespace: list identity/entity/name tells their names',
+  ]);
+});
+
 test('an entity is asked about with its groups, and its templates are filled', async () => {
   const { asked, write } = await world();
   const made = await write('identity/entity', { name: 'ada' });

@@ -1,4 +1,5 @@
 /** `sys/policies/test`: may somebody do something, and by which line of which policy; without a login, and without doing it. */
+import { factorOf } from '../core/identity/factors.ts';
 import type { Node } from '../core/node.ts';
 import { explain, type Acl } from '../core/policy/index.ts';
 import type { Details } from '../core/policy/constraints.ts';
@@ -59,6 +60,22 @@ function existing(token: Token | undefined): Token {
   return token;
 }
 
+/** Entities that logins made have names of their own: who asks may know the name of the login alone. */
+function namesakes({ services }: Node, name: string, call: Call): string {
+  const namespace = call.namespace.id;
+  const { known, logins } = services.identities;
+  const naming = { namespace, region: logins.region ?? 'hub', of: 'entity' } as const;
+  const found = services.mounts.all(namespace).flatMap(({ record, path }) => {
+    if (record.table !== 'auth') return [];
+    const entity = known.entityByFactor(namespace, factorOf(record, name, naming).text);
+    return entity === undefined ? [] : [`"${entity.name}" (${path})`];
+  });
+  if (found.length === 0) return 'list identity/entity/name tells their names';
+  return `who logs in as that is ${found.slice(0, MOST_NAMESAKES).join(', ')}`;
+}
+
+const MOST_NAMESAKES = 5;
+
 /** What an entity has by itself and its groups, with the policies that a login would add. */
 function aclOfEntity(node: Node, { entity_id: id, entity_name: name, policies = [] }: Whom, call: Call): Acl {
   const namespace = call.namespace.id;
@@ -69,7 +86,8 @@ function aclOfEntity(node: Node, { entity_id: id, entity_name: name, policies = 
       ? known.entityByName(namespace, name)
       : undefined;
   if (entity === undefined && (given(id) || given(name))) {
-    throw fail('badRequest', `there is no entity "${given(id) ? id : (name ?? '')}" in this namespace`);
+    const called = given(id) ? id : (name ?? '');
+    throw fail('badRequest', `there is no entity "${called}" in this namespace: ${namesakes(node, called, call)}`);
   }
   return node.services.policies.acl({
     namespace,
