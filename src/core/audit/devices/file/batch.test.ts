@@ -45,7 +45,7 @@ test('each line is told what came of it', async () => {
 });
 
 test('memory that another batch can use is given back, and nothing of the lines is left in it', () => {
-  const batch = new Batch();
+  const batch = new Batch(Buffer.alloc(64 * 1024));
   void batch.add('{"clear":"secret"}\n');
   const memory = batch.settle({ complete: 1, error: undefined, flushError: undefined });
   assert.equal(
