@@ -180,17 +180,24 @@ export class AuditBroker implements AsyncDisposable {
     if (this.#ended) return Promise.reject(fail('auditFailed'));
     if (this.#devices.length === 0) return undefined;
     const chosen = this.#selective ? this.#chosen(request) : this.#devices;
-    const [first, ...more] = chosen;
+    const [first] = chosen;
     // Such as where the one that takes what others leave could not be started.
     if (first === undefined) return Promise.reject(fail('auditFailed'));
     const { monotonic, settled: told } = this.#options;
     const start = monotonic();
-    const tries = [this.#try(first, entry, line), ...more.map((device) => this.#try(device, entry, line))] as const;
-    const ended = (recorded: boolean): void => {
-      told?.({ entry, failed: !recorded, milliseconds: monotonic() - start });
-      if (!recorded) throw fail('auditFailed');
+    const recorded =
+      chosen.length === 1
+        ? this.#try(first, entry, line)
+        : settled(
+            chosen,
+            chosen.map((device) => this.#try(device, entry, line)),
+            request,
+          );
+    const ended = (isRecorded: boolean): void => {
+      told?.({ entry, failed: !isRecorded, milliseconds: monotonic() - start });
+      if (!isRecorded) throw fail('auditFailed');
     };
-    return (more.length === 0 ? tries[0] : settled(chosen, tries, request)).then(ended);
+    return recorded.then(ended);
   }
 
   /** Those whose filter it matches; those that take what others leave, where there is none. */
@@ -204,17 +211,21 @@ export class AuditBroker implements AsyncDisposable {
   }
 
   /** Never rejects: whether the device has it. */
-  async #try(device: Enabled, entry: AuditEvent['entry'], line: (device: Enabled) => string): Promise<boolean> {
+  #try(device: Enabled, entry: AuditEvent['entry'], line: (device: Enabled) => string): Promise<boolean> {
     const start = this.#options.monotonic();
-    try {
-      await device.sink.device.record(line(device));
-      device.recorded += 1;
-      this.#done(device, entry, start, undefined);
-      return true;
-    } catch (error) {
+    const failed = (error: unknown): boolean => {
       device.failed += 1;
       this.#done(device, entry, start, error);
       return false;
+    };
+    try {
+      return device.sink.device.record(line(device)).then(() => {
+        device.recorded += 1;
+        this.#done(device, entry, start, undefined);
+        return true;
+      }, failed);
+    } catch (error) {
+      return Promise.resolve(failed(error));
     }
   }
 

@@ -7,7 +7,7 @@ import { writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { fail } from '../../../../errors.ts';
 import { nextTurn } from '../../../../lib/next-turn.ts';
-import { join, outcomeOf, type Waiting } from './batch.ts';
+import { Batch, mostBytes } from './batch.ts';
 import { openTarget } from './target.ts';
 import { Turn } from './turn.ts';
 import type { AuditDevice } from '../../device.ts';
@@ -73,7 +73,10 @@ class LogFile implements AuditDevice {
   /** Of `#handle`. */
   #path: string;
   readonly #turn: Turn;
-  #queue: Waiting[] = [];
+  /** In their order. Lines go into the last one. */
+  #queue: Batch[] = [];
+  /** Memory of a batch that was written. */
+  #spare: Buffer | undefined;
   #waitingBytes = 0;
   /** The loop that empties the queue; undefined while there is nothing to do. */
   #writing: Promise<void> | undefined;
@@ -105,17 +108,27 @@ class LogFile implements AuditDevice {
       this.#flushError = undefined;
       return Promise.reject(error);
     }
-    const bytes = Buffer.byteLength(line);
-    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+    const most = mostBytes(line);
+    if (this.#waitingBytes + most > MAX_WAITING_BYTES) {
       return Promise.reject(
         fail('auditFailed', `the audit log ${this.#options.path} does not take writes fast enough`),
       );
     }
-    this.#waitingBytes += bytes;
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ line, bytes, resolve, reject });
-      this.#writing ??= this.#write();
-    });
+    const batch = this.#batchFor(most);
+    const before = batch.size;
+    const recorded = batch.add(line);
+    this.#waitingBytes += batch.size - before;
+    this.#writing ??= this.#write();
+    return recorded;
+  }
+
+  #batchFor(bytes: number): Batch {
+    const last = this.#queue.at(-1);
+    if (last !== undefined && last.size + bytes <= MAX_BATCH_BYTES) return last;
+    const batch = new Batch(this.#spare);
+    this.#spare = undefined;
+    this.#queue.push(batch);
+    return batch;
   }
 
   async reopen(): Promise<void> {
@@ -174,33 +187,20 @@ class LogFile implements AuditDevice {
     while (this.#queue.length > 0) {
       // The rest of this turn's requests join the batch.
       await nextTurn();
-      await this.#alone(() => this.#writeBatch(this.#take()));
+      await this.#alone(() => this.#writeFirst());
     }
     this.#writing = undefined;
     this.#flushSoon();
   }
 
-  #take(): readonly Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const waiting of this.#queue) {
-      if (count > 0 && bytes + waiting.bytes > MAX_BATCH_BYTES) break;
-      bytes += waiting.bytes;
-      count += 1;
-    }
-    this.#waitingBytes -= bytes;
-    return this.#queue.splice(0, count);
-  }
-
-  /** Never rejects: each waiting record is told its own outcome. */
-  async #writeBatch(batch: readonly Waiting[]): Promise<void> {
+  /** Never rejects: each line is told its own outcome. */
+  async #writeFirst(): Promise<void> {
+    const batch = this.#queue.shift();
+    if (batch === undefined) return;
+    this.#waitingBytes -= batch.size;
     const { complete, error } = this.#writeNow(batch) ?? (await this.#turn.run(() => this.#writeLater(batch)));
     const flushError = this.#options.sync && complete > 0 ? await this.#datasync() : undefined;
-    for (const [at, { resolve, reject }] of batch.entries()) {
-      const failure = at < complete ? flushError : error;
-      if (failure === undefined) resolve();
-      else reject(failure);
-    }
+    this.#spare = batch.settle({ complete, error, flushError });
   }
 
   /**
@@ -208,33 +208,33 @@ class LogFile implements AuditDevice {
    * four times as much. undefined, and nothing is written, while the disk is slow or another thread is at the file for
    * longer: what waits for a disk must not hold up the requests that do not.
    */
-  #writeNow(batch: readonly Waiting[]): Written | undefined {
+  #writeNow(batch: Batch): Written | undefined {
     if (this.#slow) return undefined;
     const start = performance.now();
     const done = this.#turn.runNow(() => {
       const { current } = this.#options.pieces ?? {};
       if (current !== undefined && current() !== this.#path) return undefined;
-      return this.#outcome(batch, this.#writeAllNow(join(batch, this.#turn.torn)));
+      return this.#outcome(batch, this.#writeAllNow(batch.bytes(this.#turn.torn)));
     });
     this.#slow = performance.now() - start > SLOW_MS;
     return done?.value;
   }
 
-  async #writeLater(batch: readonly Waiting[]): Promise<Written> {
+  async #writeLater(batch: Batch): Promise<Written> {
     const start = performance.now();
     try {
       await this.#follow();
     } catch (error) {
       return { complete: 0, error: this.#failure('continued', error) };
     }
-    const written = await this.#writeAll(join(batch, this.#turn.torn));
+    const written = await this.#writeAll(batch.bytes(this.#turn.torn));
     this.#slow = performance.now() - start > SLOW_MS;
     return this.#outcome(batch, written);
   }
 
-  #outcome(batch: readonly Waiting[], { written, error }: Attempt): Written {
+  #outcome(batch: Batch, { written, error }: Attempt): Written {
     const turn = this.#turn;
-    const { complete, torn } = outcomeOf(batch, turn.torn, written);
+    const { complete, torn } = batch.outcomeOf(turn.torn, written);
     turn.torn = torn;
     if (written > 0) this.#options.pieces?.grew(written, torn);
     return { complete, error };
