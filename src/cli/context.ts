@@ -96,6 +96,7 @@ export class Context {
       address: config.endpoint,
       token: config.token?.expose() ?? readToken(config.token_file),
       namespace: config.namespace,
+      disableRedirects: config.disable_redirects,
       wrapTtl,
       headers: { ...config.headers, ...this.#options.headers },
       timeoutMs: config.timeout * 1000,

@@ -138,6 +138,35 @@ test('headers of the API cannot be set by hand', async () => {
   assert.match(ran.stderr, /-header: X-Vault-Token/);
 });
 
+test('a reload is asked for by the name of a plug-in or by mounts, as of OpenBao', async () => {
+  await using server = await misbehave(json(200, { data: { reload_id: 'one' } }));
+  const asked = [`-address=${server.address}`];
+  const named = await lockstep(['plugin', 'reload', '-plugin=approle', '-scope=global', ...asked]);
+  assert.deepEqual([named.code, named.stdout], [0, 'Success! Reloaded plugin: approle\n']);
+  const mounts = await lockstep(['plugin', 'reload', '-mounts=a/,b/', ...asked]);
+  assert.equal(mounts.stdout, 'Success! Reloaded mounts: a/, b/\n');
+  assert.deepEqual(
+    server.seen.map(({ url, body }) => [url, body]),
+    [
+      ['/v1/sys/plugins/reload/backend', '{"plugin":"approle","scope":"global"}'],
+      ['/v1/sys/plugins/reload/backend', '{"mounts":["a/","b/"]}'],
+    ],
+  );
+  for (const argv of [[], ['-plugin=a', '-mounts=b']]) {
+    assert.match((await lockstep(['plugin', 'reload', ...argv, ...asked])).stderr, /exactly one of -plugin or -mounts/);
+  }
+});
+
+test('no redirect is followed where none is to be', async () => {
+  await using active = await misbehave(json(200, { data: {} }));
+  await using standby = await misbehave((response, seen) =>
+    response.writeHead(307, { location: `${active.address}${seen.url}` }).end(),
+  );
+  const ran = await lockstep(['read', '-disable-redirects', '-policy-override', `-address=${standby.address}`, 'a']);
+  assert.match(ran.stderr, /no redirect is to be followed/);
+  assert.deepEqual([ran.code === 0, active.seen.length], [false, 0]);
+});
+
 test('the token file is private from the start and replaced whole', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-cli-'));
   const path = join(folder, '.vault-token');

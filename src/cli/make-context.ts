@@ -13,6 +13,7 @@ const configFlags = [
   'ca-path',
   'client-cert',
   'client-key',
+  'disable-redirects',
   'namespace',
   'tls-server-name',
   'tls-skip-verify',

@@ -3,7 +3,8 @@ import { isObject } from '../client/json.ts';
 import { command, group } from './command.ts';
 import type { Context } from './context.ts';
 import { CommandError, during, exit } from './errors.ts';
-import { flag } from './flags.ts';
+import { defined } from '../lib/defined.ts';
+import { flag, UsageError } from './flags.ts';
 import { toText } from './go-format.ts';
 import type { Data } from './pairs.ts';
 import type { Row } from './secret-view.ts';
@@ -81,9 +82,33 @@ function readOne(context: Context, path: string, version: string | undefined) {
   return during(`Error reading plugin ${path}`, context.client.read(`sys/plugins/catalog/${path}`, { query }));
 }
 
+const reload = command({
+  summary: 'Ask for a reload, as scripts of other servers do',
+  description:
+    'What is built in has nothing to be started again: the server looks whether there is such a plug-in, or such mounts, and answers.',
+  flags: {
+    plugin: flag.text('Its name.'),
+    mounts: flag.list('Paths of mounts, in its place.'),
+    scope: flag.text('Kept for old scripts; has no effect.'),
+  },
+  output: 'format',
+  examples: [{ note: 'All mounts of one:', line: 'plugin reload -plugin=approle' }],
+  run: async (context, { values }) => {
+    const { plugin, mounts, scope } = values;
+    if ((plugin === undefined) === (mounts.length === 0)) {
+      throw new UsageError('Must specify exactly one of -plugin or -mounts');
+    }
+    const body = { ...defined({ plugin, scope }), ...(mounts.length === 0 ? {} : { mounts }) };
+    const path = 'sys/plugins/reload/backend';
+    const found = await during('Error reloading plugin/mounts', context.client.write(path, body));
+    const what = plugin === undefined ? `mounts: ${mounts.join(', ')}` : `plugin: ${plugin}`;
+    await context.out.value(found?.data ?? {}, () => `Success! Reloaded ${what}`);
+  },
+});
+
 export const pluginGroup = group({
   summary: 'Look at what is built in',
-  description: 'Auth methods, databases and secret engines are part of this program: none is registered or reloaded.',
+  description: 'Auth methods, databases and secret engines are part of this program: none is registered.',
   examples: [{ note: 'List all:', line: 'plugin list' }],
-  commands: { info, list },
+  commands: { info, list, reload },
 });

@@ -216,6 +216,9 @@ test('a redirect of a standby is followed once, never from TLS to plain HTTP', a
   using it = client(standby.address);
   await it.write('secret/a', { k: 'v' });
   assert.deepEqual([active.seen[0]?.body, active.seen[0]?.headers['x-vault-token']], ['{"k":"v"}', 'hvs.test']);
+  using strict = client(standby.address, { disableRedirects: true });
+  await assert.rejects(strict.write('secret/a', { k: 'v' }), /it redirects, and no redirect is to be followed/);
+  assert.equal(active.seen.length, 1);
 });
 
 test('the newest index is remembered and, where asked, sent back', async () => {

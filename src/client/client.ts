@@ -206,6 +206,9 @@ export class Client {
     const reply = await this.#transport.send(wire, signal);
     const location = header(reply, 'location');
     if ((reply.status !== 307 && reply.status !== 308) || location === undefined) return reply;
+    if (this.settings.disableRedirects === true) {
+      throw unusable(this.settings.address, 'it redirects, and no redirect is to be followed', 'REDIRECT');
+    }
     const base = this.settings.address.startsWith('unix:') ? 'http://localhost' : this.settings.address;
     const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
     if (target === undefined || (this.settings.address.startsWith('https:') && target.protocol !== 'https:')) {

@@ -25,6 +25,8 @@ export interface ClientSettings {
   readonly tls?: TlsSettings | undefined;
   /** Asks for every reply to be wrapped, with this time to live (`60s`). */
   readonly wrapTtl?: string | undefined;
+  /** Follows no redirect: one is an error that says where it came from. Default false: one is followed. */
+  readonly disableRedirects?: boolean | undefined;
   /** Further request headers. Names that begin with `x-vault-` are refused. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Milliseconds for a call with all its retries; default 60,000. */

@@ -24,6 +24,11 @@ export const clientKeys = {
     env: 'SKIP_VERIFY',
     flag: true,
   }),
+  disable_redirects: key.boolean('Follow no redirect of the server.', {
+    default: false,
+    env: 'DISABLE_REDIRECTS',
+    flag: true,
+  }),
   namespace: key.text('Namespace.', { default: '', env: 'NAMESPACE', flag: true }),
   format: key.oneOf(['table', 'json', 'yaml'])('Form of the output.', {
     default: 'table',

@@ -1,5 +1,6 @@
 /** The keys of `listener "tcp"` and `listener "unix"`, with Vault's and OpenBao's names. */
 import { key } from './kinds.ts';
+import { keyExchangeProblem } from './key-exchange.ts';
 import { headersProblem } from './response-headers.ts';
 import { alias, free, ignored, ignoredAll, refusedAll, settings, type OneOf } from './schema.ts';
 
@@ -91,6 +92,12 @@ const accessKeys = {
     'cors_enabled',
     'cors_allowed_origins',
     'cors_allowed_headers',
+    'cors_allow_credentials',
+  ]),
+  ...ignoredAll('a request that names an index waits for it, up to the time that all listeners have', [
+    'consistency_max_index_wait',
+    'consistency_fallback_behavior',
+    'consistency_missing_header_forward',
   ]),
   custom_response_headers: free(
     'a block',
@@ -144,6 +151,9 @@ const acme = ignoredAll('listeners take their certificate from files, which an A
   'tls_acme_domains',
   'tls_acme_disable_http_challenge',
   'tls_acme_disable_alpn_challenge',
+  'tls_acme_http_challenge_port',
+  'tls_acme_alpn_challenge_port',
+  'tls_acme_challenge_host',
 ]);
 
 export const tcpKeys = {
@@ -152,6 +162,12 @@ export const tcpKeys = {
   }),
   cluster_address: key.address('Where a hub listens for its regions; by default the port above `address`.'),
   ...tlsKeys,
+  tls_key_exchange_preferences: key.list(
+    'How keys are agreed on, the preferred way first, by Go’s names: `X25519MLKEM768`, `X25519`, `CurveP256` …; others are not ' +
+      'offered. Empty leaves the choice to Node.',
+    { default: [] },
+  ),
+  ...ignoredAll('certificates are read anew whenever they change', ['tls_auto_reload', 'tls_auto_reload_interval']),
   ...limitKeys,
   ...accessKeys,
   ...peerKeys,
@@ -171,4 +187,5 @@ export const unixKeys = {
 
 /** What is wrong with the keys of a listener together. */
 export const checkListener = (value: OneOf<{ tcp: typeof tcpKeys; unix: typeof unixKeys }>): string | undefined =>
-  (value.type === 'tcp' ? checkTls(value) : undefined) ?? headersProblem(value.custom_response_headers);
+  (value.type === 'tcp' ? (checkTls(value) ?? keyExchangeProblem(value)) : undefined) ??
+  headersProblem(value.custom_response_headers);

@@ -38,6 +38,9 @@ Options:
   -log-level=<level>              trace, debug, info, warn or error.
   -log-format=<format>            standard or json.
   -log-file=<path>                A file to log to besides standard error. SIGHUP opens it anew.
+
+  Taken, without effect: -exit-on-core-shutdown, -dev-no-store-token, -log-rotate-bytes, -log-rotate-duration and
+  -log-rotate-max-files (rotate the file from outside and send SIGHUP).
 `;
 
 const OPTIONS = {
@@ -49,7 +52,16 @@ const OPTIONS = {
   format: { type: 'string' },
 } as const;
 
-const parse = (argv: readonly string[]) => parseFlags(argv, OPTIONS);
+/** Of Vault and OpenBao: what they would do is so anyway, or is done from outside. */
+const WITHOUT_EFFECT = {
+  'exit-on-core-shutdown': { type: 'boolean' },
+  'dev-no-store-token': { type: 'boolean' },
+  'log-rotate-bytes': { type: 'string' },
+  'log-rotate-duration': { type: 'string' },
+  'log-rotate-max-files': { type: 'string' },
+} as const;
+
+const parse = (argv: readonly string[]) => parseFlags(argv, { ...OPTIONS, ...WITHOUT_EFFECT });
 
 function configOf(values: ReturnType<typeof parse>): ServerConfig {
   const given = {

@@ -1,4 +1,5 @@
 /** From the configuration's listeners to what the HTTP server is told. */
+import { keyExchangeGroups } from '../config/key-exchange.ts';
 import { customHeaders } from '../config/response-headers.ts';
 import type { Listener } from '../config/server.ts';
 import { defined } from '../lib/defined.ts';
@@ -42,6 +43,7 @@ function tls(listener: Tcp): TlsSettings | undefined {
     minVersion: TLS_VERSIONS[listener.tls_min_version],
     maxVersion: TLS_VERSIONS[listener.tls_max_version],
     ...(ciphers === '' ? {} : { ciphers }),
+    ...defined({ groups: keyExchangeGroups(listener.tls_key_exchange_preferences) }),
     ...(clientCaFile === undefined ? {} : { clientCaFile }),
     clientCert: clientCert(listener),
   };

@@ -60,6 +60,8 @@ export interface TlsSettings {
   readonly maxVersion?: TlsVersion;
   /** OpenSSL cipher names for TLS 1.2, joined by `:`. */
   readonly ciphers?: string;
+  /** OpenSSL names of the groups that keys are agreed on by, the preferred one first, joined by `:`. */
+  readonly groups?: string;
   /** PEM file of the authorities that client certificates are verified against. */
   readonly clientCaFile?: string;
   /**

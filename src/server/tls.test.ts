@@ -45,6 +45,16 @@ async function servedName(serving: Serving): Promise<string | string[] | undefin
   return subject.CN;
 }
 
+test('keys are agreed on in the ways that the listener names, and in no other', async () => {
+  const serving = await serveOn({ tls: await pair('groups', { groups: 'X25519MLKEM768:P-384' }) });
+  try {
+    for (const ecdhCurve of ['X25519MLKEM768', 'P-384']) (await dial(serving, { ecdhCurve })).destroy();
+    await assert.rejects(dial(serving, { ecdhCurve: 'X25519' }), /handshake failure/);
+  } finally {
+    await serving.close();
+  }
+});
+
 async function rejects(promise: Promise<unknown>, code: string, message: RegExp): Promise<void> {
   await assert.rejects(promise, (error) => {
     assert.ok(isLockstepError(error), String(error));
@@ -347,7 +357,8 @@ describe('the files', () => {
     }
     const rubbish = directory.file('rubbish.pem');
     await rejects(serveOn({ tls: { ...good, clientCaFile: rubbish } }), 'invalidConfig', /holds no PEM certificate/);
-    await rejects(serveOn({ tls: { ...good, ciphers: 'NONE-SUCH' } }), 'invalidConfig', /versions or ciphers/);
+    await rejects(serveOn({ tls: { ...good, ciphers: 'NONE-SUCH' } }), 'invalidConfig', /versions, ciphers or key/);
+    await rejects(serveOn({ tls: { ...good, groups: 'NONE-SUCH' } }), 'invalidConfig', /versions, ciphers or key/);
   });
 
   test('without digitalSignature are served, and the remedy is logged', async () => {

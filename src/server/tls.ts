@@ -134,11 +134,12 @@ function contextOf(settings: TlsSettings, { cert, key, ca }: Files): TlsContext 
     minVersion: settings.minVersion ?? 'TLSv1.2',
     maxVersion: settings.maxVersion ?? 'TLSv1.3',
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
+    ...(settings.groups === undefined ? {} : { ecdhCurve: settings.groups }),
     // Without any, Node would verify by the authorities of the web.
     ca: ca ?? [],
     ...(modeOf(settings) === 'off' ? {} : RESUMES_NONE),
   };
-  tryContext(context, 'the TLS versions or ciphers of this listener are not known to OpenSSL');
+  tryContext(context, 'the TLS versions, ciphers or key exchanges of this listener are not known to OpenSSL');
   return context;
 }
 

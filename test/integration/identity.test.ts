@@ -95,6 +95,8 @@ test('logins at once, of many and of one and the same, make no entity twice', as
   const counted = await must(node, 'GET', 'sys/internal/counters/entities', { token: root });
   assert.deepEqual(counted['counters'], { entities: { total: 1_000 } });
   const listed = await must(node, 'LIST', 'identity/entity-alias/id', { token: root });
+  // By its old name too.
+  assert.deepEqual(await must(node, 'LIST', 'identity/alias/id', { token: root }), listed);
   assert.equal((listed['keys'] as readonly string[]).length, 1_000);
 });
 

@@ -81,68 +81,77 @@ const written = {
   204: 'empty',
 } as const;
 
-const create = at('entity-alias', {
-  help: 'Says whose a login is; without an entity a new one is made.',
-  fields: { id: field.string('Of the alias to change.'), ...fields },
-  operations: {
-    update: {
-      summary: 'Write an alias',
-      writes: 'shared',
-      replies: written,
-      run: (mount, values, call) =>
-        values.id === undefined || values.id === '' ? put(mount, call, values) : change(mount, call, values.id, values),
-    },
-  },
-});
+/** `alias` is the old name. */
+const BASES = ['entity-alias', 'alias'] as const;
+type Base = (typeof BASES)[number];
 
-const byId = at('entity-alias/id/:id', {
-  help: 'One alias of an entity.',
-  fields: { id: field.name('Its id.'), ...fields },
-  operations: {
-    read: {
-      summary: 'Read an alias',
-      writes: 'nothing',
-      replies: { 200: aliasFields, 404: 'empty' },
-      run: (mount, { id }, call) => {
-        const known = found(mount, call, id);
-        if (known === undefined) return reply.missing;
-        const shown = shownAlias(showing(mount, call), known.owner.id, known.alias);
-        return reply.ok({ ...shown, namespace_id: call.namespace.id });
+const create = (base: Base) =>
+  at(base, {
+    help: 'Says whose a login is; without an entity a new one is made.',
+    fields: { id: field.string('Of the alias to change.'), ...fields },
+    operations: {
+      update: {
+        summary: 'Write an alias',
+        writes: 'shared',
+        replies: written,
+        run: (mount, values, call) =>
+          values.id === undefined || values.id === ''
+            ? put(mount, call, values)
+            : change(mount, call, values.id, values),
       },
     },
-    update: {
-      summary: 'Change an alias',
-      writes: 'shared',
-      replies: written,
-      run: (mount, values, call) => change(mount, call, values.id, values),
-    },
-    delete: {
-      summary: 'Delete an alias',
-      writes: 'shared',
-      replies: { 204: 'empty' },
-      run: async ({ services }, { id }, call) => {
-        await services.identities.aliases.delete(call.namespace.id, id);
-        return reply.empty;
-      },
-    },
-  },
-});
+  });
 
-const ids = at('entity-alias/id', {
-  help: 'Ids of all aliases of entities.',
-  fields: pageFields,
-  operations: {
-    list: {
-      summary: 'List aliases',
-      writes: 'nothing',
-      replies: { 200: { keys: field.list('Ids.'), key_info: field.object('By id.') }, 404: 'empty' },
-      run: (mount, asked, call) =>
-        detailed(keysBelow(mount.services.store, identityKeys(call.namespace.id).aliases), asked, (id) => {
+const byId = (base: Base) =>
+  at(`${base}/id/:id` as const, {
+    help: 'One alias of an entity.',
+    fields: { id: field.name('Its id.'), ...fields },
+    operations: {
+      read: {
+        summary: 'Read an alias',
+        writes: 'nothing',
+        replies: { 200: aliasFields, 404: 'empty' },
+        run: (mount, { id }, call) => {
           const known = found(mount, call, id);
-          return known === undefined ? undefined : aliasInfo(showing(mount, call), known.owner.id, known.alias);
-        }),
+          if (known === undefined) return reply.missing;
+          const shown = shownAlias(showing(mount, call), known.owner.id, known.alias);
+          return reply.ok({ ...shown, namespace_id: call.namespace.id });
+        },
+      },
+      update: {
+        summary: 'Change an alias',
+        writes: 'shared',
+        replies: written,
+        run: (mount, values, call) => change(mount, call, values.id, values),
+      },
+      delete: {
+        summary: 'Delete an alias',
+        writes: 'shared',
+        replies: { 204: 'empty' },
+        run: async ({ services }, { id }, call) => {
+          await services.identities.aliases.delete(call.namespace.id, id);
+          return reply.empty;
+        },
+      },
     },
-  },
-});
+  });
 
-export const entityAliasPaths = [create, byId, ids];
+const ids = (base: Base) =>
+  at(`${base}/id`, {
+    help: 'Ids of all aliases of entities.',
+    fields: pageFields,
+    operations: {
+      list: {
+        summary: 'List aliases',
+        writes: 'nothing',
+        replies: { 200: { keys: field.list('Ids.'), key_info: field.object('By id.') }, 404: 'empty' },
+        run: (mount, asked, call) =>
+          detailed(keysBelow(mount.services.store, identityKeys(call.namespace.id).aliases), asked, (id) => {
+            const known = found(mount, call, id);
+            return known === undefined ? undefined : aliasInfo(showing(mount, call), known.owner.id, known.alias);
+          }),
+      },
+    },
+  });
+
+export const entityAliasPaths = BASES.flatMap((base) => [create(base), byId(base), ids(base)]);
