@@ -25,12 +25,20 @@ const HELP = `Usage: npm run bench:external-secrets [-- options]
 
   --objects=5000     ExternalSecrets, in fifty namespaces, each with a secret of its own
   --foreign=20000    Secrets of 10 kB that are nobody's
-  --concurrent=8     ExternalSecrets that the controller looks at at once, its default
+  --concurrent=16    ExternalSecrets that the controller looks at at once, its default
   --rate=20          changes at the store a second
-  --changes=1200     of them`;
+  --changes=1200     of them
+  --profile          leaves a CPU profile of the controller in .cache/bench/`;
 
-const options = readOptions(HELP, { objects: 5_000, foreign: 20_000, concurrent: 8, rate: 20, changes: 1_200 });
-const { objects, foreign, concurrent, rate, changes } = options;
+const options = readOptions(HELP, {
+  objects: 5_000,
+  foreign: 20_000,
+  concurrent: 16,
+  rate: 20,
+  changes: 1_200,
+  profile: false,
+});
+const { objects, foreign, concurrent, rate, changes, profile } = options;
 const NAMESPACES = 50;
 const PARALLEL = 16;
 
@@ -146,13 +154,21 @@ class Made {
 
 const startController = (kubeconfig: string): Promise<Program> =>
   Program.start({
-    command: installed().executable,
+    ...program(),
     args: [
+      ...program().args,
       ...['controller', `-kubeconfig=${kubeconfig}`, `-concurrent=${String(concurrent)}`],
       ...['-metrics-addr=0', '-live-addr=0'],
     ],
     ready: /the cluster is listed/,
   });
+
+/** Lockstep's, by itself, or as it starts it, with a profile. */
+function program(): { readonly command: string; readonly args: readonly string[] } {
+  const { executable, flags, main } = installed();
+  if (!profile) return { command: executable, args: [] };
+  return { command: process.execPath, args: [...flags, '--cpu-prof', '--cpu-prof-dir=.cache/bench', main] };
+}
 
 /** Requests that the API server has answered, watches left out, by their verb. */
 async function requests(api: KubernetesApi): Promise<ReadonlyMap<string, number>> {

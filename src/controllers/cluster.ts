@@ -1,8 +1,9 @@
 /** The cluster as the controllers see it: what is kept current, and what is written. */
 import type { KubernetesApi } from '../kube/api.ts';
 import { EventRecorder } from '../kube/events.ts';
+import { mayPass, Outbox } from '../kube/outbox.ts';
 import { Informer, type Change, type InformerOptions } from '../kube/informer.ts';
-import { coreKind, Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
+import { coreKind, keyOf, Objects, type Kind, type KubernetesObject, type ObjectKey } from '../kube/objects.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
 import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
@@ -32,7 +33,14 @@ export interface ClusterOptions {
   /** Only this namespace is looked at; then there is nothing of the whole cluster. */
   readonly namespace?: string | undefined;
   readonly failed: (kind: string, error: unknown) => void;
+  /** Whether Secrets wait that nobody has made yet: statuses and events go behind them. */
+  readonly urgent: () => boolean;
+  /** A status that the API server does not take. */
+  readonly untold: (key: string, error: unknown) => void;
 }
+
+/** How many statuses are written at once, and milliseconds between two while Secrets wait. */
+const STATUS = { lines: 8, rest: 20 };
 
 export class Cluster {
   readonly api: KubernetesApi;
@@ -60,8 +68,11 @@ export class Cluster {
   readonly clusterPushSecretObjects: Objects<ClusterPushSecret>;
   readonly generatorStateObjects: Objects<GeneratorState>;
   readonly events: EventRecorder;
+  /** Of ExternalSecrets, by their key. */
+  readonly statuses: Outbox;
+  readonly #urgent: () => boolean;
 
-  constructor(api: KubernetesApi, { namespace, failed }: ClusterOptions) {
+  constructor(api: KubernetesApi, { namespace, failed, urgent, untold }: ClusterOptions) {
     this.api = api;
     const informer = <T extends KubernetesObject>(kind: Kind, options: InformerOptions<T> = {}): Informer<T> =>
       new Informer<T>(api, kind, {
@@ -94,7 +105,20 @@ export class Cluster {
     this.clusterExternalSecretObjects = new Objects<ClusterExternalSecret>(api, clusterExternalSecret);
     this.clusterPushSecretObjects = new Objects<ClusterPushSecret>(api, clusterPushSecret);
     this.generatorStateObjects = new Objects<GeneratorState>(api, generatorState);
-    this.events = new EventRecorder(api);
+    this.events = new EventRecorder(api, urgent);
+    this.statuses = new Outbox({ ...STATUS, urgent, again: mayPass, lost: untold });
+    this.#urgent = urgent;
+  }
+
+  /** Resolves when it was tried; while other Secrets wait to be made, at once. */
+  async writeStatus(key: ObjectKey, status: object): Promise<void> {
+    const sent = this.statuses.put(keyOf(key), () => this.externalSecretObjects.patchStatus(key, status));
+    if (!this.#urgent()) await sent;
+  }
+
+  /** Tells what is left; `tell` false: leaves it. */
+  async close(tell: boolean): Promise<void> {
+    await Promise.all([this.statuses.close(tell), this.events.close(tell)]);
   }
 
   /** Of the kind that is given; the one of an unknown name has nothing. */

@@ -1,6 +1,7 @@
 /** Events at objects, as `kubectl describe` shows them. Telling is no work that may fail: what cannot be told is left out. */
 import { TokenBucket } from '../lib/token-bucket.ts';
 import type { KubernetesApi } from './api.ts';
+import { Outbox } from './outbox.ts';
 import { collectionPath, coreKind, keyOf, type KubernetesObject } from './objects.ts';
 
 export interface Event {
@@ -16,6 +17,9 @@ const COMPONENT = 'external-secrets';
 const RATE = { burst: 25, perSecond: 1 / 300 };
 const MOST_OBJECTS = 4_096;
 const LONGEST = 1_024;
+/** Between two events while Secrets wait to be made. */
+const REST_MS = 100;
+const MOST_WAITING = 25_000;
 /** The same is not told again within it. */
 const REPEAT_MS = 600_000;
 
@@ -23,9 +27,23 @@ export class EventRecorder {
   readonly #api: KubernetesApi;
   readonly #buckets = new Map<string, TokenBucket>();
   readonly #told = new Map<string, number>();
+  readonly #outbox: Outbox;
+  #count = 0;
 
-  constructor(api: KubernetesApi) {
+  /** `urgent`: while it holds, events wait. */
+  constructor(api: KubernetesApi, urgent?: () => boolean) {
     this.#api = api;
+    this.#outbox = new Outbox({
+      lines: 1,
+      rest: REST_MS,
+      most: MOST_WAITING,
+      ...(urgent === undefined ? {} : { urgent }),
+    });
+  }
+
+  /** Tells what is left, unless told otherwise. */
+  close(tell: boolean): Promise<void> {
+    return this.#outbox.close(tell);
   }
 
   record(about: KubernetesObject, { type, reason, message }: Event): void {
@@ -57,7 +75,9 @@ export class EventRecorder {
       },
       count: 1,
     };
-    this.#api.create(collectionPath(EVENTS, namespace), body).catch(() => undefined);
+    this.#count += 1;
+    const path = collectionPath(EVENTS, namespace);
+    void this.#outbox.put(String(this.#count), () => this.#api.tell({ method: 'POST', path, body }));
   }
 
   #bucket(object: string, now: number): TokenBucket {
