@@ -184,6 +184,21 @@ async function requests(api: KubernetesApi): Promise<ReadonlyMap<string, number>
   return counts;
 }
 
+/** Seconds since `began` until each has a status. */
+async function told(api: KubernetesApi, began: number): Promise<number> {
+  while (((await requests(api)).get('PATCH externalsecrets/status') ?? 0) < objects) await delay(250);
+  return (performance.now() - began) / 1_000;
+}
+
+/** Resolves once no more requests come for a while. */
+async function quiet(api: KubernetesApi): Promise<void> {
+  const sum = async (): Promise<number> =>
+    [...(await requests(api))]
+      .filter(([name]) => !/^(?:GET|LIST)/.test(name))
+      .reduce((all, [, count]) => all + count, 0);
+  for (let before = -1, now = await sum(); now !== before; [before, now] = [now, await sum()]) await delay(2_000);
+}
+
 /** Milliseconds from the request to the store until the Secret is changed, each one's. */
 async function propagation(node: MeasuredNode, made: Made): Promise<readonly number[]> {
   const took: Promise<number>[] = [];
@@ -222,7 +237,12 @@ const figures: Record<string, unknown> = {};
   console.log(
     `${String(objects)} ExternalSecrets: ${seconds.toFixed(1)} s from the start, ${(objects / seconds).toFixed(0)} a second, ${cpu.toFixed(0)} µs of CPU each`,
   );
-  await delay(5_000);
+  const whole = await told(api, began);
+  const wholeCpu = cpuTime(controller.pid).own / objects;
+  console.log(
+    `with their statuses: ${whole.toFixed(1)} s, ${(objects / whole).toFixed(0)} a second, ${wholeCpu.toFixed(0)} µs of CPU each`,
+  );
+  await quiet(api);
   const sent = [...(await requests(api))].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
   const each = Object.fromEntries(
     sent.filter(([, count]) => count >= objects / 100).map(([name, count]) => [name, count / objects]),
@@ -232,7 +252,7 @@ const figures: Record<string, unknown> = {};
   console.log(`memory: ${megabytes(memory.resident)} MB resident, ${megabytes(memory.anonymous)} MB of it its own`);
   const arrived = spread(await propagation(node, made));
   console.log(`a change at ${String(rate)} a second is in the Secret after: ${shown(arrived)}`);
-  Object.assign(figures, { seconds, cpu, each, memory, arrived });
+  Object.assign(figures, { seconds, cpu, whole, each, memory, arrived });
 }
 if (foreign > 0) {
   const secrets = new Objects<KubernetesObject>(api, secretKind);

@@ -26,6 +26,11 @@ function nameAndLabels({ metadata }: KubernetesObject): KubernetesObject {
   return { metadata: { name, namespace, uid, resourceVersion, labels } };
 }
 
+const nameAndVersion = ({ metadata }: KubernetesObject): KubernetesObject => {
+  const { name, namespace = '', uid = '', resourceVersion = '' } = metadata;
+  return { metadata: { name, namespace, uid, resourceVersion } };
+};
+
 /** What is kept current, whatever its kind. */
 type KeptKind = Pick<Informer<KubernetesObject>, 'run' | 'synced' | 'staleMs'>;
 
@@ -51,7 +56,7 @@ export class Cluster {
   readonly generatorStates: Informer<GeneratorState>;
   readonly stores: Informer<Store>;
   readonly clusterStores: Informer<Store> | undefined;
-  /** Metadata alone, of those that are managed: their values never lie here. */
+  /** Name and version of those that are managed: their values never lie here. */
   readonly managedSecrets: Informer<KubernetesObject>;
   /**
    * Of all Secrets name, version and labels, once somebody pushes one: `kubectl apply` writes values into an annotation, so
@@ -91,7 +96,7 @@ export class Cluster {
     this.clusterExternalSecrets = all ? informer(clusterExternalSecret) : undefined;
     this.clusterPushSecrets = all ? informer(clusterPushSecret) : undefined;
     this.namespaces = all ? informer(coreKind('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
-    const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true` };
+    const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true`, kept: nameAndVersion };
     this.managedSecrets = informer(coreKind('Secret', 'secrets'), managed);
     this.#sourceSecrets = informer(coreKind('Secret', 'secrets'), {
       ...within,

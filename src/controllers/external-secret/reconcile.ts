@@ -1,6 +1,7 @@
 /** Brings the Secret of an ExternalSecret to what its stores hold, and says how that went. */
 import { isLockstepError } from '../../errors.ts';
 import { apiVersionOf } from '../../kube/objects.ts';
+import { deadline } from '../../lib/deadline.ts';
 import { isConflict, KubernetesProblem } from '../../kube/problem.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
@@ -198,10 +199,11 @@ export class ExternalSecretReconciler {
     const { clients, cluster, types } = this.#options;
     const { namespace = '' } = es.metadata;
     mustOffer(es);
+    using time = deadline(GATHER_MS);
     const { values, missing, origins } = await gather(es, {
       use: (ref) => clients.use(ref, namespace),
       generate,
-      signal: AbortSignal.timeout(GATHER_MS),
+      signal: time.signal,
     });
     for (const message of missing)
       cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
