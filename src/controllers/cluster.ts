@@ -45,7 +45,7 @@ export interface ClusterOptions {
 }
 
 /** How many statuses are written at once, and milliseconds between two while Secrets wait. */
-const STATUS = { lines: 8, rest: 20 };
+const STATUS = { lines: 4, rest: 20 };
 
 export class Cluster {
   readonly api: KubernetesApi;
@@ -115,10 +115,11 @@ export class Cluster {
     this.#urgent = urgent;
   }
 
-  /** Resolves when it was tried; while other Secrets wait to be made, at once. */
+  /** Resolves when it was tried; while Secrets wait to be made, or statuses to be written, at once: it holds up no Secret. */
   async writeStatus(key: ObjectKey, status: object): Promise<void> {
+    const holdsUp = this.#urgent() || this.statuses.depth > 0;
     const sent = this.statuses.put(keyOf(key), () => this.externalSecretObjects.patchStatus(key, status));
-    if (!this.#urgent()) await sent;
+    if (!holdsUp) await sent;
   }
 
   /** Tells what is left; `tell` false: leaves it. */

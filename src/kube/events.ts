@@ -53,31 +53,28 @@ export class EventRecorder {
     if (now - (this.#told.get(same) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
     if (!this.#bucket(object, now).take(now)) return;
     bounded(this.#told).set(same, now);
-    const { namespace = 'default', name, uid, resourceVersion } = about.metadata;
-    const time = new Date().toISOString();
-    const moment = time.replace(/\.\d+Z$/, 'Z');
-    const body = {
-      ...{ apiVersion: 'v1', kind: 'Event', type, reason, message: message.slice(0, LONGEST) },
-      metadata: { generateName: `${name.slice(0, 200)}.`, namespace },
-      involvedObject: {
-        apiVersion: about.apiVersion,
-        kind: about.kind,
-        namespace: about.metadata.namespace,
-        name,
-        uid,
-        resourceVersion,
-      },
-      ...{
-        source: { component: COMPONENT },
-        reportingComponent: COMPONENT,
-        firstTimestamp: moment,
-        lastTimestamp: moment,
-      },
-      count: 1,
-    };
     this.#count += 1;
-    const path = collectionPath(EVENTS, namespace);
-    void this.#outbox.put(String(this.#count), () => this.#api.tell({ method: 'POST', path, body }));
+    void this.#outbox.put(
+      String(this.#count),
+      this.#telling(about, { type, reason, message: message.slice(0, LONGEST) }),
+    );
+  }
+
+  /** What waits is small: thousands may, while Secrets are made. */
+  #telling({ apiVersion, kind, metadata }: KubernetesObject, { type, reason, message }: Event): () => Promise<void> {
+    const { namespace, name, uid, resourceVersion } = metadata;
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    return () => {
+      const path = collectionPath(EVENTS, namespace ?? 'default');
+      const body = {
+        ...{ apiVersion: 'v1', kind: 'Event', type, reason, message },
+        metadata: { generateName: `${name.slice(0, 200)}.`, namespace: namespace ?? 'default' },
+        involvedObject: { apiVersion, kind, namespace, name, uid, resourceVersion },
+        ...{ source: { component: COMPONENT }, reportingComponent: COMPONENT },
+        ...{ firstTimestamp: time, lastTimestamp: time, count: 1 },
+      };
+      return this.#api.tell({ method: 'POST', path, body });
+    };
   }
 
   #bucket(object: string, now: number): TokenBucket {
