@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { deadline } from '../lib/deadline.ts';
 import { ConnectionError } from './connection-error.ts';
 import type { Envelope } from './envelope.ts';
 import { IndexFrontier } from './frontier.ts';
@@ -184,8 +185,7 @@ export class Client {
   ): Promise<WireReply> {
     const { timeoutMs = clientDefaults.timeoutMs, maxRetries = clientDefaults.maxRetries } = this.settings;
     const limit = options.timeoutMs ?? timeoutMs;
-    const deadline = AbortSignal.timeout(limit);
-    const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+    using time = deadline(limit, options.signal);
     const reads = method === 'GET' || method === 'HEAD';
     try {
       return await withRetries(attempt, {
@@ -193,11 +193,11 @@ export class Client {
         retries: maxRetries,
         patienceMs: this.settings.patienceMs,
         random: this.#hooks.random ?? Math.random,
-        signal,
+        signal: time.signal,
       });
     } catch (error) {
       options.signal?.throwIfAborted();
-      throw deadline.aborted ? tooSlow(this.settings.address, limit, error) : error;
+      throw time.over ? tooSlow(this.settings.address, limit, error) : error;
     }
   }
 

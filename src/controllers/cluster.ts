@@ -1,8 +1,9 @@
 /** The cluster as the controllers see it: what is kept current, and what is written. */
 import type { KubernetesApi } from '../kube/api.ts';
 import { EventRecorder } from '../kube/events.ts';
+import { mayPass, Outbox } from '../kube/outbox.ts';
 import { Informer, type Change, type InformerOptions } from '../kube/informer.ts';
-import { coreKind, Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
+import { coreKind, keyOf, Objects, type Kind, type KubernetesObject, type ObjectKey } from '../kube/objects.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
 import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
@@ -25,6 +26,11 @@ function nameAndLabels({ metadata }: KubernetesObject): KubernetesObject {
   return { metadata: { name, namespace, uid, resourceVersion, labels } };
 }
 
+const nameAndVersion = ({ metadata }: KubernetesObject): KubernetesObject => {
+  const { name, namespace = '', uid = '', resourceVersion = '' } = metadata;
+  return { metadata: { name, namespace, uid, resourceVersion } };
+};
+
 /** What is kept current, whatever its kind. */
 type KeptKind = Pick<Informer<KubernetesObject>, 'run' | 'synced' | 'staleMs'>;
 
@@ -32,7 +38,14 @@ export interface ClusterOptions {
   /** Only this namespace is looked at; then there is nothing of the whole cluster. */
   readonly namespace?: string | undefined;
   readonly failed: (kind: string, error: unknown) => void;
+  /** Whether Secrets wait that nobody has made yet: statuses and events go behind them. */
+  readonly urgent: () => boolean;
+  /** A status that the API server does not take. */
+  readonly untold: (key: string, error: unknown) => void;
 }
+
+/** How many statuses are written at once, and milliseconds between two while Secrets wait. */
+const STATUS = { lines: 4, rest: 20 };
 
 export class Cluster {
   readonly api: KubernetesApi;
@@ -43,7 +56,7 @@ export class Cluster {
   readonly generatorStates: Informer<GeneratorState>;
   readonly stores: Informer<Store>;
   readonly clusterStores: Informer<Store> | undefined;
-  /** Metadata alone, of those that are managed: their values never lie here. */
+  /** Name and version of those that are managed: their values never lie here. */
   readonly managedSecrets: Informer<KubernetesObject>;
   /**
    * Of all Secrets name, version and labels, once somebody pushes one: `kubectl apply` writes values into an annotation, so
@@ -60,8 +73,11 @@ export class Cluster {
   readonly clusterPushSecretObjects: Objects<ClusterPushSecret>;
   readonly generatorStateObjects: Objects<GeneratorState>;
   readonly events: EventRecorder;
+  /** Of ExternalSecrets, by their key. */
+  readonly statuses: Outbox;
+  readonly #urgent: () => boolean;
 
-  constructor(api: KubernetesApi, { namespace, failed }: ClusterOptions) {
+  constructor(api: KubernetesApi, { namespace, failed, urgent, untold }: ClusterOptions) {
     this.api = api;
     const informer = <T extends KubernetesObject>(kind: Kind, options: InformerOptions<T> = {}): Informer<T> =>
       new Informer<T>(api, kind, {
@@ -80,7 +96,7 @@ export class Cluster {
     this.clusterExternalSecrets = all ? informer(clusterExternalSecret) : undefined;
     this.clusterPushSecrets = all ? informer(clusterPushSecret) : undefined;
     this.namespaces = all ? informer(coreKind('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
-    const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true` };
+    const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true`, kept: nameAndVersion };
     this.managedSecrets = informer(coreKind('Secret', 'secrets'), managed);
     this.#sourceSecrets = informer(coreKind('Secret', 'secrets'), {
       ...within,
@@ -94,7 +110,21 @@ export class Cluster {
     this.clusterExternalSecretObjects = new Objects<ClusterExternalSecret>(api, clusterExternalSecret);
     this.clusterPushSecretObjects = new Objects<ClusterPushSecret>(api, clusterPushSecret);
     this.generatorStateObjects = new Objects<GeneratorState>(api, generatorState);
-    this.events = new EventRecorder(api);
+    this.events = new EventRecorder(api, urgent);
+    this.statuses = new Outbox({ ...STATUS, urgent, again: mayPass, lost: untold });
+    this.#urgent = urgent;
+  }
+
+  /** Resolves when it was tried; while Secrets wait to be made, or statuses to be written, at once: it holds up no Secret. */
+  async writeStatus(key: ObjectKey, status: object): Promise<void> {
+    const holdsUp = this.#urgent() || this.statuses.depth > 0;
+    const sent = this.statuses.put(keyOf(key), () => this.externalSecretObjects.patchStatus(key, status));
+    if (!holdsUp) await sent;
+  }
+
+  /** Tells what is left; `tell` false: leaves it. */
+  async close(tell: boolean): Promise<void> {
+    await Promise.all([this.statuses.close(tell), this.events.close(tell)]);
   }
 
   /** Of the kind that is given; the one of an unknown name has nothing. */

@@ -46,7 +46,7 @@ Options:
   -namespace=<name>                    Only this one; then there is nothing of the whole cluster. Of manifests: where the
                                        service account is; default lockstep-system.
   -controller-class=<name>             Stores that name another are left alone. Default "default".
-  -concurrent=<n>                      ExternalSecrets looked at at once. Default 8.
+  -concurrent=<n>                      ExternalSecrets looked at at once. Default 16.
   -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
   -allowed-secret-types=<list>         What a Secret may be, with commas between; a name may end in *. Default: Opaque and those
                                        of kubernetes.io that hold data alone. See docs/external-secrets.md.
@@ -71,7 +71,7 @@ const OPTIONS = {
   ...accessFlags,
   namespace: { type: 'string' },
   'controller-class': { type: 'string', default: 'default' },
-  concurrent: { type: 'string', default: '8' },
+  concurrent: { type: 'string', default: '16' },
   'allowed-secret-types': { type: 'string', default: DEFAULT_SECRET_TYPES },
   'deletion-grace': { type: 'string', default: '10m' },
   'mass-deletion-objects': { type: 'string', default: '10' },
@@ -152,7 +152,7 @@ async function control(values: Values): Promise<number> {
   const controller = new Controller(api, options);
   using _pages = await openPages(controller, { metrics: values['metrics-addr'], live: values['live-addr'] });
   const leadership = values['enable-leader-election'] === true ? await leadershipOf(values, api, log) : undefined;
-  const work = (signal: AbortSignal): Promise<void> => controller.run(signal);
+  const work = (signal: AbortSignal): Promise<void> => controller.run(signal, () => ending.signal.aborted);
   const over = leadership === undefined ? work(ending.signal) : leadership.lead(ending.signal, work);
   const how = await over;
   api.close();

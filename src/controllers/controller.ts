@@ -71,10 +71,13 @@ export class Controller {
     const failed = (kind: string, error: unknown): void => {
       log.warn('the watch is interrupted', { kind, error: explain(error) });
     };
-    this.#cluster = new Cluster(api, { namespace, failed });
+    const untold = (key: string, error: unknown): void => {
+      log.warn('a status is not written', { key, error: explain(error) });
+    };
+    const urgent = (): boolean => this.#queue.waiting('new') > 0;
+    this.#cluster = new Cluster(api, { namespace, failed, urgent, untold });
     const cluster = this.#cluster;
     this.#pushes = new Pushes({
-      cluster,
       refresh: (key) => this.#refresh(key),
       settled: (key) => this.#reconciler.isSettled(key),
       state: (store, pushed, why) => {
@@ -131,8 +134,11 @@ export class Controller {
     return this.#synced;
   }
 
-  /** Until the signal is aborted; then what is at work is brought to its end. */
-  async run(signal: AbortSignal): Promise<void> {
+  /**
+   * Until the signal is aborted; then what is at work is brought to its end, and what is to be said of it is told if `mayTell`: whoever
+   * leads no more would overwrite the words of another.
+   */
+  async run(signal: AbortSignal, mayTell: () => boolean = () => true): Promise<void> {
     const { externalSecrets, stores, clusterStores, managedSecrets, informers } = this.#cluster;
     externalSecrets.onChange((key, now, before) => {
       this.#externalSecretChanged(key, now, before);
@@ -166,6 +172,7 @@ export class Controller {
     await Promise.all([...running, ...watching]);
     const queues = [this.#queue, this.#storeQueue, this.#pushQueue, this.#stateQueue, ...this.#makers];
     await Promise.all(queues.map((each) => each.close()));
+    await this.#cluster.close(mayTell());
     this.#clients.close();
   }
 
@@ -234,7 +241,7 @@ export class Controller {
     // Its own status is of no interest.
     if (changed(now, before)) {
       this.#add(key, now === undefined ? 'changed' : priorityOf(now));
-      this.#pushes.changed();
+      this.#pushes.changed(key, now);
     }
   }
 

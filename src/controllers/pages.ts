@@ -1,8 +1,9 @@
 /** `/metrics`, and `/healthz` with `/readyz`, on listeners of their own. */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { fail } from '../errors.ts';
 import { errorCode } from '../lib/error-code.ts';
+import { createServer } from '../lib/node-http.ts';
 import { prometheusText, PROMETHEUS_TYPE } from '../lib/metrics/prometheus.ts';
 import type { Controller } from './controller.ts';
 

@@ -12,12 +12,24 @@ const contents = (name: string): Promise<string> =>
     });
   });
 
+/** Milliseconds for which a token is good: the kubelet writes another long before one ends, and client-go looks as often. */
+const TOKEN_MS = 60_000;
+
+function tokenSource(now = () => performance.now()): () => Promise<{ readonly token: string }> {
+  let known: { readonly token: string; readonly at: number } | undefined;
+  return async () => {
+    if (known === undefined || now() - known.at >= TOKEN_MS)
+      known = { token: (await contents('token')).trim(), at: now() };
+    return known;
+  };
+}
+
 /** Rejects with `KubernetesProblem` where it is none. */
 export async function inClusterAccess(): Promise<ClusterAccess> {
   return {
     ...{ name: 'in-cluster', server: 'https://kubernetes.default.svc', serverName: undefined, impersonate: {} },
     ca: await contents('ca.crt'),
-    credential: async () => ({ token: (await contents('token')).trim() }),
+    credential: tokenSource(),
   };
 }
 

@@ -183,10 +183,10 @@ export class Objects<T extends KubernetesObject> {
   }
 
   /** `status` as a JSON Merge Patch (RFC 7396). */
-  async patchStatus(key: ObjectKey, status: object): Promise<T> {
+  async patchStatus(key: ObjectKey, status: object): Promise<void> {
     const path = `${this.#path(key)}/status`;
     const contentType = 'application/merge-patch+json';
-    return (await this.#api.send({ method: 'PATCH', path, body: { status }, contentType })) as T;
+    await this.#api.tell({ method: 'PATCH', path, body: { status }, contentType });
   }
 
   /** Only while it is the very object of that `uid`, unchanged since `resourceVersion`. Gone already is no error. */

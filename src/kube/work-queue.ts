@@ -42,6 +42,11 @@ export class WorkQueue {
     return [...this.#waiting.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
+  /** Of that priority. */
+  waiting(priority: Priority): number {
+    return this.#waiting.get(priority)?.size ?? 0;
+  }
+
   add(key: string, priority: Priority): void {
     if (this.#closed) return;
     if (this.#working.has(key)) {

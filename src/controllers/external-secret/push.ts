@@ -1,14 +1,14 @@
 /** What is pushed by stores: which ExternalSecrets a change concerns, and whether it is in place in the cluster. */
 import { keyOf } from '../../kube/objects.ts';
 import type { Following } from '../../providers/contract.ts';
-import type { Cluster, Store } from '../cluster.ts';
-import { storeKey, type StoreName } from '../secret-store/clients.ts';
+import type { Store } from '../cluster.ts';
+import { storeKey } from '../secret-store/clients.ts';
+import type { SourceRef } from './definition.ts';
 import { storeNameOf } from './gather.ts';
 import type { ExternalSecret } from './plan.ts';
 import { isPeriodic } from './refresh.ts';
 
 export interface PushOptions {
-  readonly cluster: Cluster;
   /** Reads it anew; resolves when that is over, well or not. */
   readonly refresh: (key: string) => Promise<void>;
   /** Whether what was read last is in the Secret. */
@@ -16,40 +16,56 @@ export interface PushOptions {
   readonly state: (store: string, pushed: boolean, why: string | undefined) => void;
 }
 
+/** What an ExternalSecret follows of one store. */
+interface Reads {
+  readonly namespace: string;
+  readonly keys: readonly string[];
+}
+
+/** Milliseconds: those that come together are told of once, as each listener looks at all. */
+const GATHER_MS = 100;
+
 export class Pushes {
   readonly #options: PushOptions;
   readonly #listeners = new Set<() => void>();
-  #telling = false;
+  /** By the name of the store, by that of the ExternalSecret: kept, since each change at a store asks for it. */
+  readonly #readers = new Map<string, Map<string, Reads>>();
+  #telling: NodeJS.Timeout | undefined;
 
   constructor(options: PushOptions) {
     this.#options = options;
   }
 
-  /** An ExternalSecret came, went or was changed. Those that come together are told of once: each listener looks at all. */
-  changed(): void {
-    if (this.#telling || this.#listeners.size === 0) return;
-    this.#telling = true;
-    setImmediate(() => {
-      this.#telling = false;
+  /** An ExternalSecret came, went (undefined) or was changed. */
+  changed(key: string, es: ExternalSecret | undefined): void {
+    const reads = es === undefined ? new Map<string, Reads>() : readsOf(es);
+    for (const [store, readers] of this.#readers) if (!reads.has(store)) readers.delete(key);
+    for (const [store, each] of reads) {
+      const readers = this.#readers.get(store) ?? new Map<string, Reads>();
+      this.#readers.set(store, readers.set(key, each));
+    }
+    if (this.#listeners.size === 0 || this.#telling !== undefined) return;
+    this.#telling = setTimeout(() => {
+      this.#telling = undefined;
       for (const listener of this.#listeners) listener();
-    });
+    }, GATHER_MS).unref();
   }
 
   /** `asking`: the namespace whose credentials the client takes; empty: the store's own, and it serves all. */
   of(kind: string, store: Store, asking: string): Following {
     const { refresh, settled, state } = this.#options;
     const key = keyOf(store.metadata);
-    const readers = () => this.#readers(kind, key, asking);
+    const readers = () => this.#following(`${kind} ${key}`, asking);
     return {
       consumer: consumerOf(store, asking),
-      keys: () => readers().flatMap(([, keys]) => keys),
+      keys: () => readers().flatMap(([, { keys }]) => keys),
       onKeys: (called, signal) => {
         this.#listeners.add(called);
         signal.addEventListener('abort', () => this.#listeners.delete(called), { once: true });
       },
       changed: async (keys) => {
         const told = new Set(keys);
-        const concerned = readers().filter(([, own]) => own.some((each) => told.has(each)));
+        const concerned = readers().filter(([, own]) => own.keys.some((each) => told.has(each)));
         await Promise.all(concerned.map(([es]) => refresh(es)));
       },
       settled: () => readers().every(([es]) => settled(es)),
@@ -60,12 +76,9 @@ export class Pushes {
   }
 
   /** Who follows the store, with the keys that they read of it. */
-  #readers(kind: string, key: string, asking: string): readonly (readonly [es: string, keys: readonly string[]])[] {
-    return [...this.#options.cluster.externalSecrets.values()]
-      .filter((es) => asking === '' || es.metadata.namespace === asking)
-      .filter((es) => es.metadata.deletionTimestamp === undefined && isPeriodic(es))
-      .map((es) => [keyOf(es.metadata), keysOf(es, kind, key)] as const)
-      .filter(([, keys]) => keys.length > 0);
+  #following(store: string, asking: string): readonly (readonly [es: string, reads: Reads])[] {
+    const all = [...(this.#readers.get(store) ?? [])];
+    return asking === '' ? all : all.filter(([, { namespace }]) => namespace === asking);
   }
 }
 
@@ -75,21 +88,28 @@ function consumerOf({ metadata }: Store, asking: string): string {
   return `external-secrets:${name}:${metadata.uid ?? ''}`;
 }
 
-/** The keys that it reads of a store, and what it looks below. */
-function keysOf({ metadata, spec }: ExternalSecret, kind: string, key: string): readonly string[] {
-  const { namespace = '' } = metadata;
-  const isOf = (ref: StoreName): boolean => ref.kind === kind && storeKey(ref, namespace) === key;
-  const from = (each: { readonly sourceRef?: { readonly storeRef?: Parameters<typeof storeNameOf>[0] } }): boolean => {
-    const ref = each.sourceRef?.storeRef ?? spec.secretStoreRef;
-    return ref !== undefined && isOf(storeNameOf(ref));
+/** The keys that it reads, and what it looks below, by the store; of one that follows no store nothing. */
+function readsOf(es: ExternalSecret): ReadonlyMap<string, Reads> {
+  const { metadata, spec } = es;
+  const { namespace = '', deletionTimestamp } = metadata;
+  const reads = new Map<string, { readonly namespace: string; readonly keys: string[] }>();
+  if (deletionTimestamp !== undefined || !isPeriodic(es)) return reads;
+  const read = (from: { readonly sourceRef?: SourceRef | undefined }, keys: readonly string[]): void => {
+    const ref = from.sourceRef?.storeRef ?? spec.secretStoreRef;
+    if (ref === undefined || keys.length === 0) return;
+    const name = storeNameOf(ref);
+    const store = `${name.kind} ${storeKey(name, namespace)}`;
+    const known = reads.get(store) ?? { namespace, keys: [] };
+    known.keys.push(...keys);
+    reads.set(store, known);
   };
-  return [
-    ...(spec.data ?? []).filter(from).map(({ remoteRef }) => remoteRef.key),
-    ...(spec.dataFrom ?? [])
-      .filter(from)
-      .flatMap(({ extract, find }) => [
-        ...(extract === undefined ? [] : [extract.key]),
-        ...(find === undefined ? [] : [find.path === undefined ? '*' : `${find.path.replace(/\/+$/, '')}/*`]),
-      ]),
-  ];
+  for (const each of spec.data ?? []) read(each, [each.remoteRef.key]);
+  for (const each of spec.dataFrom ?? []) {
+    const { extract, find } = each;
+    read(each, [
+      ...(extract === undefined ? [] : [extract.key]),
+      ...(find === undefined ? [] : [find.path === undefined ? '*' : `${find.path.replace(/\/+$/, '')}/*`]),
+    ]);
+  }
+  return reads;
 }

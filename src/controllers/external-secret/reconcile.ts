@@ -1,6 +1,7 @@
 /** Brings the Secret of an ExternalSecret to what its stores hold, and says how that went. */
 import { isLockstepError } from '../../errors.ts';
 import { apiVersionOf } from '../../kube/objects.ts';
+import { deadline } from '../../lib/deadline.ts';
 import { isConflict, KubernetesProblem } from '../../kube/problem.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
@@ -18,13 +19,14 @@ import {
   fieldManagerOf,
   isIntact,
   planSecret,
-  targetName,
   type ExternalSecret,
+  type Material,
   type Plan,
   type Secret,
 } from './plan.ts';
 import { isDue, lastRefreshOf, untilDue, type LastRefresh } from './refresh.ts';
 import { messages, statusAfter, type Looked, type Outcome } from './status.ts';
+import { Targets } from './targets.ts';
 import { templateSources } from './template-sources.ts';
 
 export interface ReconcilerOptions {
@@ -47,8 +49,16 @@ const EVENT_OF: Readonly<Partial<Record<Outcome['reason'], string>>> = {
   DeletionHeld: 'MassDeletionHeld',
 };
 
-interface Planned extends Guarded {
+/** The Secret as it is; not sure: nobody has looked, and the watch knows of none. */
+interface Target {
+  readonly secret: Secret | undefined;
+  readonly sure: boolean;
+}
+
+interface Made extends Material {
   readonly origins: Origins;
+  /** Something of it is gone at its store. */
+  readonly lacks: boolean;
 }
 
 /** Milliseconds for all that one ExternalSecret asks of its stores. */
@@ -66,38 +76,56 @@ const EVENTS: Readonly<Record<Exclude<Plan['do'], 'nothing'>, { readonly reason:
 export class ExternalSecretReconciler {
   readonly #options: ReconcilerOptions;
   readonly #last = new Map<string, LastRefresh>();
+  /** Their stores have something newer. */
+  readonly #expired = new Set<string>();
+  /** Being read from their stores: what changes there meanwhile may not be in it. */
+  readonly #reading = new Set<string>();
+  readonly #targets: Targets;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#targets = new Targets(options.cluster);
   }
 
   /** Something at the store changed: it is read again, whatever its interval says. */
   expire(key: string): void {
-    const es = this.#options.cluster.externalSecrets.get(key);
-    // One that this controller has not read yet is due by its status, which knows nothing of the change.
-    const last = this.#last.get(key) ?? (es === undefined ? undefined : lastRefreshOf(es));
-    if (last !== undefined) this.#last.set(key, { ...last, expired: true });
+    this.#expired.add(key);
   }
 
   /** Whether what its stores gave last is in its Secret. */
   isSettled(key: string): boolean {
-    const { version = '', expired = false } = this.#last.get(key) ?? {};
-    return version !== '' && !expired;
+    const { version = '' } = this.#last.get(key) ?? {};
+    return version !== '' && !this.#expired.has(key) && !this.#reading.has(key);
+  }
+
+  #forget(key: string): void {
+    const { cluster, losses } = this.#options;
+    this.#last.delete(key);
+    this.#expired.delete(key);
+    this.#targets.forget(key);
+    cluster.statuses.forget(key);
+    losses.forget(key);
   }
 
   /** Milliseconds until it is due again. Rejects when it is to be tried again before. */
   async reconcile(key: string): Promise<number | undefined> {
     const es = this.#options.cluster.externalSecrets.get(key);
     if (es === undefined || es.metadata.deletionTimestamp !== undefined || !this.#isOurs(es)) {
-      this.#last.delete(key);
-      this.#options.losses.forget(key);
+      this.#forget(key);
       return undefined;
     }
-    const last = this.#last.get(key) ?? lastRefreshOf(es);
-    const { namespace = '' } = es.metadata;
-    const secret = await this.#options.cluster.secrets.get({ namespace, name: targetName(es) });
-    if (last === undefined || !this.#isCurrent(es, last, secret)) return this.#sync(key, es, secret);
+    const known = this.#last.get(key) ?? lastRefreshOf(es);
+    const last = known === undefined || !this.#expired.has(key) ? known : { ...known, expired: true };
+    if (last !== undefined && this.#targets.isAsLeft(es) && !this.#due(es, last)) return this.#untilDue(es, last);
+    const target = await this.#look(es);
+    if (last === undefined || !this.#isCurrent(es, last, target.secret)) return this.#sync(key, es, target);
+    this.#targets.leave(es, target.secret);
     return this.#untilDue(es, last);
+  }
+
+  async #look(es: ExternalSecret): Promise<Target> {
+    if (this.#targets.seemsAbsent(es)) return { secret: undefined, sure: false };
+    return { secret: await this.#targets.get(es), sure: true };
   }
 
   /** Nothing is to be done: it is not due, and the Secret is as it was left. */
@@ -106,27 +134,31 @@ export class ExternalSecretReconciler {
     return !this.#due(es, last) || (es.spec.target?.immutable === true && secret?.immutable === true);
   }
 
-  async #sync(key: string, es: ExternalSecret, secret: Secret | undefined): Promise<number | undefined> {
+  async #sync(key: string, es: ExternalSecret, target: Target): Promise<number | undefined> {
     const { cluster, generators, failed } = this.#options;
     // A Secret that outlives its ExternalSecret keeps what is in it.
     const keeps = (es.spec.target?.creationPolicy ?? 'Owner') === 'Owner';
     const generation = new Generation({ cluster, generators, owner: about(es), keeps });
     let ready = false;
+    const expired = this.#expired.delete(key);
+    this.#reading.add(key);
     try {
-      const { outcome, at, wait } = await this.#bring(key, es, secret, generation);
+      const { outcome, at, wait } = await this.#bring(key, es, target, generation);
       ({ ready } = outcome);
       const again = this.#untilDue(es, { version: '', at });
       // What stands in the way, as a Secret of somebody else, is not watched.
       return ready ? again : Math.min(again ?? BLOCKED_MS, BLOCKED_MS, wait ?? BLOCKED_MS);
     } finally {
+      this.#reading.delete(key);
       if (!ready) {
+        if (expired) this.#expired.add(key);
         failed(key);
         await generation.discard();
       }
     }
   }
 
-  async #bring(key: string, es: ExternalSecret, secret: Secret | undefined, generation: Generation) {
+  async #bring(key: string, es: ExternalSecret, target: Target, generation: Generation) {
     const at = this.#now();
     const before = this.#last.get(key) ?? lastRefreshOf(es);
     const old = {
@@ -145,46 +177,65 @@ export class ExternalSecretReconciler {
         throw error;
       }
     };
-    const { plan, origins, missing, again: wait } = await told(messages.noData, this.#plan(es, secret, generation));
-    await told(messages.notUpdated, this.#act(es, plan));
+    const made = await told(messages.noData, this.#gather(es, generation));
+    let planned = await told(messages.noData, this.#plan(es, target, made));
+    if (!(await told(messages.notUpdated, this.#act(es, planned.plan, target.sure)))) {
+      // One is there that is not watched, as it has not our label.
+      const found = { secret: await this.#targets.get(es), sure: true };
+      planned = await told(messages.noData, this.#plan(es, found, made));
+      await told(messages.notUpdated, this.#act(es, planned.plan, true));
+    }
+    const { plan, missing, again: wait } = planned;
     const { outcome } = plan;
     this.#last.set(key, { version: outcome.ready ? syncedVersion(es.metadata) : '', at });
     const wrote = plan.do !== 'nothing';
-    const current = { refreshed: at, wrote, sources: origins.sources, stale: origins.staleSince(at), missing };
+    const { sources } = made.origins;
+    const current = { refreshed: at, wrote, sources, stale: made.origins.staleSince(at), missing };
     await this.#say(es, outcome, outcome.ready ? current : { ...old, refreshed: undefined, wrote, missing });
     return { outcome, at, wait };
   }
 
-  async #plan(es: ExternalSecret, secret: Secret | undefined, { generate }: Generation): Promise<Planned> {
+  async #gather(es: ExternalSecret, { generate }: Generation): Promise<Made> {
     const { clients, cluster, types } = this.#options;
     const { namespace = '' } = es.metadata;
     mustOffer(es);
+    using time = deadline(GATHER_MS);
     const { values, missing, origins } = await gather(es, {
       use: (ref) => clients.use(ref, namespace),
       generate,
-      signal: AbortSignal.timeout(GATHER_MS),
+      signal: time.signal,
     });
     for (const message of missing)
       cluster.events.record(about(es), { type: 'Normal', reason: 'MissingProviderSecret', message });
     const sources = await templateSources(cluster, namespace, es.spec.target?.template);
-    const plan = planSecret(es, secret, { values, sources, types });
-    return { ...this.#options.losses.guard(es, secret, plan, missing.length > 0 || values.size === 0), origins };
+    return { values, sources, types, origins, lacks: missing.length > 0 || values.size === 0 };
   }
 
-  async #act(es: ExternalSecret, plan: Plan): Promise<void> {
-    if (plan.do === 'nothing') return;
+  async #plan(es: ExternalSecret, { secret, sure }: Target, made: Made): Promise<Guarded> {
+    const plan = planSecret(es, secret, made);
+    // Everything but making one depends on what there is.
+    if (!sure && plan.do !== 'create') return this.#plan(es, { secret: await this.#targets.get(es), sure: true }, made);
+    if (plan.do === 'nothing') this.#targets.leave(es, plan.outcome.ready ? secret : undefined);
+    return this.#options.losses.guard(es, secret, plan, made.lacks);
+  }
+
+  /** False: what is to be made is there already, and nobody had looked. */
+  async #act(es: ExternalSecret, plan: Plan, sure: boolean): Promise<boolean> {
+    if (plan.do === 'nothing') return true;
     const { secrets, events } = this.#options.cluster;
     const { secret } = plan;
     const { name, namespace = '', uid = '', resourceVersion = '' } = secret.metadata;
     const manager = fieldManagerOf(es.metadata.name);
     try {
-      if (plan.do === 'create') await secrets.create(secret, manager);
-      else if (plan.do === 'replace') await secrets.replace(secret, manager);
+      if (plan.do === 'create') this.#targets.leave(es, await secrets.create(secret, manager));
+      else if (plan.do === 'replace') this.#targets.leave(es, await secrets.replace(secret, manager));
       else await secrets.delete({ namespace, name }, { uid, resourceVersion });
     } catch (error) {
+      if (!sure && isConflict(error)) return false;
       throw withoutContent(error, name);
     }
     events.record(about(es), { type: 'Normal', ...EVENTS[plan.do] });
+    return true;
   }
 
   async #say(es: ExternalSecret, outcome: Outcome, said: Said): Promise<void> {
@@ -199,7 +250,7 @@ export class ExternalSecretReconciler {
       });
     if (status === undefined) return;
     const { namespace = '', name } = es.metadata;
-    await cluster.externalSecretObjects.patchStatus({ namespace, name }, status);
+    await cluster.writeStatus({ namespace, name }, status);
   }
 
   /** Whether every store that it names is looked after by this controller. */

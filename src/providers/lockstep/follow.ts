@@ -40,6 +40,13 @@ class Follower {
   #told: ReadonlySet<string> = new Set();
   /** The paths that the present stream, or the one that is being opened, is for. */
   #asked: ReadonlySet<string> = new Set();
+  /** Keys by their path. */
+  #keys: ReadonlyMap<string, readonly string[]> = new Map();
+  #folders: readonly string[] = [];
+  /** The stream that is open. */
+  #stream: Subscription | undefined;
+  /** Everything up to it was told of to those whom it concerns; undefined: nothing on this stream. */
+  #reached: string | undefined;
   /** Aborted when the keys are others. */
   #same = new AbortController();
   /** The server knows somebody else by our name: nothing is acknowledged. */
@@ -91,7 +98,16 @@ class Follower {
 
   #paths(): readonly string[] {
     const { client, following } = this.#options;
-    return [...new Set(following.keys().map((key) => client.pathOf(key)))];
+    const byPath = new Map<string, string[]>();
+    for (const key of new Set(following.keys())) {
+      const path = client.pathOf(key);
+      const known = byPath.get(path);
+      if (known === undefined) byPath.set(path, [key]);
+      else known.push(key);
+    }
+    this.#keys = byPath;
+    this.#folders = [...byPath.keys()].filter(isPrefix);
+    return [...byPath.keys()];
   }
 
   #keysChanged(): void {
@@ -127,34 +143,45 @@ class Follower {
         true,
         paths.length < wanted.length ? 'not of all keys: see the capability "subscribe"' : undefined,
       );
-      await this.#changed(fresh);
-      await this.#drain(stream, client, consumer !== undefined);
+      this.#stream = stream;
+      const acknowledge = (): void => {
+        this.#acknowledge(stream, consumer !== undefined);
+      };
+      this.#tell(fresh, stream, acknowledge);
+      await this.#drain(stream, client, acknowledge);
     } finally {
+      this.#stream = undefined;
+      this.#reached = undefined;
       proved.begin(undefined, []);
       stream.close();
     }
     if (!this.#same.signal.aborted) following.state(false, 'the stream of changes ended');
   }
 
-  async #drain(stream: Subscription, client: Client, acknowledges: boolean): Promise<void> {
-    let reached: string | undefined;
+  /** Nothing is waited for: one secret that is long on its way holds up no other. */
+  async #drain(stream: Subscription, client: Client, acknowledge: () => void): Promise<void> {
     for (;;) {
       const frames = await stream.take();
       this.#signal.throwIfAborted();
       const last = frames.findLast((frame) => frame.kind !== 'closing');
       if (last !== undefined) {
         client.observe(last.index);
-        await this.#changed(frames.flatMap((frame) => (frame.kind === 'event' ? [frame.path] : [])));
-        reached = last.index;
+        const told = frames.flatMap((frame) => (frame.kind === 'event' ? [frame.path] : []));
+        this.#tell(told, stream, acknowledge);
+        this.#reached = last.index;
       }
-      if (reached !== undefined && this.#options.following.settled()) {
-        this.#applied = reached;
-        if (acknowledges) stream.acknowledge(reached, this.#options.proved.take());
-      }
+      acknowledge();
       const closing = frames.find((frame) => frame.kind === 'closing');
       if (closing !== undefined) this.#closed(closing);
       if (closing !== undefined || frames.length === 0) return;
     }
+  }
+
+  /** What was reached, once everything that was told of is in place. */
+  #acknowledge(stream: Subscription, acknowledges: boolean): void {
+    if (stream !== this.#stream || this.#reached === undefined || !this.#options.following.settled()) return;
+    this.#applied = this.#reached;
+    if (acknowledges) stream.acknowledge(this.#reached, this.#options.proved.take());
   }
 
   #closed({ reason, resume }: Frame & { readonly kind: 'closing' }): void {
@@ -164,11 +191,19 @@ class Follower {
     if (reason === 'invalid') this.#nameless = true;
   }
 
-  async #changed(told: readonly string[]): Promise<void> {
-    if (told.length === 0) return;
+  /** To whom it concerns, at once: from now on they are not settled before they were read anew. */
+  #tell(told: readonly string[], stream: Subscription, acknowledge: () => void): void {
+    const keys = this.#concerned(told);
+    if (keys.length === 0) return;
+    this.#options.following.changed(keys).then(acknowledge, () => stream.close());
+  }
+
+  #concerned(told: readonly string[]): readonly string[] {
     const { client, following } = this.#options;
-    const keys = following.keys().filter((key) => told.some((path) => covers(path, client.pathOf(key))));
-    if (keys.length > 0) await following.changed(keys);
+    if (told.some(isPrefix))
+      return following.keys().filter((key) => told.some((path) => covers(path, client.pathOf(key))));
+    const paths = told.flatMap((path) => [path, ...this.#folders.filter((folder) => covers(path, folder))]);
+    return [...new Set(paths)].flatMap((path) => this.#keys.get(path) ?? []);
   }
 }
 

@@ -1,7 +1,8 @@
 /** One request of a webhook: bounded in time and size, sent nowhere else than it says. */
 import { once } from 'node:events';
-import { request as overHttp, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { request as overTls } from 'node:https';
+import { request as overHttp } from '../../lib/node-http.ts';
 import { ProviderProblem, type ProblemKind } from '../contract.ts';
 import { mustBeOpen, openLookup } from './reachable.ts';
 

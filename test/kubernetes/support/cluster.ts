@@ -29,6 +29,8 @@ export interface KubernetesCluster extends AsyncDisposable {
   readonly ask: (method: string, path: string, body?: object, token?: string) => Promise<KubernetesAnswer>;
   /** Ends the API server alone, as an outage does. */
   readonly endApiServer: () => Promise<void>;
+  /** The store forgets all but the newest versions, so that no watch can go on from an older one. */
+  readonly compact: () => Promise<void>;
   /** Starts it again with these keys: signs with the last one, takes tokens of all. `accounts` is the first; others are made. */
   readonly restartApiServer: (keys: readonly string[]) => Promise<void>;
   /** The path of a kubeconfig with that token, the administrator's unless told otherwise. */
@@ -91,6 +93,7 @@ export async function startCluster({ clientAuthority }: ClusterOptions = {}): Pr
       pids: running.map(({ pid }) => pid),
       ask,
       endApiServer: () => api.end(),
+      compact: () => compact(store),
       restartApiServer: async (keys) => {
         await api.end();
         for (const key of keys.filter((each) => !existsSync(at(`${each}.key`)))) makeKey(files.folder, key);
@@ -143,6 +146,18 @@ async function startStore(
   const store = start('etcd', storeArguments({ folder, client, peer }));
   await until(store, async () => (await fetch(`${client}/health`)).status === 200);
   return client;
+}
+
+/** By etcd's JSON gateway. */
+async function compact(store: string): Promise<void> {
+  const asked = async (path: string, body: object): Promise<unknown> => {
+    const answer = await fetch(`${store}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`etcd: ${path}: ${String(answer.status)} ${await answer.text()}`);
+    return answer.json();
+  };
+  const key = Buffer.from('none').toString('base64');
+  const { header } = (await asked('range', { key })) as { readonly header: { readonly revision: string } };
+  await asked('compaction', { revision: header.revision, physical: true });
 }
 
 interface Serving {

@@ -154,7 +154,7 @@ export class Shop implements AsyncDisposable {
 }
 
 /** Namespaces, and every kind until the API server serves it. */
-async function prepareCluster(cluster: KubernetesCluster): Promise<void> {
+export async function prepareCluster(cluster: KubernetesCluster): Promise<void> {
   for (const name of ['shop', 'other', 'lockstep-system'])
     await create(cluster, '/api/v1/namespaces', { metadata: { name } });
   await applyManifests(cluster);
@@ -168,4 +168,4 @@ async function controllersFor(cluster: KubernetesCluster, door: FrontDoor, flags
   return controllersOf(cluster.kubeconfig(door.address, token), flags);
 }
 
-const livePage = async (): Promise<string> => `127.0.0.1:${String(await freePort())}`;
+export const livePage = async (): Promise<string> => `127.0.0.1:${String(await freePort())}`;

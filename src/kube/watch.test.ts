@@ -1,0 +1,124 @@
+/** The watch, at an API server that does what real ones do on bad days. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { issue } from '../server/certificates.testing.ts';
+import { KubernetesApi } from './api.ts';
+import { Informer, type InformerOptions } from './informer.ts';
+import { coreKind, type KubernetesObject } from './objects.ts';
+
+const kind = coreKind('ConfigMap', 'configmaps');
+const objectOf = (name: string, resourceVersion: string): KubernetesObject => ({
+  metadata: { name, uid: name, resourceVersion },
+});
+
+/** Lists give `listed`; each watch is handed to the test. */
+async function apiServer(t: TestContext) {
+  const authority = await issue({ name: 'ca' });
+  const own = await issue({ name: 'localhost', issuer: authority });
+  const state = { listed: [] as readonly KubernetesObject[], version: '1', lists: 0 };
+  const watches: { readonly from: string; readonly response: ServerResponse }[] = [];
+  let told: (() => void) | undefined;
+  const server = createServer({ cert: own.certPem, key: own.keyPem }, (request, response) => {
+    const query = new URL(request.url ?? '', 'https://localhost').searchParams;
+    if (query.get('watch') === null) {
+      state.lists += 1;
+      response.end(JSON.stringify({ metadata: { resourceVersion: state.version }, items: state.listed }));
+      return;
+    }
+    response.writeHead(200).flushHeaders();
+    watches.push({ from: query.get('resourceVersion') ?? '', response });
+    told?.();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  const api = new KubernetesApi({
+    ...{ name: 'test', server: `https://127.0.0.1:${String(port)}`, ca: authority.certPem, serverName: undefined },
+    ...{ credential: () => Promise.resolve({}), impersonate: {} },
+  });
+  return {
+    ...{ api, state },
+    /** The watch of that number, from 0 on, once it is opened. */
+    watch: async (at: number) => {
+      for (;;) {
+        const found = watches[at];
+        if (found !== undefined) return found;
+        await new Promise<void>((resolve) => (told = resolve));
+      }
+    },
+  };
+}
+
+function informed(t: TestContext, api: KubernetesApi, options: InformerOptions<KubernetesObject> = {}) {
+  const failures: string[] = [];
+  const informer = new Informer<KubernetesObject>(api, kind, {
+    ...{ random: () => 0, backoff: { base: 1, cap: 1 } },
+    failed: (error) => failures.push(error instanceof Error ? error.message : String(error)),
+    ...options,
+  });
+  const changes: string[] = [];
+  let told: (() => void) | undefined;
+  informer.onChange((key, now) => {
+    changes.push(now === undefined ? `-${key}` : `${key}@${now.metadata.resourceVersion ?? ''}`);
+    told?.();
+  });
+  const ending = new AbortController();
+  t.after(() => ending.abort());
+  void informer.run(ending.signal);
+  const until = async (count: number): Promise<void> => {
+    while (changes.length < count) await new Promise<void>((resolve) => (told = resolve));
+  };
+  return { informer, failures, changes, until };
+}
+
+const line = (type: string, object: object): string => `${JSON.stringify({ type, object })}\n`;
+
+test('an expired version (410 Gone) begins a new list, and what went meanwhile is told', async (t) => {
+  const { api, state, watch } = await apiServer(t);
+  state.listed = [objectOf('a', '1'), objectOf('b', '1')];
+  const { changes, failures, until } = informed(t, api);
+  const first = await watch(0);
+  assert.equal(first.from, '1');
+  state.listed = [objectOf('b', '7'), objectOf('c', '8')];
+  state.version = '9';
+  first.response.end(line('ERROR', { code: 410, message: 'too old resource version' }));
+  const second = await watch(1);
+  await until(5);
+  assert.deepEqual(changes, ['a@1', 'b@1', '-a', 'b@7', 'c@8']);
+  assert.deepEqual([second.from, state.lists], ['9', 2]);
+  assert.match(failures.join(), /too old resource version/);
+});
+
+test('a connection that says nothing is given up, and the watch goes on where it was, without a new list', async (t) => {
+  const { api, state, watch } = await apiServer(t);
+  const { informer, changes, failures, until } = informed(t, api, { silenceMs: 300 });
+  const first = await watch(0);
+  first.response.write(line('ADDED', objectOf('a', '5')));
+  await until(1);
+  // Nothing more comes on it, and it is not closed either.
+  const second = await watch(1);
+  assert.equal(second.from, '5');
+  assert.match(failures.join(), /nothing came for 300 ms/);
+  const stale = informer.staleMs;
+  assert.ok(stale >= 300, 'so long it knows of nothing');
+  second.response.write(
+    line('BOOKMARK', { metadata: { resourceVersion: '6' } }) + line('MODIFIED', objectOf('a', '8')),
+  );
+  await until(2);
+  assert.ok(informer.staleMs < stale, 'it has heard something');
+  assert.deepEqual([changes, state.lists], [['a@5', 'a@8'], 1]);
+});
+
+test('before the first list nothing is known, for ever so long', async (t) => {
+  const { api } = await apiServer(t);
+  const informer = new Informer<KubernetesObject>(api, kind);
+  assert.equal(informer.staleMs, Number.POSITIVE_INFINITY);
+});
