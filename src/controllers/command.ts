@@ -13,17 +13,17 @@ import { parseFlags } from '../lib/program/arguments.ts';
 import { accessFlags, apiOf } from './access.ts';
 import { Controller } from './controller.ts';
 import type { LossRule } from './external-secret/losses.ts';
-import { asYaml, manifests } from './manifests.ts';
+import { printManifests } from './manifests-command.ts';
 import { openPages } from './pages.ts';
 import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
 
 const USAGE = `Usage: lockstep controller [options]
-       lockstep controller manifests [-namespace=<name>]
+       lockstep controller manifests [options]
 
   Keeps Secrets of a Kubernetes cluster as the stores have them that SecretStore, ClusterSecretStore, ExternalSecret
   and ClusterExternalSecret (external-secrets.io/v1) name, in place of External Secrets Operator. Flags are those of its controller.
 
-  What a cluster needs for it, kinds and rights, to be applied once:
+  What a cluster needs for it, kinds and rights, to be applied once (\`manifests -help\` tells more):
 
       $ lockstep controller manifests | kubectl apply --server-side -f -
 
@@ -43,8 +43,7 @@ Options:
   -kubeconfig=<path>                   Default $KUBECONFIG, or ~/.kube/config.
   -context=<name>                      Its context; default the current one.
   -allow-exec                          Run the program that the kubeconfig names for credentials.
-  -namespace=<name>                    Only this one; then there is nothing of the whole cluster. Of manifests: where the
-                                       service account is; default lockstep-system.
+  -namespace=<name>                    Only this one; then there is nothing of the whole cluster.
   -controller-class=<name>             Stores that name another are left alone. Default "default".
   -concurrent=<n>                      ExternalSecrets looked at at once. Default 16.
   -store-requeue-interval=<duration>   Between two looks at a store. Default 5m.
@@ -182,14 +181,16 @@ async function leadershipOf(values: Values, api: KubernetesApi, log: Logger): Pr
 export async function run(argv: readonly string[]): Promise<number> {
   try {
     const [verb] = argv;
-    const values = parse(verb === 'manifests' ? argv.slice(1) : argv);
+    if (verb === 'manifests') {
+      printManifests(argv.slice(1));
+      return 0;
+    }
+    const values = parse(argv);
     if (values.help === true) {
       process.stdout.write(USAGE);
       return 0;
     }
-    if (verb !== 'manifests') return await control(values);
-    process.stdout.write(asYaml(manifests(values.namespace ?? 'lockstep-system')));
-    return 0;
+    return await control(values);
   } catch (error) {
     if (!isLockstepError(error) && !(error instanceof KubernetesProblem)) throw error;
     process.stderr.write(`error running the controller: ${error.message}\n`);

@@ -1,104 +1,81 @@
 /** What a cluster needs before the controllers can run in it: their kinds, and their rights. */
 import { stringify } from 'yaml';
-import { leaseKind } from '../kube/leader.ts';
 import type { KubernetesObject } from '../kube/objects.ts';
-import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
-import { clusterPushSecret } from './cluster-push-secret/definition.ts';
-import { externalSecret } from './external-secret/definition.ts';
-import { clusterGenerator, generatorKinds } from './generator/definition.ts';
-import { generatorState } from './generator-state/definition.ts';
+import { requireUse, tokenAudiences, userOf } from './admission.ts';
 import { customResourceDefinition } from './kind.ts';
-import { pushSecret } from './push-secret/definition.ts';
-import { clusterSecretStore, secretStore } from './secret-store/definition.ts';
+import { definitions, ownRules, rulesOf, tokenRule, type AccountPattern, type Rule } from './rights.ts';
+import { workload } from './workload.ts';
 
-const NAME = 'lockstep-controller';
+export const NAME = 'lockstep-controller';
+export const NAMESPACE = 'lockstep-system';
 
-interface Manifest extends KubernetesObject {
+export interface Manifest extends KubernetesObject {
   readonly spec?: unknown;
   readonly rules?: readonly Rule[];
   readonly roleRef?: unknown;
   readonly subjects?: unknown;
 }
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
+export interface ManifestOptions {
+  /** The one namespace that it looks at; default all, and what belongs to the cluster. */
+  readonly scope?: string | undefined;
+  /** Whose tokens it may ask for; default nobody's. */
+  readonly accounts?: readonly AccountPattern[];
+  /** Of which audiences alone; default any. */
+  readonly audiences?: readonly string[];
+  readonly requireUse?: boolean;
+  /** Of the pods; default: none of these. */
+  readonly image?: string | undefined;
 }
-
-const making = [clusterExternalSecret, clusterPushSecret];
-const watched = [externalSecret, pushSecret, ...making, secretStore, clusterSecretStore];
-const generating = [clusterGenerator, ...[...generatorKinds.values()].map(({ definition }) => definition)];
-
-/** Every kind of ours. */
-export const definitions = [...watched, ...generating, generatorState];
-
-/** What the code watches, reads and writes, and nothing else. */
-const rules: readonly Rule[] = [
-  {
-    apiGroups: ['external-secrets.io'],
-    resources: watched.map(({ plural }) => plural),
-    verbs: ['get', 'list', 'watch'],
-  },
-  {
-    apiGroups: ['external-secrets.io'],
-    resources: watched.map(({ plural }) => `${plural}/status`),
-    verbs: ['get', 'patch'],
-  },
-  { apiGroups: [generatorState.group], resources: generating.map(({ plural }) => plural), verbs: ['get'] },
-  {
-    apiGroups: [generatorState.group],
-    resources: [generatorState.plural],
-    verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
-  },
-  { apiGroups: [generatorState.group], resources: [`${generatorState.plural}/status`], verbs: ['get', 'patch'] },
-  // Those of a ClusterExternalSecret or ClusterPushSecret; the finalizer of a PushSecret that takes away what it wrote.
-  {
-    apiGroups: ['external-secrets.io'],
-    resources: [externalSecret.plural, pushSecret.plural],
-    verbs: ['create', 'update', 'delete'],
-  },
-  // An owner reference that blocks deletion needs it, where the API server asks (OwnerReferencesPermissionEnforcement).
-  {
-    apiGroups: ['external-secrets.io'],
-    resources: [externalSecret, ...making].map(({ plural }) => `${plural}/finalizers`),
-    verbs: ['update'],
-  },
-  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'] },
-  { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
-  { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
-  // The role of AWS stands in its annotations.
-  { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['get'] },
-  { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
-  { apiGroups: [''], resources: ['events'], verbs: ['create'] },
-];
-
-/** Where it runs: who leads. */
-const ownRules: readonly Rule[] = [
-  { apiGroups: [leaseKind.group], resources: [leaseKind.plural], verbs: ['get', 'create', 'update'] },
-];
 
 const rbac = 'rbac.authorization.k8s.io';
 
-/** `namespace`: of the service account that the controller runs as. */
-export function manifests(namespace: string): readonly Manifest[] {
-  const account = { kind: 'ServiceAccount', name: NAME, namespace };
-  const named = { metadata: { name: NAME } };
+/** A role with these rules, held by the account: in a namespace, or everywhere. */
+type Granting = (role: string, rules: readonly Rule[], within?: string) => readonly Manifest[];
+
+const grantingTo =
+  (namespace: string): Granting =>
+  (role, rules, within) => {
+    const metadata = within === undefined ? { name: role } : { name: role, namespace: within };
+    const kind = within === undefined ? 'ClusterRole' : 'Role';
+    return [
+      { apiVersion: `${rbac}/v1`, kind, metadata, rules },
+      {
+        ...{ apiVersion: `${rbac}/v1`, kind: `${kind}Binding`, metadata },
+        roleRef: { apiGroup: rbac, kind, name: role },
+        subjects: [{ kind: 'ServiceAccount', name: NAME, namespace }],
+      },
+    ];
+  };
+
+/** One role for each namespace, with the names in it. */
+function tokenGrants(granting: Granting, accounts: readonly AccountPattern[]): readonly Manifest[] {
+  const role = `${NAME}-tokens`;
+  if (accounts.some(({ namespace }) => namespace === '*')) return granting(role, [tokenRule]);
+  const namespaces = [...new Set(accounts.map(({ namespace }) => namespace))];
+  return namespaces.flatMap((within) => {
+    const names = accounts.filter(({ namespace }) => namespace === within).map(({ name }) => name);
+    return granting(role, [names.includes('*') ? tokenRule : { ...tokenRule, resourceNames: names }], within);
+  });
+}
+
+export const kinds = (): readonly Manifest[] => definitions.map((each) => customResourceDefinition(each));
+
+/** `namespace`: of the service account that the controller runs as. Throws `invalidConfig`. */
+export function manifests(namespace: string, options: ManifestOptions = {}): readonly Manifest[] {
+  const { scope, accounts = [], audiences = [], image } = options;
+  const granting = grantingTo(namespace);
+  const user = userOf(namespace, NAME);
+  const flags = scope === undefined ? [] : [`-namespace=${scope}`];
   return [
-    ...definitions.map((each) => customResourceDefinition(each)),
+    ...kinds(),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace } },
-    { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', ...named, rules },
-    {
-      ...{ apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', ...named },
-      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: NAME },
-      subjects: [account],
-    },
-    { apiVersion: `${rbac}/v1`, kind: 'Role', metadata: { name: NAME, namespace }, rules: ownRules },
-    {
-      ...{ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata: { name: NAME, namespace } },
-      roleRef: { apiGroup: rbac, kind: 'Role', name: NAME },
-      subjects: [account],
-    },
+    ...granting(NAME, rulesOf({ everywhere: scope === undefined }), scope),
+    ...granting(`${NAME}-leader`, ownRules, namespace),
+    ...tokenGrants(granting, accounts),
+    ...(options.requireUse === true ? requireUse(user) : []),
+    ...(audiences.length === 0 ? [] : tokenAudiences(user, audiences)),
+    ...(image === undefined ? [] : workload({ name: NAME, namespace, image, flags })),
   ];
 }
 

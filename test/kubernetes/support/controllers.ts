@@ -53,7 +53,9 @@ export interface Seen {
 
 /** Into the namespace `lockstep-system`, which must be there. */
 export async function applyManifests(cluster: KubernetesCluster): Promise<void> {
-  for (const object of manifests('lockstep-system')) await create(cluster, PLACES[object.kind ?? ''] ?? '', object);
+  const accounts = [{ namespace: '*', name: '*' }];
+  for (const object of manifests('lockstep-system', { accounts }))
+    await create(cluster, PLACES[object.kind ?? ''] ?? '', object);
 }
 
 export type End = (signal: 'SIGTERM' | 'SIGKILL') => Promise<readonly [code: number | null, signal: string | null]>;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../../src/cli/up/free-port.ts';
-import { definitions } from '../../../src/controllers/manifests.ts';
+import { definitions } from '../../../src/controllers/rights.ts';
 import { collectionPath } from '../../../src/kube/objects.ts';
 import { plainServer, type PlainServer } from '../../support/snapshots.ts';
 import { startCluster, type KubernetesCluster } from './cluster.ts';

@@ -65,7 +65,11 @@ export class Clusters {
     const plane = await startControlPlane(this.#ground, clusterOf(region), this.#programs);
     this.#planes.set(region, plane);
     const namespaces = [NAMESPACE, SYSTEM].map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
-    for (const object of [...namespaces, ...manifests(SYSTEM)]) await this.apply(region, object);
+    for (const object of [
+      ...namespaces,
+      ...manifests(SYSTEM, { accounts: [{ namespace: NAMESPACE, name: NAMESPACE }], audiences: [AUDIENCE] }),
+    ])
+      await this.apply(region, object);
     const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAMESPACE, namespace: NAMESPACE } };
     await this.apply(region, account);
     const store = this.#store(region);
