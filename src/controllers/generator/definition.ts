@@ -1,7 +1,7 @@
 /** Generators (generators.external-secrets.io/v1alpha1): kinds whose objects say how values are made. */
 import type { Definition } from '../kind.ts';
 import { anything, boolean, integer, listOf, mapOf, object, oneOf, text, type Read, type Schema } from '../schema.ts';
-import { vault } from '../secret-store/providers-schema.ts';
+import { awsKeys, secretRef, serviceAccountRef, vault, webhook } from '../secret-store/providers-schema.ts';
 
 const GROUP = 'generators.external-secrets.io';
 const VERSION = 'v1alpha1';
@@ -47,12 +47,46 @@ const vaultDynamicSecret = object(
   },
 );
 
+const aws = {
+  role: text('Assumed first.'),
+  auth: object({}, { secretRef: awsKeys, jwt: object({}, { serviceAccountRef }) }),
+};
+
+const ecrAuthorizationToken = object(
+  { region: text() },
+  { ...aws, scope: text('private, the default; public is not offered.') },
+);
+
+const stsSessionToken = object(
+  { region: text() },
+  {
+    ...aws,
+    requestParameters: object(
+      {},
+      { sessionDuration: integer('Seconds.'), serialNumber: text('Of a device.'), tokenCode: text('Of that device.') },
+    ),
+  },
+);
+
+const githubAccessToken = object(
+  {
+    appID: text(),
+    installID: text('The number of the installation.'),
+    auth: object({ privateKey: object({ secretRef }, {}) }, {}),
+  },
+  { url: text('By default https://api.github.com.'), repositories: listOf(text()), permissions: mapOf(text()) },
+);
+
 const specs = {
   passwordSpec: password,
   uuidSpec: object({}, {}),
   fakeSpec: fake,
   sshKeySpec: sshKey,
   vaultDynamicSecretSpec: vaultDynamicSecret,
+  webhookSpec: webhook,
+  ecrAuthorizationTokenSpec: ecrAuthorizationToken,
+  stsSessionTokenSpec: stsSessionToken,
+  githubAccessTokenSpec: githubAccessToken,
 };
 
 const clusterGeneratorSpec = object({ kind: text(), generator: object({}, specs) }, {});
@@ -89,6 +123,28 @@ export const generatorKinds: ReadonlyMap<
     {
       definition: kindOf('VaultDynamicSecret', 'vaultdynamicsecrets', vaultDynamicSecret),
       inCluster: 'vaultDynamicSecretSpec',
+    },
+  ],
+  ['Webhook', { definition: kindOf('Webhook', 'webhooks', webhook), inCluster: 'webhookSpec' }],
+  [
+    'ECRAuthorizationToken',
+    {
+      definition: kindOf('ECRAuthorizationToken', 'ecrauthorizationtokens', ecrAuthorizationToken),
+      inCluster: 'ecrAuthorizationTokenSpec',
+    },
+  ],
+  [
+    'STSSessionToken',
+    {
+      definition: kindOf('STSSessionToken', 'stssessiontokens', stsSessionToken),
+      inCluster: 'stsSessionTokenSpec',
+    },
+  ],
+  [
+    'GithubAccessToken',
+    {
+      definition: kindOf('GithubAccessToken', 'githubaccesstokens', githubAccessToken),
+      inCluster: 'githubAccessTokenSpec',
     },
   ],
 ]);

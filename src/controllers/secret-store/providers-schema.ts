@@ -1,7 +1,7 @@
 /** `spec.provider`: the fields of each provider that is offered, as External Secrets Operator names them. */
 import { boolean, integer, listOf, mapOf, object, oneOf, OPEN, text } from '../schema.ts';
 
-const secretRef = object(
+export const secretRef = object(
   {},
   {
     name: text('The Secret.'),
@@ -10,12 +10,12 @@ const secretRef = object(
   },
 );
 
-const serviceAccountRef = object(
+export const serviceAccountRef = object(
   { name: text('The ServiceAccount.') },
   { namespace: text('Of a ClusterSecretStore alone.'), audiences: listOf(text(), 'Further audiences of its token.') },
 );
 
-const awsKeys = object(
+export const awsKeys = object(
   {},
   { accessKeyIDSecretRef: secretRef, secretAccessKeySecretRef: secretRef, sessionTokenSecretRef: secretRef },
 );
@@ -148,7 +148,7 @@ const crd = object(
   },
 );
 
-const webhook = object(
+export const webhook = object(
   { url: text('A template: https://….') },
   {
     method: text('By default GET to read, POST to write.'),

@@ -24,6 +24,16 @@ export function pkcs8Of(der: Uint8Array, type: string): Uint8Array | undefined {
   return undefined;
 }
 
+/** PEM of PKCS #8; undefined for what is no RSA key in PEM without a passphrase. */
+export function pkcs8Pem(pem: string): string | undefined {
+  try {
+    const key = createPrivateKey(pem);
+    return key.asymmetricKeyType === 'rsa' ? key.export({ type: 'pkcs8', format: 'pem' }).toString() : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** PEM of SubjectPublicKeyInfo or PKCS #8; undefined for what is no key of that kind. */
 export function pemOfJwk(jwk: Readonly<Record<string, unknown>>, kind: 'public' | 'private'): string | undefined {
   // Of a private key Node would give the public half: whoever asks for one should be told.
