@@ -1,5 +1,6 @@
 /** `sys/metrics`: what this node counts and measures. */
 import { fail } from '../errors.ts';
+import { redactedMetrics } from './redacted.ts';
 import type { Node } from '../core/node.ts';
 import { field } from '../framework/field.ts';
 import { pathsOf } from '../framework/path.ts';
@@ -21,7 +22,7 @@ const metrics = at('metrics', {
       form: ['application/json', 'text/plain'],
       run: async (node, { format }, call) => {
         const elapsed = performance.now();
-        const all = await node.measured(elapsed);
+        const all = redactedMetrics(await node.measured(elapsed), call);
         if (format === '') return { status: 200, bare: metricsSummary(all, call.now, elapsed / 1000) };
         if (format !== 'prometheus') throw fail('badRequest', 'metric response format must be "prometheus" or absent');
         if (!node.prometheus) {

@@ -1,5 +1,6 @@
 import type { Call } from '../framework/call.ts';
 import type { JsonObject } from '../framework/field.ts';
+import type { Metrics } from '../lib/metrics/metrics.ts';
 
 const NAMES = {
   addresses: ['leader_address', 'leader_cluster_address'],
@@ -15,4 +16,21 @@ export function redacted(told: JsonObject, { origin: { listener } }: Pick<Call, 
     .filter((what) => rules[what])
     .flatMap((what) => NAMES[what]);
   return { ...told, ...Object.fromEntries(hidden.filter((name) => name in told).map((name) => [name, ''])) };
+}
+
+/** Metrics that the listener shows to strangers: without the version, where it does not tell that. */
+export function redactedMetrics(
+  metrics: Pick<Metrics, 'read'>,
+  { origin: { listener } }: Pick<Call, 'origin'>,
+): Pick<Metrics, 'read'> {
+  if (!listener.unauthenticatedMetrics || listener.redacted?.version !== true) return metrics;
+  const { gauges, ...others } = metrics.read();
+  const hidden = gauges.map((gauge) => {
+    if (gauge.name !== 'lockstep.info') return gauge;
+    return {
+      ...gauge,
+      samples: gauge.samples.map((sample) => ({ ...sample, labels: { ...sample.labels, version: '' } })),
+    };
+  });
+  return { read: () => ({ ...others, gauges: hidden }) };
 }

@@ -94,6 +94,7 @@ test('a listener leaves out what it is told to, and sends headers of one’s own
     `redact_addresses    = true
      redact_cluster_name = true
      redact_version      = true
+     telemetry { unauthenticated_metrics_access = true }
      custom_response_headers {
        "default" = {
          "x-frame-options" = ["DENY"]
@@ -117,6 +118,8 @@ test('a listener leaves out what it is told to, and sends headers of one’s own
     assert.deepEqual(Object.keys(hidden), Object.keys(clear));
   }
   assert.equal((await told('sys/leader', here))['leader_address'], '');
+  const gauges = (await told('sys/metrics', here))['Gauges'] as { Name: string; Labels: Record<string, string> }[];
+  assert.deepEqual(gauges.find(({ Name }) => Name === 'lockstep.info')?.Labels, { version: '' });
   const sent = async (method: string, path: string, asked = here, token = made.root_token) => {
     const { status, headers } = await asked(method, path, { token });
     const names = ['x-frame-options', 'x-many', 'strict-transport-security', 'cache-control'];

@@ -12,7 +12,7 @@ interface Value {
 }
 
 /** `at`: a reading of `performance.now()`. */
-export async function prometheusText(metrics: Metrics, at: number): Promise<string> {
+export async function prometheusText(metrics: Pick<Metrics, 'read'>, at: number): Promise<string> {
   // Loaded when it is first scraped: it would take a fifth of the time to start.
   const { Registry } = (await import('prom-client')).default;
   const registry = new Registry();

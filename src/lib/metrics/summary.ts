@@ -2,7 +2,11 @@
 import type { Metrics } from './metrics.ts';
 
 /** `now`: milliseconds since the epoch; `elapsed`: seconds that the counts cover. */
-export function metricsSummary(metrics: Metrics, now: number, elapsed: number): Readonly<Record<string, unknown>> {
+export function metricsSummary(
+  metrics: Pick<Metrics, 'read'>,
+  now: number,
+  elapsed: number,
+): Readonly<Record<string, unknown>> {
   const { gauges, counters, timings } = metrics.read();
   const rate = (sum: number): number => (elapsed > 0 ? sum / elapsed : 0);
   return {
