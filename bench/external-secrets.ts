@@ -186,7 +186,7 @@ async function requests(api: KubernetesApi): Promise<ReadonlyMap<string, number>
 
 /** Seconds since `began` until each has a status. */
 async function told(api: KubernetesApi, began: number): Promise<number> {
-  while (((await requests(api)).get('PATCH externalsecrets/status') ?? 0) < objects) await delay(250);
+  while (((await requests(api)).get('PATCH externalsecrets/status') ?? 0) < objects) await delay(1_000);
   return (performance.now() - began) / 1_000;
 }
 
