@@ -11,6 +11,7 @@ const programs: Readonly<Record<string, () => Promise<Command>>> = {
   agent: () => import('./agent/command.ts'),
   controller: () => import('./controllers/command.ts'),
   explain: () => import('./controllers/explain/command.ts'),
+  migrate: () => import('./controllers/migrate/command.ts'),
   'snapshot-drill': () => import('./server/drill-command.ts'),
   server: () => import('./server/command.ts'),
   up: () => import('./cli/up/command.ts'),
