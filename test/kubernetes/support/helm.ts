@@ -12,13 +12,17 @@ export async function withoutHelm(): Promise<string | false> {
   return (await has('go', ['version'])) ? false : 'there is no Go to build helm with';
 }
 
-/** Runs it: what it wrote, and how it ended. */
-export async function helm(...args: readonly string[]): Promise<Ran> {
-  const folder = await cached(`helm-${helmVersion}`, async (into) => {
+/** The folder that has it. */
+export function builtHelm(): Promise<string> {
+  return cached(`helm-${helmVersion}`, async (into) => {
     const building = ['go', 'build', '-ldflags', '-s -w', '-o', `${into}/`, 'helm.sh/helm/v3/cmd/helm'];
     await must('nice', building, { cwd: join(import.meta.dirname, '../helm') });
   });
-  return run(join(folder, 'helm'), args);
+}
+
+/** Runs it: what it wrote, and how it ended. */
+export async function helm(...args: readonly string[]): Promise<Ran> {
+  return run(join(await builtHelm(), 'helm'), args);
 }
 
 export const template = (chart: string, namespace: string, values: readonly string[]): Promise<Ran> =>
