@@ -59,9 +59,8 @@ func TestTuneMount(t *testing.T) {
 	enable(t, root, "go-upgraded", "kv", nil)
 	check(t, root.KVv1("go-upgraded").Put(ctx, "a", data{"x": "y"}))
 	upgrade := vault.MountConfigInput{Options: map[string]string{"version": "2"}}
-	// Vault upgrades in place; here the values are copied to a new mount, and nothing is changed.
-	status(t, root.Sys().TuneMount("go-upgraded", upgrade), http.StatusBadRequest)
-	equal(t, must[*vault.KVSecret](t)(root.KVv1("go-upgraded").Get(ctx, "a")).Data["x"].(string), "y")
+	check(t, root.Sys().TuneMount("go-upgraded", upgrade))
+	equal(t, must[*vault.KVSecret](t)(root.KVv2("go-upgraded").Get(ctx, "a")).Data["x"].(string), "y")
 }
 
 func TestRemount(t *testing.T) {
