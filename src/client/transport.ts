@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
+import { wholeBody } from '../lib/whole-body.ts';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
 
@@ -173,21 +174,14 @@ function pour(content: Readable, outgoing: ClientRequest, reject: (error: unknow
 
 /** Reads a reply to its end. Throws `ConnectionError` (code `TOO_LARGE`) beyond `limit` bytes. */
 export async function collect(message: IncomingMessage, limit: number, address: string): Promise<WireReply> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) {
-      message.destroy();
-      throw new ConnectionError(`${address}: the answer is longer than ${limit} bytes`, {
-        code: 'TOO_LARGE',
-        transient: false,
-        sent: true,
-      });
-    }
-    chunks.push(chunk);
-  }
-  return { status: message.statusCode ?? 0, headers: message.headers, body: Buffer.concat(chunks).toString('utf8') };
+  const tooLong = (): ConnectionError =>
+    new ConnectionError(`${address}: the answer is longer than ${limit} bytes`, {
+      code: 'TOO_LARGE',
+      transient: false,
+      sent: true,
+    });
+  const body = await wholeBody(message, limit, tooLong);
+  return { status: message.statusCode ?? 0, headers: message.headers, body: body.toString('utf8') };
 }
 
 /** Throws `ConnectionError` (code `ADDRESS`) for what is no address. */

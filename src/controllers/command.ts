@@ -1,11 +1,10 @@
 /** `lockstep controller`: External Secrets in a cluster, and what the cluster needs for it. */
 import { hostname } from 'node:os';
-import { fail, isLockstepError } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { KubernetesApi } from '../kube/api.ts';
 import { ownNamespace } from '../kube/in-cluster.ts';
 import { leaseKind, Leadership, type Lease } from '../kube/leader.ts';
 import { Objects } from '../kube/objects.ts';
-import { KubernetesProblem } from '../kube/problem.ts';
 import { uuid } from '../lib/crypto/random.ts';
 import { durationMs } from '../lib/duration.ts';
 import { createLogger, type Logger, type LogLevel } from '../lib/log.ts';
@@ -16,6 +15,7 @@ import type { LossRule } from './external-secret/losses.ts';
 import { printManifests } from './manifests-command.ts';
 import { openPages } from './pages.ts';
 import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
+import { told } from './told.ts';
 
 const USAGE = `Usage: lockstep controller [options]
        lockstep controller manifests [options]
@@ -178,22 +178,19 @@ async function leadershipOf(values: Values, api: KubernetesApi, log: Logger): Pr
   });
 }
 
-export async function run(argv: readonly string[]): Promise<number> {
-  try {
-    const [verb] = argv;
-    if (verb === 'manifests') {
-      printManifests(argv.slice(1));
-      return 0;
-    }
-    const values = parse(argv);
-    if (values.help === true) {
-      process.stdout.write(USAGE);
-      return 0;
-    }
-    return await control(values);
-  } catch (error) {
-    if (!isLockstepError(error) && !(error instanceof KubernetesProblem)) throw error;
-    process.stderr.write(`error running the controller: ${error.message}\n`);
-    return 1;
+async function start(argv: readonly string[]): Promise<number> {
+  const [verb] = argv;
+  if (verb === 'manifests') {
+    printManifests(argv.slice(1));
+    return 0;
   }
+  const values = parse(argv);
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  return control(values);
 }
+
+export const run = (argv: readonly string[]): Promise<number> =>
+  told(() => start(argv), 'error running the controller');

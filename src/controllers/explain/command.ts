@@ -1,8 +1,8 @@
 /** `lockstep explain`: why a Secret is, or is not, what its store has. */
-import { fail, isLockstepError } from '../../errors.ts';
-import { KubernetesProblem } from '../../kube/problem.ts';
+import { fail } from '../../errors.ts';
 import { parseFlags } from '../../lib/program/arguments.ts';
 import { accessFlags, apiOf } from '../access.ts';
+import { told } from '../told.ts';
 import { chainOf, type Link, readName } from './chain.ts';
 import { readFacts } from './read.ts';
 
@@ -74,12 +74,4 @@ async function explain(argv: readonly string[]): Promise<number> {
   }
 }
 
-export async function run(argv: readonly string[]): Promise<number> {
-  try {
-    return await explain(argv);
-  } catch (error) {
-    if (!isLockstepError(error) && !(error instanceof KubernetesProblem)) throw error;
-    process.stderr.write(`error: ${error.message}\n`);
-    return 1;
-  }
-}
+export const run = (argv: readonly string[]): Promise<number> => told(() => explain(argv));

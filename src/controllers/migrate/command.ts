@@ -1,12 +1,12 @@
 /** `lockstep migrate eso`: from External Secrets Operator to our controller, in a live cluster. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { headedTable } from '../../cli/table.ts';
-import { fail, isLockstepError } from '../../errors.ts';
+import { fail } from '../../errors.ts';
 import type { KubernetesApi } from '../../kube/api.ts';
 import { keyOf } from '../../kube/objects.ts';
-import { KubernetesProblem } from '../../kube/problem.ts';
 import { parseFlags } from '../../lib/program/arguments.ts';
 import { accessFlags, apiOf } from '../access.ts';
+import { told } from '../told.ts';
 import { NAMESPACE } from '../manifests.ts';
 import { accountPatterns } from '../rights.ts';
 import { survey, type Survey } from './survey.ts';
@@ -151,12 +151,4 @@ async function start([source, ...more]: readonly string[]): Promise<number> {
   }
 }
 
-export async function run(argv: readonly string[]): Promise<number> {
-  try {
-    return await start(argv);
-  } catch (error) {
-    if (!isLockstepError(error) && !(error instanceof KubernetesProblem)) throw error;
-    process.stderr.write(`error: ${error.message}\n`);
-    return 1;
-  }
-}
+export const run = (argv: readonly string[]): Promise<number> => told(() => start(argv));

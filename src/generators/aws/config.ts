@@ -1,6 +1,6 @@
 /** What the generators of AWS have in common. */
 import type { AwsAuthConfig } from '../../providers/aws/config.ts';
-import { keysFor, type KeySource } from '../../providers/aws/keys.ts';
+import { keysFor } from '../../providers/aws/keys.ts';
 import { problemOf } from '../../providers/aws/problem.ts';
 import type { Credentials } from '../../providers/contract.ts';
 import type { Generated } from '../contract.ts';
@@ -36,12 +36,6 @@ export async function asked<Client extends Closable, T>(
     client.destroy();
   }
 }
-
-/** What clients of AWS's library are made with. */
-export const clientOptions = (region: string, keys: KeySource | undefined) => ({
-  region,
-  ...(keys === undefined ? {} : { credentials: keys }),
-});
 
 export const seconds = (moment: Date | undefined): string => String(Math.floor((moment?.getTime() ?? 0) / 1_000));
 

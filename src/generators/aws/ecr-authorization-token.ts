@@ -1,8 +1,8 @@
 import type { ECRClient } from '@aws-sdk/client-ecr';
-import { TIMES } from '../../providers/aws/keys.ts';
+import { clientOptions } from '../../providers/aws/keys.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Generator } from '../contract.ts';
-import { asked, type AwsGeneratorConfig, clientOptions, generated, keysOf, seconds } from './config.ts';
+import { asked, type AwsGeneratorConfig, generated, keysOf, seconds } from './config.ts';
 
 export interface EcrAuthorizationTokenConfig extends AwsGeneratorConfig {
   readonly scope?: string;
@@ -21,7 +21,7 @@ export const ecrAuthorizationToken: Generator<EcrAuthorizationTokenConfig> = {
     const data = await asked('get a token of ECR', signal, {
       open: async (): Promise<ECRClient> => {
         const { ECRClient: Client } = await import('@aws-sdk/client-ecr');
-        return new Client({ ...clientOptions(config.region, keys), requestHandler: TIMES });
+        return new Client(clientOptions(config.region, keys));
       },
       ask: async (client) => {
         const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');

@@ -1,8 +1,8 @@
 import type { STSClient } from '@aws-sdk/client-sts';
-import { TIMES } from '../../providers/aws/keys.ts';
+import { clientOptions } from '../../providers/aws/keys.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Generator } from '../contract.ts';
-import { asked, type AwsGeneratorConfig, clientOptions, generated, keysOf, seconds } from './config.ts';
+import { asked, type AwsGeneratorConfig, generated, keysOf, seconds } from './config.ts';
 
 export interface StsSessionTokenConfig extends AwsGeneratorConfig {
   readonly requestParameters?: {
@@ -33,7 +33,7 @@ export const stsSessionToken: Generator<StsSessionTokenConfig> = {
     const made = await asked('get a session token', signal, {
       open: async (): Promise<STSClient> => {
         const { STSClient: Client } = await import('@aws-sdk/client-sts');
-        return new Client({ ...clientOptions(config.region, keys), requestHandler: TIMES });
+        return new Client(clientOptions(config.region, keys));
       },
       ask: async (client) => {
         const { GetSessionTokenCommand } = await import('@aws-sdk/client-sts');

@@ -1,8 +1,8 @@
 /** What another server says over HTTPS: bounded in time and size, from that address alone. */
-import type { IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
+import { wholeBody } from '../whole-body.ts';
 import { authorities } from './authorities.ts';
 import { ServerUnavailable } from './unavailable.ts';
 
@@ -64,20 +64,6 @@ function codeOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }
 
-async function bodyOf(message: IncomingMessage, bytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > bytes) {
-      message.destroy();
-      throw new ServerUnavailable(`it answers with more than ${String(bytes)} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fetched> {
   const secure = url.protocol === 'https:';
   const { request } = process.getBuiltinModule(secure ? 'node:https' : 'node:http');
@@ -97,7 +83,8 @@ function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fe
       headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers, ...length },
     },
     (message) => {
-      bodyOf(message, fetching.bytes)
+      const { bytes: most } = fetching;
+      wholeBody(message, most, () => new ServerUnavailable(`it answers with more than ${String(most)} bytes`))
         .then((bytes) => ({ status: message.statusCode ?? 0, body: bytes.toString('utf8'), bytes }))
         .then(resolve, reject);
     },

@@ -48,7 +48,7 @@ function bySts(region: string, before: KeySource | undefined, assume: Assume): K
   let client: Promise<STSClient> | undefined;
   const open = async (): Promise<STSClient> => {
     const { STSClient: Client } = await import('@aws-sdk/client-sts');
-    return new Client({ region, requestHandler: TIMES, ...(before === undefined ? {} : { credentials: before }) });
+    return new Client(clientOptions(region, before));
   };
   return async () => {
     client ??= open();
@@ -64,7 +64,13 @@ function bySts(region: string, before: KeySource | undefined, assume: Assume): K
   };
 }
 
-export const TIMES = { connectionTimeout: 5_000, requestTimeout: 15_000 };
+const TIMES = { connectionTimeout: 5_000, requestTimeout: 15_000 };
+
+/** What clients of AWS's library are made with. `keys` undefined: nobody's, or those that this process has. */
+export const clientOptions = (region: string, keys: KeySource | undefined) => ({
+  ...{ region, requestHandler: TIMES },
+  ...(keys === undefined ? {} : { credentials: keys }),
+});
 
 /** The role that its annotation names, as EKS has it (IRSA). */
 function fromAccount(region: string, jwt: AwsAuthConfig['jwt'], credentials: Credentials): KeySource {

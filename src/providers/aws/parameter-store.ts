@@ -6,7 +6,7 @@ import { inTurns } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
 import type { AwsConfig } from './config.ts';
-import { TIMES, type KeySource } from './keys.ts';
+import { clientOptions, type KeySource } from './keys.ts';
 import { named } from './problem.ts';
 import { allPages, AwsSession } from './session.ts';
 import { foreign, isMarked, MARK, textOf, textsOf, without, written } from './written.ts';
@@ -26,8 +26,7 @@ export class ParameterStore implements ProviderClient {
     this.#config = config;
     this.#session = new AwsSession(async () => {
       const { SSMClient: Client } = await import('@aws-sdk/client-ssm');
-      const credentials = keys === undefined ? {} : { credentials: keys };
-      return new Client({ region: config.region, requestHandler: TIMES, ...credentials });
+      return new Client(clientOptions(config.region, keys));
     });
   }
 

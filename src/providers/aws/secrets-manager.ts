@@ -20,7 +20,7 @@ import { inTurns } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
 import type { AwsConfig } from './config.ts';
-import { TIMES, type KeySource } from './keys.ts';
+import { clientOptions, type KeySource } from './keys.ts';
 import { named } from './problem.ts';
 import { allPages, AwsSession, type Abort } from './session.ts';
 import { foreign, hasAll, isMarked, MARK, textsOf, without, written } from './written.ts';
@@ -59,8 +59,7 @@ export class SecretsManager implements ProviderClient {
     this.#config = config;
     this.#session = new AwsSession(async () => {
       const { SecretsManagerClient: Client } = await import('@aws-sdk/client-secrets-manager');
-      const credentials = keys === undefined ? {} : { credentials: keys };
-      return new Client({ region: config.region, requestHandler: TIMES, ...credentials });
+      return new Client(clientOptions(config.region, keys));
     });
   }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request as overTls } from 'node:https';
 import { request as overHttp } from '../../lib/node-http.ts';
+import { wholeBody } from '../../lib/whole-body.ts';
 import { ProviderProblem, type ProblemKind } from '../contract.ts';
 import { mustBeOpen, openLookup } from './reachable.ts';
 
@@ -27,19 +28,8 @@ function kindOf(status: number): ProblemKind {
   return status < 400 ? 'invalid' : 'unsuitable';
 }
 
-async function bodyOf(message: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LARGEST) {
-      message.destroy();
-      throw new ProviderProblem('unsuitable', `the webhook answers with more than ${String(LARGEST)} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+const tooLong = (): ProviderProblem =>
+  new ProviderProblem('unsuitable', `the webhook answers with more than ${String(LARGEST)} bytes`);
 
 function opened({ method, url, headers, body, ca, anywhere }: WebhookRequest, signal: AbortSignal) {
   const send = url.protocol === 'https:' ? overTls : overHttp;
@@ -72,7 +62,7 @@ export async function ask(asking: WebhookRequest, signal: AbortSignal): Promise<
   try {
     const request = opened(asking, AbortSignal.any([signal, AbortSignal.timeout(asking.timeout)]));
     const [message] = (await once(request, 'response')) as [IncomingMessage];
-    const body = await bodyOf(message);
+    const body = await wholeBody(message, LARGEST, tooLong);
     const { statusCode: status = 0 } = message;
     if (status >= 200 && status < 300) return body;
     if (status === 404) return undefined;
