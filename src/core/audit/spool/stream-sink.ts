@@ -39,7 +39,7 @@ export class StreamSink implements RemoteSink {
       socket.write(Buffer.concat(lines), (error) => {
         socket.off('close', ended).off('timeout', stalled);
         if (error === null || error === undefined) resolve();
-        else reject(error);
+        else reject(new Error(`the connection to ${this.#target.name} ended: ${codeOf(error)}`));
       });
     });
     return lines.length;
@@ -77,7 +77,7 @@ export class StreamSink implements RemoteSink {
       const refused = (error: Error): void => {
         this.#connecting = undefined;
         socket.destroy();
-        reject(new Error(`${name} cannot be reached: ${'code' in error ? String(error.code) : error.message}`));
+        reject(new Error(`${name} cannot be reached: ${codeOf(error)}`));
       };
       const late = (): void => {
         refused(new Error('it does not answer'));
@@ -101,3 +101,7 @@ export class StreamSink implements RemoteSink {
 }
 
 function ignore(): void {}
+
+function codeOf(error: Error): string {
+  return 'code' in error ? String(error.code) : error.message;
+}
