@@ -19,8 +19,11 @@ class HeldDevice implements AuditDevice {
   readonly waiting: { readonly type: Entry; readonly settle: (error?: Error) => void }[] = [];
   holds = false;
 
-  record(line: string): Promise<void> {
-    if (!this.holds) return Promise.resolve();
+  async record(...lines: readonly string[]): Promise<void> {
+    if (this.holds) await Promise.all(lines.map((line) => this.#held(line)));
+  }
+
+  #held(line: string): Promise<void> {
     const { type } = JSON.parse(line) as { type: Entry };
     return new Promise((resolve, reject) => {
       this.waiting.push({ type, settle: (error) => (error === undefined ? resolve() : reject(error)) });
