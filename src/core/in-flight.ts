@@ -1,5 +1,6 @@
 /** Requests that a thread is serving right now. What is served without waiting for anything is over before anyone could look. */
 import type { Request } from '../framework/request.ts';
+import { Places } from '../lib/places.ts';
 
 /** As `sys/in-flight-req` shows it. No token, no body, no query. */
 export interface InFlightRequest {
@@ -11,24 +12,31 @@ export interface InFlightRequest {
   readonly start: number;
 }
 
+interface Started {
+  readonly request: Request;
+  readonly start: number;
+}
+
 export class InFlight {
   readonly #now: () => number;
-  readonly #requests = new Map<Request, number>();
+  readonly #requests = new Places<Started>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  begin(request: Request): void {
-    this.#requests.set(request, this.#now());
+  /** Gives what it is ended by. */
+  begin(request: Request): number {
+    return this.#requests.take({ request, start: this.#now() });
   }
 
-  end(request: Request): void {
-    this.#requests.delete(request);
+  /** `place`: what `begin` gave. */
+  end(place: number): void {
+    this.#requests.leave(place);
   }
 
   list(): readonly InFlightRequest[] {
-    return [...this.#requests].map(([{ id, method, path, address, port }, start]) => {
+    return this.#requests.values().map(({ request: { id, method, path, address, port }, start }) => {
       return { id, method, path, address: address.startsWith('/') ? address : `${address}:${String(port)}`, start };
     });
   }

@@ -14,14 +14,20 @@ export type KeyClass = 'h' | 's' | 'l';
 
 export const ROOT_NAMESPACE = 'root';
 
-/** Where a key lies: `s/root/policies/app` is of the class `s`, the namespace `root` and the area `policies`. */
-const PLACE = /^[hsl]\/([^/]+)\/([^/]+)\//;
+/** `s/`: a class is one letter. */
+const BEFORE_NAMESPACE = 2;
 
-/** The namespace whose `area` of the class a key lies in; undefined for any other key. */
+/**
+ * The namespace whose `area` of the class a key lies in; undefined for any other key. `s/root/policies/app` is of the class
+ * `s`, the namespace `root` and the area `policies`. Every observer asks this of every key that is written.
+ */
 export function namespaceOfKey(key: string, cls: KeyClass, area: string): string | undefined {
-  if (!key.startsWith(cls)) return undefined;
-  const [, namespace, found] = PLACE.exec(key) ?? [];
-  return found === area ? namespace : undefined;
+  if (!key.startsWith(cls) || key[1] !== '/') return undefined;
+  const end = key.indexOf('/', BEFORE_NAMESPACE);
+  const below = end + 1 + area.length;
+  return end > BEFORE_NAMESPACE && key[below] === '/' && key.startsWith(area, end + 1)
+    ? key.slice(BEFORE_NAMESPACE, end)
+    : undefined;
 }
 
 /** The namespaces of which a batch says that what was read of them holds no more: they were sealed or opened. */

@@ -122,7 +122,7 @@ export class Exchange {
   async #await(request: Request, pending: Promise<Outcome>): Promise<void> {
     const service = this.#service;
     service.inFlight++;
-    service.requests?.begin(request);
+    const place = service.requests?.begin(request);
     const maxDuration = isLong(request) ? 0 : service.reading.limits.maxDuration;
     const timer = maxDuration === 0 ? undefined : setTimeout(() => this.#timeOut(), maxDuration);
     try {
@@ -132,7 +132,7 @@ export class Exchange {
     } finally {
       clearTimeout(timer);
       service.inFlight--;
-      service.requests?.end(request);
+      if (place !== undefined) service.requests?.end(place);
     }
   }
 
@@ -224,9 +224,10 @@ export class Exchange {
     const outgoing = this.#outgoing as ServerResponse;
     outgoing.flushHeaders();
     if (request !== undefined) {
-      // After what served it has let it go.
-      queueMicrotask(() => requests?.begin(request));
-      outgoing.once('close', () => requests?.end(request));
+      const place = requests?.begin(request);
+      outgoing.once('close', () => {
+        if (place !== undefined) requests?.end(place);
+      });
     }
     pipeline(Readable.from(body), outgoing, () => undefined);
   }

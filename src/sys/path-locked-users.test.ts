@@ -220,7 +220,7 @@ describe('a lock', () => {
       if (status === 403) refused.push(request.path);
       return undefined;
     };
-    await using server = await withRole({ trail: { request: () => undefined, response } });
+    await using server = await withRole({ trail: { request: () => undefined, response, both: response } });
     await server.fail(6);
     const query = { format: 'prometheus' };
     const { reply } = await ask(server.node, 'GET', 'sys/metrics', { token: server.root, query });

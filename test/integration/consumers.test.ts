@@ -48,6 +48,7 @@ test('acknowledgements that are forged end the stream and are recorded', async (
   const trail = {
     request: () => undefined,
     response: () => undefined,
+    both: () => undefined,
     event: ({ what, detail }: { what: string; detail: string }) => void recorded.push(`${what} ${detail}`),
   };
   await using server = await eventsServer({ trail });

@@ -25,6 +25,7 @@ export class Witness implements AuditTrail {
   readonly response = (access: Access, outcome: Outcome): undefined => {
     if (access.region !== undefined) this.forwarded.push({ access, outcome });
   };
+  readonly both = this.response;
   readonly event = (alarm: Alarm): void => {
     this.alarms.push(alarm);
     for (const wake of this.#waiting) wake();

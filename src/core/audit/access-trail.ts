@@ -64,6 +64,8 @@ export function brokerTrail(
       await broker.response(call, { data: reply });
     },
     request: (access) => (broker.enabled ? broker.request(callOf(access)) : undefined),
+    both: (access, outcome) =>
+      broker.enabled ? broker.both(callOf(access), auditedResponse(outcome, find)) : undefined,
     response: (access, outcome) =>
       broker.enabled && !(broker.ended && tellsNothing(outcome))
         ? broker.response(callOf(access), auditedResponse(outcome, find))

@@ -44,6 +44,20 @@ export interface DeviceCounts {
   readonly failed: number;
 }
 
+type Entries = readonly AuditEvent['entry'][];
+const BOTH: Entries = ['request', 'response'];
+
+/** `now`: milliseconds since the epoch. One for each entry. */
+type Lines = (formatter: Formatter, now: number) => readonly string[];
+
+/** To put entries on record together, with each of the devices that are to have them. */
+interface Attempt {
+  readonly entries: Entries;
+  readonly lines: Lines;
+  /** By `monotonic`. */
+  readonly start: number;
+}
+
 interface Enabled {
   readonly sink: AuditSink;
   readonly formatter: Formatter;
@@ -134,18 +148,25 @@ export class AuditBroker implements AsyncDisposable {
 
   /** Before the handler changes anything. Rejects with `auditFailed`. */
   request(call: AuditedCall): undefined | Promise<void> {
-    return this.#record('request', call.request, ({ formatter }) => formatter.request(call, this.#options.now()));
+    return this.#record(['request'], call.request, (formatter, now) => [formatter.request(call, now)]);
   }
 
   /** Before the reply is sent. Rejects with `auditFailed`. */
   response(call: AuditedCall, response: AuditedResponse): undefined | Promise<void> {
-    const line = ({ formatter }: Enabled): string => formatter.response(call, response, this.#options.now());
-    return this.#record('response', call.request, line);
+    return this.#record(['response'], call.request, (formatter, now) => [formatter.response(call, response, now)]);
+  }
+
+  /** Both entries of what is done already and changed nothing. Rejects with `auditFailed` unless one device has both. */
+  both(call: AuditedCall, response: AuditedResponse): undefined | Promise<void> {
+    return this.#record(BOTH, call.request, (formatter, now) => [
+      formatter.request(call, now),
+      formatter.response(call, response, now),
+    ]);
   }
 
   /** What is no part of a request. Rejects with `auditFailed`. */
   alarm(alarm: AuditedAlarm): undefined | Promise<void> {
-    return this.#record('alarm', undefined, ({ formatter }) => formatter.alarm(alarm, this.#options.now()));
+    return this.#record(['alarm'], undefined, (formatter, now) => [formatter.alarm(alarm, now)]);
   }
 
   /** `sys/audit-hash`. Throws `badRequest` when there is no such device. */
@@ -172,11 +193,7 @@ export class AuditBroker implements AsyncDisposable {
   }
 
   /** `request`: what filters look at. */
-  #record(
-    entry: AuditEvent['entry'],
-    request: AuditedRequest | undefined,
-    line: (device: Enabled) => string,
-  ): undefined | Promise<void> {
+  #record(entries: Entries, request: AuditedRequest | undefined, lines: Lines): undefined | Promise<void> {
     if (this.#ended) return Promise.reject(fail('auditFailed'));
     if (this.#devices.length === 0) return undefined;
     const chosen = this.#selective ? this.#chosen(request) : this.#devices;
@@ -184,20 +201,16 @@ export class AuditBroker implements AsyncDisposable {
     // Such as where the one that takes what others leave could not be started.
     if (first === undefined) return Promise.reject(fail('auditFailed'));
     const { monotonic, settled: told } = this.#options;
-    const start = monotonic();
-    const recorded =
-      chosen.length === 1
-        ? this.#try(first, entry, line)
-        : settled(
-            chosen,
-            chosen.map((device) => this.#try(device, entry, line)),
-            request,
-          );
+    const attempt = { entries, lines, start: monotonic() };
     const ended = (isRecorded: boolean): void => {
-      told?.({ entry, failed: !isRecorded, milliseconds: monotonic() - start });
+      const milliseconds = monotonic() - attempt.start;
+      for (const entry of entries) told?.({ entry, failed: !isRecorded, milliseconds });
       if (!isRecorded) throw fail('auditFailed');
     };
-    return recorded.then(ended);
+    // Mostly there is one: its word is the last, without another promise.
+    if (chosen.length === 1) return this.#try(first, attempt, ended);
+    const tries = chosen.map((device) => this.#try(device, attempt, (isRecorded) => isRecorded));
+    return settled(chosen, tries, request).then(ended);
   }
 
   /** Those whose filter it matches; those that take what others leave, where there is none. */
@@ -210,29 +223,31 @@ export class AuditBroker implements AsyncDisposable {
     return matching.length > 0 ? matching : this.#devices.filter(({ sink }) => sink.format.fallback);
   }
 
-  /** Never rejects: whether the device has it. */
-  #try(device: Enabled, entry: AuditEvent['entry'], line: (device: Enabled) => string): Promise<boolean> {
-    const start = this.#options.monotonic();
-    const failed = (error: unknown): boolean => {
-      device.failed += 1;
-      this.#done(device, entry, start, error);
-      return false;
+  /** What `told` makes of whether the device has it. */
+  #try<T>(device: Enabled, attempt: Attempt, told: (isRecorded: boolean) => T): Promise<T> {
+    const failed = (error: unknown): T => {
+      this.#done(device, attempt, error);
+      return told(false);
     };
     try {
-      return device.sink.device.record(line(device)).then(() => {
-        device.recorded += 1;
-        this.#done(device, entry, start, undefined);
-        return true;
+      return device.sink.device.record(...attempt.lines(device.formatter, this.#options.now())).then(() => {
+        this.#done(device, attempt, undefined);
+        return told(true);
       }, failed);
     } catch (error) {
-      return Promise.resolve(failed(error));
+      return new Promise((resolve) => {
+        resolve(failed(error));
+      });
     }
   }
 
-  #done(device: Enabled, entry: AuditEvent['entry'], start: number, error: unknown): void {
+  #done(device: Enabled, { entries, start }: Attempt, error: unknown): void {
     const { path } = device.sink;
     const failed = error !== undefined;
-    this.#options.report({ device: path, entry, failed, milliseconds: this.#options.monotonic() - start });
+    if (failed) device.failed += entries.length;
+    else device.recorded += entries.length;
+    const milliseconds = this.#options.monotonic() - start;
+    for (const entry of entries) this.#options.report({ device: path, entry, failed, milliseconds });
     if (failed === device.failing) return;
     device.failing = failed;
     if (failed) this.#options.warn('audit device fails', { device: path, reason: messageOf(error) });

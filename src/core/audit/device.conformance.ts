@@ -42,6 +42,15 @@ export function auditDeviceConformance(name: string, make: () => Promise<MadeDev
     assert.equal(await read(), texts.map((text) => `${text}\n`).join(''));
   });
 
+  test(`${name}: lines that are given together are on record together, in their order`, async (context) => {
+    const { device, read } = await make();
+    await using _ = device;
+    const texts = ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}'].map(line);
+    await Promise.all([device.record(...texts.slice(0, 2)), device.record(...texts.slice(2))]);
+    if (read === undefined) return context.diagnostic('it keeps no record to compare');
+    assert.equal(await read(), texts.join(''));
+  });
+
   test(`${name}: it goes on after it was opened anew`, async () => {
     const { device } = await make();
     await using _ = device;

@@ -6,10 +6,10 @@ export interface AuditDevice extends AsyncDisposable {
   /** True where no entry may be missing: a request goes on only once this device has it, whatever the others have. */
   readonly required?: boolean;
   /**
-   * Resolves once the line, which ends in a newline, is recorded; rejects when it cannot be. Lines are recorded in the
-   * order of the calls. After disposal every call rejects.
+   * Resolves once all of these lines, each of which ends in a newline, are recorded; rejects when one cannot be. Lines are
+   * recorded in their order and in that of the calls. After disposal every call rejects.
    */
-  readonly record: (line: string) => Promise<void>;
+  readonly record: (...lines: readonly string[]) => Promise<void>;
   /** What the same device on another thread must be given; absent where threads do not disturb each other. */
   readonly shared?: SharedArrayBuffer;
   /** Opens its target anew, so that a rotated file is let go. Rejects, and goes on with the old one, when it cannot. */

@@ -75,14 +75,16 @@ export interface AuditedRequest {
 
 /** JSON that both entries of a call share. */
 export interface Fragments {
+  /** The formatter that made it. */
+  readonly by: object;
   readonly auth: string;
   readonly request: string;
 }
 
 /** One request as both of its entries tell it. The same object is given for both: what was formatted once is kept. */
 export interface AuditedCall {
-  /** By the formatter that made them. */
-  fragments?: Map<object, Fragments>;
+  /** One for each device that has been told. */
+  fragments?: Fragments[];
   readonly auth: AuditedAuth;
   readonly request: AuditedRequest;
   /** Why it was refused before anything ran; a message of the catalogue, never a secret. */

@@ -90,19 +90,18 @@ export class Formatter {
 
   /** What both entries of a call share is made once. */
   #fragmentsOf(call: AuditedCall): Fragments {
-    call.fragments ??= new Map();
-    const known = call.fragments.get(this);
+    const known = call.fragments?.find(({ by }) => by === this);
     if (known !== undefined) return known;
-    const made = { auth: this.#auth(call.auth), request: this.#request(call) };
-    call.fragments.set(this, made);
+    const made = { by: this, auth: this.#auth(call.auth), request: this.#request(call) };
+    (call.fragments ??= []).push(made);
     return made;
   }
 
   #auth(auth: AuditedAuth): string {
     const { before, after } = this.#tokenMembers(auth);
     return object(
-      before +
-        policyResults(auth) +
+      before,
+      policyResults(auth) +
         map('metadata', auth.metadata) +
         count('num_uses', auth.numUses) +
         count('remaining_uses', auth.remainingUses) +
@@ -140,8 +139,8 @@ export class Formatter {
   #request({ auth, request }: AuditedCall): string {
     const { id, path } = request.namespace;
     return object(
-      text('id', request.id) +
-        text('operation', request.operation) +
+      text('id', request.id),
+      text('operation', request.operation) +
         mount(request.mount) +
         this.#asked(auth, request) +
         member('namespace', object(text('id', id) + text('path', path))) +
@@ -164,10 +163,10 @@ export class Formatter {
   }
 
   #response({ request }: AuditedCall, response: AuditedResponse, auth: string | undefined): string {
+    const place = mount(request.mount);
     return object(
-      member('auth', auth) +
-        mount(request.mount) +
-        member('secret', response.leaseId === undefined ? undefined : object(text('lease_id', response.leaseId))) +
+      auth === undefined ? place : member('auth', auth) + place,
+      member('secret', response.leaseId === undefined ? undefined : object(text('lease_id', response.leaseId))) +
         member('data', this.#replyData(request, response)) +
         list('warnings', response.warnings ?? undefined) +
         text('redirect', response.redirect) +
@@ -240,8 +239,9 @@ class Moments {
   }
 }
 
-function object(members: Members): string {
-  return `{${members.slice(1)}}`;
+/** `first`: one or a few of them. A long text that was added up is copied once more to lose its comma. */
+function object(first: Members, rest: Members = ''): string {
+  return first === '' ? `{${rest.slice(1)}}` : `{${first.slice(1)}${rest}}`;
 }
 
 function member(name: string, json: string | undefined): Members {

@@ -1,4 +1,4 @@
-/** What the pipeline asks of the audit: both calls resolve once the entry is on record, or reject with `auditFailed`. */
+/** What the pipeline asks of the audit: its calls resolve once the entry is on record, or reject with `auditFailed`. */
 import type { JsonObject } from '../../framework/field.ts';
 import type { Outcome } from '../../framework/request.ts';
 import type { MountRecord } from '../mounts/mount.ts';
@@ -27,6 +27,8 @@ export interface AuditTrail {
   readonly request: (access: Access) => undefined | Promise<void>;
   /** Before the answer is sent. */
   readonly response: (access: Access, outcome: Outcome) => undefined | Promise<void>;
+  /** Both, of a request that changes nothing and is served already: in one go. */
+  readonly both: (access: Access, outcome: Outcome) => undefined | Promise<void>;
   /** Both entries of a request that was answered before there was an audit: it opened the seal that the audit is behind. */
   readonly afterwards?: (done: DoneWhileSealed) => Promise<void>;
   /** Not part of a request: recorded as soon as it can be. */

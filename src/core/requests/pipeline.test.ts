@@ -18,9 +18,15 @@ class HeldDevice implements AuditDevice {
   /** Entries that wait, in order. */
   readonly waiting: { readonly type: Entry; readonly settle: (error?: Error) => void }[] = [];
   holds = false;
+  /** How often it was given something. */
+  calls = 0;
 
-  record(line: string): Promise<void> {
-    if (!this.holds) return Promise.resolve();
+  async record(...lines: readonly string[]): Promise<void> {
+    this.calls += 1;
+    if (this.holds) await Promise.all(lines.map((line) => this.#held(line)));
+  }
+
+  #held(line: string): Promise<void> {
     const { type } = JSON.parse(line) as { type: Entry };
     return new Promise((resolve, reject) => {
       this.waiting.push({ type, settle: (error) => (error === undefined ? resolve() : reject(error)) });
@@ -66,11 +72,13 @@ async function isAnswered(answer: Promise<unknown>): Promise<boolean> {
   return Promise.race([answer.then(() => true), turn().then(() => false)]);
 }
 
-test('a read queues both of its entries at once, and is answered when both are on record', async () => {
+test('a read gives both of its entries at once, and is answered when both are on record', async () => {
   const { node, root: token, device } = await audited();
   await using _ = node;
   device.holds = true;
+  device.calls = 0;
   const answer = ask(node, 'GET', 'secret/a', { token });
+  assert.equal(device.calls, 1);
   const types = device.waiting.map(({ type }) => type);
   assert.deepEqual(types, ['request', 'response']);
   device.waiting[1]?.settle();

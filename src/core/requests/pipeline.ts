@@ -122,13 +122,16 @@ function metered(services: RequestServices, found: Asked, decide?: Decide): Outc
 
 /**
  * Nothing is changed before the request is on record, and nothing is answered before both of its entries are. So what
- * changes nothing is served meanwhile: its two entries are queued in their order, and mostly share one write.
+ * changes nothing is served meanwhile, and where that took no waiting both entries are recorded at once.
  */
 function recorded(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
-  const asked = services.audit.request(access);
-  if (asked === undefined || mayChange(access)) return chain(asked, () => answered(services, access));
-  const answer = answered(services, access);
-  return Promise.all([answer, asked]).then(([outcome]) => outcome);
+  const { audit } = services;
+  if (mayChange(access))
+    return chain(audit.request(access), () => answered(services, access, attempt(services, access)));
+  const served = attempt(services, access);
+  if (!(served instanceof Promise)) return told(served, audit.both(access, served));
+  const asked = audit.request(access);
+  return Promise.all([answered(services, access, served), asked]).then(([outcome]) => outcome);
 }
 
 /** A refusal and help change nothing; a read does with a token's last use, and when its reply is put aside. */
@@ -140,12 +143,25 @@ function mayChange({ match, request, error, token, control }: Access): boolean {
 }
 
 /** The outcome, once its entry is on record. */
-function answered(services: RequestServices, access: Access): Outcome | Promise<Outcome> {
-  return chain(attempt(services, access), (outcome) => {
+function answered(
+  services: RequestServices,
+  access: Access,
+  served: Outcome | Promise<Outcome>,
+): Outcome | Promise<Outcome> {
+  return chain(served, (outcome) => {
     const ending = access.token?.record.numUses === -1 ? services.revocation.revoke(access.token.key) : undefined;
-    const told = chain(ending, () => chain(services.audit.response(access, outcome), () => outcome));
-    return told instanceof Promise ? told.catch((error: unknown) => neverSent(outcome, error)) : told;
+    const entry = (): undefined | Promise<void> => services.audit.response(access, outcome);
+    return told(outcome, ending === undefined ? entry() : ending.then(entry));
   });
+}
+
+/** `recorded`: its entry, or both. */
+function told(outcome: Outcome, recorded: undefined | Promise<void>): Outcome | Promise<Outcome> {
+  if (recorded === undefined) return outcome;
+  return recorded.then(
+    () => outcome,
+    (error: unknown) => neverSent(outcome, error),
+  );
 }
 
 /** What nobody gets must not stay on the disk, nor go on. */

@@ -54,12 +54,10 @@ test('a rekey in the midst of a restore waits for the next time: what is restore
 
 test('a snapshot whose reply cannot be put on record is not kept', async (t) => {
   let full = false;
-  const trail = {
-    request: () => undefined,
-    response: async () => {
-      if (full) throw fail('auditFailed');
-    },
+  const recorded = async (): Promise<void> => {
+    if (full) throw fail('auditFailed');
   };
+  const trail = { request: () => undefined, response: recorded, both: recorded };
   const { node, root: token, folder } = await withSpool(t, { trail });
   await using _ = node;
   full = true;

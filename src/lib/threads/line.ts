@@ -1,5 +1,6 @@
 /** Questions and answers between two threads, over their message ports. */
 import { errors, fail, isLockstepError, type ErrorCode } from '../../errors.ts';
+import { Places } from '../places.ts';
 
 /** What can be asked over a line: by name, what goes in and what comes back; both must be structured-cloneable. */
 export type Asks = Readonly<Record<string, { readonly argument: unknown; readonly answer: unknown }>>;
@@ -31,13 +32,14 @@ interface Waiting {
 
 /** Nobody waits for an answer. */
 const NOBODY = 0;
+/** An id is another's once its answer has come. */
+const FIRST = 1;
 
 /** `Theirs` is answered by the other end, `Ours` by this one. Messages arrive in the order in which they were sent. */
 export class Line<Theirs extends Asks, Ours extends Asks> {
   readonly #port: Port;
   readonly #answers: Answers<Ours>;
-  readonly #waiting = new Map<number, Waiting>();
-  #last = NOBODY;
+  readonly #waiting = new Places<Waiting>();
   #cut: Error | undefined;
 
   constructor(port: Port, answers: Answers<Ours>) {
@@ -51,9 +53,8 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   /** Rejects with what the other end threw, or when the line is cut. */
   ask<K extends keyof Theirs & string>(name: K, argument: Theirs[K]['argument']): Promise<Theirs[K]['answer']> {
     if (this.#cut !== undefined) return Promise.reject(this.#cut);
-    const id = ++this.#last;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      const id = FIRST + this.#waiting.take({ resolve, reject });
       this.#port.postMessage({ ask: name, id, argument } satisfies Message);
     });
   }
@@ -67,7 +68,6 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   cut(): void {
     this.#cut ??= fail('shuttingDown');
     for (const { reject } of this.#waiting.values()) reject(this.#cut);
-    this.#waiting.clear();
   }
 
   #receive(message: Message): void {
@@ -75,8 +75,7 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
       void this.#reply(message.ask, message.id, message.argument);
       return;
     }
-    const waiting = this.#waiting.get(message.to);
-    this.#waiting.delete(message.to);
+    const waiting = this.#waiting.leave(message.to - FIRST);
     if ('answer' in message) waiting?.resolve(message.answer as never);
     else waiting?.reject(errorOf(message.failure));
   }

@@ -117,18 +117,23 @@ class RemoteDevice implements AuditDevice {
     return this.#parts.state.memory;
   }
 
-  record(line: string): Promise<void> {
-    const { cipher, limit } = this.#context;
-    const framed = this.#kind.frame(line);
-    const text = spooled(cipher?.seal(framed) ?? framed);
+  record(...lines: readonly string[]): Promise<void> {
+    const { limit } = this.#context;
+    const texts = lines.map((line) => this.#spooled(line));
+    const bytes = texts.reduce((sum, { length }) => sum + length, 0);
     const { waiting } = this.#parts.state;
     this.#watch(waiting);
-    if (waiting + text.length > limit) {
+    if (waiting + bytes > limit) {
       const { folder } = this.#context;
       const reason = `the audit spool ${folder} is full: ${String(limit)} bytes wait to be delivered`;
       return Promise.reject(fail('auditFailed', reason));
     }
-    return this.#parts.log.record(text);
+    return this.#parts.log.record(...texts);
+  }
+
+  #spooled(line: string): string {
+    const framed = this.#kind.frame(line);
+    return spooled(this.#context.cipher?.seal(framed) ?? framed);
   }
 
   async reopen(): Promise<void> {

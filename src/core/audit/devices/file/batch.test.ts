@@ -44,6 +44,16 @@ test('each line is told what came of it', async () => {
   for (const each of flushed.told) await assert.rejects(each, /no flush/);
 });
 
+test('lines that are given together are on record once the last of them is', async () => {
+  for (const complete of [0, 1, 2]) {
+    const batch = new Batch();
+    const told = batch.add('{"n":1}\n', '{"n":2}\n');
+    batch.settle({ complete, error: new Error('no space'), flushError: undefined });
+    if (complete === 2) await told;
+    else await assert.rejects(told, /no space/);
+  }
+});
+
 test('memory that another batch can use is given back, and nothing of the lines is left in it', () => {
   const batch = new Batch(Buffer.alloc(64 * 1024));
   void batch.add('{"clear":"secret"}\n');

@@ -8,9 +8,11 @@ const USUAL = 64 * 1024;
 /** Letters. What is longer is measured first. */
 const LONG = 16 * 1024;
 
-/** The bytes that a line takes as UTF-8 at most; of a long one exactly. */
-export function mostBytes(line: string): number {
-  return line.length < LONG ? 3 * line.length : Buffer.byteLength(line);
+/** The bytes that lines take as UTF-8 at most; long ones exactly. */
+export function mostBytes(lines: readonly string[]): number {
+  let bytes = 0;
+  for (const line of lines) bytes += line.length < LONG ? 3 * line.length : Buffer.byteLength(line);
+  return bytes;
 }
 
 /** What came of a batch. `error` is for the lines behind the complete ones, `flushError` for these. */
@@ -50,11 +52,14 @@ export class Batch {
     return this.#end - FIRST;
   }
 
-  /** Resolves once the line is on record, and rejects when it cannot be. */
-  add(line: string): Promise<void> {
-    this.#reserve(mostBytes(line));
-    this.#end += this.#memory.write(line, this.#end);
-    const at = this.#ends.push(this.#end) - 1;
+  /** Resolves once these lines are on record, and rejects when one cannot be: the last is whole only if all are. */
+  add(...lines: readonly string[]): Promise<void> {
+    this.#reserve(mostBytes(lines));
+    for (const line of lines) {
+      this.#end += this.#memory.write(line, this.#end);
+      this.#ends.push(this.#end);
+    }
+    const at = this.#ends.length - 1;
     return this.#settled.promise.then((settled) => tell(at, settled));
   }
 

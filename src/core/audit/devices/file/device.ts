@@ -27,14 +27,14 @@ function streamDevice(stream: Writable | undefined): AuditDevice {
   return {
     type: 'file',
     durable: false,
-    record: (line) => {
+    record: (...lines) => {
       if (closed) return Promise.reject(fail('auditFailed', 'the audit device is closed'));
       if (stream === undefined) return Promise.resolve();
       if (stream.writableLength > MAX_WAITING_BYTES) {
         return Promise.reject(fail('auditFailed', 'standard output does not take writes fast enough'));
       }
       return new Promise((resolve, reject) => {
-        stream.write(line, (error) => {
+        stream.write(lines.join(''), (error) => {
           if (error === null || error === undefined) resolve();
           else reject(fail('auditFailed', 'standard output takes no audit entries', { cause: error }));
         });

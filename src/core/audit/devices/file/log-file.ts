@@ -101,14 +101,14 @@ class LogFile implements AuditDevice {
     return this.#turn.memory;
   }
 
-  record(line: string): Promise<void> {
+  record(...lines: readonly string[]): Promise<void> {
     if (this.#closed) return Promise.reject(fail('auditFailed', 'the audit device is closed'));
     if (this.#flushError !== undefined) {
       const error = this.#flushError;
       this.#flushError = undefined;
       return Promise.reject(error);
     }
-    const most = mostBytes(line);
+    const most = mostBytes(lines);
     if (this.#waitingBytes + most > MAX_WAITING_BYTES) {
       return Promise.reject(
         fail('auditFailed', `the audit log ${this.#options.path} does not take writes fast enough`),
@@ -116,7 +116,7 @@ class LogFile implements AuditDevice {
     }
     const batch = this.#batchFor(most);
     const before = batch.size;
-    const recorded = batch.add(line);
+    const recorded = batch.add(...lines);
     this.#waitingBytes += batch.size - before;
     this.#writing ??= this.#write();
     return recorded;
