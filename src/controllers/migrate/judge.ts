@@ -83,12 +83,23 @@ function ofExternal(spec: unknown, root: string): readonly Note[] {
   ];
 }
 
+const pushMetadataFields = new Set([...providers.values()].flatMap(({ pushMetadata = [] }) => pushMetadata));
+
+/** Of which provider its store is stands elsewhere: what no provider of ours has. */
+function ofPushMetadata(metadata: unknown, field: string): readonly Note[] {
+  if (metadata === undefined) return [];
+  const spec = at(metadata, 'spec');
+  if (!isObject(spec)) return [no(field, 'is not in the form PushSecretMetadata')];
+  const unknown = Object.keys(spec).filter((each) => !pushMetadataFields.has(each));
+  return unknown.map((each) => no(`${field}.spec.${each}`));
+}
+
 function ofPush(spec: unknown, root: string): readonly Note[] {
   const [data, dataTo] = [listAt(spec, 'data'), listAt(spec, 'dataTo')];
   const nowhere = dataTo.some((each) => at(each, 'storeRef') === undefined);
   return [
-    ...(data.some((each) => at(each, 'metadata') !== undefined) ? [no(`${root}.data[].metadata`)] : []),
-    ...(dataTo.some((each) => at(each, 'metadata') !== undefined) ? [no(`${root}.dataTo[].metadata`)] : []),
+    ...data.flatMap((each) => ofPushMetadata(at(each, 'metadata'), `${root}.data[].metadata`)),
+    ...dataTo.flatMap((each) => ofPushMetadata(at(each, 'metadata'), `${root}.dataTo[].metadata`)),
     ...(nowhere ? [no(`${root}.dataTo[].storeRef`, 'must name a store, or give a labelSelector')] : []),
     ...ofTemplate(at(spec, 'template'), `${root}.template`),
     ...ofGenerator(at(spec, 'selector', 'generatorRef'), `${root}.selector.generatorRef`),
