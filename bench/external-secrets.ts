@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { externalSecret } from '../src/controllers/external-secret/definition.ts';
-import { MANAGED } from '../src/controllers/external-secret/plan.ts';
+import { MANAGED } from '../src/controllers/external-secret/ownership.ts';
 import { KubernetesApi } from '../src/kube/api.ts';
 import { Informer } from '../src/kube/informer.ts';
 import { readKubeconfig } from '../src/kube/kubeconfig.ts';

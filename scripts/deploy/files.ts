@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { requireUse, tokenAudiences, userOf } from '../../src/controllers/admission.ts';
 import { kinds, manifests, NAME, NAMESPACE, type Manifest } from '../../src/controllers/manifests.ts';
-import { ownRules, rulesOf, tokenRule } from '../../src/controllers/rights.ts';
+import { ownRules, rulesOf, targetRule, tokenRule } from '../../src/controllers/rights.ts';
 
 const CHART = 'deploy/helm/lockstep-controller';
 const PLAIN = 'deploy/manifests';
@@ -19,6 +19,7 @@ const rights = {
   namespaced: rulesOf({ everywhere: false }),
   leader: ownRules,
   tokens: tokenRule,
+  targets: targetRule({ group: '', resource: '' }).verbs,
 };
 
 /** Their text by path, from the root of the repository. */

@@ -8,8 +8,10 @@ import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
 import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
 import { generatorState, type GeneratorState } from './generator-state/definition.ts';
-import { externalSecret } from './external-secret/definition.ts';
-import { MANAGED, type ExternalSecret, type Secret } from './external-secret/plan.ts';
+import { externalSecret, type ExternalSecret } from './external-secret/definition.ts';
+import { Watches } from './external-secret/manifest/watches.ts';
+import { MANAGED } from './external-secret/ownership.ts';
+import type { Secret } from './external-secret/plan.ts';
 import type { ObjectOf } from './kind.ts';
 import { pushSecret } from './push-secret/definition.ts';
 import type { PushSecret } from './push-secret/plan.ts';
@@ -65,6 +67,8 @@ export class Cluster {
   readonly #sourceSecrets: Informer<KubernetesObject>;
   #watchesSources = false;
   readonly namespaces: Informer<KubernetesObject> | undefined;
+  /** Of what `target.manifest` names. */
+  readonly watches: Watches;
   readonly secrets: Objects<Secret>;
   readonly configMaps: Objects<ConfigMap>;
   readonly externalSecretObjects: Objects<ExternalSecret>;
@@ -98,6 +102,7 @@ export class Cluster {
     this.namespaces = all ? informer(coreKind('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
     const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true`, kept: nameAndVersion };
     this.managedSecrets = informer(coreKind('Secret', 'secrets'), managed);
+    this.watches = new Watches({ informer: (kind) => informer(kind, managed) });
     this.#sourceSecrets = informer(coreKind('Secret', 'secrets'), {
       ...within,
       metadataOnly: true,
@@ -141,6 +146,7 @@ export class Cluster {
       ...(this.#watchesSources ? [this.#sourceSecrets] : []),
       ...[this.externalSecrets, this.clusterExternalSecrets, this.stores, this.clusterStores],
       ...[this.pushSecrets, this.clusterPushSecrets, this.generatorStates, this.managedSecrets, this.namespaces],
+      ...this.watches.all,
     ];
     return all.filter((each) => each !== undefined);
   }

@@ -13,7 +13,7 @@ import { pushSecretsOf } from './cluster-push-secret/kind.ts';
 import { storesOf } from './external-secret/gather.ts';
 import { LossGuard } from './external-secret/loss-guard.ts';
 import type { LossRule } from './external-secret/losses.ts';
-import { targetName, type ExternalSecret } from './external-secret/plan.ts';
+import { targetName, type ExternalSecret } from './external-secret/definition.ts';
 import { Pushes } from './external-secret/push.ts';
 import { ExternalSecretReconciler } from './external-secret/reconcile.ts';
 import { Generators } from './generator/generate.ts';
@@ -35,6 +35,8 @@ export interface ControllerOptions {
   readonly floodGate: boolean;
   /** Milliseconds. */
   readonly storeInterval: number;
+  /** Whether other objects than Secrets may be made. */
+  readonly genericTargets: boolean;
   /** Of Secrets that may be made. */
   readonly types: SecretTypes;
   /** When a loss at a store is believed. */
@@ -66,7 +68,7 @@ export class Controller {
   #synced = false;
 
   constructor(api: KubernetesApi, options: ControllerOptions) {
-    const { namespace, controllerClass, floodGate, log, types } = options;
+    const { namespace, controllerClass, floodGate, log, types, genericTargets } = options;
     this.#log = log;
     const failed = (kind: string, error: unknown): void => {
       log.warn('the watch is interrupted', { kind, error: explain(error) });
@@ -91,7 +93,7 @@ export class Controller {
     const losses = new LossGuard(cluster, options.losses, Date.now);
     measureLosses(this.metrics, losses);
     this.#reconciler = new ExternalSecretReconciler({
-      ...{ cluster, clients: this.#clients, generators, types, losses, failed: measured.failed },
+      ...{ cluster, clients: this.#clients, generators, types, losses, genericTargets, failed: measured.failed },
     });
     const stores = new StoreReconciler({ cluster, clients: this.#clients, interval: options.storeInterval });
     const pushing = new PushSecretReconciler({ cluster, clients: this.#clients, generators, types });
@@ -154,7 +156,10 @@ export class Controller {
     managedSecrets.onChange((key) => {
       for (const each of this.#byTarget.get(key) ?? []) this.#add(each, 'changed');
     });
-    const watching: (Promise<void> | undefined)[] = [];
+    const made = (kind: string, key: string): void => {
+      for (const each of this.#byTarget.get(`${kind} ${key}`) ?? []) this.#add(each, 'changed');
+    };
+    const watching: (Promise<void> | undefined)[] = [this.#cluster.watches.run(made, signal)];
     this.#cluster.pushSecrets.onChange((key, now, before) => {
       if (now?.spec.selector.secret !== undefined) watching.push(this.#watchSources(signal));
       if (changed(now, before)) this.#addPush(key);
@@ -284,8 +289,12 @@ function readStore(text: string): { readonly kind: string; readonly name: string
   return { kind, name };
 }
 
-const targetKey = (es: ExternalSecret): string =>
-  keyOf({ namespace: readKey(keyOf(es.metadata)).namespace, name: targetName(es) });
+/** Of a Secret its key; of all else the kind before it, as `kindText` has it. */
+function targetKey(es: ExternalSecret): string {
+  const key = keyOf({ namespace: readKey(keyOf(es.metadata)).namespace, name: targetName(es) });
+  const { manifest } = es.spec.target ?? {};
+  return manifest === undefined ? key : `${manifest.apiVersion} ${manifest.kind} ${key}`;
+}
 
 const priorityOf = ({ status }: ExternalSecret): Priority => (status?.refreshTime === undefined ? 'new' : 'changed');
 

@@ -16,9 +16,6 @@ const unset: Readonly<Record<string, string>> = {
   forwardInconsistent: 'taken, and without effect: of Vault Enterprise',
   checkAndSet: 'taken, and without effect: every write is made under check-and-set',
   'checkAndSet.required': 'taken, and without effect: every write is made under check-and-set',
-  retrySettings: 'taken, and without effect: retries are the controller’s, with its own pauses',
-  'retrySettings.maxRetries': 'taken, and without effect: as above',
-  'retrySettings.retryInterval': 'taken, and without effect: as above',
 };
 
 const patterns = [

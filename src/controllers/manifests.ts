@@ -3,7 +3,16 @@ import { stringify } from 'yaml';
 import type { KubernetesObject } from '../kube/objects.ts';
 import { requireUse, tokenAudiences, userOf } from './admission.ts';
 import { customResourceDefinition } from './kind.ts';
-import { definitions, ownRules, rulesOf, tokenRule, type AccountPattern, type Rule } from './rights.ts';
+import {
+  definitions,
+  ownRules,
+  rulesOf,
+  targetRule,
+  tokenRule,
+  type AccountPattern,
+  type Rule,
+  type TargetPattern,
+} from './rights.ts';
 import { workload } from './workload.ts';
 
 export const NAME = 'lockstep-controller';
@@ -21,6 +30,8 @@ export interface ManifestOptions {
   readonly scope?: string | undefined;
   /** Whose tokens it may ask for; default nobody's. */
   readonly accounts?: readonly AccountPattern[];
+  /** Which other objects than Secrets it may make; default none. */
+  readonly targets?: readonly TargetPattern[];
   /** Of which audiences alone; default any. */
   readonly audiences?: readonly string[];
   readonly requireUse?: boolean;
@@ -63,16 +74,20 @@ export const kinds = (): readonly Manifest[] => definitions.map((each) => custom
 
 /** `namespace`: of the service account that the controller runs as. Throws `invalidConfig`. */
 export function manifests(namespace: string, options: ManifestOptions = {}): readonly Manifest[] {
-  const { scope, accounts = [], audiences = [], image } = options;
+  const { scope, accounts = [], targets = [], audiences = [], image } = options;
   const granting = grantingTo(namespace);
   const user = userOf(namespace, NAME);
-  const flags = scope === undefined ? [] : [`-namespace=${scope}`];
+  const flags = [
+    ...(scope === undefined ? [] : [`-namespace=${scope}`]),
+    ...(targets.length === 0 ? [] : ['-unsafe-allow-generic-targets']),
+  ];
   return [
     ...kinds(),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace } },
     ...granting(NAME, rulesOf({ everywhere: scope === undefined }), scope),
     ...granting(`${NAME}-leader`, ownRules, namespace),
     ...tokenGrants(granting, accounts),
+    ...(targets.length === 0 ? [] : granting(`${NAME}-targets`, targets.map(targetRule), scope)),
     ...(options.requireUse === true ? requireUse(user) : []),
     ...(audiences.length === 0 ? [] : tokenAudiences(user, audiences)),
     ...(image === undefined ? [] : workload({ name: NAME, namespace, image, flags })),

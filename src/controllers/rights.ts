@@ -4,6 +4,7 @@ import { leaseKind } from '../kube/leader.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import { clusterPushSecret } from './cluster-push-secret/definition.ts';
 import { externalSecret } from './external-secret/definition.ts';
+import { groupRefusal } from './external-secret/manifest/kinds.ts';
 import { clusterGenerator, generatorKinds } from './generator/definition.ts';
 import { generatorState } from './generator-state/definition.ts';
 import { pushSecret } from './push-secret/definition.ts';
@@ -64,6 +65,36 @@ export const ownRules: readonly Rule[] = [
 
 /** Whose tokens it may ask for. Whoever may ask for any account's token is whoever that account is. */
 export const tokenRule: Rule = { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] };
+
+/** Resources that `target.manifest` makes. */
+export interface TargetPattern {
+  /** Empty for the core. */
+  readonly group: string;
+  readonly resource: string;
+}
+
+export const targetRule = ({ group: target, resource }: TargetPattern): Rule => ({
+  apiGroups: [target],
+  resources: [resource],
+  verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+});
+
+/** A list with commas: `configmaps`, or `<plural>.<group>`. Throws `invalidConfig`, also for what is never made so. */
+export function targetPatterns(list: string): readonly TargetPattern[] {
+  const parts = list.split(',').map((each) => each.trim());
+  return parts
+    .filter((each) => each !== '')
+    .map((each) => {
+      const [resource = '', ...rest] = each.split('.');
+      const target = rest.join('.');
+      const wrong = (why: string): Error => fail('invalidConfig', `-generic-targets: "${each}": ${why}`);
+      if (!NAME.test(resource) || (target !== '' && !NAME.test(target)))
+        throw wrong('write it as configmaps, or as <plural>.<group>');
+      const refused = resource === 'configmaps' && target === '' ? undefined : groupRefusal(target);
+      if (refused !== undefined) throw wrong(refused);
+      return { group: target, resource };
+    });
+}
 
 /** Service accounts whose tokens may be asked for: `*` is each name, or each namespace. */
 export interface AccountPattern {

@@ -169,9 +169,13 @@ export class Objects<T extends KubernetesObject> {
     return items;
   }
 
-  /** Fails with status 409 when it is there already. `fieldManager` owns the fields. */
-  async create(object: T, fieldManager?: string): Promise<T> {
-    const path = collectionPath(this.kind, object.metadata.namespace) + queryOf({ fieldManager });
+  /**
+   * Fails with status 409 when it is there already. `fieldManager` owns the fields. `strict`: a field that the kind has not is refused with
+   * status 400, and not dropped.
+   */
+  async create(object: T, fieldManager?: string, strict = false): Promise<T> {
+    const query = queryOf({ fieldManager, fieldValidation: strict ? 'Strict' : undefined });
+    const path = collectionPath(this.kind, object.metadata.namespace) + query;
     return (await this.#api.create(path, object)) as T;
   }
 
@@ -180,6 +184,16 @@ export class Objects<T extends KubernetesObject> {
     const { namespace = '', name } = object.metadata;
     const path = this.#path({ namespace, name }) + queryOf({ fieldManager });
     return (await this.#api.send({ method: 'PUT', path, body: object })) as T;
+  }
+
+  /**
+   * A JSON Merge Patch (RFC 7396). With `metadata.resourceVersion` in it, it fails with status 409 when the object was changed
+   * meanwhile. A field that the kind has not is refused with status 400.
+   */
+  async patch(key: ObjectKey, patch: object, fieldManager?: string): Promise<T> {
+    const path = this.#path(key) + queryOf({ fieldManager, fieldValidation: 'Strict' });
+    const contentType = 'application/merge-patch+json';
+    return (await this.#api.send({ method: 'PATCH', path, body: patch, contentType })) as T;
   }
 
   /** `status` as a JSON Merge Patch (RFC 7396). */

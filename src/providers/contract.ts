@@ -40,11 +40,20 @@ export interface Query {
 export interface RemoteName {
   readonly key: string;
   readonly property?: string | undefined;
+  /** Fields of the provider's own, as they stand in the PushSecret. */
+  readonly metadata?: unknown;
+}
+
+/** Of the Secret that is pushed, besides its values. */
+export interface PushedFrom {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface Pushed extends RemoteName {
   /** Without a property, a JSON object. */
   readonly value: Uint8Array;
+  readonly from?: PushedFrom | undefined;
 }
 
 /** Who reads by a client, and is told of what changes there. */
@@ -79,6 +88,10 @@ export interface ProviderClient {
   readonly follow?: (following: Following, signal: AbortSignal) => Promise<void>;
   /** Writes what differs. What was not written by External Secrets before is left alone, and `denied`. */
   readonly push?: (pushed: Pushed, signal: AbortSignal) => Promise<void>;
+  /** Throws `ProviderProblem` for `metadata` that is not as this provider has it. Absent: it has none. */
+  readonly checkMetadata?: (metadata: unknown) => void;
+  /** Whether it is there, where `metadata` says another place than `read` looks at. Absent: it never does. */
+  readonly has?: (name: RemoteName, signal: AbortSignal) => Promise<boolean>;
   /** Gone already, and what was not written by External Secrets, is no error. */
   readonly remove?: (name: RemoteName, signal: AbortSignal) => Promise<void>;
   readonly close: () => void;
@@ -131,6 +144,8 @@ export interface Provider<Config> {
   readonly type: string;
   /** Whether it reads only, or writes too; as the status of a store says it. */
   readonly capabilities: 'ReadOnly' | 'WriteOnly' | 'ReadWrite';
+  /** Fields of `metadata.spec` of a PushSecret, of any of its services. Absent: it has none. */
+  readonly pushMetadata?: readonly string[];
   /** Whether a ClusterSecretStore is another one for each namespace that asks, though its references name theirs. */
   readonly differsByNamespace?: (config: Config) => boolean;
   /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */

@@ -65,6 +65,21 @@ const VALUES: Readonly<Record<string, { readonly flags: readonly string[]; reado
       ],
     },
   },
+  'with other targets than Secrets': {
+    flags: [
+      '--set=genericTargets.enabled=true,onlyNamespace=shop',
+      '--set=genericTargets.resources[0].apiGroups={},genericTargets.resources[0].resources={configmaps}',
+      '--set=genericTargets.resources[0].apiGroups[0]=',
+      '--set=genericTargets.resources[1].apiGroups={argoproj.io},genericTargets.resources[1].resources={applications}',
+    ],
+    options: {
+      scope: 'shop',
+      targets: [
+        { group: '', resource: 'configmaps' },
+        { group: 'argoproj.io', resource: 'applications' },
+      ],
+    },
+  },
   'for one namespace': { flags: ['--set=onlyNamespace=shop'], options: { scope: 'shop' } },
   'with tokens of all': {
     flags: ['--set-string=tokenAccounts[0].namespace=*'],
@@ -96,6 +111,9 @@ describe('the chart', { skip: noHelm }, () => {
     'several need leaderElection': 'leaderElection=false',
     "additional properties 'replica' not allowed": 'replica=3',
     'names are of one namespace': 'tokenAccounts[0].namespace=*,tokenAccounts[0].names={a}',
+    'enabled needs resources': 'genericTargets.enabled=true',
+    'genericTargets/resources/0':
+      'genericTargets.resources[0].apiGroups={rbac.authorization.k8s.io},genericTargets.resources[0].resources={roles}',
     'does not match pattern': "admission.tokenAudiences={it's}",
   })) {
     test(`it refuses ${value}`, async () => {

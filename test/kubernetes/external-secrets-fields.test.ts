@@ -71,6 +71,14 @@ describe('fields of External Secrets', { skip }, () => {
     assert.match(await refused('merge-conflict', { dataFrom }), /conflicts: c/);
   });
 
+  test('other objects than Secrets are made only where the controller was told so', async () => {
+    const manifest = { apiVersion: 'v1', kind: 'ConfigMap' };
+    await shop.external('no-flag', { target: { manifest }, dataFrom: [{ extract: { key: 'fields' } }] });
+    const seen = await shop.untilReason('no-flag', 'ResourceSyncedError', 'False');
+    assert.match(readyOf(seen)?.message ?? '', /spec\.target\.manifest: .* only with -unsafe-allow-generic-targets/);
+    assert.equal(await shop.see('/api/v1/namespaces/shop/configmaps/no-flag'), undefined);
+  });
+
   test('a template decodes what it renders, and its Secret has its finalizers', async () => {
     const template = {
       ...{ engineVersion: 'v2', mergePolicy: 'Merge', metadata: { finalizers: ['example.com/keep'] } },

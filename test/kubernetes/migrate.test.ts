@@ -230,6 +230,8 @@ describe('moving over from External Secrets Operator', { skip }, () => {
     while (!JSON.stringify((await cluster.ask('POST', `${ES}?dryRun=All`, probe)).body).includes('"later"'))
       await pause(50);
     await external('manifest', { target: { ...target, manifest: { apiVersion: 'v1', kind: 'ConfigMap' } } });
+    const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role' };
+    await external('power', { target: { ...target, manifest: role } });
     await external('later', { target: { ...target, later: true } });
     await external('deleting', { target: { ...target, deletionPolicy: 'Delete' } });
     await external('mfa', { dataFrom: [{ sourceRef: { generatorRef: { kind: 'MFA', name: 'x' } } }] });
@@ -251,7 +253,8 @@ describe('moving over from External Secrets Operator', { skip }, () => {
         .map(({ name, notes }) => [name, notes.map((each) => `${each.verdict} ${each.field}`)]),
     );
     assert.deepEqual(noted, {
-      manifest: ['unsupported spec.target.manifest'],
+      manifest: ['differs spec.target.manifest'],
+      power: ['unsupported spec.target.manifest'],
       later: ['unsupported spec.target.later'],
       deleting: ['differs spec.target.deletionPolicy'],
       mfa: ['unsupported spec.dataFrom[].sourceRef.generatorRef.kind'],
@@ -266,8 +269,8 @@ describe('moving over from External Secrets Operator', { skip }, () => {
     const accepted = await migrate('-apply', '-accept-unsupported');
     assert.deepEqual([accepted.code, accepted.report.dry], [0, false]);
     // Whose tokens may be asked for is what the stores name.
-    const role = '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/lockstep-controller-tokens';
-    assert.match(JSON.stringify((await cluster.ask('GET', role)).body), /"resourceNames":\["reader"\]/);
+    const tokens = '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/lockstep-controller-tokens';
+    assert.match(JSON.stringify((await cluster.ask('GET', tokens)).body), /"resourceNames":\["reader"\]/);
   });
 
   const probe = {

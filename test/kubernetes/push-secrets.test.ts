@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { withoutControlPlane } from './support/binaries.ts';
 import type { KubernetesCluster } from './support/cluster.ts';
-import { create } from './support/service-accounts.ts';
+import { grant } from './support/provider-worlds.ts';
+import { create, serviceAccounts } from './support/service-accounts.ts';
 import { base64, readyOf, SECRETS, Shop } from './support/shop.ts';
 
 const skip = await withoutControlPlane();
@@ -117,6 +118,85 @@ describe('PushSecrets', { skip }, () => {
     await cluster.ask('DELETE', `${SECRETS}/many`);
     await untilPushed('many', 'SourceDeleted');
     assert.deepEqual([await shop.at('many/one'), await shop.at('many/two')], [undefined, undefined]);
+  });
+
+  const wrapped = (spec: object) => ({
+    ...{ apiVersion: 'kubernetes.external-secrets.io/v1alpha1', kind: 'PushSecretMetadata', spec },
+  });
+
+  test('metadata are the custom metadata of KV, and what is not known of them is refused before anything is written', async () => {
+    const one = (remoteKey: string, spec: object) => ({
+      match: { secretKey: 'user', remoteRef: { remoteKey, property: 'name' } },
+      metadata: wrapped(spec),
+    });
+    const custom = async (): Promise<unknown> => {
+      const { token, server } = shop.lockstep;
+      const { json } = await server.ask('GET', '/v1/kv/metadata/custom/one', { token });
+      return (json as { readonly data?: { readonly custom_metadata?: unknown } }).data?.custom_metadata;
+    };
+    await pushes('custom', { data: [one('custom/one', { customMetadata: { team: 'shop', 'managed-by': 'me' } })] });
+    await untilPushed('custom', 'Synced');
+    assert.deepEqual(await custom(), { team: 'shop', 'managed-by': 'external-secrets' });
+    await cluster.ask('DELETE', `${PUSHES}/custom`);
+    await pushes('replaced', {
+      data: [one('custom/one', { customMetadata: { owner: 'me' }, mergePolicy: 'Replace' })],
+    });
+    await untilPushed('replaced', 'Synced');
+    assert.deepEqual(await custom(), { owner: 'me', 'managed-by': 'external-secrets' });
+    const wrong = [one('custom/two', {}), one('custom/three', { colour: 'red' })];
+    await pushes('wrong-metadata', { data: wrong });
+    const seen = await untilPushed('wrong-metadata', 'Errored');
+    assert.match(
+      readyOf(seen)?.message ?? '',
+      /"custom\/three\/name" of SecretStore "ours": metadata\.spec has no field "colour"/,
+    );
+    assert.equal(await shop.at('custom/two'), undefined);
+  });
+
+  test('labels and annotations go to Secrets elsewhere, and a namespace for the stores of a cluster alone', async () => {
+    await create(cluster, serviceAccounts('shop'), { metadata: { name: 'writer' } });
+    const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'create', 'update', 'delete'] }];
+    const account = ['shop', 'writer'] as const;
+    for (const namespace of ['shop', 'other']) await grant(cluster, { namespace, account, rules });
+    const store = (kind: string, serviceAccount: object) => ({
+      ...{ apiVersion: 'external-secrets.io/v1', kind, metadata: { name: 'elsewhere' } },
+      spec: { provider: { kubernetes: { remoteNamespace: 'shop', auth: { serviceAccount } } } },
+    });
+    const group = '/apis/external-secrets.io/v1';
+    await create(cluster, `${group}/namespaces/shop/secretstores`, store('SecretStore', { name: 'writer' }));
+    await create(
+      cluster,
+      `${group}/clustersecretstores`,
+      store('ClusterSecretStore', { name: 'writer', namespace: 'shop' }),
+    );
+    await create(cluster, SECRETS, {
+      metadata: {
+        ...{ name: 'labelled', labels: { a: 'source', 'reconcile.external-secrets.io/managed': 'true' } },
+        annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'values', note: 'n' },
+      },
+      data: { user: base64('app') },
+    });
+    const to = (kind: string, remoteKey: string, spec: object) => ({
+      ...{ secretStoreRefs: [{ kind, name: 'elsewhere' }], selector: { secret: { name: 'labelled' } } },
+      data: [{ match: { secretKey: 'user', remoteRef: { remoteKey, property: 'name' } }, metadata: wrapped(spec) }],
+    });
+    const labels = { a: 'given' };
+    const there = { labels, annotations: { b: 'given' }, remoteNamespace: 'other' };
+    await pushes('elsewhere', {
+      ...to('ClusterSecretStore', 'made', { ...there, sourceMergePolicy: 'Merge', targetMergePolicy: 'Merge' }),
+      ...{ deletionPolicy: 'Delete', updatePolicy: 'IfNotExists' },
+    });
+    await untilPushed('elsewhere', 'Synced');
+    const made = await shop.see('/api/v1/namespaces/other/secrets/made');
+    assert.deepEqual(made?.data, { name: base64('app') });
+    assert.deepEqual(made.metadata.labels, labels);
+    assert.deepEqual(made.metadata.annotations, { b: 'given', note: 'n' });
+    assert.equal(await shop.see(`${SECRETS}/made`), undefined);
+    await cluster.ask('DELETE', `${PUSHES}/elsewhere`);
+    await shop.until('/api/v1/namespaces/other/secrets/made', (seen) => seen === undefined);
+    await pushes('astray', to('SecretStore', 'astray', { remoteNamespace: 'other' }));
+    assert.match(readyOf(await untilPushed('astray', 'Errored'))?.message ?? '', /for a ClusterSecretStore alone/);
+    assert.equal(await shop.see('/api/v1/namespaces/other/secrets/astray'), undefined);
   });
 
   test('what a generator makes is pushed, and stays until its time is over', async () => {

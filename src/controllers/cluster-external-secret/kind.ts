@@ -1,7 +1,6 @@
 /** What a ClusterExternalSecret makes, and where. */
 import type { Cluster } from '../cluster.ts';
-import { externalSecret } from '../external-secret/definition.ts';
-import type { ExternalSecret } from '../external-secret/plan.ts';
+import { externalSecret, type ExternalSecret } from '../external-secret/definition.ts';
 import type { ObjectOf } from '../kind.ts';
 import type { PerNamespace } from '../per-namespace/reconcile.ts';
 import type { SecretTypes } from '../secret-types.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Store } from '../cluster.ts';
-import type { ExternalSecret } from '../external-secret/plan.ts';
+import type { ExternalSecret } from '../external-secret/definition.ts';
 import { chainOf, type Facts, readName } from './chain.ts';
 
 const es = (spec: object = {}, status: object = {}): ExternalSecret => ({
@@ -29,7 +29,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   ...{ es: es(), namespace: { name: 'shop', labels: {} }, controllerClass: 'default', now: Date.parse('2026-01-01') },
   stores: new Map([['SecretStore shop/ours', store()]]),
   references: new Map([['Secret shop/token', 'there']]),
-  secret: {
+  target: {
     metadata: {
       name: 'db',
       ownerReferences: [
@@ -73,10 +73,10 @@ test('each link that is broken is named, and only that one', () => {
     wrong(facts({ stores: new Map([['SecretStore shop/ours', store({ provider: { nobody: {} } })]]) })),
     ['wrong provider nobody: is not offered'],
   );
-  assert.deepEqual(wrong(facts({ secret: { metadata: { name: 'db' } } })), [
+  assert.deepEqual(wrong(facts({ target: { metadata: { name: 'db' } } })), [
     'wrong Secret shop/db (creationPolicy Owner): was there before',
   ]);
-  assert.deepEqual(wrong(facts({ secret: 'missing' })), ['wrong Secret shop/db (creationPolicy Owner): is not there']);
+  assert.deepEqual(wrong(facts({ target: 'missing' })), ['wrong Secret shop/db (creationPolicy Owner): is not there']);
   assert.deepEqual(wrong(facts({ es: es({ refreshInterval: 'often' }) })), [
     'wrong refreshInterval "often" is no duration',
   ]);

@@ -3,9 +3,9 @@ import { readKey, type KubernetesObject } from '../../kube/objects.ts';
 import { providers } from '../../providers/providers.ts';
 import type { Store } from '../cluster.ts';
 import type { Condition } from '../conditions.ts';
-import type { SourceRef } from '../external-secret/definition.ts';
 import { storeNameOf, storesOf } from '../external-secret/gather.ts';
-import { owns, targetName, type ExternalSecret } from '../external-secret/plan.ts';
+import { type ExternalSecret, type SourceRef, targetName } from '../external-secret/definition.ts';
+import { owns } from '../external-secret/ownership.ts';
 import { intervalOf, isPeriodic } from '../external-secret/refresh.ts';
 import { mayUse, type NamespaceNames } from '../secret-store/conditions.ts';
 import { storeKey, type StoreName } from '../secret-store/clients.ts';
@@ -34,8 +34,8 @@ export interface Facts {
   readonly stores: ReadonlyMap<string, Store>;
   /** By `referenceText`. */
   readonly references: ReadonlyMap<string, Presence>;
-  /** Its Secret's metadata. */
-  readonly secret: KubernetesObject | 'missing' | 'forbidden';
+  /** The metadata of what it makes. */
+  readonly target: KubernetesObject | 'missing' | 'forbidden';
   readonly controllerClass: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -87,19 +87,21 @@ function refreshOf({ es, now }: Facts): Link {
   }
 }
 
-function targetOf({ es, secret }: Facts): readonly Link[] {
-  const name = targetName(es);
+const madeKind = ({ spec }: ExternalSecret): string => spec.target?.manifest?.kind ?? 'Secret';
+
+function targetOf({ es, target }: Facts): readonly Link[] {
   const { creationPolicy = 'Owner' } = es.spec.target ?? {};
-  const what = `Secret ${es.metadata.namespace ?? ''}/${name} (creationPolicy ${creationPolicy})`;
+  const kind = madeKind(es);
+  const what = `${kind} ${es.metadata.namespace ?? ''}/${targetName(es)} (creationPolicy ${creationPolicy})`;
   if (creationPolicy === 'None') return [{ mark: 'well', depth: 1, what: `${what}: none is made` }];
-  if (secret === 'forbidden') {
+  if (target === 'forbidden') {
     return [{ mark: 'unknown', depth: 1, what: `${what}: may not be looked at with these credentials` }];
   }
-  if (secret === 'missing') {
-    const remedy = creationPolicy === 'Merge' ? 'Merge writes into a Secret that somebody else makes' : undefined;
+  if (target === 'missing') {
+    const remedy = creationPolicy === 'Merge' ? `Merge writes into a ${kind} that somebody else makes` : undefined;
     return [{ mark: 'wrong', depth: 1, what: `${what}: is not there`, ...(remedy === undefined ? {} : { remedy }) }];
   }
-  if (creationPolicy === 'Owner' && !owns(es, secret)) {
+  if (creationPolicy === 'Owner' && !owns(es, target)) {
     const remedy = `it is somebody else's and is left alone: name another target, use creationPolicy Merge, or delete it`;
     return [{ mark: 'wrong', depth: 1, what: `${what}: was there before`, remedy }];
   }

@@ -1,11 +1,12 @@
 /** What `explain` looks at: metadata of Secrets, never their values. */
 import type { KubernetesApi } from '../../kube/api.ts';
+import { kindAt } from '../../kube/discovery.ts';
 import { coreKind, Objects, type Kind, type KubernetesObject, type ObjectKey } from '../../kube/objects.ts';
 import { isNotFound, KubernetesProblem } from '../../kube/problem.ts';
 import type { Store } from '../cluster.ts';
-import { externalSecret } from '../external-secret/definition.ts';
 import { storesOf } from '../external-secret/gather.ts';
-import { targetName, type ExternalSecret } from '../external-secret/plan.ts';
+import { externalSecret, type ExternalSecret, targetName } from '../external-secret/definition.ts';
+import { refusalOf } from '../external-secret/manifest/kinds.ts';
 import { clusterSecretStore, secretStore } from '../secret-store/definition.ts';
 import { type Facts, type Presence, referenceText, storeText } from './chain.ts';
 import { referencesOf } from './references.ts';
@@ -34,6 +35,16 @@ async function seen(
   }
 }
 
+async function targetOf(api: KubernetesApi, es: ExternalSecret, namespace: string): Promise<Facts['target']> {
+  const key = { namespace, name: targetName(es) };
+  const { manifest } = es.spec.target ?? {};
+  if (manifest === undefined) return seen(api, kinds.Secret, key);
+  // What is never made is not looked for either: its condition says why.
+  if (refusalOf(manifest, key.name) !== undefined) return 'missing';
+  const kind = await kindAt(api, manifest.apiVersion, manifest.kind).catch(() => undefined);
+  return kind === undefined ? 'missing' : seen(api, kind, key);
+}
+
 /** Undefined: there is no such ExternalSecret. Rejects with `KubernetesProblem`. */
 export async function readFacts(
   api: KubernetesApi,
@@ -56,10 +67,10 @@ export async function readFacts(
       references.set(referenceText(each), typeof found === 'string' ? found : 'there');
     }
   }
-  const secret = await seen(api, kinds.Secret, { namespace, name: targetName(es) });
+  const target = await targetOf(api, es, namespace);
   const home = await seen(api, kinds.Namespace, { namespace: '', name: namespace });
   return {
-    ...{ es, stores, references, secret, controllerClass, now },
+    ...{ es, stores, references, target, controllerClass, now },
     namespace: { name: namespace, labels: typeof home === 'string' ? {} : (home.metadata.labels ?? {}) },
   };
 }

@@ -1,5 +1,5 @@
 /** ExternalSecret (external-secrets.io/v1): which secrets of which store become a Secret. */
-import type { Definition } from '../kind.ts';
+import type { Definition, ObjectOf } from '../kind.ts';
 import { boolean, integer, listOf, mapOf, moment, object, oneOf, text, type Read } from '../schema.ts';
 
 const storeRef = object({}, { name: text(), kind: oneOf(['SecretStore', 'ClusterSecretStore']) });
@@ -175,4 +175,12 @@ export const externalSecret: Definition<ExternalSecretSpec, ExternalSecretStatus
     { name: 'Last Sync', type: 'date', jsonPath: '.status.refreshTime' },
   ],
   selectable: ['.spec.secretStoreRef.name', '.spec.secretStoreRef.kind', '.spec.target.name', '.spec.refreshInterval'],
+};
+
+export type ExternalSecret = ObjectOf<typeof externalSecret>;
+
+/** Of what it makes. */
+export const targetName = ({ metadata, spec }: ExternalSecret): string => {
+  const { name = '' } = spec.target ?? {};
+  return name === '' ? metadata.name : name;
 };

@@ -2,9 +2,8 @@
 import { ProviderProblem, type ProviderClient, type Query, type Reference } from '../../providers/contract.ts';
 import { membersAt } from '../../providers/members.ts';
 import type { StoreName } from '../secret-store/clients.ts';
-import type { ExternalSecretSpec, GeneratorRef, RemoteRef, SourceRef, StoreRef } from './definition.ts';
 import { Origins } from './origins.ts';
-import type { ExternalSecret } from './plan.ts';
+import type { ExternalSecret, ExternalSecretSpec, GeneratorRef, RemoteRef, SourceRef, StoreRef } from './definition.ts';
 import { checked, converted, decoded, rewritten, type Values } from './values.ts';
 
 export interface Gathered {

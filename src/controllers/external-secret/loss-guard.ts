@@ -5,8 +5,9 @@ import { momentOf } from '../conditions.ts';
 import { storeKey, type StoreName } from '../secret-store/clients.ts';
 import { storesOf } from './gather.ts';
 import { Losses, type LossRule, type Verdict } from './losses.ts';
-import type { ExternalSecret, Plan, Secret } from './plan.ts';
+import type { ExternalSecret } from './definition.ts';
 import type { Outcome } from './status.ts';
+import type { Plan } from './target-plan.ts';
 
 /** Of a store: what its secrets have lost up to this moment (RFC 3339) is meant. */
 export const CONFIRMED = 'lockstep/deletions-confirmed-until';
@@ -49,11 +50,11 @@ export class LossGuard {
     this.#losses.forget(key);
   }
 
-  /** `gone`: the store says that something of it is not there. */
-  guard(es: ExternalSecret, secret: Secret | undefined, plan: Plan, gone: boolean): Guarded {
+  /** `loses`: it deletes the object, or takes out of it what the store says is not there. */
+  guard(es: ExternalSecret, plan: Plan, loses: boolean): Guarded {
     this.#prime();
     const key = keyOf(es.metadata);
-    if (!loses(plan, secret, gone)) {
+    if (!loses) {
       this.#losses.forget(key);
       return { plan, missing: undefined };
     }
@@ -93,14 +94,6 @@ export class LossGuard {
       if (since !== undefined) this.#losses.remember({ key: keyOf(es.metadata), stores, since });
     }
   }
-}
-
-/** Whether it deletes the Secret, or takes out of it what the store has no more. */
-function loses(plan: Plan, secret: Secret | undefined, gone: boolean): boolean {
-  if (plan.do === 'delete') return true;
-  if (plan.do !== 'replace' || !gone) return false;
-  const next = plan.secret.data ?? {};
-  return Object.keys(secret?.data ?? {}).some((key) => !Object.hasOwn(next, key));
 }
 
 const textOf = (ref: StoreName, { metadata: { namespace = '' } }: ExternalSecret): string =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SecretTypes } from '../secret-types.ts';
-import type { Target } from './definition.ts';
-import { isIntact, planSecret, type ExternalSecret, type Secret } from './plan.ts';
+import type { ExternalSecret, Target } from './definition.ts';
+import { isIntact, planSecret, type Secret } from './plan.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
@@ -21,25 +21,25 @@ const planned = (target: Target, secret: Secret | undefined, values: Readonly<Re
 function madeBy(target: Target = {}, data?: Readonly<Record<string, string>>): Secret {
   const plan = planned(target, undefined, data);
   assert.ok(plan.do === 'create');
-  const fields = Object.fromEntries(Object.keys(plan.secret.data ?? {}).map((key) => [`f:${key}`, {}]));
+  const fields = Object.fromEntries(Object.keys(plan.object.data ?? {}).map((key) => [`f:${key}`, {}]));
   const managedFields = [
     { manager: 'externalsecrets.external-secrets.io/db', fieldsV1: { 'f:data': { '.': {}, ...fields } } },
   ];
-  return { ...plan.secret, type: 'Opaque', metadata: { ...plan.secret.metadata, uid: 's1', managedFields } };
+  return { ...plan.object, type: 'Opaque', metadata: { ...plan.object.metadata, uid: 's1', managedFields } };
 }
 
 test('what it made is intact, and nothing is done about it', () => {
   const secret = madeBy();
-  assert.equal(isIntact(secret), true);
+  assert.equal(isIntact(secret, externalSecretOf()), true);
   assert.deepEqual([planned({}, secret).do, planned({}, secret).outcome.reason], ['nothing', 'SecretSynced']);
-  assert.equal(isIntact({ ...secret, data: { a: base64('2') } }), false);
+  assert.equal(isIntact({ ...secret, data: { a: base64('2') } }, externalSecretOf()), false);
 });
 
 test('its own keys go with the store, those of others stay', () => {
   const secret = madeBy({}, { a: '1', b: '2' });
   const plan = planned({}, { ...secret, data: { ...secret.data, theirs: base64('x') } }, { a: '3' });
   assert.ok(plan.do === 'replace');
-  assert.deepEqual(plan.secret.data, { a: base64('3'), theirs: base64('x') });
+  assert.deepEqual(plan.object.data, { a: base64('3'), theirs: base64('x') });
 });
 
 test('a Secret of somebody else is left alone', () => {
@@ -84,10 +84,10 @@ test('a template takes the place of the values, or is merged with them', () => {
   const template = { type: 'kubernetes.io/tls', data: { b: '{{ .a | b64enc }}' } };
   const replaced = planned({ template }, undefined);
   assert.ok(replaced.do === 'create');
-  assert.deepEqual([replaced.secret.type, replaced.secret.data], ['kubernetes.io/tls', { b: base64('MQ==') }]);
+  assert.deepEqual([replaced.object.type, replaced.object.data], ['kubernetes.io/tls', { b: base64('MQ==') }]);
   const merged = planned({ template: { ...template, mergePolicy: 'Merge' } }, undefined);
   assert.ok(merged.do === 'create');
-  assert.deepEqual(merged.secret.data, { a: base64('1'), b: base64('MQ==') });
+  assert.deepEqual(merged.object.data, { a: base64('1'), b: base64('MQ==') });
 });
 
 test('a Secret of a type that is not allowed is neither made nor taken over', () => {

@@ -3,9 +3,8 @@ import { keyOf } from '../../kube/objects.ts';
 import type { Following } from '../../providers/contract.ts';
 import type { Store } from '../cluster.ts';
 import { storeKey } from '../secret-store/clients.ts';
-import type { SourceRef } from './definition.ts';
 import { storeNameOf } from './gather.ts';
-import type { ExternalSecret } from './plan.ts';
+import type { ExternalSecret, SourceRef } from './definition.ts';
 import { isPeriodic } from './refresh.ts';
 
 export interface PushOptions {

@@ -1,6 +1,6 @@
 /** Brings the Secret of an ExternalSecret to what its stores hold, and says how that went. */
 import { isLockstepError } from '../../errors.ts';
-import { apiVersionOf } from '../../kube/objects.ts';
+import { apiVersionOf, keyOf, type KubernetesObject } from '../../kube/objects.ts';
 import { deadline } from '../../lib/deadline.ts';
 import { isConflict, KubernetesProblem } from '../../kube/problem.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
@@ -10,23 +10,18 @@ import { Generation } from '../generator/generation.ts';
 import type { StoreClients } from '../secret-store/clients.ts';
 import type { SecretTypes } from '../secret-types.ts';
 import { clusterSecretStore } from '../secret-store/definition.ts';
-import { externalSecret } from './definition.ts';
 import { gather, storesOf } from './gather.ts';
 import { syncedVersion } from './hash.ts';
 import type { Guarded, LossGuard } from './loss-guard.ts';
 import type { Origins } from './origins.ts';
-import {
-  fieldManagerOf,
-  isIntact,
-  planSecret,
-  type ExternalSecret,
-  type Material,
-  type Plan,
-  type Secret,
-} from './plan.ts';
+import { externalSecret, type ExternalSecret } from './definition.ts';
+import { GenericTargets } from './manifest/targets.ts';
+import type { Material } from './plan.ts';
 import { isDue, lastRefreshOf, untilDue, type LastRefresh } from './refresh.ts';
-import { messages, statusAfter, type Looked, type Outcome } from './status.ts';
-import { Targets } from './targets.ts';
+import { failed as failedBy, messages, statusAfter, type Looked, type Outcome, type Words } from './status.ts';
+import type { TargetKind } from './target-kind.ts';
+import type { Plan } from './target-plan.ts';
+import { SecretTargets } from './targets.ts';
 import { templateSources } from './template-sources.ts';
 
 export interface ReconcilerOptions {
@@ -35,6 +30,8 @@ export interface ReconcilerOptions {
   readonly generators: Generators;
   readonly types: SecretTypes;
   readonly losses: LossGuard;
+  /** Whether `target.manifest` is offered. */
+  readonly genericTargets: boolean;
   /** Told of each look that failed, before it is tried again. */
   readonly failed: (key: string) => void;
   readonly now?: () => number;
@@ -49,9 +46,10 @@ const EVENT_OF: Readonly<Partial<Record<Outcome['reason'], string>>> = {
   DeletionHeld: 'MassDeletionHeld',
 };
 
-/** The Secret as it is; not sure: nobody has looked, and the watch knows of none. */
+/** The object as it is; not sure: nobody has looked, and the watch knows of none. */
 interface Target {
-  readonly secret: Secret | undefined;
+  readonly kind: TargetKind;
+  readonly object: KubernetesObject | undefined;
   readonly sure: boolean;
 }
 
@@ -64,14 +62,13 @@ interface Made extends Material {
 /** Milliseconds for all that one ExternalSecret asks of its stores. */
 const GATHER_MS = 60_000;
 const BLOCKED_MS = 60_000;
-const UNPROCESSABLE = 422;
 
-const EVENTS: Readonly<Record<Exclude<Plan['do'], 'nothing'>, { readonly reason: string; readonly message: string }>> =
-  {
-    create: { reason: 'Created', message: 'secret created' },
-    replace: { reason: 'Updated', message: 'secret updated' },
-    delete: { reason: 'Deleted', message: messages.deleted },
-  };
+const eventOf = (words: Words, done: Exclude<Plan['do'], 'nothing'>) =>
+  ({
+    create: { reason: 'Created', message: words.created },
+    replace: { reason: 'Updated', message: words.updated },
+    delete: { reason: 'Deleted', message: words.deleted },
+  })[done];
 
 export class ExternalSecretReconciler {
   readonly #options: ReconcilerOptions;
@@ -80,11 +77,13 @@ export class ExternalSecretReconciler {
   readonly #expired = new Set<string>();
   /** Being read from their stores: what changes there meanwhile may not be in it. */
   readonly #reading = new Set<string>();
-  readonly #targets: Targets;
+  readonly #secrets: TargetKind;
+  readonly #resources: TargetKind;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#targets = new Targets(options.cluster);
+    this.#secrets = new SecretTargets(options.cluster);
+    this.#resources = new GenericTargets(options.cluster, options.genericTargets);
   }
 
   /** Something at the store changed: it is read again, whatever its interval says. */
@@ -102,7 +101,7 @@ export class ExternalSecretReconciler {
     const { cluster, losses } = this.#options;
     this.#last.delete(key);
     this.#expired.delete(key);
-    this.#targets.forget(key);
+    for (const each of [this.#secrets, this.#resources]) each.forget(key);
     cluster.statuses.forget(key);
     losses.forget(key);
   }
@@ -116,22 +115,26 @@ export class ExternalSecretReconciler {
     }
     const known = this.#last.get(key) ?? lastRefreshOf(es);
     const last = known === undefined || !this.#expired.has(key) ? known : { ...known, expired: true };
-    if (last !== undefined && this.#targets.isAsLeft(es) && !this.#due(es, last)) return this.#untilDue(es, last);
-    const target = await this.#look(es);
-    if (last === undefined || !this.#isCurrent(es, last, target.secret)) return this.#sync(key, es, target);
-    this.#targets.leave(es, target.secret);
+    const kind = this.#kindOf(es);
+    if (last !== undefined && kind.isAsLeft(es) && !this.#due(es, last)) return this.#untilDue(es, last);
+    const target = await this.#look(es, kind);
+    if (last === undefined || !this.#isCurrent(es, last, target)) return this.#sync(key, es, target);
+    kind.leave(es, target.object);
     return this.#untilDue(es, last);
   }
 
-  async #look(es: ExternalSecret): Promise<Target> {
-    if (this.#targets.seemsAbsent(es)) return { secret: undefined, sure: false };
-    return { secret: await this.#targets.get(es), sure: true };
+  #kindOf({ spec }: ExternalSecret): TargetKind {
+    return spec.target?.manifest === undefined ? this.#secrets : this.#resources;
   }
 
-  /** Nothing is to be done: it is not due, and the Secret is as it was left. */
-  #isCurrent(es: ExternalSecret, last: LastRefresh, secret: Secret | undefined): boolean {
-    if (!isIntact(secret, es.spec.target)) return false;
-    return !this.#due(es, last) || (es.spec.target?.immutable === true && secret?.immutable === true);
+  async #look(es: ExternalSecret, kind: TargetKind): Promise<Target> {
+    if (kind.seemsAbsent(es)) return { kind, object: undefined, sure: false };
+    return { kind, object: await this.#told(es, kind.words, kind.words.notUpdated, kind.get(es)), sure: true };
+  }
+
+  /** Nothing is to be done: it is not due, and the object is as it was left. */
+  #isCurrent(es: ExternalSecret, last: LastRefresh, { kind, object }: Target): boolean {
+    return kind.isIntact(es, object) && (!this.#due(es, last) || kind.isFrozen(es, object));
   }
 
   async #sync(key: string, es: ExternalSecret, target: Target): Promise<number | undefined> {
@@ -160,33 +163,20 @@ export class ExternalSecretReconciler {
 
   async #bring(key: string, es: ExternalSecret, target: Target, generation: Generation) {
     const at = this.#now();
-    const before = this.#last.get(key) ?? lastRefreshOf(es);
-    const old = {
-      refreshed: this.#last.get(key)?.at,
-      wrote: false,
-      sources: undefined,
-      stale: before?.at,
-      missing: null,
-    } as const;
-    const told = async <T>(message: string, work: Promise<T>): Promise<T> => {
-      try {
-        return await work;
-      } catch (error) {
-        // Somebody else was faster: it is looked at anew.
-        if (!isConflict(error)) await this.#say(es, failureOf(message, error), old);
-        throw error;
-      }
-    };
-    const made = await told(messages.noData, this.#gather(es, generation));
-    let planned = await told(messages.noData, this.#plan(es, target, made));
-    if (!(await told(messages.notUpdated, this.#act(es, planned.plan, target.sure)))) {
+    const { kind } = target;
+    const { noData } = messages;
+    const told = <T>(message: string, work: Promise<T>): Promise<T> => this.#told(es, kind.words, message, work);
+    const made = await told(noData, this.#gather(es, generation, kind));
+    let planned = await told(noData, this.#plan(es, target, made));
+    if (!(await told(kind.words.notUpdated, this.#act(es, planned.plan, target)))) {
       // One is there that is not watched, as it has not our label.
-      const found = { secret: await this.#targets.get(es), sure: true };
-      planned = await told(messages.noData, this.#plan(es, found, made));
-      await told(messages.notUpdated, this.#act(es, planned.plan, true));
+      const found = { kind, object: await kind.get(es), sure: true };
+      planned = await told(noData, this.#plan(es, found, made));
+      await told(kind.words.notUpdated, this.#act(es, planned.plan, found));
     }
     const { plan, missing, again: wait } = planned;
     const { outcome } = plan;
+    const old = this.#before(es);
     this.#last.set(key, { version: outcome.ready ? syncedVersion(es.metadata) : '', at });
     const wrote = plan.do !== 'nothing';
     const { sources } = made.origins;
@@ -195,10 +185,29 @@ export class ExternalSecretReconciler {
     return { outcome, at, wait };
   }
 
-  async #gather(es: ExternalSecret, { generate }: Generation): Promise<Made> {
+  /** What is known of it before this look came to anything. */
+  #before(es: ExternalSecret): Said {
+    const last = this.#last.get(keyOf(es.metadata));
+    const stale = (last ?? lastRefreshOf(es))?.at;
+    return { refreshed: last?.at, wrote: false, sources: undefined, stale, missing: null };
+  }
+
+  /** What fails stands in the condition. */
+  async #told<T>(es: ExternalSecret, words: Words, message: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      // Somebody else was faster: it is looked at anew.
+      if (!isConflict(error)) await this.#say(es, failureOf(words, message, error), this.#before(es));
+      throw error;
+    }
+  }
+
+  async #gather(es: ExternalSecret, { generate }: Generation, kind: TargetKind): Promise<Made> {
     const { clients, cluster, types } = this.#options;
     const { namespace = '' } = es.metadata;
     mustOffer(es);
+    kind.mustOffer(es);
     using time = deadline(GATHER_MS);
     const { values, missing, origins } = await gather(es, {
       use: (ref) => clients.use(ref, namespace),
@@ -211,30 +220,27 @@ export class ExternalSecretReconciler {
     return { values, sources, types, origins, lacks: missing.length > 0 || values.size === 0 };
   }
 
-  async #plan(es: ExternalSecret, { secret, sure }: Target, made: Made): Promise<Guarded> {
-    const plan = planSecret(es, secret, made);
+  async #plan(es: ExternalSecret, { kind, object, sure }: Target, made: Made): Promise<Guarded> {
+    const plan = kind.plan(es, object, made);
     // Everything but making one depends on what there is.
-    if (!sure && plan.do !== 'create') return this.#plan(es, { secret: await this.#targets.get(es), sure: true }, made);
-    if (plan.do === 'nothing') this.#targets.leave(es, plan.outcome.ready ? secret : undefined);
-    return this.#options.losses.guard(es, secret, plan, made.lacks);
+    if (!sure && plan.do !== 'create') return this.#plan(es, { kind, object: await kind.get(es), sure: true }, made);
+    if (plan.do === 'nothing') kind.leave(es, plan.outcome.ready ? object : undefined);
+    return this.#options.losses.guard(es, plan, isLoss(kind, object, plan, made.lacks));
   }
 
   /** False: what is to be made is there already, and nobody had looked. */
-  async #act(es: ExternalSecret, plan: Plan, sure: boolean): Promise<boolean> {
+  async #act(es: ExternalSecret, plan: Plan, { kind, object: before, sure }: Target): Promise<boolean> {
     if (plan.do === 'nothing') return true;
-    const { secrets, events } = this.#options.cluster;
-    const { secret } = plan;
-    const { name, namespace = '', uid = '', resourceVersion = '' } = secret.metadata;
-    const manager = fieldManagerOf(es.metadata.name);
+    const { object } = plan;
     try {
-      if (plan.do === 'create') this.#targets.leave(es, await secrets.create(secret, manager));
-      else if (plan.do === 'replace') this.#targets.leave(es, await secrets.replace(secret, manager));
-      else await secrets.delete({ namespace, name }, { uid, resourceVersion });
+      if (plan.do === 'create') kind.leave(es, await kind.create(es, object));
+      else if (plan.do === 'replace') kind.leave(es, await kind.replace(es, object, before ?? object));
+      else await kind.remove(es, object);
     } catch (error) {
       if (!sure && isConflict(error)) return false;
-      throw withoutContent(error, name);
+      throw error;
     }
-    events.record(about(es), { type: 'Normal', ...EVENTS[plan.do] });
+    this.#options.cluster.events.record(about(es), { type: 'Normal', ...eventOf(kind.words, plan.do) });
     return true;
   }
 
@@ -290,8 +296,6 @@ const about = (es: ExternalSecret): ExternalSecret => ({
 
 /** What would be wrong to leave out silently. */
 function mustOffer({ spec }: ExternalSecret): void {
-  if (spec.target?.manifest !== undefined)
-    throw new ProviderProblem('invalid', 'spec.target.manifest is not offered yet');
   try {
     untilDue({ spec, metadata: { name: '' } }, { version: '', at: 0 }, 0, 0);
   } catch (error) {
@@ -300,16 +304,13 @@ function mustOffer({ spec }: ExternalSecret): void {
   }
 }
 
-/** An API server that finds a Secret invalid repeats what it was given. */
-function withoutContent(error: unknown, name: string): unknown {
-  if (!(error instanceof KubernetesProblem) || error.status !== UNPROCESSABLE) return error;
-  const fields = [...new Set(error.fields)].join(', ');
-  const message = `the API server does not take the Secret "${name}": ${fields === '' ? 'it' : fields} is not valid`;
-  return new KubernetesProblem(message, { status: UNPROCESSABLE });
+/** Whether it deletes the object, or takes out of it what the store has no more. */
+function isLoss(kind: TargetKind, before: KubernetesObject | undefined, plan: Plan, gone: boolean): boolean {
+  return plan.do === 'delete' || (plan.do === 'replace' && gone && kind.loses(before, plan.object));
 }
 
-function failureOf(message: string, error: unknown): Outcome {
+function failureOf(words: Words, message: string, error: unknown): Outcome {
   const known = error instanceof ProviderProblem || error instanceof KubernetesProblem;
   const detail = known ? error.message : 'an unexpected error: see the log of the controller';
-  return { ready: false, reason: 'SecretSyncedError', message: `${message}: ${detail}` };
+  return failedBy(words, `${message}: ${detail}`);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProviderProblem } from '../../providers/contract.ts';
 import { syncedVersion } from './hash.ts';
-import type { ExternalSecret } from './plan.ts';
+import type { ExternalSecret } from './definition.ts';
 import { isDue, untilDue } from './refresh.ts';
 import { opensAt } from './sync-windows.ts';
 

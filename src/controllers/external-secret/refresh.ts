@@ -1,6 +1,6 @@
 /** When an ExternalSecret is to be read from its store again. */
 import { durationMs } from '../../lib/duration.ts';
-import type { ExternalSecret } from './plan.ts';
+import type { ExternalSecret } from './definition.ts';
 import { opensAt } from './sync-windows.ts';
 import { syncedVersion } from './hash.ts';
 

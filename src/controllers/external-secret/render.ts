@@ -18,16 +18,37 @@ export function render(name: string, template: string, values: Values): Uint8Arr
   }
 }
 
+/** Undefined: it is none. What the parser says repeats the line, which may hold a secret. */
+function yamlIn(text: string): { readonly value: unknown } | undefined {
+  try {
+    // `silent` would give what can be made of broken YAML, without an error.
+    return { value: parse(text, { maxAliasCount: 0, logLevel: 'error' }) as unknown };
+  } catch {
+    return undefined;
+  }
+}
+
+const textIn = (name: string, template: string, values: Values): string =>
+  Buffer.from(render(name, template, values)).toString('utf8');
+
+/** YAML of any structure; what is none is a text. */
+export const structureIn = (text: string): unknown => {
+  const found = yamlIn(text);
+  return found === undefined ? text : found.value;
+};
+
+/** A rendering that is YAML, of any structure. Throws `ProviderProblem`. */
+export function renderYaml(name: string, template: string, values: Values): unknown {
+  const found = yamlIn(textIn(name, template, values));
+  if (found !== undefined) return found.value;
+  throw new ProviderProblem('unsuitable', `template ${name} does not render to YAML`);
+}
+
 /** A rendering that is YAML: a text for each name. Throws `ProviderProblem`. */
 export function renderMap(name: string, template: string, values: Values): Values {
-  const text = Buffer.from(render(name, template, values)).toString('utf8');
-  let map: unknown;
-  try {
-    map = parse(text, { maxAliasCount: 0, logLevel: 'silent' }) as unknown;
-  } catch {
-    // What the parser says repeats the line, which may hold a secret.
-    throw notAMap(name);
-  }
+  const found = yamlIn(textIn(name, template, values));
+  if (found === undefined) throw notAMap(name);
+  const { value: map } = found;
   if (map === null || map === undefined) return new Map();
   if (typeof map !== 'object' || Array.isArray(map)) throw notAMap(name);
   return new Map(Object.entries(map).map(([key, value]) => [key, Buffer.from(scalarText(name, key, value), 'utf8')]));

@@ -7,7 +7,16 @@ import type { ExternalSecretStatus, Source } from './definition.ts';
 import { syncedVersion } from './hash.ts';
 
 export type Reason =
-  'SecretSynced' | 'SecretSyncedError' | 'SecretDeleted' | 'SecretMissing' | 'DeletionPending' | 'DeletionHeld';
+  | 'SecretSynced'
+  | 'SecretSyncedError'
+  | 'SecretDeleted'
+  | 'SecretMissing'
+  | 'ResourceSynced'
+  | 'ResourceSyncedError'
+  | 'ResourceDeleted'
+  | 'ResourceMissing'
+  | 'DeletionPending'
+  | 'DeletionHeld';
 
 /** What a look at an ExternalSecret came to. */
 export interface Outcome {
@@ -19,17 +28,49 @@ export interface Outcome {
 }
 
 export const messages = {
-  synced: 'secret synced',
-  retained: 'secret retained due to DeletionPolicy=Retain',
-  deleted: 'secret deleted due to DeletionPolicy=Delete',
-  missing: 'secret will not be created due to CreationPolicy=Merge',
   noData: 'could not get secret data from provider',
-  notDeleted: 'could not delete secret',
-  notUpdated: 'could not update secret',
-  immutable: 'could not update secret, target is immutable',
-  notOwner: 'failed to take ownership of target secret',
   otherOwner: 'target is owned by another ExternalSecret',
 } as const;
+
+const wordsOf = <const R extends Readonly<Record<'synced' | 'error' | 'deleted' | 'missing', Reason>>>(
+  noun: string,
+  reasons: R,
+) => ({
+  reasons,
+  /** Whether the status names it, for those who bind to it. */
+  binds: noun === 'secret',
+  created: `${noun} created`,
+  updated: `${noun} updated`,
+  synced: `${noun} synced`,
+  retained: `${noun} retained due to DeletionPolicy=Retain`,
+  deleted: `${noun} deleted due to DeletionPolicy=Delete`,
+  missing: `${noun} will not be created due to CreationPolicy=Merge`,
+  notDeleted: `could not delete ${noun}`,
+  notUpdated: `could not update ${noun}`,
+  immutable: `could not update ${noun}, target is immutable`,
+  notOwner: `failed to take ownership of target ${noun}`,
+});
+
+export const secretWords = wordsOf('secret', {
+  ...{ synced: 'SecretSynced', error: 'SecretSyncedError', deleted: 'SecretDeleted', missing: 'SecretMissing' },
+});
+
+/** Of `target.manifest`. */
+export const resourceWords = wordsOf('resource', {
+  ...{ synced: 'ResourceSynced', error: 'ResourceSyncedError' },
+  ...{ deleted: 'ResourceDeleted', missing: 'ResourceMissing' },
+});
+
+export type Words = ReturnType<typeof wordsOf>;
+
+export const done = (reason: Reason, message: string, binding?: string): Outcome => ({
+  ...{ ready: true, reason, message },
+  ...(binding === undefined ? {} : { binding }),
+});
+
+export const failed = ({ reasons }: Words, message: string): Outcome => ({
+  ...{ ready: false, reason: reasons.error, message },
+});
 
 const WORDS: Readonly<Record<string, string>> = { true: 'True', false: 'False' };
 

@@ -74,6 +74,7 @@ test('what is wrong is said without a value', () => {
     [{}, [source('{{ .pw }}', { as: 'KeysAndValues' })], /does not render to YAML of names and texts/],
     [{}, [source('a: [{{ .pw }}]', { as: 'KeysAndValues' })], /the value of "a" is no text/],
     [{}, [source('a: &a {{ .pw }}\nb: *a', { as: 'KeysAndValues' })], /does not render to YAML/],
+    [{}, [source('a: "{{ .pw }}\nb: c', { as: 'KeysAndValues' })], /does not render to YAML/],
     [{}, [source('{{ .pw }}', { decoding: 'Base64' })], /Base64/],
   ];
   for (const [template, sources, said] of wrong) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ExternalSecret } from '../external-secret/plan.ts';
+import type { ExternalSecret } from '../external-secret/definition.ts';
 import type { Made } from '../generator/generate.ts';
 import type { GeneratorState } from './definition.ts';
 import { deadlineOf, keptIn, stateOf } from './plan.ts';

@@ -5,8 +5,9 @@ import type { KubernetesObject } from '../../kube/objects.ts';
 import { providers } from '../../providers/providers.ts';
 import { clusterExternalSecret } from '../cluster-external-secret/definition.ts';
 import { clusterPushSecret } from '../cluster-push-secret/definition.ts';
-import { externalSecret } from '../external-secret/definition.ts';
-import { owns, targetName, type ExternalSecret } from '../external-secret/plan.ts';
+import { externalSecret, type ExternalSecret, targetName } from '../external-secret/definition.ts';
+import { refusalOf } from '../external-secret/manifest/kinds.ts';
+import { owns } from '../external-secret/ownership.ts';
 import { clusterGenerator } from '../generator/definition.ts';
 import type { Definition } from '../kind.ts';
 import { pushSecret } from '../push-secret/definition.ts';
@@ -51,6 +52,19 @@ function ofGenerator(ref: unknown, field: string): readonly Note[] {
   return [no(`${field}.kind`, `the generator ${kind} is not offered`)];
 }
 
+function ofManifest(target: unknown, field: string): readonly Note[] {
+  const manifest = at(target, 'manifest');
+  if (manifest === undefined) return [];
+  const [apiVersion, kind, name] = [at(manifest, 'apiVersion'), at(manifest, 'kind'), at(target, 'name')].map((each) =>
+    typeof each === 'string' ? each : '',
+  );
+  const refused = refusalOf({ apiVersion: apiVersion ?? '', kind: kind ?? '' }, name ?? '');
+  if (refused !== undefined) return [no(`${field}.manifest`, refused)];
+  const needs =
+    'needs -unsafe-allow-generic-targets and rights (-generic-targets of `lockstep controller manifests`); fields that its kind has not are refused';
+  return [other(`${field}.manifest`, needs)];
+}
+
 /** `root`: where it stands in the object. */
 function ofExternal(spec: unknown, root: string): readonly Note[] {
   const target = at(spec, 'target');
@@ -58,7 +72,7 @@ function ofExternal(spec: unknown, root: string): readonly Note[] {
   const late =
     'what is gone at its store is deleted after ten minutes, and many together not at all (-deletion-grace, -mass-deletion-…)';
   return [
-    ...(at(target, 'manifest') === undefined ? [] : [no(`${root}.target.manifest`)]),
+    ...ofManifest(target, `${root}.target`),
     ...(deletion === 'Delete' || deletion === 'Merge' ? [other(`${root}.target.deletionPolicy`, late)] : []),
     ...ofTemplate(at(target, 'template'), `${root}.target.template`),
     ...['data', 'dataFrom'].flatMap((name) =>
@@ -69,12 +83,23 @@ function ofExternal(spec: unknown, root: string): readonly Note[] {
   ];
 }
 
+const pushMetadataFields = new Set([...providers.values()].flatMap(({ pushMetadata = [] }) => pushMetadata));
+
+/** Of which provider its store is stands elsewhere: what no provider of ours has. */
+function ofPushMetadata(metadata: unknown, field: string): readonly Note[] {
+  if (metadata === undefined) return [];
+  const spec = at(metadata, 'spec');
+  if (!isObject(spec)) return [no(field, 'is not in the form PushSecretMetadata')];
+  const unknown = Object.keys(spec).filter((each) => !pushMetadataFields.has(each));
+  return unknown.map((each) => no(`${field}.spec.${each}`));
+}
+
 function ofPush(spec: unknown, root: string): readonly Note[] {
   const [data, dataTo] = [listAt(spec, 'data'), listAt(spec, 'dataTo')];
   const nowhere = dataTo.some((each) => at(each, 'storeRef') === undefined);
   return [
-    ...(data.some((each) => at(each, 'metadata') !== undefined) ? [no(`${root}.data[].metadata`)] : []),
-    ...(dataTo.some((each) => at(each, 'metadata') !== undefined) ? [no(`${root}.dataTo[].metadata`)] : []),
+    ...data.flatMap((each) => ofPushMetadata(at(each, 'metadata'), `${root}.data[].metadata`)),
+    ...dataTo.flatMap((each) => ofPushMetadata(at(each, 'metadata'), `${root}.dataTo[].metadata`)),
     ...(nowhere ? [no(`${root}.dataTo[].storeRef`, 'must name a store, or give a labelSelector')] : []),
     ...ofTemplate(at(spec, 'template'), `${root}.template`),
     ...ofGenerator(at(spec, 'selector', 'generatorRef'), `${root}.selector.generatorRef`),
@@ -105,7 +130,8 @@ const SPECIAL: Readonly<Record<string, (spec: unknown) => readonly Note[]>> = {
 function ofTarget(object: Judged, secret: KubernetesObject | undefined): readonly Note[] {
   const es = object as ExternalSecret;
   const isOwner = (es.spec.target?.creationPolicy ?? 'Owner') === 'Owner';
-  if (secret === undefined || !isOwner || owns(es, secret)) return [];
+  const isSecret = es.spec.target?.manifest === undefined;
+  if (secret === undefined || !isSecret || !isOwner || owns(es, secret)) return [];
   return [no('spec.target', `the Secret "${targetName(es)}" was not made for it, and is not overwritten`)];
 }
 

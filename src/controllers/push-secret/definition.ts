@@ -50,7 +50,9 @@ const status = object(
   {
     refreshTime: moment(),
     syncedResourceVersion: text(),
-    syncedPushSecrets: mapOf(mapOf(object({ match: object({ remoteRef }, { secretKey: text() }) }, {}, OPEN))),
+    syncedPushSecrets: mapOf(
+      mapOf(object({ match: object({ remoteRef }, { secretKey: text() }) }, { metadata: anything() }, OPEN)),
+    ),
     conditions: listOf(condition),
   },
 );

@@ -17,7 +17,7 @@ const data = (remoteKey: string, more: object = {}, property?: string) => ({
 const store = { kind: 'SecretStore', name: 's', labels: { tier: 'a' } };
 
 const planned = (spec: Partial<PushSecret['spec']>, values = valuesOf({ a: '1', b_U002f_c: '2' })) =>
-  plan(pushing(spec), values, store).map(({ pushed }) => [
+  plan(pushing(spec), { values, from: { labels: {}, annotations: {} } }, store).map(({ pushed }) => [
     pushed.key,
     pushed.property,
     Buffer.from(pushed.value).toString('utf8'),
@@ -72,14 +72,31 @@ test('what cannot be is refused before anything is written', () => {
     [{ dataTo: [{ storeRef: { name: 's' }, remoteKey: 'k', rewrite: [to('a', 'b')] }] }, /nothing to rewrite/],
     [{ dataTo: [{ storeRef: { name: 's' }, rewrite: [to('.*', 'one')] }] }, /"one" is named twice/],
     [{ dataTo: [{ storeRef: { name: 's' }, rewrite: [to('.*', '')] }] }, /leaves nothing of/],
-    [{ dataTo: [{ storeRef: { name: 's' }, metadata: {} }] }, /metadata is not offered yet/],
-    [{ data: [{ ...data('k'), metadata: {} }] }, /metadata is not offered yet/],
   ];
   for (const [spec, said] of refused) assert.throws(() => planned(spec), said);
   const binary = valuesOf({ raw: Buffer.from([0xff]) });
   assert.throws(() => planned({ data: [data('k')] }, binary), /secret key raw is no text/);
   const same = valuesOf({ 'b/c': '1', b_U002f_c: '2' });
   assert.throws(() => planned({ data: [{ ...data('k'), conversionStrategy: 'ReverseUnicode' }] }, same), /collision/);
+});
+
+test('metadata goes along, and stays known for the time when it is taken away', () => {
+  const metadata = { kind: 'PushSecretMetadata' };
+  const given = { values: valuesOf({ a: '1' }), from: { labels: { team: 'shop' }, annotations: {} } };
+  const spec = {
+    data: [{ ...data('k'), metadata }],
+    dataTo: [
+      { storeRef: { name: 's' }, metadata },
+      { storeRef: { name: 's' }, remoteKey: 'all', metadata },
+    ],
+  };
+  const all = plan(pushing(spec), given, store);
+  assert.equal(all.length, 3);
+  for (const { data: kept, pushed } of all) {
+    assert.deepEqual([kept.metadata, pushed.metadata, pushed.from?.labels], [metadata, metadata, { team: 'shop' }]);
+  }
+  const [one] = leftOver({ 'SecretStore/s': { k: { ...data('k'), metadata } } }, {});
+  assert.deepEqual(one?.[1], { key: 'k', property: undefined, metadata });
 });
 
 test('what was written and is named no more is left over', () => {

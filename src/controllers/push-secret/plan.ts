@@ -3,7 +3,7 @@ import { goJson } from '../../lib/go-text.ts';
 import { selects } from '../../kube/label-selector.ts';
 import { compilePattern } from '../../lib/re2.ts';
 import { utf8Text } from '../../lib/utf8.ts';
-import { ProviderProblem, type Pushed, type RemoteName } from '../../providers/contract.ts';
+import { ProviderProblem, type Pushed, type PushedFrom, type RemoteName } from '../../providers/contract.ts';
 import type { StoreName } from '../secret-store/clients.ts';
 import { secretStore } from '../secret-store/definition.ts';
 import { rewritten, type Values } from '../external-secret/values.ts';
@@ -17,6 +17,12 @@ export interface Planned {
   /** As the status keeps it. */
   readonly data: PushData;
   readonly pushed: Pushed;
+}
+
+/** What is pushed of one Secret, or of a generator. */
+export interface Given {
+  readonly values: Values;
+  readonly from: PushedFrom;
 }
 
 export interface PushStore extends StoreName {
@@ -39,9 +45,10 @@ function convert(values: Values, strategy: PushData['conversionStrategy']): Valu
   throw new ProviderProblem('unsuitable', 'secret name collision during conversion: two keys become one');
 }
 
-export const remoteNameOf = ({ match }: { readonly match: PushData['match'] }): RemoteName => ({
+export const remoteNameOf = ({ match, metadata }: Pick<PushData, 'match' | 'metadata'>): RemoteName => ({
   key: match.remoteRef.remoteKey,
   property: match.remoteRef.property,
+  ...(metadata === undefined ? {} : { metadata }),
 });
 
 /** As keys of the status have it. */
@@ -92,20 +99,22 @@ function matching(values: Values, pattern = ''): Values {
 
 /** Each key under its own name, as it is rewritten, or all together under one. */
 function planMany(to: PushDataTo, given: Values): readonly Planned[] {
-  const { conversionStrategy, remoteKey = '', rewrite = [] } = to;
+  const { conversionStrategy, remoteKey = '', rewrite = [], metadata } = to;
   const values = matching(convert(given, conversionStrategy), to.match?.regexp);
   const entry = (remote: string, secretKey?: string): PushData => ({
     match: { remoteRef: { remoteKey: remote }, ...(secretKey === undefined ? {} : { secretKey }) },
     ...(conversionStrategy === undefined ? {} : { conversionStrategy }),
+    ...(metadata === undefined ? {} : { metadata }),
   });
+  const planned = (data: PushData, value: Uint8Array): Planned => ({ data, pushed: { ...remoteNameOf(data), value } });
   if (remoteKey !== '') {
     if (rewrite.length > 0) throw invalid('dataTo[]: remoteKey and rewrite: with one key there is nothing to rewrite');
-    return values.size === 0 ? [] : [{ data: entry(remoteKey), pushed: { key: remoteKey, value: bundled(values) } }];
+    return values.size === 0 ? [] : [planned(entry(remoteKey), bundled(values))];
   }
   return [...values].map(([key, value]) => {
     const [remote = ''] = [...rewritten(new Map([[key, value]]), rewrite).keys()];
     if (remote === '') throw invalid(`dataTo[]: rewrite leaves nothing of "${key}"`);
-    return { data: entry(remote, key), pushed: { key: remote, value } };
+    return planned(entry(remote, key), value);
   });
 }
 
@@ -121,14 +130,13 @@ function mustDiffer(planned: readonly Planned[]): void {
   if (twice !== undefined) throw invalid(`"${twice}" is named twice`);
 }
 
-/** For one store. Throws `ProviderProblem`, before anything is written. `values`: what the template made of the source. */
-export function plan({ spec }: PushSecret, values: Values, store: PushStore): readonly Planned[] {
+/** For one store. Throws `ProviderProblem`, before anything is written. `given`: what the template made of the source. */
+export function plan({ spec }: PushSecret, { values, from }: Given, store: PushStore): readonly Planned[] {
   const { data = [], dataTo = [] } = spec;
-  if ([...data, ...dataTo].some(({ metadata }) => metadata !== undefined)) throw invalid('metadata is not offered yet');
   const many = dataTo.filter((each) => isFor(each, store)).flatMap((each) => planMany(each, values));
   const planned = [...withoutNamed(many, data), ...data.map((each) => planOne(each, values))];
   mustDiffer(planned);
-  return planned;
+  return planned.map(({ data: each, pushed }) => ({ data: each, pushed: { ...pushed, from } }));
 }
 
 /** What was written before and is named no more, by store. */

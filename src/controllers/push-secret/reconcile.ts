@@ -5,14 +5,23 @@ import { KubernetesProblem } from '../../kube/problem.ts';
 import { selects } from '../../kube/label-selector.ts';
 import { ProviderProblem, type ProviderClient, type RemoteName } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
-import type { Values } from '../external-secret/values.ts';
 import type { Generators } from '../generator/generate.ts';
 import { Generation } from '../generator/generation.ts';
 import type { StoreClients, StoreName } from '../secret-store/clients.ts';
 import { clusterSecretStore, secretStore } from '../secret-store/definition.ts';
 import type { SecretTypes } from '../secret-types.ts';
 import { pushSecret } from './definition.ts';
-import { leftOver, plan, remoteText, type Planned, type PushSecret, type PushStore, type Synced } from './plan.ts';
+import {
+  leftOver,
+  plan,
+  remoteNameOf,
+  remoteText,
+  type Given,
+  type Planned,
+  type PushSecret,
+  type PushStore,
+  type Synced,
+} from './plan.ts';
 import { intervalOf, restOf } from './refresh.ts';
 import { sourceOf } from './source.ts';
 import { statusAfter, type Outcome } from './status.ts';
@@ -89,9 +98,10 @@ export class PushSecretReconciler {
   }
 
   /** All of it is planned before anything is written. */
-  async #push(push: PushSecret, given: readonly Values[], before: Synced, signal: AbortSignal): Promise<Synced> {
+  async #push(push: PushSecret, given: readonly Given[], before: Synced, signal: AbortSignal): Promise<Synced> {
     const stores = this.#stores(push);
-    const planned = stores.map((store) => [store, given.flatMap((values) => plan(push, values, store))] as const);
+    const planned = stores.map((store) => [store, given.flatMap((each) => plan(push, each, store))] as const);
+    for (const [store, all] of planned) this.#check(push, store, all);
     const synced: Record<string, Record<string, Planned['data']>> = {};
     try {
       for (const [store, all] of planned) {
@@ -107,16 +117,31 @@ export class PushSecretReconciler {
     return synced;
   }
 
+  /** `metadata` is the provider's own: it knows what is wrong with it. */
+  #check({ metadata: { namespace } }: PushSecret, store: StoreName, planned: readonly Planned[]): void {
+    for (const { pushed } of planned.filter((each) => each.pushed.metadata !== undefined)) {
+      const client = this.#client(store, namespace);
+      const what = `"${remoteText(pushed)}" of ${store.kind} "${store.name}"`;
+      if (client.checkMetadata === undefined)
+        throw new ProviderProblem('invalid', `${what}: metadata: its provider has none`);
+      try {
+        client.checkMetadata(pushed.metadata);
+      } catch (error) {
+        if (!(error instanceof ProviderProblem)) throw error;
+        throw new ProviderProblem(error.kind, `${what}: ${error.message}`);
+      }
+    }
+  }
+
   async #write(
     { metadata, spec }: PushSecret,
     store: StoreName,
-    { pushed }: Planned,
+    { data, pushed }: Planned,
     signal: AbortSignal,
   ): Promise<void> {
     const client = this.#client(store, metadata.namespace);
     if (spec.updatePolicy === 'IfNotExists') {
-      const { key, property } = pushed;
-      if (await isThere(client, { key, property }, signal)) return;
+      if (await isThere(client, remoteNameOf(data), signal)) return;
     }
     if (client.push === undefined)
       throw new ProviderProblem('invalid', `${store.kind} "${store.name}": its provider cannot be written to`);
@@ -244,7 +269,9 @@ function mustOffer({ spec }: PushSecret): void {
 /** A secret that lacks the property is not there either. */
 async function isThere(client: ProviderClient, name: RemoteName, signal: AbortSignal): Promise<boolean> {
   try {
-    return (await client.read(name, signal)).found;
+    if (client.has !== undefined) return await client.has(name, signal);
+    const { key, property } = name;
+    return (await client.read({ key, property }, signal)).found;
   } catch (error) {
     if (error instanceof ProviderProblem && error.kind === 'unsuitable') return false;
     throw error;

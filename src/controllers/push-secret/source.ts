@@ -7,7 +7,7 @@ import { templateSources } from '../external-secret/template-sources.ts';
 import { applyTemplate } from '../external-secret/template.ts';
 import type { Values } from '../external-secret/values.ts';
 import type { Generation } from '../generator/generation.ts';
-import type { PushSecret } from './plan.ts';
+import type { Given, PushSecret } from './plan.ts';
 import { isPeriodic } from './refresh.ts';
 
 export type Source = Pick<Cluster, 'secrets' | 'configMaps'>;
@@ -18,19 +18,34 @@ export async function sourceOf(
   push: PushSecret,
   { generate }: Pick<Generation, 'generate'>,
   signal: AbortSignal,
-): Promise<readonly Values[]> {
+): Promise<readonly Given[]> {
   const { secret, generatorRef } = push.spec.selector;
   if (generatorRef !== undefined && secret !== undefined)
     throw new ProviderProblem('invalid', 'selector: give either secret or generatorRef');
   const given =
     generatorRef === undefined
-      ? (await secretsOf(cluster, push)).map(valuesOf)
-      : [await generate(generatorRef, signal)];
+      ? (await secretsOf(cluster, push)).map(givenBy)
+      : [{ values: await generate(generatorRef, signal), from: { labels: {}, annotations: {} } }];
   const { template } = push.spec;
   if (template === undefined) return given;
   const sources = await templateSources(cluster, push.metadata.namespace ?? '', template);
-  return given.map((values) => applyTemplate(template, values, sources).values);
+  return given.map(({ values, from }) => {
+    const { values: made, labels, annotations } = applyTemplate(template, values, sources);
+    const marks = { labels: { ...from.labels, ...labels }, annotations: { ...from.annotations, ...annotations } };
+    return { values: made, from: marks };
+  });
 }
+
+/** Labels by which controllers know their own Secrets are not handed on, nor where `kubectl apply` keeps what it was given: values. */
+const OWN = /^(?:reconcile\.external-secrets\.io|lockstep)\/|^kubectl\.kubernetes\.io\/last-applied-configuration$/;
+
+const handedOn = (texts: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(texts).filter(([name]) => !OWN.test(name)));
+
+const givenBy = (secret: Secret): Given => {
+  const { labels, annotations } = secret.metadata;
+  return { values: valuesOf(secret), from: { labels: handedOn(labels), annotations: handedOn(annotations) } };
+};
 
 const valuesOf = ({ data = {} }: Secret): Values =>
   new Map(Object.entries(data).map(([name, value]) => [name, Buffer.from(value, 'base64')]));

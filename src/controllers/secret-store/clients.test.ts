@@ -8,10 +8,10 @@ import { StoreClients } from './clients.ts';
 const { signal } = new AbortController();
 
 /** A cluster with one ClusterSecretStore, whose Secrets are everywhere; it writes down which are asked for. */
-function clientsOf(provider: object, asked: string[]): StoreClients {
+function clientsOf(provider: object, asked: string[], more: object = {}): StoreClients {
   const store = {
     metadata: { name: 'shared', uid: 'u', generation: 1 },
-    spec: { provider },
+    spec: { provider, ...more },
   } as unknown as Store;
   const cluster = {
     api: { access: { server: 'https://127.0.0.1:1', ca: undefined, serverName: undefined } },
@@ -72,5 +72,14 @@ test('a reference that names its namespace is one for all', async () => {
   assert.equal(clients.use(ref, 'one'), clients.use(ref, 'two'));
   await assert.rejects(clients.use(ref, 'one').read({ key: 'x' }, signal), ProviderProblem);
   assert.deepEqual(asked, ['platform/login']);
+  clients.close();
+});
+
+test('settings of retries that are none are refused', () => {
+  const clientsWith = (retrySettings: object) => clientsOf({ fake: { data: [] } }, [], { retrySettings });
+  assert.throws(() => clientsWith({ maxRetries: 11 }).use(ref, 'one'), /retrySettings\.maxRetries/);
+  assert.throws(() => clientsWith({ retryInterval: 'soon' }).use(ref, 'one'), /retrySettings\.retryInterval/);
+  const clients = clientsWith({ maxRetries: 2, retryInterval: '0s' });
+  assert.equal(clients.use(ref, 'one'), clients.use(ref, 'two'));
   clients.close();
 });

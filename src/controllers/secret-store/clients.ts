@@ -8,6 +8,7 @@ import type { Cluster, Store } from '../cluster.ts';
 import { mayUse } from './conditions.ts';
 import { credentialsOf } from './credentials.ts';
 import { clusterSecretStore, secretStore } from './definition.ts';
+import { withRetries } from './retries.ts';
 import { withFallbacks, type Candidate } from './fallback.ts';
 
 export interface StoreName {
@@ -185,9 +186,10 @@ export class StoreClients {
     // One that serves all namespaces is none's: a reference that was not seen for one finds no namespace at all.
     const scope = { name: store.metadata.name, own, asking: whose === '' ? undefined : whose };
     const made = provider.connect(config as never, credentialsOf(this.#options.cluster, scope));
-    clients.set(whose, made);
+    const retried = withRetries(made, store.spec.retrySettings);
+    clients.set(whose, retried);
     void made.follow?.(this.#options.following(kind, store, whose), ended.signal);
-    return made;
+    return retried;
   }
 
   /** Of this object in this generation; those of a former one are closed. */

@@ -76,6 +76,8 @@ export function withFallbacks(candidates: readonly Candidate[], wait = WAIT_MS):
       ordered.ask((client, limit) => membersAt(client, reference, limit), isFound, signal),
     find: (query, signal) => ordered.ask(find(query), ({ size }) => size > 0, signal),
     ...(own.push === undefined ? {} : { push: own.push.bind(own) }),
+    ...(own.checkMetadata === undefined ? {} : { checkMetadata: own.checkMetadata.bind(own) }),
+    ...(own.has === undefined ? {} : { has: own.has.bind(own) }),
     ...(own.remove === undefined ? {} : { remove: own.remove.bind(own) }),
     // Those that it asks are closed with their stores.
     close: () => undefined,

@@ -1,5 +1,6 @@
 /** AWS Systems Manager Parameter Store. Its API has no check on writes: of two at once the later one stays. */
 import type { Parameter, ParameterStringFilter, SSMClient, Tag } from '@aws-sdk/client-ssm';
+import { defined } from '../../lib/defined.ts';
 import { contended } from '../contended.ts';
 import type { Found, ProviderClient, Pushed, Query, Reference, RemoteName } from '../contract.ts';
 import { inTurns } from '../in-turns.ts';
@@ -8,12 +9,32 @@ import { selectedIn, selectedOf } from '../property.ts';
 import type { AwsConfig } from './config.ts';
 import { clientOptions, type KeySource } from './keys.ts';
 import { named } from './problem.ts';
-import { allPages, AwsSession } from './session.ts';
-import { foreign, isMarked, MARK, textOf, textsOf, without, written } from './written.ts';
+import { allPages, AwsSession, type Abort } from './session.ts';
+import { parameterStoreMetadata, tagsToSet } from './metadata.ts';
+import { foreign, isMarked, textOf, textsOf, without, written } from './written.ts';
+
+type Given = Omit<ReturnType<typeof parameterStoreMetadata>, 'tags'>;
 
 const GONE = ['ParameterNotFound', 'ParameterVersionNotFound'];
 
 const bytesIn = ({ Value = '' }: Parameter): Uint8Array => Buffer.from(Value, 'utf8');
+
+interface Sending {
+  readonly client: SSMClient;
+  readonly abort: Abort;
+}
+
+/** All of it but its name and value. `Type`: where the metadata name none. */
+function putting({ secretType, kmsKeyID, tier = {}, description }: Given, Type: Parameter['Type']) {
+  const type = secretType ?? Type;
+  return {
+    ...defined({ Type: type, Description: description, Tier: tier.type }),
+    ...defined({
+      KeyId: type === 'SecureString' ? kmsKeyID : undefined,
+      Policies: tier.policies === undefined ? undefined : JSON.stringify(tier.policies),
+    }),
+  };
+}
 
 /** Somebody made it since it was looked for. */
 const isConflict = (error: unknown): boolean => named(error, 'ParameterAlreadyExists');
@@ -67,16 +88,24 @@ export class ParameterStore implements ProviderClient {
         const Name = this.#id(key);
         const before = await this.#value(Name, '', signal);
         const Value = textOf(written(pushed, before && bytesIn(before)), key);
+        const { tags, ...given } = parameterStoreMetadata(pushed.metadata);
         if (before === undefined) {
-          const input = { Name, Value, Type: 'SecureString' as const, Tags: [MARK], Overwrite: false };
+          const input = { ...putting(given, 'SecureString'), Name, Value, Tags: tagsToSet(tags), Overwrite: false };
           await client.send(new PutParameterCommand(input), abort);
           return;
         }
-        if (!isMarked(await this.#tags(key, signal))) throw foreign(key);
-        if (Value === before.Value) return;
-        await client.send(new PutParameterCommand({ Name, Value, Type: before.Type, Overwrite: true }), abort);
+        const there = await this.#tags(key, signal);
+        if (!isMarked(there)) throw foreign(key);
+        const next = putting(given, before.Type);
+        if (Value !== before.Value || next.Type !== before.Type)
+          await client.send(new PutParameterCommand({ ...next, Name, Value, Overwrite: true }), abort);
+        await this.#tag({ client, abort }, key, tagsToSet(tags, there));
       }),
     );
+  }
+
+  checkMetadata(metadata: unknown): void {
+    parameterStoreMetadata(metadata);
   }
 
   remove(name: RemoteName, signal: AbortSignal): Promise<void> {
@@ -113,6 +142,14 @@ export class ParameterStore implements ProviderClient {
         throw error;
       }
     });
+  }
+
+  /** A parameter that is overwritten takes no tags along. */
+  async #tag({ client, abort }: Sending, key: string, Tags: Tag[]): Promise<void> {
+    if (Tags.length === 0) return;
+    const { AddTagsToResourceCommand } = await import('@aws-sdk/client-ssm');
+    const input = { ResourceType: 'Parameter', ResourceId: this.#id(key), Tags } as const;
+    await client.send(new AddTagsToResourceCommand(input), abort);
   }
 
   #tags(key: string, signal: AbortSignal): Promise<readonly Tag[]> {

@@ -2,12 +2,14 @@
 import { ProviderProblem, type Provider } from '../contract.ts';
 import type { AwsConfig } from './config.ts';
 import { keysFor } from './keys.ts';
+import { awsFields } from './metadata.ts';
 import { ParameterStore } from './parameter-store.ts';
 import { SecretsManager } from './secrets-manager.ts';
 
 export const aws: Provider<AwsConfig> = {
   type: 'aws',
   capabilities: 'ReadWrite',
+  pushMetadata: awsFields,
   differsByNamespace: ({ sessionTagsPolicy = 'None' }) => sessionTagsPolicy !== 'None',
   connect: (config, credentials) => {
     const keys = keysFor({ ...config, ...config.auth }, credentials);

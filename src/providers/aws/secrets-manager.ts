@@ -6,6 +6,7 @@ import type {
   SecretListEntry,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import { defined } from '../../lib/defined.ts';
 import { contended } from '../contended.ts';
 import {
   ProviderProblem,
@@ -23,7 +24,8 @@ import type { AwsConfig } from './config.ts';
 import { clientOptions, type KeySource } from './keys.ts';
 import { named } from './problem.ts';
 import { allPages, AwsSession, type Abort } from './session.ts';
-import { foreign, hasAll, isMarked, MARK, textsOf, without, written } from './written.ts';
+import { secretsManagerMetadata, tagsToSet } from './metadata.ts';
+import { foreign, hasAll, isMarked, textOf, textsOf, without, written } from './written.ts';
 
 const FIRST_TOKEN = '00000000-0000-0000-0000-000000000001';
 const GONE = 'ResourceNotFoundException';
@@ -42,6 +44,12 @@ interface Held {
   /** Undefined: it has no version yet. */
   readonly value: GetSecretValueCommandOutput | undefined;
 }
+
+type Content = { readonly SecretBinary: Uint8Array } | { readonly SecretString: string };
+
+/** Throws `ProviderProblem` for bytes that are no text, where that is asked for. */
+const content = (key: string, value: Uint8Array, format: 'binary' | 'string'): Content =>
+  format === 'binary' ? { SecretBinary: value } : { SecretString: textOf(value, key) };
 
 /** Within a request, whose conflicts are looked at again. */
 interface Sending {
@@ -109,20 +117,25 @@ export class SecretsManager implements ProviderClient {
     return this.#session.ask(`write "${key}"`, signal, (client, abort) =>
       contended({ key, isConflict }, async () => {
         const held = await this.#held(key, signal);
-        const { CreateSecretCommand } = await import('@aws-sdk/client-secrets-manager');
         if (held === undefined) {
-          const SecretBinary = written(pushed, undefined);
-          const input = { Name: this.#id(key), SecretBinary, Tags: [MARK], ClientRequestToken: FIRST_TOKEN };
-          await client.send(new CreateSecretCommand(input), abort);
+          await this.#create({ client, abort }, pushed);
           return;
         }
         if (!isMarked(held.about.Tags)) throw foreign(key);
         const before = held.value === undefined ? undefined : bytesIn(held.value);
         const next = written(pushed, before);
-        if (before === undefined || !Buffer.from(next).equals(before))
-          await this.#put({ client, abort }, key, next, held.value);
+        // What was text stays text, for who else reads it.
+        const was = held.value?.SecretString === undefined ? 'binary' : 'string';
+        const { secretPushFormat = was } = secretsManagerMetadata(pushed.metadata);
+        if (before === undefined || !Buffer.from(next).equals(before) || secretPushFormat !== was)
+          await this.#put({ client, abort }, key, content(key, next, secretPushFormat), held.value);
+        await this.#describe({ client, abort }, pushed, held.about);
       }),
     );
+  }
+
+  checkMetadata(metadata: unknown): void {
+    secretsManagerMetadata(metadata);
   }
 
   remove(name: RemoteName, signal: AbortSignal): Promise<void> {
@@ -135,7 +148,10 @@ export class SecretsManager implements ProviderClient {
         const before = value === undefined ? undefined : bytesIn(value);
         const left = before === undefined ? undefined : without(name, before);
         if (left === undefined) await this.#delete({ client, abort }, key);
-        else if (!Buffer.from(left).equals(before ?? left)) await this.#put({ client, abort }, key, left, value);
+        else if (!Buffer.from(left).equals(before ?? left)) {
+          const format = value?.SecretString === undefined ? 'binary' : 'string';
+          await this.#put({ client, abort }, key, content(key, left, format), value);
+        }
       }),
     );
   }
@@ -148,15 +164,33 @@ export class SecretsManager implements ProviderClient {
     return `${this.#config.prefix ?? ''}${key}`;
   }
 
-  async #put({ client, abort }: Sending, key: string, value: Uint8Array, before: Held['value']): Promise<void> {
+  async #create({ client, abort }: Sending, pushed: Pushed): Promise<void> {
+    const { CreateSecretCommand } = await import('@aws-sdk/client-secrets-manager');
+    const { key, metadata } = pushed;
+    const { tags, description, kmsKeyID, secretPushFormat = 'binary' } = secretsManagerMetadata(metadata);
+    const input = {
+      ...{ Name: this.#id(key), Tags: tagsToSet(tags), ClientRequestToken: FIRST_TOKEN },
+      ...content(key, written(pushed, undefined), secretPushFormat),
+      ...defined({ Description: description, KmsKeyId: kmsKeyID }),
+    };
+    await client.send(new CreateSecretCommand(input), abort);
+  }
+
+  /** Tags and description; under which key it is encrypted was decided when it was made. */
+  async #describe({ client, abort }: Sending, { key, metadata }: Pushed, about: Held['about']): Promise<void> {
+    const { tags, description } = secretsManagerMetadata(metadata);
+    const { TagResourceCommand, UpdateSecretCommand } = await import('@aws-sdk/client-secrets-manager');
+    const SecretId = this.#id(key);
+    const Tags = tagsToSet(tags, about.Tags);
+    if (Tags.length > 0) await client.send(new TagResourceCommand({ SecretId, Tags }), abort);
+    if (description !== undefined && description !== (about.Description ?? ''))
+      await client.send(new UpdateSecretCommand({ SecretId, Description: description }), abort);
+  }
+
+  async #put({ client, abort }: Sending, key: string, value: Content, before: Held['value']): Promise<void> {
     const { PutSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
     const token = before?.VersionId === undefined ? FIRST_TOKEN : tokenAfter(before.VersionId);
-    // What was text stays text, for who else reads it.
-    const content =
-      before?.SecretString === undefined
-        ? { SecretBinary: value }
-        : { SecretString: Buffer.from(value).toString('utf8') };
-    const input = { SecretId: this.#id(key), ClientRequestToken: token, ...content };
+    const input = { SecretId: this.#id(key), ClientRequestToken: token, ...value };
     await client.send(new PutSecretValueCommand(input), abort);
   }
 

@@ -17,6 +17,7 @@ import { membersOf } from '../members.ts';
 import { namePattern } from '../name-pattern.ts';
 import { lacks, objectIn, propertyOf, selectedOf } from '../property.ts';
 import { accessFor, type AccessConfig } from './access.ts';
+import { kubernetesFields, namespaceFor } from './metadata.ts';
 import { pushTo, removeFrom } from './push.ts';
 import { ApiSession, selectorOf } from './session.ts';
 
@@ -76,9 +77,11 @@ class KubernetesClient implements ProviderClient {
   readonly #session: ApiSession;
   readonly #collection: string;
   readonly #namespace: string;
+  readonly #store: Credentials['store'];
 
   constructor({ remoteNamespace = '', ...config }: KubernetesConfig, credentials: Credentials) {
     this.#session = new ApiSession(accessFor(config, credentials));
+    this.#store = credentials.store;
     this.#namespace = remoteNamespace === '' ? 'default' : remoteNamespace;
     this.#collection = collectionPath(secretKind, this.#namespace);
   }
@@ -117,29 +120,39 @@ class KubernetesClient implements ProviderClient {
     return new Map(names.flatMap((each, at) => (found[at] === undefined ? [] : [[each, asJson(found[at])]])));
   }
 
-  push(pushed: Pushed, signal: AbortSignal): Promise<void> {
-    return pushTo(this.#place(signal), pushed);
+  async push(pushed: Pushed, signal: AbortSignal): Promise<void> {
+    await pushTo(this.#place(pushed, signal), pushed);
   }
 
-  remove(name: RemoteName, signal: AbortSignal): Promise<void> {
-    return removeFrom(this.#place(signal), name);
+  checkMetadata(metadata: unknown): void {
+    namespaceFor(metadata, this.#namespace, this.#store.kind);
+  }
+
+  async has(name: RemoteName, signal: AbortSignal): Promise<boolean> {
+    const { property = '' } = name;
+    const secret = await this.#place(name, signal).get(name.key);
+    return secret !== undefined && (property === '' || Object.hasOwn(secret.data ?? {}, property));
+  }
+
+  async remove(name: RemoteName, signal: AbortSignal): Promise<void> {
+    await removeFrom(this.#place(name, signal), name);
   }
 
   close(): void {
     this.#session.close();
   }
 
-  #place(signal: AbortSignal) {
+  #place({ metadata }: RemoteName, signal: AbortSignal) {
+    const collection = collectionPath(secretKind, namespaceFor(metadata, this.#namespace, this.#store.kind));
     return {
       session: this.#session,
-      collection: this.#collection,
-      signal,
-      get: (key: string) => this.#get(key, signal),
+      ...{ collection, signal },
+      get: (key: string) => this.#get(key, signal, collection),
     };
   }
 
-  async #get(name: string, signal: AbortSignal): Promise<Secret | undefined> {
-    const path = `${this.#collection}/${encodeURIComponent(name)}`;
+  async #get(name: string, signal: AbortSignal, collection = this.#collection): Promise<Secret | undefined> {
+    const path = `${collection}/${encodeURIComponent(name)}`;
     return (await this.#session.ask(`read "${name}"`, { method: 'GET', path, signal })) as Secret | undefined;
   }
 }
@@ -147,5 +160,6 @@ class KubernetesClient implements ProviderClient {
 export const kubernetes: Provider<KubernetesConfig> = {
   type: 'kubernetes',
   capabilities: 'ReadWrite',
+  pushMetadata: kubernetesFields,
   connect: (config, credentials) => new KubernetesClient(config, credentials),
 };

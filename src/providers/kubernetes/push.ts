@@ -6,6 +6,7 @@ import { canonicalJson } from '../../lib/canonical-json.ts';
 import { contended } from '../contended.ts';
 import { ProviderProblem, type Pushed, type RemoteName } from '../contract.ts';
 import { membersOf } from '../members.ts';
+import { marksOf } from './metadata.ts';
 import { problemOf } from './problem.ts';
 import type { Secret } from './provider.ts';
 import type { ApiSession } from './session.ts';
@@ -54,13 +55,26 @@ export function pushTo(place: Place, pushed: Pushed): Promise<void> {
       throw new ProviderProblem('denied', `cannot ${doing}: secret not managed by external-secrets`);
     }
     const data = next(pushed, before);
+    const { labels, annotations } = marksOf(pushed.metadata, pushed.from, before?.metadata);
     if (before === undefined) {
-      const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: key }, type: 'Opaque', data };
+      const body = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: key, labels, annotations },
+        type: 'Opaque',
+        data,
+      };
       return sent(place, doing, { method: 'POST', path: place.collection + query, body });
     }
-    if (canonicalJson(before.data ?? {}) === canonicalJson(data)) return undefined;
+    const { labels: had = {}, annotations: noted = {} } = before.metadata;
+    const was = [before.data ?? {}, had, noted];
+    if (canonicalJson(was) === canonicalJson([data, labels, annotations])) return undefined;
     const path = `${place.collection}/${encodeURIComponent(key)}${query}`;
-    return sent(place, doing, { method: 'PUT', path, body: { ...before, data } });
+    return sent(place, doing, {
+      method: 'PUT',
+      path,
+      body: { ...before, metadata: { ...before.metadata, labels, annotations }, data },
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 /** Our own servers: read as any server of the Vault API, and followed, so that a change arrives when it is made. */
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { Credentials, Following, Provider } from '../contract.ts';
+import { vaultFields } from '../vault/push.ts';
 import { VaultClient, type VaultConfig } from '../vault/provider.ts';
 import { follow } from './follow.ts';
 import { Proved } from './proved.ts';
@@ -25,5 +26,6 @@ class LockstepClient extends VaultClient {
 export const lockstep: Provider<VaultConfig> = {
   type: 'lockstep',
   capabilities: 'ReadWrite',
+  pushMetadata: vaultFields,
   connect: (config, credentials) => new LockstepClient(config, credentials),
 };

@@ -22,7 +22,7 @@ import { namePattern } from '../name-pattern.ts';
 import { bytesOf, selectedOf } from '../property.ts';
 import { loginOf, type VaultAuthConfig } from './login.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
-import { isConflict, pushTo, removeFrom } from './push.ts';
+import { isConflict, pushTo, removeFrom, vaultFields, vaultMetadata } from './push.ts';
 import { Sessions } from './session.ts';
 
 export interface VaultConfig extends AuthoritiesConfig {
@@ -107,6 +107,10 @@ export class VaultClient implements ProviderClient {
     const { key } = pushed;
     const write = (client: Client) => contended({ key, isConflict }, () => pushTo(client, pushed, this.#mount, signal));
     return this.#use(`write "${key}"`, write, signal);
+  }
+
+  checkMetadata(metadata: unknown): void {
+    vaultMetadata(metadata);
   }
 
   remove(name: RemoteName, signal: AbortSignal): Promise<void> {
@@ -238,5 +242,6 @@ const matches = (metadata: Data | undefined, tags: Readonly<Record<string, strin
 export const vault: Provider<VaultConfig> = {
   type: 'vault',
   capabilities: 'ReadWrite',
+  pushMetadata: vaultFields,
   connect: (config, credentials) => new VaultClient(config, credentials),
 };

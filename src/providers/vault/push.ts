@@ -5,6 +5,7 @@ import { isObject, parseJson } from '../../client/json.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { utf8Text } from '../../lib/utf8.ts';
 import { ProviderProblem, type Pushed, type RemoteName } from '../contract.ts';
+import { readMetadata } from '../push-metadata.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
 
 type Data = Readonly<Record<string, unknown>>;
@@ -33,6 +34,19 @@ async function held(client: Client, key: string, mount: Mount, signal: AbortSign
   const read = (await client.read(dataPath(key, mount), { signal, reasons: true }))?.data ?? undefined;
   const data = isObject(read?.['data']) ? read['data'] : undefined;
   return { data, version, custom };
+}
+
+const METADATA = { customMetadata: 'texts', mergePolicy: ['Merge', 'Replace'] } as const;
+
+export const vaultFields = Object.keys(METADATA);
+
+/** `metadata` of a PushSecret, as External Secrets Operator has them of this provider. Throws `ProviderProblem`. */
+export const vaultMetadata = (metadata: unknown) => readMetadata(metadata, METADATA);
+
+/** The mark is nobody's to set. */
+function customAfter(before: Data, metadata: unknown): Data {
+  const { customMetadata = {}, mergePolicy = 'Merge' } = vaultMetadata(metadata);
+  return { ...(mergePolicy === 'Merge' ? before : {}), ...customMetadata, [MARK.name]: MARK.value };
 }
 
 const isManaged = ({ custom }: Held): boolean => custom[MARK.name] === MARK.value;
@@ -74,11 +88,12 @@ export async function pushTo(client: Client, pushed: Pushed, mount: Mount, signa
     );
   }
   const data = next(pushed, before.data);
-  if (before.data !== undefined && canonicalJson(before.data) === canonicalJson(data)) return;
-  if (!isManaged(before)) {
-    const metadata = { custom_metadata: { ...before.custom, [MARK.name]: MARK.value } };
+  const custom = customAfter(before.custom, pushed.metadata);
+  if (canonicalJson(before.custom) !== canonicalJson(custom)) {
+    const metadata = { custom_metadata: custom };
     await client.write(metadataPath(pushed.key, mount), metadata, { signal, replay: 'safe' });
   }
+  if (before.data !== undefined && canonicalJson(before.data) === canonicalJson(data)) return;
   await client.write(
     dataPath(pushed.key, mount),
     { data, options: { cas: before.version } },

@@ -121,16 +121,20 @@ class WebhookClient implements ProviderClient {
     return found === undefined ? { found: false } : { found: true, value: membersOf(found, reference.key) };
   }
 
-  async push({ value, ...name }: Pushed, signal: AbortSignal): Promise<void> {
-    const { key } = name;
+  async push({ value, key, property }: Pushed, signal: AbortSignal): Promise<void> {
     const text = Buffer.from(value).toString('utf8');
     const { method = 'POST', body = `{{ index .remoteRef ${JSON.stringify(key)} }}` } = this.#config;
-    const done = await this.#ask(method, body, { ...(await this.#remote(name)), value: [key, text] }, signal);
+    const done = await this.#ask(
+      method,
+      body,
+      { ...(await this.#remote({ key, property })), value: [key, text] },
+      signal,
+    );
     if (done === undefined) throw new ProviderProblem('unsuitable', `cannot write "${key}": the webhook answers 404`);
   }
 
-  async remove(name: RemoteName, signal: AbortSignal): Promise<void> {
-    await this.#ask('DELETE', '', await this.#remote(name), signal);
+  async remove({ key, property }: RemoteName, signal: AbortSignal): Promise<void> {
+    await this.#ask('DELETE', '', await this.#remote({ key, property }), signal);
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { manifests } from '../../../src/controllers/manifests.ts';
+import { manifests, type ManifestOptions } from '../../../src/controllers/manifests.ts';
 import type { KubernetesCluster } from './cluster.ts';
 import { create } from './service-accounts.ts';
 
@@ -52,9 +52,9 @@ export interface Seen {
 }
 
 /** Into the namespace `lockstep-system`, which must be there. */
-export async function applyManifests(cluster: KubernetesCluster): Promise<void> {
+export async function applyManifests(cluster: KubernetesCluster, options: ManifestOptions = {}): Promise<void> {
   const accounts = [{ namespace: '*', name: '*' }];
-  for (const object of manifests('lockstep-system', { accounts }))
+  for (const object of manifests('lockstep-system', { accounts, ...options }))
     await create(cluster, PLACES[object.kind ?? ''] ?? '', object);
 }
 

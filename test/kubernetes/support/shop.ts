@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../../src/cli/up/free-port.ts';
+import type { ManifestOptions } from '../../../src/controllers/manifests.ts';
 import { definitions } from '../../../src/controllers/rights.ts';
 import { collectionPath } from '../../../src/kube/objects.ts';
 import { plainServer, type PlainServer } from '../../support/snapshots.ts';
@@ -38,8 +39,8 @@ export class Shop implements AsyncDisposable {
     this.#end = parts.end;
   }
 
-  /** Stores `ours` (provider `vault`) and `pushes` (`lockstep`) of the mount `kv`. `flags`: of the controller. */
-  static async open(flags: readonly string[] = []): Promise<Shop> {
+  /** Stores `ours` (provider `vault`) and `pushes` (`lockstep`) of the mount `kv`. `flags`: of the controller; `options`: of its rights. */
+  static async open(flags: readonly string[] = [], options: ManifestOptions = {}): Promise<Shop> {
     const started = new AsyncDisposableStack();
     try {
       const cluster = started.use(await startCluster());
@@ -48,7 +49,7 @@ export class Shop implements AsyncDisposable {
         started.defer(end as () => Promise<void>);
       };
       const lockstep = await plainServer({ after }, { config: () => 'hub {}' });
-      await prepareCluster(cluster);
+      await prepareCluster(cluster, options);
       const start = await controllersFor(cluster, door, flags);
       const end = start(await livePage());
       const shop = new Shop({ cluster, lockstep, started, start, end });
@@ -154,10 +155,10 @@ export class Shop implements AsyncDisposable {
 }
 
 /** Namespaces, and every kind until the API server serves it. */
-export async function prepareCluster(cluster: KubernetesCluster): Promise<void> {
+export async function prepareCluster(cluster: KubernetesCluster, options: ManifestOptions = {}): Promise<void> {
   for (const name of ['shop', 'other', 'lockstep-system'])
     await create(cluster, '/api/v1/namespaces', { metadata: { name } });
-  await applyManifests(cluster);
+  await applyManifests(cluster, options);
   for (const kind of definitions) {
     while ((await cluster.ask('GET', collectionPath(kind))).status !== 200) await pause(50);
   }
