@@ -17,6 +17,8 @@ import { HealthListeners, type Health } from './health.ts';
 import { LastKnown } from './last-known.ts';
 import { Metrics } from './metrics.ts';
 import { Sinks } from './sink.ts';
+import { secretTarget, type Target } from './target.ts';
+import { templateTarget } from './templates/template-target.ts';
 
 /** Milliseconds after which the cache is asked, though the server may still answer. */
 const impatience = 2_000;
@@ -75,7 +77,12 @@ export class Agent {
     });
     this.#sinks = new Sinks({ sinks: config.sink, client: this.#client, log: log.named('sink'), metrics });
     this.#files = new SecretFiles({
-      ...{ secrets: config.secret, stamps, metrics, log: log.named('files') },
+      ...{ targets: this.#targets(), stamps, metrics, log: log.named('files') },
+      renewAt: config.template_config.lease_renewal_threshold,
+      fatal: (why) => {
+        this.#log.error('ending', { error: why });
+        this.#end(1);
+      },
       commands: new CommandRunner(log.named('command'), metrics),
       staleMax: config.cache?.stale_max ?? defaultStaleMax,
       changed: () => {
@@ -89,9 +96,21 @@ export class Agent {
     this.#follower = new Follower({
       ...{ connect: () => new Client(settings), auth: this.#auth, files: this.#files },
       ...{ consumer: config.consumer ?? hostname(), pollInterval: config.poll_interval },
+      width: config.template_config.max_connections_per_host,
       ...{ clock: systemClock, log: log.named('follow'), metrics },
       synced: () => this.#synced(),
     });
+  }
+
+  #targets(): readonly Target[] {
+    const { secret, template, template_config, server, environment } = this.#config;
+    const host = {
+      settings: template_config,
+      environment,
+      namespace: server.namespace,
+      fatal: this.#config.exit_after_auth,
+    };
+    return [...secret.map(secretTarget), ...template.map((each) => templateTarget(each, host))];
   }
 
   /** Runs until `stop`, or until all is done with `exit_after_auth`. Gives the exit code. */

@@ -92,6 +92,12 @@ function toCount(raw: Value): number {
   return value;
 }
 
+function toFraction(raw: Value): number {
+  const value = typeof raw === 'string' && /^0?\.[0-9]+$/.test(raw) ? Number(raw) : raw;
+  if (typeof value !== 'number' || !(value > 0 && value < 1)) throw new Mismatch('a number between 0 and 1');
+  return value;
+}
+
 function toBytes(raw: Value): number {
   const match = typeof raw === 'string' ? /^([0-9]{1,15}) ?([kmgt]?i?b|)$/i.exec(raw) : undefined;
   const value = match ? Number(match[1]) * (byteUnits[match[2]?.toLowerCase() ?? ''] ?? Number.NaN) : raw;
@@ -230,6 +236,8 @@ export const key = {
   integer: maker<number>({ type: 'a whole number', parse: toInteger }),
   /** A whole number from 0 on. */
   count: maker<number>({ type: 'a whole number from 0 on', parse: toCount }),
+  /** More than 0 and less than 1. */
+  fraction: maker<number>({ type: 'a number between 0 and 1', parse: toFraction }),
   bytes: maker<number>({ type: 'a number of bytes', parse: toBytes, show: showBytes }),
   /** Seconds, with a fraction where one was given. */
   duration: maker<number>({
