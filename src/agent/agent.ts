@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { Client } from '../client/client.ts';
 import type { ClientSettings } from '../client/settings.ts';
-import type { AgentConfig } from '../config/agent.ts';
+import type { AgentConfig, ProcessConfig } from '../config/agent.ts';
 import type { Logger } from '../lib/log.ts';
 import { systemStamps } from './age.ts';
 import { Authentication, type SignedIn } from './auth.ts';
@@ -17,6 +17,7 @@ import { HealthListeners, type Health } from './health.ts';
 import { LastKnown } from './last-known.ts';
 import { Metrics } from './metrics.ts';
 import { Sinks } from './sink.ts';
+import { Supervisor } from './supervisor.ts';
 import { secretTarget, type Target } from './target.ts';
 import { templateTarget } from './templates/template-target.ts';
 
@@ -57,6 +58,7 @@ export class Agent {
   readonly #client: Client;
   readonly #auth: Authentication;
   readonly #sinks: Sinks;
+  readonly #process: Supervisor | undefined;
   readonly #files: SecretFiles;
   readonly #lastKnown: LastKnown;
   readonly #follower: Follower;
@@ -76,6 +78,7 @@ export class Agent {
       ...{ clock: systemClock, log: log.named('auth'), metrics },
     });
     this.#sinks = new Sinks({ sinks: config.sink, client: this.#client, log: log.named('sink'), metrics });
+    this.#process = config.exec && this.#supervisor(config.exec);
     this.#files = new SecretFiles({
       ...{ targets: this.#targets(), stamps, metrics, log: log.named('files') },
       renewAt: config.template_config.lease_renewal_threshold,
@@ -98,8 +101,16 @@ export class Agent {
       ...{ consumer: config.consumer ?? hostname(), pollInterval: config.poll_interval },
       width: config.template_config.max_connections_per_host,
       ...{ clock: systemClock, log: log.named('follow'), metrics },
+      applied: async () => this.#process?.apply(),
       synced: () => this.#synced(),
     });
+  }
+
+  #supervisor(process: ProcessConfig): Supervisor {
+    const ended = (code: number): void => {
+      this.#end(code);
+    };
+    return new Supervisor({ process, log: this.#log.named('exec'), ended });
   }
 
   #targets(): readonly Target[] {
@@ -110,7 +121,10 @@ export class Agent {
       namespace: server.namespace,
       fatal: this.#config.exit_after_auth,
     };
-    return [...secret.map(secretTarget), ...template.map((each) => templateTarget(each, host))];
+    const process = this.#process;
+    const variables =
+      process === undefined ? [] : this.#config.env_template.map((each) => process.variable(each, host));
+    return [...secret.map(secretTarget), ...template.map((each) => templateTarget(each, host)), ...variables];
   }
 
   /** Runs until `stop`, or until all is done with `exit_after_auth`. Gives the exit code. */
@@ -123,6 +137,8 @@ export class Agent {
       await this.#lastKnown.open();
       await this.#serve();
     } finally {
+      const code = await this.#process?.stop();
+      if (this.#exitCode === 0) this.#exitCode = code ?? 0;
       this.#auth.stop();
       this.#client.close();
       await this.#health.close();
@@ -148,11 +164,11 @@ export class Agent {
       this.#follower.nudge();
     });
     this.#auth.on('failed', () => {
-      this.#guard(this.#lastKnown.restore());
+      this.#guard(this.#restore());
       if (this.#config.method.exit_on_err) this.#end(1);
     });
     const cancel = systemClock.after(impatience, () => {
-      if (this.#auth.current === undefined) this.#guard(this.#lastKnown.restore());
+      if (this.#auth.current === undefined) this.#guard(this.#restore());
     });
     using _watch = watchCredentials(this.#credentials.files, () => {
       this.#guard(this.#auth.lookForCredentials());
@@ -170,9 +186,15 @@ export class Agent {
   async #synced(): Promise<void> {
     const session = this.#auth.current;
     if (session !== undefined) this.#guard(this.#fillSinks(session));
-    await this.#lastKnown.restore();
+    await this.#restore();
     await this.#lastKnown.confirm();
     this.#look();
+  }
+
+  /** What the cache holds, where the server has not answered. */
+  async #restore(): Promise<void> {
+    await this.#lastKnown.restore();
+    await this.#process?.apply();
   }
 
   async #fillSinks(session: SignedIn): Promise<void> {

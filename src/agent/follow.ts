@@ -30,6 +30,8 @@ export interface FollowerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Called after each reading, before what it brought is acknowledged. */
+  readonly applied: () => Promise<void>;
   /** Called after everything was read, well or not. */
   readonly synced: () => Promise<void>;
 }
@@ -146,6 +148,7 @@ export class Follower {
       await Promise.all(Array.from({ length: width }, work));
       waiting = [...files.takeUnread()];
     }
+    await this.#options.applied();
     for (const path of this.#unsettled) if (files.question(path) === undefined) this.#unsettled.delete(path);
     if (this.#behind >= mostBehind) this.#forgetIndexes('the server stays behind what it has shown before');
     const asked = this.#open?.asked;

@@ -82,7 +82,11 @@ export class KeptFile {
       this.#state = 'placed';
       if (outcome === 'unchanged') return true;
       metrics.add('file_writes_total', { secret: name });
-      log.info('wrote the file', { secret: name, ...this.#versions(), from });
+      log.info(this.target.destination === undefined ? 'rendered the variable' : 'wrote the file', {
+        secret: name,
+        ...this.#versions(),
+        from,
+      });
       if (warning !== undefined) log.warn(warning, { secret: name });
       commands.changed(this.target);
       return true;

@@ -201,6 +201,36 @@ const template = named('A Go template that is kept in a file.', {
   },
 });
 
+const envTemplate = named('A Go template whose output is a variable of the process that `exec` runs.', {
+  labels: ['name'],
+  many: true,
+  keys: {
+    ...templateKeys,
+    ...refusedAll('a variable is not written to a file', [
+      'destination',
+      'perms',
+      'user',
+      'group',
+      'backup',
+      'create_dest_dirs',
+    ]),
+    ...refusedAll('`exec` is told of its changes', ['command', 'command_timeout', 'exec']),
+    wait: section('How long changes are gathered.', { min: ignored(NO_WAIT), max: ignored(NO_WAIT) }),
+  },
+  check: ({ name, source, contents }) => {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `"${name}" cannot be the name of a variable`;
+    return (source === undefined) === (contents === undefined) ? 'give `source` or `contents`' : undefined;
+  },
+});
+
+const exec = section('The process that the agent runs, with the output of every `env_template` in its environment.', {
+  command: key.command('A list, or text for the shell.', { required: true }),
+  restart_on_secret_changes: key.oneOf(['always', 'never'])('Whether it is run anew once a variable has changed.', {
+    default: 'always',
+  }),
+  restart_stop_signal: key.signal('What ends it before that.', { default: 'SIGTERM' }),
+});
+
 const templateConfig = settings('What all templates share.', {
   exit_on_retry_failure: ignored('what cannot be read is tried again for ever; `/healthz` tells of it'),
   static_secret_render_interval: key.duration(
@@ -287,8 +317,8 @@ export const agentKeys = {
   }),
   ...logKeys,
   template,
-  env_template: refused('write a `secret` block'),
-  exec: refused('the agent does not run the application'),
+  env_template: envTemplate,
+  exec,
   api_proxy: refused('the agent does not proxy requests'),
   pki_external_ca: refused('the agent does not order certificates'),
   template_config: templateConfig,

@@ -27,6 +27,12 @@ export type SecretFile = Omit<Values['secret'][number], 'format'> & { readonly f
 /** A template that is kept in a file. It is called by its destination; one of `source` and `contents` is given. */
 export type TemplateConfig = Omit<Values['template'][number], 'exec' | 'wait'> & { readonly name: string };
 
+/** A template whose output is a variable of the process. */
+export type VariableConfig = Omit<Values['env_template'][number], 'wait'>;
+
+/** The process that is run. */
+export type ProcessConfig = NonNullable<Values['exec']>;
+
 /** The encrypted cache. With neither `key_file` nor `derive_key` there is no key: the agent keeps it off and says so. */
 export interface CacheConfig {
   readonly path: string;
@@ -41,13 +47,14 @@ export interface CacheConfig {
 /** An agent's configuration, frozen. Durations are seconds. */
 export interface AgentConfig extends Omit<
   Values,
-  'vault' | 'auto_auth' | 'secret' | 'template' | 'cache' | 'poll_interval'
+  'vault' | 'auto_auth' | 'secret' | 'template' | 'env_template' | 'cache' | 'poll_interval'
 > {
   readonly server: AgentServer;
   readonly method: AuthMethodConfig;
   readonly sink: readonly SinkConfig[];
   readonly secret: readonly SecretFile[];
   readonly template: readonly TemplateConfig[];
+  readonly env_template: readonly VariableConfig[];
   readonly poll_interval: number;
   /** The variables that templates may read. */
   readonly environment: Readonly<Record<string, string>>;
@@ -81,9 +88,10 @@ export function agentConfig(bodies: readonly Body[], flags: AgentFlags, env: Env
   const { vault: server, auto_auth, cache, ...values } = reader.read(bodies, agentKeys, overlayOf(env, { ...flags }));
   reader.finish();
   const sink = auto_auth?.sink ?? [];
-  if (sink.length + values.secret.length + values.template.length === 0) {
+  if (sink.length + values.secret.length + values.template.length + values.env_template.length === 0) {
     reader.problem('configuration', 'nothing to do: give a `sink`, a `secret` or a `template`');
   }
+  judgeProcess(reader, values);
   judgeDestinations(reader, sink, [...values.secret, ...values.template]);
   const method = methodConfig(reader, auto_auth?.method);
   const shown = shownCertificate(reader, server, method);
@@ -127,6 +135,24 @@ function shownCertificate(
 
 function withFormat(secret: Values['secret'][number]): SecretFile {
   return { ...secret, format: secret.format ?? (secret.field === undefined ? 'json' : 'value') };
+}
+
+function judgeProcess(
+  reader: Reader,
+  { exec, env_template, exit_after_auth }: Pick<Values, 'exec' | 'env_template' | 'exit_after_auth'>,
+): void {
+  if (exec === undefined && env_template.length > 0) {
+    reader.problem('configuration', '`env_template` needs `exec`: the process that gets the variable');
+  }
+  if (exec !== undefined && env_template.length === 0) {
+    reader.problem('configuration', '`exec` needs an `env_template`: what its process is run for');
+  }
+  if (exec !== undefined && exit_after_auth) {
+    reader.problem(
+      'configuration',
+      '`exec` and `exit_after_auth` exclude each other: the process would be ended at once',
+    );
+  }
 }
 
 function allowedVariables(env: Environment, patterns: readonly string[]): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
 /** The kinds of values that configuration keys take. */
+import { constants } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { durationMs, formatShortDuration } from '../lib/duration.ts';
 import { isBody, type Value } from '../lib/hcl/ast.ts';
@@ -154,6 +155,13 @@ function toCommand(raw: Value): readonly string[] {
   return list;
 }
 
+function toSignal(raw: Value): NodeJS.Signals {
+  const name = toText(raw, 'the name of a signal').toUpperCase();
+  const found = Object.keys(constants.signals).find((each) => each === name || each === `SIG${name}`);
+  if (found === undefined) throw new Mismatch('the name of a signal, such as "SIGTERM"');
+  return found as NodeJS.Signals;
+}
+
 function toPath(raw: Value): string {
   const path = toText(raw, 'a path');
   if (path === '') throw new Mismatch('a path, not an empty string');
@@ -266,6 +274,7 @@ export const key = {
   namespace: maker<string>({ type: 'the path of a namespace', parse: toNamespace, show: quoted }),
   owner: maker<string | number>({ type: 'a name or a numeric id', parse: toOwner }),
   command: maker<readonly string[]>({ type: 'a command', parse: toCommand }),
+  signal: maker<NodeJS.Signals>({ type: 'a signal', parse: toSignal, show: quoted }),
   keySource: maker<KeySource>({ type: 'a key', parse: toKeySource }),
   tlsMinimum,
   tlsMaximum: oneOf(tlsVersions),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { TemplateConfig } from '../../src/config/agent.ts';
+import type { VariableConfig } from '../../src/config/agent.ts';
 import { parseJson } from '../../src/client/json.ts';
 import { Renderer } from '../../src/agent/templates/template-target.ts';
 import type { Found } from '../../src/agent/source.ts';
@@ -40,17 +40,9 @@ const lookup: Lookup = (path) => {
 };
 
 function rendered({ template, strict }: Rendering): Result {
-  const config: Omit<TemplateConfig, 'destination'> = {
+  const config: VariableConfig = {
     ...{ name: 't', source: undefined, contents: template, error_on_missing_key: strict, error_fatal: undefined },
-    ...{ left_delimiter: '{{', right_delimiter: '}}', sandbox_path: undefined, function_denylist: [], backup: false },
-    ...{
-      create_dest_dirs: true,
-      perms: undefined,
-      user: undefined,
-      group: undefined,
-      command: undefined,
-      command_timeout: 1,
-    },
+    ...{ left_delimiter: '{{', right_delimiter: '}}', sandbox_path: undefined, function_denylist: [] },
   };
   const settings = { allowed_files: [], allowed_writes: [], allowed_environment: [] };
   try {

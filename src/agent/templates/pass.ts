@@ -30,6 +30,14 @@ export class Pass {
     return this.#lacks;
   }
 
+  /** All texts that it was given: what it says of itself must not repeat them. */
+  get texts(): readonly string[] {
+    return [...this.needs.keys()].flatMap((key) => {
+      const found = this.#lookup(key);
+      return typeof found === 'object' && !key.startsWith('sys/') ? textsIn(found.data) : [];
+    });
+  }
+
   get writes(): readonly Write[] {
     return [...this.#writes.values()];
   }
@@ -57,4 +65,10 @@ export class Pass {
     }
     this.#writes.set(placement.path, { placement, bytes: (append ? (before?.bytes ?? '') : '') + bytes });
   }
+}
+
+function textsIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value === 'number') return [String(value)];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }

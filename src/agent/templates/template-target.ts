@@ -1,10 +1,11 @@
 /** A template of Vault Agent's configuration, on our engine. */
 import { readFileSync } from 'node:fs';
-import type { TemplateConfig } from '../../config/agent.ts';
+import type { TemplateConfig, VariableConfig } from '../../config/agent.ts';
 import { fail } from '../../errors.ts';
 import { explain } from '../../client/explain.ts';
 import { matchesGlob } from '../../lib/glob.ts';
 import { consulTemplateFunctions, foreignFunctions } from '../../lib/go-template/consul-template/index.ts';
+import { withoutValues } from '../../lib/go-template/without-values.ts';
 import { type FunctionMap, type GoFunction, variadic } from '../../lib/go-template/function.ts';
 import { parseTemplate, TemplateError, type Template } from '../../lib/go-template/template.ts';
 import { FunctionError } from '../../lib/go-template/template-error.ts';
@@ -40,7 +41,28 @@ export function templateTarget(config: TemplateConfig, host: TemplateHost): Targ
   };
 }
 
-function sourceText({ name, source = '' }: TemplateConfig): string {
+/** A template whose output `put` takes as the value of a variable. Throws as `templateTarget`. */
+export function variableTarget(
+  config: VariableConfig,
+  host: TemplateHost,
+  put: (value: string) => 'written' | 'unchanged',
+): Target {
+  const text = config.contents ?? sourceText(config);
+  const renderer = new Renderer(config, host, text);
+  return {
+    ...{ name: config.name, destination: undefined, command_timeout: 0 },
+    impure: impure.test(text),
+    fatal: config.error_fatal ?? host.fatal,
+    render: (lookup) => renderer.render(lookup, (bytes) => Promise.resolve(put(valueOf(config.name, bytes)))),
+  };
+}
+
+function valueOf(name: string, bytes: Buffer): string {
+  if (bytes.includes(0)) throw fail('cannotRender', `the value of ${name} holds a zero byte, which no variable can`);
+  return bytes.toString();
+}
+
+function sourceText({ name, source = '' }: VariableConfig): string {
   try {
     return readFileSync(source, 'utf8');
   } catch (error) {
@@ -53,13 +75,19 @@ const denied = (): GoFunction =>
     throw new FunctionError('function is disabled');
   });
 
+/** A template can say anything in an error, what it was given too. */
+function silent(error: unknown, { texts }: Pass): unknown {
+  if (!(error instanceof TemplateError)) return error;
+  return fail('invalidTemplate', withoutValues(error.message, texts));
+}
+
 /** Renders the text anew for whoever says what is known. */
 export class Renderer {
   readonly #template: Template;
   readonly #namespace: string;
   #pass: Pass;
 
-  constructor(config: Omit<TemplateConfig, 'destination'>, host: TemplateHost, text: string) {
+  constructor(config: VariableConfig, host: TemplateHost, text: string) {
     this.#namespace = host.namespace;
     this.#pass = new Pass(() => undefined, host.namespace);
     const around = {
@@ -87,7 +115,7 @@ export class Renderer {
       bytes = this.output(lookup);
     } catch (error) {
       const pass = this.#pass;
-      if (!(error instanceof TemplateError) || !pass.lacks || error.reason === 'bound') throw error;
+      if (!(error instanceof TemplateError) || !pass.lacks || error.reason === 'bound') throw silent(error, pass);
       return { needs: pass.needs, put: undefined };
     }
     const pass = this.#pass;
@@ -107,12 +135,7 @@ export class Renderer {
   }
 }
 
-function parsed(
-  config: Omit<TemplateConfig, 'destination'>,
-  text: string,
-  functions: FunctionMap,
-  executeTemplate: boolean,
-): Template {
+function parsed(config: VariableConfig, text: string, functions: FunctionMap, executeTemplate: boolean): Template {
   const { name, left_delimiter: left, right_delimiter: right, error_on_missing_key } = config;
   const missingKey = error_on_missing_key ? 'error' : 'zero';
   const delimiters = { left: left || '{{', right: right || '}}' };
