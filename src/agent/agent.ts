@@ -46,6 +46,12 @@ export function clientSettings({ server }: AgentConfig): ClientSettings {
   };
 }
 
+/** How often a read may fail before `exit_on_retry_failure` has its way. */
+function mostSilent({ server }: AgentConfig): number {
+  const { num_retries: retries } = server.retry;
+  return retries < 0 ? 1 : retries === 0 ? 12 : retries;
+}
+
 const shownFiles = ({ server: { client_cert, client_key } }: AgentConfig): readonly string[] =>
   [client_cert, client_key].filter((path) => path !== undefined);
 
@@ -81,6 +87,7 @@ export class Agent {
     this.#process = config.exec && this.#supervisor(config.exec);
     this.#files = new SecretFiles({
       ...{ targets: this.#targets(), stamps, metrics, log: log.named('files') },
+      patience: config.template_config.exit_on_retry_failure ? mostSilent(config) : Number.POSITIVE_INFINITY,
       renewAt: config.template_config.lease_renewal_threshold,
       fatal: (why) => {
         this.#log.error('ending', { error: why });

@@ -33,6 +33,8 @@ interface PathState {
   confirmed: { readonly at: Stamp; readonly age: number } | undefined;
   /** Since when the server says that the secret is not there. */
   missingSince: Stamp | undefined;
+  /** How often in a row the server could not be asked. */
+  silence: number;
   /** What is being done about the path. */
   turn: Promise<unknown>;
 }
@@ -49,6 +51,8 @@ export interface FilesOptions {
   readonly renewAt: number;
   /** Called when something may have come into place, or out of it. */
   readonly changed: () => void;
+  /** How often in a row the server may stay silent about what a template needs; Infinity where that ends nothing. */
+  readonly patience: number;
   /** Called with why the agent has to end. */
   readonly fatal: (why: string) => void;
 }
@@ -230,7 +234,7 @@ export class SecretFiles {
     const states = file.needs.flatMap((key) => this.#paths.get(key) ?? []);
     const ages = states.map((state) => ageOf(state, now));
     const age = ages.some((each) => each === undefined) ? undefined : Math.max(0, ...ages.map((each) => each ?? 0));
-    const conditions = new Set(states.map(({ condition }) => condition));
+    const conditions = new Set(states.map((state) => (isSettled(state) ? 'current' : state.condition)));
     const worst = severity.find((each) => conditions.has(each)) ?? (file.inPlace ? 'current' : 'waiting');
     const condition = file.state === 'failed' ? 'failed' : file.inPlace || worst !== 'current' ? worst : 'waiting';
     const healthy = file.inPlace && condition !== 'failed' && age !== undefined && age <= this.#options.staleMax;
@@ -279,12 +283,16 @@ export class SecretFiles {
     const { data, version, metadata, lease } = answer;
     const canonical = new Secret(canonicalJson(data));
     const same = state.held?.version === version && state.held?.canonical.expose() === canonical.expose();
-    state.held = { data, version, metadata, lease, canonical };
+    const sameAround = canonicalJson(state.held?.metadata) === canonicalJson(metadata) && lease === undefined;
+    // The same object for the same content: what was rendered from it need not be rendered again.
+    if (!same || !sameAround || state.held?.lease !== undefined)
+      state.held = { data, version, metadata, lease, canonical };
     state.missingSince = undefined;
     // The cache goes first: then what a restart writes from it is never older than the file.
-    if (!same) await this.#remember(path, state.held);
+    if (!same && state.held !== undefined) await this.#remember(path, state.held);
     state.confirmed = { at: this.#options.stamps(), age: 0 };
     state.condition = 'current';
+    state.silence = 0;
     return this.#renewAll(state, 'current', true);
   }
 
@@ -293,12 +301,13 @@ export class SecretFiles {
     state.missingSince ??= now;
     await this.#forget(path);
     this.#condition(state, 'missing', destroyed ? 'the secret is destroyed' : 'there is no such secret');
+    if (isSettled(state)) state.confirmed = { at: now, age: 0 };
     const since = elapsed(state.missingSince, now) ?? 0;
     for (const file of state.files) {
       const after = file.target.remove_after;
       if (after !== undefined && since >= after) await file.remove();
     }
-    return this.#renewAll(state, 'current', state.question.optional || state.question.kind === 'list');
+    return this.#renewAll(state, 'current', isSettled(state));
   }
 
   /** Everything that shows the path, where the answer can change what it shows. */
@@ -309,12 +318,16 @@ export class SecretFiles {
   }
 
   #condition(state: PathState, condition: Condition, why: string): void {
-    const level = condition === 'unreachable' ? 'warn' : 'error';
-    if (state.condition !== condition && !state.question.optional) {
-      for (const { target } of state.files)
-        this.#options.log[level](`secret ${condition}`, { secret: target.name, why });
-    }
+    const isNews = state.condition !== condition;
     state.condition = condition;
+    state.silence = condition === 'unreachable' ? state.silence + 1 : 0;
+    if (isSettled(state)) return;
+    const { patience, fatal, log } = this.#options;
+    const level = condition === 'unreachable' ? 'warn' : 'error';
+    for (const { target } of isNews ? state.files : []) log[level](`secret ${condition}`, { secret: target.name, why });
+    const given = condition === 'unreachable' ? state.silence >= patience : Number.isFinite(patience);
+    const waiting = [...state.files].find(({ target }) => target.impatient);
+    if (given && waiting !== undefined) fatal(`${waiting.target.name} waits for what is ${condition}`);
   }
 
   async #remember(path: string, { data, version, metadata }: Held): Promise<void> {
@@ -340,10 +353,14 @@ export class SecretFiles {
 
 function empty(question: Question): PathState {
   return {
-    ...{ question, files: new Set<KeptFile>(), condition: 'waiting', turn: Promise.resolve() },
+    ...{ question, files: new Set<KeptFile>(), condition: 'waiting', silence: 0, turn: Promise.resolve() },
     ...{ held: undefined, confirmed: undefined, missingSince: undefined },
   };
 }
+
+/** What is not there is an answer, too: a list without entries, or what was asked for only in case that it is there. */
+const isSettled = ({ question, condition }: PathState): boolean =>
+  question.optional || (question.kind === 'list' && condition === 'missing');
 
 function ageOf({ confirmed }: PathState, now: Stamp): number | undefined {
   const since = confirmed && elapsed(confirmed.at, now);

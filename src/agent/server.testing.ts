@@ -32,6 +32,8 @@ export interface TestServer extends AsyncDisposable {
   readonly denied: Set<string>;
   /** Paths without the capability to subscribe. */
   readonly unsubscribable: Set<string>;
+  /** Seconds of the lease under which a path is read; each reading makes another secret. */
+  readonly leases: Map<string, number>;
   /** Every request is answered with this status. */
   status: number | undefined;
   ttl: number;
@@ -114,6 +116,11 @@ export async function testServer(): Promise<TestServer> {
 
   const read = (response: ServerResponse, path: string): void => {
     if (self.denied.has(path)) return reply(response, 403, { errors: ['permission denied'] });
+    const seconds = self.leases.get(path);
+    if (seconds !== undefined) {
+      const lease = `${path}/${self.asked.filter((each) => each === `GET ${path}`).length}`;
+      return reply(response, 200, { lease_id: lease, lease_duration: seconds, renewable: true, data: { lease } });
+    }
     const found = secrets.get(path);
     if (found === undefined) return reply(response, 404, { errors: [] });
     const metadata = { version: found.version, created_time: 'then', destroyed: found.destroyed };
@@ -160,7 +167,15 @@ export async function testServer(): Promise<TestServer> {
 
   const self: TestServer = {
     address: '',
-    ...{ asked: [], carried: [], acks: [], tokens: new Set(), denied: new Set(), unsubscribable: new Set() },
+    ...{
+      asked: [],
+      carried: [],
+      acks: [],
+      tokens: new Set(),
+      denied: new Set(),
+      leases: new Map(),
+      unsubscribable: new Set(),
+    },
     ...{ status: undefined, ttl: 3600, resumable: true, streams },
     index: () => indexText(position),
     digest: (nonce, data) => createHmac('sha256', nonce).update(canonicalJson(data)).digest('hex'),

@@ -28,6 +28,8 @@ export interface Target extends ChangeCommand {
   readonly impure: boolean;
   /** Whether its failure ends the agent. */
   readonly fatal: boolean;
+  /** Whether `exit_on_retry_failure` is about what it waits for. */
+  readonly impatient: boolean;
   /** Throws what is wrong with it: an error whose message shows no secret. */
   readonly render: (lookup: Lookup) => Rendering;
 }
@@ -40,6 +42,7 @@ export function secretTarget(secret: SecretFile): Target {
     ...secret,
     impure: false,
     fatal: false,
+    impatient: false,
     render: (lookup) => {
       const found = lookup(secret.path);
       if (found === undefined || found === 'absent') return { needs, put: undefined };

@@ -232,7 +232,10 @@ const exec = section('The process that the agent runs, with the output of every 
 });
 
 const templateConfig = settings('What all templates share.', {
-  exit_on_retry_failure: ignored('what cannot be read is tried again for ever; `/healthz` tells of it'),
+  exit_on_retry_failure: key.boolean(
+    'End when a secret of a template is not there or may not be read, or the server could not be asked for it `num_retries` times in a row.',
+    { default: false },
+  ),
   static_secret_render_interval: key.duration(
     'How often secrets are read again, though changes are pushed; `poll_interval` is another name for all that is kept.',
   ),
@@ -319,7 +322,7 @@ export const agentKeys = {
   template,
   env_template: envTemplate,
   exec,
-  api_proxy: refused('the agent does not proxy requests'),
+  api_proxy: refused('the agent does not proxy requests: let the application ask the server, or render what it needs'),
   pki_external_ca: refused('the agent does not order certificates'),
   template_config: templateConfig,
   ...ignoredAll('connections are kept while they serve', ['disable_idle_connections', 'disable_keep_alives']),

@@ -92,6 +92,9 @@ export function agentConfig(bodies: readonly Body[], flags: AgentFlags, env: Env
     reader.problem('configuration', 'nothing to do: give a `sink`, a `secret` or a `template`');
   }
   judgeProcess(reader, values);
+  if (cache !== undefined && cache.persist === undefined) {
+    reader.warn('configuration', '`cache` does nothing without `persist`: the agent does not proxy requests');
+  }
   judgeDestinations(reader, sink, [...values.secret, ...values.template]);
   const method = methodConfig(reader, auto_auth?.method);
   const shown = shownCertificate(reader, server, method);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openbao, startOpenBao, type OpenBao } from './support/openbao.ts';
-import { must } from './support/run.ts';
+import { must, run } from './support/run.ts';
 import { executable } from './support/server.ts';
 
 const bao = await openbao();
@@ -120,3 +120,40 @@ test('a configuration of Vault Agent gives the bytes that its own agent gives', 
     templates.map((template, place) => ({ template, output: files[named(place)] }));
   assert.deepEqual(shown(ours), shown(theirs));
 });
+
+test(
+  "a process finds in its environment what its own agent gives it, and its code is the agent's",
+  { skip },
+  async (t) => {
+    await using server = await startOpenBao(bao ?? '');
+    await filled(server);
+    const folder = workplace(t);
+    const file = join(folder, 'agent.hcl');
+    const values = ['{{ .Data.data.user }}', '{{ .Data.data.password }}', '{{ .Data.data.list | toJSON }}', 'a b  c'];
+    const stanzas = values.map(
+      (text, place) => `env_template "T_${place}" { contents = ${JSON.stringify(get(text))} }\n`,
+    );
+    fs.writeFileSync(
+      file,
+      `vault { address = "${server.address}" }
+    auto_auth { method { type = "token_file" config = { token_file_path = "${join(folder, 'token')}" } } }
+    template_config { exit_on_retry_failure = true }
+    ${stanzas.join('')}
+    exec {
+      command = ["/bin/sh", "-c", "env | grep ^T_ | sort > ${join(folder, 'said')}; exit 9"]
+      restart_on_secret_changes = "always"
+      restart_stop_signal = "SIGTERM"
+    }`,
+    );
+    const said = (): string => fs.readFileSync(join(folder, 'said'), 'utf8');
+    const theirs = await run(bao ?? '', ['agent', `-config=${file}`], {
+      env: { PATH: process.env['PATH'], HOME: folder },
+    });
+    const expected = said();
+    fs.rmSync(join(folder, 'said'));
+    const ours = await run(executable, ['agent', `-config=${file}`]);
+    assert.equal(said(), expected);
+    assert.match(expected, /^T_0=app\nT_1=p<&>ä"\\\nT_2=\["x","y",7\]\nT_3=a b {2}c\n$/);
+    assert.deepEqual([theirs.code, ours.code], [9, 9]);
+  },
+);

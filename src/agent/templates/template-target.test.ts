@@ -78,17 +78,58 @@ test('a template that says nothing new writes nothing and runs no command; a cha
   const first = server.write('secret/data/db', { password: 'p1', other: 1 });
   const place = workplace(t);
   const log = place.path('ran');
-  const keys = `backup = true perms = "0600" command = "echo ran >> ${log}"`;
+  const keys = `backup = true perms = "0600" command = "echo ran >> ${log}; exit 3"`;
   await using running = run(server, place, { secrets: stanza(place, db, keys) });
   await acknowledged(server, first);
+  await running.logged('the command failed');
   const { ino } = fs.statSync(place.path('out/conf'));
   await acknowledged(server, server.write('secret/data/db', { password: 'p1', other: 2 }));
   assert.equal(fs.statSync(place.path('out/conf')).ino, ino);
   assert.equal(fs.existsSync(place.path('out/conf.bak')), false);
+  const from = running.lines.length;
   await acknowledged(server, server.write('secret/data/db', { password: 'p2' }));
+  await running.logged('the command failed', from);
+  assert.equal(place.read('ran'), 'ran\nran\n');
   assert.equal(place.read('out/conf.bak'), 'p1');
   assert.equal(fs.statSync(place.path('out/conf.bak')).mode & 0o777, 0o600);
   assert.equal(running.lines.filter((line) => line.includes('wrote the file')).length, 2);
+});
+
+test('what shows nothing new is not rendered again, though it is read again', async (t) => {
+  await using server = await testServer();
+  const index = server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  const text = `${db} {{ timestamp "15:04:05.000000000" }}`;
+  await using running = run(server, place, { secrets: stanza(place, text), more: 'poll_interval = "10ms"' });
+  await acknowledged(server, index);
+  const before = place.read('out/conf');
+  const reads = (): number => server.asked.filter((each) => each === 'GET secret/data/db').length;
+  const now = reads();
+  await server.until(() => reads() > now + 3);
+  assert.equal(place.read('out/conf'), before);
+  assert.equal(running.lines.filter((line) => line.includes('wrote the file')).length, 1);
+});
+
+test('a secret under a lease is read anew when that nears its end, and not with each reading', async (t) => {
+  await using server = await testServer();
+  server.leases.set('database/creds/long', 3600);
+  server.leases.set('database/creds/short', 1);
+  server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  const creds = (name: string): string =>
+    `{{ with secret "database/creds/${name}" }}{{ .LeaseID }} {{ .LeaseDuration }}{{ end }}`;
+  const secrets = `${stanza(place, creds('long'), '', 'long')} ${stanza(place, `${creds('short')}${db}`, '', 'short')}`;
+  const more = 'poll_interval = "20ms" template_config { lease_renewal_threshold = 0.5 }'.replace(
+    ' template',
+    '\n template',
+  );
+  await using _running = run(server, place, { secrets, more });
+  const reads = (path: string): number => server.asked.filter((each) => each === `GET ${path}`).length;
+  await server.until(() => reads('database/creds/short') > 1 && reads('secret/data/db') > 5);
+  assert.equal(reads('database/creds/long'), 1);
+  assert.ok(reads('database/creds/short') < reads('secret/data/db'));
+  assert.equal(place.read('out/long'), 'database/creds/long/1 3600');
+  assert.match(place.read('out/short'), /^database\/creds\/short\/[0-9]+ 1p1$/);
 });
 
 test('a link at its place is replaced, never followed', async (t) => {
@@ -223,6 +264,19 @@ test('with exit_after_auth a template that cannot be rendered ends the agent wit
   assert.equal(place.read('out/conf'), 'p1');
   const bad = run(server, place, { secrets: stanza(place, `${db}{{ sprig_fail "no" }}`), more });
   assert.equal(await bad.ended, 1);
+});
+
+test('with exit_on_retry_failure it ends for want of a secret; otherwise it waits', async (t) => {
+  await using server = await testServer();
+  server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  const more = 'template_config { exit_on_retry_failure = true }';
+  const none = stanza(place, '{{ with secret "secret/data/none" }}{{ end }}');
+  const ended = run(server, place, { secrets: none, more });
+  assert.equal(await ended.ended, 1);
+  await using waits = run(server, place, { secrets: none });
+  await waits.logged('secret missing');
+  await waits.logged('changes are pushed');
 });
 
 test('the cache serves a template while the server is away, the one that finds mounts included', async (t) => {

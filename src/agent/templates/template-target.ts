@@ -24,7 +24,7 @@ export interface TemplateHost {
 }
 
 /** Functions whose answers change without a secret's change. */
-const impure = /\b(?:file|env|mustEnv|envOrDefault|timestamp)\b/;
+const impure = /\b(?:file|env|mustEnv|envOrDefault)\b/;
 
 /** Reads and parses it. Throws `invalidConfig` that names what it calls and must not, or an `invalidTemplate`. */
 export function templateTarget(config: TemplateConfig, host: TemplateHost): Target {
@@ -35,6 +35,7 @@ export function templateTarget(config: TemplateConfig, host: TemplateHost): Targ
   return {
     ...{ name: config.name, destination, createsDirectories },
     ...{ command: config.command, command_timeout: config.command_timeout },
+    impatient: true,
     impure: impure.test(text),
     fatal: config.error_fatal ?? host.fatal,
     render: (lookup) => renderer.render(lookup, (bytes) => place(bytes, placement)),
@@ -51,6 +52,7 @@ export function variableTarget(
   const renderer = new Renderer(config, host, text);
   return {
     ...{ name: config.name, destination: undefined, command_timeout: 0 },
+    impatient: true,
     impure: impure.test(text),
     fatal: config.error_fatal ?? host.fatal,
     render: (lookup) => renderer.render(lookup, (bytes) => Promise.resolve(put(valueOf(config.name, bytes)))),
@@ -81,14 +83,25 @@ function silent(error: unknown, { texts }: Pass): unknown {
   return fail('invalidTemplate', withoutValues(error.message, texts));
 }
 
+interface Rendered {
+  readonly pass: Pass;
+  /** What it was made of. */
+  readonly answers: readonly (readonly [key: string, answer: ReturnType<Lookup>])[];
+  /** Undefined where not all was known. */
+  readonly bytes: Buffer | undefined;
+}
+
 /** Renders the text anew for whoever says what is known. */
 export class Renderer {
   readonly #template: Template;
   readonly #namespace: string;
+  readonly #impure: boolean;
   #pass: Pass;
+  #last: Rendered | undefined;
 
   constructor(config: VariableConfig, host: TemplateHost, text: string) {
     this.#namespace = host.namespace;
+    this.#impure = impure.test(text);
     this.#pass = new Pass(() => undefined, host.namespace);
     const around = {
       ...{ permissions: host.settings, sandbox: config.sandbox_path },
@@ -108,18 +121,17 @@ export class Renderer {
     return Buffer.from(this.#template.executeToBytes(null));
   }
 
-  /** Throws a TemplateError, unless something is not known yet: then the error may come of that. */
+  /**
+   * What was rendered last, where nothing that it shows has changed. Throws a TemplateError, unless something is not known
+   * yet: then the error may come of that.
+   */
   render(lookup: Lookup, put: (bytes: Buffer) => Promise<'written' | 'unchanged'>): Rendering {
-    let bytes: Buffer;
-    try {
-      bytes = this.output(lookup);
-    } catch (error) {
-      const pass = this.#pass;
-      if (!(error instanceof TemplateError) || !pass.lacks || error.reason === 'bound') throw silent(error, pass);
-      return { needs: pass.needs, put: undefined };
-    }
-    const pass = this.#pass;
-    if (pass.lacks) return { needs: pass.needs, put: undefined };
+    const last = this.#last;
+    const isFresh = last?.answers.every(([key, answer]) => lookup(key) === answer) === true;
+    const rendered = isFresh && !this.#impure ? last : this.#rendered(lookup);
+    this.#last = rendered.bytes === undefined ? undefined : rendered;
+    const { pass, bytes } = rendered;
+    if (bytes === undefined) return { needs: pass.needs, put: undefined };
     return {
       needs: pass.needs,
       put: async () => {
@@ -132,6 +144,19 @@ export class Renderer {
       },
       warning: bytes.includes('<no value>') ? 'the template shows "<no value>": a key is not there' : undefined,
     };
+  }
+
+  #rendered(lookup: Lookup): Rendered {
+    let bytes: Buffer | undefined;
+    try {
+      bytes = this.output(lookup);
+    } catch (error) {
+      if (!(error instanceof TemplateError) || !this.#pass.lacks || error.reason === 'bound')
+        throw silent(error, this.#pass);
+    }
+    const pass = this.#pass;
+    const answers = [...pass.needs.keys()].map((key) => [key, lookup(key)] as const);
+    return { pass, answers, bytes: pass.lacks ? undefined : bytes };
   }
 }
 
