@@ -19,7 +19,6 @@ import { Metrics } from './metrics.ts';
 import { Sinks } from './sink.ts';
 import { Supervisor } from './supervisor.ts';
 import { secretTarget, type Target } from './target.ts';
-import { templateTarget } from './templates/template-target.ts';
 
 /** Milliseconds after which the cache is asked, though the server may still answer. */
 const impatience = 2_000;
@@ -86,7 +85,7 @@ export class Agent {
     this.#sinks = new Sinks({ sinks: config.sink, client: this.#client, log: log.named('sink'), metrics });
     this.#process = config.exec && this.#supervisor(config.exec);
     this.#files = new SecretFiles({
-      ...{ targets: this.#targets(), stamps, metrics, log: log.named('files') },
+      ...{ stamps, metrics, log: log.named('files') },
       patience: config.template_config.exit_on_retry_failure ? mostSilent(config) : Number.POSITIVE_INFINITY,
       renewAt: config.template_config.lease_renewal_threshold,
       fatal: (why) => {
@@ -120,18 +119,21 @@ export class Agent {
     return new Supervisor({ process, log: this.#log.named('exec'), ended });
   }
 
-  #targets(): readonly Target[] {
-    const { secret, template, template_config, server, environment } = this.#config;
-    const host = {
-      settings: template_config,
-      environment,
-      namespace: server.namespace,
-      fatal: this.#config.exit_after_auth,
-    };
+  /** The engine of templates is loaded for those who have some: it takes 10 MB. */
+  async #targets(): Promise<readonly Target[]> {
+    const { secret, template, env_template, template_config, server, environment } = this.#config;
+    const secrets = secret.map(secretTarget);
+    if (template.length + env_template.length === 0) return secrets;
+    const { templateTarget, variableTarget } = await import('./templates/template-target.ts');
+    const fatal = this.#config.exit_after_auth;
+    const host = { settings: template_config, environment, namespace: server.namespace, fatal };
     const process = this.#process;
-    const variables =
-      process === undefined ? [] : this.#config.env_template.map((each) => process.variable(each, host));
-    return [...secret.map(secretTarget), ...template.map((each) => templateTarget(each, host)), ...variables];
+    const variables = process === undefined ? [] : env_template;
+    return [
+      ...secrets,
+      ...template.map((each) => templateTarget(each, host)),
+      ...variables.map((each) => variableTarget(each, host, process?.variable(each.name) ?? (() => 'unchanged'))),
+    ];
   }
 
   /** Runs until `stop`, or until all is done with `exit_after_auth`. Gives the exit code. */
@@ -140,7 +142,7 @@ export class Agent {
     const pages = { health: () => this.#report(), metrics: () => this.#figures() };
     this.#health = await HealthListeners.open(listener, pages, this.#log.named('health'));
     try {
-      await this.#files.prepare();
+      await this.#files.prepare(await this.#targets());
       await this.#lastKnown.open();
       await this.#serve();
     } finally {

@@ -40,7 +40,6 @@ interface PathState {
 }
 
 export interface FilesOptions {
-  readonly targets: readonly Target[];
   readonly stamps: StampSource;
   readonly commands: CommandRunner;
   readonly log: Logger;
@@ -74,7 +73,8 @@ export interface InPlace {
 
 export class SecretFiles {
   readonly #options: FilesOptions;
-  readonly #files: readonly KeptFile[];
+  readonly #keptFile: (target: Target) => KeptFile;
+  #files: readonly KeptFile[] = [];
   readonly #paths = new Map<string, PathState>();
   /** Keys that a rendering asked for and nobody has read yet. */
   readonly #unread = new Set<string>();
@@ -88,7 +88,7 @@ export class SecretFiles {
       return state?.condition === 'missing' || state?.condition === 'denied' ? 'absent' : undefined;
     };
     const asks = (file: KeptFile, needs: ReadonlyMap<string, Question>): Promise<void> => this.#asks(file, needs);
-    this.#files = options.targets.map((target) => new KeptFile(target, { ...options, lookup, asks }));
+    this.#keptFile = (target) => new KeptFile(target, { ...options, lookup, asks });
   }
 
   /** Keys of all that is shown. */
@@ -140,10 +140,11 @@ export class SecretFiles {
   }
 
   /**
-   * Looks at the directories, removes what a killed process left in them, and renders everything once, to see what it asks
+   * Takes what is to be kept, looks at the directories, removes what a killed process left in them, and renders everything once, to see what it asks
    * for. Problems are logged: they may be mended.
    */
-  async prepare(): Promise<void> {
+  async prepare(targets: readonly Target[]): Promise<void> {
+    this.#files = targets.map(this.#keptFile);
     for (const { target } of this.#files) await this.#prepareDirectory(target);
     for (const file of this.#files) await file.renew('current');
     this.#options.changed();

@@ -1,11 +1,9 @@
 /** Runs the process that has secrets in its environment, and runs it anew when they change. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import type { ProcessConfig, VariableConfig } from '../config/agent.ts';
+import type { ProcessConfig } from '../config/agent.ts';
 import { inheritedEnvironment } from '../config/inherited.ts';
 import type { Logger } from '../lib/log.ts';
-import type { Target } from './target.ts';
-import { variableTarget, type TemplateHost } from './templates/template-target.ts';
 
 export interface SupervisorOptions {
   readonly process: ProcessConfig;
@@ -40,15 +38,15 @@ export class Supervisor {
     this.#options = options;
   }
 
-  /** The template of a variable; the process is not run before each has a value. */
-  variable(config: VariableConfig, host: TemplateHost): Target {
-    this.#names.push(config.name);
-    return variableTarget(config, host, (value) => {
-      if (this.#values.get(config.name) === value) return 'unchanged';
-      this.#values.set(config.name, value);
+  /** Takes the values of a variable; the process is not run before each has one. */
+  variable(name: string): (value: string) => 'written' | 'unchanged' {
+    this.#names.push(name);
+    return (value) => {
+      if (this.#values.get(name) === value) return 'unchanged';
+      this.#values.set(name, value);
       this.#changed = true;
       return 'written';
-    });
+    };
   }
 
   /** Runs the process once all variables are known, and anew when one has changed. Resolves when it has what is known. */

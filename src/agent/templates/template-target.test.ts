@@ -206,17 +206,16 @@ test('writeToFile writes below what is allowed, at once and whole; not through l
 test('refuses at its start what templates may not call, by name', async (t) => {
   await using server = await testServer();
   const place = workplace(t);
-  const refused = (text: string, expected: RegExp, keys = ''): void => {
-    assert.throws(() => run(server, place, { secrets: stanza(place, text, keys) }), expected);
-  };
-  refused('{{ key "a" }}', /out\/conf: line 1: `key` is not offered: it belongs to Consul/);
-  refused('\n{{ plugin "sh" }}', /line 2: `plugin` is not offered: templates start no programs/);
-  refused('{{ nomadVar "a" }}', /`nomadVar` is not offered: it belongs to Nomad/);
-  refused('{{ pkiCert "pki/issue/a" }}', /`pkiCert` is not offered/);
-  refused('{{ nothing }}', /function "nothing" not defined/);
-  refused('{{ if }}', /template: :1:/);
-  assert.throws(
-    () => run(server, place, { secrets: `template { source = "/nowhere" destination = "${place.path('out/x')}" }` }),
+  const refused = (text: string, expected: RegExp): Promise<void> =>
+    assert.rejects(run(server, place, { secrets: stanza(place, text) }).ended, expected);
+  await refused('{{ key "a" }}', /out\/conf: line 1: `key` is not offered: it belongs to Consul/);
+  await refused('\n{{ plugin "sh" }}', /line 2: `plugin` is not offered: templates start no programs/);
+  await refused('{{ nomadVar "a" }}', /`nomadVar` is not offered: it belongs to Nomad/);
+  await refused('{{ pkiCert "pki/issue/a" }}', /`pkiCert` is not offered/);
+  await refused('{{ nothing }}', /function "nothing" not defined/);
+  await refused('{{ if }}', /template: :1:/);
+  await assert.rejects(
+    run(server, place, { secrets: `template { source = "/nowhere" destination = "${place.path('out/x')}" }` }).ended,
     /cannot read its source/,
   );
 });
