@@ -22,7 +22,7 @@ interface Result {
   readonly error: string;
 }
 
-/** docs/agent.md tells of them. */
+/** docs/agent-templates.md tells of them. */
 const known: readonly { readonly why: string; readonly of: (each: Rendering) => boolean }[] = [
   {
     why: 'loop gives a list, which can be used outside of range',

@@ -1,4 +1,4 @@
-module lockstep.example/consul-template
+module lockstep.test/consul-template
 
 go 1.26.4
 
