@@ -37,6 +37,8 @@ export interface TestServer extends AsyncDisposable {
   /** Every request is answered with this status. */
   status: number | undefined;
   ttl: number;
+  /** Seconds within which streams promise to say something. */
+  heartbeat: number;
   /** What the streams say about resuming. */
   resumable: boolean;
   readonly streams: readonly Stream[];
@@ -148,7 +150,7 @@ export async function testServer(): Promise<TestServer> {
     };
     const from = Number(/^log:(\d+)$/.exec(query.get('index') ?? '')?.[1] ?? Number.NaN);
     const resumed = self.resumable && !Number.isNaN(from);
-    send({ kind: 'welcome', nonce, index: indexText(resumed ? from : position), resumed, heartbeat: 30 });
+    send({ kind: 'welcome', nonce, index: indexText(resumed ? from : position), resumed, heartbeat: self.heartbeat });
     for (const { index, ...event } of resumed ? history.filter((event) => event.index > from) : []) {
       send({ kind: 'event', index: indexText(index), ...event });
     }
@@ -176,7 +178,7 @@ export async function testServer(): Promise<TestServer> {
       leases: new Map(),
       unsubscribable: new Set(),
     },
-    ...{ status: undefined, ttl: 3600, resumable: true, streams },
+    ...{ status: undefined, ttl: 3600, heartbeat: 30, resumable: true, streams },
     index: () => indexText(position),
     digest: (nonce, data) => createHmac('sha256', nonce).update(canonicalJson(data)).digest('hex'),
     write: (path, data, { silent = false, destroyed = false } = {}) => {
