@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { Client } from '../client/client.ts';
 import type { ClientSettings } from '../client/settings.ts';
-import type { AgentConfig } from '../config/agent.ts';
+import type { AgentConfig, ProcessConfig } from '../config/agent.ts';
 import type { Logger } from '../lib/log.ts';
 import { systemStamps } from './age.ts';
 import { Authentication, type SignedIn } from './auth.ts';
@@ -17,6 +17,8 @@ import { HealthListeners, type Health } from './health.ts';
 import { LastKnown } from './last-known.ts';
 import { Metrics } from './metrics.ts';
 import { Sinks } from './sink.ts';
+import { Supervisor } from './supervisor.ts';
+import { secretTarget, type Target } from './target.ts';
 
 /** Milliseconds after which the cache is asked, though the server may still answer. */
 const impatience = 2_000;
@@ -43,6 +45,12 @@ export function clientSettings({ server }: AgentConfig): ClientSettings {
   };
 }
 
+/** How often a read may fail before `exit_on_retry_failure` has its way. */
+function mostSilent({ server }: AgentConfig): number {
+  const { num_retries: retries } = server.retry;
+  return retries < 0 ? 1 : retries === 0 ? 12 : retries;
+}
+
 const shownFiles = ({ server: { client_cert, client_key } }: AgentConfig): readonly string[] =>
   [client_cert, client_key].filter((path) => path !== undefined);
 
@@ -55,6 +63,7 @@ export class Agent {
   readonly #client: Client;
   readonly #auth: Authentication;
   readonly #sinks: Sinks;
+  readonly #process: Supervisor | undefined;
   readonly #files: SecretFiles;
   readonly #lastKnown: LastKnown;
   readonly #follower: Follower;
@@ -74,8 +83,15 @@ export class Agent {
       ...{ clock: systemClock, log: log.named('auth'), metrics },
     });
     this.#sinks = new Sinks({ sinks: config.sink, client: this.#client, log: log.named('sink'), metrics });
+    this.#process = config.exec && this.#supervisor(config.exec);
     this.#files = new SecretFiles({
-      ...{ secrets: config.secret, stamps, metrics, log: log.named('files') },
+      ...{ stamps, metrics, log: log.named('files') },
+      patience: config.template_config.exit_on_retry_failure ? mostSilent(config) : Number.POSITIVE_INFINITY,
+      renewAt: config.template_config.lease_renewal_threshold,
+      fatal: (why) => {
+        this.#log.error('ending', { error: why });
+        this.#end(1);
+      },
       commands: new CommandRunner(log.named('command'), metrics),
       staleMax: config.cache?.stale_max ?? defaultStaleMax,
       changed: () => {
@@ -89,9 +105,35 @@ export class Agent {
     this.#follower = new Follower({
       ...{ connect: () => new Client(settings), auth: this.#auth, files: this.#files },
       ...{ consumer: config.consumer ?? hostname(), pollInterval: config.poll_interval },
+      width: config.template_config.max_connections_per_host,
       ...{ clock: systemClock, log: log.named('follow'), metrics },
+      applied: async () => this.#process?.apply(),
       synced: () => this.#synced(),
     });
+  }
+
+  #supervisor(process: ProcessConfig): Supervisor {
+    const ended = (code: number): void => {
+      this.#end(code);
+    };
+    return new Supervisor({ process, log: this.#log.named('exec'), ended });
+  }
+
+  /** The engine of templates is loaded for those who have some: it takes 10 MB. */
+  async #targets(): Promise<readonly Target[]> {
+    const { secret, template, env_template, template_config, server, environment } = this.#config;
+    const secrets = secret.map(secretTarget);
+    if (template.length + env_template.length === 0) return secrets;
+    const { templateTarget, variableTarget } = await import('./templates/template-target.ts');
+    const fatal = this.#config.exit_after_auth;
+    const host = { settings: template_config, environment, namespace: server.namespace, fatal };
+    const process = this.#process;
+    const variables = process === undefined ? [] : env_template;
+    return [
+      ...secrets,
+      ...template.map((each) => templateTarget(each, host)),
+      ...variables.map((each) => variableTarget(each, host, process?.variable(each.name) ?? (() => 'unchanged'))),
+    ];
   }
 
   /** Runs until `stop`, or until all is done with `exit_after_auth`. Gives the exit code. */
@@ -100,10 +142,12 @@ export class Agent {
     const pages = { health: () => this.#report(), metrics: () => this.#figures() };
     this.#health = await HealthListeners.open(listener, pages, this.#log.named('health'));
     try {
-      await this.#files.prepare();
+      await this.#files.prepare(await this.#targets());
       await this.#lastKnown.open();
       await this.#serve();
     } finally {
+      const code = await this.#process?.stop();
+      if (this.#exitCode === 0) this.#exitCode = code ?? 0;
       this.#auth.stop();
       this.#client.close();
       await this.#health.close();
@@ -129,11 +173,11 @@ export class Agent {
       this.#follower.nudge();
     });
     this.#auth.on('failed', () => {
-      this.#guard(this.#lastKnown.restore());
+      this.#guard(this.#restore());
       if (this.#config.method.exit_on_err) this.#end(1);
     });
     const cancel = systemClock.after(impatience, () => {
-      if (this.#auth.current === undefined) this.#guard(this.#lastKnown.restore());
+      if (this.#auth.current === undefined) this.#guard(this.#restore());
     });
     using _watch = watchCredentials(this.#credentials.files, () => {
       this.#guard(this.#auth.lookForCredentials());
@@ -151,9 +195,15 @@ export class Agent {
   async #synced(): Promise<void> {
     const session = this.#auth.current;
     if (session !== undefined) this.#guard(this.#fillSinks(session));
-    await this.#lastKnown.restore();
+    await this.#restore();
     await this.#lastKnown.confirm();
     this.#look();
+  }
+
+  /** What the cache holds, where the server has not answered. */
+  async #restore(): Promise<void> {
+    await this.#lastKnown.restore();
+    await this.#process?.apply();
   }
 
   async #fillSinks(session: SignedIn): Promise<void> {

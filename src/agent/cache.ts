@@ -19,6 +19,8 @@ export interface CacheEntry {
   readonly data: SecretData;
   /** Absent for KV version 1. */
   readonly version: number | undefined;
+  /** Of KV version 2, what stands beside its data. */
+  readonly metadata?: SecretData | undefined;
 }
 
 export interface CachedEntry extends CacheEntry {
@@ -44,6 +46,7 @@ interface Entry {
   readonly stamp: Stamp;
   readonly data: SecretData;
   readonly version: number | undefined;
+  readonly metadata: SecretData | undefined;
 }
 
 export class Cache {
@@ -81,11 +84,11 @@ export class Cache {
   }
 
   /** Replaces the path's entry. If that fails, an older one must not come back after a restart: it is removed. */
-  put(path: string, { data, version }: CacheEntry): Promise<void> {
+  put(path: string, { data, version, metadata }: CacheEntry): Promise<void> {
     return this.#inTurn(path, async () => {
       failpoint('agent.before-cache');
       const serial = uuid();
-      const record: Entry = { serial, stamp: this.#options.stamps(), data, version };
+      const record: Entry = { serial, stamp: this.#options.stamps(), data, version, metadata };
       try {
         await this.#write(this.#nameOf(path), path, record);
         this.#serials.set(path, serial);
@@ -115,6 +118,7 @@ export class Cache {
     return {
       data: record.data,
       version: record.version,
+      ...(record.metadata === undefined ? {} : { metadata: record.metadata }),
       age: known.length < ages.length ? undefined : Math.min(...known),
     };
   }

@@ -1,8 +1,16 @@
 /** Runs the commands that follow changed files. */
 import { spawn } from 'node:child_process';
-import type { SecretFile } from '../config/agent.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Metrics } from './metrics.ts';
+
+/** What runs after a change. */
+export interface ChangeCommand {
+  readonly name: string;
+  /** Absent: nothing runs. */
+  readonly command?: readonly string[] | undefined;
+  /** Seconds. */
+  readonly command_timeout: number;
+}
 
 const killAfterMs = 5_000;
 
@@ -17,14 +25,14 @@ export class CommandRunner {
     this.#metrics = metrics;
   }
 
-  changed(secret: SecretFile): void {
+  changed(secret: ChangeCommand): void {
     if (secret.command === undefined) return;
     const run = this.#running.get(secret.name);
     if (run === undefined) void this.#run(secret, secret.command);
     else run.again = true;
   }
 
-  async #run(secret: SecretFile, command: readonly string[]): Promise<void> {
+  async #run(secret: ChangeCommand, command: readonly string[]): Promise<void> {
     const state = { again: true };
     this.#running.set(secret.name, state);
     while (state.again) {

@@ -11,8 +11,8 @@ import { Agent } from './agent.ts';
 
 const USAGE = `Usage: lockstep agent -config=<path> [options]
 
-  Logs in at a server, writes secrets into files and follows their changes. Each file is replaced at once; an encrypted
-  copy lets the agent start again while the server is away.
+  Logs in at a server, writes secrets and templates into files and follows their changes. Each file is replaced at once;
+  an encrypted copy lets the agent start again while the server is away.
 
       $ lockstep agent -config=/etc/lockstep/agent.hcl
 

@@ -1,6 +1,5 @@
-/** The secrets that are kept in files: what was read of each, and whether its file is in place. */
+/** The secrets that are kept in place: what was read of each, and whether all that shows it is there. */
 import { dirname } from 'node:path';
-import type { SecretFile } from '../config/agent.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Logger } from '../lib/log.ts';
 import { Secret } from '../lib/secret.ts';
@@ -8,48 +7,53 @@ import { elapsed, type Stamp, type StampSource } from './age.ts';
 import type { Cache } from './cache.ts';
 import type { CommandRunner } from './command-runner.ts';
 import { explain } from '../client/explain.ts';
+import { KeptFile } from './kept-file.ts';
 import type { Metrics } from './metrics.ts';
-import { isMemoryBacked, place, prepareDirectory, removeFile, removeLeftovers } from './place.ts';
-import { render, type SecretData } from './render.ts';
-import type { Answer } from './source.ts';
+import { isMemoryBacked, prepareDirectory, removeLeftovers } from './place.ts';
+import { isPushed, type Answer, type Found, type Question } from './source.ts';
+import type { Lookup, Target } from './target.ts';
 
-/** Why a file is not what the server has now; `current` when it is. */
+/** Why what is in place is not what the server has now; `current` when it is. */
 export type Condition = 'waiting' | 'current' | 'cached' | 'missing' | 'denied' | 'unreachable' | 'failed';
 
-interface FileState {
-  readonly secret: SecretFile;
-  condition: Condition;
-  /** Its last rendering is there. */
-  inPlace: boolean;
-}
+/** From the worst on. */
+const severity: readonly Condition[] = ['failed', 'denied', 'missing', 'unreachable', 'waiting', 'cached', 'current'];
 
-interface Held {
-  readonly data: SecretData;
+interface Held extends Found {
   readonly canonical: Secret<string>;
-  readonly version: number | undefined;
 }
 
 interface PathState {
-  readonly files: FileState[];
+  readonly question: Question;
+  /** What shows it. */
+  readonly files: Set<KeptFile>;
+  condition: Condition;
   held: Held | undefined;
   /** When the server last confirmed what is held, and how old that was already (from the cache), in seconds. */
   confirmed: { readonly at: Stamp; readonly age: number } | undefined;
   /** Since when the server says that the secret is not there. */
   missingSince: Stamp | undefined;
+  /** How often in a row the server could not be asked. */
+  silence: number;
   /** What is being done about the path. */
   turn: Promise<unknown>;
 }
 
 export interface FilesOptions {
-  readonly secrets: readonly SecretFile[];
   readonly stamps: StampSource;
   readonly commands: CommandRunner;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Seconds. */
   readonly staleMax: number;
+  /** The part of a lease after which its secret is read anew. */
+  readonly renewAt: number;
   /** Called when something may have come into place, or out of it. */
   readonly changed: () => void;
+  /** How often in a row the server may stay silent about what a template needs; Infinity where that ends nothing. */
+  readonly patience: number;
+  /** Called with why the agent has to end. */
+  readonly fatal: (why: string) => void;
 }
 
 export interface FileReport {
@@ -69,20 +73,64 @@ export interface InPlace {
 
 export class SecretFiles {
   readonly #options: FilesOptions;
+  readonly #keptFile: (target: Target) => KeptFile;
+  #files: readonly KeptFile[] = [];
   readonly #paths = new Map<string, PathState>();
+  /** Keys that a rendering asked for and nobody has read yet. */
+  readonly #unread = new Set<string>();
   #cache: Cache | undefined;
 
   constructor(options: FilesOptions) {
     this.#options = options;
-    for (const secret of options.secrets) {
-      const state = this.#paths.get(secret.path) ?? empty();
-      state.files.push({ secret, condition: 'waiting', inPlace: false });
-      this.#paths.set(secret.path, state);
-    }
+    const lookup: Lookup = (key) => {
+      const state = this.#paths.get(key);
+      if (state?.held !== undefined) return state.held;
+      return state?.condition === 'missing' || state?.condition === 'denied' ? 'absent' : undefined;
+    };
+    const asks = (file: KeptFile, needs: ReadonlyMap<string, Question>): Promise<void> => this.#asks(file, needs);
+    this.#keptFile = (target) => new KeptFile(target, { ...options, lookup, asks });
   }
 
+  /** Keys of all that is shown. */
   get paths(): readonly string[] {
     return [...this.#paths.keys()];
+  }
+
+  /** Paths whose changes can be pushed. */
+  get pushedPaths(): readonly string[] {
+    return [...this.#paths].flatMap(([key, { question }]) => (isPushed(question) ? [key] : []));
+  }
+
+  /** Undefined for what nothing shows any more. */
+  question(key: string): Question | undefined {
+    return this.#paths.get(key)?.question;
+  }
+
+  /** What has come to be asked for since the last call. */
+  takeUnread(): readonly string[] {
+    const keys = [...this.#unread];
+    this.#unread.clear();
+    return keys;
+  }
+
+  /** What is to be read again: a secret under a lease only when that nears its end, since each reading makes another. */
+  get duePaths(): readonly string[] {
+    const now = this.#options.stamps();
+    return [...this.#paths].flatMap(([key, state]) => ((this.#leaseLeft(state, now) ?? 0) <= 0 ? [key] : []));
+  }
+
+  /** Seconds until the first lease is due; undefined where there is none. */
+  get nextLease(): number | undefined {
+    const now = this.#options.stamps();
+    const left = [...this.#paths.values()]
+      .map((state) => this.#leaseLeft(state, now))
+      .filter((each) => each !== undefined);
+    return left.length === 0 ? undefined : Math.max(0, Math.min(...left));
+  }
+
+  #leaseLeft({ held, confirmed }: PathState, now: Stamp): number | undefined {
+    if (held?.lease === undefined || confirmed === undefined) return undefined;
+    return held.lease.seconds * this.#options.renewAt - (elapsed(confirmed.at, now) ?? Number.POSITIVE_INFINITY);
   }
 
   /** Entries are written from now on; what is held already is written at once. */
@@ -91,24 +139,38 @@ export class SecretFiles {
     for (const [path, { held }] of this.#paths) if (held !== undefined) await this.#remember(path, held);
   }
 
-  /** Looks at the directories, and removes what a killed process left in them. Problems are logged: they may be mended. */
-  async prepare(): Promise<void> {
-    const { secrets, log } = this.#options;
-    for (const { name, destination } of secrets) {
-      try {
-        await prepareDirectory(dirname(destination));
-        const left = await removeLeftovers(destination);
-        if (left > 0) log.info('removed unfinished files', { secret: name, count: left });
-        if (!(await isMemoryBacked(dirname(destination)))) {
-          log.warn('the file lies on a disk, in clear: a volume in memory (tmpfs) would not keep it', {
-            secret: name,
-            destination,
-          });
-        }
-      } catch (error) {
-        log.error('the directory cannot be used', { secret: name, error: explain(error) });
+  /**
+   * Takes what is to be kept, looks at the directories, removes what a killed process left in them, and renders everything once, to see what it asks
+   * for. Problems are logged: they may be mended.
+   */
+  async prepare(targets: readonly Target[]): Promise<void> {
+    this.#files = targets.map(this.#keptFile);
+    for (const { target } of this.#files) await this.#prepareDirectory(target);
+    for (const file of this.#files) await file.renew('current');
+    this.#options.changed();
+  }
+
+  async #prepareDirectory({ name, destination, createsDirectories = true }: Target): Promise<void> {
+    const { log } = this.#options;
+    if (destination === undefined) return;
+    try {
+      if (createsDirectories) await prepareDirectory(dirname(destination));
+      const left = await removeLeftovers(destination);
+      if (left > 0) log.info('removed unfinished files', { secret: name, count: left });
+      if (!(await isMemoryBacked(dirname(destination)))) {
+        log.warn('the file lies on a disk, in clear: a volume in memory (tmpfs) would not keep it', {
+          secret: name,
+          destination,
+        });
       }
+    } catch (error) {
+      log.error('the directory cannot be used', { secret: name, error: explain(error) });
     }
+  }
+
+  /** Renders again what depends on more than secrets. Gives whether all of it is in place. */
+  async renewImpure(): Promise<void> {
+    for (const file of this.#files) if (file.target.impure) await file.renew('current');
   }
 
   /**
@@ -132,7 +194,7 @@ export class SecretFiles {
     }
     await this.#forget(path);
     this.#condition(state, 'denied', 'the policy does not allow the read; the file is kept');
-    return true;
+    return this.#renewAll(state, 'current', state.question.optional);
   }
 
   /**
@@ -148,7 +210,7 @@ export class SecretFiles {
 
   /** Notes in the cache what the server has confirmed. */
   async noteConfirmed(): Promise<void> {
-    const current = [...this.#paths].filter(([, { files }]) => files.every(({ condition }) => condition === 'current'));
+    const current = [...this.#paths].filter(([, { condition }]) => condition === 'current');
     const cache = this.#cache;
     if (cache === undefined || current.length === 0) return;
     await cache.confirm(current.map(([path]) => path)).catch((error: unknown) => {
@@ -159,19 +221,42 @@ export class SecretFiles {
   /** What is in place of a path; undefined while it is not. */
   inPlace(path: string): InPlace | undefined {
     const state = this.#paths.get(path);
-    if (state?.held === undefined || !state.files.every(({ condition }) => condition === 'current')) return undefined;
+    if (state?.held === undefined || state.condition !== 'current') return undefined;
+    if (![...state.files].every((file) => file.state === 'placed')) return undefined;
     return { version: state.held.version, canonical: state.held.canonical };
   }
 
   report(): readonly FileReport[] {
     const now = this.#options.stamps();
-    return [...this.#paths.values()].flatMap((state) => {
-      const age = ageOf(state, now);
-      return state.files.map(({ secret, condition, inPlace }) => {
-        const healthy = inPlace && condition !== 'failed' && age !== undefined && age <= this.#options.staleMax;
-        return { name: secret.name, condition, inPlace, age, healthy };
-      });
-    });
+    return this.#files.map((file) => this.#reportOn(file, now));
+  }
+
+  #reportOn(file: KeptFile, now: Stamp): FileReport {
+    const states = file.needs.flatMap((key) => this.#paths.get(key) ?? []);
+    const ages = states.map((state) => ageOf(state, now));
+    const age = ages.some((each) => each === undefined) ? undefined : Math.max(0, ...ages.map((each) => each ?? 0));
+    const conditions = new Set(states.map((state) => (isSettled(state) ? 'current' : state.condition)));
+    const worst = severity.find((each) => conditions.has(each)) ?? (file.inPlace ? 'current' : 'waiting');
+    const condition = file.state === 'failed' ? 'failed' : file.inPlace || worst !== 'current' ? worst : 'waiting';
+    const healthy = file.inPlace && condition !== 'failed' && age !== undefined && age <= this.#options.staleMax;
+    return { name: file.target.name, condition, inPlace: file.inPlace, age, healthy };
+  }
+
+  /** A rendering asked for these, and for nothing else. */
+  async #asks(file: KeptFile, needs: ReadonlyMap<string, Question>): Promise<void> {
+    for (const [key, question] of needs) {
+      if (!this.#paths.has(key)) {
+        this.#paths.set(key, empty(question));
+        this.#unread.add(key);
+      }
+      this.#paths.get(key)?.files.add(file);
+    }
+    for (const [key, { files }] of this.#paths) {
+      if (needs.has(key) || !files.delete(file) || files.size > 0) continue;
+      await this.#forget(key);
+      this.#paths.delete(key);
+      this.#unread.delete(key);
+    }
   }
 
   #inTurn<T>(state: PathState, work: () => Promise<T>): Promise<T> {
@@ -181,29 +266,35 @@ export class SecretFiles {
   }
 
   async #restoreOne(path: string, state: PathState): Promise<boolean> {
-    const unanswered = state.files.every(({ condition }) => condition === 'waiting' || condition === 'unreachable');
+    const unanswered = state.condition === 'waiting' || state.condition === 'unreachable';
     const entry = unanswered && state.held === undefined ? await this.#cache?.get(path) : undefined;
     if (entry === undefined) return false;
-    const { data, version, age } = entry;
+    const { data, version, metadata, age } = entry;
     if (age === undefined || age > this.#options.staleMax) {
       this.#options.log.warn('the cached secret is too old to be served', { path, age: age ?? 'unknown' });
       return false;
     }
-    state.held = { data, version, canonical: new Secret(canonicalJson(data)) };
+    state.held = { data, version, metadata, canonical: new Secret(canonicalJson(data)) };
     state.confirmed = { at: this.#options.stamps(), age };
-    return this.#placeAll(state, 'cached');
+    state.condition = 'cached';
+    return this.#renewAll(state, 'cached', true);
   }
 
   async #found(path: string, state: PathState, answer: Answer & { kind: 'found' }): Promise<boolean> {
-    const { data, version } = answer;
+    const { data, version, metadata, lease } = answer;
     const canonical = new Secret(canonicalJson(data));
     const same = state.held?.version === version && state.held?.canonical.expose() === canonical.expose();
-    state.held = { data, version, canonical };
+    const sameAround = canonicalJson(state.held?.metadata) === canonicalJson(metadata) && lease === undefined;
+    // The same object for the same content: what was rendered from it need not be rendered again.
+    if (!same || !sameAround || state.held?.lease !== undefined)
+      state.held = { data, version, metadata, lease, canonical };
     state.missingSince = undefined;
     // The cache goes first: then what a restart writes from it is never older than the file.
-    if (!same) await this.#remember(path, state.held);
+    if (!same && state.held !== undefined) await this.#remember(path, state.held);
     state.confirmed = { at: this.#options.stamps(), age: 0 };
-    return this.#placeAll(state, 'current');
+    state.condition = 'current';
+    state.silence = 0;
+    return this.#renewAll(state, 'current', true);
   }
 
   async #missing(path: string, state: PathState, destroyed: boolean): Promise<boolean> {
@@ -211,64 +302,38 @@ export class SecretFiles {
     state.missingSince ??= now;
     await this.#forget(path);
     this.#condition(state, 'missing', destroyed ? 'the secret is destroyed' : 'there is no such secret');
+    if (isSettled(state)) state.confirmed = { at: now, age: 0 };
     const since = elapsed(state.missingSince, now) ?? 0;
     for (const file of state.files) {
-      const after = file.secret.remove_after;
-      if (after === undefined || since < after) continue;
-      try {
-        const removed = await removeFile(file.secret.destination);
-        file.inPlace = false;
-        if (removed) this.#options.log.warn('removed the file of a deleted secret', { secret: file.secret.name });
-      } catch (error) {
-        this.#options.log.error('cannot remove the file', { secret: file.secret.name, error: explain(error) });
-      }
+      const after = file.target.remove_after;
+      if (after !== undefined && since >= after) await file.remove();
     }
-    return true;
+    return this.#renewAll(state, 'current', isSettled(state));
   }
 
-  async #placeAll(state: PathState, condition: 'current' | 'cached'): Promise<boolean> {
-    const { held } = state;
-    if (held === undefined) return false;
+  /** Everything that shows the path, where the answer can change what it shows. */
+  async #renewAll(state: PathState, from: 'current' | 'cached', changes: boolean): Promise<boolean> {
     let done = true;
-    for (const file of state.files) done = (await this.#placeOne(file, held, condition)) && done;
+    for (const file of changes ? [...state.files] : []) done = (await file.renew(from)) && done;
     return done;
   }
 
-  async #placeOne(file: FileState, held: Held, condition: 'current' | 'cached'): Promise<boolean> {
-    const { log, metrics, commands } = this.#options;
-    const { name, destination: path, mode, user, group } = file.secret;
-    try {
-      const bytes = render(held.data, file.secret);
-      const outcome = await place(bytes, { path, mode, user, group });
-      bytes.fill(0);
-      file.inPlace = true;
-      file.condition = condition;
-      if (outcome === 'unchanged') return true;
-      metrics.add('file_writes_total', { secret: name });
-      log.info('wrote the file', { secret: name, version: held.version, from: condition });
-      if (Object.keys(held.data).length === 0) log.warn('the secret is empty', { secret: name });
-      commands.changed(file.secret);
-      return true;
-    } catch (error) {
-      file.condition = 'failed';
-      metrics.add('file_failures_total', { secret: name });
-      log.error('cannot put the secret in place', { secret: name, error: explain(error) });
-      return false;
-    }
-  }
-
   #condition(state: PathState, condition: Condition, why: string): void {
-    for (const file of state.files) {
-      const level = condition === 'unreachable' ? 'warn' : 'error';
-      if (file.condition !== condition)
-        this.#options.log[level](`secret ${condition}`, { secret: file.secret.name, why });
-      file.condition = condition;
-    }
+    const isNews = state.condition !== condition;
+    state.condition = condition;
+    state.silence = condition === 'unreachable' ? state.silence + 1 : 0;
+    if (isSettled(state)) return;
+    const { patience, fatal, log } = this.#options;
+    const level = condition === 'unreachable' ? 'warn' : 'error';
+    for (const { target } of isNews ? state.files : []) log[level](`secret ${condition}`, { secret: target.name, why });
+    const given = condition === 'unreachable' ? state.silence >= patience : Number.isFinite(patience);
+    const waiting = [...state.files].find(({ target }) => target.impatient);
+    if (given && waiting !== undefined) fatal(`${waiting.target.name} waits for what is ${condition}`);
   }
 
-  async #remember(path: string, { data, version }: Held): Promise<void> {
+  async #remember(path: string, { data, version, metadata }: Held): Promise<void> {
     try {
-      await this.#cache?.put(path, { data, version });
+      await this.#cache?.put(path, { data, version, metadata });
     } catch (error) {
       this.#options.log.error('cannot write to the cache', { path, error: explain(error) });
     }
@@ -287,9 +352,16 @@ export class SecretFiles {
   }
 }
 
-function empty(): PathState {
-  return { files: [], held: undefined, confirmed: undefined, missingSince: undefined, turn: Promise.resolve() };
+function empty(question: Question): PathState {
+  return {
+    ...{ question, files: new Set<KeptFile>(), condition: 'waiting', silence: 0, turn: Promise.resolve() },
+    ...{ held: undefined, confirmed: undefined, missingSince: undefined },
+  };
 }
+
+/** What is not there is an answer, too: a list without entries, or what was asked for only in case that it is there. */
+const isSettled = ({ question, condition }: PathState): boolean =>
+  question.optional || (question.kind === 'list' && condition === 'missing');
 
 function ageOf({ confirmed }: PathState, now: Stamp): number | undefined {
   const since = confirmed && elapsed(confirmed.at, now);

@@ -25,9 +25,13 @@ export interface FollowerOptions {
   readonly consumer: string;
   /** Seconds. */
   readonly pollInterval: number;
+  /** Reads at once. */
+  readonly width: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Called after each reading, before what it brought is acknowledged. */
+  readonly applied: () => Promise<void>;
   /** Called after everything was read, well or not. */
   readonly synced: () => Promise<void>;
 }
@@ -36,8 +40,6 @@ const reconnect: Backoff = { base: 200, cap: 30_000 };
 const retry: Backoff = { base: 500, cap: 30_000 };
 /** Milliseconds. */
 const lasting = 10_000;
-/** Reads at once. */
-const width = 8;
 /** So often in a row the server may be behind what we have seen, before we believe that its history was replaced. */
 const mostBehind = 5;
 /** How long acknowledgements are left out after the server could make nothing of one. */
@@ -45,6 +47,8 @@ const muteMs = 600_000;
 
 interface OpenStream {
   readonly stream: Subscription;
+  /** All that was to be told of when it was opened. */
+  readonly asked: ReadonlySet<string>;
   /** The paths that it tells of; of others nothing may be acknowledged. */
   readonly pushed: ReadonlySet<string>;
   /** The newest index that came in an event or a mark: only such a one can be acknowledged. */
@@ -97,7 +101,7 @@ export class Follower {
 
   #pushed(session: SignedIn, signal: AbortSignal) {
     const { files, log } = this.#options;
-    return pushedPaths(this.#client.with({ token: session.token.expose() }), { paths: files.paths, log, signal });
+    return pushedPaths(this.#client.with({ token: session.token.expose() }), { paths: files.pushedPaths, log, signal });
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
@@ -108,11 +112,15 @@ export class Follower {
     while (!signal.aborted) {
       tries = this.#unsettled.size === 0 ? 0 : tries + 1;
       const soon = tries === 0 ? Number.POSITIVE_INFINITY : fullJitter(retry, tries, clock.random());
-      await pause(clock, Math.min(Math.max(0, due - clock.now()), soon), signal, this.#nudge.signal);
+      const lease = (this.#options.files.nextLease ?? Number.POSITIVE_INFINITY) * 1000;
+      await pause(clock, Math.min(Math.max(0, due - clock.now()), soon, lease), signal, this.#nudge.signal);
       await auth.signedIn(signal);
       if (clock.now() >= due) {
         await this.#readAll(signal);
         due = interval();
+      } else if (this.#options.files.nextLease === 0) {
+        await this.#read(this.#options.files.duePaths, signal);
+        this.#acknowledge();
       } else {
         await this.#read([...this.#unsettled], signal);
         this.#acknowledge();
@@ -121,18 +129,31 @@ export class Follower {
   }
 
   async #readAll(signal: AbortSignal): Promise<void> {
-    await this.#read(this.#options.files.paths, signal);
+    const { files } = this.#options;
+    await files.renewImpure();
+    files.takeUnread();
+    await this.#read(files.duePaths, signal);
     this.#acknowledge();
     await this.#options.synced();
   }
 
+  /** Reads the paths, and what comes to be asked for by what they hold. */
   async #read(paths: readonly string[], signal: AbortSignal): Promise<void> {
-    const waiting = [...paths];
+    const { files, width } = this.#options;
+    let waiting = [...paths];
     const work = async (): Promise<void> => {
       for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) await this.#readOne(path, signal);
     };
-    await Promise.all(Array.from({ length: width }, work));
+    while (waiting.length > 0) {
+      await Promise.all(Array.from({ length: width }, work));
+      waiting = [...files.takeUnread()];
+    }
+    await this.#options.applied();
+    for (const path of this.#unsettled) if (files.question(path) === undefined) this.#unsettled.delete(path);
     if (this.#behind >= mostBehind) this.#forgetIndexes('the server stays behind what it has shown before');
+    const asked = this.#open?.asked;
+    // A stream tells of what it was opened for: another is opened, from the same index on.
+    if (asked !== undefined && files.pushedPaths.some((path) => !asked.has(path))) this.#open?.stream.close();
   }
 
   async #readOne(path: string, signal: AbortSignal): Promise<void> {
@@ -152,7 +173,9 @@ export class Follower {
 
   async #ask(path: string, signal: AbortSignal): Promise<Answer> {
     const session = await this.#options.auth.signedIn(signal);
-    const answer = await readSecret(this.#client.with({ token: session.token.expose() }), path, signal);
+    const question = this.#options.files.question(path);
+    if (question === undefined) return { kind: 'missing', destroyed: false };
+    const answer = await readSecret(this.#client.with({ token: session.token.expose() }), question, signal);
     if (answer.kind !== 'denied') return answer;
     const token = await this.#options.auth.doubt(session);
     if (token === 'valid') return answer;
@@ -207,6 +230,7 @@ export class Follower {
   /** One stream from its beginning to its end. */
   async #once(session: SignedIn, signal: AbortSignal): Promise<'short' | 'long'> {
     const { consumer, log, metrics } = this.#options;
+    const asked = new Set(this.#options.files.pushedPaths);
     const pushed = await this.#pushed(session, signal);
     if (pushed.paths.length === 0) return 'long';
     const index = this.#applied;
@@ -225,7 +249,7 @@ export class Follower {
       }
       const told = new Set(pushed.paths);
       // Everything is proved once on each stream.
-      this.#open = { stream, pushed: told, index: undefined, unproved: new Set(told), mute: own === undefined };
+      this.#open = { stream, asked, pushed: told, index: undefined, unproved: new Set(told), mute: own === undefined };
       return await this.#drain(stream, session, signal);
     } finally {
       stream.close();
@@ -247,7 +271,7 @@ export class Follower {
     const { metrics, clock, files } = this.#options;
     const begun = clock.now();
     const events = frames.filter((frame) => frame.kind === 'event');
-    const changed = new Set(events.flatMap(({ path }) => files.paths.filter((own) => covers(path, own))));
+    const changed = new Set(events.flatMap(({ path }) => files.pushedPaths.filter((own) => covers(path, own))));
     const last = frames.findLast((frame) => frame.kind !== 'closing');
     if (last === undefined) return;
     if (changed.size > 0) {

@@ -1,6 +1,18 @@
 /** Puts bytes into a file at once: who reads it sees the old content or the new one, never a part, never a wrong mode. */
 import { constants, type Stats } from 'node:fs';
-import { lstat, mkdir, open, readdir, realpath, rename, stat, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import {
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  stat,
+  statfs,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail } from '../errors.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
@@ -11,7 +23,12 @@ import { errorCode } from '../lib/error-code.ts';
 export interface Placement {
   /** Absolute. */
   readonly path: string;
-  readonly mode: number;
+  /** Absent: as the file that is there has it, and 0644 where there is none. */
+  readonly mode: number | undefined;
+  /** Whether the old content is kept as `PATH.bak`. */
+  readonly backup?: boolean;
+  /** Whether a missing directory is made (default). */
+  readonly createsDirectories?: boolean;
   /** Absent: as the process. */
   readonly user?: string | number | undefined;
   readonly group?: string | number | undefined;
@@ -32,8 +49,8 @@ export async function isMemoryBacked(directory: string): Promise<boolean> {
  * Makes the directory where it is missing, with a mode that lets others through but shows them no names. Throws
  * `unsafeDirectory` where somebody else could swap it, or a directory above it.
  */
-export async function prepareDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o711 });
+export async function prepareDirectory(directory: string, makes = true): Promise<void> {
+  if (makes) await mkdir(directory, { recursive: true, mode: 0o711 });
   let path = await realpath(directory);
   for (;;) {
     const { mode } = await stat(path);
@@ -50,29 +67,34 @@ export async function prepareDirectory(directory: string): Promise<void> {
 }
 
 interface Ownership {
+  readonly mode: number;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
 }
 
-function ownership({ user, group }: Placement): Ownership {
+const standardMode = 0o644;
+
+async function ownership({ path, mode, user, group }: Placement): Promise<Ownership> {
+  const found = mode === undefined ? await lstat(path).catch(() => undefined) : undefined;
   return {
+    mode: mode ?? (found?.isFile() === true ? found.mode & 0o777 : standardMode),
     uid: user === undefined ? undefined : userId(user),
     gid: group === undefined ? undefined : groupId(group),
   };
 }
 
-async function isInPlace(bytes: Uint8Array, placement: Placement, { uid, gid }: Ownership): Promise<boolean> {
+async function isInPlace(bytes: Uint8Array, { path }: Placement, { mode, uid, gid }: Ownership): Promise<boolean> {
   const matches = (stats: Stats): boolean =>
     stats.isFile() &&
     stats.size === bytes.length &&
-    (stats.mode & 0o7777) === placement.mode &&
+    (stats.mode & 0o7777) === mode &&
     // Somebody else's file is never taken for ours.
     stats.uid === (uid ?? process.geteuid?.() ?? stats.uid) &&
     (gid === undefined || stats.gid === gid);
   // Looked at before it is opened: to open a pipe would wait for its writer.
-  const found = await lstat(placement.path).catch(() => undefined);
+  const found = await lstat(path).catch(() => undefined);
   if (found === undefined || !matches(found)) return false;
-  const file = await open(placement.path, O_RDONLY | O_NOFOLLOW).catch(() => undefined);
+  const file = await open(path, O_RDONLY | O_NOFOLLOW).catch(() => undefined);
   if (file === undefined) return false;
   try {
     return matches(await file.stat()) && Buffer.compare(await file.readFile(), bytes) === 0;
@@ -81,7 +103,7 @@ async function isInPlace(bytes: Uint8Array, placement: Placement, { uid, gid }: 
   }
 }
 
-async function fill(file: FileHandle, bytes: Uint8Array, mode: number, { uid, gid }: Ownership): Promise<void> {
+async function fill(file: FileHandle, bytes: Uint8Array, { mode, uid, gid }: Ownership): Promise<void> {
   await file.writeFile(bytes);
   if (uid !== undefined || gid !== undefined) await file.chown(uid ?? -1, gid ?? -1);
   await file.chmod(mode);
@@ -106,18 +128,19 @@ const temporaryName = (name: string): string => `.${name}.${randomBytes(suffixBy
  * or `invalidConfig` for an account that does not exist.
  */
 export async function place(bytes: Uint8Array, placement: Placement): Promise<'written' | 'unchanged'> {
-  const owner = ownership(placement);
   const directory = dirname(placement.path);
-  await prepareDirectory(directory);
+  await prepareDirectory(directory, placement.createsDirectories);
+  const owner = await ownership(placement);
   if (await isInPlace(bytes, placement, owner)) return 'unchanged';
   const temporary = join(directory, temporaryName(basename(placement.path)));
   const file = await open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
   try {
     try {
-      await fill(file, bytes, placement.mode, owner);
+      await fill(file, bytes, owner);
     } finally {
       await file.close();
     }
+    if (placement.backup === true) await keepOld(placement.path);
     failpoint('agent.before-rename');
     await rename(temporary, placement.path);
   } catch (error) {
@@ -126,6 +149,15 @@ export async function place(bytes: Uint8Array, placement: Placement): Promise<'w
   }
   await syncDirectory(directory);
   return 'written';
+}
+
+/** The old content, with its mode and owner, under the name with `.bak`: never a part of it. */
+async function keepOld(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isFile() !== true) return;
+  const temporary = join(dirname(path), temporaryName(basename(path)));
+  await link(path, temporary);
+  await rename(temporary, `${path}.bak`);
 }
 
 /** Removes the file, durably. Gives whether there was one. */

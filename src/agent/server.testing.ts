@@ -32,9 +32,13 @@ export interface TestServer extends AsyncDisposable {
   readonly denied: Set<string>;
   /** Paths without the capability to subscribe. */
   readonly unsubscribable: Set<string>;
+  /** Seconds of the lease under which a path is read; each reading makes another secret. */
+  readonly leases: Map<string, number>;
   /** Every request is answered with this status. */
   status: number | undefined;
   ttl: number;
+  /** Seconds within which streams promise to say something. */
+  heartbeat: number;
   /** What the streams say about resuming. */
   resumable: boolean;
   readonly streams: readonly Stream[];
@@ -114,6 +118,11 @@ export async function testServer(): Promise<TestServer> {
 
   const read = (response: ServerResponse, path: string): void => {
     if (self.denied.has(path)) return reply(response, 403, { errors: ['permission denied'] });
+    const seconds = self.leases.get(path);
+    if (seconds !== undefined) {
+      const lease = `${path}/${self.asked.filter((each) => each === `GET ${path}`).length}`;
+      return reply(response, 200, { lease_id: lease, lease_duration: seconds, renewable: true, data: { lease } });
+    }
     const found = secrets.get(path);
     if (found === undefined) return reply(response, 404, { errors: [] });
     const metadata = { version: found.version, created_time: 'then', destroyed: found.destroyed };
@@ -141,7 +150,7 @@ export async function testServer(): Promise<TestServer> {
     };
     const from = Number(/^log:(\d+)$/.exec(query.get('index') ?? '')?.[1] ?? Number.NaN);
     const resumed = self.resumable && !Number.isNaN(from);
-    send({ kind: 'welcome', nonce, index: indexText(resumed ? from : position), resumed, heartbeat: 30 });
+    send({ kind: 'welcome', nonce, index: indexText(resumed ? from : position), resumed, heartbeat: self.heartbeat });
     for (const { index, ...event } of resumed ? history.filter((event) => event.index > from) : []) {
       send({ kind: 'event', index: indexText(index), ...event });
     }
@@ -160,8 +169,16 @@ export async function testServer(): Promise<TestServer> {
 
   const self: TestServer = {
     address: '',
-    ...{ asked: [], carried: [], acks: [], tokens: new Set(), denied: new Set(), unsubscribable: new Set() },
-    ...{ status: undefined, ttl: 3600, resumable: true, streams },
+    ...{
+      asked: [],
+      carried: [],
+      acks: [],
+      tokens: new Set(),
+      denied: new Set(),
+      leases: new Map(),
+      unsubscribable: new Set(),
+    },
+    ...{ status: undefined, ttl: 3600, heartbeat: 30, resumable: true, streams },
     index: () => indexText(position),
     digest: (nonce, data) => createHmac('sha256', nonce).update(canonicalJson(data)).digest('hex'),
     write: (path, data, { silent = false, destroyed = false } = {}) => {

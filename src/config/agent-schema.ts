@@ -137,6 +137,8 @@ const sink = many('Where the token is written after each login; can be repeated.
   },
 });
 
+const NO_WAIT = 'each change is rendered at once';
+
 const secret = named('A secret that is kept in a file.', {
   labels: ['name'],
   many: true,
@@ -159,6 +161,89 @@ const secret = named('A secret that is kept in a file.', {
     if (path.startsWith('/') || path.includes('//')) return '`path` is an API path without a leading or double /';
     return format === 'value' && field === undefined ? '`format = "value"` needs a `field`' : undefined;
   },
+});
+
+const templateKeys = {
+  source: key.absolutePath('File with the template; or give `contents`.'),
+  contents: key.text('The template itself.'),
+  error_on_missing_key: key.boolean('Take a key that is not there for an error; otherwise `<no value>` is written.', {
+    default: false,
+  }),
+  error_fatal: key.boolean('End when it cannot be rendered; by default only with `exit_after_auth`.'),
+  left_delimiter: key.text('What begins an action.', { default: '{{' }),
+  right_delimiter: key.text('What ends an action.', { default: '}}' }),
+  sandbox_path: key.absolutePath('Directory that `file` reads from, and from nowhere else.'),
+  function_denylist: key.list('Functions that it may not call; `*` stands for any text.', { default: [] }),
+} as const;
+
+const template = named('A Go template that is kept in a file.', {
+  labels: [],
+  many: true,
+  keys: {
+    ...templateKeys,
+    destination: key.absolutePath('The file. It is replaced at once, never seen half written.', { required: true }),
+    create_dest_dirs: key.boolean('Make its directory where there is none.', { default: true }),
+    perms: key.mode('Its permissions; by default those of the file that is there, or 0644.'),
+    user: key.owner('Its owner.'),
+    group: key.owner('Its group.'),
+    backup: key.boolean('Keep the content before as `DESTINATION.bak`.', { default: false }),
+    command: key.command('Run after the file has changed: a list, or text for the shell.'),
+    command_timeout: key.duration('How long the command may take.', { default: 30 }),
+    exec: section('Run after the file has changed; in place of `command`.', {
+      command: key.command('A list, or text for the shell.', { required: true }),
+      timeout: key.duration('How long the command may take.', { default: 30 }),
+    }),
+    wait: section('How long changes are gathered.', { min: ignored(NO_WAIT), max: ignored(NO_WAIT) }),
+  },
+  check: ({ source, contents, command, exec }) => {
+    if ((source === undefined) === (contents === undefined)) return 'give `source` or `contents`';
+    return command !== undefined && exec !== undefined ? 'give `command` or `exec`, not both' : undefined;
+  },
+});
+
+const envTemplate = named('A Go template whose output is a variable of the process that `exec` runs.', {
+  labels: ['name'],
+  many: true,
+  keys: {
+    ...templateKeys,
+    ...refusedAll('a variable is not written to a file', [
+      'destination',
+      'perms',
+      'user',
+      'group',
+      'backup',
+      'create_dest_dirs',
+    ]),
+    ...refusedAll('`exec` is told of its changes', ['command', 'command_timeout', 'exec']),
+    wait: section('How long changes are gathered.', { min: ignored(NO_WAIT), max: ignored(NO_WAIT) }),
+  },
+  check: ({ name, source, contents }) => {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `"${name}" cannot be the name of a variable`;
+    return (source === undefined) === (contents === undefined) ? 'give `source` or `contents`' : undefined;
+  },
+});
+
+const exec = section('The process that the agent runs, with the output of every `env_template` in its environment.', {
+  command: key.command('A list, or text for the shell.', { required: true }),
+  restart_on_secret_changes: key.oneOf(['always', 'never'])('Whether it is run anew once a variable has changed.', {
+    default: 'always',
+  }),
+  restart_stop_signal: key.signal('What ends it before that.', { default: 'SIGTERM' }),
+});
+
+const templateConfig = settings('What all templates share.', {
+  exit_on_retry_failure: key.boolean(
+    'End when a secret of a template is not there or may not be read, or the server could not be asked for it `num_retries` times in a row.',
+    { default: false },
+  ),
+  static_secret_render_interval: key.duration(
+    'How often secrets are read again, though changes are pushed; `poll_interval` is another name for all that is kept.',
+  ),
+  max_connections_per_host: key.count('How many secrets are read at once; 0 is the default.', { default: 10 }),
+  lease_renewal_threshold: key.fraction('Part of a lease after which its secret is read anew.', { default: 0.9 }),
+  allowed_files: key.list('Files that `file` may read, and directories that they lie below.', { default: [] }),
+  allowed_writes: key.list('Directories that `writeToFile` may write below.', { default: [] }),
+  allowed_environment: key.list('Variables that `env` may read; `*` stands for any text.', { default: [] }),
 });
 
 const persistKeys = {
@@ -223,7 +308,9 @@ export const agentKeys = {
   }),
   listener,
   consumer: key.text('Name under which the agent acknowledges what it has put in place; by default the host name.'),
-  poll_interval: key.duration('How often secrets are read again, though changes are pushed.', { default: 300 }),
+  poll_interval: key.duration(
+    'How often secrets are read again, though changes are pushed; by default `static_secret_render_interval`, or 5 minutes.',
+  ),
   failpoints: key.text('For tests: moments at which the process ends itself, as `agent.before-rename=kill@2`.', {
     env: 'FAILPOINTS',
   }),
@@ -232,12 +319,12 @@ export const agentKeys = {
     flag: true,
   }),
   ...logKeys,
-  template: refused('write a `secret` block'),
-  env_template: refused('write a `secret` block'),
-  exec: refused('the agent does not run the application'),
-  api_proxy: refused('the agent does not proxy requests'),
+  template,
+  env_template: envTemplate,
+  exec,
+  api_proxy: refused('the agent does not proxy requests: let the application ask the server, or render what it needs'),
   pki_external_ca: refused('the agent does not order certificates'),
-  template_config: ignored('there are no templates'),
+  template_config: templateConfig,
   ...ignoredAll('connections are kept while they serve', ['disable_idle_connections', 'disable_keep_alives']),
   telemetry: ignored('metrics are served on the listeners'),
   disable_mlock: ignored('memory is not locked: keep swap off or encrypted'),

@@ -120,10 +120,19 @@ test('lets the environment of clients go before the file', () => {
 test('refuses what it would have to leave out, and what cannot work', () => {
   const secret = (keys: string): string => `${method}}\nsecret "s" {\n${keys} }`;
   refused('', /`auto_auth` with a `method` is missing/);
-  refused(`${method}}`, /nothing to do: give a `sink` or a `secret`/);
-  refused(`${method}${sink}}\ntemplate { contents = "x" }`, /`template` is not offered: write a `secret` block/);
+  refused(`${method}}`, /nothing to do: give a `sink`, a `secret` or a `template`/);
+  refused(`${method}${sink}}\ntemplate { contents = "x" }`, /`destination` is missing/);
+  refused(`${method}${sink}}\ntemplate { destination = "/d" }`, /agent.hcl:5:1: template: give `source` or `contents`/);
+  refused(
+    `${method}${sink}}\ntemplate { destination = "/d" contents = "x" source = "/s" }`,
+    /give `source` or `contents`/,
+  );
+  refused(
+    `${method}${sink}}\ntemplate { destination = "/run/token" contents = "x" }`,
+    /two sinks, secrets or templates are written to/,
+  );
   refused(`${method} sink "file" { dh_type = "curve25519" config { path = "/t" } } }`, /`dh_type` is not offered/);
-  refused(`${method}${sink}${sink}}`, /two sinks or secrets are written to \/run\/token/);
+  refused(`${method}${sink}${sink}}`, /two sinks, secrets or templates are written to \/run\/token/);
   refused('auto_auth { method "kerberos" { config = {} } }', /unknown method `kerberos`/);
   refused('auto_auth { method "approle" {} }', /`role_id_file_path` is missing|nothing to do/);
   refused(secret('path = "/secret/data/a" destination = "/d"'), /agent.hcl:4:1: secret "s": `path` is an API path/);
@@ -143,6 +152,36 @@ test('refuses what it would have to leave out, and what cannot work', () => {
     `${method}${sink}}\ncache { persist "file" { path = "/c" key_credential = "k" } }`,
     /needs CREDENTIALS_DIRECTORY/,
   );
+});
+
+test('takes templates as Vault Agent has them', () => {
+  const config = load(
+    `${method}${sink}}
+    template {
+      source = "/etc/a.tmpl"
+      destination = "/out/a"
+      perms = 0640
+      error_fatal = true
+      exec { command = ["true"], timeout = "5s" }
+      wait { min = "2s" max = "10s" }
+    }
+    template { contents = "x" destination = "/out/b" command = "reload" }
+    template_config {
+      static_secret_render_interval = "10m"
+      exit_on_retry_failure = true
+      max_connections_per_host = 3
+      allowed_environment = ["APP_*"]
+    }`,
+    { APP_NAME: 'web', OTHER: 'no' },
+  );
+  const [first, second] = config.template;
+  assert.deepEqual([first?.name, first?.perms, first?.error_fatal], ['/out/a', 0o640, true]);
+  assert.deepEqual([first?.command, first?.command_timeout], [['/bin/sh', '-c', 'true'], 5]);
+  assert.deepEqual([second?.command, second?.command_timeout], [['/bin/sh', '-c', 'reload'], 30]);
+  assert.deepEqual([second?.perms, second?.error_on_missing_key, second?.create_dest_dirs], [undefined, false, true]);
+  assert.deepEqual([config.poll_interval, config.template_config.max_connections_per_host], [600, 3]);
+  assert.deepEqual(config.environment, { APP_NAME: 'web' });
+  assert.match(config.warnings.join('\n'), /`min` is ignored.*\n.*`max` is ignored/);
 });
 
 test('keeps a cache without a key off, aloud', () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { matchesGlob } from '../lib/glob.ts';
 import type { Body } from '../lib/hcl/index.ts';
 import { agentKeys } from './agent-schema.ts';
 import { readDocuments } from './documents.ts';
@@ -6,6 +7,9 @@ import { deepFreeze } from './freeze.ts';
 import { overlayOf, type Environment } from './overlay.ts';
 import { Reader } from './reader.ts';
 import type { Read } from './schema.ts';
+
+/** Seconds. */
+const defaultInterval = 300;
 
 type Values = Read<typeof agentKeys>;
 type AutoAuth = NonNullable<Values['auto_auth']>;
@@ -20,6 +24,15 @@ export type AgentServer = Values['vault'];
 /** A secret that is kept in a file; `format` is filled in. */
 export type SecretFile = Omit<Values['secret'][number], 'format'> & { readonly format: 'value' | 'json' | 'env' };
 
+/** A template that is kept in a file. It is called by its destination; one of `source` and `contents` is given. */
+export type TemplateConfig = Omit<Values['template'][number], 'exec' | 'wait'> & { readonly name: string };
+
+/** A template whose output is a variable of the process. */
+export type VariableConfig = Omit<Values['env_template'][number], 'wait'>;
+
+/** The process that is run. */
+export type ProcessConfig = NonNullable<Values['exec']>;
+
 /** The encrypted cache. With neither `key_file` nor `derive_key` there is no key: the agent keeps it off and says so. */
 export interface CacheConfig {
   readonly path: string;
@@ -32,11 +45,19 @@ export interface CacheConfig {
 }
 
 /** An agent's configuration, frozen. Durations are seconds. */
-export interface AgentConfig extends Omit<Values, 'vault' | 'auto_auth' | 'secret' | 'cache'> {
+export interface AgentConfig extends Omit<
+  Values,
+  'vault' | 'auto_auth' | 'secret' | 'template' | 'env_template' | 'cache' | 'poll_interval'
+> {
   readonly server: AgentServer;
   readonly method: AuthMethodConfig;
   readonly sink: readonly SinkConfig[];
   readonly secret: readonly SecretFile[];
+  readonly template: readonly TemplateConfig[];
+  readonly env_template: readonly VariableConfig[];
+  readonly poll_interval: number;
+  /** The variables that templates may read. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly cache: CacheConfig | undefined;
   readonly warnings: readonly string[];
 }
@@ -67,10 +88,14 @@ export function agentConfig(bodies: readonly Body[], flags: AgentFlags, env: Env
   const { vault: server, auto_auth, cache, ...values } = reader.read(bodies, agentKeys, overlayOf(env, { ...flags }));
   reader.finish();
   const sink = auto_auth?.sink ?? [];
-  if (sink.length === 0 && values.secret.length === 0) {
-    reader.problem('configuration', 'nothing to do: give a `sink` or a `secret`');
+  if (sink.length + values.secret.length + values.template.length + values.env_template.length === 0) {
+    reader.problem('configuration', 'nothing to do: give a `sink`, a `secret` or a `template`');
   }
-  judgeDestinations(reader, sink, values.secret);
+  judgeProcess(reader, values);
+  if (cache !== undefined && cache.persist === undefined) {
+    reader.warn('configuration', '`cache` does nothing without `persist`: the agent does not proxy requests');
+  }
+  judgeDestinations(reader, sink, [...values.secret, ...values.template]);
   const method = methodConfig(reader, auto_auth?.method);
   const shown = shownCertificate(reader, server, method);
   const config = {
@@ -78,6 +103,9 @@ export function agentConfig(bodies: readonly Body[], flags: AgentFlags, env: Env
     server: { ...server, ...shown },
     sink,
     secret: values.secret.map(withFormat),
+    template: values.template.map(templateConfig),
+    environment: allowedVariables(env, values.template_config.allowed_environment),
+    poll_interval: values.poll_interval ?? values.template_config.static_secret_render_interval ?? defaultInterval,
     cache: cacheConfig(reader, { cache, method }, env),
     warnings: reader.warnings,
   };
@@ -112,10 +140,47 @@ function withFormat(secret: Values['secret'][number]): SecretFile {
   return { ...secret, format: secret.format ?? (secret.field === undefined ? 'json' : 'value') };
 }
 
-function judgeDestinations(reader: Reader, sinks: readonly SinkConfig[], secrets: Values['secret']): void {
+function judgeProcess(
+  reader: Reader,
+  { exec, env_template, exit_after_auth }: Pick<Values, 'exec' | 'env_template' | 'exit_after_auth'>,
+): void {
+  if (exec === undefined && env_template.length > 0) {
+    reader.problem('configuration', '`env_template` needs `exec`: the process that gets the variable');
+  }
+  if (exec !== undefined && env_template.length === 0) {
+    reader.problem('configuration', '`exec` needs an `env_template`: what its process is run for');
+  }
+  if (exec !== undefined && exit_after_auth) {
+    reader.problem(
+      'configuration',
+      '`exec` and `exit_after_auth` exclude each other: the process would be ended at once',
+    );
+  }
+}
+
+function allowedVariables(env: Environment, patterns: readonly string[]): Readonly<Record<string, string>> {
+  const allowed = Object.entries(env).filter(([name]) => patterns.some((pattern) => matchesGlob(pattern, name)));
+  return Object.fromEntries(allowed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+}
+
+function templateConfig({ exec, ...template }: Values['template'][number]): TemplateConfig {
+  const command = exec?.command ?? template.command;
+  return {
+    ...template,
+    name: template.destination,
+    command: command?.length === 1 ? ['/bin/sh', '-c', ...command] : command,
+    command_timeout: exec?.timeout ?? template.command_timeout,
+  };
+}
+
+function judgeDestinations(
+  reader: Reader,
+  sinks: readonly SinkConfig[],
+  files: readonly { readonly destination: string }[],
+): void {
   const taken = new Set<string>();
-  for (const path of [...sinks.map(({ config }) => config.path), ...secrets.map(({ destination }) => destination)]) {
-    if (taken.has(path)) reader.problem('configuration', `two sinks or secrets are written to ${path}`);
+  for (const path of [...sinks.map(({ config }) => config.path), ...files.map(({ destination }) => destination)]) {
+    if (taken.has(path)) reader.problem('configuration', `two sinks, secrets or templates are written to ${path}`);
     taken.add(path);
   }
 }

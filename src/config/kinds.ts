@@ -1,4 +1,5 @@
 /** The kinds of values that configuration keys take. */
+import { constants } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { durationMs, formatShortDuration } from '../lib/duration.ts';
 import { isBody, type Value } from '../lib/hcl/ast.ts';
@@ -92,6 +93,12 @@ function toCount(raw: Value): number {
   return value;
 }
 
+function toFraction(raw: Value): number {
+  const value = typeof raw === 'string' && /^0?\.[0-9]+$/.test(raw) ? Number(raw) : raw;
+  if (typeof value !== 'number' || !(value > 0 && value < 1)) throw new Mismatch('a number between 0 and 1');
+  return value;
+}
+
 function toBytes(raw: Value): number {
   const match = typeof raw === 'string' ? /^([0-9]{1,15}) ?([kmgt]?i?b|)$/i.exec(raw) : undefined;
   const value = match ? Number(match[1]) * (byteUnits[match[2]?.toLowerCase() ?? ''] ?? Number.NaN) : raw;
@@ -146,6 +153,13 @@ function toCommand(raw: Value): readonly string[] {
   const list = typeof raw === 'string' ? [] : toList(raw);
   if (list.length === 0) throw new Mismatch('a command: a list of strings, or text for the shell');
   return list;
+}
+
+function toSignal(raw: Value): NodeJS.Signals {
+  const name = toText(raw, 'the name of a signal').toUpperCase();
+  const found = Object.keys(constants.signals).find((each) => each === name || each === `SIG${name}`);
+  if (found === undefined) throw new Mismatch('the name of a signal, such as "SIGTERM"');
+  return found as NodeJS.Signals;
 }
 
 function toPath(raw: Value): string {
@@ -230,6 +244,8 @@ export const key = {
   integer: maker<number>({ type: 'a whole number', parse: toInteger }),
   /** A whole number from 0 on. */
   count: maker<number>({ type: 'a whole number from 0 on', parse: toCount }),
+  /** More than 0 and less than 1. */
+  fraction: maker<number>({ type: 'a number between 0 and 1', parse: toFraction }),
   bytes: maker<number>({ type: 'a number of bytes', parse: toBytes, show: showBytes }),
   /** Seconds, with a fraction where one was given. */
   duration: maker<number>({
@@ -258,6 +274,7 @@ export const key = {
   namespace: maker<string>({ type: 'the path of a namespace', parse: toNamespace, show: quoted }),
   owner: maker<string | number>({ type: 'a name or a numeric id', parse: toOwner }),
   command: maker<readonly string[]>({ type: 'a command', parse: toCommand }),
+  signal: maker<NodeJS.Signals>({ type: 'a signal', parse: toSignal, show: quoted }),
   keySource: maker<KeySource>({ type: 'a key', parse: toKeySource }),
   tlsMinimum,
   tlsMaximum: oneOf(tlsVersions),

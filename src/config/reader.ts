@@ -166,7 +166,8 @@ export class Reader {
     const values = chosen.map((block) => {
       const identity = JSON.stringify(block.labels);
       const first = seen.get(identity);
-      if (first !== undefined) {
+      // Blocks without labels have no names that could be the same.
+      if (first !== undefined && block.labels.length > 0) {
         this.problem(block.position, `${shownBlock(block)} is given twice (first at ${formatPosition(first)})`);
       }
       seen.set(identity, block.position);

@@ -100,3 +100,8 @@ export function digest(algorithm: DigestAlgorithm, bytes: Uint8Array): Buffer {
 export function sha1Hex(bytes: Uint8Array): string {
   return hash('sha1', bytes, 'hex');
 }
+
+/** For formats that ask for it; it protects nothing. */
+export function md5Hex(bytes: Uint8Array): string {
+  return hash('md5', bytes, 'hex');
+}

@@ -6,11 +6,15 @@ import { GoBytes, GoList, GoObject, integerOf, isUnsigned, typeOf, type Value } 
 type Basic = 'bool' | 'int' | 'uint' | 'float' | 'string';
 
 function basicKind(value: Value | undefined): Basic | undefined {
-  if (typeof value === 'string') return 'string';
+  if (typeof value === 'string' || isTextual(value)) return 'string';
   if (typeof value === 'number') return 'float';
   if (typeof value === 'boolean') return 'bool';
   return integerOf(value) === undefined ? undefined : isUnsigned(value) ? 'uint' : 'int';
 }
+
+const isTextual = (value: Value | undefined): value is GoObject => value instanceof GoObject && value.kind === 'string';
+/** What is compared of a value: of a named text type its text. */
+const plain = (value: Value | undefined): Value | undefined => (isTextual(value) ? value.print() : value);
 
 const isInteger = (kind: Basic | undefined): boolean => kind === 'int' || kind === 'uint';
 
@@ -27,7 +31,7 @@ function equal(left: Value | undefined, right: Value | undefined): boolean {
     if (left === undefined || right === undefined) return false;
     throw incompatible(left, right);
   }
-  return one === undefined ? same(left, right) : left === right;
+  return one === undefined ? same(left, right) : plain(left) === plain(right);
 }
 
 function incompatible(left: Value, right: Value): FunctionError {
@@ -58,7 +62,8 @@ export function lt(first: Reflected, second: Reflected): boolean {
   return less(left, right, [one, two]);
 }
 
-function less(left: Value, right: Value, [one, two]: readonly [Basic, Basic]): boolean {
+function less(first: Value, second: Value, [one, two]: readonly [Basic, Basic]): boolean {
+  const [left, right] = [plain(first) ?? null, plain(second) ?? null];
   if (isInteger(one) && isInteger(two)) return (integerOf(left) ?? 0n) < (integerOf(right) ?? 0n);
   if (one !== two) throw incompatible(left, right);
   if (typeof left === 'string' && typeof right === 'string') return left < right;

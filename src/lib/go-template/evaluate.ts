@@ -151,13 +151,13 @@ export class Evaluator {
   /** A field, a variable with or without fields, or fields of what parentheses give. */
   #access(dot: Reflected, node: Operand, given: Given): Reflected {
     this.at(node);
-    if (node.kind === 'field') return this.#fields(dot, node, { fields: node.ident, given });
+    if (node.kind === 'field') return this.#fields(dot, node, { fields: node.ident, given, dot });
     if (node.kind === 'chain') return this.#chain(dot, node, given);
     if (node.kind !== 'variable') throw this.error(`can't evaluate command ${quote(source(node))}`, 'type');
     const [name, ...fields] = node.ident;
     const variable = this.variables.findLast((each) => each.name === name);
     if (variable === undefined) throw this.error(`undefined variable: ${name}`, 'type');
-    if (fields.length > 0) return this.#fields(variable.value, node, { fields, given });
+    if (fields.length > 0) return this.#fields(variable.value, node, { fields, given, dot });
     this.#notAFunction(node, given);
     return variable.value;
   }
@@ -165,21 +165,26 @@ export class Evaluator {
   #chain(dot: Reflected, node: Chain, given: Given): Reflected {
     if (node.node.kind === 'nil') throw this.error(`indirection through explicit nil in ${source(node)}`, 'type');
     const receiver = this.#argument(dot, undefined, node.node);
-    return this.#fields(receiver, node, { fields: node.fields, given });
+    return this.#fields(receiver, node, { fields: node.fields, given, dot });
   }
 
   #fields(
     receiver: Reflected,
     node: Operand,
-    { fields, given }: { fields: readonly string[]; given: Given },
+    { fields, given, dot }: { fields: readonly string[]; given: Given; dot: Reflected },
   ): Reflected {
     return fields.reduce<Reflected>(
-      (value, name, place) => this.#field(value, name, { node, given: place === fields.length - 1 ? given : NONE }),
+      (value, name, place) =>
+        this.#field(value, name, { node, given: place === fields.length - 1 ? given : NONE, dot }),
       receiver,
     );
   }
 
-  #field(receiver: Reflected, name: string, { node, given }: { node: Operand; given: Given }): Reflected {
+  #field(
+    receiver: Reflected,
+    name: string,
+    { node, given, dot }: { node: Operand; given: Given; dot: Reflected },
+  ): Reflected {
     this.#context.meter.step();
     if (receiver === undefined) {
       if (this.#context.missingKey !== 'error') return undefined;
@@ -190,7 +195,7 @@ export class Evaluator {
     if (value instanceof GoObject) {
       const method = value.method(name);
       if (method !== undefined) {
-        return this.#call({ name, node, params: method.params, variadic: undefined, call: method.call }, given);
+        return this.#call({ name, node, params: method.params, variadic: undefined, call: method.call }, given, dot);
       }
     }
     if (!(value instanceof GoMap)) {

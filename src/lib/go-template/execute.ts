@@ -9,14 +9,19 @@ import { elementsOf, GoBytes, GoList, GoMap, integerOf, isTrue, SizedInt, typeOf
 /** What a loop is told by its body. */
 type Leaving = 'break' | 'continue' | undefined;
 
-/** Renders the template `name` of a text; gives its output as bytes. */
-export function execute(context: Context, templates: ReadonlyMap<string, List>, data: Value): string {
+/** Renders one template of a text, by default the text's own; gives its output as bytes. */
+export function execute(
+  context: Context,
+  templates: ReadonlyMap<string, List>,
+  data: Value,
+  name: string = context.name,
+): string {
   const output: string[] = [];
   const dot = data ?? undefined;
-  const walker = new Walker({ context, templates, output }, { name: context.name, depth: 0, dot });
-  const root = templates.get(context.name);
+  const walker = new Walker({ context, templates, output }, { name, depth: 0, dot });
+  const root = templates.get(name);
   if (root === undefined || (root.nodes.length === 0 && root.at < 0)) {
-    throw walker.error(`${quote(context.name)} is an incomplete or empty template`, 'template');
+    throw walker.error(`${quote(name)} is an incomplete or empty template`, 'template');
   }
   walker.run(dot, root);
   return output.join('');

@@ -16,14 +16,25 @@ import {
 } from './flags.ts';
 import type { Meter } from './meter.ts';
 import { FunctionError } from './template-error.ts';
-import { elementsOf, GoBytes, GoList, GoMap, GoObject, integerOf, isUnsigned, typeOf, type Value } from './value.ts';
+import {
+  elementsOf,
+  GoBytes,
+  GoList,
+  GoMap,
+  GoObject,
+  integerOf,
+  isUnsigned,
+  kindOf,
+  typeOf,
+  type Value,
+} from './value.ts';
 
 /** `fmt.Sprint` */
 export function sprint(values: readonly Value[], meter: Meter): string {
   let out = '';
   let text = true;
   for (const value of values) {
-    const isText = typeof value === 'string';
+    const isText = kindOf(value) === 'string';
     if (!isText && !text) out += ' ';
     out += sprintValue(value, meter);
     text = isText;
@@ -103,6 +114,12 @@ export class Printer {
     }
   }
 
+  /** A text of a type of its own. */
+  #named(value: GoObject, verb: string, flags: Flags): string {
+    if ('vsxXq'.includes(verb)) return this.#text(value.print(), verb, flags);
+    return `%!${verb}(${value.type}=${value.print()})`;
+  }
+
   #number(value: number, verb: string, flags: Flags): string {
     if (verb === 'v') return formatNumber(value, flags, 'g');
     return 'bgGxXfeEF'.includes(verb) ? formatNumber(value, flags, verb) : this.#wrong(value, verb, flags);
@@ -123,6 +140,7 @@ export class Printer {
     if (value instanceof GoBytes) return this.#bytes(value, verb, flags, depth);
     if (value instanceof GoMap) return this.#map(value, verb, flags, depth);
     if (value instanceof GoList) return this.#list(value, verb, flags, depth);
+    if (value instanceof GoObject && value.kind === 'string') return this.#named(value, verb, flags);
     if (!(value instanceof GoObject) || this.#erring || !'vsxXq'.includes(verb) || flags.sharpV) {
       throw new FunctionError(`%${verb} of ${typeOf(value)} is not offered`);
     }

@@ -6,10 +6,10 @@ import { toBytes, toText } from './bytes.ts';
 import { builtins, reflective } from './builtins.ts';
 import { execute } from './execute.ts';
 import type { MissingKey } from './evaluate.ts';
-import type { FunctionMap } from './function.ts';
+import { type FunctionMap, type GoFunction, variadic } from './function.ts';
 import { type Bounds, defaultBounds, Meter } from './meter.ts';
 import { parse } from './parser.ts';
-import { TemplateError } from './template-error.ts';
+import { FunctionError, TemplateError } from './template-error.ts';
 import { GoBytes, GoList, GoMap, GoObject, SizedInt, type Value } from './value.ts';
 
 export { TemplateError } from './template-error.ts';
@@ -22,6 +22,8 @@ export interface TemplateOptions {
   /** A key that a map has not: an error (default), the zero value, or `<no value>`. */
   readonly missingKey?: MissingKey;
   readonly bounds?: Partial<Bounds>;
+  /** Registers `executeTemplate`, which renders another template of the text into a value. */
+  readonly executeTemplate?: boolean;
   readonly delimiters?: { readonly left?: string; readonly right?: string };
 }
 
@@ -35,7 +37,9 @@ export interface Template {
 /** Throws a TemplateError for what Go would not parse either. */
 export function parseTemplate(name: string, text: string, options: TemplateOptions = {}): Template {
   const bounds = { ...defaultBounds, ...options.bounds };
-  const functions = options.functions ?? {};
+  const own = options.functions ?? {};
+  const functions =
+    options.executeTemplate === true ? { ...own, executeTemplate: nested((...call) => nest(...call)) } : own;
   const source = toBytes(text);
   const title = toBytes(name);
   if (source.length > bounds.text) {
@@ -45,18 +49,34 @@ export function parseTemplate(name: string, text: string, options: TemplateOptio
   const names = new Set([functions, builtins, reflective].flatMap((map) => Object.keys(map)));
   const delimiters = { left: options.delimiters?.left ?? '{{', right: options.delimiters?.right ?? '}}' };
   const templates = parse(title, source, { ...delimiters, functions: names, depth: bounds.depth });
+  const { missingKey = 'error' } = options;
+  const context = { name: title, text: source, functions, missingKey };
+  const nest: Nest = (root, data, meter) => execute({ ...context, meter }, templates, data, root);
   const render = (data: unknown): string => {
-    const { missingKey = 'error' } = options;
-    return execute(
-      { name: title, text: source, functions, missingKey, meter: new Meter(bounds) },
-      templates,
-      toValue(data),
-    );
+    return execute({ ...context, meter: new Meter(bounds) }, templates, toValue(data));
   };
   return {
     execute: (data) => toText(render(data)),
     executeToBytes: (data) => Buffer.from(render(data), 'latin1'),
   };
+}
+
+type Nest = (root: string, data: Value, meter: Meter) => string;
+
+/** Another template of the same text, as a value. */
+function nested(nest: Nest): GoFunction {
+  return variadic(['string'], 'any', ([root], rest, meter) => {
+    if (rest.length > 1) {
+      const problem = 'executeTemplate: wrong number of arguments, expected 1 or 2';
+      throw new FunctionError(`${problem}, but got ${rest.length + 1}`);
+    }
+    try {
+      return nest(root, rest[0] ?? null, meter);
+    } catch (error) {
+      if (!(error instanceof TemplateError) || error.reason === 'bound') throw error;
+      throw new FunctionError(toBytes(error.message));
+    }
+  });
 }
 
 /**

@@ -77,7 +77,7 @@ export type Method = (args: readonly Value[]) => Value;
 /** A value of another Go type, such as `time.Time`: it prints as a text, and has the methods that are named. */
 export abstract class GoObject {
   abstract readonly type: string;
-  abstract readonly kind: 'struct' | 'ptr' | 'int';
+  abstract readonly kind: 'struct' | 'ptr' | 'int' | 'string';
   /** What `String()` gives. */
   abstract print(): string;
   /** What `encoding/json` makes of it, as JSON. */
@@ -155,7 +155,7 @@ export function lengthOf(value: Value): number | undefined {
 /** What `if` takes for true. */
 export function isTrue(value: Value): boolean {
   if (value === null) return false;
-  if (value instanceof GoObject) return true;
+  if (value instanceof GoObject) return value.kind !== 'string' || value.print() !== '';
   if (typeof value === 'boolean') return value;
   if (typeof value === 'number') return value !== 0;
   const length = lengthOf(value);

@@ -4,16 +4,21 @@ import { isPrint, runesOf, toBytes, toText } from './bytes.ts';
 import { formatFloat } from './float.ts';
 import { fn, type FunctionMap } from './function.ts';
 import type { Meter } from './meter.ts';
+import { fitsInt, parseDecimal } from './number.ts';
 import { quote } from './quote.ts';
 import { GoBytes, GoList, GoMap, GoObject, integerOf, type Value } from './value.ts';
 
 export const yamlFunctions: FunctionMap = {
-  toYaml: fn(['any'], ([value], meter) => block(value, { indent: 0, depth: 0, meter }).replace(/^\n/, '')),
+  toYaml: fn(['any'], ([value], meter) => yamlText(value, meter)),
   fromYaml: fn(['string'], ([text], meter) => {
     meter.make(16 * text.length);
     return read(text);
   }),
 };
+
+/** Without a line's end. */
+export const yamlText = (value: Value, meter: Meter): string =>
+  block(value, { indent: 0, depth: 0, meter }).replace(/^\n/, '');
 
 interface Place {
   readonly indent: number;
@@ -60,8 +65,14 @@ function leaf(value: Value, place: Place): string {
 
 function opaque(value: Value, place: Place): string {
   if (value instanceof GoBytes) return scalar(Buffer.from(value.bytes, 'latin1').toString('base64'), place);
-  if (value instanceof GoObject) return scalar(value.print(), place);
+  // A number of an API's reply is one here, too.
+  if (value instanceof GoObject) return value.kind === 'string' ? digits(value.print()) : scalar(value.print(), place);
   return value === true ? 'true' : (integerOf(value)?.toString() ?? 'false');
+}
+
+function digits(text: string): string {
+  const whole = parseDecimal(text);
+  return whole !== undefined && fitsInt(whole) ? text : formatFloat(Number(text), 'g', -1);
 }
 
 /** Whole numbers of JSON become integers on the way. */

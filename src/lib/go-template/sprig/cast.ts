@@ -3,7 +3,7 @@ import { parseFloat64, parseInteger, fitsInt } from '../number.ts';
 import type { Meter } from '../meter.ts';
 import { sprintValue } from '../print.ts';
 import { FunctionError } from '../template-error.ts';
-import { elementsOf, GoBytes, GoList, integerOf, isTrue, kindOf, type Value } from '../value.ts';
+import { elementsOf, GoBytes, GoList, GoObject, integerOf, isTrue, kindOf, type Value } from '../value.ts';
 
 /** 0 for what is no number. */
 export function toInteger(value: Value): bigint {
@@ -11,6 +11,7 @@ export function toInteger(value: Value): bigint {
   if (integer !== undefined) return BigInt.asIntN(64, integer);
   if (typeof value === 'number') return truncated(value);
   if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (value instanceof GoObject && value.kind === 'string') return toInteger(value.print());
   if (typeof value !== 'string') return 0n;
   const parsed = parseInteger(value.replace(/\.0*$/, ''));
   return parsed !== undefined && fitsInt(parsed) ? parsed : 0n;
@@ -29,7 +30,8 @@ export function toFloat(value: Value): number {
   const integer = integerOf(value);
   if (integer !== undefined) return Number(integer);
   if (typeof value === 'boolean') return value ? 1 : 0;
-  return typeof value === 'string' ? (parseFloat64(value) ?? 0) : 0;
+  const text = value instanceof GoObject && value.kind === 'string' ? value.print() : value;
+  return typeof text === 'string' ? (parseFloat64(text) ?? 0) : 0;
 }
 
 /** A value as a text: what `toString` gives. */

@@ -10,18 +10,18 @@ const shortNames: Readonly<Record<string, string>> = {
   ...{ '"': '\\"', '\\': '\\\\', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t' },
 };
 
-interface Style {
+export interface JsonStyle {
   /** `<`, `>` and `&` are escaped, as encoding/json does unless told not to. */
   readonly html: boolean;
   readonly indent: string;
 }
 
 /** Throws a FunctionError for what JSON cannot hold. */
-function encode(value: Value, style: Style, meter: Meter, depth = 0): string {
+export function jsonText(value: Value, style: JsonStyle, meter: Meter, depth = 0): string {
   meter.within(depth);
   if (value === null || (value instanceof GoList && value.isNil)) return 'null';
   if (typeof value === 'string') return quoted(value, style.html, meter);
-  const inner = (item: Value): string => encode(item, style, meter, depth + 1);
+  const inner = (item: Value): string => jsonText(item, style, meter, depth + 1);
   if (value instanceof GoList) return enclosed('[]', value.items.map(inner), { style, depth, meter });
   if (!(value instanceof GoMap)) return leaf(value);
   const between = style.indent === '' ? ':' : ': ';
@@ -38,7 +38,7 @@ function leaf(value: Value): string {
 function enclosed(
   brackets: string,
   parts: readonly string[],
-  { style, depth, meter }: { style: Style; depth: number; meter: Meter },
+  { style, depth, meter }: { style: JsonStyle; depth: number; meter: Meter },
 ): string {
   const [open = '', close = ''] = brackets;
   meter.make(parts.reduce((sum, part) => sum + part.length + style.indent.length * (depth + 1) + 2, 2));
@@ -87,7 +87,7 @@ function fromJson(data: unknown): Value {
   return new GoMap(Object.entries(data).map(([key, item]) => [toBytes(key), fromJson(item)] as const));
 }
 
-type Encoded = readonly [name: string, style: Style];
+type Encoded = readonly [name: string, style: JsonStyle];
 
 const encoders: readonly Encoded[] = [
   ['Json', { html: true, indent: '' }],
@@ -111,10 +111,10 @@ export const jsonFunctions: FunctionMap = {
       [
         `to${name}`,
         fn(['any'], ([value], meter) => {
-          return style.html ? orEmpty(() => encode(value, style, meter)) : encode(value, style, meter);
+          return style.html ? orEmpty(() => jsonText(value, style, meter)) : jsonText(value, style, meter);
         }),
       ],
-      [`mustTo${name}`, fn(['any'], ([value], meter) => encode(value, style, meter))],
+      [`mustTo${name}`, fn(['any'], ([value], meter) => jsonText(value, style, meter))],
     ]),
   ),
   fromJson: fn(['string'], ([text], meter) => {

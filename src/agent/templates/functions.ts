@@ -1,0 +1,99 @@
+/** What templates of the agent may call beside pure functions: secrets, and files and variables that are allowed. */
+import { toBytes, toText } from '../../lib/go-template/bytes.ts';
+import { fn, type FunctionMap, variadic } from '../../lib/go-template/function.ts';
+import { FunctionError } from '../../lib/go-template/template-error.ts';
+import { GoList, strings, type Value } from '../../lib/go-template/value.ts';
+import { allowedWrite, checkVariable, readAllowed } from './allowed.ts';
+import type { Pass } from './pass.ts';
+import { SecretObject } from './secret-object.ts';
+
+export interface Permissions {
+  readonly allowed_files: readonly string[];
+  readonly allowed_writes: readonly string[];
+  /** Names of variables; `*` stands for any text. */
+  readonly allowed_environment: readonly string[];
+}
+
+export interface Surroundings {
+  readonly permissions: Permissions;
+  /** `file` reads within it alone. */
+  readonly sandbox: string | undefined;
+  readonly variable: (name: string) => string | undefined;
+}
+
+const pathOf = (given: string, doing: string): string => {
+  const path = toText(given)
+    .trim()
+    .replace(/^\/+|\/+$/g, '');
+  if (path === '') throw new FunctionError(`vault.${doing}: invalid format: ""`);
+  return path;
+};
+
+function secret(pass: Pass, [given, ...more]: readonly string[]): Value {
+  if (given === undefined) return null;
+  if (more.length > 0) {
+    throw new FunctionError('secret with arguments would write to the server at each rendering, which is not offered');
+  }
+  const [path = '', query] = pathOf(given, 'read').split('?', 2);
+  const resolved = pass.resolve(path, 'data');
+  if (resolved === undefined) return null;
+  const found = pass.ask({
+    kind: 'read',
+    path: query === undefined ? resolved : `${resolved}?${query}`,
+    optional: false,
+  });
+  return found === undefined || found === 'absent' ? null : new SecretObject(found);
+}
+
+function secrets(pass: Pass, given: string): Value {
+  const none = new GoList([], 'string', true);
+  if (given === '') return none;
+  const path = pass.resolve(pathOf(given, 'list'), 'metadata');
+  const found = path === undefined ? undefined : pass.ask({ kind: 'list', path, optional: false });
+  const keys = typeof found === 'object' ? found.data['keys'] : undefined;
+  return Array.isArray(keys) ? strings(keys.map((key) => toBytes(String(key))).sort()) : none;
+}
+
+/** Sets `pass`'s host functions; `pass` is the rendering that is under way. */
+export function hostFunctions(pass: () => Pass, around: Surroundings): FunctionMap {
+  const { permissions, sandbox } = around;
+  const variable = (name: string): string | undefined => {
+    checkVariable(toText(name), permissions.allowed_environment);
+    const value = around.variable(toText(name));
+    return value === undefined ? undefined : toBytes(value);
+  };
+  return {
+    secret: variadic([], 'string', (_, args) => secret(pass(), args)),
+    secrets: fn(['string'], ([path]) => secrets(pass(), path)),
+    file: fn(['string'], ([path], meter) => {
+      if (path === '') return '';
+      const text = readAllowed(toText(path), { sandbox, roots: permissions.allowed_files });
+      meter.make(text.length);
+      return text;
+    }),
+    env: fn(['string'], ([name]) => variable(name) ?? ''),
+    mustEnv: fn(['string'], ([name]) => {
+      const value = variable(name) ?? '';
+      if (value === '') throw new FunctionError(`required environment variable ${name} is empty`);
+      return value;
+    }),
+    envOrDefault: fn(['string', 'string'], ([name, fallback]) => variable(name) ?? fallback),
+    writeToFile: variadic(['string', 'string', 'string', 'string'], 'string', ([path, user, group, mode], rest) => {
+      const content = rest.at(-1);
+      if (content === undefined || rest.length > 2)
+        throw new FunctionError('writeToFile takes the content, before it flags');
+      const flags = rest.length === 2 ? (rest[0] ?? '') : '';
+      if (!/^0?[0-7]{1,4}$/.test(mode)) throw new FunctionError(`writeToFile: '${mode}' is no file mode in octal`);
+      const to = allowedWrite(toText(path), permissions.allowed_writes);
+      const bytes = content + (flags.includes('newline') ? '\n' : '');
+      const owner = (name: string): string | number | undefined =>
+        name === '' ? undefined : /^\d+$/.test(name) ? Number(name) : toText(name);
+      pass().write(
+        { path: to, mode: Number.parseInt(mode, 8) & 0o777, user: owner(user), group: owner(group) },
+        { bytes, append: flags.includes('append') },
+      );
+      return '';
+    }),
+    scratch: fn([], () => pass().scratch),
+  };
+}
