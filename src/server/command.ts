@@ -33,6 +33,7 @@ Options:
   -dev                            In memory, initialised and unsealed; for development only.
   -dev-root-token-id=<token>      The root token of -dev. Also VAULT_DEV_ROOT_TOKEN_ID.
   -dev-listen-address=<address>   Where -dev listens; 127.0.0.1:8200 if not given.
+  -recovery                       Serve nothing but the records of the storage, to mend them by hand.
   -diagnose                       Start nothing: say what would go wrong, as "operator diagnose" does.
   -format=<format>                Of what -diagnose says: table or json.
   -log-level=<level>              trace, debug, info, warn or error.
@@ -48,6 +49,7 @@ const OPTIONS = {
   dev: { type: 'boolean' },
   'dev-root-token-id': { type: 'string' },
   'dev-listen-address': { type: 'string' },
+  recovery: { type: 'boolean' },
   diagnose: { type: 'boolean' },
   format: { type: 'string' },
 } as const;
@@ -183,10 +185,21 @@ async function listen(
 
 const portOf = (address = ''): number => Number(/:(\d+)$/.exec(address)?.[1]);
 
-async function start(config: ServerConfig, logging: Logging, reread: () => ServerConfig): Promise<void> {
+interface Starting {
+  readonly logging: Logging;
+  readonly reread: () => ServerConfig;
+  readonly recovery: boolean;
+}
+
+async function start(config: ServerConfig, { logging, reread, recovery }: Starting): Promise<void> {
   const { log } = logging;
   const ended = ending(log);
   for (const warning of config.warnings) log.warn(warning);
+  if (recovery) {
+    const { serveRecovery } = await import('./recovery.ts');
+    await serveRecovery(config, logging, ended);
+    return;
+  }
   await using composed = await compose(config, logging);
   const { node, threads } = composed;
   await initializeFirst(node, config, log);
@@ -254,7 +267,11 @@ export async function run(argv: readonly string[]): Promise<number> {
       write: output.write,
       now: Date.now,
     });
-    await start(config, { log: logs.log, logs, output }, () => configOf(values));
+    await start(config, {
+      logging: { log: logs.log, logs, output },
+      reread: () => configOf(values),
+      recovery: values.recovery === true,
+    });
     return 0;
   } catch (error) {
     if (!isLockstepError(error)) throw error;
