@@ -11,6 +11,7 @@ import { LogSource } from '../lib/log-source.ts';
 import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
 import { openLogOutput } from '../lib/program/log-output.ts';
 import { writePidFile } from '../lib/program/pid-file.ts';
+import { keepCertificates, prepareAcme } from './acme/listeners.ts';
 import { compose, type Composed, type Logging } from './compose.ts';
 import type { Finding } from './diagnose.ts';
 import type { Upgrade } from './endpoint.ts';
@@ -205,6 +206,7 @@ async function start(config: ServerConfig, { logging, reread, recovery }: Starti
   await initializeFirst(node, config, log);
   const events = lazyEvents(node);
   const { inFlight } = composed;
+  await prepareAcme(config.listener);
   const serving = await listen(config, { handler: node, upgrade: events.upgrade, log, inFlight }, threads);
   await using _closing = {
     [Symbol.asyncDispose]: async () => {
@@ -213,8 +215,10 @@ async function start(config: ServerConfig, { logging, reread, recovery }: Starti
       await Promise.all([serving.close(), threads?.[Symbol.asyncDispose]()]);
     },
   };
+  using certificates = keepCertificates(config.listener, log.named('acme'));
   using _pid = writePidFile(config.pid_file);
   process.on('SIGHUP', () => {
+    certificates.reload();
     void reload(composed, { serving, logging, reread });
   });
   const [address = ''] = serving.addresses;

@@ -13,6 +13,7 @@ import { writePidFile } from '../lib/program/pid-file.ts';
 import type { Store } from '../storage/store.ts';
 import { recoveryTokenPaths } from '../sys/path-generate-root.ts';
 import { rawPaths } from '../sys/path-raw.ts';
+import { prepareAcme } from './acme/listeners.ts';
 import { auditSettings, lifecycleOf, openStore, type Logging } from './compose.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve } from './http.ts';
@@ -64,6 +65,7 @@ export async function serveRecovery(config: ServerConfig, { log }: Logging, ende
   await using store = await openStore(storage);
   using lifecycle = lifecycleOf(config, store, seals);
   if (!lifecycle.initialized) throw fail('notInitialized', `there is nothing to recover in ${storage.path}`);
+  await prepareAcme(config.listener);
   await using node = new RecoveryNode({
     ...{ lifecycle, log, now: Date.now, region: config.region !== undefined },
     paths: [...recoveryTokenPaths, ...rawPaths],
