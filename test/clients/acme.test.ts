@@ -170,6 +170,7 @@ test('a certificate stays where none can be got, and no client sees the answer t
   const before = readFileSync(certificate, 'utf8');
   assert.ok(seen.length > 1);
   for (const { issuer } of seen) assert.match(issuer, /placeholder|Pebble/);
+  while (!(await shown(listener.port)).issuer.includes('Pebble'));
   await pebble[Symbol.asyncDispose]();
   now += 61 * DAY;
   await renewal.run();
