@@ -17,8 +17,9 @@ interface Paths {
 }
 
 /** Of the node, which a listener may serve without a token; of a namespace with a seal of its own at OpenBao's address. */
-function pathsOf(context: Context): Paths {
-  const base = inNamespace(context) ? 'sys/generate-root-token' : 'sys/generate-root';
+function pathsOf(context: Context, recovery: boolean): Paths {
+  const root = inNamespace(context) ? 'sys/generate-root-token' : 'sys/generate-root';
+  const base = recovery ? 'sys/generate-recovery-token' : root;
   return { attempt: `${base}/attempt`, update: `${base}/update` };
 }
 
@@ -40,6 +41,7 @@ export const generateRoot = command({
     cancel: flag.boolean('Drop the attempt and the keys given so far.'),
     status: flag.boolean('Print how far the attempt is.'),
     decode: flag.text('Decode this result with -otp; "-" reads it from standard input.'),
+    'recovery-token': flag.boolean('Of a server in recovery mode: make the token that reads and changes its records.'),
     'generate-otp': flag.boolean('Print a one-time password for -init.'),
     otp: flag.text('The one-time password, for -init or -decode.'),
     'pgp-key': flag.path('A file with the public PGP key that the token is encrypted to.'),
@@ -52,20 +54,23 @@ export const generateRoot = command({
     { note: 'Read the token:', line: 'operator generate-root -decode=ENCODED -otp=PASSWORD' },
   ],
   run: async (context, { values, args: [key] }) => {
-    if (values['generate-otp'] === true) return showOtp(context);
+    const paths = pathsOf(context, values['recovery-token'] === true);
+    if (values['generate-otp'] === true) return showOtp(context, paths);
     if (values.decode !== undefined) return decode(context, values.decode, values.otp);
-    if (values.cancel === true) return cancel(context);
-    if (values.init === true) return start(context, values.otp ?? '', values['pgp-key']);
-    const found = await statusOf(context);
+    if (values.cancel === true) return cancel(context, paths);
+    if (values.init === true) {
+      return start(context, paths, { otp: values.otp ?? '', pgpFile: values['pgp-key'] });
+    }
+    const found = await statusOf(context, paths);
     if (values.status === true) return show(context, found);
-    return give(context, found, { key, nonce: values.nonce });
+    return give(context, found, { key, nonce: values.nonce, paths });
   },
 });
 
 async function give(
   context: Context,
   attempt: Data,
-  given: { readonly key: string | undefined; readonly nonce: string | undefined },
+  given: { readonly key: string | undefined; readonly nonce: string | undefined; readonly paths: Paths },
 ): Promise<void> {
   if (attempt['started'] !== true) {
     const remedy = 'Start a root generation by running "lockstep operator generate-root -init".';
@@ -76,36 +81,37 @@ async function give(
   const nonce = toText(attempt['nonce'] ?? '');
   const nonces = { flag: given.nonce, attempt: nonce, title: 'Operation nonce', key: 'Unseal' };
   const body = await shareFrom(context, given.key, nonces);
-  const reply = await during('Error posting unseal key', context.client.write(pathsOf(context).update, body));
+  const reply = await during('Error posting unseal key', context.client.write(given.paths.update, body));
   await show(context, reply?.data ?? {});
 }
 
-async function statusOf(context: Context): Promise<Data> {
-  const found = await during('Error getting root generation status', context.client.read(pathsOf(context).attempt));
+async function statusOf(context: Context, paths: Paths): Promise<Data> {
+  const found = await during('Error getting root generation status', context.client.read(paths.attempt));
   return found?.data ?? {};
 }
 
 /** Tokens of a namespace are longer: how long, its server knows. */
-async function showOtp(context: Context): Promise<void> {
-  const length = inNamespace(context) ? Number((await statusOf(context))['otp_length']) : OTP_LENGTH;
+async function showOtp(context: Context, paths: Paths): Promise<void> {
+  const length = inNamespace(context) ? Number((await statusOf(context, paths))['otp_length']) : OTP_LENGTH;
   const otp = randomBase62(length);
   await context.out.value({ otp, otp_length: length }, () => otp);
 }
 
-async function start(context: Context, otp: string, pgpFile: string | undefined): Promise<void> {
+async function start(
+  context: Context,
+  paths: Paths,
+  { otp, pgpFile }: { readonly otp: string; readonly pgpFile: string | undefined },
+): Promise<void> {
   if (otp !== '' && pgpFile !== undefined) {
     throw new CommandError('Error initializing: cannot specify both -otp and -pgp-key');
   }
   const body = { otp, pgp_key: pgpFile === undefined ? '' : readPgpFile(pgpFile) };
-  const reply = await during(
-    'Error initializing root generation',
-    context.client.write(pathsOf(context).attempt, body),
-  );
+  const reply = await during('Error initializing root generation', context.client.write(paths.attempt, body));
   await show(context, reply?.data ?? {});
 }
 
-async function cancel(context: Context): Promise<void> {
-  await during('Error canceling root token generation', context.client.delete(pathsOf(context).attempt));
+async function cancel(context: Context, paths: Paths): Promise<void> {
+  await during('Error canceling root token generation', context.client.delete(paths.attempt));
   context.out.print('Success! Root token generation canceled (if it was started)');
 }
 

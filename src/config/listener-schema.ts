@@ -31,7 +31,41 @@ export const tlsKeys = {
   tls_prefer_server_cipher_suites: ignored('the server always prefers its own order'),
 } as const;
 
-interface TlsValues {
+/** Only listeners of a server have it. */
+interface AcmeValues {
+  readonly tls_acme_domains?: readonly string[];
+  readonly tls_acme_ca_directory?: string | undefined;
+  readonly tls_acme_cache_path?: string | undefined;
+  readonly tls_acme_eab_key_id?: string | undefined;
+  readonly tls_acme_eab_mac_key?: unknown;
+  readonly tls_acme_disable_http_challenge?: boolean;
+  readonly tls_acme_disable_alpn_challenge?: boolean;
+}
+
+/** Wildcards need a challenge by DNS, which is not answered (RFC 8555, section 7.1.3); addresses are no names. */
+const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9-]{1,63}$/;
+const LOOPBACK = /^http:\/\/(?:127\.[\d.]+|localhost|\[::1\])(?::\d+)?(?:\/|$)/;
+
+function acmeProblem(given: AcmeValues & { readonly tls_cert_file: string | undefined }): string | undefined {
+  const { tls_acme_domains: domains = [], tls_acme_ca_directory: directory = '' } = given;
+  if (given.tls_cert_file !== undefined) return '`tls_acme_domains` and `tls_cert_file` exclude each other';
+  const wrong = domains.find((domain) => !DOMAIN.test(domain));
+  if (wrong !== undefined)
+    return `\`tls_acme_domains\`: "${wrong}" is no name in small letters, such as "vault.example.org"`;
+  if (directory === '') return '`tls_acme_domains` needs `tls_acme_ca_directory`';
+  if (!directory.startsWith('https://') && !LOOPBACK.test(directory)) {
+    return '`tls_acme_ca_directory` must be https: http is for this machine alone';
+  }
+  if (given.tls_acme_cache_path === undefined) return '`tls_acme_domains` needs `tls_acme_cache_path`';
+  if ((given.tls_acme_eab_key_id === undefined) !== (given.tls_acme_eab_mac_key === undefined)) {
+    return '`tls_acme_eab_key_id` and `tls_acme_eab_mac_key` go together';
+  }
+  return given.tls_acme_disable_http_challenge === true && given.tls_acme_disable_alpn_challenge === true
+    ? 'with both challenges disabled ACME cannot give a certificate'
+    : undefined;
+}
+
+interface TlsValues extends AcmeValues {
   readonly tls_disable: boolean;
   readonly tls_cert_file: string | undefined;
   readonly tls_key_file: string | undefined;
@@ -55,6 +89,12 @@ export function checkTls(tls: TlsValues): string | undefined {
   if (tls.tls_disable) {
     return tls.tls_require_and_verify_client_cert ? '`tls_require_and_verify_client_cert` needs TLS' : undefined;
   }
+  return sourceProblem(tls);
+}
+
+/** Where the certificate comes from. */
+function sourceProblem(tls: TlsValues): string | undefined {
+  if (tls.tls_acme_domains !== undefined && tls.tls_acme_domains.length > 0) return acmeProblem(tls);
   if (tls.tls_cert_file !== undefined && tls.tls_key_file !== undefined) return undefined;
   return 'TLS needs `tls_cert_file` and `tls_key_file`; for plain HTTP say `tls_disable = true`';
 }
@@ -139,22 +179,32 @@ const peerKeys = {
   ]),
 } as const;
 
-const acme = ignoredAll('listeners take their certificate from files, which an ACME client keeps, and read it anew', [
-  'tls_acme_cache_path',
-  'tls_acme_ca_directory',
-  'tls_acme_test_ca_directory',
-  'tls_acme_ca_root',
-  'tls_acme_eab_key_id',
-  'tls_acme_eab_mac_key',
-  'tls_acme_key_type',
-  'tls_acme_email',
-  'tls_acme_domains',
-  'tls_acme_disable_http_challenge',
-  'tls_acme_disable_alpn_challenge',
-  'tls_acme_http_challenge_port',
-  'tls_acme_alpn_challenge_port',
-  'tls_acme_challenge_host',
-]);
+const acmeKeys = {
+  tls_acme_domains: key.list('Names to get a certificate for by ACME (RFC 8555), in place of `tls_cert_file`.', {
+    default: [],
+  }),
+  tls_acme_ca_directory: key.endpoint('The directory of the ACME server: https, or http on this machine.'),
+  tls_acme_ca_root: key.path(
+    'CA certificates in PEM that the ACME server is verified by; by default those of the web.',
+  ),
+  tls_acme_cache_path: key.absolutePath(
+    'A directory of the server’s user alone, for the account and the certificates with their keys, not encrypted.',
+  ),
+  tls_acme_email: key.text('Where the ACME server may write to.'),
+  tls_acme_eab_key_id: key.text('Id of the key of an external account; goes with `tls_acme_eab_mac_key`.'),
+  tls_acme_eab_mac_key: key.secret('That key, in base64url.'),
+  tls_acme_key_type: key.oneOf(['p256', 'p384', 'rsa2048', 'rsa4096'])('Of the certificates.', { default: 'p256' }),
+  tls_acme_disable_http_challenge: key.boolean('Never answer HTTP-01.', { default: false }),
+  tls_acme_disable_alpn_challenge: key.boolean('Never answer TLS-ALPN-01, on this listener itself.', {
+    default: false,
+  }),
+  tls_acme_http_challenge_port: key.count('Where HTTP-01 is answered, only while a certificate is ordered.', {
+    default: 80,
+  }),
+  tls_acme_challenge_host: key.text('The address that HTTP-01 is answered on.', { default: '0.0.0.0' }),
+  tls_acme_test_ca_directory: ignored('there is one directory'),
+  tls_acme_alpn_challenge_port: ignored('TLS-ALPN-01 is answered on the listener itself'),
+} as const;
 
 export const tcpKeys = {
   address: key.address('Where to listen for the API; port 0 takes a free one.', {
@@ -171,7 +221,7 @@ export const tcpKeys = {
   ...limitKeys,
   ...accessKeys,
   ...peerKeys,
-  ...acme,
+  ...acmeKeys,
 } as const;
 
 export const unixKeys = {

@@ -9,8 +9,10 @@ import type { ShareBackup, ShareKind } from '../seal/share-backup.ts';
 import { ROOT_NAMESPACE } from './keys.ts';
 import { RootGeneration } from './root-generation.ts';
 import { noteSealChange, type SealChange } from './seal-changes.ts';
+import { ROOT_TOKEN } from './seed.ts';
 import type { Services } from './services.ts';
 import type { ReadingThreads } from './threads.ts';
+import { newTokenId } from './tokens/token.ts';
 import type { TokenStore } from './tokens/token-store.ts';
 
 export interface KeyHoldersOptions {
@@ -28,10 +30,17 @@ export class KeyHolders {
   readonly rootGeneration: RootGeneration;
   readonly #keys: HeldKeys;
 
-  constructor({ keys: held, ...options }: KeyHoldersOptions) {
+  constructor({ keys: held, namespace, tokens, made }: KeyHoldersOptions) {
     this.#keys = held;
     this.rekey = { root: new Rekey('root', held), recovery: new Rekey('recovery', held) };
-    this.rootGeneration = new RootGeneration({ ...options, seal: held });
+    this.rootGeneration = new RootGeneration({
+      seal: held,
+      newId: () => newTokenId(namespace),
+      keep: async (id) => {
+        await tokens().create({ ...ROOT_TOKEN, path: 'sys/generate-root', id, namespace });
+        await made?.();
+      },
+    });
   }
 
   backup(kind: ShareKind): ShareBackup | undefined {

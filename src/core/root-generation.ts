@@ -1,15 +1,13 @@
 /**
- * A new root token by enough shares, for when the last one is gone: nobody but who started it can read it, since it goes
- * out encrypted by a one-time password or to a PGP key. An attempt lives in this node's memory alone.
+ * A new root token by enough shares, for when the last one is gone, or the token of recovery mode: nobody but who started it
+ * can read it, since it goes out encrypted by a one-time password or to a PGP key. An attempt lives in this node's memory
+ * alone.
  */
 import { fail } from '../errors.ts';
 import { randomBase62, uuid } from '../lib/crypto/random.ts';
 import { GivenShares } from '../seal/given-shares.ts';
 import { readPgpKey, type PgpKey } from '../seal/pgp.ts';
 import { checkNonce, wrongShares, type Shareholders } from '../seal/rekey.ts';
-import { ROOT_TOKEN } from './seed.ts';
-import { newTokenId } from './tokens/token.ts';
-import type { TokenStore } from './tokens/token-store.ts';
 
 export interface RootProgress {
   /** How long a one-time password must be: as long as the token. */
@@ -27,12 +25,10 @@ export interface RootProgress {
 
 export interface RootGenerationOptions {
   readonly seal: Omit<Shareholders, 'replaceKeys'>;
-  /** That the token is of. */
-  readonly namespace: string;
-  /** Throws `sealed`. */
-  readonly tokens: () => TokenStore;
-  /** Called once there is a token. */
-  readonly made?: () => Promise<void>;
+  /** Ids of one length. */
+  readonly newId: () => string;
+  /** Makes the token that an id stands for. May throw `sealed`. */
+  readonly keep: (id: string) => Promise<void>;
 }
 
 interface Attempt {
@@ -51,7 +47,7 @@ export class RootGeneration {
 
   constructor(options: RootGenerationOptions) {
     this.#options = options;
-    this.#otpLength = newTokenId(options.namespace).length;
+    this.#otpLength = options.newId().length;
   }
 
   progress(): RootProgress {
@@ -102,7 +98,7 @@ export class RootGeneration {
       const attempt = this.#attempt;
       if (attempt === undefined) throw fail('badRequest', 'no root generation in progress: start one');
       checkNonce(nonce, attempt.nonce, 'root generation operation');
-      const { seal, tokens, namespace } = this.#options;
+      const { seal, newId, keep } = this.#options;
       const { split } = seal.shareholders;
       if (!attempt.given.add(share, split)) throw fail('badRequest', 'given key has already been provided');
       if (attempt.given.count < split.threshold) return this.progress();
@@ -113,10 +109,9 @@ export class RootGeneration {
       }
       // Cancelled, or sealed, while the shares were checked.
       if (this.#attempt !== attempt) throw fail('badRequest', 'the root generation was cancelled');
-      const id = newTokenId(namespace);
+      const id = newId();
       const encodedToken = await attempt.encode(id);
-      await tokens().create({ ...ROOT_TOKEN, path: 'sys/generate-root', id, namespace });
-      await this.#options.made?.();
+      await keep(id);
       this.cancel();
       const progress = { progress: split.threshold, started: true, nonce, complete: true };
       return { ...this.progress(), ...progress, encodedToken, fingerprint: attempt.fingerprint };

@@ -11,6 +11,7 @@ import { LogSource } from '../lib/log-source.ts';
 import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
 import { openLogOutput } from '../lib/program/log-output.ts';
 import { writePidFile } from '../lib/program/pid-file.ts';
+import { keepCertificates, prepareAcme } from './acme/listeners.ts';
 import { compose, type Composed, type Logging } from './compose.ts';
 import type { Finding } from './diagnose.ts';
 import type { Upgrade } from './endpoint.ts';
@@ -33,6 +34,7 @@ Options:
   -dev                            In memory, initialised and unsealed; for development only.
   -dev-root-token-id=<token>      The root token of -dev. Also VAULT_DEV_ROOT_TOKEN_ID.
   -dev-listen-address=<address>   Where -dev listens; 127.0.0.1:8200 if not given.
+  -recovery                       Serve nothing but the records of the storage, to mend them by hand.
   -diagnose                       Start nothing: say what would go wrong, as "operator diagnose" does.
   -format=<format>                Of what -diagnose says: table or json.
   -log-level=<level>              trace, debug, info, warn or error.
@@ -48,6 +50,7 @@ const OPTIONS = {
   dev: { type: 'boolean' },
   'dev-root-token-id': { type: 'string' },
   'dev-listen-address': { type: 'string' },
+  recovery: { type: 'boolean' },
   diagnose: { type: 'boolean' },
   format: { type: 'string' },
 } as const;
@@ -183,15 +186,27 @@ async function listen(
 
 const portOf = (address = ''): number => Number(/:(\d+)$/.exec(address)?.[1]);
 
-async function start(config: ServerConfig, logging: Logging, reread: () => ServerConfig): Promise<void> {
+interface Starting {
+  readonly logging: Logging;
+  readonly reread: () => ServerConfig;
+  readonly recovery: boolean;
+}
+
+async function start(config: ServerConfig, { logging, reread, recovery }: Starting): Promise<void> {
   const { log } = logging;
   const ended = ending(log);
   for (const warning of config.warnings) log.warn(warning);
+  if (recovery) {
+    const { serveRecovery } = await import('./recovery.ts');
+    await serveRecovery(config, logging, ended);
+    return;
+  }
   await using composed = await compose(config, logging);
   const { node, threads } = composed;
   await initializeFirst(node, config, log);
   const events = lazyEvents(node);
   const { inFlight } = composed;
+  await prepareAcme(config.listener);
   const serving = await listen(config, { handler: node, upgrade: events.upgrade, log, inFlight }, threads);
   await using _closing = {
     [Symbol.asyncDispose]: async () => {
@@ -200,8 +215,10 @@ async function start(config: ServerConfig, logging: Logging, reread: () => Serve
       await Promise.all([serving.close(), threads?.[Symbol.asyncDispose]()]);
     },
   };
+  using certificates = keepCertificates(config.listener, log.named('acme'));
   using _pid = writePidFile(config.pid_file);
   process.on('SIGHUP', () => {
+    certificates.reload();
     void reload(composed, { serving, logging, reread });
   });
   const [address = ''] = serving.addresses;
@@ -254,7 +271,11 @@ export async function run(argv: readonly string[]): Promise<number> {
       write: output.write,
       now: Date.now,
     });
-    await start(config, { log: logs.log, logs, output }, () => configOf(values));
+    await start(config, {
+      logging: { log: logs.log, logs, output },
+      reread: () => configOf(values),
+      recovery: values.recovery === true,
+    });
     return 0;
   } catch (error) {
     if (!isLockstepError(error)) throw error;

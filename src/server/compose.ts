@@ -19,6 +19,7 @@ import type { LogSource } from '../lib/log-source.ts';
 import type { LogOutput } from '../lib/program/log-output.ts';
 import { registry } from '../registry.ts';
 import { SealLifecycle } from '../seal/lifecycle.ts';
+import type { Seals } from '../seal/seals.ts';
 import type { LocalStore } from '../storage/local/local-store.ts';
 import { retain } from '../storage/retention.ts';
 import type { Store } from '../storage/store.ts';
@@ -43,7 +44,7 @@ export interface Composed extends AsyncDisposable {
   readonly threads: ThreadPool | undefined;
 }
 
-async function openStore(config: StorageConfig): Promise<LocalStore> {
+export async function openStore(config: StorageConfig): Promise<LocalStore> {
   if (config.type === 'inmem') {
     const { openMemoryStore } = await import('../storage/memory/open.ts');
     return openMemoryStore();
@@ -100,7 +101,7 @@ function settingsOf(config: ServerConfig): CoreSettings {
 }
 
 /** Devices made through the API write only where the configuration allows it (design rule 35); `-dev` allows it all. */
-function auditSettings(config: ServerConfig): AuditSettings {
+export function auditSettings(config: ServerConfig): AuditSettings {
   const prefixing = config.allow_audit_log_prefixing;
   const anywhere = config.unsafe_allow_api_audit_creation || config.dev !== undefined;
   return {
@@ -192,16 +193,16 @@ interface AuditAround extends Around {
   readonly declared: () => ServerConfig['audit'];
 }
 
+export function lifecycleOf(config: ServerConfig, raw: Store, seals: Seals): SealLifecycle {
+  const about = { version: API_VERSION, buildDate: BUILD_DATE, storageType: config.storage.type };
+  return new SealLifecycle({ raw, seals, about, now: Date.now });
+}
+
 export async function compose(config: ServerConfig, logging: Logging): Promise<Composed> {
   const { log } = logging;
   const seals = await openSeals(config.seal, config.storage, log.named('seal'));
   const store = await openStore(config.storage);
-  const lifecycle = new SealLifecycle({
-    raw: store,
-    seals,
-    about: { version: API_VERSION, buildDate: BUILD_DATE, storageType: config.storage.type },
-    now: Date.now,
-  });
+  const lifecycle = lifecycleOf(config, store, seals);
   const metrics = new NodeMetrics();
   const runtime = runtimeGauges(metrics.all);
   sealMetrics(metrics.all, lifecycle, seals);

@@ -7,6 +7,8 @@ import { parseDevice } from '../core/audit/sink.ts';
 import { isLockstepError } from '../errors.ts';
 import { createServer } from '../lib/node-http.ts';
 import { silent } from '../lib/log.ts';
+import { placeOf } from './acme/place.ts';
+import { acmeSettings, type AcmeSettings } from './acme/settings.ts';
 import { listenerSettings } from './from-config.ts';
 import { listenOn } from './listen.ts';
 import type { ListenerSettings } from './listener.ts';
@@ -91,6 +93,21 @@ async function checkTlsFiles(name: string, settings: ListenerSettings, now: numb
   } catch (error) {
     return [refusal(name, error)];
   }
+}
+
+/** Without asking the ACME server for anything: orders are counted there. */
+async function checkAcme(name: string, acme: AcmeSettings, others: () => Promise<readonly Finding[]>) {
+  const { cachePath, domains, directory } = acme;
+  const stats = await found(cachePath);
+  const folder =
+    stats === undefined
+      ? await checkFolder(name, dirname(cachePath), 'the directory of certificates')
+      : (stats.mode & 0o077) === 0
+        ? await checkFolder(name, cachePath, 'certificates')
+        : bad(name, `others may look into ${cachePath}, where private keys lie`, `chmod 0700 ${cachePath}`);
+  if ((await found(placeOf(acme).certificate)) !== undefined) return [folder, ...(await others())];
+  const message = `a certificate for ${domains.join(', ')} is ordered at ${directory} once the server runs`;
+  return [folder, { name, status: 'skipped', message } as const];
 }
 
 /** Whether this process may make files in a folder. */
@@ -260,7 +277,10 @@ export async function diagnose(config: ServerConfig, surroundings: Surroundings)
   const listeners = config.listener.map(async (listener, at): Promise<readonly Finding[]> => {
     const settings = listenerSettings(listener);
     const name = `listener ${String(at + 1)}`;
-    return [await checkPort(name, settings), ...(await checkTlsFiles(`${name} TLS`, settings, surroundings.now))];
+    const tls = `${name} TLS`;
+    const files = () => checkTlsFiles(tls, settings, surroundings.now);
+    const acme = acmeSettings(listener);
+    return [await checkPort(name, settings), ...(await (acme === undefined ? files() : checkAcme(tls, acme, files)))];
   });
   const warnings = config.warnings.map((each) =>
     warn('configuration', each, 'remove the key, or see why it is ignored'),

@@ -7,6 +7,7 @@ import { fail, isLockstepError } from '../errors.ts';
 import type { InFlight } from '../core/in-flight.ts';
 import type { Handler, Request } from '../framework/request.ts';
 import { createServer } from '../lib/node-http.ts';
+import { ACME_TLS, challengeAnswer } from './acme/alpn.ts';
 import { Gone } from './body.ts';
 import { Exchange, refuseExpectation, type Service } from './exchange.ts';
 import { ForwardedFor } from './forwarded-for.ts';
@@ -182,7 +183,9 @@ export class Endpoint {
       if (this.#tls === undefined) this.#hook(socket);
     });
     server.on('secureConnection', (socket: TLSSocket) => {
-      if (socket.alpnProtocol !== 'h2') this.#hook(socket);
+      // The handshake was the answer.
+      if (socket.alpnProtocol === ACME_TLS) socket.destroy();
+      else if (socket.alpnProtocol !== 'h2') this.#hook(socket);
     });
     server.on('drop', () => {
       const now = Date.now();
@@ -236,6 +239,7 @@ function secureServer(limits: Limits, tls: TlsFiles): Http2SecureServer {
   return createSecureServer({
     ...http1Options(limits),
     ...tls.options,
+    ...(tls.challenges === undefined ? {} : { ALPNCallback: challengeAnswer(tls.challenges) }),
     allowHTTP1: true,
     // Zero would end every handshake at once.
     handshakeTimeout: limits.headerTimeout === 0 ? 120_000 : limits.headerTimeout,

@@ -4,6 +4,8 @@ import { customHeaders } from '../config/response-headers.ts';
 import type { Listener } from '../config/server.ts';
 import { defined } from '../lib/defined.ts';
 import { groupId, userId } from '../lib/system-account.ts';
+import { acmeSettings } from './acme/settings.ts';
+import { placeOf } from './acme/place.ts';
 import type { Limits, ListenerSettings, TlsSettings, TlsVersion } from './listener.ts';
 
 const seconds = (value: number): number => value * 1000;
@@ -33,13 +35,27 @@ function clientCert(listener: Tcp): NonNullable<TlsSettings['clientCert']> {
   return listener.tls_require_and_verify_client_cert ? 'required' : 'optional';
 }
 
+type Files = Pick<TlsSettings, 'certFile' | 'keyFile' | 'challenges'>;
+
+/** Where an ACME client of ours puts them, or where they are put by somebody else. */
+function filesOf(listener: Tcp): Files | undefined {
+  const acme = acmeSettings(listener);
+  if (acme !== undefined) {
+    const { certificate, challenges } = placeOf(acme);
+    const answers = acme.challenges.includes('tls-alpn-01') ? { challenges } : {};
+    return { certFile: certificate, keyFile: certificate, ...answers };
+  }
+  const { tls_cert_file: certFile, tls_key_file: keyFile } = listener;
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+}
+
 function tls(listener: Tcp): TlsSettings | undefined {
-  const { tls_cert_file: certFile, tls_key_file: keyFile, tls_client_ca_file: clientCaFile } = listener;
-  if (listener.tls_disable || certFile === undefined || keyFile === undefined) return undefined;
+  const { tls_client_ca_file: clientCaFile } = listener;
+  const files = filesOf(listener);
+  if (listener.tls_disable || files === undefined) return undefined;
   const ciphers = listener.tls_cipher_suites.join(':');
   return {
-    certFile,
-    keyFile,
+    ...files,
     minVersion: TLS_VERSIONS[listener.tls_min_version],
     maxVersion: TLS_VERSIONS[listener.tls_max_version],
     ...(ciphers === '' ? {} : { ciphers }),

@@ -56,6 +56,8 @@ export interface TlsSettings {
   /** Paths of PEM files: the chain (leaf first) and its key. */
   readonly certFile: string;
   readonly keyFile: string;
+  /** The folder with what TLS-ALPN-01 is answered with; absent: it is not. */
+  readonly challenges?: string;
   readonly minVersion?: TlsVersion;
   readonly maxVersion?: TlsVersion;
   /** OpenSSL cipher names for TLS 1.2, joined by `:`. */

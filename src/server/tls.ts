@@ -39,6 +39,11 @@ export class TlsFiles {
     return { ...this.#context, requestCert: mode !== 'off', rejectUnauthorized: mode === 'required' };
   }
 
+  /** As `TlsSettings.challenges`. */
+  get challenges(): string | undefined {
+    return this.#settings.challenges;
+  }
+
   /** What is known of the certificates that clients show; undefined where they are not asked. */
   get clientCertificates(): 'shown' | 'verified' | undefined {
     if (modeOf(this.#settings) === 'off') return undefined;

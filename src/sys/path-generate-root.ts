@@ -1,33 +1,46 @@
-/** `sys/generate-root` (Vault), `sys/generate-root-token` (OpenBao) and `sys/decode-token`: a new root token by shares. */
+/**
+ * `sys/generate-root` (Vault), `sys/generate-root-token` (OpenBao) and `sys/decode-token`: a new root token by shares; and
+ * `sys/generate-recovery-token`, which nothing but recovery mode serves.
+ */
 import type { Node } from '../core/node.ts';
-import { decodeToken, type RootProgress } from '../core/root-generation.ts';
+import type { RecoveryNode } from '../core/recovery/recovery-node.ts';
+import { decodeToken, type RootGeneration, type RootProgress } from '../core/root-generation.ts';
 import { fail } from '../errors.ts';
+import type { Call } from '../framework/call.ts';
 import { field, type JsonObject } from '../framework/field.ts';
 import { pathsOf, type Path } from '../framework/path.ts';
 import { reply, type Reply } from '../framework/reply.ts';
 import { holdersOf } from './held-keys.ts';
 import { decodeShare } from './share-field.ts';
 
-const at = pathsOf<Node>();
-
-interface Manner {
+interface Manner<Mount> {
   readonly base: string;
-  readonly access: 'root' | 'generate-root';
+  readonly access: 'root' | 'generate-root' | 'open';
+  readonly generation: (mount: Mount, call: Call) => RootGeneration;
   /** Whether it is served in namespaces too, about their own root token. */
   readonly namespaces: { readonly namespaces?: true };
   readonly form: { readonly form?: 'bare' };
   readonly answer: (data: JsonObject) => Reply;
 }
-const manners: readonly Manner[] = [
+const bare = { form: { form: 'bare' }, answer: (data: JsonObject): Reply => ({ status: 200, bare: data }) } as const;
+const generation = (node: Node, call: Call): RootGeneration => holdersOf(node, call).rootGeneration;
+
+const manners: readonly Manner<Node>[] = [
+  { base: 'generate-root', access: 'generate-root', generation, namespaces: {}, ...bare },
   {
-    base: 'generate-root',
-    access: 'generate-root',
-    namespaces: {},
-    form: { form: 'bare' },
-    answer: (data) => ({ status: 200, bare: data }),
+    ...{ base: 'generate-root-token', access: 'root', generation },
+    ...{ namespaces: { namespaces: true }, form: {}, answer: reply.ok },
   },
-  { base: 'generate-root-token', access: 'root', namespaces: { namespaces: true }, form: {}, answer: reply.ok },
 ];
+
+/** Before there is a token, and without anything that could tell who asks: the shares are what proves it. */
+const recovery: Manner<RecoveryNode> = {
+  base: 'generate-recovery-token',
+  access: 'open',
+  generation: (node) => node.generation,
+  namespaces: {},
+  ...bare,
+};
 
 const progressFields = {
   nonce: field.string('Names the attempt.'),
@@ -57,11 +70,12 @@ function shown({ encodedToken, fingerprint, ...progress }: RootProgress): JsonOb
   };
 }
 
-const repliesOf = ({ access }: Manner) => ({ 200: access === 'root' ? progressFields : 'any' }) as const;
+const repliesOf = ({ access }: Pick<Manner<never>, 'access'>) =>
+  ({ 200: access === 'root' ? progressFields : 'any' }) as const;
 
-const attempt = (manner: Manner): Path<Node> =>
-  at(`${manner.base}/attempt`, {
-    help: 'Starts an attempt to make a root token, and tells how far it is.',
+const attempt = <Mount>(manner: Manner<Mount>): Path<Mount> =>
+  pathsOf<Mount>()(`${manner.base}/attempt`, {
+    help: 'Starts an attempt to make the token, and tells how far it is.',
     access: manner.access,
     ...manner.namespaces,
     fields: {
@@ -76,7 +90,7 @@ const attempt = (manner: Manner): Path<Node> =>
         writes: 'nothing',
         replies: repliesOf(manner),
         ...manner.form,
-        run: (node, _values, call) => manner.answer(shown(holdersOf(node, call).rootGeneration.progress())),
+        run: (node, _values, call) => manner.answer(shown(manner.generation(node, call).progress())),
       },
       update: {
         summary: 'Start an attempt',
@@ -84,22 +98,22 @@ const attempt = (manner: Manner): Path<Node> =>
         replies: repliesOf(manner),
         ...manner.form,
         run: async (node, { otp, pgp_key: pgpKey }, call) =>
-          manner.answer(shown(await holdersOf(node, call).rootGeneration.start({ otp, pgpKey }))),
+          manner.answer(shown(await manner.generation(node, call).start({ otp, pgpKey }))),
       },
       delete: {
         summary: 'Cancel the attempt',
         writes: 'local',
         replies: { 204: 'empty' },
         run: (node, _values, call) => {
-          holdersOf(node, call).rootGeneration.cancel();
+          manner.generation(node, call).cancel();
           return reply.empty;
         },
       },
     },
   });
 
-const update = (manner: Manner): Path<Node> =>
-  at(`${manner.base}/update`, {
+const update = <Mount>(manner: Manner<Mount>): Path<Mount> =>
+  pathsOf<Mount>()(`${manner.base}/update`, {
     help: 'Takes one share; the last that is needed makes the token.',
     access: manner.access,
     ...manner.namespaces,
@@ -116,13 +130,13 @@ const update = (manner: Manner): Path<Node> =>
         run: async (node, { key, nonce }, call) => {
           if (key === '') throw fail('badRequest', 'key is required');
           if (nonce === '') throw fail('badRequest', 'nonce is required');
-          return manner.answer(shown(await holdersOf(node, call).rootGeneration.give(decodeShare(key), nonce)));
+          return manner.answer(shown(await manner.generation(node, call).give(decodeShare(key), nonce)));
         },
       },
     },
   });
 
-const decode = at('decode-token', {
+const decode = pathsOf<Node>()('decode-token', {
   help: 'Decodes a token that sys/generate-root encoded with a one-time password. It changes and remembers nothing.',
   access: 'open',
   fields: {
@@ -144,3 +158,5 @@ const decode = at('decode-token', {
 });
 
 export const generateRootPaths: readonly Path<Node>[] = [...manners.map(attempt), ...manners.map(update), decode];
+
+export const recoveryTokenPaths: readonly Path<RecoveryNode>[] = [attempt(recovery), update(recovery)];
