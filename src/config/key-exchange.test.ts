@@ -13,8 +13,6 @@ test('reads how keys are agreed on by Go’s names, and takes what OpenBao 2.7 h
     listener(`tls_key_exchange_preferences = ["X25519MLKEM768", "CurveP256"]
       tls_auto_reload = true
       tls_auto_reload_interval = "30s"
-      tls_acme_challenge_host = "h"
-      tls_acme_http_challenge_port = 80
       tls_acme_alpn_challenge_port = 443
       cors_allow_credentials = true
       consistency_max_index_wait = "1s"
@@ -24,7 +22,7 @@ test('reads how keys are agreed on by Go’s names, and takes what OpenBao 2.7 h
   const [read] = config.listener;
   assert.ok(read?.type === 'tcp');
   assert.equal(keyExchangeGroups(read.tls_key_exchange_preferences), 'X25519MLKEM768:P-256');
-  for (const name of ['tls_auto_reload', 'tls_acme_challenge_host', 'consistency_max_index_wait']) {
+  for (const name of ['tls_auto_reload', 'tls_acme_alpn_challenge_port', 'consistency_max_index_wait']) {
     assert.match(config.warnings.join('\n'), new RegExp(`\`${name}\` is ignored`));
   }
   assert.throws(() => load(listener('tls_key_exchange_preferences = ["Kyber"]')), {
