@@ -50,6 +50,8 @@ export interface Request {
   readonly index: string | undefined;
   /** Aborts when nobody waits for the reply any more. Made when it is first asked for: most never ask. */
   readonly signal: () => AbortSignal;
+  /** The same without a signal, for one listener. Absent where there is no connection that could close. */
+  readonly whenGone?: (listener: () => void) => void;
   /** Which listener: what it serves without a token. */
   readonly listener: ListenerTerms;
   /** Of a request that a workflow makes: never from a client. */

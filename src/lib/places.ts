@@ -14,6 +14,11 @@ export class Places<T> {
     return place;
   }
 
+  /** undefined when the place is free. */
+  at(place: number): T | undefined {
+    return this.#taken[place];
+  }
+
   /** Gives what was there; undefined when the place is free. */
   leave(place: number): T | undefined {
     const value = this.#taken[place];

@@ -156,7 +156,9 @@ export class Hub implements RegionHub {
   #observe(batch: Batch): void {
     if (batch.reread !== undefined) return;
     this.#untold = true;
-    this.#tail.append(batch);
+    // Without a region to send it to it is not kept: until regions are told the next time it would grow old.
+    if (this.#sessions().next().done === true) this.#tail.clear();
+    else this.#tail.append(batch);
     if (this.#history.observe(batch.position, batch.writes)) this.#ruled = true;
     // What narrows a region's view does not wait.
     const pause = this.#ruled ? 0 : this.#tellFrom - performance.now();

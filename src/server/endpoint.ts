@@ -9,6 +9,7 @@ import type { Handler, Request } from '../framework/request.ts';
 import { createServer } from '../lib/node-http.ts';
 import { ACME_TLS, challengeAnswer } from './acme/alpn.ts';
 import { Gone } from './body.ts';
+import { Departure } from './departure.ts';
 import { Exchange, refuseExpectation, type Service } from './exchange.ts';
 import { ForwardedFor } from './forwarded-for.ts';
 import { listenOn } from './listen.ts';
@@ -159,7 +160,7 @@ export class Endpoint {
           request,
           socket,
           head,
-          readRequest(request, 'GET', service.reading, () => untilClosed(socket)),
+          readRequest(request, 'GET', service.reading, () => departureOf(socket)),
         );
       } catch (error) {
         respondRaw(socket, isLockstepError(error) ? error : fail('internal'), rules);
@@ -209,14 +210,14 @@ export class Endpoint {
 /** Milliseconds between two complaints about refused connections. */
 const dropNotice = 60_000;
 
-function untilClosed(socket: Duplex): AbortSignal {
-  const controller = new AbortController();
-  const abort = (): void => {
-    controller.abort(new Gone('the client closed the connection'));
+function departureOf(socket: Duplex): Departure {
+  const departure = new Departure();
+  const closed = (): void => {
+    departure.happened(new Gone('the client closed the connection'));
   };
-  if (socket.destroyed) abort();
-  else socket.once('close', abort);
-  return controller.signal;
+  if (socket.destroyed) closed();
+  else socket.once('close', closed);
+  return departure;
 }
 
 function http1Options(limits: Limits): Parameters<typeof createServer>[0] & object {

@@ -9,6 +9,7 @@ import { Gone, parseBody, readBody, type Incoming } from './body.ts';
 import { judgeOrigin } from './cors.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
+import { Departure } from './departure.ts';
 import { headersFor } from './response-headers.ts';
 import { isLong, dropBody, isUpload, receive, sendFile } from './uploads.ts';
 import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
@@ -39,7 +40,7 @@ export class Exchange {
   readonly #service: Service;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
-  #abort: AbortController | undefined;
+  #departure: Departure | undefined;
   #aborted: Error | undefined;
   #expectsContinue = false;
   #crossing: Readonly<Record<string, string>> | undefined;
@@ -56,7 +57,7 @@ export class Exchange {
     if (this.#crosses(method)) return;
     let request: Arrival;
     try {
-      request = readRequest(this.#incoming, method, this.#service.reading, () => this.#signal());
+      request = readRequest(this.#incoming, method, this.#service.reading, () => this.#leaving());
       this.#checkLoad(request);
     } catch (error) {
       this.#refuse(error);
@@ -142,22 +143,22 @@ export class Exchange {
     this.#refuse(timeout);
   }
 
-  #signal(): AbortSignal {
-    if (this.#abort !== undefined) return this.#abort.signal;
-    this.#abort = new AbortController();
-    if (this.#aborted !== undefined) this.#abort.abort(this.#aborted);
-    else if (this.#outgoing.destroyed) this.#abort.abort(new Gone('the client closed the connection'));
+  #leaving(): Departure {
+    if (this.#departure !== undefined) return this.#departure;
+    const departure = (this.#departure = new Departure());
+    if (this.#aborted !== undefined) departure.happened(this.#aborted);
+    else if (this.#outgoing.destroyed) departure.happened(new Gone('the client closed the connection'));
     else {
       this.#outgoing.once('close', () => {
         if (!this.#outgoing.writableFinished) this.#end(new Gone('the client closed the connection'));
       });
     }
-    return this.#abort.signal;
+    return departure;
   }
 
   #end(reason: Error): void {
     this.#aborted ??= reason;
-    this.#abort?.abort(reason);
+    this.#departure?.happened(reason);
   }
 
   #send(request: Request, outcome: Outcome): void {

@@ -8,6 +8,7 @@ import type { Request, ListenerTerms } from '../framework/request.ts';
 import { uuid } from '../lib/crypto/random.ts';
 import { durationSeconds } from '../lib/duration.ts';
 import type { Incoming } from './body.ts';
+import type { Departure } from './departure.ts';
 import type { ForwardedFor } from './forwarded-for.ts';
 import type { Limits } from './listener.ts';
 import { belowChroot, checkSegments } from '../lib/path-segments.ts';
@@ -57,9 +58,9 @@ const mergePatch = 'application/merge-patch+json';
 
 /**
  * Everything of a request but its body. Throws the catalogue's errors; nothing that was sent is repeated in them but the
- * names of things.
+ * names of things. `departure`: of the client, asked for where somebody wants to know of it.
  */
-export function readRequest(incoming: Incoming, method: string, reading: Reading, signal: () => AbortSignal): Arrival {
+export function readRequest(incoming: Incoming, method: string, reading: Reading, departure: () => Departure): Arrival {
   const headers = plainHeaders(incoming);
   checkHeaders(incoming, headers, reading);
   const { path, query } = splitTarget(incoming.url ?? '');
@@ -83,7 +84,10 @@ export function readRequest(incoming: Incoming, method: string, reading: Reading
     wrapTtl: wrapTtlOf(single(headers, 'x-vault-wrap-ttl')),
     index: single(headers, 'x-vault-index'),
     listener: reading,
-    signal,
+    signal: () => departure().signal,
+    whenGone: (listener) => {
+      departure().listen(listener);
+    },
   };
   if (reading.clientCertificates !== undefined) addPeer(request, incoming, reading.clientCertificates);
   return request;

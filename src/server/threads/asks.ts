@@ -62,8 +62,8 @@ export type ReaderAsks = {
 /** Asked of the thread that writes. */
 export type WriterAsks = {
   readonly request: Ask<Handed, Answer>;
-  /** The client of a request went away. */
-  readonly gone: Ask<string>;
+  /** The client of the request at that place went away. */
+  readonly gone: Ask<number>;
   readonly log: Ask<LogRecord>;
   readonly tunnelOpen: Ask<Opening>;
   readonly tunnelData: Ask<Piece>;

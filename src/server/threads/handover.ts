@@ -2,18 +2,25 @@
 import { pipeline, Readable } from 'node:stream';
 import { fail } from '../../errors.ts';
 import type { Handler, Outcome, Request, ListenerTerms } from '../../framework/request.ts';
+import { Departure } from '../departure.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from '../envelope.ts';
 import type { Tunnels } from './tunnel.ts';
 
 /** A `Request` but for what is bound to its thread. */
-export interface Handed extends Omit<Request, 'signal' | 'listener' | 'upload'> {
+export interface Handed extends Omit<Request, 'signal' | 'whenGone' | 'listener' | 'upload'> {
+  /** Where the thread that hands it over has it until it is answered. */
+  readonly place: number;
   /** Whether its body waits at the other thread. */
   readonly uploads: boolean;
   readonly listener: ListenerTerms;
 }
 
-export function handed(request: Request): Handed {
+/** Of no request that is answered over the line: a connection that becomes a WebSocket. */
+const NOWHERE = -1;
+
+export function handed(request: Request, place: number = NOWHERE): Handed {
   return {
+    place,
     id: request.id,
     verb: request.verb,
     help: request.help,
@@ -47,17 +54,18 @@ function termsOf(listener: ListenerTerms): ListenerTerms {
   };
 }
 
-/** The body of the request `id` is to be written to `path`. */
+/** The body of the request at `place` is to be written to `path`. */
 export interface Upload {
-  readonly id: string;
+  readonly place: number;
   readonly path: string;
 }
 
-/** Serves what other threads hand over. A client that goes away is told of by `gone`. */
+/** Serves what another thread hands over. A client that goes away is told of by `gone`. */
 export class Receiver {
   readonly #handler: Handler;
   readonly #upload: (upload: Upload) => Promise<void>;
-  readonly #inWork = new Map<string, AbortController>();
+  /** By their places there. */
+  readonly #inWork: (Departure | undefined)[] = [];
 
   /** `upload`: has the thread that handed a request over write its body into a file. */
   constructor(handler: Handler, upload: (upload: Upload) => Promise<void>) {
@@ -67,21 +75,21 @@ export class Receiver {
 
   /** Encoded here: text crosses to another thread at less cost than objects. Never rejects. */
   async serve(request: Handed): Promise<Encoded> {
-    const abort = new AbortController();
-    this.#inWork.set(request.id, abort);
+    const { uploads, place, ...rest } = request;
+    const departure = new Departure();
+    this.#inWork[place] = departure;
     try {
-      const { uploads, ...rest } = request;
-      const upload = uploads ? { upload: (path: string) => this.#upload({ id: request.id, path }) } : {};
-      return encodeOutcome(await this.#handler.handle({ ...rest, ...upload, signal: () => abort.signal }));
+      const upload = uploads ? { upload: (path: string) => this.#upload({ place, path }) } : {};
+      return encodeOutcome(await this.#handler.handle({ ...rest, ...upload, signal: () => departure.signal }));
     } catch {
       return encodeErrors(500, [`internal error (request ${request.id})`]);
     } finally {
-      this.#inWork.delete(request.id);
+      this.#inWork[place] = undefined;
     }
   }
 
-  gone(id: string): void {
-    this.#inWork.get(id)?.abort(fail('shuttingDown', 'the client closed the connection'));
+  gone(place: number): void {
+    this.#inWork[place]?.happened(fail('shuttingDown', 'the client closed the connection'));
   }
 }
 

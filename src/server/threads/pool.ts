@@ -153,8 +153,8 @@ export class ThreadPool implements AsyncDisposable {
     });
     const line: Line<ReaderAsks, WriterAsks> = new Line<ReaderAsks, WriterAsks>(worker, {
       request: async (request) => answerOver(tunnels, await receiver.serve(request)),
-      gone: (id) => {
-        receiver.gone(id);
+      gone: (place) => {
+        receiver.gone(place);
       },
       log: (record) => {
         logs.take(record);

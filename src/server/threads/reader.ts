@@ -5,6 +5,7 @@ import { InFlight } from '../../core/in-flight.ts';
 import { ReadingNode } from '../../core/reading-node.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { LogSource } from '../../lib/log-source.ts';
+import { Places } from '../../lib/places.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line, type Port } from '../../lib/threads/line.ts';
 import { SharedAge } from '../../lib/threads/shared-age.ts';
@@ -36,20 +37,19 @@ const logs = new LogSource({
 const { log } = logs;
 const inFlight = new InFlight(Date.now);
 
-/** Bodies that wait to be asked for, by the id of their request. */
-const uploads = new Map<string, NonNullable<Request['upload']>>();
+const handedOver = new Places<Request>();
 
 async function handOver(request: Request): Promise<Outcome> {
-  const gone = (): void => {
-    line.tell('gone', request.id);
-  };
-  const signal = request.signal();
-  signal.addEventListener('abort', gone, { once: true });
-  if (request.upload !== undefined) uploads.set(request.id, request.upload);
-  const encoded = await line.ask('request', handed(request));
-  uploads.delete(request.id);
-  signal.removeEventListener('abort', gone);
-  return outcomeOf(request, encoded, tunnels);
+  const place = handedOver.take(request);
+  request.whenGone?.(() => {
+    // Once it is answered the place is another's.
+    if (handedOver.at(place) === request) line.tell('gone', place);
+  });
+  try {
+    return outcomeOf(request, await line.ask('request', handed(request, place)), tunnels);
+  } finally {
+    handedOver.leave(place);
+  }
 }
 
 const board = new Board(data.board);
@@ -115,6 +115,6 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   look: () => {
     node.look();
   },
-  upload: ({ id, path }) => uploads.get(id)?.(path),
+  upload: ({ place, path }) => handedOver.at(place)?.upload?.(path),
   ...tunnels.answers,
 });

@@ -32,6 +32,8 @@ export class Feed {
 
   /** Lets every waiting reader look again. */
   wake(): void {
+    // Each `clear` makes a table that the one before points to.
+    if (this.#waiting.size === 0) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const resume of waiting) resume();
