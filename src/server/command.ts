@@ -6,6 +6,7 @@ import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
+import { toldOf } from '../lib/fault.ts';
 import type { Logger } from '../lib/log.ts';
 import { LogSource } from '../lib/log-source.ts';
 import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
@@ -278,8 +279,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
     return 0;
   } catch (error) {
-    if (!isLockstepError(error)) throw error;
-    process.stderr.write(`error starting the server: ${error.message}\n`);
+    process.stderr.write(`error starting the server: ${toldOf(error)}\n`);
     return 1;
   }
 }
