@@ -15,12 +15,20 @@ export const diagnose = command({
   local: true,
   flags: {
     config: flag.list('A file, or a directory of .hcl and .json files.', { value: 'path' }),
+    skip: flag.list('Checks to leave out, such as "listener" while a server runs: listener, storage, autounseal.', {
+      value: 'check',
+    }),
+    debug: flag.boolean('Taken, without effect: everything that was found is shown anyway.'),
     format: flag.text('How to print it; default table.', { choices: ['table', 'json'] }),
   },
-  examples: [{ note: 'Before a restart:', line: 'operator diagnose -config=/etc/lockstep/hub.hcl' }],
+  examples: [
+    { note: 'Before a start:', line: 'operator diagnose -config=/etc/lockstep/hub.hcl' },
+    { note: 'While the server runs:', line: 'operator diagnose -config=/etc/lockstep/hub.hcl -skip=listener' },
+  ],
   run: async (context, { values }) => {
     const args = [
       ...values.config.map((path) => `-config=${path}`),
+      ...values.skip.map((check) => `-skip=${check}`),
       ...(values.format === undefined ? [] : [`-format=${values.format}`]),
     ];
     const child = spawn(EXECUTABLE, ['server', '-diagnose', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });

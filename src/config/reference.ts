@@ -52,7 +52,8 @@ region "eu" {
 
 \`storage "raft"\` and \`storage "file"\` are taken as \`"lmdb"\` in the same path, with a warning; data that Vault wrote is
 not read. The development server (\`-dev\`) needs no file; it also takes \`-dev-root-token-id\`
-(\`VAULT_DEV_ROOT_TOKEN_ID\`) and \`-dev-listen-address\` (\`VAULT_DEV_LISTEN_ADDRESS\`).
+(\`VAULT_DEV_ROOT_TOKEN_ID\`) and \`-dev-listen-address\` (\`VAULT_DEV_LISTEN_ADDRESS\`). \`-dev-tls\` serves it over TLS:
+authority, certificate and key lie in \`-dev-tls-cert-dir\`, or a directory of their own, until it ends.
 `;
 
 const agentExample = `\`\`\`hcl

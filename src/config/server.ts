@@ -68,6 +68,11 @@ export interface ServerConfig extends Omit<
   readonly warnings: readonly string[];
 }
 
+export interface DevTlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** Text as it stood on the command line. */
 export interface ServerFlags {
   readonly log_level?: string;
@@ -78,6 +83,8 @@ export interface ServerFlags {
   readonly dev_root_token_id?: string;
   /** Also VAULT_DEV_LISTEN_ADDRESS. */
   readonly dev_listen_address?: string;
+  /** Files for -dev; without them it serves without TLS. */
+  readonly dev_tls?: DevTlsFiles;
 }
 
 export interface ServerSources {
@@ -102,8 +109,8 @@ function variablesIn(options: Readonly<Record<string, string>>, env: Environment
 /** As `loadServerConfig`, from documents that have been parsed. */
 export function serverConfig(bodies: readonly Body[], flags: ServerFlags, env: Environment): ServerConfig {
   const reader = new Reader();
-  const { dev, dev_root_token_id: token, dev_listen_address: address, ...keyFlags } = flags;
-  const all = dev === true ? [devDocument(reader, address, env), ...bodies] : bodies;
+  const { dev, dev_root_token_id: token, dev_listen_address: address, dev_tls: tls, ...keyFlags } = flags;
+  const all = dev === true ? [devDocument(reader, { address, tls }, env), ...bodies] : bodies;
   const values = reader.read(all, serverKeys, overlayOf(env, keyFlags));
   reader.finish();
   const listener = values.listener.map((given) => withDuration(given, values.default_max_request_duration));
@@ -132,14 +139,20 @@ function withDuration(listener: GivenListener, standard: number): Listener {
 }
 
 /** What `-dev` stands for; files come after it and win. */
-function devDocument(reader: Reader, flag: string | undefined, env: Environment): Body {
+function devDocument(
+  reader: Reader,
+  { address: flag, tls }: { readonly address: string | undefined; readonly tls: DevTlsFiles | undefined },
+  env: Environment,
+): Body {
   const address = flag ?? variable(env, 'DEV_LISTEN_ADDRESS') ?? '127.0.0.1:8200';
   if (!/^(127\.[0-9.]+|localhost|\[::1\]):/.test(address)) {
-    reader.warn('-dev', 'the development server listens beyond this machine, unsealed and without TLS');
+    const how = tls === undefined ? 'unsealed and without TLS' : 'unsealed';
+    reader.warn('-dev', `the development server listens beyond this machine, ${how}`);
   }
   // Which port it will be is not known yet where any will do.
-  const reached = address.endsWith(':0') ? {} : { api_addr: `http://${address}` };
-  const document = { listener: { tcp: { address, tls_disable: true } }, storage: { inmem: {} }, ...reached };
+  const reached = address.endsWith(':0') ? {} : { api_addr: `${tls === undefined ? 'http' : 'https'}://${address}` };
+  const served = tls === undefined ? { tls_disable: true } : { tls_cert_file: tls.certificate, tls_key_file: tls.key };
+  const document = { listener: { tcp: { address, ...served } }, storage: { inmem: {} }, ...reached };
   return parseHcl(JSON.stringify(document), '-dev');
 }
 

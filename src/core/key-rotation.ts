@@ -1,5 +1,6 @@
 /** When the key that encrypts what is written makes room for a new one by itself: by count, and by age. */
 import { fail } from '../errors.ts';
+import { decodeRecord } from '../lib/record.ts';
 import { ROTATE_AFTER } from '../seal/keyring.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { Store } from '../storage/store.ts';
@@ -31,7 +32,7 @@ export class KeyRotation {
     this.#store = store;
     this.#now = now;
     const stored = store.get(keys.rotation);
-    this.#config = stored === undefined ? DEFAULT : (JSON.parse(Buffer.from(stored).toString()) as RotationConfig);
+    this.#config = stored === undefined ? DEFAULT : decodeRecord<RotationConfig>(stored, keys.rotation);
     this.#apply();
   }
 

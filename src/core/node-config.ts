@@ -80,7 +80,8 @@ export class NodeConfig implements Disposable {
   }
 
   #read<K extends keyof Records>(name: K): Records[K] | undefined {
-    if (!this.#known.has(name)) this.#known.set(name, decodeFound<Records[K]>(this.#store.get(keys.config(name))));
+    if (!this.#known.has(name))
+      this.#known.set(name, decodeFound<Records[K]>(this.#store.get(keys.config(name)), keys.config(name)));
     return this.#known.get(name) as Records[K] | undefined;
   }
 

@@ -8,14 +8,13 @@ import type { Path } from '../framework/path.ts';
 import type { AnyPlugin } from '../framework/plugin.ts';
 import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import type { KeyObject } from '../lib/crypto/hash.ts';
+import { toldOf } from '../lib/fault.ts';
 import type { Logger } from '../lib/log.ts';
 import { LogSource } from '../lib/log-source.ts';
 import { together } from '../lib/metrics/copy.ts';
 import type { Metrics } from '../lib/metrics/metrics.ts';
 import { SharedWindows } from '../lib/threads/shared-windows.ts';
 import type { KeyStatus } from '../seal/barrier.ts';
-import type { InitOptions } from '../seal/initialise.ts';
-import type { Shares } from '../seal/shown-shares.ts';
 import { readPgpKey } from '../seal/pgp.ts';
 import type { SealLifecycle } from '../seal/lifecycle.ts';
 import type { BackendsStatus } from '../seal/seal-status.ts';
@@ -33,6 +32,7 @@ import { doWhatIsDue } from './due.ts';
 import { Census } from './metrics/census.ts';
 import { nodeGauges } from './metrics/node-gauges.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
+import type { NewKeys, NodeInitOptions } from './new-keys.ts';
 import { ensureBuiltIn } from './mounts/mount-changes.ts';
 import { SealableStore } from './namespaces/sealable-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
@@ -77,19 +77,6 @@ export interface NodeOptions {
 
 /** How long an auto-unseal may take after a restore. */
 const REOPEN_MS = 60_000;
-
-export interface NewKeys {
-  readonly unsealShares: Shares;
-  readonly recoveryShares: Shares;
-  readonly rootToken: string;
-}
-
-export interface NodeInitOptions extends InitOptions {
-  /** The root token is then shown encrypted to this key alone. */
-  readonly rootTokenPgpKey?: string | undefined;
-  /** More is to come before the node is complete: see `self-init.ts`. */
-  readonly unfinished?: boolean;
-}
 
 export class Node implements Handler, AsyncDisposable {
   readonly registry: PluginRegistry;
@@ -157,7 +144,9 @@ export class Node implements Handler, AsyncDisposable {
   async start(signal: AbortSignal): Promise<void> {
     const { lifecycle } = this.#options;
     const { sealed } = await lifecycle.open(signal);
-    if (sealed || this.#services !== undefined) return;
+    // Whoever gave the share that opened it is told how that went: a start does not fail by it.
+    await this.#opening?.catch(() => undefined);
+    if (sealed || lifecycle.barrier.sealed || this.#services !== undefined) return;
     if (selfInitUnfinished(lifecycle.store)) {
       lifecycle.seal();
       throw fail('invalidConfig', CUT_OFF);
@@ -173,7 +162,8 @@ export class Node implements Handler, AsyncDisposable {
       if (unfinished) beginSelfInit(tx);
       return seed(tx, now());
     });
-    if (!lifecycle.barrier.sealed) await this.#openLater();
+    // The keys that were made are shown whatever happens, since nothing brings them back.
+    if (!lifecycle.barrier.sealed) await this.#openTold('initialised, but sealed again').catch(() => undefined);
     return {
       unsealShares: made.unsealShares.expose(),
       recoveryShares: made.recoveryShares.expose(),
@@ -218,7 +208,7 @@ export class Node implements Handler, AsyncDisposable {
     const { lifecycle } = this.#options;
     if (this.#replacing) throw fail('sealed', 'a snapshot is being restored: wait for it');
     const { sealed } = await lifecycle.unseal(share, { reset: share === undefined, migrate, address });
-    if (!sealed && this.#services === undefined) await this.#open();
+    if (!sealed && this.#services === undefined) await this.#openTold('unsealed, but sealed again');
     return this.sealStatus();
   }
 
@@ -310,13 +300,13 @@ export class Node implements Handler, AsyncDisposable {
     return this.#cluster?.link;
   }
 
-  /** Right after init: the keys that were made are shown whatever happens, since nothing brings them back. */
-  async #openLater(): Promise<void> {
+  /** Whoever asked for it may be far from the node: its log, too, tells `failed` and why. */
+  async #openTold(failed: string): Promise<void> {
     try {
       await this.#open();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : 'unknown';
-      this.#options.log.error('initialised, but sealed again', { reason });
+      this.#options.log.error(failed, { reason: toldOf(error) });
+      throw error;
     }
   }
 

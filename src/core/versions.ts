@@ -22,7 +22,7 @@ export function installedVersions(store: Store): readonly InstalledVersion[] {
   for (const key of everyKey(snapshot, keys.versions)) {
     const bytes = snapshot.get(key);
     if (bytes !== undefined) {
-      found.push({ version: key.slice(keys.versions.length), ...decodeRecord<VersionRecord>(bytes) });
+      found.push({ version: key.slice(keys.versions.length), ...decodeRecord<VersionRecord>(bytes, key) });
     }
   }
   return found.sort((a, b) => a.installed - b.installed);

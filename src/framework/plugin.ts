@@ -17,7 +17,7 @@ export interface Compartment {
    * What `decode` makes of a record, kept in memory until the record changes; undefined when there is none. For records that
    * are no secrets and are read often, each with one `decode`. What it gives is not to be changed.
    */
-  readonly kept: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => T | undefined;
+  readonly kept: <T extends object>(key: string, decode: (bytes: Uint8Array, key: string) => T) => T | undefined;
   readonly list: Snapshot['list'];
   readonly children: Snapshot['children'];
   /** As `Store.transact`: `work` may run twice and does no outside I/O. `shared` on a region: throws `hubUnreachable`. */

@@ -69,7 +69,7 @@ export class RegionRegistry {
     using snapshot = this.#store.snapshot();
     return snapshot.list(keys.regions, { limit: 10_000 }).flatMap((key) => {
       const found = snapshot.get(key);
-      return found === undefined ? [] : [decodeRecord<RegionRecord>(found)];
+      return found === undefined ? [] : [decodeRecord<RegionRecord>(found, key)];
     });
   }
 

@@ -3,6 +3,7 @@
  * opening has ended what must not come back. In clear, since a restore under other keys writes it without having them.
  */
 import { fail } from '../errors.ts';
+import { decodeRecord } from '../lib/record.ts';
 
 export const RESTORED_KEY = 'seal/restored';
 const FORMAT = 1;
@@ -19,9 +20,10 @@ export function encodeRestored(restored: Restored): Uint8Array {
 }
 
 export function decodeRestored(stored: Uint8Array): Restored {
-  const { version, keepCredentials, from } = JSON.parse(Buffer.from(stored).toString('utf8')) as Restored & {
-    readonly version: number;
-  };
+  const { version, keepCredentials, from } = decodeRecord<Restored & { readonly version: number }>(
+    stored,
+    RESTORED_KEY,
+  );
   if (version !== FORMAT) {
     throw fail('formatVersion', `${RESTORED_KEY} has format version ${String(version)}, this release reads ${FORMAT}`);
   }

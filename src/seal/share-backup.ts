@@ -7,6 +7,7 @@ import type { KeyObject } from 'node:crypto';
 import { fail } from '../errors.ts';
 import { decryptGcm, encryptGcm } from '../lib/crypto/aes-gcm.ts';
 import { deriveKey } from '../lib/crypto/hash.ts';
+import { decodeRecord } from '../lib/record.ts';
 
 export type ShareKind = 'root' | 'recovery';
 export const BACKUP_KEYS: Readonly<Record<ShareKind, string>> = {
@@ -32,7 +33,7 @@ export function encodeBackup(root: KeyObject, kind: ShareKind, backup: ShareBack
 
 /** Throws `corrupt`. */
 export function decodeBackup(root: KeyObject, kind: ShareKind, stored: Uint8Array): ShareBackup {
-  return JSON.parse(decrypted(root, kind, stored).toString()) as ShareBackup;
+  return decodeRecord<ShareBackup>(decrypted(root, kind, stored), BACKUP_KEYS[kind]);
 }
 
 function encrypted(root: KeyObject, kind: ShareKind, clear: Uint8Array): Uint8Array {

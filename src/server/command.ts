@@ -6,6 +6,7 @@ import type { Node } from '../core/node.ts';
 import { fail, isLockstepError } from '../errors.ts';
 import { defined } from '../lib/defined.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
+import { toldOf } from '../lib/fault.ts';
 import type { Logger } from '../lib/log.ts';
 import { LogSource } from '../lib/log-source.ts';
 import { commonFlags, parseFlags } from '../lib/program/arguments.ts';
@@ -16,6 +17,7 @@ import { compose, type Composed, type Logging } from './compose.ts';
 import type { Finding } from './diagnose.ts';
 import type { Upgrade } from './endpoint.ts';
 import { developmentBanner, initializeDevelopment } from './development.ts';
+import type { DevelopmentTls } from './development-tls.ts';
 import { listenerSettings } from './from-config.ts';
 import { serve, type Serving } from './http.ts';
 import type { Served, ThreadPool } from './threads/pool.ts';
@@ -34,8 +36,11 @@ Options:
   -dev                            In memory, initialised and unsealed; for development only.
   -dev-root-token-id=<token>      The root token of -dev. Also VAULT_DEV_ROOT_TOKEN_ID.
   -dev-listen-address=<address>   Where -dev listens; 127.0.0.1:8200 if not given.
+  -dev-tls                        As -dev, over TLS: with an authority and a certificate made for it.
+  -dev-tls-cert-dir=<path>        Where -dev-tls writes their files; a directory of its own if not given.
   -recovery                       Serve nothing but the records of the storage, to mend them by hand.
   -diagnose                       Start nothing: say what would go wrong, as "operator diagnose" does.
+  -skip=<check>                   What -diagnose leaves out: listener, storage or autounseal. May be given several times.
   -format=<format>                Of what -diagnose says: table or json.
   -log-level=<level>              trace, debug, info, warn or error.
   -log-format=<format>            standard or json.
@@ -50,7 +55,10 @@ const OPTIONS = {
   dev: { type: 'boolean' },
   'dev-root-token-id': { type: 'string' },
   'dev-listen-address': { type: 'string' },
+  'dev-tls': { type: 'boolean' },
+  'dev-tls-cert-dir': { type: 'string' },
   recovery: { type: 'boolean' },
+  skip: { type: 'string', multiple: true },
   diagnose: { type: 'boolean' },
   format: { type: 'string' },
 } as const;
@@ -66,12 +74,13 @@ const WITHOUT_EFFECT = {
 
 const parse = (argv: readonly string[]) => parseFlags(argv, { ...OPTIONS, ...WITHOUT_EFFECT });
 
-function configOf(values: ReturnType<typeof parse>): ServerConfig {
+function configOf(values: ReturnType<typeof parse>, tls?: DevelopmentTls): ServerConfig {
   const given = {
     log_level: values['log-level'],
     log_format: values['log-format'],
     log_file: values['log-file'],
-    dev: values.dev ?? values['dev-root-token-id'] !== undefined,
+    dev: values.dev ?? (values['dev-root-token-id'] !== undefined || values['dev-tls'] === true),
+    dev_tls: tls,
     dev_root_token_id: values['dev-root-token-id'],
     dev_listen_address: values['dev-listen-address'],
   };
@@ -80,6 +89,16 @@ function configOf(values: ReturnType<typeof parse>): ServerConfig {
     throw fail('invalidConfig', 'Must specify at least one config path using -config, or -dev');
   }
   return loadServerConfig({ files, flags: defined(given) });
+}
+
+async function tlsOf(values: ReturnType<typeof parse>): Promise<DevelopmentTls | undefined> {
+  const folder = values['dev-tls-cert-dir'];
+  if (values['dev-tls'] !== true) {
+    if (folder === undefined) return undefined;
+    throw fail('invalidConfig', '-dev-tls-cert-dir says where -dev-tls writes: give -dev-tls too');
+  }
+  const { developmentTls } = await import('./development-tls.ts');
+  return developmentTls(folder, Date.now());
 }
 
 const TICK_MS = 1_000;
@@ -190,9 +209,11 @@ interface Starting {
   readonly logging: Logging;
   readonly reread: () => ServerConfig;
   readonly recovery: boolean;
+  /** Of -dev-tls: the file of who issued the certificate. */
+  readonly authority: string | undefined;
 }
 
-async function start(config: ServerConfig, { logging, reread, recovery }: Starting): Promise<void> {
+async function start(config: ServerConfig, { logging, reread, recovery, authority }: Starting): Promise<void> {
   const { log } = logging;
   const ended = ending(log);
   for (const warning of config.warnings) log.warn(warning);
@@ -226,7 +247,7 @@ async function start(config: ServerConfig, { logging, reread, recovery }: Starti
   await node.start(AbortSignal.timeout(60_000));
   if (config.dev === undefined) sayWhatIsNext(node, log);
   if (config.dev !== undefined) {
-    process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), address));
+    process.stdout.write(developmentBanner(await initializeDevelopment(node, config.dev), { address, authority }));
   }
   using _time = keepTime(async () => {
     await node.tick();
@@ -237,11 +258,12 @@ async function start(config: ServerConfig, { logging, reread, recovery }: Starti
 
 /** A configuration that cannot be read is a finding too. */
 async function judge(values: ReturnType<typeof parse>): Promise<number> {
-  const { diagnose, exitCodeOf, findingsJson, findingsText } = await import('./diagnose.ts');
+  const { checksOf, diagnose, exitCodeOf, findingsJson, findingsText } = await import('./diagnose.ts');
   const limits = await readFile('/proc/self/limits', 'utf8').catch(() => undefined);
+  const skip = checksOf(values.skip);
   let findings: readonly Finding[];
   try {
-    findings = await diagnose(configOf(values), { now: Date.now(), limits });
+    findings = await diagnose(configOf(values), { now: Date.now(), limits, skip });
   } catch (error) {
     if (!isLockstepError(error, 'invalidConfig')) throw error;
     const advice = 'every key, with its default, stands in docs/configuration.md';
@@ -259,7 +281,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       return 0;
     }
     if (values.diagnose === true) return await judge(values);
-    const config = configOf(values);
+    using tls = await tlsOf(values);
+    const config = configOf(values, tls);
     armFailpoints(config.failpoints);
     const output = openLogOutput(config.log_file, (line) => {
       process.stderr.write(line);
@@ -273,13 +296,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
     await start(config, {
       logging: { log: logs.log, logs, output },
-      reread: () => configOf(values),
+      reread: () => configOf(values, tls),
       recovery: values.recovery === true,
+      authority: tls?.authority,
     });
     return 0;
   } catch (error) {
-    if (!isLockstepError(error)) throw error;
-    process.stderr.write(`error starting the server: ${error.message}\n`);
+    process.stderr.write(`error starting the server: ${toldOf(error)}\n`);
     return 1;
   }
 }

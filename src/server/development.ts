@@ -24,15 +24,21 @@ export async function initializeDevelopment(node: Node, config: DevConfig): Prom
   return { unsealKey, rootToken };
 }
 
+interface Reached {
+  readonly address: string;
+  /** The file of who issued its certificate; undefined without TLS. */
+  readonly authority: string | undefined;
+}
+
 /** The lines that scripts look for, as Vault's development server prints them. */
-export function developmentBanner({ unsealKey, rootToken }: Development, address: string): string {
+export function developmentBanner({ unsealKey, rootToken }: Development, { address, authority }: Reached): string {
   return `WARNING! dev mode is enabled! Everything is kept in memory and lost at the end; one key
 unseals this node, and it is unsealed already.
 
 You may need to set the following environment variables:
 
     $ export VAULT_ADDR='${address}'
-    $ export VAULT_TOKEN='${rootToken}'
+    $ export VAULT_TOKEN='${rootToken}'${authority === undefined ? '' : `\n    $ export VAULT_CACERT='${authority}'`}
 
 The unseal key and root token are displayed below in case you want to
 seal/unseal the node or re-authenticate.

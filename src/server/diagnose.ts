@@ -4,7 +4,7 @@ import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ServerConfig } from '../config/server.ts';
 import { parseDevice } from '../core/audit/sink.ts';
-import { isLockstepError } from '../errors.ts';
+import { fail, isLockstepError } from '../errors.ts';
 import { createServer } from '../lib/node-http.ts';
 import { silent } from '../lib/log.ts';
 import { placeOf } from './acme/place.ts';
@@ -18,6 +18,10 @@ import { TlsFiles } from './tls.ts';
 import { errorCode } from '../lib/error-code.ts';
 
 export type Standing = 'ok' | 'warn' | 'fail' | 'skipped';
+
+/** What can be left out, by the peers' names: the listeners while a server runs, the storage, the seals. */
+const CHECKS = ['listener', 'storage', 'autounseal'] as const;
+type Check = (typeof CHECKS)[number];
 
 export interface Finding {
   readonly name: string;
@@ -33,6 +37,8 @@ export interface Surroundings {
   readonly now: number;
   /** Of the process: the text of /proc/self/limits; undefined where there is none. */
   readonly limits: string | undefined;
+  /** Absent: nothing is left out. */
+  readonly skip?: ReadonlySet<Check>;
 }
 
 const GIB = 1024 ** 3;
@@ -272,11 +278,24 @@ function checkProcess({ now, limits }: Surroundings): readonly Finding[] {
   return [clock, few ? warn(name, shown, 'raise it: LimitNOFILE= of systemd, or ulimit -n 65536') : ok(name, shown)];
 }
 
+/** Of `-skip`, given several times or with commas. Throws `invalidConfig` for another name: nothing is left out by mistake. */
+export function checksOf(given: readonly string[] = []): ReadonlySet<Check> {
+  const names = given.flatMap((each) => each.split(',')).map((name) => name.trim());
+  const checks = CHECKS.filter((check) => names.includes(check));
+  const unknown = names.find((name) => !checks.some((check) => check === name));
+  if (unknown === undefined) return new Set(checks);
+  throw fail('invalidConfig', `-skip knows no check "${unknown}": give ${CHECKS.join(', ')}`);
+}
+
+const leftOut = (name: string): Finding => ({ name, status: 'skipped', message: 'left out, as -skip says' });
+
 /** All findings, the listeners' first. */
 export async function diagnose(config: ServerConfig, surroundings: Surroundings): Promise<readonly Finding[]> {
+  const { skip } = surroundings;
   const listeners = config.listener.map(async (listener, at): Promise<readonly Finding[]> => {
     const settings = listenerSettings(listener);
     const name = `listener ${String(at + 1)}`;
+    if (skip?.has('listener') === true) return [leftOut(name)];
     const tls = `${name} TLS`;
     const files = () => checkTlsFiles(tls, settings, surroundings.now);
     const acme = acmeSettings(listener);
@@ -289,8 +308,8 @@ export async function diagnose(config: ServerConfig, surroundings: Surroundings)
     ok('configuration', 'it can be read'),
     ...warnings,
     ...(await Promise.all(listeners)).flat(),
-    ...(await checkStorage(config)),
-    ...(await checkSeals(config)),
+    ...(skip?.has('storage') === true ? [leftOut('storage')] : await checkStorage(config)),
+    ...(skip?.has('autounseal') === true ? [leftOut('seal')] : await checkSeals(config)),
     ...(await checkAudit(config)),
     ...(await checkSnapshots(config)),
     ...checkProcess(surroundings),

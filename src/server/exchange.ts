@@ -4,6 +4,7 @@ import { pipeline, Readable } from 'node:stream';
 import type { InFlight } from '../core/in-flight.ts';
 import { errors, fail, isLockstepError } from '../errors.ts';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
+import { faultOf } from '../lib/fault.ts';
 
 import { Gone, parseBody, readBody, type Incoming } from './body.ts';
 import { judgeOrigin } from './cors.ts';
@@ -279,10 +280,6 @@ export function refuseExpectation(response: ServerResponse, { headers: rules }: 
   response.writeHead(status, { ...all, 'Content-Length': body?.length ?? 0, Connection: 'close' }).end(body);
 }
 
-/** Without the message: what went wrong may have quoted what it went wrong on. */
 function logFault(log: Log, request: string, error: unknown): void {
-  const isError = error instanceof Error;
-  const frames = isError ? (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at ')) : [];
-  const kind = isLockstepError(error) ? error.code : isError ? error.name : typeof error;
-  log.error('a request failed inside the server', { request, kind, stack: frames.slice(0, 12).join('\n') });
+  log.error('a request failed inside the server', { request, ...faultOf(error) });
 }

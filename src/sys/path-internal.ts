@@ -142,25 +142,38 @@ const resultant = at('internal/ui/resultant-acl', {
   },
 });
 
+/** Of the mounts that the caller can see. `generic`: their paths are written as parameters. */
+function openApiFor(node: Node, call: Call, generic: boolean) {
+  const acl = node.services.policies.acl(call.client);
+  const mounts = visible(node, call.namespace, acl).map(({ path, plugin, record }) => ({
+    path: generic ? `{${record.type}_mount_path}/` : path,
+    type: record.type,
+    paths: servedIn(call, record, plugin.paths({ options: record.options ?? {} })),
+  }));
+  return { status: 200, bare: openApi(mounts, node.version) } as const;
+}
+
 const specs = at('internal/specs/openapi', {
   help: 'An OpenAPI document of the mounts that the caller can see, made from the same tables that route.',
   namespaces: true,
-  fields: { generic_mount_paths: field.boolean('Write mount paths as parameters.', { default: false }) },
+  fields: {
+    generic_mount_paths: field.boolean('Write mount paths as parameters.', { default: false }),
+    context: field.string('Taken, without effect, as in OpenBao.'),
+  },
   operations: {
     read: {
       summary: 'The OpenAPI document',
       writes: 'nothing',
       replies: { 200: 'any' },
       form: 'bare',
-      run: (node, values, call) => {
-        const acl = node.services.policies.acl(call.client);
-        const mounts = visible(node, call.namespace, acl).map(({ path, plugin, record }) => ({
-          path: values.generic_mount_paths ? `{${record.type}_mount_path}/` : path,
-          type: record.type,
-          paths: servedIn(call, record, plugin.paths({ options: record.options ?? {} })),
-        }));
-        return { status: 200, bare: openApi(mounts, node.version) };
-      },
+      run: (node, values, call) => openApiFor(node, call, values.generic_mount_paths),
+    },
+    update: {
+      summary: 'The OpenAPI document, asked for in a body',
+      writes: 'nothing',
+      replies: { 200: 'any' },
+      form: 'bare',
+      run: (node, values, call) => openApiFor(node, call, values.generic_mount_paths),
     },
   },
 });

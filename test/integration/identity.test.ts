@@ -98,6 +98,19 @@ test('logins at once, of many and of one and the same, make no entity twice', as
   // By its old name too.
   assert.deepEqual(await must(node, 'LIST', 'identity/alias/id', { token: root }), listed);
   assert.equal((listed['keys'] as readonly string[]).length, 1_000);
+  // And by its oldest, which writes nothing.
+  assert.deepEqual(await must(node, 'LIST', 'identity/persona/id', { token: root }), listed);
+  const [id = '', other = ''] = listed['keys'] as readonly string[];
+  const shown = await must(node, 'GET', `identity/persona/id/${id}`, { token: root });
+  assert.deepEqual(shown, await must(node, 'GET', `identity/entity-alias/id/${id}`, { token: root }));
+  assert.equal((await ask(node, 'POST', 'identity/persona', { token: root, body: { name: 'x' } })).status, 404);
+  assert.equal(
+    (await ask(node, 'POST', `identity/persona/id/${id}`, { token: root, body: { name: 'x' } })).status,
+    405,
+  );
+  assert.equal((await ask(node, 'DELETE', `identity/persona/id/${id}`, { token: root })).status, 204);
+  assert.equal((await ask(node, 'GET', `identity/entity-alias/id/${id}`, { token: root })).status, 404);
+  assert.equal((await ask(node, 'GET', `identity/persona/id/${other}`, { token: root })).status, 200);
 });
 
 test('a disabled entity neither logs in nor does anything by the tokens that it has, theirs included that came of them', async () => {

@@ -131,6 +131,17 @@ test('what is about the node is served in the root namespace alone', async () =>
   assert.ok(paths.includes('/sys/mounts') && !paths.includes('/sys/audit'), paths.join());
 });
 
+test('the OpenAPI document comes by POST too, where the parameter may stand in the body', async () => {
+  const { node, inside } = await withTeam();
+  await using _ = node;
+  const document = await must(node, 'GET', 'sys/internal/specs/openapi', inside);
+  const posted = await must(node, 'POST', 'sys/internal/specs/openapi', { ...inside, body: { context: 'x' } });
+  assert.deepEqual(posted.reply?.bare, document.reply?.bare);
+  const generic = { ...inside, body: { generic_mount_paths: true } };
+  const { reply: written } = await must(node, 'POST', 'sys/internal/specs/openapi', generic);
+  assert.ok(Object.keys(written?.bare?.['paths'] as JsonObject).some((path) => path.includes('_mount_path}')));
+});
+
 test('tools, the catalogue of plug-ins and the versions answer in a namespace as in the root one', async () => {
   const { node, inside } = await withTeam();
   await using _ = node;

@@ -203,7 +203,7 @@ test('a seal that unseals by itself opens nothing without its recovery keys', as
   assert.equal(listed.status, 200, listed.text);
 });
 
-test('a damaged table of namespaces keeps a node from opening, and recovery mode from nothing', async () => {
+test('a damaged table of namespaces keeps a node from opening, whenever it is told to, and recovery mode from nothing', async () => {
   const { config } = place('damaged');
   let made: Made;
   {
@@ -216,14 +216,21 @@ test('a damaged table of namespaces keeps a node from opening, and recovery mode
   {
     await using server = new ServerProcess(['-recovery', config]);
     const token = (await recoveryToken(server, [key])) ?? '';
-    assert.equal((await server.ask('PUT', damaged, { token, body: { value: 'damaged' } })).status, 204);
+    assert.equal((await server.ask('PUT', damaged, { token, body: { value: CANARY } })).status, 204);
     await ended(server);
   }
   {
     await using server = new ServerProcess([config]);
-    // What fails while it starts ends it.
-    await server.line(/sealed: give it its shares/);
-    assert.equal((await server.ask('PUT', '/v1/sys/unseal', { body: { key } })).status, 500);
+    // Whether it is still starting or not: it listens before.
+    for (const _ of ['as soon as it listens', 'again']) {
+      const { status, text } = await server.ask('PUT', '/v1/sys/unseal', { body: { key } });
+      assert.equal(status, 500);
+      assert.match(text, /the record s\/root\/namespaces\/abc is damaged.*server -recovery/);
+      await server.line(/sealed: give it its shares/);
+    }
+    await server.line(/unsealed, but sealed again.*s\/root\/namespaces\/abc is damaged/);
+    assert.ok(!server.lines.join('\n').includes(CANARY), 'the text of the record is in the log');
+    assert.ok(!server.lines.some((line) => /^ +at /.test(line)), 'a stack is in the log');
     await ended(server);
   }
   {

@@ -34,10 +34,10 @@ function folderOf(t: TestContext): string {
   return folder;
 }
 
-async function diagnosed(folder: string, config: string): Promise<Diagnosis> {
+async function diagnosed(folder: string, config: string, ...flags: readonly string[]): Promise<Diagnosis> {
   const file = join(folder, 'server.hcl');
   writeFileSync(file, config);
-  const args = ['operator', 'diagnose', `-config=${file}`, '-format=json'];
+  const args = ['operator', 'diagnose', `-config=${file}`, '-format=json', ...flags];
   return new Promise((resolve) => {
     const child = execFile(executable, args, (_error, stdout) => {
       const { children } = JSON.parse(stdout) as { children: Finding[] };
@@ -153,4 +153,32 @@ test('a server that runs is left alone', async (t) => {
   assert.match(found.troubles['storage lock'] ?? '', /uses the data directory/);
   assert.ok(existsSync(join(folder, 'data', 'holder.json')));
   assert.equal((await server.ask('GET', '/v1/sys/init')).json['initialized'], true);
+});
+
+test('what is to be left out is left out and told so, and a name that is none is refused', async (t) => {
+  const folder = folderOf(t);
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.after(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  writeFileSync(join(folder, 'file'), '');
+  const config = `
+    listener "tcp" { address = "127.0.0.1:${String(port)}", tls_disable = true }
+    storage "lmdb" { path = "${folder}/file" }
+    seal "static" { current_key_id = "a", current_key = "file://${folder}/none" }
+    audit "file" "main" { options { file_path = "${folder}/audit.log" } }`;
+  const all = await diagnosed(folder, config);
+  assert.deepEqual([...withoutMachine(all)].sort(), ['listener 1', 'seal', 'storage'].sort(), all.text);
+  const less = await diagnosed(folder, config, '-skip=listener', '-debug');
+  assert.deepEqual([...withoutMachine(less)].sort(), ['seal', 'storage'].sort(), less.text);
+  const none = await diagnosed(folder, config, '-skip=listener,storage', '-skip=autounseal');
+  assert.deepEqual(withoutMachine(none), [], none.text);
+  assert.equal(none.text.match(/left out, as -skip says/g)?.length, 3);
+  const file = join(folder, 'server.hcl');
+  const said = await new Promise<string>((resolve) => {
+    execFile(executable, ['operator', 'diagnose', `-config=${file}`, '-skip=nope'], (_error, _stdout, stderr) => {
+      resolve(stderr);
+    });
+  });
+  assert.match(said, /-skip knows no check "nope": give listener, storage, autounseal/);
 });

@@ -278,7 +278,7 @@ function readStored(store: Store): readonly KnownDevice[] {
   return [...everyKey(snapshot, keys.audits)].flatMap((key) => {
     const record = snapshot.get(key);
     if (record === undefined) return [];
-    return [{ ...decodeRecord<DeviceSpec>(record), path: key.slice(keys.audits.length), declared: false }];
+    return [{ ...decodeRecord<DeviceSpec>(record, key), path: key.slice(keys.audits.length), declared: false }];
   });
 }
 

@@ -95,7 +95,7 @@ export class Consumers implements Disposable {
     for (const key of everyKey(snapshot, keys.consumers)) {
       const value = snapshot.get(key);
       if (value === undefined) continue;
-      const record = decodeRecord<ConsumerRecord>(value);
+      const record = decodeRecord<ConsumerRecord>(value, key);
       this.#known.set(record.id, { record, live: undefined, index: undefined, at: 0 });
     }
     this.#sweeps = setInterval(() => {

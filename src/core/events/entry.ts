@@ -66,7 +66,7 @@ export type Leaves = (uuid: string, path: MountPath | undefined) => boolean;
 function leaves(write: Write, context: Context): boolean {
   const uuid = write.key.startsWith('s/') ? MOUNT.exec(write.key)?.[1] : undefined;
   if (uuid === undefined) return false;
-  const found = write.value === undefined ? undefined : decodeRecord<MountRecord>(write.value);
+  const found = write.value === undefined ? undefined : decodeRecord<MountRecord>(write.value, write.key);
   const record = found?.moving === true ? undefined : found;
   const { lastChange } = record ?? {};
   return context.leaves(uuid, record && { full: fullPath(record), request: requestPath(record), lastChange });

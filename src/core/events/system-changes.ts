@@ -50,7 +50,7 @@ const mountChange: Derive = ({ key, value }, { byKey, before }) => {
   const namespace = namespaceOfKey(key, 's', 'mounts') ?? namespaceOfKey(key, 'l', 'mounts');
   if (namespace === undefined) return undefined;
   if (value !== undefined) {
-    const record = decodeRecord<MountRecord>(value);
+    const record = decodeRecord<MountRecord>(value, key);
     if (record.moving === true) return undefined;
     return onMount(namespace, requestPath(record), record.lastChange ?? 'tune');
   }
@@ -72,7 +72,7 @@ const named =
 /** A deletion is told by the name, which says whose child it was: the record is gone. */
 const namespaceChange: Derive = ({ key, value }) => {
   if (key.startsWith(keys.namespaces) && value !== undefined) {
-    const { path, parent, lastChange = 'update' } = decodeRecord<NamespaceRecord>(value);
+    const { path, parent, lastChange = 'update' } = decodeRecord<NamespaceRecord>(value, key);
     return onSys(parent, `namespace/${lastChange}`, `namespaces/${last(bare(path))}`);
   }
   const parent = value === undefined ? namespaceOfKey(key, 's', 'names') : undefined;

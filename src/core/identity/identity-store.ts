@@ -67,7 +67,9 @@ export class IdentityStore implements Disposable {
       else if (below.startsWith('entity/former/')) this.#forget(below.slice('entity/former/'.length));
       else if (below.startsWith('said/')) this.#forgetCurrent(namespace, below.slice('said/'.length));
       else if (cls === 's' && below.startsWith('group/id/')) {
-        this.#groups.get(namespace)?.apply(below.slice('group/id/'.length), decodeFound<GroupRecord>(write.value));
+        this.#groups
+          .get(namespace)
+          ?.apply(below.slice('group/id/'.length), decodeFound<GroupRecord>(write.value, write.key));
         // Through groups within groups it may be anybody's.
         this.#identities.clear();
       }
@@ -96,7 +98,7 @@ export class IdentityStore implements Disposable {
     const { groups } = identityKeys(namespace);
     using snapshot = this.#store.snapshot();
     for (const key of everyKey(snapshot, groups)) {
-      made.apply(key.slice(groups.length), decodeFound<GroupRecord>(snapshot.get(key)));
+      made.apply(key.slice(groups.length), decodeFound<GroupRecord>(snapshot.get(key), key));
     }
     this.#groups.set(namespace, made);
     return made;

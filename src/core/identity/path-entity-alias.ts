@@ -84,6 +84,8 @@ const written = {
 /** `alias` is the old name. */
 const BASES = ['entity-alias', 'alias'] as const;
 type Base = (typeof BASES)[number];
+/** The oldest name: what OpenBao writes by it is an entity, not an alias, so that nothing is written by it here. */
+const OLDEST = 'persona';
 
 const create = (base: Base) =>
   at(base, {
@@ -102,6 +104,18 @@ const create = (base: Base) =>
     },
   });
 
+function readOne(mount: IdentityMount, id: string, call: Call): Reply {
+  const known = found(mount, call, id);
+  if (known === undefined) return reply.missing;
+  const shown = shownAlias(showing(mount, call), known.owner.id, known.alias);
+  return reply.ok({ ...shown, namespace_id: call.namespace.id });
+}
+
+async function deleteOne({ services }: IdentityMount, id: string, call: Call): Promise<Reply> {
+  await services.identities.aliases.delete(call.namespace.id, id);
+  return reply.empty;
+}
+
 const byId = (base: Base) =>
   at(`${base}/id/:id` as const, {
     help: 'One alias of an entity.',
@@ -111,12 +125,7 @@ const byId = (base: Base) =>
         summary: 'Read an alias',
         writes: 'nothing',
         replies: { 200: aliasFields, 404: 'empty' },
-        run: (mount, { id }, call) => {
-          const known = found(mount, call, id);
-          if (known === undefined) return reply.missing;
-          const shown = shownAlias(showing(mount, call), known.owner.id, known.alias);
-          return reply.ok({ ...shown, namespace_id: call.namespace.id });
-        },
+        run: (mount, { id }, call) => readOne(mount, id, call),
       },
       update: {
         summary: 'Change an alias',
@@ -128,15 +137,31 @@ const byId = (base: Base) =>
         summary: 'Delete an alias',
         writes: 'shared',
         replies: { 204: 'empty' },
-        run: async ({ services }, { id }, call) => {
-          await services.identities.aliases.delete(call.namespace.id, id);
-          return reply.empty;
-        },
+        run: (mount, { id }, call) => deleteOne(mount, id, call),
       },
     },
   });
 
-const ids = (base: Base) =>
+const byOldestId = at(`${OLDEST}/id/:id`, {
+  help: 'One alias of an entity, by its oldest name.',
+  fields: { id: field.name('Its id.') },
+  operations: {
+    read: {
+      summary: 'Read an alias by its oldest name',
+      writes: 'nothing',
+      replies: { 200: aliasFields, 404: 'empty' },
+      run: (mount, { id }, call) => readOne(mount, id, call),
+    },
+    delete: {
+      summary: 'Delete an alias by its oldest name',
+      writes: 'shared',
+      replies: { 204: 'empty' },
+      run: (mount, { id }, call) => deleteOne(mount, id, call),
+    },
+  },
+});
+
+const ids = (base: Base | typeof OLDEST) =>
   at(`${base}/id`, {
     help: 'Ids of all aliases of entities.',
     fields: pageFields,
@@ -154,4 +179,8 @@ const ids = (base: Base) =>
     },
   });
 
-export const entityAliasPaths = BASES.flatMap((base) => [create(base), byId(base), ids(base)]);
+export const entityAliasPaths = [
+  ...BASES.flatMap((base) => [create(base), byId(base), ids(base)]),
+  byOldestId,
+  ids(OLDEST),
+];

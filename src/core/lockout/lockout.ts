@@ -76,7 +76,7 @@ export class Lockout implements AsyncDisposable {
     this.#nobody = new Recent(most);
     using snapshot = store.snapshot();
     for (const key of everyKey(snapshot, keys.lockedUsers)) {
-      const record = decodeFound<LockRecord>(snapshot.get(key));
+      const record = decodeFound<LockRecord>(snapshot.get(key), key);
       if (record !== undefined) this.#locked.set(key.slice(NAME_AT), record);
     }
   }

@@ -27,13 +27,13 @@ export class KeptRecords implements Disposable {
   }
 
   /** What `decode` makes of the record at `key`; undefined when there is none. Nobody changes it. */
-  get<T extends object>(key: string, decode: (bytes: Uint8Array) => T): T | undefined {
+  get<T extends object>(key: string, decode: (bytes: Uint8Array, key: string) => T): T | undefined {
     const known = this.#kept.get(key);
     // Each key has one reader, which decodes it in one way.
     if (known !== undefined) return known as T;
     const bytes = this.#store.get(key);
     if (bytes === undefined) return undefined;
-    const decoded = decode(bytes);
+    const decoded = decode(bytes, key);
     this.#keep(key, decoded, bytes.length);
     return decoded;
   }

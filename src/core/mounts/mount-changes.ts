@@ -53,7 +53,7 @@ function records(tx: Transaction, namespace: string): readonly MountRecord[] {
   for (const cls of ['l', 's'] as const) {
     for (const key of everyKey(tx, keys.mounts(cls, namespace))) {
       const value = tx.get(key);
-      if (value !== undefined) found.push(decodeRecord<MountRecord>(value));
+      if (value !== undefined) found.push(decodeRecord<MountRecord>(value, key));
     }
   }
   return found;

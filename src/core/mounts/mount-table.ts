@@ -172,7 +172,7 @@ export class MountTable implements Disposable {
       for (const mounted of there) this.#close(mounted);
       return;
     }
-    for (const record of builtInOf(decodeRecord<NamespaceRecord>(value))) {
+    for (const record of builtInOf(decodeRecord<NamespaceRecord>(value, key))) {
       if (!there.some((mounted) => mounted.record.uuid === record.uuid)) this.#add(namespace, record);
     }
   }
@@ -187,7 +187,7 @@ export class MountTable implements Disposable {
     const [, namespace = '', uuid = ''] = MOUNT_KEY.exec(key) ?? [];
     const known = this.#byUuid.get(idIn(namespace, uuid));
     if (known !== undefined) this.#close(known);
-    const record = value === undefined ? undefined : decodeRecord<MountRecord>(value);
+    const record = value === undefined ? undefined : decodeRecord<MountRecord>(value, key);
     if (record !== undefined && record.moving !== true) this.#add(namespace, record);
   }
 

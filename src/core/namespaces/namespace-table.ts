@@ -148,7 +148,7 @@ export class NamespaceTable implements Disposable {
       this.#locked.delete(known.path);
     }
     if (value === undefined) return;
-    const record = decodeRecord<NamespaceRecord>(value);
+    const record = decodeRecord<NamespaceRecord>(value, key);
     this.#byId.set(id, record);
     this.#byPath.set(record.path, record);
     if (record.lock !== undefined) this.#locked.add(record.path);

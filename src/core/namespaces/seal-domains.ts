@@ -163,7 +163,7 @@ export class SealDomains implements SealStandings {
 
   #apply(key: string, value: Uint8Array | undefined): void {
     const id = key.slice(keys.namespaces.length);
-    const domain = decodeFound<NamespaceRecord>(value)?.domain;
+    const domain = decodeFound<NamespaceRecord>(value, key)?.domain;
     if (domain !== undefined) this.#members.set(id, { domain, there: true });
     else if (this.#members.get(id)?.there === true) this.#members.delete(id);
     if (value === undefined) this.close(id);
@@ -171,7 +171,7 @@ export class SealDomains implements SealStandings {
 
   #applyRemoval(key: string, value: Uint8Array | undefined): void {
     const id = key.slice(keys.namespaceRemovals.length);
-    const domain = decodeFound<RemovalOrder>(value)?.domain;
+    const domain = decodeFound<RemovalOrder>(value, key)?.domain;
     if (domain !== undefined) this.#members.set(id, { domain, there: false });
     else if (this.#members.get(id)?.there === false) this.#members.delete(id);
   }

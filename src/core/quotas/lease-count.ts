@@ -88,7 +88,7 @@ class Usage {
       // Nothing is made there, and it is counted when it is unsealed.
       if (!this.#namespaces.isReadable(id)) continue;
       for (const area of [keys.leaseGroups(id), keys.tokenGroups(id)]) {
-        for (const key of everyKey(snapshot, area)) this.set(key, id, decodeFound<GroupCount>(snapshot.get(key)));
+        for (const key of everyKey(snapshot, area)) this.set(key, id, decodeFound<GroupCount>(snapshot.get(key), key));
       }
     }
   }
@@ -142,7 +142,7 @@ export class LeaseCountQuotas implements Disposable {
     for (const { key, value } of batch.writes) {
       const namespace = AREAS.map((area) => namespaceOfKey(key, 'l', area)).find((found) => found !== undefined);
       if (namespace === undefined) continue;
-      this.#usage.set(key, namespace, value === undefined ? undefined : decodeRecord<GroupCount>(value));
+      this.#usage.set(key, namespace, value === undefined ? undefined : decodeRecord<GroupCount>(value, key));
     }
   }
 

@@ -30,7 +30,7 @@ export class QuotaRecords<Q extends QuotaPlace> {
   }
 
   #allIn(from: Pick<Snapshot | Transaction, 'get' | 'list'>): readonly Q[] {
-    return [...everyKey(from, this.area)].flatMap((key) => decodeFound<Q>(from.get(key)) ?? []);
+    return [...everyKey(from, this.area)].flatMap((key) => decodeFound<Q>(from.get(key), key) ?? []);
   }
 
   get(name: string): Q | undefined {

@@ -5,6 +5,7 @@ import type { Reply } from '../../framework/reply.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { mountHelp, pathHelp } from '../../framework/help.ts';
 import { chain } from '../../lib/chain.ts';
+import { faultOf } from '../../lib/fault.ts';
 import type { Granted } from '../leases/leases.ts';
 import type { ControlGroup } from '../policy/index.ts';
 import type { RequestServices } from '../services.ts';
@@ -49,11 +50,7 @@ export function failure(request: Request, error: LockstepError): Outcome {
 /** What a handler threw. Anything that is not of the catalogue is our fault: logged, and not shown. */
 export function asFailure(services: Pick<RequestServices, 'log'>, request: Request, error: unknown): LockstepError {
   if (isLockstepError(error)) return error;
-  // Without the message: a parser's quotes what it read, which may be a secret.
-  const isError = error instanceof Error;
-  const frames = isError ? (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at ')) : [];
-  const kind = isError ? error.name : 'a value was thrown that is no error';
-  services.log.error('request failed', { request: request.id, path: request.path, kind, stack: frames.join('\n') });
+  services.log.error('request failed', { request: request.id, path: request.path, ...faultOf(error) });
   return fail('internal', `internal error: request ${request.id}`);
 }
 

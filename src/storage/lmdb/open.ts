@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
-import { fail } from '../../errors.ts';
+import { fail, isLockstepError } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
+import { toldOf } from '../../lib/fault.ts';
 import { LocalStore } from '../local/local-store.ts';
 import type { Medium, Place } from '../local/medium.ts';
 import type { SnapshotLimit } from '../local/views.ts';
@@ -30,9 +31,9 @@ const TAIL = 64;
  * by `exit`: lmdb-js 3.5 overruns a buffer when it words a write error, so nothing more may run on this heap.
  */
 function endProcess(error: unknown): void {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const cause = error instanceof Error && !isLockstepError(error) ? (error.cause ?? error) : error;
   try {
-    writeSync(process.stderr.fd, `lockstep: the storage failed, the process ends: ${String(cause)}\n`);
+    writeSync(process.stderr.fd, `lockstep: the storage failed, the process ends: ${toldOf(cause)}\n`);
   } finally {
     process.kill(process.pid, 'SIGKILL');
   }
