@@ -150,6 +150,6 @@ export const known: readonly KnownDifference[] = [
   {
     request: /^GET sys\/quotas\/config$/,
     at: /rate_limit_exempt_paths$/,
-    reason: 'no path of a recovery mode is exempt from rate limits: there is none',
+    reason: 'recovery mode has no rate limits',
   },
 ];
