@@ -104,41 +104,45 @@ const create = (base: Base) =>
     },
   });
 
-function readOne(mount: IdentityMount, id: string, call: Call): Reply {
-  const known = found(mount, call, id);
-  if (known === undefined) return reply.missing;
-  const shown = shownAlias(showing(mount, call), known.owner.id, known.alias);
-  return reply.ok({ ...shown, namespace_id: call.namespace.id });
+interface OneAlias {
+  readonly id: string;
 }
 
-async function deleteOne({ services }: IdentityMount, id: string, call: Call): Promise<Reply> {
-  await services.identities.aliases.delete(call.namespace.id, id);
-  return reply.empty;
-}
+const readAlias = {
+  summary: 'Read an alias',
+  writes: 'nothing',
+  replies: { 200: aliasFields, 404: 'empty' },
+  run: (mount: IdentityMount, { id }: OneAlias, call: Call): Reply => {
+    const known = found(mount, call, id);
+    if (known === undefined) return reply.missing;
+    const shown = shownAlias(showing(mount, call), known.owner.id, known.alias);
+    return reply.ok({ ...shown, namespace_id: call.namespace.id });
+  },
+} as const;
+
+const deleteAlias = {
+  summary: 'Delete an alias',
+  writes: 'shared',
+  replies: { 204: 'empty' },
+  run: async ({ services }: IdentityMount, { id }: OneAlias, call: Call): Promise<Reply> => {
+    await services.identities.aliases.delete(call.namespace.id, id);
+    return reply.empty;
+  },
+} as const;
 
 const byId = (base: Base) =>
   at(`${base}/id/:id` as const, {
     help: 'One alias of an entity.',
     fields: { id: field.name('Its id.'), ...fields },
     operations: {
-      read: {
-        summary: 'Read an alias',
-        writes: 'nothing',
-        replies: { 200: aliasFields, 404: 'empty' },
-        run: (mount, { id }, call) => readOne(mount, id, call),
-      },
+      read: readAlias,
       update: {
         summary: 'Change an alias',
         writes: 'shared',
         replies: written,
         run: (mount, values, call) => change(mount, call, values.id, values),
       },
-      delete: {
-        summary: 'Delete an alias',
-        writes: 'shared',
-        replies: { 204: 'empty' },
-        run: (mount, { id }, call) => deleteOne(mount, id, call),
-      },
+      delete: deleteAlias,
     },
   });
 
@@ -146,18 +150,8 @@ const byOldestId = at(`${OLDEST}/id/:id`, {
   help: 'One alias of an entity, by its oldest name.',
   fields: { id: field.name('Its id.') },
   operations: {
-    read: {
-      summary: 'Read an alias by its oldest name',
-      writes: 'nothing',
-      replies: { 200: aliasFields, 404: 'empty' },
-      run: (mount, { id }, call) => readOne(mount, id, call),
-    },
-    delete: {
-      summary: 'Delete an alias by its oldest name',
-      writes: 'shared',
-      replies: { 204: 'empty' },
-      run: (mount, { id }, call) => deleteOne(mount, id, call),
-    },
+    read: { ...readAlias, summary: 'Read an alias by its oldest name' },
+    delete: { ...deleteAlias, summary: 'Delete an alias by its oldest name' },
   },
 });
 
