@@ -168,7 +168,7 @@ export class SecretFiles {
     }
   }
 
-  /** Renders again what depends on more than secrets. Gives whether all of it is in place. */
+  /** Renders again what depends on more than secrets. */
   async renewImpure(): Promise<void> {
     for (const file of this.#files) if (file.target.impure) await file.renew('current');
   }

@@ -174,7 +174,16 @@ const templateKeys = {
   right_delimiter: key.text('What ends an action.', { default: '}}' }),
   sandbox_path: key.absolutePath('Directory that `file` reads from, and from nowhere else.'),
   function_denylist: key.list('Functions that it may not call; `*` stands for any text.', { default: [] }),
+  wait: section('How long changes are gathered.', { min: ignored(NO_WAIT), max: ignored(NO_WAIT) }),
 } as const;
+
+const textProblem = ({
+  source,
+  contents,
+}: {
+  readonly source: string | undefined;
+  readonly contents: string | undefined;
+}) => ((source === undefined) === (contents === undefined) ? 'give `source` or `contents`' : undefined);
 
 const template = named('A Go template that is kept in a file.', {
   labels: [],
@@ -193,12 +202,10 @@ const template = named('A Go template that is kept in a file.', {
       command: key.command('A list, or text for the shell.', { required: true }),
       timeout: key.duration('How long the command may take.', { default: 30 }),
     }),
-    wait: section('How long changes are gathered.', { min: ignored(NO_WAIT), max: ignored(NO_WAIT) }),
   },
-  check: ({ source, contents, command, exec }) => {
-    if ((source === undefined) === (contents === undefined)) return 'give `source` or `contents`';
-    return command !== undefined && exec !== undefined ? 'give `command` or `exec`, not both' : undefined;
-  },
+  check: ({ source, contents, command, exec }) =>
+    textProblem({ source, contents }) ??
+    (command !== undefined && exec !== undefined ? 'give `command` or `exec`, not both' : undefined),
 });
 
 const envTemplate = named('A Go template whose output is a variable of the process that `exec` runs.', {
@@ -215,12 +222,11 @@ const envTemplate = named('A Go template whose output is a variable of the proce
       'create_dest_dirs',
     ]),
     ...refusedAll('`exec` is told of its changes', ['command', 'command_timeout', 'exec']),
-    wait: section('How long changes are gathered.', { min: ignored(NO_WAIT), max: ignored(NO_WAIT) }),
   },
-  check: ({ name, source, contents }) => {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `"${name}" cannot be the name of a variable`;
-    return (source === undefined) === (contents === undefined) ? 'give `source` or `contents`' : undefined;
-  },
+  check: ({ name, source, contents }) =>
+    /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+      ? textProblem({ source, contents })
+      : `"${name}" cannot be the name of a variable`,
 });
 
 const exec = section('The process that the agent runs, with the output of every `env_template` in its environment.', {

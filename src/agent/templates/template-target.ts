@@ -26,18 +26,23 @@ export interface TemplateHost {
 /** Functions whose answers change without a secret's change. */
 const impure = /\b(?:file|env|mustEnv|envOrDefault)\b/;
 
+/** What is the same whatever becomes of the output. */
+function templateOf(config: VariableConfig, host: TemplateHost) {
+  const renderer = new Renderer(config, host, config.contents ?? sourceText(config));
+  return {
+    renderer,
+    common: { name: config.name, impatient: true, impure: renderer.impure, fatal: config.error_fatal ?? host.fatal },
+  };
+}
+
 /** Reads and parses it. Throws `invalidConfig` that names what it calls and must not, or an `invalidTemplate`. */
 export function templateTarget(config: TemplateConfig, host: TemplateHost): Target {
-  const text = config.contents ?? sourceText(config);
-  const renderer = new Renderer(config, host, text);
+  const { renderer, common } = templateOf(config, host);
   const { destination, perms: mode, user, group, backup, create_dest_dirs: createsDirectories } = config;
   const placement: Placement = { path: destination, mode, user, group, backup, createsDirectories };
   return {
-    ...{ name: config.name, destination, createsDirectories },
+    ...{ ...common, destination, createsDirectories },
     ...{ command: config.command, command_timeout: config.command_timeout },
-    impatient: true,
-    impure: impure.test(text),
-    fatal: config.error_fatal ?? host.fatal,
     render: (lookup) => renderer.render(lookup, (bytes) => place(bytes, placement)),
   };
 }
@@ -48,13 +53,9 @@ export function variableTarget(
   host: TemplateHost,
   put: (value: string) => 'written' | 'unchanged',
 ): Target {
-  const text = config.contents ?? sourceText(config);
-  const renderer = new Renderer(config, host, text);
+  const { renderer, common } = templateOf(config, host);
   return {
-    ...{ name: config.name, destination: undefined, command_timeout: 0 },
-    impatient: true,
-    impure: impure.test(text),
-    fatal: config.error_fatal ?? host.fatal,
+    ...{ ...common, destination: undefined, command_timeout: 0 },
     render: (lookup) => renderer.render(lookup, (bytes) => Promise.resolve(put(valueOf(config.name, bytes)))),
   };
 }
@@ -93,15 +94,16 @@ interface Rendered {
 
 /** Renders the text anew for whoever says what is known. */
 export class Renderer {
+  /** Whether it depends on more than secrets. */
+  readonly impure: boolean;
   readonly #template: Template;
   readonly #namespace: string;
-  readonly #impure: boolean;
   #pass: Pass;
   #last: Rendered | undefined;
 
   constructor(config: VariableConfig, host: TemplateHost, text: string) {
     this.#namespace = host.namespace;
-    this.#impure = impure.test(text);
+    this.impure = impure.test(text);
     this.#pass = new Pass(() => undefined, host.namespace);
     const around = {
       ...{ permissions: host.settings, sandbox: config.sandbox_path },
@@ -128,7 +130,7 @@ export class Renderer {
   render(lookup: Lookup, put: (bytes: Buffer) => Promise<'written' | 'unchanged'>): Rendering {
     const last = this.#last;
     const isFresh = last?.answers.every(([key, answer]) => lookup(key) === answer) === true;
-    const rendered = isFresh && !this.#impure ? last : this.#rendered(lookup);
+    const rendered = isFresh && !this.impure ? last : this.#rendered(lookup);
     this.#last = rendered.bytes === undefined ? undefined : rendered;
     const { pass, bytes } = rendered;
     if (bytes === undefined) return { needs: pass.needs, put: undefined };
