@@ -38,9 +38,9 @@ function install(): Installed {
   return { executable, flags: flagsOf(executable), main };
 }
 
-/** From its last line, so that they stand there alone. */
+/** Those of a server, from its last line, so that they stand there alone. */
 function flagsOf(executable: string): readonly string[] {
-  const [, flags] = /^exec "\$node" (.*) "\$main"/m.exec(readFileSync(executable, 'utf8')) ?? [];
+  const [, flags] = /^exec "\$node" (.*) \$smaller "\$main"/m.exec(readFileSync(executable, 'utf8')) ?? [];
   if (flags === undefined) throw new Error(`${executable} does not start Node as expected`);
   return flags.split(' ');
 }

@@ -8,6 +8,7 @@ import type { Cache } from './cache.ts';
 import type { CommandRunner } from './command-runner.ts';
 import { explain } from '../client/explain.ts';
 import { KeptFile } from './kept-file.ts';
+import { HeldLeases, type Lease } from './leases.ts';
 import type { Metrics } from './metrics.ts';
 import { isMemoryBacked, prepareDirectory, removeLeftovers } from './place.ts';
 import { isPushed, type Answer, type Found, type Question } from './source.ts';
@@ -72,6 +73,7 @@ export interface InPlace {
 }
 
 export class SecretFiles {
+  readonly leases: HeldLeases;
   readonly #options: FilesOptions;
   readonly #keptFile: (target: Target) => KeptFile;
   #files: readonly KeptFile[] = [];
@@ -82,6 +84,7 @@ export class SecretFiles {
 
   constructor(options: FilesOptions) {
     this.#options = options;
+    this.leases = new HeldLeases(options.stamps, options.renewAt);
     const lookup: Lookup = (key) => {
       const state = this.#paths.get(key);
       if (state?.held !== undefined) return state.held;
@@ -115,22 +118,7 @@ export class SecretFiles {
 
   /** What is to be read again: a secret under a lease only when that nears its end, since each reading makes another. */
   get duePaths(): readonly string[] {
-    const now = this.#options.stamps();
-    return [...this.#paths].flatMap(([key, state]) => ((this.#leaseLeft(state, now) ?? 0) <= 0 ? [key] : []));
-  }
-
-  /** Seconds until the first lease is due; undefined where there is none. */
-  get nextLease(): number | undefined {
-    const now = this.#options.stamps();
-    const left = [...this.#paths.values()]
-      .map((state) => this.#leaseLeft(state, now))
-      .filter((each) => each !== undefined);
-    return left.length === 0 ? undefined : Math.max(0, Math.min(...left));
-  }
-
-  #leaseLeft({ held, confirmed }: PathState, now: Stamp): number | undefined {
-    if (held?.lease === undefined || confirmed === undefined) return undefined;
-    return held.lease.seconds * this.#options.renewAt - (elapsed(confirmed.at, now) ?? Number.POSITIVE_INFINITY);
+    return this.paths.filter((key) => this.leases.get(key)?.due !== false);
   }
 
   /** Entries are written from now on; what is held already is written at once. */
@@ -187,6 +175,7 @@ export class SecretFiles {
   async #apply(path: string, state: PathState, answer: Answer): Promise<boolean> {
     this.#options.metrics.add('reads_total', { answer: answer.kind });
     if (answer.kind === 'found') return this.#found(path, state, answer);
+    if (answer.kind === 'kept') return this.#kept(path, state, answer.lease);
     if (answer.kind === 'missing') return this.#missing(path, state, answer.destroyed);
     if (answer.kind !== 'denied') {
       this.#condition(state, answer.kind, answer.why);
@@ -288,12 +277,23 @@ export class SecretFiles {
     // The same object for the same content: what was rendered from it need not be rendered again.
     if (!same || !sameAround || state.held?.lease !== undefined)
       state.held = { data, version, metadata, lease, canonical };
+    this.leases.hold(path, lease);
     state.missingSince = undefined;
     // The cache goes first: then what a restart writes from it is never older than the file.
     if (!same && state.held !== undefined) await this.#remember(path, state.held);
     state.confirmed = { at: this.#options.stamps(), age: 0 };
     state.condition = 'current';
     state.silence = 0;
+    return this.#renewAll(state, 'current', true);
+  }
+
+  #kept(path: string, state: PathState, lease: Lease | undefined): Promise<boolean> {
+    if (lease !== undefined) {
+      this.leases.hold(path, lease);
+      state.confirmed = { at: this.#options.stamps(), age: 0 };
+      state.condition = 'current';
+      state.silence = 0;
+    }
     return this.#renewAll(state, 'current', true);
   }
 
@@ -343,6 +343,7 @@ export class SecretFiles {
   async #forget(path: string): Promise<void> {
     const state = this.#paths.get(path);
     if (state !== undefined) state.held = undefined;
+    this.leases.hold(path, undefined);
     try {
       await this.#cache?.erase(path);
     } catch (error) {

@@ -15,7 +15,7 @@ import { explain } from '../client/explain.ts';
 import type { SecretFiles } from './files.ts';
 import type { Metrics } from './metrics.ts';
 import { covers, pushedPaths, subscriptionPaths } from '../client/pushed.ts';
-import { readSecret, type Answer } from './source.ts';
+import { readSecret, renewLease, type Answer } from './source.ts';
 
 export interface FollowerOptions {
   /** Makes a client that remembers the indexes it has seen. */
@@ -81,6 +81,7 @@ export class Follower {
   async run(signal: AbortSignal): Promise<void> {
     try {
       const session = await this.#options.auth.signedIn(signal);
+      this.#options.files.leases.signedIn(session);
       // The index is taken before anything is read: what changes from now on is pushed.
       const pushed = await this.#pushed(session, signal).catch(() => undefined);
       this.#applied = pushed?.index;
@@ -105,24 +106,22 @@ export class Follower {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const { clock, pollInterval, auth } = this.#options;
+    const { clock, pollInterval, auth, files } = this.#options;
     const interval = (): number => clock.now() + pollInterval * 1000 * (0.9 + 0.2 * clock.random());
     let due = interval();
     let tries = 0;
     while (!signal.aborted) {
       tries = this.#unsettled.size === 0 ? 0 : tries + 1;
       const soon = tries === 0 ? Number.POSITIVE_INFINITY : fullJitter(retry, tries, clock.random());
-      const lease = (this.#options.files.nextLease ?? Number.POSITIVE_INFINITY) * 1000;
+      // What fails is tried again in its time, a lease that is due among it.
+      const lease = tries === 0 ? files.leases.next * 1000 : Number.POSITIVE_INFINITY;
       await pause(clock, Math.min(Math.max(0, due - clock.now()), soon, lease), signal, this.#nudge.signal);
-      await auth.signedIn(signal);
+      files.leases.signedIn(await auth.signedIn(signal));
       if (clock.now() >= due) {
         await this.#readAll(signal);
         due = interval();
-      } else if (this.#options.files.nextLease === 0) {
-        await this.#read(this.#options.files.duePaths, signal);
-        this.#acknowledge();
       } else {
-        await this.#read([...this.#unsettled], signal);
+        await this.#read([...new Set([...this.#unsettled, ...files.leases.due])], signal);
         this.#acknowledge();
       }
     }
@@ -132,7 +131,7 @@ export class Follower {
     const { files } = this.#options;
     await files.renewImpure();
     files.takeUnread();
-    await this.#read(files.duePaths, signal);
+    await this.#read([...new Set([...this.#unsettled, ...files.duePaths])], signal);
     this.#acknowledge();
     await this.#options.synced();
   }
@@ -175,11 +174,28 @@ export class Follower {
     const session = await this.#options.auth.signedIn(signal);
     const question = this.#options.files.question(path);
     if (question === undefined) return { kind: 'missing', destroyed: false };
-    const answer = await readSecret(this.#client.with({ token: session.token.expose() }), question, signal);
+    const client = this.#client.with({ token: session.token.expose() });
+    const answer =
+      (await this.#kept(path, { client, session }, signal)) ??
+      (await readSecret({ client, holder: session }, question, signal));
     if (answer.kind !== 'denied') return answer;
     const token = await this.#options.auth.doubt(session);
     if (token === 'valid') return answer;
     return { kind: 'unreachable', why: 'the token is not accepted', behind: false };
+  }
+
+  /** What is held under a lease is not asked for while that lasts, or goes on; undefined: it is to be read. */
+  async #kept(
+    path: string,
+    { client, session }: { readonly client: Client; readonly session: SignedIn },
+    signal: AbortSignal,
+  ): Promise<Answer | undefined> {
+    const held = this.#options.files.leases.get(path);
+    if (held === undefined) return undefined;
+    const { lease, due } = held;
+    if (!due) return { kind: 'kept' };
+    if (!lease.renewable || lease.holder !== session) return undefined;
+    return renewLease(client, lease, signal);
   }
 
   /** Another history: what was seen of the old one means nothing in it. */

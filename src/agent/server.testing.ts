@@ -34,6 +34,10 @@ export interface TestServer extends AsyncDisposable {
   readonly unsubscribable: Set<string>;
   /** Seconds of the lease under which a path is read; each reading makes another secret. */
   readonly leases: Map<string, number>;
+  /** Seconds that the next renewals of leases grant; none left: they are refused. */
+  readonly grants: number[];
+  /** What was written, in its order; each is answered with its number as `made`. */
+  readonly made: { readonly path: string; readonly body: unknown }[];
   /** Every request is answered with this status. */
   status: number | undefined;
   ttl: number;
@@ -103,7 +107,20 @@ export async function testServer(): Promise<TestServer> {
     }
     const header = request.headers['x-vault-index'];
     self.carried.push(Array.isArray(header) ? header.join() : header);
-    return read(response, path);
+    if (path === 'sys/leases/renew') return renew(response, body);
+    return request.method === 'GET' ? read(response, path) : make(response, path, body);
+  };
+
+  const renew = (response: ServerResponse, body: string): void => {
+    const seconds = self.grants.shift();
+    if (seconds === undefined) return reply(response, 400, { errors: ['lease not found'] });
+    const { lease_id } = JSON.parse(body) as { lease_id: string };
+    return reply(response, 200, { lease_id, lease_duration: seconds, renewable: true });
+  };
+
+  const make = (response: ServerResponse, path: string, body: string): void => {
+    const made = self.made.push({ path, body: JSON.parse(body) as unknown });
+    return reply(response, 200, { data: { made } });
   };
 
   const login = (response: ServerResponse, body: string): void => {
@@ -176,6 +193,8 @@ export async function testServer(): Promise<TestServer> {
       tokens: new Set(),
       denied: new Set(),
       leases: new Map(),
+      grants: [],
+      made: [],
       unsubscribable: new Set(),
     },
     ...{ status: undefined, ttl: 3600, heartbeat: 30, resumable: true, streams },

@@ -7,7 +7,7 @@ test('a read that waits for an approval is no word that the secret is gone', asy
   const wrap_info = { token: 't', accessor: 'a', ttl: 60, creation_time: '', creation_path: 'secret/a' };
   const client = { read: () => Promise.resolve({ data: null, wrap_info }) } as unknown as Client;
   const answer = await readSecret(
-    client,
+    { client, holder: {} },
     { kind: 'read', path: 'secret/a', optional: false },
     new AbortController().signal,
   );

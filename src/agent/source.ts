@@ -2,30 +2,32 @@
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import type { Envelope } from '../client/envelope.ts';
+import { canonicalJson } from '../lib/canonical-json.ts';
+import { sha256 } from '../lib/crypto/hash.ts';
 import { isObject } from '../client/json.ts';
 import { explain } from '../client/explain.ts';
+import { leaseOf, leaseOfMade, type Lease } from './leases.ts';
 import type { SecretData } from './render.ts';
 
 /** What is asked of the server. */
 export interface Question {
-  readonly kind: 'read' | 'list';
+  /** `write` makes something, with each asking another. */
+  readonly kind: 'read' | 'list' | 'write';
   readonly path: string;
+  /** What a `write` sends. */
+  readonly body?: Readonly<Record<string, unknown>>;
   /** Whether its absence is an answer, too: then nothing waits for it, and nobody is told. */
   readonly optional: boolean;
 }
 
-/** What it is known by: for a plain read its path, as in events and acknowledgements. */
-export const keyOf = ({ kind, path }: Question): string => (kind === 'read' ? path : `LIST ${path}`);
+/** What it is known by: for a plain read its path, as in events and acknowledgements. It shows nothing of a body. */
+export function keyOf({ kind, path, body }: Question): string {
+  if (kind === 'read') return path;
+  return kind === 'list' ? `LIST ${path}` : `WRITE ${path} ${sha256(canonicalJson(body)).toString('hex')}`;
+}
 
 /** Whether changes of what is asked for can be pushed: those of lists, of chosen versions and of the server's own paths cannot. */
 export const isPushed = ({ kind, path }: Question): boolean => kind === 'read' && !/^sys\/|\?/.test(path);
-
-/** How long what was read may be used, where the server says so. */
-export interface Lease {
-  readonly id: string;
-  readonly seconds: number;
-  readonly renewable: boolean;
-}
 
 export interface Found {
   readonly data: SecretData;
@@ -37,6 +39,8 @@ export interface Found {
 
 export type Answer =
   | ({ readonly kind: 'found' } & Found)
+  /** What is held stays, from now on under this lease; without one, as it was. */
+  | { readonly kind: 'kept'; readonly lease?: Lease }
   /** Deleted, or never there. */
   | { readonly kind: 'missing'; readonly destroyed: boolean }
   | { readonly kind: 'denied' }
@@ -47,43 +51,65 @@ export type Answer =
 
 const WAITS = 'a policy asks that others approve each read (control group), which an agent cannot wait for';
 
+/** Who asks: leases that come of it are the session's. */
+export interface Asking {
+  readonly client: Client;
+  readonly holder: object;
+}
+
 /** Reads any path, a secret of KV version 1 or 2 among others. Rejects only with the signal's reason. */
-export async function readSecret(client: Client, question: Question, signal: AbortSignal): Promise<Answer> {
+export async function readSecret({ client, holder }: Asking, question: Question, signal: AbortSignal): Promise<Answer> {
   try {
     const found = await asked(client, question, signal);
     // Nobody asked for a wrapped reply: the secret may well be there.
     if (found?.wrap_info !== undefined) return { kind: 'failed', why: WAITS };
     const data = found?.data ?? undefined;
-    if (data === undefined) return { kind: 'missing', destroyed: false };
-    return { ...versioned(data), ...leaseOf(found) };
+    if (found === undefined || data === undefined) return { kind: 'missing', destroyed: false };
+    if (question.kind === 'write')
+      return { kind: 'found', data, version: undefined, lease: leaseOfMade(found, holder, Date.now()) };
+    return versioned(data, leaseOf(found, holder));
   } catch (error) {
     signal.throwIfAborted();
-    const why = explain(error);
-    if (!(error instanceof ApiError)) return { kind: 'unreachable', why, behind: false };
-    if (error.status === 401 || error.status === 403) return { kind: 'denied' };
-    const lasting = error.status < 500 && ![408, 412, 429].includes(error.status);
-    return lasting ? { kind: 'failed', why } : { kind: 'unreachable', why, behind: error.status === 412 };
+    return unanswered(error);
   }
 }
 
-function asked(client: Client, { kind, path }: Question, signal: AbortSignal): Promise<Envelope | undefined> {
+/** Renews the lease of what is held; undefined where that goes on no longer: then it is to be read anew. Rejects as `readSecret`. */
+export async function renewLease(client: Client, lease: Lease, signal: AbortSignal): Promise<Answer | undefined> {
+  try {
+    const body = { lease_id: lease.id, increment: lease.first };
+    const reply = await client.write('sys/leases/renew', body, { signal, replay: 'safe' });
+    const { lease_duration: seconds = 0, renewable = false } = reply ?? {};
+    return seconds < lease.first / 2 ? undefined : { kind: 'kept', lease: { ...lease, seconds, renewable } };
+  } catch (error) {
+    signal.throwIfAborted();
+    const answer = unanswered(error);
+    return answer.kind === 'unreachable' ? answer : undefined;
+  }
+}
+
+function unanswered(error: unknown): Answer {
+  const why = explain(error);
+  if (!(error instanceof ApiError)) return { kind: 'unreachable', why, behind: false };
+  if (error.status === 401 || error.status === 403) return { kind: 'denied' };
+  const lasting = error.status < 500 && ![408, 412, 429].includes(error.status);
+  return lasting ? { kind: 'failed', why } : { kind: 'unreachable', why, behind: error.status === 412 };
+}
+
+function asked(client: Client, { kind, path, body }: Question, signal: AbortSignal): Promise<Envelope | undefined> {
   if (kind === 'list') return client.list(path, { signal });
+  if (kind === 'write') return client.write(path, body, { signal });
   const at = path.indexOf('?');
   if (at < 0) return client.read(path, { signal });
   return client.read(path.slice(0, at), { signal, query: Object.fromEntries(new URLSearchParams(path.slice(at))) });
 }
 
-function leaseOf(found: Envelope | undefined): { readonly lease?: Lease } {
-  if (found === undefined || found.lease_id === '' || !(found.lease_duration > 0)) return {};
-  return { lease: { id: found.lease_id, seconds: found.lease_duration, renewable: found.renewable } };
-}
-
 /** Version 2 answers with `data` beside `metadata`; where a version was deleted, `data` is null. */
-function versioned(found: SecretData): Answer {
+function versioned(found: SecretData, lease: Lease | undefined): Answer {
   const { data, metadata } = found;
   if (!isObject(metadata) || !('created_time' in metadata) || typeof metadata['version'] !== 'number') {
-    return { kind: 'found', data: found, version: undefined };
+    return { kind: 'found', data: found, version: undefined, lease };
   }
-  if (isObject(data)) return { kind: 'found', data, version: metadata['version'], metadata };
+  if (isObject(data)) return { kind: 'found', data, version: metadata['version'], metadata, lease };
   return { kind: 'missing', destroyed: metadata['destroyed'] === true };
 }

@@ -47,7 +47,7 @@ export interface ClusterOptions {
 }
 
 /** How many statuses are written at once, and milliseconds between two while Secrets wait. */
-const STATUS = { lines: 4, rest: 20 };
+const STATUS = { lines: 4, rest: 100 };
 
 export class Cluster {
   readonly api: KubernetesApi;

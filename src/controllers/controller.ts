@@ -194,7 +194,7 @@ export class Controller {
     for (const store of clusterStores?.values() ?? []) {
       this.#storeQueue.add(storeText(clusterSecretStore.kind, keyOf(store.metadata)), 'new');
     }
-    for (const es of externalSecrets.values()) this.#add(keyOf(es.metadata), priorityOf(es));
+    for (const [key, es] of externalSecrets.entries()) this.#add(key, priorityOf(es));
     for (const each of this.#makers) each.all();
     for (const { metadata } of this.#cluster.pushSecrets.values()) this.#addPush(keyOf(metadata));
     for (const { metadata } of this.#cluster.generatorStates.values()) this.#stateQueue.add(keyOf(metadata), 'due');

@@ -28,13 +28,39 @@ function* conditionSamples(objects: Iterable<WithStatus>): Generator<Sample> {
   }
 }
 
+/** What of the cluster is told. */
+interface Watched extends Pick<Cluster, 'staleMs'> {
+  readonly externalSecrets: Kept & { readonly get: (key: string) => unknown };
+  readonly clusterExternalSecrets: Kept | undefined;
+  readonly pushSecrets: Kept;
+  readonly clusterPushSecrets: Kept | undefined;
+  readonly stores: Kept;
+  readonly clusterStores: Kept | undefined;
+}
+
+interface Kept {
+  readonly values: () => Iterable<WithStatus>;
+}
+
+/** At one ExternalSecret; the last took so many nanoseconds. */
+interface Looks {
+  count: number;
+  failed: number;
+  last: number;
+}
+
 export interface Measured {
   readonly failed: (key: string) => void;
   readonly timed: <T>(key: string, work: () => Promise<T>) => Promise<T>;
 }
 
-export function measure(metrics: Metrics, cluster: Cluster): Measured {
-  const durations = new Map<string, number>();
+export function measure(metrics: Metrics, cluster: Watched): Measured {
+  const all = new Map<string, Looks>();
+  const looksAt = (key: string): Looks => {
+    const known = all.get(key) ?? { count: 0, failed: 0, last: 0 };
+    all.set(key, known);
+    return known;
+  };
   const conditions = (kind: string, objects: () => Iterable<WithStatus>): void => {
     metrics.gauge(`${kind}_status_condition`, 'The conditions of each object: 1 what holds.', () => [
       ...conditionSamples(objects()),
@@ -47,8 +73,15 @@ export function measure(metrics: Metrics, cluster: Cluster): Measured {
   conditions('secretstore', () => cluster.stores.values());
   conditions('clustersecretstore', () => cluster.clusterStores?.values() ?? []);
   metrics.gauge('externalsecret_reconcile_duration', 'Nanoseconds of the last look at each ExternalSecret.', () =>
-    [...durations].map(([key, value]) => ({ labels: labelsOf(key), value })),
+    [...all].map(([key, { last }]) => ({ labels: labelsOf(key), value: last })),
   );
+  const counter = (name: string, help: string, count: (looks: Looks) => number): void => {
+    metrics.counters(name, help, () =>
+      [...all].map(([key, looks]) => ({ labels: labelsOf(key), value: count(looks) })).filter(({ value }) => value > 0),
+    );
+  };
+  counter('externalsecret_sync_calls_total', 'Looks at an ExternalSecret.', ({ count }) => count);
+  counter('externalsecret_sync_calls_error', 'Looks at an ExternalSecret that failed.', ({ failed }) => failed);
   metrics.gauge(
     'lockstep_controller_cache_age_seconds',
     'How long the API server has said nothing about a kind, the worst of them.',
@@ -56,18 +89,18 @@ export function measure(metrics: Metrics, cluster: Cluster): Measured {
   );
   return {
     failed: (key) => {
-      metrics
-        .counter('externalsecret_sync_calls_error', 'Looks at an ExternalSecret that failed.', labelsOf(key))
-        .add();
+      looksAt(key).failed += 1;
     },
     timed: async (key, work) => {
       const begun = performance.now();
       try {
         return await work();
       } finally {
-        metrics.counter('externalsecret_sync_calls_total', 'Looks at an ExternalSecret.', labelsOf(key)).add();
-        if (cluster.externalSecrets.get(key) === undefined) durations.delete(key);
-        else durations.set(key, Math.round((performance.now() - begun) * 1e6));
+        const looks = looksAt(key);
+        looks.count += 1;
+        looks.last = Math.round((performance.now() - begun) * 1e6);
+        // What is gone leaves its series: names that come and go would grow them for ever.
+        if (cluster.externalSecrets.get(key) === undefined) all.delete(key);
       }
     },
   };

@@ -18,7 +18,7 @@ const RATE = { burst: 25, perSecond: 1 / 300 };
 const MOST_OBJECTS = 4_096;
 const LONGEST = 1_024;
 /** Between two events while Secrets wait to be made. */
-const REST_MS = 100;
+const REST_MS = 500;
 const MOST_WAITING = 25_000;
 /** The same is not told again within it. */
 const REPEAT_MS = 600_000;

@@ -52,6 +52,11 @@ export class Informer<T extends KubernetesObject> {
     return this.#cache.size;
   }
 
+  /** The keys are those of the cache: who keeps one shares it. */
+  entries(): IterableIterator<[key: string, object: T]> {
+    return this.#cache.entries();
+  }
+
   values(): IterableIterator<T> {
     return this.#cache.values();
   }

@@ -9,6 +9,8 @@ export const priorities = ['new', 'changed', 'due'] as const;
 export type Priority = (typeof priorities)[number];
 
 const BACKOFF: Backoff = { base: 1_000, cap: 420_000 };
+/** What is due later than this is so up to as much later. */
+const COARSE_MS = 10_000;
 
 export interface QueueOptions {
   readonly workers: number;
@@ -147,15 +149,22 @@ export class WorkQueue {
   #schedule(key: string, ms: number): void {
     if (this.#closed) return;
     // Node fires longer ones at once: such a key is looked at sooner than asked, which does no harm.
-    const timer = setTimeout(() => this.add(key, 'due'), Math.min(ms, 2 ** 31 - 1));
+    const timer = setTimeout(this.#isDue, Math.min(coarse(ms), 2 ** 31 - 1), key);
     this.#timers.set(key, timer);
   }
+
+  readonly #isDue = (key: string): void => {
+    this.add(key, 'due');
+  };
 
   #unschedule(key: string): void {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
   }
 }
+
+/** Node keeps a list for each length: thousands of keys, each with one of its own, would have as many. */
+const coarse = (ms: number): number => (ms < COARSE_MS ? ms : Math.ceil(ms / COARSE_MS) * COARSE_MS);
 
 function urgent(one: Priority | undefined, other: Priority): Priority {
   if (one === undefined) return other;

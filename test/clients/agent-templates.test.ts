@@ -44,6 +44,8 @@ const templates: readonly string[] = [
   '{{ define "x" }}<{{ . }}>{{ end }}{{ with secret "secret/app/db" }}{{ executeTemplate "x" .Data.data.user }}{{ end }}',
   get('{{ scratch.MapSet "m" "k" .Data.data.user }}{{ scratch.MapValues "m" }}'),
   get('{{ .Data.data.user | toUpper | sprig_trunc 2 }}{{ .Data.data.password | sha256Hex }}'),
+  '{{ with secret "sys/tools/hash/sha2-256" "input=aGVsbG8=" " format = base64 " "" }}{{ .Data.sum }} {{ .LeaseDuration }}{{ end }}',
+  '{{ with secret "secret/other/made" "k=v=w" }}{{ .Data.destroyed }}{{ end }}',
   'static\n',
   '{{- /* nothing but a comment */ -}}\n  trimmed  {{- "" }}',
 ];

@@ -1,7 +1,7 @@
 /** Debian's slapd (OpenLDAP), unpacked into the user's cache, with entries that a test says. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +9,8 @@ import { Client } from 'ldapts';
 import { freePort } from '../../src/cli/up/free-port.ts';
 import { nextTurn } from '../../src/lib/next-turn.ts';
 import { issue, type Issued } from '../../src/server/certificates.testing.ts';
-import { cached } from '../clients/support/cache.ts';
-import { has, must } from '../clients/support/run.ts';
+import { must } from '../clients/support/run.ts';
+import { besideLibraries, unpacked } from './debian.ts';
 
 const packages = [
   'slapd',
@@ -27,29 +27,11 @@ export const suffix = 'dc=example,dc=org';
 const admin = { dn: `cn=admin,${suffix}`, password: 'admin-pw' };
 
 /** The folder that it is in; undefined where it is neither in the cache nor to be had, or does not run here. */
-export async function slapd(): Promise<string | undefined> {
-  try {
-    return await cached('slapd', async (into) => {
-      const download = ['download', ...packages];
-      // A machine that has never asked for the list of packages knows none.
-      if (!(await has('sh', ['-c', `cd '${into}' && apt-get ${download.join(' ')}`]))) {
-        await must('apt-get', ['update']);
-        await must('apt-get', download, { cwd: into });
-      }
-      for (const file of globSync('*.deb', { cwd: into })) await must('dpkg', ['-x', join(into, file), into]);
-      await must(join(into, 'usr/sbin/slapd'), ['-VV'], { env: environment(into) });
-    });
-  } catch {
-    return undefined;
-  }
-}
-
-const environment = (folder: string): NodeJS.ProcessEnv => ({
-  ...process.env,
-  LD_LIBRARY_PATH: globSync('usr/lib/*-linux-*', { cwd: folder })
-    .map((libraries) => join(folder, libraries))
-    .join(':'),
-});
+export const slapd = (): Promise<string | undefined> =>
+  unpacked({
+    ...{ name: 'slapd', packages },
+    check: (folder) => must(join(folder, 'usr/sbin/slapd'), ['-VV'], { env: besideLibraries(folder) }),
+  });
 
 export type Attributes = Readonly<Record<string, string | readonly string[]>>;
 
@@ -137,7 +119,7 @@ export async function startSlapd(folder: string, options: SlapdOptions = {}): Pr
   const args = ['-d', 'none', '-h', `${url} ${secureUrl}`, '-f', join(place, 'slapd.conf')];
   const child = spawn(join(folder, 'usr/sbin/slapd'), args, {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: environment(folder),
+    env: besideLibraries(folder),
   });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));

@@ -29,19 +29,31 @@ const pathOf = (given: string, doing: string): string => {
   return path;
 };
 
+/** `key=value` of each argument; as KV version 2 wants it, where the path is of that. */
+function bodyOf(pairs: readonly string[], isVersioned: boolean): Readonly<Record<string, unknown>> {
+  const body = Object.fromEntries(
+    pairs
+      .filter((pair) => pair !== '')
+      .map((pair) => {
+        const at = pair.indexOf('=');
+        if (at < 0) throw new FunctionError('secret: an argument behind the path is no key=value');
+        return [toText(pair.slice(0, at)).trim(), toText(pair.slice(at + 1)).trim()];
+      }),
+  );
+  return isVersioned ? { data: body } : body;
+}
+
 function secret(pass: Pass, [given, ...more]: readonly string[]): Value {
   if (given === undefined) return null;
-  if (more.length > 0) {
-    throw new FunctionError('secret with arguments would write to the server at each rendering, which is not offered');
-  }
   const [path = '', query] = pathOf(given, 'read').split('?', 2);
   const resolved = pass.resolve(path, 'data');
   if (resolved === undefined) return null;
-  const found = pass.ask({
-    kind: 'read',
-    path: query === undefined ? resolved : `${resolved}?${query}`,
-    optional: false,
-  });
+  const full = query === undefined ? resolved : `${resolved}?${query}`;
+  const found = pass.ask(
+    more.length === 0
+      ? { kind: 'read', path: full, optional: false }
+      : { kind: 'write', path: resolved, body: bodyOf(more, pass.isVersioned(resolved)), optional: false },
+  );
   return found === undefined || found === 'absent' ? null : new SecretObject(found);
 }
 

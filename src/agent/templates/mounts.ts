@@ -32,6 +32,10 @@ export class Mounts {
     this.#namespace = namespace;
   }
 
+  isVersioned(path: string): boolean {
+    return this.#found.some((mount) => mount.isVersion2 && `${path}/`.startsWith(mount.path));
+  }
+
   /** The path of the API; undefined while it is not known. `need` is told what has to be asked. */
   resolve(path: string, folder: 'data' | 'metadata', need: (question: Question) => void): string | undefined {
     const known = this.#found.find((mount) => `${path}/`.startsWith(mount.path));

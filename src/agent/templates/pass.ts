@@ -48,12 +48,17 @@ export class Pass {
     return resolved;
   }
 
+  /** Whether it lies in KV version 2, as far as `resolve` has found out. */
+  isVersioned(path: string): boolean {
+    return this.#mounts.isVersioned(path);
+  }
+
   ask(question: Question): Found | 'absent' | undefined {
     const key = keyOf(question);
     this.needs.set(key, question);
     const found = this.#lookup(key);
     // A folder that is not there has no entries; a secret that is not there is waited for.
-    if (found === undefined || (found === 'absent' && question.kind === 'read')) this.#lacks = true;
+    if (found === undefined || (found === 'absent' && question.kind !== 'list')) this.#lacks = true;
     return found;
   }
 

@@ -25,11 +25,12 @@ export class SecretObject extends GoObject {
 
   constructor({ data, metadata, lease }: Found) {
     super();
+    const shown = lease?.id === '' ? undefined : lease;
     this.#fields = {
       RequestID: '',
-      LeaseID: lease?.id ?? '',
-      LeaseDuration: int(lease?.seconds ?? 0),
-      Renewable: lease?.renewable ?? false,
+      LeaseID: shown?.id ?? '',
+      LeaseDuration: int(shown?.seconds ?? 0),
+      Renewable: shown?.renewable ?? false,
       Data: valueOf(metadata === undefined ? data : { data, metadata }),
       Warnings: new GoList([], 'string', true),
       Auth: null,

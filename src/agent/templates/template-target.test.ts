@@ -112,6 +112,100 @@ test('what shows nothing new is not rendered again, though it is read again', as
   assert.equal(running.lines.filter((line) => line.includes('wrote the file')).length, 1);
 });
 
+/** With reads every 20 ms, and leases due at half of their time. */
+const often = 'poll_interval = "20ms"\ntemplate_config { lease_renewal_threshold = 0.5 }';
+const creds = '{{ with secret "database/creds/app" }}{{ .Data.lease }} {{ .LeaseDuration }}{{ end }}';
+const count = (asked: readonly string[], what: string): number => asked.filter((each) => each === what).length;
+
+test('a lease is renewed as long as the server lets it, then its secret is read anew', async (t) => {
+  await using server = await testServer();
+  server.leases.set('database/creds/app', 1);
+  server.grants.push(1, 1);
+  const place = workplace(t);
+  await using running = run(server, place, { secrets: stanza(place, creds), more: often });
+  await server.until(() => server.grants.length === 0);
+  assert.equal(place.read('out/conf'), 'database/creds/app/1 1');
+  await server.until(() => count(server.asked, 'GET database/creds/app') > 1);
+  await running.logged('wrote the file', 0);
+  // Refused once: the lease of what was read anew is another.
+  const renewals = server.asked.filter((each) => each.endsWith(' sys/leases/renew'));
+  assert.equal(renewals.length, 3);
+});
+
+test('a lease that is granted less than half of its time nears its end: its secret is read anew', async (t) => {
+  await using server = await testServer();
+  server.leases.set('database/creds/app', 1);
+  server.grants.push(1, 0.4, 1, 1, 1);
+  const place = workplace(t);
+  await using _running = run(server, place, { secrets: stanza(place, creds), more: often });
+  await server.until(() => count(server.asked, 'GET database/creds/app') > 1);
+  assert.equal(server.grants.length, 3);
+});
+
+test('what cannot be put in place is not read anew while its lease lasts', async (t) => {
+  await using server = await testServer();
+  server.leases.set('database/creds/app', 3600);
+  const place = workplace(t);
+  fs.mkdirSync(place.path('out/conf'), { recursive: true });
+  await using running = run(server, place, { secrets: stanza(place, creds), more: often });
+  await running.logged('cannot put the secret in place');
+  await running.logged('cannot put the secret in place', running.lines.length);
+  assert.equal(count(server.asked, 'GET database/creds/app'), 1);
+  fs.rmdirSync(place.path('out/conf'));
+  await running.logged('wrote the file');
+  assert.equal(place.read('out/conf'), 'database/creds/app/1 3600');
+});
+
+test('after another login what is held under leases of the former token is read anew', async (t) => {
+  await using server = await testServer();
+  server.leases.set('database/creds/app', 3600);
+  server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  await using _running = run(server, place, { secrets: stanza(place, `${creds}${db}`), more: often });
+  await server.until(() => count(server.asked, 'GET secret/data/db') > 3);
+  assert.equal(count(server.asked, 'GET database/creds/app'), 1);
+  server.tokens.clear();
+  await server.until(() => count(server.asked, 'GET database/creds/app') > 1);
+  const logins = (): number => server.asked.filter((each) => each.endsWith('auth/approle/login')).length;
+  assert.equal(logins(), 2);
+  const reads = count(server.asked, 'GET secret/data/db');
+  await server.until(() => count(server.asked, 'GET secret/data/db') > reads + 3);
+  assert.equal(count(server.asked, 'GET database/creds/app'), 2);
+});
+
+test('secret with arguments has something made, once for each of them, and not with each reading', async (t) => {
+  await using server = await testServer();
+  server.write('sys/internal/ui/mounts/secret/new', { path: 'secret/', options: { version: '2' } });
+  server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  const text =
+    `${db} {{ with secret "pki/issue/web" "common_name=a.example" " ttl = 1h " }}{{ .Data.made }}{{ end }} ` +
+    '{{ with secret "secret/new" "k=v=w" "" }}{{ .Data.made }}{{ end }}';
+  await using _running = run(server, place, { secrets: stanza(place, text), more: often });
+  await server.until(() => count(server.asked, 'GET secret/data/db') > 5);
+  assert.match(place.read('out/conf'), /^p1 [12] [12]$/);
+  const bodies = server.made
+    .map(({ path, body }) => [path, body])
+    .sort(([a], [b]) => String(a).localeCompare(String(b)));
+  assert.deepEqual(bodies, [
+    ['pki/issue/web', { common_name: 'a.example', ttl: '1h' }],
+    ['secret/data/new', { data: { k: 'v=w' } }],
+  ]);
+});
+
+test('a template that would have things made for ever is stopped, and one whose arguments are none is told', async (t) => {
+  await using server = await testServer();
+  const place = workplace(t);
+  const turning = '{{ with secret "pki/issue/web" (timestamp "n=15:04:05.000000000") }}{{ .Data.made }}{{ end }}';
+  const wrong = '{{ with secret "pki/issue/web" "no pair" }}{{ end }}';
+  const secrets = `${stanza(place, turning, '', 'turning')} ${stanza(place, wrong, '', 'wrong')}`;
+  await using running = run(server, place, { secrets });
+  await running.logged('something else to be made each time');
+  await running.logged('is no key=value');
+  assert.ok(server.made.length <= 101, String(server.made.length));
+  assert.equal(fs.existsSync(place.path('out/turning')), false);
+});
+
 test('a secret under a lease is read anew when that nears its end, and not with each reading', async (t) => {
   await using server = await testServer();
   server.leases.set('database/creds/long', 3600);

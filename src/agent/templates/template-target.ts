@@ -23,6 +23,8 @@ export interface TemplateHost {
   readonly fatal: boolean;
 }
 
+const MOST_MAKING = 100;
+
 /** Functions whose answers change without a secret's change. */
 const impure = /\b(?:file|env|mustEnv|envOrDefault)\b/;
 
@@ -99,6 +101,8 @@ export class Renderer {
   readonly #template: Template;
   readonly #namespace: string;
   #pass: Pass;
+  /** What it wanted to be made since all was known last. */
+  readonly #making = new Set<string>();
   #last: Rendered | undefined;
 
   constructor(config: VariableConfig, host: TemplateHost, text: string) {
@@ -157,8 +161,17 @@ export class Renderer {
         throw silent(error, this.#pass);
     }
     const pass = this.#pass;
+    this.#checkMaking(pass);
     const answers = [...pass.needs.keys()].map((key) => [key, lookup(key)] as const);
     return { pass, answers, bytes: pass.lacks ? undefined : bytes };
+  }
+
+  /** A template that asks for another thing each time, as with `timestamp`, would have things made for ever. */
+  #checkMaking({ needs, lacks }: Pass): void {
+    if (!lacks) this.#making.clear();
+    for (const [key, { kind }] of needs) if (lacks && kind === 'write') this.#making.add(key);
+    if (this.#making.size <= MOST_MAKING) return;
+    throw fail('invalidTemplate', 'it asks for something else to be made each time that it is rendered');
   }
 }
 

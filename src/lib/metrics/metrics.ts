@@ -44,6 +44,7 @@ export class Metrics {
   readonly #counters = new Map<string, Family<Counter>>();
   readonly #timings = new Map<string, Family<Timing>>();
   readonly #gauges = new Map<string, { readonly help: string; readonly read: Gauge }>();
+  readonly #counted = new Map<string, { readonly help: string; readonly read: Gauge }>();
 
   /** The same name and labels give the same counter; so do names that Prometheus would show as one. */
   counter(name: string, help: string, labels: Labels = {}): Counter {
@@ -59,13 +60,18 @@ export class Metrics {
     this.#gauges.set(name, { help, read });
   }
 
+  /** What somebody else counts, read when somebody looks: no instrument is kept for each of its labels. */
+  counters(name: string, help: string, read: Gauge): void {
+    this.#counted.set(name, { help, read });
+  }
+
   read(): Reading {
     return {
-      gauges: [...this.#gauges].flatMap(([name, { help, read }]) => {
-        const samples = samplesOf(read);
-        return samples.length === 0 ? [] : [{ name, help, samples }];
-      }),
-      counters: shown(this.#counters, (labels, counter) => ({ labels, value: counter.count })),
+      gauges: sampled(this.#gauges),
+      counters: [
+        ...shown(this.#counters, (labels, counter) => ({ labels, value: counter.count })),
+        ...sampled(this.#counted),
+      ],
       timings: shown(this.#timings, (labels, timing) => ({ labels, timing })),
     };
   }
@@ -103,6 +109,13 @@ function shown<T, S>(families: Map<string, Family<T>>, show: (labels: Labels, in
     help,
     samples: [...members.values()].map(({ labels, instrument }) => show(labels, instrument)),
   }));
+}
+
+function sampled(gauges: ReadonlyMap<string, { readonly help: string; readonly read: Gauge }>): Shown<Sample>[] {
+  return [...gauges].flatMap(([name, { help, read }]) => {
+    const samples = samplesOf(read);
+    return samples.length === 0 ? [] : [{ name, help, samples }];
+  });
 }
 
 function samplesOf(read: Gauge): readonly Sample[] {

@@ -5,27 +5,12 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, watch, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../src/cli/up/free-port.ts';
-import { cached } from './cache.ts';
-import { has, must } from './run.ts';
+import { besideLibraries, unpacked } from '../../support/debian.ts';
 
 const packages = ['rsyslog', 'libestr0', 'libfastjson4'];
 
 /** The folder that it is in; undefined where it is neither in the cache nor to be had. */
-export async function rsyslog(): Promise<string | undefined> {
-  try {
-    return await cached('rsyslog', async (into) => {
-      const download = ['download', ...packages];
-      // A machine that has never asked for the list of packages knows none.
-      if (!(await has('sh', ['-c', `cd '${into}' && apt-get ${download.join(' ')}`]))) {
-        await must('apt-get', ['update']);
-        await must('apt-get', download, { cwd: into });
-      }
-      for (const file of globSync('*.deb', { cwd: into })) await must('dpkg', ['-x', join(into, file), into]);
-    });
-  } catch {
-    return undefined;
-  }
-}
+export const rsyslog = (): Promise<string | undefined> => unpacked({ name: 'rsyslog', packages });
 
 export interface Rsyslog extends AsyncDisposable {
   /** Of its Unix socket, as `/dev/log`. */
@@ -54,7 +39,7 @@ export async function startRsyslog(folder: string): Promise<Rsyslog> {
   );
   const modules = join(folder, libraries, 'rsyslog');
   const args = ['-n', '-f', at('rsyslog.conf'), '-i', at('pid'), '-M', modules];
-  const env = { ...process.env, LD_LIBRARY_PATH: join(folder, libraries) };
+  const env = besideLibraries(folder);
   const server = spawn(join(folder, 'usr/sbin/rsyslogd'), args, { stdio: ['ignore', 'ignore', 'pipe'], env });
   const ended = once(server, 'exit');
   const written = (): readonly string[] => readFileSync(at('written'), 'utf8').split('\n').slice(0, -1);
