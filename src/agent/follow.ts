@@ -176,12 +176,23 @@ export class Follower {
     if (question === undefined) return { kind: 'missing', destroyed: false };
     const client = this.#client.with({ token: session.token.expose() });
     const answer =
+      this.#inPlace(path, session) ??
       (await this.#kept(path, { client, session }, signal)) ??
       (await readSecret({ client, holder: session }, question, signal));
     if (answer.kind !== 'denied') return answer;
     const token = await this.#options.auth.doubt(session);
     if (token === 'valid') return answer;
     return { kind: 'unreachable', why: 'the token is not accepted', behind: false };
+  }
+
+  /** What an earlier agent had made, as long as that may be used; looked at once. */
+  #inPlace(path: string, session: SignedIn): Answer | undefined {
+    const { leases } = this.#options.files;
+    const found = leases.get(path) === undefined ? this.#options.files.question(path)?.inPlace?.() : undefined;
+    if (found === undefined) return undefined;
+    const { data, seconds, age } = found;
+    const lease = { id: '', seconds, age, renewable: false, first: seconds, holder: session };
+    return leases.isOver(lease) ? undefined : { kind: 'found', data, version: undefined, lease };
   }
 
   /** What is held under a lease is not asked for while that lasts, or goes on; undefined: it is to be read. */

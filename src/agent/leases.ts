@@ -7,6 +7,8 @@ export interface Lease {
   readonly id: string;
   readonly seconds: number;
   readonly renewable: boolean;
+  /** Seconds of it that had passed when it came to be held. */
+  readonly age?: number;
   /** Seconds that were granted at first: less than half of them at a renewal say that it nears its last end. */
   readonly first: number;
   /** The session that it was made in: it ends with that one's token. */
@@ -60,6 +62,11 @@ export class HeldLeases {
     else this.#held.set(key, { lease, at: this.#stamps() });
   }
 
+  /** Whether it would be due at once. */
+  isOver({ seconds, age = 0 }: Lease): boolean {
+    return seconds * this.#renewAt <= age;
+  }
+
   get(key: string): { readonly lease: Lease; readonly due: boolean } | undefined {
     const held = this.#held.get(key);
     return held && { lease: held.lease, due: this.#left(held, this.#stamps()) <= 0 };
@@ -79,6 +86,6 @@ export class HeldLeases {
 
   #left({ lease, at }: Held, now: Stamp): number {
     if (lease.id !== '' && lease.holder !== this.#holder) return 0;
-    return lease.seconds * this.#renewAt - (elapsed(at, now) ?? Number.POSITIVE_INFINITY);
+    return lease.seconds * this.#renewAt - (lease.age ?? 0) - (elapsed(at, now) ?? Number.POSITIVE_INFINITY);
   }
 }

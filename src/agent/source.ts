@@ -16,14 +16,25 @@ export interface Question {
   readonly path: string;
   /** What a `write` sends. */
   readonly body?: Readonly<Record<string, unknown>>;
+  /** The file whose content stands for an answer; it is asked for this file alone. */
+  readonly file?: string | undefined;
+  /** Looks at that file, before anything is made. */
+  readonly inPlace?: () => InPlace | undefined;
   /** Whether its absence is an answer, too: then nothing waits for it, and nobody is told. */
   readonly optional: boolean;
 }
 
+/** What was made before, and how much of its time has passed. Seconds. */
+export interface InPlace {
+  readonly data: SecretData;
+  readonly seconds: number;
+  readonly age: number;
+}
+
 /** What it is known by: for a plain read its path, as in events and acknowledgements. It shows nothing of a body. */
-export function keyOf({ kind, path, body }: Question): string {
+export function keyOf({ kind, path, body, file }: Question): string {
   if (kind === 'read') return path;
-  return kind === 'list' ? `LIST ${path}` : `WRITE ${path} ${sha256(canonicalJson(body)).toString('hex')}`;
+  return kind === 'list' ? `LIST ${path}` : `WRITE ${path} ${sha256(canonicalJson({ body, file })).toString('hex')}`;
 }
 
 /** Whether changes of what is asked for can be pushed: those of lists, of chosen versions and of the server's own paths cannot. */

@@ -4,6 +4,7 @@ import { fn, type FunctionMap, variadic } from '../../lib/go-template/function.t
 import { FunctionError } from '../../lib/go-template/template-error.ts';
 import { GoList, strings, type Value } from '../../lib/go-template/value.ts';
 import { allowedWrite, checkVariable, readAllowed } from './allowed.ts';
+import { CertificateObject, certificateIn } from './certificate-object.ts';
 import type { Pass } from './pass.ts';
 import { SecretObject } from './secret-object.ts';
 
@@ -19,6 +20,8 @@ export interface Surroundings {
   /** `file` reads within it alone. */
   readonly sandbox: string | undefined;
   readonly variable: (name: string) => string | undefined;
+  /** The file that the output goes to. */
+  readonly destination: string | undefined;
 }
 
 const pathOf = (given: string, doing: string): string => {
@@ -57,6 +60,16 @@ function secret(pass: Pass, [given, ...more]: readonly string[]): Value {
   return found === undefined || found === 'absent' ? null : new SecretObject(found);
 }
 
+function certificateOf(pass: Pass, [given, ...more]: readonly string[], file: string | undefined): Value {
+  if (given === undefined) return null;
+  const inPlace = file === undefined ? undefined : () => certificateIn(file, Date.now());
+  const found = pass.ask({
+    ...{ kind: 'write', path: pathOf(given, 'read'), body: bodyOf(more, false), optional: false, file },
+    ...(inPlace === undefined ? {} : { inPlace }),
+  });
+  return found === undefined || found === 'absent' ? null : new CertificateObject(found.data);
+}
+
 function secrets(pass: Pass, given: string): Value {
   const none = new GoList([], 'string', true);
   if (given === '') return none;
@@ -76,6 +89,7 @@ export function hostFunctions(pass: () => Pass, around: Surroundings): FunctionM
   };
   return {
     secret: variadic([], 'string', (_, args) => secret(pass(), args)),
+    pkiCert: variadic([], 'string', (_, args) => certificateOf(pass(), args, around.destination)),
     secrets: fn(['string'], ([path]) => secrets(pass(), path)),
     file: fn(['string'], ([path], meter) => {
       if (path === '') return '';

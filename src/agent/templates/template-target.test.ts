@@ -307,7 +307,7 @@ test('refuses at its start what templates may not call, by name', async (t) => {
   await refused('{{ key "a" }}', /out\/conf: line 1: `key` is not offered: it belongs to Consul/);
   await refused('\n{{ plugin "sh" }}', /line 2: `plugin` is not offered: templates start no programs/);
   await refused('{{ nomadVar "a" }}', /`nomadVar` is not offered: it belongs to Nomad/);
-  await refused('{{ pkiCert "pki/issue/a" }}', /`pkiCert` is not offered/);
+  await refused('{{ service "web" }}', /`service` is not offered/);
   await refused('{{ nothing }}', /function "nothing" not defined/);
   await refused('{{ if }}', /template: :1:/);
   await assert.rejects(

@@ -25,11 +25,14 @@ export interface TemplateHost {
 
 const MOST_MAKING = 100;
 
+/** A template whose output goes to a file, or to a variable. */
+type OutputConfig = VariableConfig & { readonly destination?: string };
+
 /** Functions whose answers change without a secret's change. */
 const impure = /\b(?:file|env|mustEnv|envOrDefault)\b/;
 
 /** What is the same whatever becomes of the output. */
-function templateOf(config: VariableConfig, host: TemplateHost) {
+function templateOf(config: OutputConfig, host: TemplateHost) {
   const renderer = new Renderer(config, host, config.contents ?? sourceText(config));
   return {
     renderer,
@@ -105,13 +108,14 @@ export class Renderer {
   readonly #making = new Set<string>();
   #last: Rendered | undefined;
 
-  constructor(config: VariableConfig, host: TemplateHost, text: string) {
+  constructor(config: OutputConfig, host: TemplateHost, text: string) {
     this.#namespace = host.namespace;
     this.impure = impure.test(text);
     this.#pass = new Pass(() => undefined, host.namespace);
     const around = {
       ...{ permissions: host.settings, sandbox: config.sandbox_path },
       variable: (name: string) => host.environment[name],
+      destination: config.destination,
     };
     const all: FunctionMap = { ...consulTemplateFunctions(Date.now), ...hostFunctions(() => this.#pass, around) };
     const isDenied = (name: string): boolean => config.function_denylist.some((pattern) => matchesGlob(pattern, name));

@@ -79,7 +79,6 @@ export const foreignFunctions: Readonly<Record<string, string>> = {
   ),
   plugin: 'templates start no programs',
   sockaddr: 'templates see no network interfaces: write the address into the file, or give it by `env`',
-  pkiCert: 'certificates are not ordered by templates',
   ...Object.fromEntries(
     ['spew_dump', 'spew_printf', 'spew_sdump', 'spew_sprintf'].map((name) => [
       name,
