@@ -48,6 +48,8 @@ export interface RemoteName {
 export interface PushedFrom {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Its type, or that of the PushSecret's template. Undefined, or empty: `Opaque`. */
+  readonly type?: string | undefined;
 }
 
 export interface Pushed extends RemoteName {
@@ -88,6 +90,8 @@ export interface ProviderClient {
   readonly follow?: (following: Following, signal: AbortSignal) => Promise<void>;
   /** Writes what differs. What was not written by External Secrets before is left alone, and `denied`. */
   readonly push?: (pushed: Pushed, signal: AbortSignal) => Promise<void>;
+  /** Whether what it writes become Secrets of `from.type`: which types may be made is the controller's to say. */
+  readonly makesSecrets?: true;
   /** Throws `ProviderProblem` for `metadata` that is not as this provider has it. Absent: it has none. */
   readonly checkMetadata?: (metadata: unknown) => void;
   /** Whether it is there, where `metadata` says another place than `read` looks at. Absent: it never does. */

@@ -74,6 +74,7 @@ function aboutOf({ metadata: { labels = {}, annotations = {} } }: Secret, refere
 }
 
 class KubernetesClient implements ProviderClient {
+  readonly makesSecrets = true;
   readonly #session: ApiSession;
   readonly #collection: string;
   readonly #namespace: string;
