@@ -90,8 +90,6 @@ export interface ProviderClient {
   readonly follow?: (following: Following, signal: AbortSignal) => Promise<void>;
   /** Writes what differs. What was not written by External Secrets before is left alone, and `denied`. */
   readonly push?: (pushed: Pushed, signal: AbortSignal) => Promise<void>;
-  /** Whether what it writes become Secrets of `from.type`: which types may be made is the controller's to say. */
-  readonly makesSecrets?: true;
   /** Throws `ProviderProblem` for `metadata` that is not as this provider has it. Absent: it has none. */
   readonly checkMetadata?: (metadata: unknown) => void;
   /** Whether it is there, where `metadata` says another place than `read` looks at. Absent: it never does. */
@@ -153,6 +151,8 @@ export interface Provider<Config> {
   /** Whether a ClusterSecretStore is another one for each namespace that asks, though its references name theirs. */
   readonly differsByNamespace?: (config: Config) => boolean;
   /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
+  /** What it writes become Secrets of `from.type`: which types may be made is the controller's to say. Absent: they do not. */
+  readonly makesSecrets?: true;
   readonly connect: (config: Config, credentials: Credentials) => ProviderClient;
 }
 

@@ -74,7 +74,6 @@ function aboutOf({ metadata: { labels = {}, annotations = {} } }: Secret, refere
 }
 
 class KubernetesClient implements ProviderClient {
-  readonly makesSecrets = true;
   readonly #session: ApiSession;
   readonly #collection: string;
   readonly #namespace: string;
@@ -162,5 +161,6 @@ export const kubernetes: Provider<KubernetesConfig> = {
   type: 'kubernetes',
   capabilities: 'ReadWrite',
   pushMetadata: kubernetesFields,
+  makesSecrets: true,
   connect: (config, credentials) => new KubernetesClient(config, credentials),
 };
