@@ -39,6 +39,8 @@ export interface ClientSettings {
   readonly maxResponseBytes?: number | undefined;
   /** Sends the newest index seen with every request, so that a client never reads behind its own writes. Default false. */
   readonly readYourWrites?: boolean | undefined;
+  /** Beside it, asks a node of Vault Enterprise that is behind to hand on to the active one. Default false. */
+  readonly forwardInconsistent?: boolean | undefined;
 }
 
 export const clientDefaults = Object.freeze({

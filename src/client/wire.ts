@@ -59,6 +59,8 @@ export function wireRequest(
   set('x-vault-namespace', settings.namespace);
   set('x-vault-wrap-ttl', options.wrapTtl ?? settings.wrapTtl);
   if (carried.length > 0) headers['x-vault-index'] = carried;
+  const forwards = settings.readYourWrites === true && settings.forwardInconsistent === true;
+  set('x-vault-inconsistent', forwards ? 'forward-active-node' : undefined);
   if (body === undefined) return { method, target, headers: { ...headers, ...options.headers } };
   headers['content-type'] = 'application/json';
   const text = typeof body === 'string' ? body : JSON.stringify(body);

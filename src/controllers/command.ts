@@ -16,6 +16,7 @@ import { printManifests } from './manifests-command.ts';
 import { openPages } from './pages.ts';
 import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
 import { told } from './told.ts';
+import { WEBHOOK_USAGE, webhookFlags, webhookOf } from './webhook/flags.ts';
 
 const USAGE = `Usage: lockstep controller [options]
        lockstep controller manifests [options]
@@ -64,7 +65,7 @@ Options:
   -leader-election-retry-period=<duration>     Default 2s.
   -metrics-addr=<address>              /metrics; 0 for none. Default ":8080".
   -live-addr=<address>                 /healthz and /readyz; 0 for none. Default ":8082".
-  -loglevel=<level>                    debug, info, warn or error. Default info.
+${WEBHOOK_USAGE}  -loglevel=<level>                    debug, info, warn or error. Default info.
   -log-format=<format>                 standard or json.
 `;
 
@@ -89,6 +90,7 @@ const OPTIONS = {
   'leader-election-retry-period': { type: 'string', default: '2s' },
   'metrics-addr': { type: 'string', default: ':8080' },
   'live-addr': { type: 'string', default: ':8082' },
+  ...webhookFlags,
   loglevel: { type: 'string', default: 'info' },
   'log-format': { type: 'string', default: 'standard' },
   help: { type: 'boolean', short: 'h' },
@@ -153,8 +155,12 @@ async function control(values: Values): Promise<number> {
   };
   const api = await apiOf(values);
   const controller = new Controller(api, options);
-  using _pages = await openPages(controller, { metrics: values['metrics-addr'], live: values['live-addr'] });
   const leadership = values['enable-leader-election'] === true ? await leadershipOf(values, api, log) : undefined;
+  const { metrics } = controller;
+  // Whoever waits for the lead does all that it has to: a Deployment that waited for more would never be rolled out.
+  const ready = (): boolean => controller.ready || leadership?.anotherLeads === true;
+  using _pages = await openPages({ metrics, ready }, { metrics: values['metrics-addr'], live: values['live-addr'] });
+  await using _webhook = await webhookOf(values, { api, log, metrics });
   const work = (signal: AbortSignal): Promise<void> => controller.run(signal, () => ending.signal.aborted);
   const over = leadership === undefined ? work(ending.signal) : leadership.lead(ending.signal, work);
   const how = await over;

@@ -12,11 +12,7 @@ import { definitions } from './rights.ts';
 const ROOT = join(import.meta.dirname, '../..');
 
 /** By the end of their path. docs/external-secrets.md tells users. */
-const unset: Readonly<Record<string, string>> = {
-  forwardInconsistent: 'taken, and without effect: of Vault Enterprise',
-  checkAndSet: 'taken, and without effect: every write is made under check-and-set',
-  'checkAndSet.required': 'taken, and without effect: every write is made under check-and-set',
-};
+const unset: Readonly<Record<string, string>> = {};
 
 const patterns = [
   '{src/controllers,src/providers,src/generators}/**/*.{test,testing,conformance}.ts',

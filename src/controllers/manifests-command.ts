@@ -1,4 +1,5 @@
 /** `lockstep controller manifests`: what a cluster needs for the controllers, as YAML. */
+import { fail } from '../errors.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
 import { asYaml, manifests, NAMESPACE } from './manifests.ts';
 import { accountPatterns, targetPatterns } from './rights.ts';
@@ -20,6 +21,8 @@ Options:
                              needs -unsafe-allow-generic-targets then, which -image brings. Default none.
   -token-audiences=<list>    A policy that refuses it tokens of other audiences, and of none: those would be for the API server.
   -require-use               A policy by which an object that names a store is made by those alone who have the verb "use" on it.
+  -webhook                   Has API servers ask the controller about templates before they are stored: its -webhook-addr, which -image brings.
+  -webhook-url=<url>         Where it answers, as https://host:port, if it does not run in this cluster. Default: by a Service.
   -image=<image>             A Deployment of two, with a PodDisruptionBudget.
 `;
 
@@ -30,6 +33,8 @@ const OPTIONS = {
   'generic-targets': { type: 'string', default: '' },
   'token-audiences': { type: 'string', default: '' },
   'require-use': { type: 'boolean' },
+  webhook: { type: 'boolean' },
+  'webhook-url': { type: 'string' },
   image: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -41,6 +46,16 @@ const listOf = (text: string): readonly string[] =>
     .filter((each) => each !== '');
 
 /** Throws `invalidConfig`. */
+function webhookOf({ webhook = false, 'webhook-url': url }: { webhook?: boolean; 'webhook-url'?: string }) {
+  if (url !== undefined && !webhook) throw fail('invalidConfig', '-webhook-url needs -webhook');
+  // API servers take no user, query or fragment, and https alone.
+  const bare = url?.replace(/\/$/, '');
+  if (bare !== undefined && !(URL.canParse(bare) && new URL(bare).origin === bare && bare.startsWith('https:')))
+    throw fail('invalidConfig', '-webhook-url is written as https://host:port');
+  return webhook ? { url: bare } : undefined;
+}
+
+/** Throws `invalidConfig`. */
 export function printManifests(argv: readonly string[]): void {
   const values = parseFlags(argv, OPTIONS);
   if (values.help === true) {
@@ -50,7 +65,7 @@ export function printManifests(argv: readonly string[]): void {
   const accounts = accountPatterns(values['token-accounts']);
   const objects = manifests(values.namespace, {
     ...{ accounts, audiences: listOf(values['token-audiences']), scope: values['only-namespace'] },
-    targets: targetPatterns(values['generic-targets']),
+    ...{ targets: targetPatterns(values['generic-targets']), webhook: webhookOf(values) },
     ...{ requireUse: values['require-use'] === true, image: values.image },
   });
   process.stdout.write(asYaml(objects));

@@ -13,7 +13,8 @@ import {
   type Rule,
   type TargetPattern,
 } from './rights.ts';
-import { workload } from './workload.ts';
+import { certificateRules, configurationRules, PORT, webhookObjects } from './webhook/configuration.ts';
+import { podLabels, workload } from './workload.ts';
 
 export const NAME = 'lockstep-controller';
 export const NAMESPACE = 'lockstep-system';
@@ -23,6 +24,7 @@ export interface Manifest extends KubernetesObject {
   readonly rules?: readonly Rule[];
   readonly roleRef?: unknown;
   readonly subjects?: unknown;
+  readonly webhooks?: unknown;
 }
 
 export interface ManifestOptions {
@@ -35,6 +37,8 @@ export interface ManifestOptions {
   /** Of which audiences alone; default any. */
   readonly audiences?: readonly string[];
   readonly requireUse?: boolean;
+  /** Asks it about templates before they are stored: by a Service, or at the URL of one that runs elsewhere. Default: not. */
+  readonly webhook?: { readonly url?: string | undefined } | undefined;
   /** Of the pods; default: none of these. */
   readonly image?: string | undefined;
 }
@@ -70,17 +74,45 @@ function tokenGrants(granting: Granting, accounts: readonly AccountPattern[]): r
   });
 }
 
+/** Of the Service, the configuration, the Secret and the roles. */
+export const WEBHOOK = `${NAME}-webhook`;
+
+/** What asks it about templates, and what it may do for that. */
+export function webhookManifests(
+  namespace: string,
+  { scope, webhook }: Pick<ManifestOptions, 'scope' | 'webhook'>,
+): readonly Manifest[] {
+  if (webhook === undefined) return [];
+  const granting = grantingTo(namespace);
+  const user = userOf(namespace, NAME);
+  return [
+    ...webhookObjects({ name: WEBHOOK, namespace, scope, user, pods: podLabels(NAME), url: webhook.url }),
+    ...granting(WEBHOOK, configurationRules(WEBHOOK)),
+    ...granting(WEBHOOK, certificateRules(WEBHOOK), namespace),
+  ];
+}
+
 export const kinds = (): readonly Manifest[] => definitions.map((each) => customResourceDefinition(each));
+
+function pods(
+  namespace: string,
+  image: string,
+  { scope, targets = [], webhook }: ManifestOptions,
+): readonly Manifest[] {
+  const flags = [
+    ...(scope === undefined ? [] : [`-namespace=${scope}`]),
+    ...(targets.length === 0 ? [] : ['-unsafe-allow-generic-targets']),
+    ...(webhook === undefined ? [] : [`-webhook-addr=:${String(PORT)}`, `-webhook-name=${WEBHOOK}`]),
+  ];
+  const webhookPort = webhook === undefined ? undefined : PORT;
+  return workload({ name: NAME, namespace, image, flags, webhookPort });
+}
 
 /** `namespace`: of the service account that the controller runs as. Throws `invalidConfig`. */
 export function manifests(namespace: string, options: ManifestOptions = {}): readonly Manifest[] {
   const { scope, accounts = [], targets = [], audiences = [], image } = options;
   const granting = grantingTo(namespace);
   const user = userOf(namespace, NAME);
-  const flags = [
-    ...(scope === undefined ? [] : [`-namespace=${scope}`]),
-    ...(targets.length === 0 ? [] : ['-unsafe-allow-generic-targets']),
-  ];
   return [
     ...kinds(),
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace } },
@@ -90,7 +122,8 @@ export function manifests(namespace: string, options: ManifestOptions = {}): rea
     ...(targets.length === 0 ? [] : granting(`${NAME}-targets`, targets.map(targetRule), scope)),
     ...(options.requireUse === true ? requireUse(user) : []),
     ...(audiences.length === 0 ? [] : tokenAudiences(user, audiences)),
-    ...(image === undefined ? [] : workload({ name: NAME, namespace, image, flags })),
+    ...webhookManifests(namespace, options),
+    ...(image === undefined ? [] : pods(namespace, image, options)),
   ];
 }
 

@@ -5,7 +5,13 @@ import { fail } from '../errors.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { createServer } from '../lib/node-http.ts';
 import { prometheusText, PROMETHEUS_TYPE } from '../lib/metrics/prometheus.ts';
-import type { Controller } from './controller.ts';
+import type { Metrics } from '../lib/metrics/metrics.ts';
+
+export interface Shown {
+  readonly metrics: Metrics;
+  /** Whether it does its part: everything is listed, or another leads. */
+  readonly ready: () => boolean;
+}
 
 interface Page {
   readonly status: number;
@@ -17,20 +23,23 @@ type Pages = Readonly<Record<string, () => Page | Promise<Page>>>;
 
 const text = (status: number, body: string): Page => ({ status, type: 'text/plain', body: `${body}\n` });
 
-const liveness = (controller: Controller): Pages => ({
+const liveness = ({ ready }: Shown): Pages => ({
   '/healthz': () => text(200, 'ok'),
-  '/readyz': () => (controller.ready ? text(200, 'ok') : text(503, 'the cluster is not listed yet')),
+  '/readyz': () => (ready() ? text(200, 'ok') : text(503, 'the cluster is not listed yet')),
 });
 
-const metrics = (controller: Controller): Pages => ({
+const metrics = ({ metrics: shown }: Shown): Pages => ({
   '/metrics': async () => ({
     ...{ status: 200, type: PROMETHEUS_TYPE },
-    body: await prometheusText(controller.metrics, performance.now()),
+    body: await prometheusText(shown, performance.now()),
   }),
 });
 
 /** `:8080`, `127.0.0.1:8080`; `0` for none. Throws `invalidConfig`. */
-function addressOf(flag: string, address: string): { readonly host?: string; readonly port: number } | undefined {
+export function listenAddress(
+  flag: string,
+  address: string,
+): { readonly host?: string; readonly port: number } | undefined {
   if (address === '0') return undefined;
   const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
   if (port === '') throw fail('invalidConfig', `-${flag} is no address: write it as ":8080", or 0 for none`);
@@ -38,7 +47,7 @@ function addressOf(flag: string, address: string): { readonly host?: string; rea
 }
 
 async function listen(flag: string, address: string, pages: Pages): Promise<Server | undefined> {
-  const at = addressOf(flag, address);
+  const at = listenAddress(flag, address);
   if (at === undefined) return undefined;
   const server = createServer((request, response) => {
     const page = pages[(request.url ?? '').split('?', 1)[0] ?? ''] ?? (() => text(404, 'there is no such page'));
@@ -58,12 +67,12 @@ async function listen(flag: string, address: string, pages: Pages): Promise<Serv
 
 /** Throws `listenFailed` or `invalidConfig`. */
 export async function openPages(
-  controller: Controller,
+  shown: Shown,
   addresses: { readonly metrics: string; readonly live: string },
 ): Promise<Disposable> {
   const servers = [
-    await listen('metrics-addr', addresses.metrics, metrics(controller)),
-    await listen('live-addr', addresses.live, liveness(controller)),
+    await listen('metrics-addr', addresses.metrics, metrics(shown)),
+    await listen('live-addr', addresses.live, liveness(shown)),
   ];
   return {
     [Symbol.dispose]: () => {

@@ -10,6 +10,8 @@ export interface WorkloadOptions {
   readonly namespace: string;
   readonly image: string;
   readonly flags: readonly string[];
+  /** Where it answers API servers; undefined: it does not. */
+  readonly webhookPort?: number | undefined;
 }
 
 /** Nothing is written to the image's files, and nothing is gained by whoever takes over the process. */
@@ -27,14 +29,19 @@ const PORTS = [
 
 const probe = (path: string) => ({ httpGet: { path, port: 'live' } });
 
+export const podLabels = (name: string) => ({ 'app.kubernetes.io/name': name });
+
 /** Two, one of which leads, and of which one is always left. */
-export function workload({ name, namespace, image, flags }: WorkloadOptions): readonly Workload[] {
-  const labels = { 'app.kubernetes.io/name': name };
+export function workload({ name, namespace, image, flags, webhookPort }: WorkloadOptions): readonly Workload[] {
+  const labels = podLabels(name);
   const metadata = { name, namespace, labels };
   const container = {
     ...{ name: 'controller', image, imagePullPolicy: 'IfNotPresent', command: ['lockstep'] },
     args: ['controller', '-in-cluster', '-enable-leader-election', `-leader-election-id=${name}`, ...flags],
-    ports: PORTS,
+    ports: [
+      ...PORTS,
+      ...(webhookPort === undefined ? [] : [{ name: 'webhook', containerPort: webhookPort, protocol: 'TCP' }]),
+    ],
     livenessProbe: probe('/healthz'),
     readinessProbe: probe('/readyz'),
     resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },

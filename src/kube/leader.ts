@@ -52,6 +52,11 @@ export class Leadership {
     this.#election = election;
   }
 
+  /** Whether the Lease was another's when it was seen last. */
+  get anotherLeads(): boolean {
+    return this.#isOthers();
+  }
+
   /**
    * Does `work` while it leads; its signal is aborted when it leads no more. Resolves with `ended` once the signal was aborted, and
    * with `lost` when another may lead: then this program has to begin anew.

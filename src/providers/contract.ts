@@ -48,6 +48,8 @@ export interface RemoteName {
 export interface PushedFrom {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Its type, or that of the PushSecret's template. Undefined, or empty: `Opaque`. */
+  readonly type?: string | undefined;
 }
 
 export interface Pushed extends RemoteName {
@@ -149,6 +151,8 @@ export interface Provider<Config> {
   /** Whether a ClusterSecretStore is another one for each namespace that asks, though its references name theirs. */
   readonly differsByNamespace?: (config: Config) => boolean;
   /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
+  /** What it writes become Secrets of `from.type`: which types may be made is the controller's to say. Absent: they do not. */
+  readonly makesSecrets?: true;
   readonly connect: (config: Config, credentials: Credentials) => ProviderClient;
 }
 

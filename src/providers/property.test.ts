@@ -33,8 +33,50 @@ test('not there, empty and null are told apart', () => {
 });
 
 test('what gjson has besides is refused rather than misread', () => {
-  for (const path of ['a.*', 'a.c\\.d.#(e=="x")', 'a|@this'])
+  for (const path of ['a.c\\.d.#(e=="x")', 'a.c\\.d.#(e=="x")#', 'a|@this', '{a,user}', '[a]', '!"x"'])
     assert.throws(() => propertyOf(data, path), /not offered/);
+});
+
+const nested = {
+  hosts: { db2: { url: 'second', port: 2 }, db1: { port: 1, note: null }, other: 5, 'a*b': 'star', äb: 'umlaut' },
+  list: [{ n: 'x', in: [{ v: 1 }, { v: 2 }] }, { m: 'no' }, { n: 'y', in: [] }],
+};
+
+test('a wildcard takes the first name by which a value is reached, and # all that a list has', () => {
+  const at = (property: string): string | undefined => {
+    const found = propertyOf(nested, property);
+    return found.found ? Buffer.from(found.value).toString('utf8') : undefined;
+  };
+  for (const [property, value] of Object.entries({
+    'h*.db*.port': '1',
+    'hosts.db?.url': 'second',
+    'hosts.?b.x': undefined,
+    'hosts.?b': 'umlaut',
+    'hosts.a\\*b': 'star',
+    'hosts.a\\**': 'star',
+    'hosts.d*2.p*t': '2',
+    '*.d*.note': '',
+    'hosts.db': undefined,
+    'hosts.oth*.more': undefined,
+    '*.0.n': 'x',
+    'list.*': undefined,
+    'list.#': '3',
+    'list.#.n': '["x","y"]',
+    'list.#.in.#.v': '[[1,2],[]]',
+    'list.#.none': '[]',
+    'list.#.in.#': '[2,0]',
+    'hosts.#': undefined,
+  }))
+    assert.equal(at(property), value, property);
+});
+
+test('a pattern of a stranger takes bounded time', () => {
+  const name = 'a'.repeat(5_000);
+  assert.equal(propertyOf({ [name]: 1 }, `${'*a'.repeat(200)}b`).found, false);
+  const wide = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`k${String(i)}`, 0]));
+  let deep: Record<string, unknown> = wide;
+  for (let i = 0; i < 4; i += 1) deep = Object.fromEntries(Object.keys(wide).map((key) => [key, deep]));
+  assert.throws(() => propertyOf(deep, '*.*.*.*.*.*'), /more than 100000 values/);
 });
 
 test('texts stay as they are, and all else is JSON as Go writes it', () => {

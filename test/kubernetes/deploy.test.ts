@@ -80,6 +80,11 @@ const VALUES: Readonly<Record<string, { readonly flags: readonly string[]; reado
       ],
     },
   },
+  'with a webhook': { flags: ['--set=webhook.enabled=true'], options: { webhook: {} } },
+  'with a webhook for one namespace': {
+    flags: ['--set=webhook.enabled=true,onlyNamespace=shop'],
+    options: { webhook: {}, scope: 'shop' },
+  },
   'for one namespace': { flags: ['--set=onlyNamespace=shop'], options: { scope: 'shop' } },
   'with tokens of all': {
     flags: ['--set-string=tokenAccounts[0].namespace=*'],
@@ -106,6 +111,24 @@ describe('the chart', { skip: noHelm }, () => {
     });
   }
 
+  test('with a certificate of somebody else it mounts that, and gets no rights to tell of another', async () => {
+    const objects = await rendered(
+      '--set=name=mine,webhook.enabled=true,webhook.certificateSecret=shown,webhook.failurePolicy=Fail',
+      '--set=webhook.timeoutSeconds=7,extraVolumes[0].name=more,extraVolumeMounts[0].name=more',
+      '--set-string=webhook.annotations.cert-manager\\.io/inject-ca-from=lockstep-system/hook',
+    );
+    const named = objects.filter(({ metadata: { name } }) => name === 'mine-webhook');
+    assert.deepEqual(named.map(({ kind }) => kind).sort(), ['Service', 'ValidatingWebhookConfiguration']);
+    const configuration = named.find(({ kind }) => kind === 'ValidatingWebhookConfiguration');
+    assert.deepEqual(configuration?.metadata.annotations, { 'cert-manager.io/inject-ca-from': 'lockstep-system/hook' });
+    const [hook] = (configuration as unknown as { webhooks: [{ failurePolicy: string; timeoutSeconds: number }] })
+      .webhooks;
+    assert.deepEqual([hook.failurePolicy, hook.timeoutSeconds], ['Fail', 7]);
+    const text = JSON.stringify(objects.find(({ kind }) => kind === 'Deployment'));
+    assert.match(text, /-webhook-name=mine-webhook.*-webhook-cert-dir=\/etc\/lockstep\/webhook/);
+    assert.match(text, /"volumes":\[\{"name":"webhook","secret":\{"secretName":"shown"\}\},\{"name":"more"\}\]/);
+  });
+
   for (const [why, value] of Object.entries({
     'image.repository is needed': 'image.repository=',
     'several need leaderElection': 'leaderElection=false',
@@ -114,6 +137,7 @@ describe('the chart', { skip: noHelm }, () => {
     'enabled needs resources': 'genericTargets.enabled=true',
     'genericTargets/resources/0':
       'genericTargets.resources[0].apiGroups={rbac.authorization.k8s.io},genericTargets.resources[0].resources={roles}',
+    'webhook/failurePolicy': 'webhook.failurePolicy=Never',
     'does not match pattern': "admission.tokenAudiences={it's}",
   })) {
     test(`it refuses ${value}`, async () => {
@@ -178,7 +202,7 @@ describe('a cluster', { skip }, () => {
   }
 
   test('takes the plain manifests', async () => {
-    for (const name of ['kinds', 'controller', 'require-use']) {
+    for (const name of ['kinds', 'controller', 'require-use', 'webhook']) {
       const objects = fileOf(`deploy/manifests/${name}.yaml`);
       for (const dry of [true, false]) assert.equal((await applyAll(cluster, objects, dry)).length, objects.length);
     }

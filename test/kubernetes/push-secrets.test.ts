@@ -253,6 +253,55 @@ describe('PushSecrets', { skip }, () => {
     await shop.until(`${API}/namespaces/push-b/pushsecrets/out`, (seen) => seen !== undefined);
   });
 
+  test('a Secret elsewhere has the type of its source, or of the template, if that type may be made', async () => {
+    await create(cluster, serviceAccounts('shop'), { metadata: { name: 'typist' } });
+    const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'create', 'update', 'delete'] }];
+    await grant(cluster, { namespace: 'other', account: ['shop', 'typist'], rules });
+    await create(cluster, '/apis/external-secrets.io/v1/namespaces/shop/secretstores', {
+      ...{ apiVersion: 'external-secrets.io/v1', kind: 'SecretStore', metadata: { name: 'typing' } },
+      spec: { provider: { kubernetes: { remoteNamespace: 'other', auth: { serviceAccount: { name: 'typist' } } } } },
+    });
+    const source = (name: string, type: string, data: object) =>
+      create(cluster, SECRETS, { metadata: { name }, type, data });
+    await source('by-source', 'kubernetes.io/tls', { 'tls.crt': base64('c'), 'tls.key': base64('k') });
+    await source('by-template', 'Opaque', { username: base64('app') });
+    await source('not-allowed', 'example.com/own', { username: base64('app') });
+    const whole = (name: string, type?: string) =>
+      pushes(name, {
+        ...{ secretStoreRefs: [{ name: 'typing' }], selector: { secret: { name } } },
+        ...(type === undefined ? {} : { template: { type } }),
+        data: [{ match: { remoteRef: { remoteKey: name } } }],
+      });
+    const there = (name: string) => shop.see(`/api/v1/namespaces/other/secrets/${name}`);
+    await whole('by-source');
+    await untilPushed('by-source', 'Synced');
+    assert.equal((await there('by-source'))?.type, 'kubernetes.io/tls');
+    await whole('by-template', 'kubernetes.io/basic-auth');
+    await untilPushed('by-template', 'Synced');
+    assert.equal((await there('by-template'))?.type, 'kubernetes.io/basic-auth');
+    await whole('not-allowed');
+    const refused = readyOf(await untilPushed('not-allowed', 'Errored'))?.message ?? '';
+    assert.match(refused, /a Secret of type "example\.com\/own" is not allowed: see -allowed-secret-types/);
+    assert.equal(await there('not-allowed'), undefined);
+    // No API server lets a Secret change its type: what is there stays as it is, and the condition says what to do.
+    await cluster.ask('DELETE', `${PUSHES}/by-template`);
+    await shop.until(`${PUSHES}/by-template`, (seen) => seen === undefined);
+    await whole('by-template');
+    const kept = readyOf(await untilPushed('by-template', 'Errored'))?.message ?? '';
+    assert.match(kept, /it is of type kubernetes\.io\/basic-auth, not Opaque: delete it/);
+    assert.equal((await there('by-template'))?.type, 'kubernetes.io/basic-auth');
+  });
+
+  test('a source of any type goes to a store that makes no Secrets', async () => {
+    await create(cluster, SECRETS, { metadata: { name: 'own' }, type: 'example.com/own', data: { a: base64('1') } });
+    await pushes('own', {
+      selector: { secret: { name: 'own' } },
+      data: [{ match: { secretKey: 'a', remoteRef: { remoteKey: 'pushed/own', property: 'a' } } }],
+    });
+    await untilPushed('own', 'Synced');
+    assert.deepEqual(await shop.at('pushed/own'), { a: '1' });
+  });
+
   test('one that would make a Secret of a type that is not allowed writes nothing', async () => {
     await create(cluster, SECRETS, { metadata: { name: 'typed' }, data: { user: base64('app') } });
     await pushes('typed', {

@@ -1,20 +1,37 @@
 /** The templates of `spec.target.template` and of `rewrite.transform`: Go's, with the functions that External Secrets Operator gives them. */
 import { parse } from 'yaml';
 import { externalSecretsFunctions as functions, withoutValues } from '../../lib/go-template/external-secrets.ts';
-import { parseTemplate, stringMap, TemplateError } from '../../lib/go-template/template.ts';
+import { parseTemplate, stringMap, TemplateError, type Template } from '../../lib/go-template/template.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Values } from './values.ts';
 
+/** Undefined: text without any action, which is itself. Throws `TemplateError`. */
+export const compile = (name: string, template: string): Template | undefined =>
+  template.includes('{{') ? parseTemplate(name, template, { functions }) : undefined;
+
+const LITERALS = /"((?:[^"\\\n]|\\.)*)"|`([^`]*)`/g;
+
+/**
+ * What the engine says, without the values. Where a template does not parse also without the texts in quotes: somebody may have
+ * written a password there. Later those are the names of keys that are not there.
+ */
+export function saidOf({ message, reason }: TemplateError, template: string, values: Values = new Map()): string {
+  const literals = reason === 'syntax' ? template.matchAll(LITERALS) : [];
+  return withoutValues(message, [...values.values(), ...[...literals].map(([, quoted, raw]) => quoted ?? raw ?? '')]);
+}
+
 /** What `name` renders to. Throws `ProviderProblem`, which says where the template is wrong and repeats no value. */
 export function render(name: string, template: string, values: Values): Uint8Array {
-  // Text without any action is itself.
-  if (!template.includes('{{')) return Buffer.from(template, 'utf8');
   try {
-    return parseTemplate(name, template, { functions }).executeToBytes(stringMap(Object.fromEntries(values)));
+    const compiled = compile(name, template);
+    if (compiled === undefined) return Buffer.from(template, 'utf8');
+    return compiled.executeToBytes(stringMap(Object.fromEntries(values)));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    const said = withoutValues(error.message, values.values());
-    throw new ProviderProblem('unsuitable', `unable to execute template at key ${name}: ${said}`);
+    throw new ProviderProblem(
+      'unsuitable',
+      `unable to execute template at key ${name}: ${saidOf(error, template, values)}`,
+    );
   }
 }
 

@@ -12,6 +12,9 @@ export interface TemplateSource {
   readonly decoding: RemoteRef['decodingStrategy'];
 }
 
+/** As a template that stands in the object itself is called where it is wrong. */
+export const LITERAL = 'literal';
+
 type From = NonNullable<Template['templateFrom']>[number];
 type Ref = NonNullable<From['configMap']>;
 type Texts = Readonly<Record<string, string>>;
@@ -37,7 +40,7 @@ export async function templateSources(
       const data = found === undefined ? undefined : (found.data ?? {});
       sources.push(...itemsOf('Secret', secret, data, read).map((each) => ({ ...each, ...common })));
     }
-    if (literal !== undefined) sources.push({ name: 'literal', text: literal, as: 'KeysAndValues', ...common });
+    if (literal !== undefined) sources.push({ name: LITERAL, text: literal, as: 'KeysAndValues', ...common });
   }
   return sources;
 }

@@ -1,7 +1,7 @@
 /** What becomes of keys and values between the store and the Secret: decoded, converted, rewritten, checked. */
 import { isObject, parseJson } from '../../client/json.ts';
 import { byBytes, goJson } from '../../lib/go-text.ts';
-import { compilePattern } from '../../lib/re2.ts';
+import { compilePattern, type Pattern } from '../../lib/re2.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import { bytesOf } from '../../providers/property.ts';
 import type { RemoteRef, Rewrite } from './definition.ts';
@@ -61,20 +61,27 @@ export function checked(values: Values): Values {
   return new Map(kept);
 }
 
-function byPattern({ source, target }: NonNullable<Rewrite['regexp']>, values: Values): Values {
-  let pattern: ReturnType<typeof compilePattern>;
+/** Throws `ProviderProblem`. */
+export function rewritePattern({ source }: Pick<NonNullable<Rewrite['regexp']>, 'source'>): Pattern {
   try {
-    pattern = compilePattern(source);
+    return compilePattern(source);
   } catch (error) {
     throw unsuitable(`rewrite.regexp: ${error instanceof Error ? error.message : 'not valid'}`);
   }
-  return new Map([...values].map(([key, value]) => [pattern.replace(key, target), value]));
 }
+
+function byPattern(regexp: NonNullable<Rewrite['regexp']>, values: Values): Values {
+  const pattern = rewritePattern(regexp);
+  return new Map([...values].map(([key, value]) => [pattern.replace(key, regexp.target), value]));
+}
+
+/** As templates of `rewrite.transform` are called where they are wrong. */
+export const TRANSFORM = 'rewrite.transform';
 
 /** `.value` is the key. */
 function byTemplate({ template }: NonNullable<Rewrite['transform']>, values: Values): Values {
   const nameOf = (key: string): string =>
-    Buffer.from(render('rewrite.transform', template, new Map([['value', Buffer.from(key, 'utf8')]]))).toString('utf8');
+    Buffer.from(render(TRANSFORM, template, new Map([['value', Buffer.from(key, 'utf8')]]))).toString('utf8');
   return new Map([...values].map(([key, value]) => [nameOf(key), value]));
 }
 

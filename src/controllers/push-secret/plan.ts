@@ -1,7 +1,7 @@
 /** What of a Secret goes under which name into a store: pure. */
 import { goJson } from '../../lib/go-text.ts';
 import { selects } from '../../kube/label-selector.ts';
-import { compilePattern } from '../../lib/re2.ts';
+import { compilePattern, type Pattern } from '../../lib/re2.ts';
 import { utf8Text } from '../../lib/utf8.ts';
 import { ProviderProblem, type Pushed, type PushedFrom, type RemoteName } from '../../providers/contract.ts';
 import type { StoreName } from '../secret-store/clients.ts';
@@ -87,14 +87,19 @@ function isFor({ storeRef }: PushDataTo, store: PushStore): boolean {
   return labelSelector !== undefined && selects(labelSelector, store.labels);
 }
 
-function matching(values: Values, pattern = ''): Values {
-  if (pattern === '') return values;
+/** Throws `ProviderProblem`. */
+export function matchPattern(source: string): Pattern {
   try {
-    const compiled = compilePattern(pattern);
-    return new Map([...values].filter(([key]) => compiled.finds(key)));
+    return compilePattern(source);
   } catch (error) {
     throw invalid(`dataTo[].match.regexp: ${error instanceof Error ? error.message : 'not valid'}`);
   }
+}
+
+function matching(values: Values, source = ''): Values {
+  if (source === '') return values;
+  const pattern = matchPattern(source);
+  return new Map([...values].filter(([key]) => pattern.finds(key)));
 }
 
 /** Each key under its own name, as it is rewritten, or all together under one. */

@@ -145,6 +145,8 @@ export class PushSecretReconciler {
     }
     if (client.push === undefined)
       throw new ProviderProblem('invalid', `${store.kind} "${store.name}": its provider cannot be written to`);
+    const { clients, types } = this.#options;
+    if (clients.makesSecrets(store, metadata.namespace)) types.mustAllow(pushed.from?.type);
     await client.push(pushed, signal);
   }
 

@@ -30,9 +30,9 @@ export async function sourceOf(
   if (template === undefined) return given;
   const sources = await templateSources(cluster, push.metadata.namespace ?? '', template);
   return given.map(({ values, from }) => {
-    const { values: made, labels, annotations } = applyTemplate(template, values, sources);
+    const { values: made, labels, annotations, type = from.type } = applyTemplate(template, values, sources);
     const marks = { labels: { ...from.labels, ...labels }, annotations: { ...from.annotations, ...annotations } };
-    return { values: made, from: marks };
+    return { values: made, from: { ...marks, type } };
   });
 }
 
@@ -44,7 +44,8 @@ const handedOn = (texts: Readonly<Record<string, string>> = {}): Readonly<Record
 
 const givenBy = (secret: Secret): Given => {
   const { labels, annotations } = secret.metadata;
-  return { values: valuesOf(secret), from: { labels: handedOn(labels), annotations: handedOn(annotations) } };
+  const from = { labels: handedOn(labels), annotations: handedOn(annotations), type: secret.type };
+  return { values: valuesOf(secret), from };
 };
 
 const valuesOf = ({ data = {} }: Secret): Values =>

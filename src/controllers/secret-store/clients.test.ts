@@ -1,6 +1,9 @@
 /** Whose credentials a store takes: what is kept for one namespace is never handed to another. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster, Store } from '../cluster.ts';
 import { StoreClients } from './clients.ts';
@@ -8,7 +11,7 @@ import { StoreClients } from './clients.ts';
 const { signal } = new AbortController();
 
 /** A cluster with one ClusterSecretStore, whose Secrets are everywhere; it writes down which are asked for. */
-function clientsOf(provider: object, asked: string[], more: object = {}): StoreClients {
+function clientsOf(provider: object, asked: string[], more: object = {}, data?: object): StoreClients {
   const store = {
     metadata: { name: 'shared', uid: 'u', generation: 1 },
     spec: { provider, ...more },
@@ -19,7 +22,7 @@ function clientsOf(provider: object, asked: string[], more: object = {}): StoreC
     secrets: {
       get: ({ namespace, name }: { readonly namespace: string; readonly name: string }) => {
         asked.push(`${namespace}/${name}`);
-        return Promise.resolve(undefined);
+        return Promise.resolve(data === undefined ? undefined : { metadata: { name }, data });
       },
     },
   } as unknown as Cluster;
@@ -73,6 +76,42 @@ test('a reference that names its namespace is one for all', async () => {
   await assert.rejects(clients.use(ref, 'one').read({ key: 'x' }, signal), ProviderProblem);
   assert.deepEqual(asked, ['platform/login']);
   clients.close();
+});
+
+/** How often a server that always fails is asked by one read. */
+async function requestsOfARead(t: TestContext, more: object): Promise<number> {
+  let requests = 0;
+  const server = createServer((_request, reply) => {
+    requests += 1;
+    reply.writeHead(503, { 'content-type': 'application/json' }).end('{"errors":["sealed"]}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const auth = { tokenSecretRef: { ...named, namespace: 'platform' } };
+  const clients = clientsOf({ vault: { server: address, path: 'kv', auth } }, [], more, { k: 'dG9rZW4=' });
+  t.after(() => {
+    clients.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  await assert.rejects(clients.use(ref, 'one').read({ key: 'x' }, signal), ProviderProblem);
+  return requests;
+}
+
+test('a store is asked again as often as its own settings say', async (t) => {
+  const once = await requestsOfARead(t, {});
+  assert.ok(once > 0);
+  assert.equal(await requestsOfARead(t, { retrySettings: { maxRetries: 2, retryInterval: '0s' } }), 3 * once);
+});
+
+test('what is written to a store of the provider kubernetes becomes Secrets, however its client is wrapped', () => {
+  const makes = (provider: object, more: object = {}): boolean =>
+    clientsOf(provider, [], more).makesSecrets(ref, 'one');
+  const kubernetes = { auth: { token: { bearerToken: named } } };
+  assert.equal(makes({ kubernetes }), true);
+  assert.equal(makes({ kubernetes }, { retrySettings: { maxRetries: 3 }, fallbackStores: [ref] }), true);
+  assert.equal(makes({ fake: { data: [] } }), false);
 });
 
 test('settings of retries that are none are refused', () => {

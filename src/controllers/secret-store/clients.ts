@@ -213,6 +213,12 @@ export class StoreClients {
     return providers.get(Object.keys(spec.provider)[0] ?? '')?.capabilities;
   }
 
+  /** Whether what is written to it becomes Secrets of some cluster, however its client is wrapped. */
+  makesSecrets(ref: StoreName, namespace = ''): boolean {
+    const [type = ''] = Object.keys(this.find(ref, namespace)?.spec.provider ?? {});
+    return providers.get(type)?.makesSecrets === true;
+  }
+
   forget(kind: string, key: string): void {
     const held = this.#held.get(`${kind} ${key}`);
     this.#held.delete(`${kind} ${key}`);

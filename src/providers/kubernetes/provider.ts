@@ -161,5 +161,6 @@ export const kubernetes: Provider<KubernetesConfig> = {
   type: 'kubernetes',
   capabilities: 'ReadWrite',
   pushMetadata: kubernetesFields,
+  makesSecrets: true,
   connect: (config, credentials) => new KubernetesClient(config, credentials),
 };

@@ -43,6 +43,16 @@ async function sent({ session, signal }: Place, doing: string, asking: Omit<Aski
   }
 }
 
+const typeOf = (type = ''): string => (type === '' ? 'Opaque' : type);
+
+/** No API server lets a Secret change its type. */
+function mustKeepType({ key, from }: Pushed, { type }: Secret): void {
+  const [was, wanted] = [typeOf(type), typeOf(from?.type)];
+  if (was === wanted) return;
+  const remedy = 'delete it, so that it is made anew, or set template.type';
+  throw new ProviderProblem('unsuitable', `cannot write "${key}": it is of type ${was}, not ${wanted}: ${remedy}`);
+}
+
 const query = queryOf({ fieldManager: MANAGER });
 
 /** Rejects with `ProviderProblem`. */
@@ -61,11 +71,12 @@ export function pushTo(place: Place, pushed: Pushed): Promise<void> {
         apiVersion: 'v1',
         kind: 'Secret',
         metadata: { name: key, labels, annotations },
-        type: 'Opaque',
+        type: typeOf(pushed.from?.type),
         data,
       };
       return sent(place, doing, { method: 'POST', path: place.collection + query, body });
     }
+    mustKeepType(pushed, before);
     const { labels: had = {}, annotations: noted = {} } = before.metadata;
     const was = [before.data ?? {}, had, noted];
     if (canonicalJson(was) === canonicalJson([data, labels, annotations])) return undefined;

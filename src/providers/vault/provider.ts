@@ -33,7 +33,12 @@ export interface VaultConfig extends AuthoritiesConfig {
   readonly auth?: VaultAuthConfig;
   readonly tls?: { readonly certSecretRef?: SecretRefLike; readonly keySecretRef?: SecretRefLike };
   readonly headers?: Readonly<Record<string, string>>;
+  /** What was read or written by this store is never read older. */
   readonly readYourWrites?: boolean;
+  /** Beside it: a node of Vault Enterprise that is behind asks the active one, where that allows it. */
+  readonly forwardInconsistent?: boolean;
+  /** Not looked at: each write is made under check-and-set. */
+  readonly checkAndSet?: { readonly required?: boolean };
 }
 
 export type Data = Readonly<Record<string, unknown>>;
@@ -162,13 +167,14 @@ export class VaultClient implements ProviderClient {
   }
 
   async #open() {
-    const { server, namespace, headers = {}, readYourWrites = false, auth } = this.#config;
+    const { server, namespace, headers = {}, readYourWrites = false, forwardInconsistent = false, auth } = this.#config;
     const caCertText = await authoritiesOf(this.#config, this.#credentials);
     const own = await this.#ownCertificate();
     let client: Client;
     try {
       client = new Client({
-        ...{ address: server, namespace, headers, readYourWrites, timeoutMs: TIMEOUT_MS, maxRetries: 1 },
+        ...{ address: server, namespace, headers, readYourWrites, forwardInconsistent },
+        ...{ timeoutMs: TIMEOUT_MS, maxRetries: 1 },
         tls: { caCertText, ...own },
       });
     } catch (error) {

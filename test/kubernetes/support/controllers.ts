@@ -9,6 +9,7 @@ import { create } from './service-accounts.ts';
 const executable = join(import.meta.dirname, '../../../bin/lockstep');
 
 const PLACES: Readonly<Record<string, string>> = {
+  ValidatingWebhookConfiguration: '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
   CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
   ServiceAccount: '/api/v1/namespaces/lockstep-system/serviceaccounts',
   ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
