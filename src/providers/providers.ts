@@ -3,6 +3,7 @@ import type { Provider } from './contract.ts';
 import { aws } from './aws/provider.ts';
 import { crd } from './crd/provider.ts';
 import { fake } from './fake/provider.ts';
+import { gcpsm } from './gcpsm/provider.ts';
 import { kubernetes } from './kubernetes/provider.ts';
 import { lockstep } from './lockstep/provider.ts';
 import { vault } from './vault/provider.ts';
@@ -13,6 +14,7 @@ export const providers: ReadonlyMap<string, Provider<never>> = new Map<string, P
   ['aws', aws],
   ['crd', crd],
   ['fake', fake],
+  ['gcpsm', gcpsm],
   ['kubernetes', kubernetes],
   ['lockstep', lockstep],
   ['vault', vault],

@@ -141,7 +141,7 @@ describe('fields of External Secrets', { skip }, () => {
       ECRAuthorizationToken: { ecrAuthorizationTokenSpec: { region: 'eu-central-1' } },
       STSSessionToken: { stsSessionTokenSpec: { region: 'eu-central-1' } },
     };
-    const said = /no address for the webhook|no private key in PEM|neither secretRef nor jwt/;
+    const said = /no address that a SecretStore may ask|no private key in PEM|neither secretRef nor jwt/;
     for (const [kind, generator] of Object.entries(closed)) {
       const name = `all-${kind.toLowerCase()}`;
       const object = { apiVersion, kind: 'ClusterGenerator', metadata: { name }, spec: { kind, generator } };
