@@ -97,6 +97,16 @@ function googleAround(path: string): Json {
   return { projectID: 'shop', auth: { [way]: auth } };
 }
 
+function azureAround(path: string): Json {
+  const vault = { vaultUrl: 'https://shop.vault.azure.net', tenantId: 'x' };
+  if (path === 'serviceAccountRef') return { ...vault, authType: 'WorkloadIdentity' };
+  if (path === 'authSecretRef.tenantId') {
+    return { ...vault, authType: 'WorkloadIdentity', serviceAccountRef: { name: 'tenant' } };
+  }
+  const proof = path.endsWith('Certificate') ? {} : { clientSecret: own };
+  return { ...vault, authSecretRef: { clientId: own, ...proof } };
+}
+
 /** Of the provider or generator, around the reference. */
 function around(type: string, path: string, thief: string): Json {
   switch (type) {
@@ -122,6 +132,8 @@ function around(type: string, path: string, thief: string): Json {
       };
     case 'gcpsm':
       return googleAround(path);
+    case 'azurekv':
+      return azureAround(path);
     case 'GithubAccessToken':
       return { appID: '1', installID: '1', url: 'https://github.invalid' };
     default:

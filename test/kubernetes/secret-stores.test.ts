@@ -4,10 +4,14 @@ import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../src/cli/up/free-port.ts';
+import { azureServer, RESOURCE, TENANT, type AzureServer } from '../support/azure.ts';
 import { googleServer, type GoogleServer } from '../support/google.ts';
 import { motoServer } from '../support/moto.ts';
 import { withoutPython } from '../clients/support/cache.ts';
@@ -66,6 +70,15 @@ const everyField: Readonly<Record<string, object>> = {
       },
     },
   },
+  azurekv: {
+    ...{ vaultUrl: 'https://a', tenantId: 'b', identityId: 'c', serviceAccountRef: account, useAzureSDK: true },
+    ...{ authType: 'WorkloadIdentity', environmentType: 'AzureStackCloud' },
+    authSecretRef: { clientId: ref, clientSecret: ref, clientCertificate: ref, tenantId: ref },
+    customCloudConfig: {
+      ...{ activeDirectoryEndpoint: 'https://a', keyVaultEndpoint: 'https://b', keyVaultDNSSuffix: 'c' },
+      resourceManagerEndpoint: 'https://d',
+    },
+  },
   fake: { data: [{ key: 'a', value: 'b', version: 'c' }], validationResult: 0 },
 };
 
@@ -75,6 +88,7 @@ describe('secret stores', { skip }, () => {
   let cluster: KubernetesCluster;
   let cloud = '';
   let google: GoogleServer;
+  let azure: AzureServer;
   let servers: readonly [PlainServer, PlainServer];
 
   const see = async (path: string): Promise<Seen | undefined> => {
@@ -129,7 +143,12 @@ describe('secret stores', { skip }, () => {
       process.env['AWS_ENDPOINT_URL'] = cloud;
     }
     google = started.use(await googleServer());
-    Object.assign(process.env, google.variables);
+    azure = started.use(await azureServer());
+    const folder = await mkdtemp(join(tmpdir(), 'lockstep-stores-'));
+    started.defer(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'ca.pem'), azure.ca);
+    // The controller takes both from there.
+    Object.assign(process.env, google.variables, { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') });
     const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
     const end = controllersOf(cluster.kubeconfig(cluster.address, token))(`127.0.0.1:${String(await freePort())}`);
     started.defer(async () => {
@@ -250,6 +269,47 @@ describe('secret stores', { skip }, () => {
     // Without any, it would be the controller's own account.
     await store('SecretStore', 'google-lent', { provider: { gcpsm: { projectID: 'shop' } } });
     const refused = await until(`${storePath('SecretStore')}/google-lent`, (seen) => conditionOf(seen) !== undefined);
+    assert.deepEqual([conditionOf(refused)?.status, conditionOf(refused)?.reason], ['False', 'InvalidProviderConfig']);
+  });
+
+  test('from Azure, by a service account that is federated with an application, and pushed back', async () => {
+    azure.trust(createPublicKey(cluster.tokenSigningKey));
+    azure.federated.set('system:serviceaccount:shop:azure', 'app');
+    azure.allowed.add('app');
+    azure.vault.put('db', '{"value":"of Azure"}', { team: 'shop' });
+    const annotations = { 'azure.workload.identity/client-id': 'app', 'azure.workload.identity/tenant-id': TENANT };
+    await create(cluster, '/api/v1/namespaces/shop/serviceaccounts', { metadata: { name: 'azure', annotations } });
+    const azurekv = {
+      ...{ vaultUrl: azure.url, authType: 'WorkloadIdentity', serviceAccountRef: { name: 'azure', namespace: 'shop' } },
+      ...{ environmentType: 'AzureStackCloud', useAzureSDK: true },
+      customCloudConfig: {
+        ...{ activeDirectoryEndpoint: azure.url, keyVaultEndpoint: RESOURCE, keyVaultDNSSuffix: 'localhost' },
+      },
+    };
+    // One of a namespace reaches no loopback.
+    await store('ClusterSecretStore', 'azure', { provider: { azurekv } });
+    await external('azure', 'ClusterSecretStore', {
+      dataFrom: [{ find: { tags: { team: 'shop' } } }, { extract: { key: 'db' } }],
+    });
+    await untilValue('azure', 'of Azure');
+    const ready = await until(`${GROUP}/clustersecretstores/azure`, (seen) => conditionOf(seen)?.reason === 'Valid');
+    assert.equal(conditionOf(ready)?.status, 'True');
+    await create(cluster, '/apis/external-secrets.io/v1alpha1/namespaces/shop/pushsecrets', {
+      ...{ apiVersion: 'external-secrets.io/v1alpha1', kind: 'PushSecret', metadata: { name: 'azure' } },
+      spec: {
+        secretStoreRefs: [{ name: 'azure', kind: 'ClusterSecretStore' }],
+        selector: { secret: { name: 'azure' } },
+        data: [{ match: { secretKey: 'value', remoteRef: { remoteKey: 'back' } } }],
+      },
+    });
+    const back = (): unknown => azure.vault.objects.secrets.get('back')?.[0]?.content['value'];
+    while (back() === undefined) await pause(50);
+    assert.equal(back(), 'of Azure');
+    // With the controller's own machine as who asks, it would be anybody's.
+    const lent = { ...azurekv, vaultUrl: 'https://a.vault.azure.net', authType: 'ManagedIdentity' };
+    const { customCloudConfig: _custom, environmentType: _stack, ...plain } = lent;
+    await store('SecretStore', 'azure-lent', { provider: { azurekv: plain } });
+    const refused = await until(`${storePath('SecretStore')}/azure-lent`, (seen) => conditionOf(seen) !== undefined);
     assert.deepEqual([conditionOf(refused)?.status, conditionOf(refused)?.reason], ['False', 'InvalidProviderConfig']);
   });
 

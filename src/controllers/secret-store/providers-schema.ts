@@ -242,8 +242,37 @@ const gcpsm = object(
   },
 );
 
+export const environmentType = oneOf(
+  ['PublicCloud', 'USGovernmentCloud', 'ChinaCloud', 'GermanCloud', 'AzureStackCloud'],
+  'PublicCloud',
+);
+
+const azurekv = object(
+  { vaultUrl: text('https://<name>.vault.azure.net.') },
+  {
+    authType: oneOf(['ServicePrincipal', 'ManagedIdentity', 'WorkloadIdentity'], 'ServicePrincipal'),
+    authSecretRef: object(
+      {},
+      { clientId: secretRef, clientSecret: secretRef, clientCertificate: secretRef, tenantId: secretRef },
+    ),
+    serviceAccountRef,
+    identityId: text('The client id of a managed identity, where the machine has several.'),
+    tenantId: text('The tenant of Entra.'),
+    environmentType,
+    customCloudConfig: object(
+      { activeDirectoryEndpoint: text('https://….') },
+      {
+        keyVaultEndpoint: text('What tokens are for: https://….'),
+        keyVaultDNSSuffix: text('What the names of vaults end with.'),
+        resourceManagerEndpoint: text(),
+      },
+    ),
+    useAzureSDK: boolean(),
+  },
+);
+
 export const providerSchema = object(
   {},
-  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd, webhook, aws, gcpsm },
+  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd, webhook, aws, azurekv, gcpsm },
   { ...OPEN, minProperties: 1, maxProperties: 1 },
 );
