@@ -6,6 +6,7 @@ type CloudVariable =
   | `CLOUDSDK_API_ENDPOINT_OVERRIDES_${'IAMCREDENTIALS' | 'SECRETMANAGER' | 'SECURETOKEN' | 'STS'}`
   | 'CLOUDSDK_AUTH_TOKEN_HOST'
   | 'GCE_METADATA_HOST'
+  | 'AZURE_AUTHORITY_HOST'
   | 'AZURE_POD_IDENTITY_AUTHORITY_HOST';
 
 /** Without slashes at the end; empty: it is not set. */

@@ -67,14 +67,17 @@ const UNKNOWN_MS = 300_000;
 /** Of its life. */
 const USED = 0.7;
 const LOGIN_MS = 30_000;
+/** Clouds keep connections for minutes. */
+const IDLE_MS = 30_000;
 
 const lifeOf = ({ life }: Bearer): number => Math.min(LONGEST_MS, life === 0 ? UNKNOWN_MS : life * 1_000 * USED);
 
 export class BearerApi {
   readonly #options: BearerApiOptions;
+  // A connection that the other side is about to close is not used again.
   readonly #agents = {
-    'https:': new Agent({ keepAlive: true }),
-    'http:': new PlainAgent({ keepAlive: true }),
+    'https:': new Agent({ keepAlive: true, timeout: IDLE_MS }),
+    'http:': new PlainAgent({ keepAlive: true, timeout: IDLE_MS }),
   } as const;
   #held: Held | undefined;
   #coming: Promise<Held> | undefined;

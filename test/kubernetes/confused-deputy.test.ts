@@ -34,6 +34,8 @@ const otherwise: Readonly<Record<string, string>> = {
   'provider.crd.whitelist.rules[]': 'a pattern, which narrows what may be read',
   'provider.gcpsm.auth.workloadIdentityFederation.awsSecurityCredentials.awsCredentialsSecretRef':
     'refused, whatever it names',
+  'auth.workloadIdentityFederation.awsSecurityCredentials.awsCredentialsSecretRef':
+    'of GCRAccessToken: refused, whatever it names',
 };
 
 type Json = Readonly<Record<string, unknown>>;
@@ -131,7 +133,15 @@ function around(type: string, path: string, thief: string): Json {
         url: `https://{{ "webhook.invalid" }}/${path.startsWith('secrets') ? '{{ .t.k }}' : ''}`,
       };
     case 'gcpsm':
+    case 'GCRAccessToken':
       return googleAround(path);
+    case 'ACRAccessToken':
+      return {
+        ...{ registry: 'shop.azurecr.io', tenantId: 'x' },
+        ...(path.includes('servicePrincipal')
+          ? { auth: { servicePrincipal: { secretRef: { clientId: own, clientSecret: own } } } }
+          : {}),
+      };
     case 'azurekv':
       return azureAround(path);
     case 'GithubAccessToken':

@@ -1,10 +1,13 @@
 /** Azure's clouds, and where a store may send its tokens. Figures are those of Azure's libraries. */
+import { cloudVariable } from '../../config/cloud.ts';
 import { ProviderProblem } from '../contract.ts';
 import type { AzureKvConfig, EnvironmentType } from './config.ts';
 
 export interface Cloud {
   /** Where tokens are given, without a slash at the end. */
   readonly authority: string;
+  /** Whether the store says so: then a SecretStore's is neither on this machine nor link-local. */
+  readonly isCustom: boolean;
   /** What the names of vaults end with; undefined: anything, of a cloud that does not say so. */
   readonly vaults: string | undefined;
   /** What a token of Key Vault is for. */
@@ -14,7 +17,8 @@ export interface Cloud {
 }
 
 const cloud = (login: string, vaults: string, management: string): Cloud => ({
-  ...{ authority: `https://${login}`, vaults, keyVault: `https://${vaults}`, management: `https://${management}` },
+  ...{ authority: `https://${login}`, vaults, isCustom: false },
+  ...{ keyVault: `https://${vaults}`, management: `https://${management}` },
 });
 
 const CLOUDS: Readonly<Partial<Record<EnvironmentType, Cloud>>> = {
@@ -33,11 +37,14 @@ function httpsOrigin(text: string, field: string): string {
   throw invalid(`${field} is no https:// address`);
 }
 
-/** Throws `ProviderProblem`. */
+/** `AZURE_AUTHORITY_HOST`, of Azure's libraries, names another place where tokens are given. Throws `ProviderProblem`. */
 export function cloudOf({ environmentType = 'PublicCloud', customCloudConfig: custom }: Partial<AzureKvConfig>): Cloud {
   const known = CLOUDS[environmentType];
   if (custom === undefined) {
-    if (known !== undefined) return known;
+    const other = cloudVariable('AZURE_AUTHORITY_HOST');
+    if (known !== undefined) {
+      return other === '' ? known : { ...known, authority: httpsOrigin(other, 'AZURE_AUTHORITY_HOST') };
+    }
     throw invalid(`environmentType ${environmentType} needs customCloudConfig, which says where that cloud is`);
   }
   const { keyVaultDNSSuffix: suffix = '', keyVaultEndpoint = '' } = custom;
@@ -45,6 +52,7 @@ export function cloudOf({ environmentType = 'PublicCloud', customCloudConfig: cu
   const keyVault = keyVaultEndpoint === '' ? `https://${vaults ?? 'vault.azure.net'}` : keyVaultEndpoint;
   return {
     authority: httpsOrigin(custom.activeDirectoryEndpoint, 'customCloudConfig.activeDirectoryEndpoint'),
+    isCustom: true,
     ...{ vaults, keyVault: httpsOrigin(keyVault, 'customCloudConfig.keyVaultEndpoint'), management: '' },
   };
 }

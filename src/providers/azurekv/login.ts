@@ -12,6 +12,8 @@ import type { AzureKvConfig } from './config.ts';
 /** What a token is asked for, and of whom. */
 export interface Asking {
   readonly authority: string;
+  /** Whether the store says where that is. */
+  readonly isCustom: boolean;
   /** `https://vault.azure.net` */
   readonly resource: string;
 }
@@ -76,8 +78,9 @@ async function assertionOf(pem: string, { id, tenant }: Client, asking: Asking):
     .sign(await importPKCS8(pkcs8, 'PS256'));
 }
 
-/** Where logins of stores of this kind may go. */
-const anywhereOf = ({ store }: Credentials): boolean => store.kind === 'ClusterSecretStore';
+/** Whether it may be on this machine and at link-local addresses. */
+const anywhereOf = ({ isCustom }: Asking, { store }: Credentials): boolean =>
+  !isCustom || store.kind === 'ClusterSecretStore';
 
 export interface ServicePrincipal {
   readonly clientId?: SecretRefLike;
@@ -103,7 +106,7 @@ export function byServicePrincipal(
       clientSecret === undefined
         ? { client_assertion: await assertionOf(await credentials.secret(clientCertificate ?? {}), client, asking) }
         : { client_secret: (await credentials.secret(clientSecret)).trim() };
-    return asked(asking, client, proof, { anywhere: anywhereOf(credentials), signal });
+    return asked(asking, client, proof, { anywhere: anywhereOf(asking, credentials), signal });
   };
 }
 
@@ -139,7 +142,7 @@ export function byAccount(asking: Asking, { ref, clientId, tenantId }: Account, 
     if (id === '') throw invalid(`service account "${ref.name}" has no annotation azure.workload.identity/client-id`);
     const client = { id, tenant };
     const token = await credentials.token(ref, [AUDIENCE, ...(ref.audiences ?? [])], PROOF_S);
-    return asked(asking, client, { client_assertion: token }, { anywhere: anywhereOf(credentials), signal });
+    return asked(asking, client, { client_assertion: token }, { anywhere: anywhereOf(asking, credentials), signal });
   };
 }
 

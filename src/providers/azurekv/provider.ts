@@ -30,7 +30,7 @@ export const azurekv: Provider<AzureKvConfig> = {
   connect: (config, credentials) => {
     const cloud = cloudOf(config);
     const origin = vaultOf(config.vaultUrl, cloud);
-    const login = loginOf(config, { authority: cloud.authority, resource: cloud.keyVault }, credentials);
+    const login = loginOf(config, { ...cloud, resource: cloud.keyVault }, credentials);
     const anywhere = credentials.store.kind === 'ClusterSecretStore';
     const kinds = { SecretDisabled: 'unsuitable', KeyDisabled: 'unsuitable', BadParameter: 'invalid' } as const;
     return new KeyVault(new Vault(new BearerApi({ whom: 'Azure Key Vault', login, anywhere, codeOf, kinds }), origin));
