@@ -73,7 +73,7 @@ test('a webhook that answers no object, or nothing, or is closed to a namespace,
   await assert.rejects(webhook.generate({ url: `${url}/gone` }, credentials({}), signal), problem('unsuitable', /404/));
   await assert.rejects(
     webhook.generate({ url }, givenCredentials(), signal),
-    problem('invalid', /no address for the webhook of a SecretStore/),
+    problem('invalid', /no address that a SecretStore may ask/),
   );
 });
 

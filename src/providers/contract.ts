@@ -32,7 +32,7 @@ export interface Query {
   readonly path?: string | undefined;
   /** RE2, anywhere in the name. */
   readonly name?: string | undefined;
-  /** All of these. Beside a name AWS Secrets Manager alone looks at them, as in External Secrets Operator. */
+  /** All of these. Beside a name AWS Secrets Manager and Azure alone look at them, as in External Secrets Operator. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 

@@ -7,22 +7,25 @@ const KIND = 'PushSecretMetadata';
 
 type Texts = Readonly<Record<string, string>>;
 
-/** `text`, `texts` (by name), `flag`, `json` (anything), one of a list, or fields within. */
-export type Field = 'text' | 'texts' | 'flag' | 'json' | readonly string[] | { readonly [name: string]: Field };
+/** `text`, `texts` (by name), `list` (of texts), `flag`, `json` (anything), one of a list, or fields within. */
+export type Field =
+  'text' | 'texts' | 'list' | 'flag' | 'json' | readonly string[] | { readonly [name: string]: Field };
 type Fields = Readonly<Record<string, Field>>;
 type Of<F> = F extends 'text'
   ? string
   : F extends 'texts'
     ? Texts
-    : F extends 'flag'
-      ? boolean
-      : F extends 'json'
-        ? unknown
-        : F extends readonly (infer V)[]
-          ? V
-          : F extends Fields
-            ? Read<F>
-            : never;
+    : F extends 'list'
+      ? readonly string[]
+      : F extends 'flag'
+        ? boolean
+        : F extends 'json'
+          ? unknown
+          : F extends readonly (infer V)[]
+            ? V
+            : F extends Fields
+              ? Read<F>
+              : never;
 export type Read<F extends Fields> = { readonly [K in keyof F]?: Of<F[K]> };
 
 const invalid = (message: string): ProviderProblem => new ProviderProblem('invalid', message);
@@ -33,6 +36,10 @@ const isTexts = (value: unknown): boolean =>
 const KINDS = {
   text: { holds: (value: unknown) => typeof value === 'string', what: 'is a text' },
   texts: { holds: isTexts, what: 'holds texts by name' },
+  list: {
+    holds: (value: unknown) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+    what: 'is a list of texts',
+  },
   flag: { holds: (value: unknown) => typeof value === 'boolean', what: 'is true or false' },
   json: { holds: () => true, what: '' },
 } as const;

@@ -32,6 +32,10 @@ const otherwise: Readonly<Record<string, string>> = {
   provider: 'of VaultDynamicSecret: a namespace of the server',
   'provider.auth': 'of VaultDynamicSecret: a namespace of the server',
   'provider.crd.whitelist.rules[]': 'a pattern, which narrows what may be read',
+  'provider.gcpsm.auth.workloadIdentityFederation.awsSecurityCredentials.awsCredentialsSecretRef':
+    'refused, whatever it names',
+  'auth.workloadIdentityFederation.awsSecurityCredentials.awsCredentialsSecretRef':
+    'of GCRAccessToken: refused, whatever it names',
 };
 
 type Json = Readonly<Record<string, unknown>>;
@@ -87,6 +91,24 @@ function vaultAround(path: string, server: string): Json {
   };
 }
 
+function googleAround(path: string): Json {
+  const [, way = ''] = /^auth\.(\w+)/.exec(path) ?? [];
+  const cluster = { clusterLocation: 'x', clusterName: 'x' };
+  const federation = { audience: '//iam.googleapis.com/x' };
+  const auth = { workloadIdentity: cluster, workloadIdentityFederation: federation }[way] ?? {};
+  return { projectID: 'shop', auth: { [way]: auth } };
+}
+
+function azureAround(path: string): Json {
+  const vault = { vaultUrl: 'https://shop.vault.azure.net', tenantId: 'x' };
+  if (path === 'serviceAccountRef') return { ...vault, authType: 'WorkloadIdentity' };
+  if (path === 'authSecretRef.tenantId') {
+    return { ...vault, authType: 'WorkloadIdentity', serviceAccountRef: { name: 'tenant' } };
+  }
+  const proof = path.endsWith('Certificate') ? {} : { clientSecret: own };
+  return { ...vault, authSecretRef: { clientId: own, ...proof } };
+}
+
 /** Of the provider or generator, around the reference. */
 function around(type: string, path: string, thief: string): Json {
   switch (type) {
@@ -110,6 +132,18 @@ function around(type: string, path: string, thief: string): Json {
         // The host by a template: what is looked at first is then not whether somebody listens there.
         url: `https://{{ "webhook.invalid" }}/${path.startsWith('secrets') ? '{{ .t.k }}' : ''}`,
       };
+    case 'gcpsm':
+    case 'GCRAccessToken':
+      return googleAround(path);
+    case 'ACRAccessToken':
+      return {
+        ...{ registry: 'shop.azurecr.io', tenantId: 'x' },
+        ...(path.includes('servicePrincipal')
+          ? { auth: { servicePrincipal: { secretRef: { clientId: own, clientSecret: own } } } }
+          : {}),
+      };
+    case 'azurekv':
+      return azureAround(path);
     case 'GithubAccessToken':
       return { appID: '1', installID: '1', url: 'https://github.invalid' };
     default:

@@ -77,9 +77,9 @@ describe('generators', { skip }, () => {
   test('what is not there, and what is not offered, is said', async () => {
     await shop.external('none', from('Password', 'none'));
     assert.match(readyOf(await shop.untilReason('none', 'SecretSyncedError', 'False'))?.message ?? '', /there is none/);
-    await shop.external('other', from('GCRAccessToken', 'x'));
+    await shop.external('other', from('QuayAccessToken', 'x'));
     const other = await shop.untilReason('other', 'SecretSyncedError', 'False');
-    assert.match(readyOf(other)?.message ?? '', /"GCRAccessToken" is not offered: it is one of Fake, Password/);
+    assert.match(readyOf(other)?.message ?? '', /"QuayAccessToken" is not offered: it is one of Fake, Password/);
   });
 
   test('a token that is made lives as long as its ExternalSecret', async () => {

@@ -1,12 +1,18 @@
 /** Stores of several providers, and stores that stand in for others, by `lockstep controller` on a real API server. */
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../src/cli/up/free-port.ts';
+import { azureServer, RESOURCE, TENANT, type AzureServer } from '../support/azure.ts';
+import { googleServer, type GoogleServer } from '../support/google.ts';
 import { motoServer } from '../support/moto.ts';
 import { withoutPython } from '../clients/support/cache.ts';
 import { plainServer, type PlainServer } from '../support/snapshots.ts';
@@ -52,6 +58,27 @@ const everyField: Readonly<Record<string, object>> = {
       secretRef: { accessKeyIDSecretRef: ref, secretAccessKeySecretRef: ref, sessionTokenSecretRef: ref },
     },
   },
+  gcpsm: {
+    ...{ projectID: 'a', location: 'b', secretVersionSelectionPolicy: 'LatestOrFetch' },
+    auth: {
+      secretRef: { secretAccessKeySecretRef: ref },
+      workloadIdentity: { serviceAccountRef: account, clusterLocation: 'a', clusterName: 'b', clusterProjectID: 'c' },
+      workloadIdentityFederation: {
+        ...{ serviceAccountRef: account, audience: 'a', credConfig: ref, externalTokenEndpoint: 'b' },
+        gcpServiceAccountEmail: 'c',
+        awsSecurityCredentials: { region: 'a', awsCredentialsSecretRef: { name: 'b', namespace: 'c' } },
+      },
+    },
+  },
+  azurekv: {
+    ...{ vaultUrl: 'https://a', tenantId: 'b', identityId: 'c', serviceAccountRef: account, useAzureSDK: true },
+    ...{ authType: 'WorkloadIdentity', environmentType: 'AzureStackCloud' },
+    authSecretRef: { clientId: ref, clientSecret: ref, clientCertificate: ref, tenantId: ref },
+    customCloudConfig: {
+      ...{ activeDirectoryEndpoint: 'https://a', keyVaultEndpoint: 'https://b', keyVaultDNSSuffix: 'c' },
+      resourceManagerEndpoint: 'https://d',
+    },
+  },
   fake: { data: [{ key: 'a', value: 'b', version: 'c' }], validationResult: 0 },
 };
 
@@ -60,6 +87,8 @@ describe('secret stores', { skip }, () => {
   const deferred = { after: (end: unknown) => started.defer(end as () => Promise<void>) };
   let cluster: KubernetesCluster;
   let cloud = '';
+  let google: GoogleServer;
+  let azure: AzureServer;
   let servers: readonly [PlainServer, PlainServer];
 
   const see = async (path: string): Promise<Seen | undefined> => {
@@ -113,6 +142,13 @@ describe('secret stores', { skip }, () => {
       // The controller's libraries take it from there.
       process.env['AWS_ENDPOINT_URL'] = cloud;
     }
+    google = started.use(await googleServer());
+    azure = started.use(await azureServer());
+    const folder = await mkdtemp(join(tmpdir(), 'lockstep-stores-'));
+    started.defer(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'ca.pem'), azure.ca);
+    // The controller takes both from there.
+    Object.assign(process.env, google.variables, { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') });
     const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
     const end = controllersOf(cluster.kubeconfig(cluster.address, token))(`127.0.0.1:${String(await freePort())}`);
     started.defer(async () => {
@@ -193,6 +229,87 @@ describe('secret stores', { skip }, () => {
     // Without any, it would be the controller's own role.
     await store('SecretStore', 'lent', { provider: { aws: { ...aws, auth: {} } } });
     const refused = await until(`${storePath('SecretStore')}/lent`, (seen) => conditionOf(seen) !== undefined);
+    assert.deepEqual([conditionOf(refused)?.status, conditionOf(refused)?.reason], ['False', 'InvalidProviderConfig']);
+  });
+
+  test('from Google, by a service account of the cluster, and with a key pushed back', async () => {
+    const account = 'reader@shop.iam.gserviceaccount.com';
+    const data = Buffer.from('{"value":"of Google"}').toString('base64');
+    const labels = { team: 'shop' };
+    google.secrets.set('projects/shop/secrets/db', {
+      ...{ given: {}, labels, annotations: {}, etag: 1, versions: [{ data, state: 'ENABLED' }] },
+    });
+    google.allowed.add(account);
+    const annotations = { 'iam.gke.io/gcp-service-account': account };
+    await create(cluster, '/api/v1/namespaces/shop/serviceaccounts', { metadata: { name: 'google', annotations } });
+    google.trust(createPublicKey(cluster.tokenSigningKey));
+    const workloadIdentity = {
+      ...{ serviceAccountRef: { name: 'google' }, clusterProjectID: 'infra' },
+      ...{ clusterLocation: 'eu', clusterName: 'c' },
+    };
+    await store('SecretStore', 'google', { provider: { gcpsm: { projectID: 'shop', auth: { workloadIdentity } } } });
+    await external('google', 'SecretStore', { dataFrom: [{ find: { tags: labels } }, { extract: { key: 'db' } }] });
+    await untilValue('google', 'of Google');
+    const key = await google.keyFile(account);
+    await create(cluster, SECRETS, { metadata: { name: 'google-key' }, data: encoded({ key }) });
+    const secretAccessKeySecretRef = { name: 'google-key', key: 'key' };
+    const provider = { gcpsm: { projectID: 'shop', auth: { secretRef: { secretAccessKeySecretRef } } } };
+    await store('SecretStore', 'google-key', { provider });
+    await create(cluster, '/apis/external-secrets.io/v1alpha1/namespaces/shop/pushsecrets', {
+      ...{ apiVersion: 'external-secrets.io/v1alpha1', kind: 'PushSecret', metadata: { name: 'google' } },
+      spec: {
+        secretStoreRefs: [{ name: 'google-key', kind: 'SecretStore' }],
+        selector: { secret: { name: 'google' } },
+        data: [{ match: { secretKey: 'value', remoteRef: { remoteKey: 'back' } } }],
+      },
+    });
+    const back = (): string => google.secrets.get('projects/shop/secrets/back')?.versions[0]?.data ?? '';
+    while (back() === '') await pause(50);
+    assert.equal(Buffer.from(back(), 'base64').toString(), 'of Google');
+    // Without any, it would be the controller's own account.
+    await store('SecretStore', 'google-lent', { provider: { gcpsm: { projectID: 'shop' } } });
+    const refused = await until(`${storePath('SecretStore')}/google-lent`, (seen) => conditionOf(seen) !== undefined);
+    assert.deepEqual([conditionOf(refused)?.status, conditionOf(refused)?.reason], ['False', 'InvalidProviderConfig']);
+  });
+
+  test('from Azure, by a service account that is federated with an application, and pushed back', async () => {
+    azure.trust(createPublicKey(cluster.tokenSigningKey));
+    azure.federated.set('system:serviceaccount:shop:azure', 'app');
+    azure.allowed.add('app');
+    azure.vault.put('db', '{"value":"of Azure"}', { team: 'shop' });
+    const annotations = { 'azure.workload.identity/client-id': 'app', 'azure.workload.identity/tenant-id': TENANT };
+    await create(cluster, '/api/v1/namespaces/shop/serviceaccounts', { metadata: { name: 'azure', annotations } });
+    const azurekv = {
+      ...{ vaultUrl: azure.url, authType: 'WorkloadIdentity', serviceAccountRef: { name: 'azure', namespace: 'shop' } },
+      ...{ environmentType: 'AzureStackCloud', useAzureSDK: true },
+      customCloudConfig: {
+        ...{ activeDirectoryEndpoint: azure.url, keyVaultEndpoint: RESOURCE, keyVaultDNSSuffix: 'localhost' },
+      },
+    };
+    // One of a namespace reaches no loopback.
+    await store('ClusterSecretStore', 'azure', { provider: { azurekv } });
+    await external('azure', 'ClusterSecretStore', {
+      dataFrom: [{ find: { tags: { team: 'shop' } } }, { extract: { key: 'db' } }],
+    });
+    await untilValue('azure', 'of Azure');
+    const ready = await until(`${GROUP}/clustersecretstores/azure`, (seen) => conditionOf(seen)?.reason === 'Valid');
+    assert.equal(conditionOf(ready)?.status, 'True');
+    await create(cluster, '/apis/external-secrets.io/v1alpha1/namespaces/shop/pushsecrets', {
+      ...{ apiVersion: 'external-secrets.io/v1alpha1', kind: 'PushSecret', metadata: { name: 'azure' } },
+      spec: {
+        secretStoreRefs: [{ name: 'azure', kind: 'ClusterSecretStore' }],
+        selector: { secret: { name: 'azure' } },
+        data: [{ match: { secretKey: 'value', remoteRef: { remoteKey: 'back' } } }],
+      },
+    });
+    const back = (): unknown => azure.vault.objects.secrets.get('back')?.[0]?.content['value'];
+    while (back() === undefined) await pause(50);
+    assert.equal(back(), 'of Azure');
+    // With the controller's own machine as who asks, it would be anybody's.
+    const lent = { ...azurekv, vaultUrl: 'https://a.vault.azure.net', authType: 'ManagedIdentity' };
+    const { customCloudConfig: _custom, environmentType: _stack, ...plain } = lent;
+    await store('SecretStore', 'azure-lent', { provider: { azurekv: plain } });
+    const refused = await until(`${storePath('SecretStore')}/azure-lent`, (seen) => conditionOf(seen) !== undefined);
     assert.deepEqual([conditionOf(refused)?.status, conditionOf(refused)?.reason], ['False', 'InvalidProviderConfig']);
   });
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Store } from '../cluster.ts';
 import type { ExternalSecret } from '../external-secret/definition.ts';
 import { chainOf, type Facts, readName } from './chain.ts';
+import { referencesOf } from './references.ts';
 
 const es = (spec: object = {}, status: object = {}): ExternalSecret => ({
   metadata: { namespace: 'shop', name: 'db', uid: 'u' },
@@ -100,4 +101,20 @@ test('a ClusterSecretStore that leaves the namespace out is told apart from one 
 test('a name has a namespace and no more', () => {
   assert.deepEqual(readName('shop/db'), { namespace: 'shop', name: 'db' });
   for (const text of ['db', '/db', 'shop/', 'a/b/c', '']) assert.equal(readName(text), undefined);
+});
+
+test('Secrets and ConfigMaps that a store names by other words are looked at too', () => {
+  const at = { name: 'login', key: 'k' };
+  const azurekv = { vaultUrl: 'https://shop.vault.azure.net', authSecretRef: { clientId: at, clientSecret: at } };
+  const gcpsm = { auth: { workloadIdentityFederation: { credConfig: { ...at, namespace: 'other' } } } };
+  assert.deepEqual(
+    [...referencesOf({ azurekv }, 'shop', true), ...referencesOf({ gcpsm }, 'shop', false)].map(
+      ({ kind, namespace, field }) => [kind, namespace, field],
+    ),
+    [
+      ['Secret', 'shop', 'azurekv.authSecretRef.clientId'],
+      ['Secret', 'shop', 'azurekv.authSecretRef.clientSecret'],
+      ['ConfigMap', 'other', 'gcpsm.auth.workloadIdentityFederation.credConfig'],
+    ],
+  );
 });

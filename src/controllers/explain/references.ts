@@ -12,7 +12,9 @@ export interface Reference {
 const kindOf = (field: string, type: unknown): Reference['kind'] | undefined => {
   if (field === 'caProvider') return type === 'ConfigMap' ? 'ConfigMap' : 'Secret';
   if (/^serviceAccount(?:Ref)?$/.test(field)) return 'ServiceAccount';
-  return field.endsWith('Ref') ? 'Secret' : undefined;
+  if (field === 'credConfig') return 'ConfigMap';
+  const names = /Ref$|^(?:bearerToken|client(?:Cert|Certificate|Id|Key|Secret)|tenantId)$/;
+  return names.test(field) ? 'Secret' : undefined;
 };
 
 /** `namespace` is meant where none is named; `bound`: another one may not be named, and is not looked at. */

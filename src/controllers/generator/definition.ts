@@ -1,7 +1,15 @@
 /** Generators (generators.external-secrets.io/v1alpha1): kinds whose objects say how values are made. */
 import type { Definition } from '../kind.ts';
 import { anything, boolean, integer, listOf, mapOf, object, oneOf, text, type Read, type Schema } from '../schema.ts';
-import { awsKeys, secretRef, serviceAccountRef, vault, webhook } from '../secret-store/providers-schema.ts';
+import {
+  awsKeys,
+  environmentType,
+  gcrAuth,
+  secretRef,
+  serviceAccountRef,
+  vault,
+  webhook,
+} from '../secret-store/providers-schema.ts';
 
 const GROUP = 'generators.external-secrets.io';
 const VERSION = 'v1alpha1';
@@ -77,6 +85,27 @@ const githubAccessToken = object(
   { url: text('By default https://api.github.com.'), repositories: listOf(text()), permissions: mapOf(text()) },
 );
 
+const gcrAccessToken = object({ auth: gcrAuth, projectID: text() }, {});
+
+const acrAccessToken = object(
+  {
+    auth: object(
+      {},
+      {
+        servicePrincipal: object({ secretRef: object({}, { clientId: secretRef, clientSecret: secretRef }) }, {}),
+        workloadIdentity: object({}, { serviceAccountRef }),
+        managedIdentity: object({}, { identityId: text() }),
+      },
+    ),
+    registry: text('<name>.azurecr.io.'),
+  },
+  {
+    environmentType,
+    scope: text('repository:<name>:pull; without, the token is good for whatever its owner may.'),
+    tenantId: text('The tenant of Entra.'),
+  },
+);
+
 const specs = {
   passwordSpec: password,
   uuidSpec: object({}, {}),
@@ -87,6 +116,8 @@ const specs = {
   ecrAuthorizationTokenSpec: ecrAuthorizationToken,
   stsSessionTokenSpec: stsSessionToken,
   githubAccessTokenSpec: githubAccessToken,
+  gcrAccessTokenSpec: gcrAccessToken,
+  acrAccessTokenSpec: acrAccessToken,
 };
 
 const clusterGeneratorSpec = object({ kind: text(), generator: object({}, specs) }, {});
@@ -146,5 +177,13 @@ export const generatorKinds: ReadonlyMap<
       definition: kindOf('GithubAccessToken', 'githubaccesstokens', githubAccessToken),
       inCluster: 'githubAccessTokenSpec',
     },
+  ],
+  [
+    'GCRAccessToken',
+    { definition: kindOf('GCRAccessToken', 'gcraccesstokens', gcrAccessToken), inCluster: 'gcrAccessTokenSpec' },
+  ],
+  [
+    'ACRAccessToken',
+    { definition: kindOf('ACRAccessToken', 'acraccesstokens', acrAccessToken), inCluster: 'acrAccessTokenSpec' },
   ],
 ]);

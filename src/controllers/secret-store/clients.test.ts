@@ -50,6 +50,13 @@ const stores: Readonly<Record<string, object>> = {
       auth: { secretRef: { accessKeyIDSecretRef: named, secretAccessKeySecretRef: named } },
     },
   },
+  'gcpsm by key': { gcpsm: { projectID: 'shop', auth: { secretRef: { secretAccessKeySecretRef: named } } } },
+  'azurekv by secret': {
+    azurekv: {
+      ...{ vaultUrl: 'https://shop.vault.azure.net', tenantId: 'x' },
+      authSecretRef: { clientId: named, clientSecret: named },
+    },
+  },
   webhook: { webhook: { url: 'http://127.0.0.1:1', secrets: [{ name: 'login', secretRef: named }] } },
 };
 
@@ -72,6 +79,17 @@ test('a reference that names its namespace is one for all', async () => {
   const asked: string[] = [];
   const bearerToken = { ...named, namespace: 'platform' };
   const clients = clientsOf({ kubernetes: { auth: { token: { bearerToken } } } }, asked);
+  assert.equal(clients.use(ref, 'one'), clients.use(ref, 'two'));
+  await assert.rejects(clients.use(ref, 'one').read({ key: 'x' }, signal), ProviderProblem);
+  assert.deepEqual(asked, ['platform/login']);
+  clients.close();
+});
+
+test('so are references within one that holds nothing else', async () => {
+  const asked: string[] = [];
+  const there = { ...named, namespace: 'platform' };
+  const auth = { secretRef: { secretAccessKeySecretRef: there } };
+  const clients = clientsOf({ gcpsm: { projectID: 'shop', auth } }, asked);
   assert.equal(clients.use(ref, 'one'), clients.use(ref, 'two'));
   await assert.rejects(clients.use(ref, 'one').read({ key: 'x' }, signal), ProviderProblem);
   assert.deepEqual(asked, ['platform/login']);

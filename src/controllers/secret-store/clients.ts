@@ -38,14 +38,17 @@ export interface StoreClientsOptions {
 const REFERENCE =
   /Ref$|^(?:caProvider|serviceAccount|bearerToken|clientCert|clientKey|clientId|clientSecret|clientCertificate|tenantId|credConfig|usernameSecret|passwordSecret)$/;
 
+/** What only holds references (`auth.secretRef` of aws) is none itself. */
+const isReference = (name: string, value: unknown): value is Readonly<Record<string, unknown>> =>
+  REFERENCE.test(name) && isObject(value) && !Object.values(value).some(isObject);
+
 /** Whether a reference leaves its namespace to whoever asks. */
 const isReferent = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.some(isReferent)
     : isObject(value) &&
       Object.entries(value).some(
-        ([name, each]) =>
-          isReferent(each) || (REFERENCE.test(name) && isObject(each) && each['namespace'] === undefined),
+        ([name, each]) => isReferent(each) || (isReference(name, each) && each['namespace'] === undefined),
       );
 
 /** How long a store that did not answer is not asked, where another stands in for it. */

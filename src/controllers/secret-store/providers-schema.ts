@@ -188,8 +188,91 @@ const aws = object(
   },
 );
 
+const awsCredentialsSecretRef = object(
+  { name: text('The Secret.') },
+  { namespace: text('Of a ClusterSecretStore alone.') },
+);
+
+/** As stores and generators of Google have it; what of the cluster must be said differs. */
+const gcpWays = {
+  secretRef: object({}, { secretAccessKeySecretRef: secretRef }),
+  workloadIdentityFederation: object(
+    {},
+    {
+      audience: text('Of the provider of the pool: //iam.googleapis.com/projects/….'),
+      serviceAccountRef,
+      credConfig: object(
+        { name: text('The ConfigMap.'), key: text('Which of its values.') },
+        { namespace: text('Of a ClusterSecretStore alone.') },
+      ),
+      externalTokenEndpoint: text('The one address that its credential_source may name.'),
+      gcpServiceAccountEmail: text('The account of Google to become.'),
+      awsSecurityCredentials: object({ awsCredentialsSecretRef, region: text() }, {}),
+    },
+  ),
+};
+const clusterProjectID = text('Of the project that the cluster is in; by default projectID.');
+
+export const gcpAuth = object(
+  {},
+  {
+    ...gcpWays,
+    workloadIdentity: object({ serviceAccountRef }, { clusterLocation: text(), clusterName: text(), clusterProjectID }),
+  },
+);
+
+export const gcrAuth = object(
+  {},
+  {
+    ...gcpWays,
+    workloadIdentity: object({ serviceAccountRef, clusterLocation: text(), clusterName: text() }, { clusterProjectID }),
+  },
+);
+
+const gcpsm = object(
+  {},
+  {
+    auth: gcpAuth,
+    location: text('Of regional secrets; by default they are global ones.'),
+    projectID: text(),
+    secretVersionSelectionPolicy: text(
+      'LatestOrFail, or LatestOrFetch: the newest version that is enabled, where the latest is not.',
+      { default: 'LatestOrFail' },
+    ),
+  },
+);
+
+export const environmentType = oneOf(
+  ['PublicCloud', 'USGovernmentCloud', 'ChinaCloud', 'GermanCloud', 'AzureStackCloud'],
+  'PublicCloud',
+);
+
+const azurekv = object(
+  { vaultUrl: text('https://<name>.vault.azure.net.') },
+  {
+    authType: oneOf(['ServicePrincipal', 'ManagedIdentity', 'WorkloadIdentity'], 'ServicePrincipal'),
+    authSecretRef: object(
+      {},
+      { clientId: secretRef, clientSecret: secretRef, clientCertificate: secretRef, tenantId: secretRef },
+    ),
+    serviceAccountRef,
+    identityId: text('The client id of a managed identity, where the machine has several.'),
+    tenantId: text('The tenant of Entra.'),
+    environmentType,
+    customCloudConfig: object(
+      { activeDirectoryEndpoint: text('https://….') },
+      {
+        keyVaultEndpoint: text('What tokens are for: https://….'),
+        keyVaultDNSSuffix: text('What the names of vaults end with.'),
+        resourceManagerEndpoint: text(),
+      },
+    ),
+    useAzureSDK: boolean(),
+  },
+);
+
 export const providerSchema = object(
   {},
-  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd, webhook, aws },
+  { lockstep: vault, vault, openBao: vault, fake, kubernetes, crd, webhook, aws, azurekv, gcpsm },
   { ...OPEN, minProperties: 1, maxProperties: 1 },
 );

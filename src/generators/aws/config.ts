@@ -3,7 +3,6 @@ import type { AwsAuthConfig } from '../../providers/aws/config.ts';
 import { keysFor } from '../../providers/aws/keys.ts';
 import { problemOf } from '../../providers/aws/problem.ts';
 import type { Credentials } from '../../providers/contract.ts';
-import type { Generated } from '../contract.ts';
 
 export interface AwsGeneratorConfig {
   readonly region: string;
@@ -38,8 +37,3 @@ export async function asked<Client extends Closable, T>(
 }
 
 export const seconds = (moment: Date | undefined): string => String(Math.floor((moment?.getTime() ?? 0) / 1_000));
-
-/** Each text under its name. */
-export const generated = (values: Readonly<Record<string, string>>): Generated => ({
-  values: new Map(Object.entries(values).map(([name, value]) => [name, Buffer.from(value, 'utf8')])),
-});

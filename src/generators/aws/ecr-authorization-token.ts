@@ -2,7 +2,8 @@ import type { ECRClient } from '@aws-sdk/client-ecr';
 import { clientOptions } from '../../providers/aws/keys.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Generator } from '../contract.ts';
-import { asked, type AwsGeneratorConfig, generated, keysOf, seconds } from './config.ts';
+import { generated } from '../generated.ts';
+import { asked, type AwsGeneratorConfig, keysOf, seconds } from './config.ts';
 
 export interface EcrAuthorizationTokenConfig extends AwsGeneratorConfig {
   readonly scope?: string;

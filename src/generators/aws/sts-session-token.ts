@@ -2,7 +2,8 @@ import type { STSClient } from '@aws-sdk/client-sts';
 import { clientOptions } from '../../providers/aws/keys.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Generator } from '../contract.ts';
-import { asked, type AwsGeneratorConfig, generated, keysOf, seconds } from './config.ts';
+import { generated } from '../generated.ts';
+import { asked, type AwsGeneratorConfig, keysOf, seconds } from './config.ts';
 
 export interface StsSessionTokenConfig extends AwsGeneratorConfig {
   readonly requestParameters?: {

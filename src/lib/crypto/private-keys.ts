@@ -34,6 +34,25 @@ export function pkcs8Pem(pem: string): string | undefined {
   }
 }
 
+/** A private key as a JWK (RFC 7517); undefined for what is none in PEM without a passphrase. */
+export function privateJwk(pem: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return createPrivateKey(pem).export({ format: 'jwk' });
+  } catch {
+    return undefined;
+  }
+}
+
+/** DER of the first certificate in PEM; undefined where there is none. */
+export function certificateDer(pem: string): Uint8Array | undefined {
+  const [block = ''] = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(pem) ?? [];
+  try {
+    return new X509Certificate(block).raw;
+  } catch {
+    return undefined;
+  }
+}
+
 /** PEM of SubjectPublicKeyInfo or PKCS #8; undefined for what is no key of that kind. */
 export function pemOfJwk(jwk: Readonly<Record<string, unknown>>, kind: 'public' | 'private'): string | undefined {
   // Of a private key Node would give the public half: whoever asks for one should be told.

@@ -1,6 +1,7 @@
 /** `metadata` of a PushSecret for AWS, as External Secrets Operator has them. */
 import { readMetadata } from '../push-metadata.ts';
-import { MARK, textsOf } from './written.ts';
+import { MARK } from '../written.ts';
+import { type Tag, textsOf } from './tags.ts';
 
 const COMMON = { tags: 'texts', description: 'text', kmsKeyID: 'text' } as const;
 
@@ -18,11 +19,6 @@ export const awsFields = Object.keys({ ...SECRETS_MANAGER, ...PARAMETER_STORE })
 /** Throws `ProviderProblem`, as the other one. */
 export const secretsManagerMetadata = (metadata: unknown) => readMetadata(metadata, SECRETS_MANAGER);
 export const parameterStoreMetadata = (metadata: unknown) => readMetadata(metadata, PARAMETER_STORE);
-
-interface Tag {
-  readonly Key?: string | undefined;
-  readonly Value?: string | undefined;
-}
 
 /** Those that are not there yet, or have another value. The mark is nobody's to set; tags of others stay. */
 export function tagsToSet(tags: Readonly<Record<string, string>> = {}, there: readonly Tag[] = []) {

@@ -6,12 +6,13 @@ import type { Found, ProviderClient, Pushed, Query, Reference, RemoteName } from
 import { inTurns } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
+import { foreign, textOf, without, written } from '../written.ts';
 import type { AwsConfig } from './config.ts';
 import { clientOptions, type KeySource } from './keys.ts';
 import { named } from './problem.ts';
 import { allPages, AwsSession, type Abort } from './session.ts';
 import { parameterStoreMetadata, tagsToSet } from './metadata.ts';
-import { foreign, isMarked, textOf, textsOf, without, written } from './written.ts';
+import { isMarked, textsOf } from './tags.ts';
 
 type Given = Omit<ReturnType<typeof parameterStoreMetadata>, 'tags'>;
 

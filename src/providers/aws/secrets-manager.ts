@@ -20,12 +20,13 @@ import {
 import { inTurns } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
+import { foreign, hasAll, textOf, without, written } from '../written.ts';
 import type { AwsConfig } from './config.ts';
 import { clientOptions, type KeySource } from './keys.ts';
 import { named } from './problem.ts';
 import { allPages, AwsSession, type Abort } from './session.ts';
 import { secretsManagerMetadata, tagsToSet } from './metadata.ts';
-import { foreign, hasAll, isMarked, textOf, textsOf, without, written } from './written.ts';
+import { isMarked, textsOf } from './tags.ts';
 
 const FIRST_TOKEN = '00000000-0000-0000-0000-000000000001';
 const GONE = 'ResourceNotFoundException';

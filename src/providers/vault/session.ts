@@ -1,6 +1,7 @@
 /** One login serves many reads: a token is kept until it nears its end or is refused, and made by one login at a time. */
 import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
+import { awaited } from '../awaited.ts';
 import { ProviderProblem } from '../contract.ts';
 import type { LoggedIn, Login } from './login.ts';
 import { problemOf } from './problem.ts';
@@ -63,16 +64,7 @@ export class Sessions {
     this.#coming ??= this.#login(now).finally(() => {
       this.#coming = undefined;
     });
-    const given = Promise.withResolvers<never>();
-    const abort = (): void => {
-      given.reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      return await Promise.race([this.#coming, given.promise]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    return awaited(this.#coming, signal);
   }
 
   async #login(now: () => number): Promise<Session> {

@@ -224,8 +224,8 @@ describe('webhook', () => {
       ...['169.254.169.254', '[::ffff:a9fe:a9fe]', '[fe80::1]', '[fd00:ec2::254]'],
     ]) {
       const asks = client({ url: `http://${host}:${port}` }, { store: own });
-      await assert.rejects(text(asks, 'a'), problem('invalid', /is no address for the webhook/), host);
-      await assert.rejects(asks.check(signal), problem('invalid', /is no address for the webhook/), host);
+      await assert.rejects(text(asks, 'a'), problem('invalid', /is no address that a SecretStore may ask/), host);
+      await assert.rejects(asks.check(signal), problem('invalid', /is no address that a SecretStore may ask/), host);
     }
     assert.equal(asked, 0);
     assert.equal(await text(client({ url }), 'a'), 'x', 'a ClusterSecretStore does');

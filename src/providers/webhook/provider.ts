@@ -18,8 +18,8 @@ import {
 } from '../contract.ts';
 import { membersOf } from '../members.ts';
 import { bytesOf } from '../property.ts';
+import { mustBeOpen, openLookup } from '../reachable.ts';
 import { valueAt } from './json-path.ts';
-import { mustBeOpen, openLookup } from './reachable.ts';
 import { ask } from './request.ts';
 import { queryEscape, rendered, renderedText, renderedUrl, type TemplateData } from './template.ts';
 

@@ -1,10 +1,10 @@
 /**
- * Which addresses a webhook may have. What it answers is read by whoever may write a store, so a SecretStore reaches neither
+ * Which addresses a store may name. What is answered there is read by whoever may write a store, so a SecretStore reaches neither
  * the controller's own machine nor the addresses where clouds hand out credentials; who may write a ClusterSecretStore may more.
  */
 import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
-import { ProviderProblem } from '../contract.ts';
+import { ProviderProblem } from './contract.ts';
 
 const closed = new BlockList();
 for (const [address, bits] of [
@@ -29,10 +29,7 @@ for (const [address, bits] of [
 const isClosed = (address: string): boolean => closed.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 const refused = (host: string): ProviderProblem =>
-  new ProviderProblem(
-    'invalid',
-    `"${host}" is no address for the webhook of a SecretStore: name it in a ClusterSecretStore`,
-  );
+  new ProviderProblem('invalid', `"${host}" is no address that a SecretStore may ask: name it in a ClusterSecretStore`);
 
 type Done = (error: Error | null, address: string | LookupAddress[], family?: number) => void;
 

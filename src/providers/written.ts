@@ -1,27 +1,19 @@
-/** What is written to AWS, from what is there: bytes as they are, or one property of a JSON object. */
-import { goJson } from '../../lib/go-text.ts';
-import { ProviderProblem, type Pushed, type RemoteName } from '../contract.ts';
-import { objectIn } from '../property.ts';
+/** What is written to a store whose secrets are bytes, from what is there: bytes as they are, or one property of a JSON object. */
+import { goJson } from '../lib/go-text.ts';
+import { ProviderProblem, type Pushed, type RemoteName } from './contract.ts';
+import { objectIn } from './property.ts';
 
-/** The tag of External Secrets Operator: either takes over from the other. */
+/** The tag or label of External Secrets Operator: either takes over from the other. */
 export const MARK = { Key: 'managed-by', Value: 'external-secrets' } as const;
 
-interface Tag {
-  readonly Key?: string | undefined;
-  readonly Value?: string | undefined;
-}
+type Texts = Readonly<Record<string, string>>;
 
-export const isMarked = (tags: readonly Tag[] = []): boolean =>
-  tags.some(({ Key, Value }) => Key === MARK.Key && Value === MARK.Value);
-
-export const textsOf = (tags: readonly Tag[] = []): Readonly<Record<string, string>> =>
-  Object.fromEntries(tags.flatMap(({ Key, Value = '' }) => (Key === undefined ? [] : [[Key, Value]])));
-
-export const hasAll = (has: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean =>
+export const hasAll = (has: Texts, wanted: Texts): boolean =>
   Object.entries(wanted).every(([key, value]) => has[key] === value);
 
-export const foreign = (key: string): ProviderProblem =>
-  new ProviderProblem('denied', `cannot write "${key}": secret not managed by external-secrets (tag managed-by)`);
+/** `what`: how the store calls them. */
+export const foreign = (key: string, what = 'tag'): ProviderProblem =>
+  new ProviderProblem('denied', `cannot write "${key}": secret not managed by external-secrets (${what} managed-by)`);
 
 /** Throws `ProviderProblem`, which does not repeat it. */
 export function textOf(value: Uint8Array, key: string): string {
