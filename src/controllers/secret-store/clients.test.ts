@@ -75,6 +75,17 @@ test('a reference that names its namespace is one for all', async () => {
   clients.close();
 });
 
+test('a ClusterSecretStore opens nothing for a namespace that its conditions do not name', () => {
+  const provider = { webhook: { url: 'http://127.0.0.1:1' } };
+  const clients = clientsOf(provider, [], { conditions: [{ namespaces: ['one'] }] });
+  clients.use(ref, 'one');
+  assert.throws(
+    () => clients.use(ref, 'two'),
+    (error: unknown) => error instanceof ProviderProblem && error.kind === 'denied' && /"two"/.test(error.message),
+  );
+  clients.close();
+});
+
 test('settings of retries that are none are refused', () => {
   const clientsWith = (retrySettings: object) => clientsOf({ fake: { data: [] } }, [], { retrySettings });
   assert.throws(() => clientsWith({ maxRetries: 11 }).use(ref, 'one'), /retrySettings\.maxRetries/);
