@@ -100,11 +100,16 @@ test('no endpoint writes what it was sent, or gave, into log, audit, errors, hel
   const told: string[] = [];
   const given = new Set<string>();
   for (const endpoint of endpoints(server)) told.push(...(await tell(server, endpoint, given)));
+  // A reply whose body is no JSON of the server's own making.
+  await ok(server.as('PUT', 'kv/wrapped', { k: CANARY }));
+  const { wrapInfo } = await ok(ask(server.node, 'GET', 'kv/wrapped', { token: server.root, wrapTtl: 60 }));
+  await ok(server.as('POST', 'sys/wrapping/unwrap', { token: String(wrapInfo?.['token']) }));
   const query = { format: 'prometheus' };
   const metrics = await ok(ask(server.node, 'GET', 'sys/metrics', { token: server.root, query }));
   told.push(String(metrics.reply?.raw?.body));
   const audit = readFileSync(file, 'utf8');
   assert.ok(audit.length > 10_000, 'the audit was written');
+  assert.match(audit, /"http_raw_body":"hmac-sha256:/);
   const everything = [...told, ...lines, ...audit.split('\n')];
   assert.deepEqual(offending(everything), []);
   assert.ok(given.size > 3, String(given.size));
