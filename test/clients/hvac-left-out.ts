@@ -8,7 +8,7 @@ const system = `${suite}/api/system_backend`;
 const github = 'enables the auth method github, which is not offered';
 const keyless =
   'sends a certificate without a key: the TLS library of today’s Python ends before it connects, whoever is asked';
-const leases = 'makes its leases with the PKI engine, which is not offered yet';
+const leases = 'makes its leases with the PKI engine, which is not offered yet: leases.test.ts asks the same of others';
 
 const aws = `${suite}/api/auth_methods/test_aws.py::TestAws::test_configure_identity_integration`;
 const words = 'compares the words of the error: ours names the field and what it may be';
