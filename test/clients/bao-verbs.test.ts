@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
-import { leftOut, operatorSteps, scripts } from './support/bao-verbs.ts';
+import { controlGroup, leftOut, operatorSteps, scripts } from './support/bao-verbs.ts';
 import { runSteps, verbOf, verbsOf } from './support/bao-script.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { openbao } from './support/openbao.ts';
@@ -57,6 +57,21 @@ describe('bao', { skip }, () => {
     await runSteps(at, operatorSteps.begin, at.found);
     at.env.BAO_TOKEN = at.found.get('root') ?? '';
     await runSteps(at, operatorSteps.run, at.found);
+  });
+
+  test('a control group', async () => {
+    await using server = await devServer();
+    using at = home(server, 'root');
+    writeFileSync(join(at.path, 'held.hcl'), controlGroup.policy);
+    await runSteps(at, controlGroup.root, at.found);
+    for (const [who, steps] of [
+      ['ada', controlGroup.asks],
+      ['bob', controlGroup.approves],
+      ['ada', controlGroup.gets],
+    ] as const) {
+      at.env.BAO_TOKEN = at.found.get(who) ?? '';
+      await runSteps(at, steps, at.found);
+    }
   });
 
   test('agent', async () => {

@@ -11,12 +11,12 @@ import { test, type TestContext } from 'node:test';
 import { serveOn } from '../../src/server/server.testing.ts';
 import { LeaseWorld } from '../support/lease-world.ts';
 import { has, run } from './support/run.ts';
-import { devServer, newServer } from './support/server.ts';
+import { devServer, executable, newServer } from './support/server.ts';
 
 const skip = (await has('go', ['version'])) ? false : 'there is no Go';
 const scenarios = join(import.meta.dirname, 'go');
 /** Scenarios that need a server of their own. */
-const OWN_SERVERS = 5;
+const OWN_SERVERS = 6;
 
 async function runScenarios(t: TestContext, folder: string): Promise<void> {
   await using server = await devServer();
@@ -36,6 +36,7 @@ async function runScenarios(t: TestContext, folder: string): Promise<void> {
     VAULT_ADDR: server.address,
     VAULT_TOKEN: 'root',
     NEW_SERVERS: fresh.map(({ address, folder: writable }) => `${address}|${writable}`).join(','),
+    LOCKSTEP: executable,
     LEASES_ADDR: leases.addresses[0],
     LEASES_TOKEN: world.root,
   };
@@ -49,7 +50,7 @@ async function runScenarios(t: TestContext, folder: string): Promise<void> {
     });
   }
   await t.test('all of it ran', () => {
-    assert.ok(code === 0 && results.length >= 45, all);
+    assert.ok(code === 0 && results.length >= 53, all);
   });
 }
 

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { keys } from '../../src/core/keys.ts';
+import type { JsonObject } from '../../src/framework/field.ts';
 import { ok, rule, started, statusOf, tokenIn, withRules } from '../support/advisories.ts';
 import { ask, testNode } from '../support/node.ts';
 
@@ -71,13 +72,14 @@ describe('paths and deny rules', () => {
     ];
     for (const policies of tricks) {
       for (const path of ['auth/token/create', 'auth/token/create/open']) {
-        const made = await ask(node, 'POST', path, { token, body: { policies } });
+        // With an end of its own, or it would be refused as one that outlives the token that makes it.
+        const made = await ask(node, 'POST', path, { token, body: { policies, ttl: '10m' } });
         assert.equal(made.status, 400, `${path} ${JSON.stringify(policies)}`);
       }
     }
     // A list in a list is one name with odd characters, or refused: never its members.
     for (const policies of [[['root']], { 0: 'root' }, ['default,root']]) {
-      const made = await ask(node, 'POST', 'auth/token/create', { token, body: { policies } });
+      const made = await ask(node, 'POST', 'auth/token/create', { token, body: { policies, ttl: '10m' } });
       if (made.status === 200) assert.ok(!JSON.stringify(made.reply?.auth?.['policies']).includes('"root"'));
     }
   });
@@ -133,20 +135,26 @@ describe('tokens end when they should', () => {
 
   test('no renewal leads past the explicit maximum, nor past the mount’s', async () => {
     await using server = await started();
-    const body = { policies: ['default'], ttl: '10m', explicit_max_ttl: '30m' };
-    const token = tokenIn(await ok(server.as('POST', 'auth/token/create', body)));
-    const periodic = { policies: ['default'], period: '10m', explicit_max_ttl: '30m' };
-    const other = tokenIn(await ok(server.as('POST', 'auth/token/create', periodic)));
+    const make = async (body: JsonObject) =>
+      tokenIn(await ok(server.as('POST', 'auth/token/create', { policies: ['default'], ...body })));
+    const bounded = [
+      await make({ ttl: '10m', explicit_max_ttl: '30m' }),
+      await make({ period: '10m', explicit_max_ttl: '30m' }),
+    ];
+    await ok(server.as('POST', 'sys/auth/token/tune', { max_lease_ttl: '30m' }));
+    const all = [...bounded, await make({ ttl: '10m' })];
+    const endless = await make({ period: '10m' });
     for (let at = 0; at < 5; at += 1) {
       server.later(359);
-      for (const each of [token, other]) {
-        await ask(server.node, 'POST', 'auth/token/renew-self', { token: each, body: { increment: '999h' } });
+      for (const token of [...all, endless]) {
+        await ask(server.node, 'POST', 'auth/token/renew-self', { token, body: { increment: '999h' } });
       }
     }
+    const lives = (token: string) => statusOf(ask(server.node, 'GET', 'auth/token/lookup-self', { token }));
+    for (const token of all) assert.equal(await lives(token), 200);
     server.later(6);
-    for (const each of [token, other]) {
-      assert.equal(await statusOf(ask(server.node, 'GET', 'auth/token/lookup-self', { token: each })), 403);
-    }
+    for (const token of all) assert.equal(await lives(token), 403);
+    assert.equal(await lives(endless), 200, 'of a periodic token the mount bounds each period');
   });
 
   test('renewing often leaves nothing behind in storage', async () => {
@@ -195,10 +203,18 @@ describe('tokens end when they should', () => {
   test('no child is left when it is made while its parent is revoked', async () => {
     await using server = await started();
     const token = await withRules(server, rule('auth/token/create', 'update'));
-    const making = Array.from({ length: 20 }, () => ask(server.node, 'POST', 'auth/token/create', { token, body: {} }));
+    const make = () => ask(server.node, 'POST', 'auth/token/create', { token, body: {} });
+    const { tokens } = server.node.services;
+    // As a request holds it that was let in before.
+    const parent = tokens.find(token);
+    assert.ok(parent);
+    const early = Array.from({ length: 10 }, make);
     const revoking = server.as('POST', 'auth/token/revoke', { token });
-    const made = await Promise.all(making);
+    const late = Array.from({ length: 10 }, make);
+    const made = await Promise.all([...early, ...late]);
     assert.equal((await revoking).status, 204);
+    const { accessor: _accessor, createdAt: _createdAt, counted: _counted, parent: _parent, ...like } = parent.record;
+    await assert.rejects(tokens.create({ ...like, ttl: 60, parent }), { code: 'invalidToken' });
     const left = made.filter(({ status }) => status === 200).map(tokenIn);
     for (const child of left) assert.equal(server.node.services.tokens.find(child), undefined);
     using snapshot = server.node.services.store.snapshot();

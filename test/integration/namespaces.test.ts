@@ -275,10 +275,14 @@ test('a removal that was cut off goes on after a restart, and touches nothing th
   const { node, root: token, share } = await runningNode({ store });
   for (const name of ['keep', 'gone']) await must(node, 'POST', `sys/namespaces/${name}`, { token });
   await fill(node, token, 'keep');
-  await fill(node, token, 'gone');
+  const tokens = await fill(node, token, 'gone');
   const { namespaces, namespaceChanges } = node.services;
+  const found = () => tokens.filter((id) => node.services.tokens.find(id) !== undefined);
+  // So that each is known where tokens in use are kept.
+  assert.deepEqual(found(), tokens);
   const kept = namespaces.byPath('keep/')?.id ?? '';
   const gone = await namespaceChanges.delete({ id: 'root', path: '' }, 'gone');
+  assert.deepEqual(found(), [], 'they end with it, though they are still there');
   const left = everything(node).filter((key) => key.includes(`/${gone}/`));
   assert.ok(left.length > 10);
   await namespaceChanges.remove(kept);

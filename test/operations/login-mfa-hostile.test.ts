@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ROOT } from '../../src/core/namespaces/namespace.ts';
+import type { TokenSpec } from '../../src/core/tokens/token-store.ts';
 import { createLogger } from '../../src/lib/log.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { JsonObject } from '../../src/framework/field.ts';
@@ -104,6 +106,24 @@ test('no spelling of a name is somebody else, for whom nothing is asked', async 
     assert.ok(status >= 400 || auth?.['client_token'] === '', name);
   }
   assert.notEqual((await login('bob')).auth?.['client_token'], '');
+});
+
+// No method here grants without an alias; one that did would be no way around.
+test('a login that is nobody’s gets no token where a factor is asked for', async () => {
+  await using world = await mfaWorld();
+  const { loginMfa, mounts } = world.node.services;
+  const mount = mounts.at('root', 'auth/userpass/')?.record;
+  assert.ok(loginMfa !== undefined && mount !== undefined);
+  const spec: TokenSpec = {
+    ...{ policies: ['default'], path: 'auth/userpass/login/ann', meta: null, displayName: '', role: '' },
+    ...{ numUses: 0, ttl: 60, maxTtl: 0, explicitMaxTtl: 0, period: 0, renewable: true, boundCidrs: [] },
+    noDefaultPolicy: false,
+  };
+  for (const entity of [{}, { entity: '' }, { entity: 'gone' }]) {
+    const login = { namespace: ROOT, mount, credentials: () => undefined, atOnce: false };
+    const required = loginMfa.required({ ...login, spec: { ...spec, ...entity } });
+    await assert.rejects(required, { code: 'permissionDenied' });
+  }
 });
 
 test('what changes between the two steps holds: enforcements, methods, entities, mounts', async () => {

@@ -87,12 +87,17 @@ test('nothing is sent for a request that asks for anything but the identity, in 
     [withHeaders({ 'content-type': 'text/plain' }), /content-type/],
     [withHeaders({ 'content-type': 'application/x-amz-json-1.0' }), /content-type/],
     [withHeaders({ 'user-agent': 'x'.repeat(9_000), 'x-amz-user-agent': 'x'.repeat(9_000) }), /too long/],
-    // What stands before STS may lead to others by their names.
-    [{ ...good, iam_request_url: base64('https://admin.internal/') }, /iam_request_url/],
-    [{ ...good, iam_request_url: base64('https://169.254.169.254/') }, /iam_request_url/],
-    [{ ...good, iam_request_url: base64('https://sts.amazonaws.com.evil.example/') }, /iam_request_url/],
-    [{ ...good, iam_request_url: base64('https://sts.x.s3.amazonaws.com/') }, /iam_request_url/],
-    [{ ...good, iam_request_url: base64('https://sts.amazonaws.com:22/') }, /iam_request_url/],
+    // What stands before STS may lead to others by their names, though all of it was signed for them.
+    ...[
+      ...['admin.internal', '169.254.169.254', 'sts.amazonaws.com.evil.example', 'sts.x.s3.amazonaws.com'],
+      'sts.amazonaws.com:22',
+    ].map(
+      (host) =>
+        [
+          { ...withHeaders({ host }), iam_request_url: base64(`https://${host}/`) },
+          /neither an address of STS/,
+        ] as const,
+    ),
     [{ ...good, pkcs7: 'x' }, /EC2/],
     [{ ...good, role: 'none' }, /"none" not found/],
     [{ ...good, role: 17 }, /role/],

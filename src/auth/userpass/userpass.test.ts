@@ -90,6 +90,19 @@ test('a wrong password, nobody, and a name that nobody can have get one answer',
   assert.equal((await userpass.login('kate', 'right')).status, 200);
 });
 
+// CVE-2025-54999. No clock: of logins that come together, the hash of nobody waits for its turn like any other.
+test('who does not exist waits for a hash as who does', async () => {
+  await using userpass = await enabled();
+  await userpass.at('POST', 'users/ada', { password: 'pw-1' });
+  const answered: string[] = [];
+  const guess = async (name: string) => {
+    assert.deepEqual(await userpass.answer(name, 'wrong'), WRONG);
+    answered.push(name);
+  };
+  await Promise.all(['ada', 'ada', 'ada', 'nobody', 'ada'].map(guess));
+  assert.equal(answered[0], 'ada', answered.join());
+});
+
 test('hashes made elsewhere log in, also beside others of another cost; what is none is refused', async () => {
   await using userpass = await enabled();
   const dear = '$2b$11$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW';

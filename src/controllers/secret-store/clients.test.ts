@@ -132,6 +132,17 @@ test('what is written to a store of the provider kubernetes becomes Secrets, how
   assert.equal(makes({ fake: { data: [] } }), false);
 });
 
+test('a ClusterSecretStore opens nothing for a namespace that its conditions do not name', () => {
+  const provider = { webhook: { url: 'http://127.0.0.1:1' } };
+  const clients = clientsOf(provider, [], { conditions: [{ namespaces: ['one'] }] });
+  clients.use(ref, 'one');
+  assert.throws(
+    () => clients.use(ref, 'two'),
+    (error: unknown) => error instanceof ProviderProblem && error.kind === 'denied' && /"two"/.test(error.message),
+  );
+  clients.close();
+});
+
 test('settings of retries that are none are refused', () => {
   const clientsWith = (retrySettings: object) => clientsOf({ fake: { data: [] } }, [], { retrySettings });
   assert.throws(() => clientsWith({ maxRetries: 11 }).use(ref, 'one'), /retrySettings\.maxRetries/);

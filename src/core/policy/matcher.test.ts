@@ -52,12 +52,33 @@ const requestPath = fc
   .array(fc.constantFrom('a', 'b', 'ab', 'abc', 'abcd', ''), { minLength: 1, maxLength: 5 })
   .map((segments) => segments.join('/'));
 
+function decides(rules: readonly string[], path: string): void {
+  const matcher = buildMatcher(rules.map((rule) => ({ path: rule, value: rule })));
+  assert.equal(matcher.wildcard(path)?.value, reference(rules, path));
+  assert.equal(matcher.exact(path)?.value, rules.includes(path) && !isWild(path) ? path : undefined);
+}
+
 test('finds the rule that the documented order puts first, whatever the rules', () => {
+  fc.assert(fc.property(fc.uniqueArray(rulePath, { maxLength: 25 }), requestPath, decides), { numRuns: 3_000 });
+});
+
+/** How a rule is made of a path that it then matches: which segments it leaves open, and where it ends in `*`. */
+const opening = fc.record({ plus: fc.nat(31), glob: fc.boolean(), kept: fc.nat() });
+
+function opened(path: string, { plus, glob, kept }: { plus: number; glob: boolean; kept: number }): string {
+  const text = glob ? path.slice(0, kept % (path.length + 1)) : path;
+  const segments = text.split('/').map((own, at, all) => {
+    const isOpen = ((plus >> at) & 1) === 1 && !(glob && at === all.length - 1);
+    return isOpen ? '+' : own;
+  });
+  return segments.join('/') + (glob ? '*' : '');
+}
+
+test('of many rules that all match a path, finds the one that the documented order puts first', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(rulePath, { maxLength: 25 }), requestPath, (rules, path) => {
-      const matcher = buildMatcher(rules.map((rule) => ({ path: rule, value: rule })));
-      assert.equal(matcher.wildcard(path)?.value, reference(rules, path));
-      assert.equal(matcher.exact(path)?.value, rules.includes(path) && !isWild(path) ? path : undefined);
+    fc.property(requestPath, fc.array(opening, { maxLength: 8 }), (path, openings) => {
+      const rules = [...new Set(openings.map((each) => opened(path, each)))].filter((rule) => rule !== '');
+      decides(rules, path);
     }),
     { numRuns: 3_000 },
   );

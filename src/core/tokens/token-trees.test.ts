@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ask, runningNode } from '../../../test/support/node.ts';
+import { keys } from '../keys.ts';
 import type { Node } from '../node.ts';
+import type { Store } from '../../storage/store.ts';
+import { Revocation } from './revocation.ts';
 
 type Step =
   | { readonly do: 'child' | 'orphan'; readonly of: number }
@@ -60,6 +63,15 @@ class Forest {
     for (const each of this.all) if (each.alive && each.parent === gone) this.#end(each);
   }
 
+  /** Every tree at its root. */
+  async endAll(): Promise<void> {
+    for (const one of this.all) {
+      if (!one.alive || one.parent !== undefined) continue;
+      await this.#revoke('revoke', one);
+      this.#end(one);
+    }
+  }
+
   async check(): Promise<void> {
     for (const { token, accessor, alive } of this.all) {
       const self = await ask(this.#node, 'GET', 'auth/token/lookup-self', { token });
@@ -74,20 +86,78 @@ class Forest {
   }
 }
 
-test('a token ends with its parent, and a child that was let go does not', async () => {
+/** All that the store keeps of tokens, and for them. */
+function kept({ services }: Node): readonly string[] {
+  using snapshot = services.store.snapshot();
+  const areas = [keys.tokens('root'), keys.accessors('root'), keys.allChildren('root'), keys.expiries('root')];
+  return [...areas, keys.revocations('root')].flatMap((area) => snapshot.list(area, { limit: 10_000 }));
+}
+
+/** Deep enough that what ends has children, and children of these. */
+const steps = fc.array(step, { minLength: 6, maxLength: 24, size: 'max' });
+
+test('a token ends with its parent, a child that was let go does not, and of what ended nothing is left', async () => {
   const { node, root } = await runningNode();
   await using _ = node;
   const policy = 'path "auth/token/*" { capabilities = ["create", "read", "update", "sudo"] }';
   await ask(node, 'PUT', 'sys/policies/acl/all', { token: root, body: { policy } });
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 24 }), async (steps) => {
+  const before = kept(node);
+  const property = fc.asyncProperty(steps, async (all) => {
     const forest = new Forest(node, root);
-    await forest.make(root, undefined);
-    for (const each of steps) {
+    for (let at = 0; at < 2; at += 1) await forest.make(root, undefined);
+    for (const made of [...forest.all]) await forest.make(made.token, made);
+    for (const each of all) {
       await forest.do(each);
       await forest.check();
     }
+    const children = kept(node).filter((key) => key.startsWith(keys.allChildren('root')));
+    assert.equal(children.length, forest.all.filter(({ alive, parent }) => alive && parent !== undefined).length);
+    await forest.endAll();
+    assert.deepEqual(kept(node), before);
   });
-  await fc.assert(property, { numRuns: 40 });
+  await fc.assert(property, { numRuns: 24 });
+});
+
+/** The same store until so many transactions were made; then it is as if the process had ended. */
+function cutOff(store: Store, after: number): Store {
+  let left = after;
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'transact' && left-- <= 0) return () => Promise.reject(new Error('cut off'));
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+test('a revocation that is cut off anywhere leaves nothing that works, and is finished afterwards', async () => {
+  const { node, root } = await runningNode();
+  await using _ = node;
+  const policy = 'path "auth/token/*" { capabilities = ["create", "update", "sudo"] }';
+  await ask(node, 'PUT', 'sys/policies/acl/all', { token: root, body: { policy } });
+  const { store, tokens, revocation, now } = node.services;
+  const before = kept(node);
+  for (let after = 1, ended = false; !ended; after += 1) {
+    const forest = new Forest(node, root);
+    await forest.make(root, undefined);
+    // Each the child of the one before it, and of some two: so it takes several transactions.
+    for (let at = 0; at < 8; at += 1) {
+      const parent = forest.all.at(at % 3 === 0 ? -1 : -2) ?? forest.all[0];
+      if (parent !== undefined) await forest.make(parent.token, parent);
+    }
+    const [top] = forest.all;
+    assert.ok(top);
+    const cut = new Revocation(cutOff(store, after), tokens, now);
+    ended = await cut.revoke(tokens.keyOf(top.token)).then(
+      () => true,
+      () => false,
+    );
+    for (const { token } of forest.all) assert.equal(tokens.find(token), undefined);
+    await revocation.resume();
+    assert.deepEqual(kept(node), before, `after ${String(after)} transactions`);
+    assert.ok(ended || after < 50);
+    if (after === 1) assert.equal(ended, false);
+  }
 });
 
 test('a wrapped reply is given to one at most, whatever many do with it at once', async () => {

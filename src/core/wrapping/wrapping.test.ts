@@ -107,6 +107,27 @@ test('a wrapping token is good for nothing else, and no other token is one', asy
   assert.equal(taken.status, 400);
 });
 
+test('what somebody put into their own cubbyhole opens nothing, and costs no use of their token', async () => {
+  const { node, root } = await runningNode();
+  await using _ = node;
+  const policy = 'path "cubbyhole/*" { capabilities = ["create", "update", "read"] }';
+  await ask(node, 'PUT', 'sys/policies/acl/own', { token: root, body: { policy } });
+  const body = { policies: ['own'], num_uses: 4 };
+  const made = await ask(node, 'POST', 'auth/token/create', { token: root, body });
+  const token = String(made.auth?.['client_token']);
+  for (const [name, held] of [
+    ['response', { response: '{"data":{"x":"y"}}' }],
+    ['wrapinfo', { creation_time: '2026-01-01T00:00:00Z', creation_path: 'kv/x', creation_ttl: 60 }],
+  ] as const) {
+    assert.equal((await ask(node, 'POST', `cubbyhole/${name}`, { token, body: held })).status, 204);
+  }
+  for (const path of ['sys/wrapping/lookup', 'sys/wrapping/unwrap', 'sys/wrapping/rewrap']) {
+    const tried = await ask(node, 'POST', path, { token: root, body: { token } });
+    assert.deepEqual([tried.status, tried.errors], [400, ['wrapping token is not valid or does not exist']], path);
+  }
+  assert.equal(node.services.tokens.find(token)?.record.numUses, 2);
+});
+
 test('a wrapped response is over with its time, and its data with it', async () => {
   let now = 1_000_000;
   const { node, root } = await runningNode({ now: () => now });

@@ -118,6 +118,28 @@ function observerCases(make: Make): void {
     await refused;
     assert.equal(store.position.sequence, 1);
   });
+
+  test('an observer that throws ends the store: what a cache holds is then unknown, and nobody is answered', async (t) => {
+    const deaths: unknown[] = [];
+    const { store } = await subject(t, make, { die: (error) => void deaths.push(error) });
+    await put(store, 'k', 'old');
+    const wrong = new Error('cache');
+    using _observer = store.observe(() => {
+      throw wrong;
+    });
+    const { position } = store;
+    const waiting = store.changes(position, new AbortController().signal)[Symbol.asyncIterator]().next();
+    const refused = code('storeClosed');
+    await Promise.all([
+      assert.rejects(put(store, 'k', 'new'), refused),
+      assert.rejects(put(store, 'k', 'newer'), refused),
+      assert.rejects(waiting, refused),
+    ]);
+    assert.deepEqual(deaths, [wrong]);
+    await assert.rejects(put(store, 'k', 'later'), refused);
+    assert.throws(() => store.snapshot(), refused);
+    assert.deepEqual(store.position, position, 'nor does a reader see what the caches do not');
+  });
 }
 
 function changesCases(make: Make): void {

@@ -3,6 +3,8 @@ import { isLockstepError, type ErrorCode } from '../../errors.ts';
 import type { Batch, Committed, Position, Store, Write } from '../store.ts';
 
 export interface MakeOptions {
+  /** Called when an observer throws, in place of what ends the process. */
+  readonly die?: (error: unknown) => void;
   /** Asked after each run of work: true makes it run again. */
   readonly conflict?: () => boolean;
   /** Snapshots end once they are superseded by this many commits and this old. */

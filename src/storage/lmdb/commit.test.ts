@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isLockstepError } from '../../errors.ts';
 import { batchesSince, bytes, put, read, start } from '../conformance/subject.ts';
 import { directory, opened, tamper } from './fixture.ts';
 import { openLmdbStore } from './open.ts';
@@ -65,24 +64,6 @@ test('the bytes of the log are known again after opening', async (t) => {
   assert.equal(logBytes, total);
   await store[Symbol.asyncDispose]();
   assert.equal((await opened(t, { path })).logBytes, logBytes);
-});
-
-test('an observer that throws ends the process: what a cache holds is then unknown', async (t) => {
-  const deaths: unknown[] = [];
-  const store = await opened(t, { path: directory(t), die: (error) => void deaths.push(error) });
-  await put(store, 'k', 'old');
-  const wrong = new Error('cache');
-  store.observe(() => {
-    throw wrong;
-  });
-  const refused = (error: unknown): boolean => isLockstepError(error, 'storeClosed');
-  await Promise.all([
-    assert.rejects(put(store, 'k', 'new'), refused),
-    assert.rejects(put(store, 'k', 'newer'), refused),
-    assert.rejects(store.changes(store.position, new AbortController().signal)[Symbol.asyncIterator]().next(), refused),
-  ]);
-  assert.deepEqual(deaths, [wrong]);
-  await assert.rejects(put(store, 'k', 'later'), refused);
 });
 
 test('transactions that come during a flush run on what it writes, and share the next', async (t) => {

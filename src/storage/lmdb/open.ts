@@ -1,7 +1,6 @@
-import { writeSync } from 'node:fs';
-import { fail, isLockstepError } from '../../errors.ts';
+import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
-import { toldOf } from '../../lib/fault.ts';
+import { endProcess } from '../local/end-process.ts';
 import { LocalStore } from '../local/local-store.ts';
 import type { Medium, Place } from '../local/medium.ts';
 import type { SnapshotLimit } from '../local/views.ts';
@@ -25,19 +24,6 @@ export interface LmdbStoreOptions {
 
 /** Records at the end of the log that are checked when it is opened; the others when they are read. */
 const TAIL = 64;
-
-/**
- * After a failed flush nobody knows what is on disk: only a new start, which reads it, can tell. Killed rather than left
- * by `exit`: lmdb-js 3.5 overruns a buffer when it words a write error, so nothing more may run on this heap.
- */
-function endProcess(error: unknown): void {
-  const cause = error instanceof Error && !isLockstepError(error) ? (error.cause ?? error) : error;
-  try {
-    writeSync(process.stderr.fd, `lockstep: the storage failed, the process ends: ${toldOf(cause)}\n`);
-  } finally {
-    process.kill(process.pid, 'SIGKILL');
-  }
-}
 
 function firstMeta(): Meta {
   const epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };

@@ -1,6 +1,7 @@
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { checkKey } from '../key.ts';
+import { endProcess } from '../local/end-process.ts';
 import { LocalStore } from '../local/local-store.ts';
 import type { Chained, Medium, Place, StoredRecord, View } from '../local/medium.ts';
 import type { NewHistory, Replacement } from '../local/replacement.ts';
@@ -10,6 +11,8 @@ import { SortedMap } from '../sorted-map.ts';
 import type { Epoch, Write } from '../store.ts';
 
 export interface MemoryStoreOptions {
+  /** Called when an observer throws. Ends the process, unless given. */
+  readonly die?: (error: unknown) => void;
   /** Asked after each run of a transaction's work: true makes it run again, behind those that wait. */
   readonly conflict?: () => boolean;
   readonly snapshotLimit?: SnapshotLimit;
@@ -123,14 +126,7 @@ class MemoryReplacement implements Replacement {
   }
 }
 
-/** An error of a store in memory is one of the program: it reaches the process as an uncaught exception. */
-function die(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
-}
-
 /** A store that lives and dies with this process: for tests, `-dev` and `inmem`. */
 export function openMemoryStore(options: MemoryStoreOptions = {}): LocalStore {
-  return new LocalStore(new MemoryMedium(), { die, ...options });
+  return new LocalStore(new MemoryMedium(), { die: endProcess, ...options });
 }

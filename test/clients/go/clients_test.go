@@ -1,6 +1,7 @@
 // Package clients drives a server by the official Go client. VAULT_ADDR is a development server with VAULT_TOKEN as its
 // root token; NEW_SERVERS are servers that nobody has initialised, each as address|folder, whose audit devices may write to
-// that folder; LEASES_ADDR is a server with LEASES_TOKEN as its root token whose mount db gives leased users.
+// that folder; LEASES_ADDR is a server with LEASES_TOKEN as its root token whose mount db gives leased users; LOCKSTEP is
+// the executable.
 package clients
 
 import (

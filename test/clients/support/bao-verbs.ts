@@ -188,6 +188,48 @@ const mounts: readonly Step[] = [
   ['! plugin reload-status 4711', /4\d\d/],
 ];
 
+/** Of groups without verbs of their own: by the verbs for any path. */
+const quotas: readonly Step[] = [
+  ['write sys/quotas/rate-limit/bao path=secret/ rate=1000 interval=1m', /Success! Data written/],
+  ['read sys/quotas/rate-limit/bao', /interval +60[^]*path +secret\/[^]*rate +1000/],
+  ['list sys/quotas/rate-limit', /^bao/m],
+  ['write sys/quotas/config enable_rate_limit_response_headers=true', /Success! Data written/],
+  ['read sys/quotas/config', /enable_rate_limit_response_headers +true/],
+  ['write sys/quotas/lease-count/bao path=secret/ max_leases=10', /Success! Data written/],
+  ['read sys/quotas/lease-count/bao', /max_leases +10/],
+  ['delete sys/quotas/lease-count/bao', /Success! Data deleted/],
+  ['delete sys/quotas/rate-limit/bao', /Success! Data deleted/],
+  ['! read sys/quotas/rate-limit/bao', /No value found/],
+  ['! write sys/quotas/rate-limit/bao path=none/ rate=1', /400/],
+  ['auth enable userpass', /Success! Enabled userpass/],
+  ['write auth/userpass/users/ada password=pw-4711', /Success/],
+  ['auth tune -user-lockout-threshold=2 -user-lockout-duration=10m userpass', /Success! Tuned/],
+  ['! login -method=userpass -no-store username=ada password=wrong', /invalid username or password/],
+  ['! login -method=userpass -no-store username=ada password=wrong', /invalid username or password/],
+  ['! login -method=userpass -no-store username=ada password=pw-4711', /permission denied/],
+  ['read sys/locked-users', /total +1/],
+  ['read -field=accessor sys/auth/userpass', /^(?<mount>\S+)/],
+  ['write -force sys/locked-users/$mount/unlock/ada', /Success! Data written/],
+  ['login -method=userpass -no-store username=ada password=pw-4711', /token_policies +\["default"\]/],
+];
+
+const system: readonly Step[] = [
+  ['read sys/host-info', /timestamp/],
+  ['read sys/config/state/sanitized', /storage/],
+  ['read sys/internal/counters/tokens', /service_tokens/],
+  ['read sys/in-flight-req', /./],
+  ['list sys/version-history', /^\d+\.\d+/m],
+  ['write sys/loggers level=debug', /Success! Data written/],
+  ['read sys/loggers', /debug/],
+  ['delete sys/loggers', /Success! Data deleted/],
+  ['write -field=sum sys/tools/hash/sha2-256 input=YQ==', /^ca978112/],
+  ['write -field=random_bytes sys/tools/random/8 format=hex', /^[0-9a-f]{16}/],
+  ['write sys/config/cors allowed_origins=https://ui.example.com', /Success! Data written/],
+  ['read sys/config/cors', /https:\/\/ui\.example\.com/],
+  ['delete sys/config/cors', /Success! Data deleted/],
+  ['read -format=json sys/metrics', /Gauges/],
+];
+
 export const scripts: Readonly<Record<string, readonly Step[]>> = {
   data,
   kv,
@@ -196,7 +238,36 @@ export const scripts: Readonly<Record<string, readonly Step[]>> = {
   tokens,
   leases,
   mounts,
+  quotas,
+  system,
 };
+
+const APPROVED = `path "secret/data/held" { capabilities = ["read"]
+  control_group = { factor "ops" { identity { group_names = ["approvers"] approvals = 1 } } } }
+path "sys/control-group/*" { capabilities = ["create", "update"] }`;
+
+/** A control group: what `root` sets up, `asks` asks for, `approves` lets go, and `gets` then has. */
+export const controlGroup = {
+  policy: APPROVED,
+  root: [
+    ['policy write held $home/held.hcl', /Success! Uploaded/],
+    ['kv put secret/held x=released-4711', /version +1/],
+    ['auth enable userpass', /Success! Enabled userpass/],
+    ['write auth/userpass/users/ada password=pw-4711 token_policies=held', /Success/],
+    ['write auth/userpass/users/bob password=pw-4711 token_policies=held', /Success/],
+    ['login -method=userpass -no-store -format=json username=ada password=pw-4711', /"client_token": "(?<ada>[^"]+)"/],
+    ['login -method=userpass -no-store -format=json username=bob password=pw-4711', /"client_token": "(?<bob>[^"]+)"/],
+    ['token lookup $bob', /entity_id +(?<entity>\S+)/],
+    ['write identity/group name=approvers member_entity_ids=$entity', /id +\S+/],
+  ],
+  asks: [
+    ['read secret/data/held', /wrapping_token: +(?<ticket>\S+)\s+wrapping_accessor: +(?<accessor>\S+)/],
+    ['write sys/control-group/request accessor=$accessor', /approved +false/],
+    ['! unwrap $ticket', /40\d|authorization/],
+  ],
+  approves: [['write sys/control-group/authorize accessor=$accessor', /approved +true/]],
+  gets: [['unwrap $ticket', /x:released-4711/]],
+} as const satisfies Readonly<Record<string, string | readonly Step[]>>;
 
 /** At a server that nobody has initialised: `begin` as nobody, `run` with the root token. */
 export const operatorSteps: Readonly<Record<'begin' | 'run', readonly Step[]>> = {
