@@ -19,6 +19,11 @@ export function logKey(sequence: number): Buffer {
   return key;
 }
 
+/** Whether there can be a value at it. */
+function isKey(key: string): boolean {
+  return key !== '' && fits(key) && key.isWellFormed();
+}
+
 /** The longest beginning of a text that is no longer than a key can be. */
 function cut(text: string): string {
   if (fits(text)) return text;
@@ -32,6 +37,8 @@ function cut(text: string): string {
  * reads from that one, whatever it is given: nothing here reads by a view while a write callback runs.
  */
 interface Gets<K> {
+  /** As `getBinary`, in memory that is lent until the next read. */
+  getBinaryFast(key: K, options: { readonly transaction: ReadTransaction }): Buffer | undefined;
   getBinary(key: K, options: { readonly transaction: ReadTransaction }): Buffer | undefined;
 }
 
@@ -64,9 +71,14 @@ export class LmdbView implements View {
   }
 
   get(key: string): Uint8Array | undefined {
-    if (key === '' || !fits(key) || !key.isWellFormed()) return undefined;
+    if (!isKey(key)) return undefined;
     const stored = this.#data.getBinary(key, this.#options);
     return stored === undefined ? undefined : load(stored, this.#parts, 'a stored value');
+  }
+
+  /** Neither copies the value nor looks for its parts. */
+  has(key: string): boolean {
+    return isKey(key) && this.#data.getBinaryFast(key, this.#options) !== undefined;
   }
 
   *keysFrom(start: string, exclusive: boolean): Generator<string, undefined> {
