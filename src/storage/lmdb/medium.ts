@@ -135,6 +135,8 @@ export class LmdbMedium implements Medium {
   #dropped: number;
   #oldest: Position;
   #flushes = 0;
+  /** Whether any value or record may lie in parts: most stores have none, and then no write looks for what it replaces. */
+  #parted: boolean;
 
   constructor(environment: Environment, meta: Omit<Meta, 'format'>, directory: LmdbDirectory) {
     this.#environment = environment;
@@ -144,6 +146,8 @@ export class LmdbMedium implements Medium {
     this.head = placeOf(meta.head);
     this.oldest = placeOf(meta.oldest);
     this.#oldest = meta.oldest.position;
+    const [part] = environment.chunks.getKeys({ limit: 1, start: Buffer.alloc(1) });
+    this.#parted = part !== undefined;
     this.#appended = meta.head.bytes;
     this.#dropped = meta.oldest.bytes;
   }
@@ -235,6 +239,7 @@ export class LmdbMedium implements Medium {
     return {
       put: (key, part) => {
         const bytes = Buffer.from(part.buffer, part.byteOffset, part.length);
+        this.#parted = true;
         changes.push(() => void chunks.put(key, bytes));
       },
       remove: (key) => {
@@ -256,7 +261,7 @@ export class LmdbMedium implements Medium {
     }
     for (const [key, { value, id }] of written) {
       // Lent until the next read: only whether it has parts is looked at, which is seldom.
-      discard(data.getBinaryFast(key), parts);
+      if (this.#parted) discard(data.getBinaryFast(key), parts);
       if (value === undefined) {
         changes.push(() => void data.remove(key));
         continue;
