@@ -172,7 +172,7 @@ export class Session {
     const writes: Write[] = [];
     for (const { key, value, decoded } of batch.writes) {
       if (key.startsWith(SEAL_AREA)) continue;
-      writes.push(value === undefined ? { key, value } : new RevealedWrite(this, { key, value, decoded }));
+      writes.push(value === undefined ? { key, value } : this.#lazy(key, value, decoded));
     }
     return { position: batch.position, previous: batch.previous, hash: batch.hash, time: batch.time, writes };
   }
@@ -180,6 +180,19 @@ export class Session {
   get rootKey(): KeyObject {
     if (this.#root === undefined) throw fail('sealed');
     return this.#root;
+  }
+
+  #lazy(key: string, record: Uint8Array, decoded: Decoded | undefined): Write {
+    const session = this;
+    let value: Uint8Array | undefined;
+    return {
+      key,
+      decoded,
+      get value() {
+        value ??= session.decrypt(key, record);
+        return value;
+      },
+    };
   }
 
   #apply(batch: Batch): void {
@@ -250,26 +263,6 @@ function opened(root: KeyObject, stored: Uint8Array | undefined): Keyring | unde
     return Keyring.decrypt(root, stored);
   } catch {
     return undefined;
-  }
-}
-
-/** A write whose value is decrypted when it is first asked for. */
-class RevealedWrite implements Write {
-  readonly key: string;
-  readonly decoded: Decoded | undefined;
-  readonly #session: Session;
-  readonly #record: Uint8Array;
-  #value: Uint8Array | undefined;
-
-  constructor(session: Session, { key, value, decoded }: Write & { readonly value: Uint8Array }) {
-    this.key = key;
-    this.decoded = decoded;
-    this.#session = session;
-    this.#record = value;
-  }
-
-  get value(): Uint8Array {
-    return (this.#value ??= this.#session.decrypt(this.key, this.#record));
   }
 }
 
