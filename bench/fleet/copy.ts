@@ -37,6 +37,10 @@ class Overlay implements Transaction {
     this.writes.set(key, value);
   }
 
+  written(): object {
+    return {};
+  }
+
   delete(key: string): void {
     this.writes.set(key, undefined);
   }

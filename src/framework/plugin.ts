@@ -21,8 +21,14 @@ export interface Compartment {
   readonly list: Snapshot['list'];
   readonly children: Snapshot['children'];
   /** As `Store.transact`: `work` may run twice and does no outside I/O. `shared` on a region: throws `hubUnreachable`. */
-  readonly transact: <T>(work: (tx: Transaction) => T) => Promise<T>;
+  readonly transact: <T>(work: (tx: MountTransaction) => T) => Promise<T>;
   readonly writable: boolean;
+}
+
+/** On the keys of a compartment. */
+export interface MountTransaction extends Transaction {
+  /** As the compartment's, with what was written in transactions up to here. Writers give it what they wrote (`putRecord`). */
+  readonly kept: Compartment['kept'];
 }
 
 /** What a mount is given. */

@@ -5,6 +5,17 @@ export function encodeRecord(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value), 'utf8');
 }
 
+/** A transaction of a store. */
+interface Puts {
+  put(key: string, value: Uint8Array, decoded: { readonly record: object; readonly bytes: number }): void;
+}
+
+/** Writes a record that is no secret and is read often: whoever keeps it decoded has it as it is now, and need not read it. */
+export function putRecord(tx: Puts, key: string, record: object): void {
+  const value = encodeRecord(record);
+  tx.put(key, value, { record, bytes: value.length });
+}
+
 /** Throws `corrupt`, which names `key`, where it is given, and the remedy; never the bytes, which may be a secret. */
 export function decodeRecord<T>(bytes: Uint8Array, key?: string): T {
   // What the barrier gives is what was written: no need to look for broken UTF-8.

@@ -18,13 +18,14 @@ function aside(store: Store): Store {
   });
   const transaction = (tx: Transaction): Transaction => ({
     ...reads(tx),
-    put: (key, value) => {
+    put: (key, value, decoded) => {
       if (key.startsWith('seal/')) kept.set(key, value);
-      else tx.put(key, value);
+      else tx.put(key, value, decoded);
     },
     delete: (key) => {
       tx.delete(key);
     },
+    written: (key) => tx.written(key),
   });
   return new Proxy(store, {
     get: (target, name) => {

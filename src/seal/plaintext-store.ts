@@ -1,6 +1,17 @@
 /** The unsealed barrier's face: a `Store` whose values are plaintext, over a `Store` that holds ciphertext only. */
 import { fail } from '../errors.ts';
-import type { Batch, Committed, Epoch, Page, Position, Snapshot, Store, Transaction } from '../storage/store.ts';
+import type {
+  Batch,
+  Committed,
+  Decoded,
+  Epoch,
+  Page,
+  Position,
+  Snapshot,
+  Store,
+  Transaction,
+  Write,
+} from '../storage/store.ts';
 import type { RecordCipher } from './record.ts';
 import { SEAL_AREA, type Session } from './session.ts';
 
@@ -59,9 +70,15 @@ class PlaintextReads<Raw extends Reads, Cipher extends Omit<RecordCipher, 'encry
 }
 
 export class PlaintextTransaction extends PlaintextReads<Transaction, RecordCipher> implements Transaction {
-  put(key: string, value: Uint8Array): void {
+  put(key: string, value: Uint8Array, decoded?: Decoded): void {
     checkKey(key);
-    this.raw.put(key, this.cipher.encrypt(key, value));
+    this.raw.put(key, this.cipher.encrypt(key, value), decoded);
+  }
+
+  written(key: string): Pick<Write, 'decoded'> | undefined {
+    this.cipher.checkLive();
+    checkKey(key);
+    return this.raw.written(key);
   }
 
   delete(key: string): void {

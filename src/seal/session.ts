@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
 import { deriveKey } from '../lib/crypto/hash.ts';
-import type { Batch, Store, Transaction, Write } from '../storage/store.ts';
+import type { Batch, Decoded, Store, Transaction, Write } from '../storage/store.ts';
 import { Keyring, KEYRING_KEY, MAX_ENCRYPTIONS } from './keyring.ts';
 import { decryptRecord, encryptRecord, type RecordCipher } from './record.ts';
 
@@ -170,8 +170,9 @@ export class Session {
   /** The batch as the plaintext store shows it: without the seal's own records, values decrypted when asked for. */
   reveal(batch: Batch): Batch {
     const writes: Write[] = [];
-    for (const { key, value } of batch.writes) {
-      if (!key.startsWith(SEAL_AREA)) writes.push(value === undefined ? { key, value } : this.#lazy(key, value));
+    for (const { key, value, decoded } of batch.writes) {
+      if (key.startsWith(SEAL_AREA)) continue;
+      writes.push(value === undefined ? { key, value } : this.#lazy(key, value, decoded));
     }
     return { position: batch.position, previous: batch.previous, hash: batch.hash, time: batch.time, writes };
   }
@@ -181,11 +182,12 @@ export class Session {
     return this.#root;
   }
 
-  #lazy(key: string, record: Uint8Array): Write {
+  #lazy(key: string, record: Uint8Array, decoded: Decoded | undefined): Write {
     const session = this;
     let value: Uint8Array | undefined;
     return {
       key,
+      decoded,
       get value() {
         value ??= session.decrypt(key, record);
         return value;

@@ -4,6 +4,7 @@ import type { Page } from './store.ts';
 /** The least that a source of keys and values must offer; pages are made from it. */
 export interface Reader {
   get(key: string): Uint8Array | undefined;
+  has(key: string): boolean;
   /** Keys from `start` on (behind it, if `exclusive`), in key order. Left early, it releases what it holds. */
   keysFrom(start: string, exclusive: boolean): Iterable<string>;
 }

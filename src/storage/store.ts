@@ -27,10 +27,19 @@ export interface Epoch {
   readonly forkedAt: number;
 }
 
+/** What a value decodes to, for whoever reads it next and need not decrypt and decode it then. Nobody changes it. */
+export interface Decoded {
+  readonly record: object;
+  /** Of the value. */
+  readonly bytes: number;
+}
+
 export interface Write {
   readonly key: string;
   /** The full value, never a delta; undefined deletes the key. */
   readonly value: Uint8Array | undefined;
+  /** As `Transaction.put` was given it. In memory alone: what comes from a log, or from another node, may have none. */
+  readonly decoded?: Decoded | undefined;
 }
 
 /** What one transaction wrote: data and log record commit together. */
@@ -78,7 +87,12 @@ export interface Snapshot extends Disposable {
 
 /** Reads see the snapshot with this transaction's own writes on top. */
 export interface Transaction extends Omit<Snapshot, keyof Disposable | 'position'> {
-  put(key: string, value: Uint8Array): void;
+  put(key: string, value: Uint8Array, decoded?: Decoded): void;
+  /**
+   * What was written at `key` and no reader of the store sees yet, by this transaction or by one before it. undefined:
+   * nothing, so what is read here is what `Store.get` gives at this moment. Counts as reading the key.
+   */
+  written(key: string): Pick<Write, 'decoded'> | undefined;
   delete(key: string): void;
 }
 

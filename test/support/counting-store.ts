@@ -37,7 +37,12 @@ export function countingStore(): CountingStore {
   };
   const transact = <T>(work: (tx: Transaction) => T): Promise<Committed<T>> =>
     inner.transact((tx) =>
-      work({ ...counted(tx), put: (key, value) => tx.put(key, value), delete: (key) => tx.delete(key) }),
+      work({
+        ...counted(tx),
+        put: (key, value, decoded) => tx.put(key, value, decoded),
+        delete: (key) => tx.delete(key),
+        written: (key) => tx.written(key),
+      }),
     );
   const unread = (): readonly string[] => [];
   const { get, has } = counted({

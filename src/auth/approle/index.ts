@@ -11,7 +11,7 @@ import { indexedRole, readRole, roleByRoleId, rolesPrefix, type AppRole, type Ro
 export const approle: AnyPlugin = plugin<AppRole>({
   type: 'approle',
   help: 'Machines log in with a role-id and a secret-id.',
-  open: (view) => ({ view }),
+  open: (view) => ({ view, found: undefined }),
   paths: () => [...loginPaths, ...rolePaths, ...secretIdPaths],
   issued: ISSUED,
   renewLogin: ({ view }, internal) => {
@@ -22,9 +22,9 @@ export const approle: AnyPlugin = plugin<AppRole>({
   },
   logins: ({ view }, page) => loginsBelow<Role>(view.shared, rolesPrefix, page, ({ token }) => token),
   // As the login reads it: a number is a role-id too.
-  loginRole: ({ view }, rest, { role_id: id }) =>
+  loginRole: (mount, rest, { role_id: id }) =>
     rest === 'login' && (typeof id === 'string' || typeof id === 'number' || typeof id === 'boolean')
-      ? roleByRoleId(view, String(id))?.name
+      ? roleByRoleId(mount, String(id))?.name
       : undefined,
   logicalPath: (key) => {
     if (key.startsWith(rolesPrefix)) return key;

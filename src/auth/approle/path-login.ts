@@ -79,12 +79,12 @@ const login = at('login', {
       summary: 'Log in',
       writes: 'local',
       replies: { 200: 'empty' },
-      loginAlias: ({ view }, { role_id: name = '' }) =>
-        name === '' ? undefined : { name, exists: () => roleByRoleId(view, name) !== undefined },
+      loginAlias: (mount, { role_id: name = '' }) =>
+        name === '' ? undefined : { name, exists: () => roleByRoleId(mount, name) !== undefined },
       run: async (mount, values, call): Promise<Reply> => {
         if (values.role_id === undefined || values.role_id === '') throw fail('badRequest', 'missing role_id');
         // Without a role all goes on, and takes as long, as with one whose secret-id is wrong.
-        const role = roleByRoleId(mount.view, values.role_id) ?? NO_ROLE;
+        const role = roleByRoleId(mount, values.role_id) ?? NO_ROLE;
         const who = { address: call.client.address, now: call.now };
         const proof = await provenBy(mount, role, values.secret_id, who);
         return { status: 200, grant: grant(role, proof, who.address) };

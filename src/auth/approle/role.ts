@@ -24,6 +24,8 @@ export interface Role {
 
 export interface AppRole {
   readonly view: MountView;
+  /** The key of the role that was found by its role-id last. */
+  found: string | undefined;
 }
 
 const ROLES = 'role/';
@@ -64,14 +66,15 @@ export const indexedRole = (key: string): string | undefined => /^role-id\/[^/]+
 /** Nobody's: what is looked for under it costs what a role's would (design rule 33). */
 export const NO_ROLE: Role = newRole('-', uuid());
 
-/** Reads a role also where there is none for the role-id: the time tells little of which it was. */
-export function roleByRoleId(view: MountView, roleId: string): Role | undefined {
+/** Reads a role also where there is none for the role-id, the one found last: the time tells little of which it was. */
+export function roleByRoleId(mount: AppRole, roleId: string): Role | undefined {
+  const { view } = mount;
   const name = roleNameAt(view.shared, view, roleId);
-  // Looked for either way, though needed in one.
-  const [any] = view.shared.list(ROLES, { limit: 1 });
-  const read = name === undefined ? any : ROLES + name;
+  const read = name === undefined ? mount.found : ROLES + name;
   const role = read === undefined ? undefined : view.shared.kept(read, decodeRecord<Role>);
-  return name !== undefined && role?.roleId === roleId ? role : undefined;
+  if (name === undefined || role?.roleId !== roleId) return undefined;
+  mount.found = read;
+  return role;
 }
 
 /** Throws `badRequest` when another role has the role-id. */

@@ -10,7 +10,7 @@ import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeFound, decodeRecord, encodeRecord, putRecord } from '../../lib/record.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Transaction } from '../../storage/store.ts';
 import type { AppRole, Role } from './role.ts';
@@ -135,10 +135,10 @@ export const isExpired = (record: SecretId, now: number): boolean => record.expi
 export async function consume({ view }: AppRole, { key, home, record }: Located, now: number): Promise<boolean> {
   if (!record.limited) return true;
   return home.transact((tx) => {
-    const current = decodeFound<SecretId>(tx.get(key));
+    const current = tx.kept(key, decodeRecord<SecretId>);
     if (current === undefined || current.numUses < 1) return false;
     if (current.numUses === 1) drop(view, tx, key, current);
-    else tx.put(key, encodeRecord({ ...current, numUses: current.numUses - 1, updatedAt: now }));
+    else putRecord(tx, key, { ...current, numUses: current.numUses - 1, updatedAt: now } satisfies SecretId);
     return true;
   });
 }

@@ -10,15 +10,33 @@ import { folded } from './records.ts';
 const secretOf = (mount: MountRecord): Buffer =>
   isBuiltIn(mount) ? sha256('lockstep-identity', mount.uuid) : Buffer.from(mount.salt, 'base64');
 
-/** A record is never changed, so its key need not be made for each login. */
-const made = new WeakMap<MountRecord, KeyObject>();
+interface Made {
+  readonly key: KeyObject;
+  /** Texts of factors by what they are made of: of who was let in, or asked for by who may look. */
+  readonly texts: Map<string, string>;
+}
 
-function keyOf(mount: MountRecord): KeyObject {
+/** A record is never changed, so neither its key nor a text need be made for each login. */
+const made = new WeakMap<MountRecord, Made>();
+
+/** Texts that are kept of a mount; one more, and they start anew. */
+const MOST = 4_096;
+
+function madeOf(mount: MountRecord): Made {
   const known = made.get(mount);
   if (known !== undefined) return known;
-  const key = takeKey(secretOf(mount));
-  made.set(mount, key);
-  return key;
+  const fresh = { key: takeKey(secretOf(mount)), texts: new Map<string, string>() };
+  made.set(mount, fresh);
+  return fresh;
+}
+
+function textOf({ key, texts }: Made, place: string): string {
+  const known = texts.get(place);
+  if (known !== undefined) return known;
+  if (texts.size >= MOST) texts.clear();
+  const text = hmacSha256(key, separated('factor', place)).toString('base64url');
+  texts.set(place, text);
+  return text;
 }
 
 /** Methods whose names are told apart by case: of SPIFFE IDs that differ in it, each is another workload's. */
@@ -42,13 +60,13 @@ export interface FactorOptions {
 }
 
 export function factorOf(mount: MountRecord, name: string, { namespace, region, of }: FactorOptions): Factor {
-  const key = keyOf(mount);
+  const own = madeOf(mount);
   const known = EXACT.has(mount.type) ? name : folded(name);
   const place = separated(of, namespace, originOf(mount), mount.local ? region : '', known);
   const derived = (purpose: string, attempt: number): string =>
-    uuidOf(hmacSha256(key, separated(purpose, String(attempt), place)));
+    uuidOf(hmacSha256(own.key, separated(purpose, String(attempt), place)));
   return {
-    text: hmacSha256(key, separated('factor', place)).toString('base64url'),
+    text: textOf(own, place),
     id: (attempt) => derived('id', attempt),
     aliasId: (attempt) => derived('alias', attempt),
   };

@@ -1,5 +1,15 @@
 /** A store that measures what is asked of it. */
-import type { Batch, Committed, Page, Position, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import type {
+  Batch,
+  Committed,
+  Decoded,
+  Page,
+  Position,
+  Snapshot,
+  Store,
+  Transaction,
+  Write,
+} from '../../storage/store.ts';
 import { StoreOver } from '../../storage/store-over.ts';
 import type { BarrierMeter } from './node-metrics.ts';
 
@@ -51,10 +61,14 @@ class MeteredSnapshot extends MeteredReads<Snapshot> implements Snapshot {
 }
 
 class MeteredTransaction extends MeteredReads<Transaction> implements Transaction {
-  put(key: string, value: Uint8Array): void {
+  put(key: string, value: Uint8Array, decoded?: Decoded): void {
     const start = performance.now();
-    this.inner.put(key, value);
+    this.inner.put(key, value, decoded);
     this.meter.put.record(start, performance.now());
+  }
+
+  written(key: string): Pick<Write, 'decoded'> | undefined {
+    return this.inner.written(key);
   }
 
   delete(key: string): void {

@@ -1,6 +1,6 @@
 /** A mount's window on the store: its own keys only, the prefix added and taken away here. */
 import { fail } from '../../errors.ts';
-import type { Compartment } from '../../framework/plugin.ts';
+import type { Compartment, MountTransaction } from '../../framework/plugin.ts';
 import type { KeptRecords } from './kept-records.ts';
 import type { Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
 
@@ -23,13 +23,27 @@ function reads(source: Reads, prefix: string): Reads {
 export function scoped(tx: Transaction, prefix: string): Transaction {
   return {
     ...reads(tx, prefix),
-    put: (key, value) => {
-      tx.put(prefix + key, value);
+    put: (key, value, decoded) => {
+      tx.put(prefix + key, value, decoded);
     },
+    written: (key) => tx.written(prefix + key),
     delete: (key) => {
       tx.delete(prefix + key);
     },
   };
+}
+
+/** With the records that are kept, where the transaction sees what they were made of. */
+function keeping(tx: Transaction, prefix: string, kept: KeptRecords): MountTransaction {
+  const own: Compartment['kept'] = (key, decode) => {
+    const written = tx.written(prefix + key);
+    if (written === undefined) return kept.get(prefix + key, decode, tx);
+    // As with what is kept: each key has one reader, which decodes it in one way.
+    if (written.decoded !== undefined) return written.decoded.record as ReturnType<typeof decode>;
+    const bytes = tx.get(prefix + key);
+    return bytes === undefined ? undefined : decode(bytes, prefix + key);
+  };
+  return { ...scoped(tx, prefix), kept: own };
 }
 
 export interface CompartmentOptions {
@@ -52,7 +66,7 @@ export function compartment({ store, kept, prefix, writable, mount, moving }: Co
   return {
     writable,
     get: (key) => store.get(prefix + key),
-    has: (key) => store.has(prefix + key),
+    has: (key) => kept.has(prefix + key) || store.has(prefix + key),
     kept: (key, decode) => kept.get(prefix + key, decode),
     list: (key, page) => at((source) => reads(source, prefix).list(key, page)),
     children: (key, page) => at((source) => source.children(prefix + key, page)),
@@ -61,7 +75,7 @@ export function compartment({ store, kept, prefix, writable, mount, moving }: Co
       const { value } = await store.transact((tx) => {
         if (mount !== undefined && !tx.has(mount)) throw fail('noHandler', 'the mount was disabled meanwhile');
         if (moving !== undefined && tx.has(moving)) throw fail('mountMoving');
-        return work(scoped(tx, prefix));
+        return work(keeping(tx, prefix, kept));
       });
       return value;
     },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { countingStore } from '../../../test/support/counting-store.ts';
-import { decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, putRecord } from '../../lib/record.ts';
 import { KeptRecords } from './kept-records.ts';
 
 const decode = (bytes: Uint8Array): { readonly n: number } => decodeRecord(bytes);
@@ -51,4 +51,30 @@ test('neither many records nor large ones fill the memory: it starts anew, and a
   for (let at = 0; at < 6; at += 1) assert.equal(large.kept.get(`k/${String(at)}`, decode)?.n, at);
   assert.equal(large.kept.get('k/0', decode)?.n, 0);
   assert.equal(large.read(), 7);
+});
+
+test('of what is kept, the writer’s own record takes the place, and what is not kept is not taken in', async () => {
+  const { store, read, kept } = await written(2, (n) => ({ n }));
+  assert.equal(kept.get('k/0', decode)?.n, 0);
+  assert.equal(read(), 1);
+  await store.transact((tx) => {
+    putRecord(tx, 'k/0', { n: 7 });
+    putRecord(tx, 'k/1', { n: 8 });
+  });
+  assert.deepEqual([kept.get('k/0', decode), read()], [{ n: 7 }, 0]);
+  assert.deepEqual([kept.get('k/1', decode), read()], [{ n: 8 }, 1]);
+});
+
+test('records that grow with each change are bounded by what they have become', async () => {
+  const { store, read, kept } = await written(3, (n) => ({ n }));
+  const large = (n: number) => ({ n, text: 'x'.repeat(1.5 * 1024 * 1024) });
+  for (let at = 0; at < 3; at += 1) kept.get(`k/${String(at)}`, decode);
+  for (let at = 0; at < 3; at += 1) {
+    await store.transact((tx) => {
+      putRecord(tx, `k/${String(at)}`, large(at));
+    });
+  }
+  read();
+  for (const at of [2, 0, 1]) assert.equal(kept.get(`k/${String(at)}`, decode)?.n, at);
+  assert.equal(read(), 2, 'the third was one too many for the others to stay');
 });

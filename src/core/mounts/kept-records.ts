@@ -1,50 +1,72 @@
 /**
  * Records of mounts that are read again and again and are no secrets, decoded: what versions a secret has, what a role
- * allows. A cache over the change batches like the others; a record is gone from it before a reader sees its change.
+ * allows. A cache over the change batches like the others; a record is gone from it before a reader sees its change, or is
+ * there as it is now, where its writer said what it decodes to.
  */
-import type { Store } from '../../storage/store.ts';
+import type { Decoded, Snapshot, Store } from '../../storage/store.ts';
 
 /** Entries, and bytes of the records that they were made of; beyond either it starts anew. */
 const LIMITS = { entries: 4_096, bytes: 4 * 1024 * 1024 } as const;
 
+type Decode<T extends object> = (bytes: Uint8Array, key: string) => T;
+
 export class KeptRecords implements Disposable {
   readonly #store: Store;
-  readonly #kept = new Map<string, object>();
+  readonly #kept = new Map<string, Decoded>();
   readonly #observation: Disposable;
   #bytes = 0;
 
   constructor(store: Store) {
     this.#store = store;
     this.#observation = store.observe(({ writes, reread }) => {
-      if (reread !== undefined) this.#kept.clear();
-      for (const { key } of writes) this.#kept.delete(key);
+      if (reread !== undefined) this.#clear();
+      for (const { key, decoded } of writes) {
+        const before = this.#drop(key);
+        // What is written and never read must not push out what is.
+        if (before && decoded !== undefined) this.#keep(key, decoded);
+      }
     });
   }
 
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
-    this.#kept.clear();
+    this.#clear();
   }
 
-  /** What `decode` makes of the record at `key`; undefined when there is none. Nobody changes it. */
-  get<T extends object>(key: string, decode: (bytes: Uint8Array, key: string) => T): T | undefined {
+  /** Whether there is a record that it keeps; false says nothing. */
+  has(key: string): boolean {
+    return this.#kept.has(key);
+  }
+
+  /**
+   * What `decode` makes of the record at `key`; undefined when there is none. Nobody changes it. `from`: what is read when it
+   * is not kept; it gives what the store does.
+   */
+  get<T extends object>(key: string, decode: Decode<T>, from: Pick<Snapshot, 'get'> = this.#store): T | undefined {
     const known = this.#kept.get(key);
     // Each key has one reader, which decodes it in one way.
-    if (known !== undefined) return known as T;
-    const bytes = this.#store.get(key);
+    if (known !== undefined) return known.record as T;
+    const bytes = from.get(key);
     if (bytes === undefined) return undefined;
-    const decoded = decode(bytes, key);
-    this.#keep(key, decoded, bytes.length);
-    return decoded;
+    const record = decode(bytes, key);
+    this.#keep(key, { record, bytes: bytes.length });
+    return record;
   }
 
-  #keep(key: string, decoded: object, bytes: number): void {
-    if (this.#kept.size >= LIMITS.entries || this.#bytes + bytes > LIMITS.bytes) {
-      this.#kept.clear();
-      this.#bytes = 0;
-    }
-    // What was dropped for a change stays counted until then: the bound holds, and no size is kept for each.
-    this.#bytes += bytes;
+  #keep(key: string, decoded: Decoded): void {
+    if (this.#kept.size >= LIMITS.entries || this.#bytes + decoded.bytes > LIMITS.bytes) this.#clear();
+    this.#bytes += decoded.bytes;
     this.#kept.set(key, decoded);
+  }
+
+  /** Whether it was there. */
+  #drop(key: string): boolean {
+    this.#bytes -= this.#kept.get(key)?.bytes ?? 0;
+    return this.#kept.delete(key);
+  }
+
+  #clear(): void {
+    this.#kept.clear();
+    this.#bytes = 0;
   }
 }

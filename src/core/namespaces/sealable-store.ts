@@ -5,7 +5,17 @@
  */
 import { ROTATE_AFTER } from '../../seal/keyring.ts';
 import type { Roots, SessionOptions } from '../../seal/session.ts';
-import type { Batch, Committed, Page, Position, Snapshot, Store, Transaction, Write } from '../../storage/store.ts';
+import type {
+  Batch,
+  Committed,
+  Decoded,
+  Page,
+  Position,
+  Snapshot,
+  Store,
+  Transaction,
+  Write,
+} from '../../storage/store.ts';
 import { StoreOver } from '../../storage/store-over.ts';
 import { keys } from '../keys.ts';
 import { DomainWriters, SealDomains, type Reads } from './seal-domains.ts';
@@ -55,9 +65,16 @@ class OpenedTransaction extends OpenedReads<Transaction> implements Transaction 
     this.#writers = writers;
   }
 
-  put(key: string, value: Uint8Array): void {
+  put(key: string, value: Uint8Array, decoded?: Decoded): void {
     const domain = this.domains.ofKey(key);
-    this.inner.put(key, domain === undefined ? value : this.#writers.encrypt(domain, key, value));
+    this.inner.put(key, domain === undefined ? value : this.#writers.encrypt(domain, key, value), decoded);
+  }
+
+  written(key: string): Pick<Write, 'decoded'> | undefined {
+    const domain = this.domains.ofKey(key);
+    // Throws where it is sealed: what is decoded is what its keys protect.
+    if (domain !== undefined) this.domains.session(domain);
+    return this.inner.written(key);
   }
 
   delete(key: string): void {
@@ -159,7 +176,7 @@ export class SealableStore extends StoreOver implements Store {
   }
 
   #openedWrite(domain: string, write: Write): readonly Write[] {
-    const { key, value } = write;
+    const { key, value, decoded } = write;
     if (value === undefined) return [write];
     if (this.domains.standing(domain) !== 'open') return [];
     const { domains } = this;
@@ -167,6 +184,7 @@ export class SealableStore extends StoreOver implements Store {
     return [
       {
         key,
+        decoded,
         get value() {
           opened ??= domains.decrypt(domain, key, value);
           return opened;

@@ -7,7 +7,7 @@ import { fail } from '../../errors.ts';
 import type { Metrics } from '../../lib/metrics/metrics.ts';
 import { decodeFound, decodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
-import type { Batch, Snapshot, Store } from '../../storage/store.ts';
+import type { Batch, Snapshot, Store, Write } from '../../storage/store.ts';
 import { keys, namespaceOfKey } from '../keys.ts';
 import { ROOT, type Namespace } from '../namespaces/namespace.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
@@ -111,6 +111,12 @@ class Usage {
   }
 }
 
+/** The key comes first: to ask for a value decrypts it, and every commit comes by here. */
+function countOf(write: Write): GroupCount | undefined {
+  if (write.decoded !== undefined) return write.decoded.record as GroupCount;
+  return write.value === undefined ? undefined : decodeRecord<GroupCount>(write.value, write.key);
+}
+
 export class LeaseCountQuotas implements Disposable {
   readonly records: QuotaRecords<LeaseCountQuota>;
   readonly #options: LeaseCountQuotasOptions;
@@ -139,10 +145,10 @@ export class LeaseCountQuotas implements Disposable {
       return;
     }
     if (this.#usage === undefined || this.#usage.size === 0) return;
-    for (const { key, value } of batch.writes) {
+    for (const write of batch.writes) {
+      const { key } = write;
       const namespace = AREAS.map((area) => namespaceOfKey(key, 'l', area)).find((found) => found !== undefined);
-      if (namespace === undefined) continue;
-      this.#usage.set(key, namespace, value === undefined ? undefined : decodeRecord<GroupCount>(value, key));
+      if (namespace !== undefined) this.#usage.set(key, namespace, countOf(write));
     }
   }
 

@@ -4,7 +4,7 @@
  * them. It stays with the path: a mount that moves leaves behind what it has granted.
  */
 import { sha256 } from '../../lib/crypto/hash.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { decodeFound, putRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { Placed } from './applicable.ts';
 
@@ -31,17 +31,23 @@ export const groupId = ({ path, mount, role }: LeaseGroup): string =>
     .subarray(0, ID_BYTES)
     .toString('base64url');
 
+/** Of many that are made at once each finds what the one before it wrote. */
+function countAt(tx: Transaction, at: string): GroupCount | undefined {
+  const written = tx.written(at)?.decoded?.record as GroupCount | undefined;
+  return written ?? decodeFound<GroupCount>(tx.get(at));
+}
+
 /** One more, or the first. `at`: its key. */
 export function addToGroup(tx: Transaction, at: string, { path, mount, role }: LeaseGroup): void {
-  const before = decodeFound<GroupCount>(tx.get(at))?.count ?? 0;
-  tx.put(at, encodeRecord({ path, mount, role, count: before + 1 } satisfies GroupCount));
+  const before = countAt(tx, at)?.count ?? 0;
+  putRecord(tx, at, { path, mount, role, count: before + 1 } satisfies GroupCount);
 }
 
 /** One less; the last takes the count with it. */
 export function takeFromGroup(tx: Transaction, at: string): void {
-  const before = decodeFound<GroupCount>(tx.get(at));
+  const before = countAt(tx, at);
   if (before === undefined) return;
-  if (before.count > 1) tx.put(at, encodeRecord({ ...before, count: before.count - 1 } satisfies GroupCount));
+  if (before.count > 1) putRecord(tx, at, { ...before, count: before.count - 1 } satisfies GroupCount);
   else tx.delete(at);
 }
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ask, runningNode } from '../../../test/support/node.ts';
 import { keys, ROOT_NAMESPACE } from '../../core/keys.ts';
-import { encodeRecord } from '../../lib/record.ts';
-import { newMetadata } from './v2/records.ts';
+import { decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { keptMetadata, newMetadata, type KvV2 } from './v2/records.ts';
 
 async function mounted(version: '1' | '2') {
   let now = Date.UTC(2026, 0, 1);
@@ -13,8 +13,10 @@ async function mounted(version: '1' | '2') {
   const at = (method: string, path: string, body?: Record<string, unknown>, more: object = {}) =>
     ask(node, method, `secret/${path}`, { token, ...(body === undefined ? {} : { body }), ...more });
   const { store, mounts } = node.services;
+  const found = mounts.at(ROOT_NAMESPACE, 'secret/');
+  assert.ok(found !== undefined);
   return {
-    ...{ at, store, data: keys.data('s', ROOT_NAMESPACE, mounts.at(ROOT_NAMESPACE, 'secret/')?.record.uuid ?? '') },
+    ...{ at, store, mounted: found, data: keys.data('s', ROOT_NAMESPACE, found.record.uuid) },
     later: (seconds: number) => {
       now += seconds * 1000;
     },
@@ -258,4 +260,43 @@ test('a change of metadata that asks for nothing is none; a patch says first tha
   const patch = async (options: object) =>
     (await kv.at('PATCH', 'data/a', { data: { v: '1' }, options }, merge)).status;
   assert.deepEqual([await patch({}), await patch({ cas: 4 }), await patch({ cas: 0 })], [400, 400, 404]);
+});
+
+test('what is kept of a secret in memory is what is stored, whatever was done to it', async () => {
+  await using kv = await mounted('2');
+  const { instance } = kv.mounted;
+  const steps: readonly (readonly [string, string, Record<string, unknown>?, object?])[] = [
+    ['POST', 'data/a', { data: { n: 1 } }],
+    ['GET', 'data/a'],
+    ['POST', 'metadata/a', { max_versions: 3, custom_metadata: { owner: 'one' } }],
+    ['POST', 'data/a', { data: { n: 2 } }],
+    ['PATCH', 'data/a', { data: { m: 1 } }, { contentType: 'application/merge-patch+json' }],
+    ['POST', 'delete/a', { versions: [2] }],
+    ['POST', 'undelete/a', { versions: [2] }],
+    ['POST', 'destroy/a', { versions: [1] }],
+    ['POST', 'data/a', { data: { n: 4 } }],
+    ['PATCH', 'metadata/a', { custom_metadata: { owner: null } }, { contentType: 'application/merge-patch+json' }],
+    ['DELETE', 'data/a'],
+    ['POST', 'data/a', { data: { n: 5 } }],
+    ['DELETE', 'metadata/a'],
+    ['POST', 'data/a', { data: { n: 1 } }],
+  ];
+  for (const [method, path, body, more] of steps) {
+    assert.ok((await kv.at(method, path, body, more)).status < 300, path);
+    const { shared } = (instance as KvV2).view;
+    const stored = shared.get('metadata/a');
+    assert.deepEqual(keptMetadata(shared, 'a'), stored && decodeRecord(stored), `${method} ${path}`);
+    const inside = await shared.transact((tx) => keptMetadata(tx, 'a'));
+    assert.equal(inside, keptMetadata(shared, 'a'));
+  }
+});
+
+test('what the audit has made of a version is made anew when what is told of it changes', async () => {
+  await using kv = await mounted('2');
+  await kv.at('POST', 'data/a', { data: { n: 1 } });
+  const identity = async () => (await kv.at('GET', 'data/a')).reply?.identity;
+  const first = await identity();
+  assert.equal(await identity(), first);
+  await kv.at('POST', 'metadata/a', { custom_metadata: { owner: 'one' } });
+  assert.notEqual(await identity(), first);
 });

@@ -197,6 +197,41 @@ function concurrencyCases(make: Make): void {
     assert.deepEqual(all[4].value, ['a', 'aa', 'b', 'c']);
   });
 
+  test('what nobody is shown yet is told with what it decodes to, and so is the batch; what was taken back is not', async (t) => {
+    const { store } = await subject(t, make);
+    await putAll(store, ['k', 'gone']);
+    const [first, second] = [1, 2].map((n) => ({ record: { n }, bytes: 1 }));
+    const told: unknown[] = [];
+    using _observer = store.observe(({ writes }) => {
+      told.push(...writes.map(({ key, decoded }) => [key, decoded]));
+    });
+    const refused = store.transact((tx) => {
+      tx.put('k', bytes('0'), first);
+      assert.equal(tx.written('k')?.decoded, first);
+      throw new Error('taken back');
+    });
+    await Promise.all([
+      assert.rejects(refused, /taken back/),
+      store.transact((tx) => {
+        assert.equal(tx.written('k'), undefined);
+        tx.put('k', bytes('1'), first);
+        tx.delete('gone');
+      }),
+      store.transact((tx) => {
+        assert.equal(tx.written('k')?.decoded, first);
+        assert.deepEqual([tx.written('gone')?.decoded, tx.written('gone') === undefined], [undefined, false]);
+        tx.put('k', bytes('2'), second);
+        assert.equal(tx.written('k')?.decoded, second);
+      }),
+    ]);
+    await store.transact((tx) => {
+      assert.equal(tx.written('k'), undefined, 'it is shown now');
+      tx.put('k', bytes('3'));
+      assert.deepEqual([tx.written('k')?.decoded, tx.written('k') === undefined], [undefined, false]);
+    });
+    assert.deepEqual(told, [['k', first], ['gone', undefined], ['k', second], ['k', undefined]]); // prettier-ignore
+  });
+
   test('concurrent transactions share a flush', async (t) => {
     const { store, flushes } = await subject(t, make);
     if (flushes === undefined) return t.skip('this store flushes nothing');

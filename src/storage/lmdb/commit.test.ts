@@ -54,6 +54,20 @@ test('no part of a large value is left when it is replaced, deleted or compacted
   assert.equal(parts, 0);
 });
 
+test('nor when it is replaced after a start, by the first thing that is written', async (t) => {
+  const path = directory(t);
+  const store = await openLmdbStore({ path });
+  await store.transact((tx) => tx.put('a', new Uint8Array(300_000)));
+  await store.compact(store.position);
+  await store[Symbol.asyncDispose]();
+  const again = await openLmdbStore({ path });
+  await put(again, 'a', 'small');
+  await again[Symbol.asyncDispose]();
+  let parts = -1;
+  await tamper(path, ({ chunks }) => void (parts = chunks.getKeysCount({ start: Buffer.alloc(1) })));
+  assert.equal(parts, 0);
+});
+
 test('the bytes of the log are known again after opening', async (t) => {
   const path = directory(t);
   const store = await openLmdbStore({ path });

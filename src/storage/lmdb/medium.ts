@@ -19,6 +19,11 @@ export function logKey(sequence: number): Buffer {
   return key;
 }
 
+/** Whether there can be a value at it. */
+function isKey(key: string): boolean {
+  return key !== '' && fits(key) && key.isWellFormed();
+}
+
 /** The longest beginning of a text that is no longer than a key can be. */
 function cut(text: string): string {
   if (fits(text)) return text;
@@ -32,6 +37,8 @@ function cut(text: string): string {
  * reads from that one, whatever it is given: nothing here reads by a view while a write callback runs.
  */
 interface Gets<K> {
+  /** As `getBinary`, in memory that is lent until the next read. */
+  getBinaryFast(key: K, options: { readonly transaction: ReadTransaction }): Buffer | undefined;
   getBinary(key: K, options: { readonly transaction: ReadTransaction }): Buffer | undefined;
 }
 
@@ -64,9 +71,14 @@ export class LmdbView implements View {
   }
 
   get(key: string): Uint8Array | undefined {
-    if (key === '' || !fits(key) || !key.isWellFormed()) return undefined;
+    if (!isKey(key)) return undefined;
     const stored = this.#data.getBinary(key, this.#options);
     return stored === undefined ? undefined : load(stored, this.#parts, 'a stored value');
+  }
+
+  /** Neither copies the value nor looks for its parts. */
+  has(key: string): boolean {
+    return isKey(key) && this.#data.getBinaryFast(key, this.#options) !== undefined;
   }
 
   *keysFrom(start: string, exclusive: boolean): Generator<string, undefined> {
@@ -123,6 +135,8 @@ export class LmdbMedium implements Medium {
   #dropped: number;
   #oldest: Position;
   #flushes = 0;
+  /** Whether any value or record may lie in parts: most stores have none, and then no write looks for what it replaces. */
+  #parted: boolean;
 
   constructor(environment: Environment, meta: Omit<Meta, 'format'>, directory: LmdbDirectory) {
     this.#environment = environment;
@@ -132,6 +146,8 @@ export class LmdbMedium implements Medium {
     this.head = placeOf(meta.head);
     this.oldest = placeOf(meta.oldest);
     this.#oldest = meta.oldest.position;
+    const [part] = environment.chunks.getKeys({ limit: 1, start: Buffer.alloc(1) });
+    this.#parted = part !== undefined;
     this.#appended = meta.head.bytes;
     this.#dropped = meta.oldest.bytes;
   }
@@ -223,6 +239,7 @@ export class LmdbMedium implements Medium {
     return {
       put: (key, part) => {
         const bytes = Buffer.from(part.buffer, part.byteOffset, part.length);
+        this.#parted = true;
         changes.push(() => void chunks.put(key, bytes));
       },
       remove: (key) => {
@@ -244,7 +261,7 @@ export class LmdbMedium implements Medium {
     }
     for (const [key, { value, id }] of written) {
       // Lent until the next read: only whether it has parts is looked at, which is seldom.
-      discard(data.getBinaryFast(key), parts);
+      if (this.#parted) discard(data.getBinaryFast(key), parts);
       if (value === undefined) {
         changes.push(() => void data.remove(key));
         continue;

@@ -15,6 +15,7 @@ test('a damaged record of the log leaves no view open: open views keep pages fro
     const made: Standing = {
       view: {
         get: () => undefined,
+        has: () => false,
         keysFrom: () => [],
         record: () => {
           throw fail('corrupt');

@@ -80,7 +80,8 @@ export class FollowingStore implements Store {
   }
 
   has(key: string): boolean {
-    return this.get(key) !== undefined;
+    this.#checkOpen();
+    return this.#views.current.reader.has(key);
   }
 
   snapshot(): Snapshot {

@@ -118,7 +118,8 @@ export class LocalStore implements Store, LogStats {
   }
 
   has(key: string): boolean {
-    return this.get(key) !== undefined;
+    this.#checkOpen();
+    return this.#views.current.reader.has(key);
   }
 
   snapshot(): Snapshot {

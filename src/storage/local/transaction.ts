@@ -2,42 +2,38 @@ import { fail } from '../../errors.ts';
 import { checkKey, compareKeys } from '../key.ts';
 import { listChildren, listKeys, type Reader } from '../paging.ts';
 import { SortedMap } from '../sorted-map.ts';
-import type { Page, Transaction, Write } from '../store.ts';
+import type { Decoded, Page, Transaction, Write } from '../store.ts';
 
-/** Values by key, and deletions as undefined, in key order. */
-type Sorted = SortedMap<{ readonly value: Uint8Array | undefined }>;
+/** By key, in key order. */
+type Sorted = SortedMap<Write>;
 
-function withAll(sorted: Sorted, values: ReadonlyMap<string, Uint8Array | undefined>): Sorted {
+function withAll(sorted: Sorted, writes: ReadonlyMap<string, Write>): Sorted {
   let all = sorted;
-  for (const [key, value] of values) all = all.set(key, { value });
+  for (const [key, write] of writes) all = all.set(key, write);
   return all;
 }
 
 /** What the transactions of a group wrote, on top of a reader. It is put into order once one of them lists. */
 export class Overlay {
-  readonly #values = new Map<string, Uint8Array | undefined>();
+  readonly #writes = new Map<string, Write>();
   #sorted: Sorted | undefined;
 
   get isEmpty(): boolean {
-    return this.#values.size === 0;
+    return this.#writes.size === 0;
   }
 
-  has(key: string): boolean {
-    return this.#values.has(key);
-  }
-
-  get(key: string): Uint8Array | undefined {
-    return this.#values.get(key);
+  get(key: string): Write | undefined {
+    return this.#writes.get(key);
   }
 
   get sorted(): Sorted {
-    return (this.#sorted ??= withAll(new SortedMap(), this.#values));
+    return (this.#sorted ??= withAll(new SortedMap(), this.#writes));
   }
 
   add(writes: readonly Write[]): void {
-    for (const { key, value } of writes) {
-      this.#values.set(key, value);
-      this.#sorted = this.#sorted?.set(key, { value });
+    for (const write of writes) {
+      this.#writes.set(write.key, write);
+      this.#sorted = this.#sorted?.set(write.key, write);
     }
   }
 }
@@ -61,7 +57,7 @@ function* mergedKeys(base: Iterable<string>, over: ReturnType<Sorted['from']>): 
 export class LocalTransaction implements Transaction {
   readonly #base: Reader;
   readonly #overlay: Overlay;
-  readonly #writes = new Map<string, Uint8Array | undefined>();
+  readonly #writes = new Map<string, Write>();
   /** The overlay with the own writes, once it has listed. */
   #sorted: Sorted | undefined;
   #ended = false;
@@ -72,13 +68,18 @@ export class LocalTransaction implements Transaction {
   }
 
   get(key: string): Uint8Array | undefined {
+    const written = this.written(key);
+    return written === undefined ? this.#base.get(key) : written.value;
+  }
+
+  written(key: string): Write | undefined {
     this.#check();
-    if (this.#writes.has(key)) return this.#writes.get(key);
-    return this.#overlay.has(key) ? this.#overlay.get(key) : this.#base.get(key);
+    return this.#writes.get(key) ?? this.#overlay.get(key);
   }
 
   has(key: string): boolean {
-    return this.get(key) !== undefined;
+    const written = this.written(key);
+    return written === undefined ? this.#base.has(key) : written.value !== undefined;
   }
 
   list(prefix: string, page: Page): readonly string[] {
@@ -91,27 +92,27 @@ export class LocalTransaction implements Transaction {
     return listChildren(this.#reader(), prefix, page);
   }
 
-  put(key: string, value: Uint8Array): void {
+  put(key: string, value: Uint8Array, decoded?: Decoded): void {
     // A copy: the flush comes later, and the caller may wipe or reuse its bytes by then. In memory of its own: slices of the
     // pool of Buffers outlive the young generation, and brought about seven times as many full collections.
-    this.#write(key, new Uint8Array(value));
+    this.#write({ key, value: new Uint8Array(value), decoded });
   }
 
   delete(key: string): void {
-    this.#write(key, undefined);
+    this.#write({ key, value: undefined, decoded: undefined });
   }
 
   /** Ends it, and gives one write for each key, the last one. */
   end(): readonly Write[] {
     this.#ended = true;
-    return Array.from(this.#writes, ([key, value]) => ({ key, value }));
+    return [...this.#writes.values()];
   }
 
-  #write(key: string, value: Uint8Array | undefined): void {
+  #write(write: Write): void {
     this.#check();
-    checkKey(key);
-    this.#writes.set(key, value);
-    this.#sorted = this.#sorted?.set(key, { value });
+    checkKey(write.key);
+    this.#writes.set(write.key, write);
+    this.#sorted = this.#sorted?.set(write.key, write);
   }
 
   #reader(): Reader {
@@ -119,6 +120,7 @@ export class LocalTransaction implements Transaction {
     const sorted = (this.#sorted ??= withAll(this.#overlay.sorted, this.#writes));
     return {
       get: (key) => this.get(key),
+      has: (key) => this.has(key),
       keysFrom: (start, exclusive) => mergedKeys(this.#base.keysFrom(start, exclusive), sorted.from(start, exclusive)),
     };
   }

@@ -69,7 +69,7 @@ class SharedSnapshot implements Snapshot {
   }
 
   has(key: string): boolean {
-    return this.get(key) !== undefined;
+    return this.#reader().has(key);
   }
 
   list(prefix: string, page: Page): readonly string[] {

@@ -54,6 +54,7 @@ class MemoryMedium implements Medium {
     const data = this.#data;
     return {
       get: (key) => data.get(key),
+      has: (key) => data.get(key) !== undefined,
       *keysFrom(start, exclusive) {
         for (const [key] of data.from(start, exclusive)) yield key;
       },

@@ -4,20 +4,19 @@ import type { Call } from '../../../framework/call.ts';
 import { field, type JsonObject } from '../../../framework/field.ts';
 import { mustBeMergePatch } from '../../../framework/merge-patch.ts';
 import { pathsOf } from '../../../framework/path.ts';
+import type { MountTransaction } from '../../../framework/plugin.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { mergePatch } from '../../../lib/merge-patch.ts';
-import type { Transaction } from '../../../storage/store.ts';
 import {
   appendVersion,
   deletionTimeOf,
   DEFAULT_MAX_VERSIONS,
   isDeleted,
+  keptConfig,
   keptMetadata,
   metadataKey,
   newMetadata,
-  readConfig,
   readData,
-  readMetadata,
   writeMetadata,
   type KvV2,
   type Metadata,
@@ -84,8 +83,13 @@ interface Writing {
   readonly change: 'data-write' | 'data-patch';
 }
 
-function commit(tx: Transaction, before: Metadata, { path, cas, now, change }: Writing, data: JsonObject): Metadata {
-  const config = readConfig(tx);
+function commit(
+  tx: MountTransaction,
+  before: Metadata,
+  { path, cas, now, change }: Writing,
+  data: JsonObject,
+): Metadata {
+  const config = keptConfig(tx);
   checkCas(cas, config.casRequired || before.casRequired, before.currentVersion);
   const version: Version = {
     createdTime: isoTime(now),
@@ -150,7 +154,7 @@ const data = at('data/:path...', {
         const writing = { path, cas: options(values.options), now: call.now, change: 'data-write' } as const;
         const given = values.data;
         const metadata = await mount.view.shared.transact((tx) =>
-          commit(tx, readMetadata(tx, path) ?? newMetadata(isoTime(call.now)), writing, given),
+          commit(tx, keptMetadata(tx, path) ?? newMetadata(isoTime(call.now)), writing, given),
         );
         return written(metadata);
       },
@@ -166,10 +170,10 @@ const data = at('data/:path...', {
         const writing = { path, cas: options(values.options), now: call.now, change: 'data-patch' } as const;
         const patch = values.data;
         const patched = await mount.view.shared.transact((tx) => {
-          const before = readMetadata(tx, path);
+          const before = keptMetadata(tx, path);
           const current = before?.versions[String(before.currentVersion)];
           if (before === undefined) return undefined;
-          checkCas(writing.cas, readConfig(tx).casRequired || before.casRequired, before.currentVersion);
+          checkCas(writing.cas, keptConfig(tx).casRequired || before.casRequired, before.currentVersion);
           if (current === undefined) return undefined;
           const old =
             current.destroyed || isDeleted(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
@@ -186,7 +190,7 @@ const data = at('data/:path...', {
       replies: { 204: 'empty' },
       run: async (mount, { path }, call) => {
         await mount.view.shared.transact((tx) => {
-          const metadata = readMetadata(tx, path);
+          const metadata = keptMetadata(tx, path);
           const number = String(metadata?.currentVersion ?? 0);
           const version = metadata?.versions[number];
           if (metadata === undefined || version === undefined) return;

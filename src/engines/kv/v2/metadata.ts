@@ -12,14 +12,15 @@ import {
 } from '../../../framework/listing.ts';
 import { mustBeMergePatch } from '../../../framework/merge-patch.ts';
 import { pathsOf } from '../../../framework/path.ts';
+import type { MountTransaction } from '../../../framework/plugin.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import { formatDuration } from '../../../lib/duration.ts';
 import { nextTurn } from '../../../lib/next-turn.ts';
-import type { Transaction } from '../../../storage/store.ts';
 import {
+  keptConfig,
+  keptMetadata,
   metadataKey,
   newMetadata,
-  readConfig,
   readMetadata,
   removeAll,
   writeMetadata,
@@ -108,6 +109,8 @@ function apply(before: Metadata, given: Given, custom: Metadata['customMetadata'
     throw fail('badRequest', 'max_versions cannot be negative');
   return {
     ...before,
+    // Made anew, since what is told of a version has these settings in it: see `Reply.identity`.
+    versions: Object.fromEntries(Object.entries(before.versions).map(([number, version]) => [number, { ...version }])),
     casRequired: given.cas_required ?? before.casRequired,
     metadataCasRequired: given.metadata_cas_required ?? before.metadataCasRequired ?? false,
     metadataVersion: (before.metadataVersion ?? 0) + 1,
@@ -122,8 +125,8 @@ function apply(before: Metadata, given: Given, custom: Metadata['customMetadata'
 const asksNothing = (body: JsonObject): boolean => !settingNames.some((name) => Object.hasOwn(body, name));
 
 /** Throws `badRequest` when the settings are not as the writer knew them, or it should have said how it knew them. */
-function checkCas(tx: Transaction, before: Metadata | undefined, { metadata_cas: cas }: Given): void {
-  const required = before?.metadataCasRequired === true || readConfig(tx).metadataCasRequired === true;
+function checkCas(tx: MountTransaction, before: Metadata | undefined, { metadata_cas: cas }: Given): void {
+  const required = before?.metadataCasRequired === true || keptConfig(tx).metadataCasRequired === true;
   if (cas === undefined) {
     if (required) throw fail('badRequest', 'metadata check-and-set parameter required for this call');
     return;
@@ -158,7 +161,7 @@ const metadata = at('metadata/:path...', {
         const path = secretPath(values.path);
         if (asksNothing(call.body)) return reply.empty;
         await view.shared.transact((tx) => {
-          const known = readMetadata(tx, path);
+          const known = keptMetadata(tx, path);
           checkCas(tx, known, values);
           const before = known ?? newMetadata(isoTime(call.now));
           const custom =
@@ -178,7 +181,7 @@ const metadata = at('metadata/:path...', {
         mustBeMergePatch(call);
         if (asksNothing(call.body)) return reply.empty;
         const found = await view.shared.transact((tx) => {
-          const before = readMetadata(tx, path);
+          const before = keptMetadata(tx, path);
           if (before === undefined) return false;
           checkCas(tx, before, values);
           const patch = values.custom_metadata;
@@ -201,7 +204,7 @@ const metadata = at('metadata/:path...', {
       replies: { 204: 'empty' },
       run: async ({ view }, { path }) => {
         await view.shared.transact((tx) => {
-          const found = readMetadata(tx, path);
+          const found = keptMetadata(tx, path);
           if (found !== undefined) removeAll(tx, path, found);
         });
         return reply.empty;

@@ -6,8 +6,8 @@ import { reply, type Reply } from '../../../framework/reply.ts';
 import {
   deletionTimeOf,
   isDeleted,
-  readConfig,
-  readMetadata,
+  keptConfig,
+  keptMetadata,
   removeVersionData,
   writeMetadata,
   type KvV2,
@@ -39,9 +39,9 @@ async function change({ mount, path, versions, type, to }: Change, { now }: Call
   const wanted = secretPath(path);
   const numbers = versionNumbers(versions);
   await mount.view.shared.transact((tx) => {
-    const metadata = readMetadata(tx, wanted);
+    const metadata = keptMetadata(tx, wanted);
     if (metadata === undefined) return;
-    const due = deletionTimeOf(readConfig(tx), metadata, now);
+    const due = deletionTimeOf(keptConfig(tx), metadata, now);
     const changed: Record<string, Version> = { ...metadata.versions };
     for (const number of numbers) {
       const before = changed[String(number)];
