@@ -4,7 +4,7 @@
  * them. It stays with the path: a mount that moves leaves behind what it has granted.
  */
 import { sha256 } from '../../lib/crypto/hash.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { Placed } from './applicable.ts';
 
@@ -33,13 +33,13 @@ export const groupId = ({ path, mount, role }: LeaseGroup): string =>
 
 /** One more, or the first. `at`: its key. */
 export function addToGroup(tx: Transaction, at: string, { path, mount, role }: LeaseGroup): void {
-  const before = decodeFound<GroupCount>(tx.get(at))?.count ?? 0;
+  const before = recordAt<GroupCount>(tx, at)?.count ?? 0;
   tx.put(at, encodeRecord({ path, mount, role, count: before + 1 } satisfies GroupCount));
 }
 
 /** One less; the last takes the count with it. */
 export function takeFromGroup(tx: Transaction, at: string): void {
-  const before = decodeFound<GroupCount>(tx.get(at));
+  const before = recordAt<GroupCount>(tx, at);
   if (before === undefined) return;
   if (before.count > 1) tx.put(at, encodeRecord({ ...before, count: before.count - 1 } satisfies GroupCount));
   else tx.delete(at);
