@@ -69,7 +69,8 @@ export function sorted(value: unknown, names: readonly string[]): unknown {
 const kinds: readonly (readonly [(value: string, name: string) => boolean, (value: string) => string])[] = [
   [(value, name) => random.has(name) && value !== '', () => '<id>'],
   [(value) => time.test(value), (value) => (value.startsWith('0001-') ? '<no time>' : '<time>')],
-  [(value) => longToken.test(value) || tokenHash.test(value) || jwt.test(value), () => '<token>'],
+  [(value) => longToken.test(value) || tokenHash.test(value), () => '<token>'],
+  [(value) => jwt.test(value), () => '<JWT>'],
   [(value, name) => name === 'client_id' && clientId.test(value), () => '<client>'],
   [(value) => value.startsWith('otpauth://'), () => '<URL of a TOTP key>'],
   [(value, name) => share.test(value) || shares.has(name), () => '<share>'],
