@@ -2,7 +2,7 @@
 import type { Compartment } from '../framework/plugin.ts';
 import { sha256 } from '../lib/crypto/hash.ts';
 import type { KeptDocument } from '../lib/jwt/discovery.ts';
-import { decodeFound, encodeRecord } from '../lib/record.ts';
+import { encodeRecord, recordAt } from '../lib/record.ts';
 
 interface FetchedDocument {
   readonly text: string;
@@ -28,7 +28,7 @@ export class FetchedDocuments {
   }
 
   find(name: string): FetchedDocument | undefined {
-    return decodeFound<FetchedDocument>(this.#local.get(prefix + name));
+    return recordAt<FetchedDocument>(this.#local, prefix + name);
   }
 
   /** `names`: those of all documents of the mount today; others are dropped. `now`: milliseconds since the epoch. */

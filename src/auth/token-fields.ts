@@ -6,7 +6,7 @@ import type { Compartment, LoginTerms } from '../framework/plugin.ts';
 import type { Grant } from '../framework/reply.ts';
 import { inCidrs, parseCidrs, withoutFullWidth } from '../lib/cidr.ts';
 import { defined } from '../lib/defined.ts';
-import { decodeFound } from '../lib/record.ts';
+import { recordAt } from '../lib/record.ts';
 import type { Page } from '../storage/store.ts';
 
 export const tokenFields = {
@@ -178,7 +178,7 @@ export function grantOf(settings: TokenSettings, login: Login): Grant {
 }
 
 /** A page of the roles that lie below `prefix`, as `Plugin.logins` has them. */
-export function loginsBelow<T>(
+export function loginsBelow<T extends object>(
   data: Pick<Compartment, 'list' | 'get'>,
   prefix: string,
   { limit, after }: Page,
@@ -186,7 +186,7 @@ export function loginsBelow<T>(
 ): readonly LoginTerms[] {
   const names = data.list(prefix, after === undefined ? { limit } : { limit, after: prefix + after });
   return names.flatMap((key) => {
-    const record = decodeFound<T>(data.get(key));
+    const record = recordAt<T>(data, key);
     if (record === undefined) return [];
     const { policies, noDefaultPolicy, byProgram = false } = settings(record);
     // As tokens have them, however the role writes them.

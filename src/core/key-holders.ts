@@ -37,7 +37,7 @@ export class KeyHolders {
       seal: held,
       newId: () => newTokenId(namespace),
       keep: async (id) => {
-        await tokens().create({ ...ROOT_TOKEN, path: 'sys/generate-root', id, namespace });
+        await tokens().create({ ...ROOT_TOKEN, id, namespace });
         await made?.();
       },
     });

@@ -1,6 +1,6 @@
 /** What `sys/config` says of this node, as records that are read again and again: a cache over the change batches. */
 import type { CorsConfig } from '../framework/request.ts';
-import { decodeFound, encodeRecord } from '../lib/record.ts';
+import { encodeRecord, recordAt } from '../lib/record.ts';
 import type { Store } from '../storage/store.ts';
 import { keys } from './keys.ts';
 
@@ -80,8 +80,7 @@ export class NodeConfig implements Disposable {
   }
 
   #read<K extends keyof Records>(name: K): Records[K] | undefined {
-    if (!this.#known.has(name))
-      this.#known.set(name, decodeFound<Records[K]>(this.#store.get(keys.config(name)), keys.config(name)));
+    if (!this.#known.has(name)) this.#known.set(name, recordAt<Records[K]>(this.#store, keys.config(name)));
     return this.#known.get(name) as Records[K] | undefined;
   }
 
@@ -91,7 +90,7 @@ export class NodeConfig implements Disposable {
     work: (before: Records[K] | undefined) => Records[K] | undefined,
   ): Promise<void> {
     await this.#store.transact((tx) => {
-      const after = work(decodeFound<Records[K]>(tx.get(keys.config(name))));
+      const after = work(recordAt<Records[K]>(tx, keys.config(name)));
       if (after === undefined) tx.delete(keys.config(name));
       else tx.put(keys.config(name), encodeRecord(after));
     });

@@ -81,7 +81,9 @@ function responseOf(status: string, declared: Declared, form: Operation<never, u
   const failed = Number(status) >= 400;
   if (typeof form === 'object') {
     const types = form.map((type) => [type, { schema: type === 'application/json' ? {} : { type: 'string' } }]);
-    return { description: 'OK', content: Object.fromEntries(types) };
+    // What is refused before it comes to the operation is refused as everywhere, in JSON.
+    const refused = failed ? { 'application/json': { schema: named('Errors') } } : {};
+    return { description: failed ? 'Refused, and why.' : 'OK', content: { ...refused, ...Object.fromEntries(types) } };
   }
   if (declared === 'empty') return failed ? ERRORS : { description: 'OK', ...content(named('Envelope')) };
   // What cannot be read at all is refused before it is known whose form a refusal has.

@@ -37,10 +37,36 @@ export function decodeFound<T>(bytes: Uint8Array | undefined, key?: string): T |
   return bytes === undefined ? undefined : decodeRecord<T>(bytes, key);
 }
 
-function damaged(key: string | undefined) {
+/** What a record is read from: a store, a snapshot, a transaction, a mount's part of one. */
+interface Source {
+  readonly get: (key: string) => Uint8Array | undefined;
+  /** The key in the whole store, where `key` is one of a part of it: the one that `lockstep server -recovery` knows. */
+  readonly fullKey?: (key: string) => string;
+}
+
+/** The record of a key; undefined where there is none. Throws `corrupt`, which names the key, also for what is no object. */
+export function recordAt<T extends object>(from: Source, key: string): T | undefined {
+  return found<T>(from, key, 'object');
+}
+
+/** The same of a record that is a text: an id, or another key. */
+export function textAt(from: Source, key: string): string | undefined {
+  return found<string>(from, key, 'string');
+}
+
+function found<T>(from: Source, key: string, kind: 'object' | 'string'): T | undefined {
+  const bytes = from.get(key);
+  if (bytes === undefined) return undefined;
+  const name = from.fullKey?.(key) ?? key;
+  const value = decodeRecord<T>(bytes, name);
+  if (typeof value !== kind) throw damaged(name, `it is no ${kind === 'object' ? 'object' : 'text'}`);
+  return value;
+}
+
+function damaged(key: string | undefined, why = 'it does not decode') {
   const which = key === undefined ? 'a stored record' : `the record ${key}`;
   return fail(
     'corrupt',
-    `${which} is damaged, it does not decode: mend it with \`lockstep server -recovery\` or restore a snapshot`,
+    `${which} is damaged, ${why}: mend it with \`lockstep server -recovery\` or restore a snapshot`,
   );
 }

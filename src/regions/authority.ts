@@ -1,5 +1,5 @@
 /** The hub's own authority for its cluster: it issues the certificates that hub and regions know each other by. */
-import { decodeFound, encodeRecord } from '../lib/record.ts';
+import { encodeRecord, recordAt } from '../lib/record.ts';
 import type { Certified } from '../lib/crypto/certificates.ts';
 import { deriveKey, hmacSha256, takeKey, type KeyObject } from '../lib/crypto/hash.ts';
 import type { Store } from '../storage/store.ts';
@@ -45,11 +45,11 @@ export class ClusterAuthority {
     const { createAuthority, fingerprint } = await library();
     const read = (): Certified | undefined => {
       using snapshot = store.snapshot();
-      return decodeFound<Certified>(snapshot.get(keys.clusterCa));
+      return recordAt<Certified>(snapshot, keys.clusterCa);
     };
     const made = read() ?? (await createAuthority('Lockstep cluster', validity(now(), AUTHORITY_DAYS)));
     const { value } = await store.transact((tx) => {
-      const known = decodeFound<Certified>(tx.get(keys.clusterCa));
+      const known = recordAt<Certified>(tx, keys.clusterCa);
       if (known === undefined) tx.put(keys.clusterCa, encodeRecord(made));
       return known ?? made;
     });

@@ -4,7 +4,7 @@
  */
 import { keys, ROOT_NAMESPACE } from '../core/keys.ts';
 import { failpoint } from '../lib/failpoint.ts';
-import { decodeFound, encodeRecord } from '../lib/record.ts';
+import { decodeFound, encodeRecord, recordAt } from '../lib/record.ts';
 import { everyKey } from '../storage/every-key.ts';
 import type { Store, Transaction } from '../storage/store.ts';
 import type { Change, Copy, StorageCommand } from './follower-state.ts';
@@ -112,7 +112,7 @@ export class CopyStore {
       for (const key of [...everyKey(tx, SHARED)]) if (!kept.has(key)) tx.delete(key);
     } else {
       for (const key of [...everyKey(tx, STAGED_PURGES)]) {
-        const purge = decodeFound<Purge>(tx.get(key));
+        const purge = recordAt<Purge>(tx, key);
         if (purge !== undefined) this.#purge(tx, { prefixes: purge.prefixes, filter: purge.filter });
       }
     }

@@ -6,7 +6,7 @@ import { fail } from '../errors.ts';
 import { sha256 } from '../lib/crypto/hash.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
-import { decodeFound, encodeRecord } from '../lib/record.ts';
+import { encodeRecord, recordAt } from '../lib/record.ts';
 import type { Store } from '../storage/store.ts';
 import { enrol, type HubConnection, type Identity } from './cluster-client.ts';
 import { decodeJoinToken, type JoinToken } from './join-token.ts';
@@ -84,7 +84,7 @@ export class RegionIdentity {
 
   #read(): Stored | undefined {
     using snapshot = this.#options.store.snapshot();
-    return decodeFound<Stored>(snapshot.get(keys.hubIdentity));
+    return recordAt<Stored>(snapshot, keys.hubIdentity);
   }
 
   async #write(stored: Stored): Promise<void> {

@@ -11,7 +11,7 @@ import type { JsonObject } from '../framework/field.ts';
 import type { Outcome } from '../framework/request.ts';
 import { randomBytes } from '../lib/crypto/random.ts';
 import type { Logger } from '../lib/log.ts';
-import { decodeFound, encodeRecord } from '../lib/record.ts';
+import { encodeRecord, recordAt } from '../lib/record.ts';
 import type { SharedAge } from '../lib/threads/shared-age.ts';
 import type { Store } from '../storage/store.ts';
 import { HubConnection } from './cluster-client.ts';
@@ -148,7 +148,7 @@ export class RegionLink implements HubLink {
   /** Time goes on while the node is off, by the wall clock, never backwards. */
   #storedAge(): number | undefined {
     using snapshot = this.#options.store.snapshot();
-    const found = decodeFound<StoredAge>(snapshot.get(keys.hubAge));
+    const found = recordAt<StoredAge>(snapshot, keys.hubAge);
     return found === undefined ? undefined : found.age + Math.max(0, Date.now() - found.at);
   }
 

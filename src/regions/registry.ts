@@ -1,7 +1,7 @@
 /** The hub's regions: their rules, how they join, and which certificate each is known by. Hub-only records. */
 import { fail } from '../errors.ts';
 import { equalSecret, sha256 } from '../lib/crypto/hash.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt } from '../lib/record.ts';
 import type { Store, Transaction } from '../storage/store.ts';
 import type { RegionRules } from '../core/cluster.ts';
 import { keys } from '../core/keys.ts';
@@ -62,7 +62,7 @@ export class RegionRegistry {
 
   get(name: string): RegionRecord | undefined {
     using snapshot = this.#store.snapshot();
-    return decodeFound<RegionRecord>(snapshot.get(keys.region(name)));
+    return recordAt<RegionRecord>(snapshot, keys.region(name));
   }
 
   all(): readonly RegionRecord[] {
@@ -188,7 +188,7 @@ export class RegionRegistry {
 
   async #change(name: string, change: (before: RegionRecord | undefined) => RegionRecord): Promise<void> {
     await this.#store.transact((tx: Transaction) => {
-      const before = decodeFound<RegionRecord>(tx.get(keys.region(name)));
+      const before = recordAt<RegionRecord>(tx, keys.region(name));
       tx.put(keys.region(name), encodeRecord(change(before)));
     });
   }

@@ -138,8 +138,10 @@ test('with a verification the old shares hold until the new ones were given', as
   for (const share of fresh.slice(0, 2)) await rekey.verify(share, made.verificationNonce);
   await assert.rejects(rekey.verify(randomBytes(33), made.verificationNonce), code('invalidShares'));
   assert.equal(rekey.verification().progress, 0);
+  const failed = rekey.verification().nonce;
+  assert.notEqual(failed, made.verificationNonce);
   const { nonce } = rekey.restartVerification();
-  assert.notEqual(nonce, made.verificationNonce);
+  assert.notEqual(nonce, failed);
   await assert.rejects(rekey.verify(fresh[0] ?? assert.fail(), made.verificationNonce), code('badRequest'));
   for (const share of fresh.slice(0, 2)) assert.ok(await rekey.verify(share, nonce));
   assert.equal(await rekey.verify(fresh[3] ?? assert.fail(), nonce), undefined);
@@ -147,6 +149,16 @@ test('with a verification the old shares hold until the new ones were given', as
   assert.equal(await opens(raw, fresh.slice(1)), 'value');
   await assert.rejects(opens(raw, [...shares.slice(0, 2), randomBytes(33)]), code('invalidShares'));
   assert.throws(() => rekey.verification(), code('badRequest'));
+});
+
+test('a verification that is not due is told, and has no nonce', async (t) => {
+  const { rekey } = await open(t);
+  assert.throws(() => rekey.verification(), code('badRequest'));
+  await rekey.start({ ...plain, shares: 4, threshold: 3, verify: true });
+  const none = { started: false, nonce: '', split: { shares: 4, threshold: 3 }, progress: 0 };
+  assert.deepEqual(rekey.verification(), none);
+  assert.deepEqual(rekey.restartVerification(), none);
+  await assert.rejects(rekey.verify(randomBytes(33), ''), code('badRequest'));
 });
 
 test('cancelled after the new shares were shown, the old ones hold', async (t) => {

@@ -51,6 +51,8 @@ export interface Rekeyed {
 }
 
 export interface VerifyProgress {
+  /** Whether it is due: enough of today's shares were given. */
+  readonly started: boolean;
   readonly nonce: string;
   readonly split: Split;
   readonly progress: number;
@@ -176,17 +178,17 @@ export class Rekey {
     });
   }
 
-  /** Throws `badRequest` when no new shares wait to be verified. */
+  /** Throws `badRequest` without an attempt. */
   verification(): VerifyProgress {
-    const { nonce, split, given } = this.#waiting;
-    return { nonce, split, progress: given.count };
+    const { split = NO_SPLIT } = this.#started;
+    const unproved = this.#unproved;
+    if (unproved === undefined) return { started: false, nonce: '', split, progress: 0 };
+    return { started: true, nonce: unproved.nonce, split, progress: unproved.given.count };
   }
 
-  /** Forgets what was given for the verification; it goes on under a new nonce. */
+  /** Forgets what was given for the verification; it goes on under a new nonce. Throws `badRequest` without an attempt. */
   restartVerification(): VerifyProgress {
-    const unproved = this.#waiting;
-    unproved.given.forget();
-    unproved.nonce = uuid();
+    if (this.#unproved !== undefined) beginAgain(this.#unproved);
     return this.verification();
   }
 
@@ -199,7 +201,7 @@ export class Rekey {
       if (!given.add(share, split)) throw fail('badRequest', 'given key has already been provided');
       if (given.count < split.threshold) return this.verification();
       const shown = await combineShares(given.all, split);
-      given.forget();
+      beginAgain(unproved);
       // Its key is wiped by then, and anybody has the shares of zeros.
       if (this.#unproved !== unproved) throw cancelled();
       const right = shown !== undefined && equalSecret(shown, key);
@@ -252,8 +254,14 @@ export class Rekey {
     }
   }
 
-  get #waiting(): Unproved {
+  get #started(): Attempt {
     if (this.#attempt === undefined) throw fail('badRequest', 'no rekey configuration found: start a rekey');
+    return this.#attempt;
+  }
+
+  /** Throws `badRequest` when no new shares wait to be verified. */
+  get #waiting(): Unproved {
+    void this.#started;
     if (this.#unproved === undefined) throw fail('badRequest', 'no new shares wait for verification');
     return this.#unproved;
   }
@@ -290,6 +298,12 @@ export function checkNonce(given: string, expected: string, what: string): void 
   if (given !== expected) {
     throw fail('badRequest', `incorrect nonce supplied; nonce for this ${what} is "${expected}"`);
   }
+}
+
+/** Whoever still holds the old nonce adds nothing to the next try. */
+function beginAgain(unproved: Unproved): void {
+  unproved.given.forget();
+  unproved.nonce = uuid();
 }
 
 const cancelled = (): Error => fail('badRequest', 'the rekey was cancelled');

@@ -88,7 +88,8 @@ const oneMount = at('internal/ui/mounts/:path...', {
         const acl = aclOf(node, call);
         if (acl === undefined) throw fail('permissionDenied');
         const found = placed(node, call, path);
-        if (found === undefined || !visible(node, found.namespace, acl).includes(found.mounted)) {
+        // Also of one that is listed without a token: who lists it learns neither its accessor nor its id.
+        if (found === undefined || !acl.reaches(found.mounted.fullPath)) {
           throw fail(
             'permissionDenied',
             `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/" ` +

@@ -10,7 +10,7 @@ import { field } from '../framework/field.ts';
 import { listed } from '../framework/listing.ts';
 import { pathsOf } from '../framework/path.ts';
 import { reply } from '../framework/reply.ts';
-import { decodeFound, encodeRecord } from '../lib/record.ts';
+import { encodeRecord, recordAt } from '../lib/record.ts';
 import { documentOf } from './path-policy.ts';
 
 const at = pathsOf<Node>();
@@ -21,7 +21,7 @@ interface Kept {
 
 /** Throws what Vault answers, 404, where there is none. */
 function documentAt(node: Node, { namespace }: Call, name: string): string {
-  const found = decodeFound<Kept>(node.services.store.get(keys.passwordPolicy(namespace.id, name)));
+  const found = recordAt<Kept>(node.services.store, keys.passwordPolicy(namespace.id, name));
   if (found === undefined) throw fail('unsupportedPath', 'policy does not exist');
   return found.policy;
 }

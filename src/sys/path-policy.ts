@@ -147,6 +147,11 @@ const list = async ({ services, metrics }: Node, _values: unknown, { namespace }
   return { ...reply.ok({ keys: names, policies: names }), flat: true };
 };
 
+/** As the whole list at the old address: under both names, and beside `data` too. */
+function oldListBelow(found: readonly string[]): Reply {
+  return found.length === 0 ? reply.missing : { ...reply.ok({ keys: found, policies: found }), flat: true };
+}
+
 const names = {
   keys: field.list('Names of the policies.'),
   policies: field.list('The same names, for old clients.'),
@@ -180,8 +185,8 @@ const old = at('policy/:name...', {
     list: {
       summary: 'List policies below a folder',
       writes: 'nothing',
-      replies: { 200: { keys: names.keys }, 404: 'empty' },
-      run: (node, values, call) => reply.keys(namesBelow(node, call, values.name, values)),
+      replies: { 200: names, 404: 'empty' },
+      run: (node, values, call) => oldListBelow(namesBelow(node, call, values.name, values)),
     },
     read: {
       summary: 'Read a policy',

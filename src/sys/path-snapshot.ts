@@ -39,7 +39,9 @@ const snapshot = at('storage/raft/snapshot', {
       form: ['application/gzip'],
       run: async (node, _values, call) => {
         const { path } = await node.snapshots.take(call.signal());
-        return { status: 200, file: { contentType: 'application/gzip', path } };
+        // A browser saves it, and shows nothing.
+        const headers = { 'Content-Disposition': 'attachment' };
+        return { status: 200, file: { contentType: 'application/gzip', path }, headers };
       },
     },
     update: {

@@ -7,9 +7,10 @@ import type { OwnArea } from './differential/areas/area.ts';
 import { areas, laterAreas } from './differential/areas/index.ts';
 import { ownAreas } from './differential/areas/own.ts';
 import { Draw } from './differential/draw.ts';
-import { binary, findings } from './differential/findings.ts';
+import { findings } from './differential/findings.ts';
 import { everywhere, knownDifferences, type KnownDifference } from './differential/known-differences.ts';
 import type { Step } from './differential/step.ts';
+import { binary, type World } from './differential/worlds.ts';
 
 /** One seed for every run, so that a change is what makes a difference; `LOCKSTEP_DIFFERENTIAL_SEED` draws others. */
 const SEED = Number(process.env['LOCKSTEP_DIFFERENTIAL_SEED'] ?? 2_026);
@@ -35,8 +36,13 @@ function drawnOf({ before, odd, step, drawn: count = REQUESTS_PER_OWN_AREA }: Ow
   return [...before, ...odd, ...Array.from({ length: count }, () => step(draw))];
 }
 
-async function same(context: TestContext, steps: readonly Step[], known: readonly KnownDifference[]): Promise<void> {
-  const { unknown, unused } = await findings(steps, known);
+async function same(
+  context: TestContext,
+  steps: readonly Step[],
+  known: readonly KnownDifference[],
+  world?: World,
+): Promise<void> {
+  const { unknown, unused } = await findings(steps, known, world);
   context.diagnostic(`${steps.length} requests; seed ${SEED}`);
   assert.equal(unknown.slice(0, 20).join('\n'), '', `${unknown.length} places differ, seed ${SEED}`);
   const stale = unused.filter((each) => each.byChance !== true && !everywhere.includes(each));
@@ -51,7 +57,7 @@ test('requests drawn from one seed are answered as OpenBao answers them, but for
 
 for (const [name, area] of Object.entries(ownAreas)) {
   test(`requests about ${name} are answered as OpenBao answers them, but for what is known`, { skip }, (context) =>
-    same(context, drawnOf(area), [...area.known, ...everywhere]),
+    same(context, drawnOf(area), [...area.known, ...everywhere], area.world),
   );
 }
 

@@ -21,7 +21,7 @@ const OWN_SERVERS = 6;
 async function runScenarios(t: TestContext, folder: string): Promise<void> {
   await using server = await devServer();
   await using own = new AsyncDisposableStack();
-  const fresh = await Promise.all(Array.from({ length: OWN_SERVERS }, newServer));
+  const fresh = await Promise.all(Array.from({ length: OWN_SERVERS }, () => newServer()));
   for (const each of fresh) own.use(each);
   const world = await LeaseWorld.open(t, { now: Date.now });
   const leases = await serveOn({}, world.node);

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { seeded, type World } from './schemathesis/world.ts';
 import { pythonWith, withoutPython } from './support/cache.ts';
 import { run } from './support/run.ts';
 import { devServer } from './support/server.ts';
@@ -14,17 +15,19 @@ import { devServer } from './support/server.ts';
 const VERSION = '4.32.5';
 const SEED = 2026;
 
-/** A request of each kind to each operation, and as many drawn at random. */
 const options = [
-  '--phases=examples,coverage,fuzzing',
   '--checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance',
-  '--max-examples=8',
   `--seed=${SEED}`,
   '--continue-on-failure',
   '--generation-database=none',
   '--no-color',
   '--warnings=off',
 ];
+
+/** A request of each kind to each operation, and as many drawn at random. */
+const thorough = ['--phases=examples,coverage,fuzzing', '--max-examples=8'];
+/** What the examples make, and one request of each kind. */
+const brief = ['--phases=examples,coverage', '--max-examples=1'];
 
 /** Paths that are not asked, and why. */
 const leftOut: Readonly<Record<string, string>> = {
@@ -40,8 +43,17 @@ const leftOut: Readonly<Record<string, string>> = {
   '/sys/storage/raft/snapshot-force': 'a restore would end the rest',
 };
 
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly schema?: object;
+}
+
+type Item = Readonly<Record<string, unknown>> & { readonly parameters?: readonly Parameter[] };
+
 interface Document {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly paths: Readonly<Record<string, Item>>;
+  readonly components?: { readonly schemas?: Readonly<Record<string, { readonly properties?: object }>> };
 }
 
 const METHODS = ['get', 'post', 'patch', 'delete'];
@@ -51,28 +63,66 @@ function operationsOf({ paths }: Document): number {
   return asked.flatMap(([, item]) => METHODS.filter((method) => item[method] !== undefined)).length;
 }
 
+type ExampleOf = World['exampleOf'];
+
+/** The document with an id or a name of what is there beside each that it asks for; of what is deleted only where `deletes`. */
+function withExamples(document: Document, exampleOf: ExampleOf, deletes: boolean): Document {
+  const shown = (path: string, parameters: readonly Parameter[] = []): readonly Parameter[] =>
+    parameters.map((each) => {
+      const example = each.in === 'path' ? exampleOf(path, each.name) : undefined;
+      return example === undefined ? each : { ...each, example };
+    });
+  const paths = Object.entries(document.paths).map(([path, item]) => {
+    const { parameters = [], ...operations } = item;
+    const known = Object.entries(operations).map(([method, operation]) => {
+      const { parameters: own = [], ...rest } = operation as Item;
+      const all = [...parameters, ...own];
+      return [method, { ...rest, parameters: method === 'delete' && !deletes ? all : shown(path, all) }];
+    });
+    return [path, METHODS.some((method) => method in item) ? Object.fromEntries(known) : item];
+  });
+  const schemas = Object.entries(document.components?.schemas ?? {}).map(([schema, { properties = {}, ...rest }]) => {
+    const fields = Object.entries(properties).map(([name, field]: [string, object]) => {
+      const example = exampleOf('', name);
+      const isList = 'type' in field && field.type === 'array';
+      return [name, example === undefined ? field : { ...field, example: isList ? [example] : example }];
+    });
+    return [schema, fields.length === 0 ? rest : { ...rest, properties: Object.fromEntries(fields) }];
+  });
+  const components = { ...document.components, schemas: Object.fromEntries(schemas) };
+  return { ...document, paths: Object.fromEntries(paths) as Document['paths'], components };
+}
+
 test('Schemathesis', { skip: (await withoutPython()) ?? false }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-schemathesis-'));
   t.after(() => {
     rmSync(folder, { recursive: true });
   });
   await using server = await devServer();
+  const { narrow, exampleOf } = await seeded(server.address);
   const base = `${server.address}/v1`;
   const headers = { 'X-Vault-Token': 'root' };
-  const post = (path: string, body: object) =>
-    fetch(`${base}/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-  await post('sys/auth/approle', { type: 'approle' });
-  await post('sys/mounts/kv1', { type: 'kv', options: { version: '1' } });
   const document = (await (await fetch(`${base}/sys/internal/specs/openapi`, { headers })).json()) as Document;
-  const file = join(folder, 'openapi.json');
-  writeFileSync(file, JSON.stringify(document));
   const python = await pythonWith(`schemathesis-${VERSION}`, [`schemathesis==${VERSION}`]);
   const excluded = Object.keys(leftOut).map((path) => `--exclude-path=${path}`);
-  const args = ['-m', 'schemathesis.cli', 'run', file, '--url', base, '-H', 'X-Vault-Token: root'];
-  const { code, stdout, stderr } = await run(python, [...args, ...options, ...excluded], { cwd: folder });
+  const asked = (token: string, deletes: boolean, more: readonly string[]) => {
+    const file = join(folder, 'openapi.json');
+    writeFileSync(file, JSON.stringify(withExamples(document, exampleOf, deletes)));
+    const args = ['-m', 'schemathesis.cli', 'run', file, '--url', base, '-H', `X-Vault-Token: ${token}`];
+    return run(python, [...args, ...options, ...more, ...excluded], { cwd: folder });
+  };
+  const { code, stdout, stderr } = await asked('root', false, thorough);
 
   await t.test('finds no failure of the server and no reply that is not declared', () => {
     assert.equal(code, 0, `${stdout}${stderr}`.slice(-20_000));
+  });
+  await t.test('nor does it as one who may do little', async () => {
+    const found = await asked(narrow, true, brief);
+    assert.equal(found.code, 0, `${found.stdout}${found.stderr}`.slice(-20_000));
+  });
+  await t.test('nor where it deletes what is there', async () => {
+    const found = await asked('root', true, ['--phases=examples', '--include-method=DELETE']);
+    assert.equal(found.code, 0, `${found.stdout}${found.stderr}`.slice(-20_000));
   });
   await t.test('asks every operation of the document', () => {
     assert.match(stdout, new RegExp(`Tested: ${String(operationsOf(document))}\\b`));

@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { uuid } from '../../lib/crypto/random.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { NO_TOKEN_SETTINGS, type TokenSettings } from '../token-fields.ts';
 
@@ -37,7 +37,7 @@ export const rolesPrefix = ROLES;
 type Reads = Pick<Compartment, 'get' | 'list'>;
 
 export const readRole = (from: Pick<Reads, 'get'>, name: string): Role | undefined =>
-  decodeFound<Role>(from.get(ROLES + roleName(name)));
+  recordAt<Role>(from, ROLES + roleName(name));
 
 /** Throws a 404 that names nothing more, as Vault does. */
 export function mustReadRole(from: Pick<Reads, 'get'>, name: string): Role {

@@ -10,7 +10,7 @@ import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
-import { decodeFound, decodeRecord, encodeRecord, putRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, putRecord, recordAt, textAt } from '../../lib/record.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Transaction } from '../../storage/store.ts';
 import type { AppRole, Role } from './role.ts';
@@ -82,7 +82,7 @@ function located(view: MountView, key: string): Located | undefined {
 
 export function findByAccessor(view: MountView, role: Owner, accessor: string): Located | undefined {
   for (const home of homes(view)) {
-    const key = decodeFound<string>(home.get(accessorKey(view, role, accessor)));
+    const key = textAt(home, accessorKey(view, role, accessor));
     if (key !== undefined) return located(view, key);
   }
   return undefined;
@@ -163,8 +163,8 @@ export function accessorsOf(view: MountView, role: Owner, { after, limit }: Page
     const size = Math.min(limit, PAGE);
     const entries = accessorEntries(view, role, { limit: size, ...(from === undefined ? {} : { after: from }) });
     for (const { key, home } of entries) {
-      const at = decodeFound<string>(home.get(key));
-      const record = at === undefined ? undefined : decodeFound<SecretId>(home.get(at));
+      const at = textAt(home, key);
+      const record = at === undefined ? undefined : recordAt<SecretId>(home, at);
       if (record?.roleUuid === role.uuid) found.push(record.accessor);
       if (found.length === limit) return found;
     }
@@ -197,13 +197,13 @@ async function sweep(view: MountView, below: string, over: (record: SecretId) =>
     for (let after: string | undefined; ;) {
       const page = home.list(IDS + below, { limit: PAGE, ...(after === undefined ? {} : { after }) });
       const gone = page.filter((key) => {
-        const found = home.get(key);
-        return found !== undefined && over(decodeRecord<SecretId>(found));
+        const found = recordAt<SecretId>(home, key);
+        return found !== undefined && over(found);
       });
       if (gone.length > 0) {
         await home.transact((tx) => {
           for (const key of gone) {
-            const record = decodeFound<SecretId>(tx.get(key));
+            const record = recordAt<SecretId>(tx, key);
             if (record !== undefined) drop(view, tx, key, record);
           }
         });

@@ -2,7 +2,7 @@
 import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { Outgoing } from '../../lib/outgoing/bounds.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { callerOf } from './caller-identity.ts';
 import {
@@ -45,11 +45,11 @@ export class AwsMount {
   }
 
   configIn(from: Pick<Compartment, 'get'>): AwsConfig | undefined {
-    return decodeFound<AwsConfig>(from.get(CONFIG));
+    return recordAt<AwsConfig>(from, CONFIG);
   }
 
   secretsIn(from: Pick<Compartment, 'get'>): AwsSecrets {
-    return decodeFound<AwsSecrets>(from.get(SECRETS)) ?? NO_SECRETS;
+    return recordAt<AwsSecrets>(from, SECRETS) ?? NO_SECRETS;
   }
 
   put(tx: Transaction, config: AwsConfig, secrets: AwsSecrets): void {
@@ -63,7 +63,7 @@ export class AwsMount {
   }
 
   identityIn(from: Pick<Compartment, 'get'>): IdentityConfig {
-    return decodeFound<IdentityConfig>(from.get(IDENTITY)) ?? DEFAULT_IDENTITY;
+    return recordAt<IdentityConfig>(from, IDENTITY) ?? DEFAULT_IDENTITY;
   }
 
   putIdentity(tx: Transaction, identity: IdentityConfig): void {

@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { field, type JsonObject, type Values } from '../../framework/field.ts';
 import type { Compartment } from '../../framework/plugin.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import { roleOfLogin } from '../role-records.ts';
 import {
   applyTokenFields,
@@ -28,7 +28,7 @@ export interface AwsRole {
 export const rolesPrefix = 'role/';
 
 export const readRole = (from: Pick<Compartment, 'get'>, name: string): AwsRole | undefined =>
-  decodeFound<AwsRole>(from.get(rolesPrefix + name.toLowerCase()));
+  recordAt<AwsRole>(from, rolesPrefix + name.toLowerCase());
 
 /** Throws `badRequest`. */
 export const mustReadRole = (from: Pick<Compartment, 'kept'>, name: string): AwsRole =>

@@ -2,7 +2,7 @@
 import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { mustBeRoleName } from '../role-name.ts';
 import { roleDeletion, roleNames, roleReading } from '../role-paths.ts';
 import type { CertMount } from './mount.ts';
@@ -32,7 +32,7 @@ const role = at('certs/:name', {
         mustBeRoleName(name);
         const { checkRole } = await import('./trusted.ts');
         await view.shared.transact((tx) => {
-          const before = decodeFound<CertRole>(tx.get(rolesPrefix + name.toLowerCase()));
+          const before = recordAt<CertRole>(tx, rolesPrefix + name.toLowerCase());
           const changed = named(changedRole(before, given), name);
           checkRole(changed);
           tx.put(rolesPrefix + name.toLowerCase(), encodeRecord(changed));

@@ -4,7 +4,7 @@ import { field } from '../../framework/field.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply } from '../../framework/reply.ts';
 import { defined } from '../../lib/defined.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { CONFIG, NEW_CONFIG, type CertConfig, type CertMount } from './mount.ts';
 
 const at = pathsOf<CertMount>();
@@ -42,7 +42,7 @@ const config = at('config', {
         }
         await view.shared.transact((tx) => {
           const changed: CertConfig = {
-            ...(decodeFound<CertConfig>(tx.get(CONFIG)) ?? NEW_CONFIG),
+            ...(recordAt<CertConfig>(tx, CONFIG) ?? NEW_CONFIG),
             ...defined({
               disableBinding: given.disable_binding,
               aliasMetadata: given.enable_identity_alias_metadata,

@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { field, isObject, type JsonObject, type Values } from '../../framework/field.ts';
 import type { Compartment, LoginTerms } from '../../framework/plugin.ts';
-import { decodeFound, decodeRecord } from '../../lib/record.ts';
+import { decodeRecord, recordAt } from '../../lib/record.ts';
 import type { Page } from '../../storage/store.ts';
 import { markedName } from './cel-name.ts';
 import { programs, type Program, type Runnable } from './cel-program.ts';
@@ -19,7 +19,7 @@ export const celRolesPrefix = 'cel/role/';
 const keyOf = (name: string): string => celRolesPrefix + name.toLowerCase();
 
 export const readCelRole = (from: Pick<Compartment, 'get'>, name: string): CelRole | undefined =>
-  decodeFound<CelRole>(from.get(keyOf(name)));
+  recordAt<CelRole>(from, keyOf(name));
 
 export interface RunnableRole {
   readonly name: string;
@@ -35,8 +35,8 @@ export function mustReadCelRole(from: Pick<Compartment, 'kept'>, name: string): 
   return { name, ...found };
 }
 
-function decodeRunnable(bytes: Uint8Array): Omit<RunnableRole, 'name'> {
-  const role = decodeRecord<CelRole>(bytes);
+function decodeRunnable(bytes: Uint8Array, key: string): Omit<RunnableRole, 'name'> {
+  const role = decodeRecord<CelRole>(bytes, key);
   return { role, runnable: programs.of(role.program) };
 }
 

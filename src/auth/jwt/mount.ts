@@ -11,7 +11,7 @@ import { Outgoing } from '../../lib/outgoing/bounds.ts';
 import { fixedKeys, keysOfPems, type KeySource } from '../../lib/jwt/keys.ts';
 import { remote, type RemoteSource } from '../../lib/jwt/remote-keys.ts';
 import { signedClaims } from '../../lib/jwt/verify.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, textAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { documentName, FetchedDocuments } from '../fetched-documents.ts';
 import { PendingLogins } from './pending.ts';
@@ -149,7 +149,7 @@ export class JwtMount {
   }
 
   get clientSecret(): string | undefined {
-    return decodeFound<string>(this.view.shared.get(CLIENT_SECRET));
+    return textAt(this.view.shared, CLIENT_SECRET);
   }
 
   putConfig(tx: Transaction, config: JwtConfig, clientSecret: string): void {

@@ -4,7 +4,7 @@ import { field, type JsonObject, type Values } from '../../framework/field.ts';
 import type { Compartment } from '../../framework/plugin.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Leeways } from '../../lib/jwt/claims.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import {
   applyTokenFields,
   NO_TOKEN_SETTINGS,
@@ -54,7 +54,7 @@ const NEW: JwtRole = {
 export const rolesPrefix = 'role/';
 
 export const readRole = (from: Pick<Compartment, 'get'>, name: string): JwtRole | undefined =>
-  decodeFound<JwtRole>(from.get(rolesPrefix + name.toLowerCase()));
+  recordAt<JwtRole>(from, rolesPrefix + name.toLowerCase());
 
 /** As roles are kept. `given`: empty where the login names none. */
 export const nameOfLogin = ({ defaultRole }: Pick<JwtConfig, 'defaultRole'>, given: string): string =>

@@ -1,6 +1,6 @@
 /** How many logins a mount has seen at this node, the last one, and by which keys: for who asks whether a key is still in use. */
 import type { Compartment } from '../../framework/plugin.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 
 export interface Tally {
   readonly logins: number;
@@ -39,7 +39,7 @@ export class LoginTally {
   }
 
   get(): Tally {
-    return added(decodeFound<Tally>(this.#local.get(RECORD)) ?? NONE, this.#unwritten);
+    return added(recordAt<Tally>(this.#local, RECORD) ?? NONE, this.#unwritten);
   }
 
   /** A login by the key of that name; empty: it has none. */
@@ -50,7 +50,7 @@ export class LoginTally {
     const counted = this.#unwritten;
     this.#unwritten = NONE;
     await this.#local.transact((tx) => {
-      tx.put(RECORD, encodeRecord(added(decodeFound<Tally>(tx.get(RECORD)) ?? NONE, counted)));
+      tx.put(RECORD, encodeRecord(added(recordAt<Tally>(tx, RECORD) ?? NONE, counted)));
     });
   }
 }

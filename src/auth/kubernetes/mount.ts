@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts';
 import type { MountView } from '../../framework/plugin.ts';
 import { jwksKeys, type KeptDocument } from '../../lib/jwt/discovery.ts';
 import { fixedKeys, keysOfDocument, keysOfPems, type KeySource } from '../../lib/jwt/keys.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt, textAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { Outgoing } from '../../lib/outgoing/bounds.ts';
 import { documentName, FetchedDocuments } from '../fetched-documents.ts';
@@ -74,7 +74,7 @@ export class KubernetesMount {
   }
 
   configIn(from: Pick<Transaction, 'get'>): KubernetesConfig | undefined {
-    return decodeFound<KubernetesConfig>(from.get(CONFIG));
+    return recordAt<KubernetesConfig>(from, CONFIG);
   }
 
   /** Throws `badRequest` where nothing is configured. */
@@ -112,12 +112,12 @@ export class KubernetesMount {
   }
 
   get reviewer(): string | undefined {
-    return decodeFound<string>(this.view.shared.get(REVIEWER));
+    return textAt(this.view.shared, REVIEWER);
   }
 
   /** Of the keys in the configuration's JWKS document. */
   history(from: Pick<Transaction, 'get'> = this.view.shared): KeyHistory {
-    return decodeFound<KeyHistory>(from.get(KEYS)) ?? NO_HISTORY;
+    return recordAt<KeyHistory>(from, KEYS) ?? NO_HISTORY;
   }
 
   /** Counts what is written to the configuration, new keys included; 0: there is none. */

@@ -4,7 +4,7 @@ import { field, type JsonObject, type Values } from '../../framework/field.ts';
 import type { Compartment } from '../../framework/plugin.ts';
 import { defined } from '../../lib/defined.ts';
 import { matchesGlob } from '../../lib/glob.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import {
   applyTokenFields,
   NO_TOKEN_SETTINGS,
@@ -40,7 +40,7 @@ const NEW: KubernetesRole = {
 export const rolesPrefix = 'role/';
 
 export const readRole = (from: Pick<Compartment, 'get'>, name: string): KubernetesRole | undefined =>
-  decodeFound<KubernetesRole>(from.get(rolesPrefix + name.toLowerCase()));
+  recordAt<KubernetesRole>(from, rolesPrefix + name.toLowerCase());
 
 /** Throws `badRequest`. */
 export const mustReadRole = (from: Pick<Compartment, 'kept'>, name: string): KubernetesRole =>

@@ -1,7 +1,7 @@
 /** What is kept of users and groups of the directory: policies, and groups beside the directory's own. */
 import { fail } from '../../errors.ts';
 import type { Compartment } from '../../framework/plugin.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import type { LdapConfig } from './config.ts';
 import { lowerCase, usernameOf } from './username.ts';
 
@@ -37,8 +37,8 @@ export const foldedGroup = (name: string, { caseSensitive }: LdapConfig): string
 
 type Reads = Pick<Compartment, 'get'>;
 
-export const userIn = (from: Reads, key: string): LdapUser | undefined => decodeFound<LdapUser>(from.get(key));
-export const groupIn = (from: Reads, key: string): LdapGroup | undefined => decodeFound<LdapGroup>(from.get(key));
+export const userIn = (from: Reads, key: string): LdapUser | undefined => recordAt<LdapUser>(from, key);
+export const groupIn = (from: Reads, key: string): LdapGroup | undefined => recordAt<LdapGroup>(from, key);
 
 /** Of these groups and of the user themself, each once. */
 export function policiesOf(from: Reads, config: LdapConfig, user: LdapUser | undefined, groups: readonly string[]) {

@@ -6,7 +6,7 @@ import { HashQueue } from '../../lib/crypto/hash-queue.ts';
 import type { LdapConnection } from '../../lib/ldap/connection.ts';
 import { dial, type Target, type TlsSettings } from '../../lib/ldap/dial.ts';
 import { DirectoryUnavailable } from '../../lib/ldap/unavailable.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { DEFAULT_CONFIG, NO_SECRETS, urlsOf, type LdapConfig, type LdapSecrets, type TlsVersion } from './config.ts';
 import { filterOf, type FilterField, type FilterValues } from './filter.ts';
@@ -77,11 +77,11 @@ export class LdapMount {
   }
 
   configIn(from: Pick<Compartment, 'get'>): LdapConfig {
-    return decodeFound<LdapConfig>(from.get(CONFIG)) ?? DEFAULT_CONFIG;
+    return recordAt<LdapConfig>(from, CONFIG) ?? DEFAULT_CONFIG;
   }
 
   secretsIn(from: Pick<Compartment, 'get'>): LdapSecrets {
-    return decodeFound<LdapSecrets>(from.get(SECRETS)) ?? NO_SECRETS;
+    return recordAt<LdapSecrets>(from, SECRETS) ?? NO_SECRETS;
   }
 
   put(tx: Transaction, config: LdapConfig, secrets: LdapSecrets): void {

@@ -1,7 +1,7 @@
 /** What a mount of the method keeps: one trust domain, and its bundle as it was fetched last. */
 import { fail } from '../../errors.ts';
 import type { MountView } from '../../framework/plugin.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt } from '../../lib/record.ts';
 import { bundleOfDocument, bundleOfPem, type Bundle } from '../../lib/spiffe/bundle.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { documentName, FetchedDocuments } from '../fetched-documents.ts';
@@ -92,7 +92,7 @@ export class SpiffeMount {
 
   /** Throws `conflict` unless it is the version after the one that is there: its bundle was fetched as that version's. */
   putConfig(tx: Transaction, config: SpiffeConfig): void {
-    const before = decodeFound<SpiffeConfig>(tx.get(CONFIG));
+    const before = recordAt<SpiffeConfig>(tx, CONFIG);
     if ((before?.version ?? 0) + 1 !== config.version) {
       throw fail('conflict', 'somebody else has written the configuration meanwhile: read it, and write again');
     }

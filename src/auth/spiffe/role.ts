@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { field, type JsonObject, type Values } from '../../framework/field.ts';
 import type { Compartment } from '../../framework/plugin.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import {
   applyTokenFields,
   NO_TOKEN_SETTINGS,
@@ -22,7 +22,7 @@ export interface SpiffeRole {
 export const rolesPrefix = 'role/';
 
 export const readRole = (from: Pick<Compartment, 'get'>, name: string): SpiffeRole | undefined =>
-  decodeFound<SpiffeRole>(from.get(rolesPrefix + name.toLowerCase()));
+  recordAt<SpiffeRole>(from, rolesPrefix + name.toLowerCase());
 
 /** Throws `badRequest`. */
 export const mustReadRole = (from: Pick<Compartment, 'kept'>, name: string): SpiffeRole =>

@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { COST, costOf } from '../../lib/crypto/password.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { TokenSettings } from '../token-fields.ts';
 
@@ -38,7 +38,7 @@ export function usernameOf(given: string): string | undefined {
 
 export const readUser = (from: Pick<Compartment, 'get'>, given: string): User | undefined => {
   const name = usernameOf(given);
-  return name === undefined ? undefined : decodeFound<User>(from.get(usersPrefix + name));
+  return name === undefined ? undefined : recordAt<User>(from, usersPrefix + name);
 };
 
 /** Throws `badRequest`. */
@@ -59,7 +59,7 @@ export function mustReadUser(from: Pick<Compartment, 'get'>, given: string): Use
 export function writeUser(tx: Transaction, user: User): void {
   tx.put(usersPrefix + user.name, encodeRecord(user));
   const highest = costOf(user.hash) ?? COST;
-  const before = decodeFound<CostRecord>(tx.get(COST_KEY))?.highest ?? COST;
+  const before = recordAt<CostRecord>(tx, COST_KEY)?.highest ?? COST;
   if (highest > before) tx.put(COST_KEY, encodeRecord({ highest } satisfies CostRecord));
 }
 

@@ -6,7 +6,7 @@
 import { fail } from '../../errors.ts';
 import type { Call } from '../../framework/call.ts';
 import type { JsonObject } from '../../framework/field.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import type { ControlGroup } from '../policy/index.ts';
 import { CONTROL_POLICY } from '../policy/wrapping-policy.ts';
 import type { Access } from '../requests/access.ts';
@@ -152,7 +152,7 @@ export class ControlGroups {
 
   #found(token: Token | undefined): Found | undefined {
     if (token === undefined || !isControl(token)) return undefined;
-    const waiting = decodeFound<Waiting>(this.#services.store.get(waitingKey(token.key)));
+    const waiting = recordAt<Waiting>(this.#services.store, waitingKey(token.key));
     return waiting === undefined ? undefined : { token, waiting };
   }
 
@@ -172,7 +172,7 @@ export class ControlGroups {
       ...{ tokenKey: client.tokenKey, at: this.#services.now() },
     };
     const { value } = await this.#services.store.transact((tx) => {
-      const found = decodeFound<Waiting>(tx.get(waitingKey(token.key)));
+      const found = recordAt<Waiting>(tx, waitingKey(token.key));
       if (found === undefined || found.released !== undefined) {
         throw fail('badRequest', 'invalid accessor: the request waits no more');
       }
@@ -216,7 +216,7 @@ export class ControlGroups {
     this.#running.add(key);
     try {
       await store.transact((tx) => {
-        const found = decodeFound<Waiting>(tx.get(waitingKey(key)));
+        const found = recordAt<Waiting>(tx, waitingKey(key));
         if (found === undefined) throw fail('badRequest', BAD_WRAPPING_TOKEN);
         if (found.released !== undefined) throw interrupted(found.released);
         const { body: _body, ...bare } = known.request;

@@ -56,7 +56,10 @@ const mountChange: Derive = ({ key, value }, { byKey, before }) => {
   }
   // The order to delete its data says where it was; a region has none, and remembers.
   const order = byKey.get(keys.removals(namespace) + last(key))?.value;
-  const path = order === undefined ? before(last(key)) : decodeRecord<{ path?: string }>(order).path;
+  const path =
+    order === undefined
+      ? before(last(key))
+      : decodeRecord<{ path?: string }>(order, keys.removals(namespace) + last(key)).path;
   return path === undefined ? undefined : onMount(namespace, path, 'disable');
 };
 

@@ -1,6 +1,6 @@
 /** The steps that changes of entities are made of, each within a transaction: a record and what finds it go together. */
 import { fail } from '../../errors.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt, textAt } from '../../lib/record.ts';
 import type { Snapshot, Transaction } from '../../storage/store.ts';
 import { dropSecretsOf } from '../mfa/totp-secrets.ts';
 import { identityKeys } from './identity-keys.ts';
@@ -22,11 +22,11 @@ export class EntityReads {
   }
 
   entity(id: string): EntityRecord | undefined {
-    return decodeFound<EntityRecord>(this.#from.get(this.#keys.entity(id)));
+    return recordAt<EntityRecord>(this.#from, this.#keys.entity(id));
   }
 
   idOf(name: string): string | undefined {
-    return decodeFound<NameEntry>(this.#from.get(this.#keys.entityName(name)))?.id;
+    return recordAt<NameEntry>(this.#from, this.#keys.entityName(name))?.id;
   }
 
   entityOfAlias(alias: string): EntityRecord | undefined {
@@ -38,7 +38,7 @@ export class EntityReads {
   }
 
   #named(key: string): EntityRecord | undefined {
-    const id = decodeFound<string>(this.#from.get(key));
+    const id = textAt(this.#from, key);
     return id === undefined ? undefined : this.entity(id);
   }
 
@@ -102,7 +102,7 @@ export class EntityWrites extends EntityReads {
   #link(alias: AliasRecord, entity: string): void {
     const id = encodeRecord(entity);
     for (const key of [this.#keys.alias(alias.id), this.#keys.factor(alias.factor)]) {
-      if (decodeFound<string>(this.#tx.get(key)) !== entity) this.#tx.put(key, id);
+      if (textAt(this.#tx, key) !== entity) this.#tx.put(key, id);
     }
   }
 
@@ -126,7 +126,7 @@ export class EntityWrites extends EntityReads {
   /** Takes members out of a group, and puts another in their place where there is one: the group is written once. */
   replaceMembers(group: string, members: ReadonlySet<string>, heir: string | undefined, now: number): void {
     const key = this.#keys.group(group);
-    const record = decodeFound<GroupRecord>(this.#tx.get(key));
+    const record = recordAt<GroupRecord>(this.#tx, key);
     // Who asks goes by an older state: nobody comes into a group that none of them is in any more.
     if (record === undefined || !record.memberEntities.some((id) => members.has(id))) return;
     const others = record.memberEntities.filter((id) => !members.has(id) && id !== heir);

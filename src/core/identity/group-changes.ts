@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { defined } from '../../lib/defined.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt, textAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { assertThere } from '../namespaces/namespace-changes.ts';
 import type { AliasPlace } from './alias-changes.ts';
@@ -80,20 +80,20 @@ class GroupWrites {
   }
 
   group(id: string): GroupRecord | undefined {
-    return decodeFound<GroupRecord>(this.#tx.get(this.#keys.group(id)));
+    return recordAt<GroupRecord>(this.#tx, this.#keys.group(id));
   }
 
   idOf(name: string): string | undefined {
-    return decodeFound<NameEntry>(this.#tx.get(this.#keys.groupName(name)))?.id;
+    return recordAt<NameEntry>(this.#tx, this.#keys.groupName(name))?.id;
   }
 
   ofAlias(alias: string): GroupRecord | undefined {
-    const id = decodeFound<string>(this.#tx.get(this.#keys.groupAlias(alias)));
+    const id = textAt(this.#tx, this.#keys.groupAlias(alias));
     return id === undefined ? undefined : this.group(id);
   }
 
   idOfFactor(factor: string): string | undefined {
-    return decodeFound<string>(this.#tx.get(this.#keys.groupFactor(factor)));
+    return textAt(this.#tx, this.#keys.groupFactor(factor));
   }
 
   /** Throws `badRequest` for members that are not there, and for a group that would lie in itself. */

@@ -2,7 +2,7 @@
  * Who is who, as every thread reads it: records from the store, and what follows from them in memory. What follows is
  * dropped by the change batches, like every cache.
  */
-import { decodeFound } from '../../lib/record.ts';
+import { decodeFound, recordAt, textAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
 import { GroupIndex } from './group-index.ts';
@@ -98,7 +98,7 @@ export class IdentityStore implements Disposable {
     const { groups } = identityKeys(namespace);
     using snapshot = this.#store.snapshot();
     for (const key of everyKey(snapshot, groups)) {
-      made.apply(key.slice(groups.length), decodeFound<GroupRecord>(snapshot.get(key), key));
+      made.apply(key.slice(groups.length), recordAt<GroupRecord>(snapshot, key));
     }
     this.#groups.set(namespace, made);
     return made;
@@ -147,7 +147,7 @@ export class IdentityStore implements Disposable {
     said: readonly string[],
   ): readonly GroupRecord[] {
     const { groupFactor } = identityKeys(namespace);
-    const external = said.flatMap((factor) => decodeFound<string>(this.#store.get(groupFactor(factor))) ?? []);
+    const external = said.flatMap((factor) => textAt(this.#store, groupFactor(factor)) ?? []);
     return this.groups(namespace).direct(id, mergedIds, external);
   }
 
@@ -157,12 +157,12 @@ export class IdentityStore implements Disposable {
   }
 
   entityByName(namespace: string, name: string): EntityRecord | undefined {
-    const found = decodeFound<NameEntry>(this.#store.get(identityKeys(namespace).entityName(name)));
+    const found = recordAt<NameEntry>(this.#store, identityKeys(namespace).entityName(name));
     return found === undefined ? undefined : this.entity(namespace, found.id);
   }
 
   entityByAliasId(namespace: string, alias: string): EntityRecord | undefined {
-    const id = decodeFound<string>(this.#store.get(identityKeys(namespace).alias(alias)));
+    const id = textAt(this.#store, identityKeys(namespace).alias(alias));
     return id === undefined ? undefined : this.entity(namespace, id);
   }
 
@@ -179,7 +179,7 @@ export class IdentityStore implements Disposable {
   #idByFactor(key: string): string | undefined {
     const known = this.#byFactor.get(key);
     if (known !== undefined) return known;
-    const id = decodeFound<string>(this.#store.get(key));
+    const id = textAt(this.#store, key);
     if (id === undefined) return undefined;
     if (this.#byFactor.size >= CACHE_LIMIT) this.#byFactor.clear();
     this.#byFactor.set(key, id);
@@ -191,17 +191,17 @@ export class IdentityStore implements Disposable {
   }
 
   groupByName(namespace: string, name: string): GroupRecord | undefined {
-    const found = decodeFound<NameEntry>(this.#store.get(identityKeys(namespace).groupName(name)));
+    const found = recordAt<NameEntry>(this.#store, identityKeys(namespace).groupName(name));
     return found === undefined ? undefined : this.group(namespace, found.id);
   }
 
   groupByAliasId(namespace: string, alias: string): GroupRecord | undefined {
-    const id = decodeFound<string>(this.#store.get(identityKeys(namespace).groupAlias(alias)));
+    const id = textAt(this.#store, identityKeys(namespace).groupAlias(alias));
     return id === undefined ? undefined : this.group(namespace, id);
   }
 
   groupByFactor(namespace: string, factor: string): GroupRecord | undefined {
-    const id = decodeFound<string>(this.#store.get(identityKeys(namespace).groupFactor(factor)));
+    const id = textAt(this.#store, identityKeys(namespace).groupFactor(factor));
     return id === undefined ? undefined : this.group(namespace, id);
   }
 }
@@ -214,20 +214,20 @@ export interface NameEntry {
 }
 
 const sharedEntity = (from: Reads, namespace: string, id: string): EntityRecord | undefined =>
-  decodeFound<EntityRecord>(from.get(identityKeys(namespace).entity(id)));
+  recordAt<EntityRecord>(from, identityKeys(namespace).entity(id));
 
 /** The hub's word goes before what this region made for itself: also that an entity is no more. */
 function currentEntity(from: Reads, namespace: string, id: string): EntityRecord | undefined {
   const shared = sharedEntity(from, namespace, id);
   if (shared !== undefined) return shared;
-  const heir = decodeFound<string>(from.get(identityKeys(namespace).former(id)));
-  if (heir === undefined) return decodeFound<EntityRecord>(from.get(identityKeys(namespace, 'l').entity(id)));
+  const heir = textAt(from, identityKeys(namespace).former(id));
+  if (heir === undefined) return recordAt<EntityRecord>(from, identityKeys(namespace, 'l').entity(id));
   return heir === '' ? undefined : sharedEntity(from, namespace, heir);
 }
 
 export function entityByFactor(from: Reads, namespace: string, factor: string): EntityRecord | undefined {
   for (const cls of CLASSES) {
-    const id = decodeFound<string>(from.get(identityKeys(namespace, cls).factor(factor)));
+    const id = textAt(from, identityKeys(namespace, cls).factor(factor));
     const found = id === undefined ? undefined : currentEntity(from, namespace, id);
     if (found !== undefined) return found;
   }

@@ -5,7 +5,7 @@ import { field } from '../../framework/field.ts';
 import { pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { reply, type Reply } from '../../framework/reply.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import type { EntityChange } from './entity-changes.ts';
 import { identityKeys, nameInKey } from './identity-keys.ts';
 import { showing, type IdentityMount } from './asked.ts';
@@ -173,7 +173,7 @@ const names = at('entity/name', {
         return named(
           keysBelow(services.store, entityNames),
           asked,
-          (key) => decodeFound<NameEntry>(services.store.get(entityNames + key))?.name,
+          (key) => recordAt<NameEntry>(services.store, entityNames + key)?.name,
         );
       },
     },

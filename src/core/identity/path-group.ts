@@ -103,7 +103,7 @@ const byId = at('group/id/:id', {
 
 const byName = at('group/name/:name', {
   help: 'One group.',
-  fields: { name: field.name('Its name.'), id: field.string('Its id, to give it this name.'), ...fields },
+  fields: { name: field.name('Its name.'), id: field.string('Taken, without effect: the name says which.'), ...fields },
   operations: {
     read: {
       summary: 'Read a group by its name',
@@ -118,7 +118,7 @@ const byName = at('group/name/:name', {
       summary: 'Write a group by its name',
       writes: 'shared',
       replies: written,
-      run: (mount, values, call) => write(mount, call, values.id, changeOf(values, values.name)),
+      run: (mount, values, call) => write(mount, call, undefined, changeOf(values, values.name)),
     },
     delete: {
       summary: 'Delete a group by its name',

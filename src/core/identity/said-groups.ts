@@ -2,7 +2,7 @@
  * Which groups auth methods say that an entity is in, as of its last login by each of them. Kept where it logged in, by the
  * factors of the group aliases: whoever makes such an alias later finds those who were said to be in it.
  */
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { originOf, type MountRecord } from '../mounts/mount.ts';
 import { factorOf } from './factors.ts';
@@ -17,7 +17,7 @@ type Reads = Pick<Snapshot, 'get'>;
 const keyOf = (namespace: string, entity: string): string => identityKeys(namespace, 'l').said(entity);
 
 const saidOf = (from: Reads, namespace: string, entity: string): Said =>
-  decodeFound<Said>(from.get(keyOf(namespace, entity))) ?? {};
+  recordAt<Said>(from, keyOf(namespace, entity)) ?? {};
 
 /** The factors of all groups. */
 export const saidGroups = (from: Reads, namespace: string, entity: string): readonly string[] =>

@@ -2,7 +2,7 @@
  * How leases lie in the store: a record each, and what finds it by path, by token, by time. All of them change in one
  * transaction, from what a record was to what it is; nobody else writes these keys.
  */
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Snapshot, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import { addToGroup, groupId, takeFromGroup, type LeaseGroup } from '../quotas/lease-groups.ts';
@@ -25,12 +25,12 @@ type Reads = Pick<Snapshot, 'get'>;
 export const leaseAt = (key: string): string => keys.lease(namespaceOfLease(key), key);
 
 export function readLease(from: Reads, key: string): LeaseRecord | undefined {
-  return decodeFound<LeaseRecord>(from.get(leaseAt(key)));
+  return recordAt<LeaseRecord>(from, leaseAt(key));
 }
 
 /** Exact at the moment of the read: it changes with the leases. */
 export function countOf(from: Reads, namespace: string, mount: string): LeaseCount {
-  return decodeFound<LeaseCount>(from.get(keys.leaseCount(namespace, mount))) ?? NO_LEASES;
+  return recordAt<LeaseCount>(from, keys.leaseCount(namespace, mount)) ?? NO_LEASES;
 }
 
 /** The key that finds a lease by its path. */

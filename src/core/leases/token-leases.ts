@@ -3,7 +3,7 @@
  * `revoke-prefix auth/approle/login`. They keep no entries of their own for that, since a login would pay for it: a scan
  * of the namespace's tokens in pages finds them.
  */
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { JsonObject } from '../../framework/field.ts';
 import type { Store } from '../../storage/store.ts';
@@ -86,7 +86,7 @@ function read(store: Store, all: string, after: string | undefined) {
   using snapshot = store.snapshot();
   const page = snapshot.list(all, { limit: PAGE, ...(after === undefined ? {} : { after }) });
   const found = page.flatMap((at): readonly Found[] => {
-    const record = decodeFound<TokenRecord>(snapshot.get(at));
+    const record = recordAt<TokenRecord>(snapshot, at);
     return record === undefined ? [] : [{ key: at.slice(all.length), record }];
   });
   return { page, found };

@@ -8,7 +8,7 @@ import { fail, isLockstepError } from '../../errors.ts';
 import type { LoginAlias } from '../../framework/path.ts';
 import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
 import type { Logger } from '../../lib/log.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
@@ -76,7 +76,7 @@ export class Lockout implements AsyncDisposable {
     this.#nobody = new Recent(most);
     using snapshot = store.snapshot();
     for (const key of everyKey(snapshot, keys.lockedUsers)) {
-      const record = decodeFound<LockRecord>(snapshot.get(key), key);
+      const record = recordAt<LockRecord>(snapshot, key);
       if (record !== undefined) this.#locked.set(key.slice(NAME_AT), record);
     }
   }

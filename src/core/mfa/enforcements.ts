@@ -5,7 +5,7 @@
 import { fail } from '../../errors.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { defined } from '../../lib/defined.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { checkName } from '../identity/records.ts';
@@ -77,7 +77,7 @@ export class Enforcements implements Disposable {
   }
 
   get({ id }: Namespace, name: string): EnforcementRecord | undefined {
-    return decodeFound<EnforcementRecord>(this.#store.get(mfaKeys(id).enforcement(name)));
+    return recordAt<EnforcementRecord>(this.#store, mfaKeys(id).enforcement(name));
   }
 
   /** Of the namespace itself, in the order of their names. */
@@ -86,7 +86,7 @@ export class Enforcements implements Disposable {
     if (known !== undefined) return known;
     using snapshot = this.#store.snapshot();
     const found = [...everyKey(snapshot, mfaKeys(id).enforcements)]
-      .map((key) => decodeFound<EnforcementRecord>(snapshot.get(key)))
+      .map((key) => recordAt<EnforcementRecord>(snapshot, key))
       .filter((record) => record !== undefined);
     this.#known.set(id, found);
     return found;
@@ -110,7 +110,7 @@ export class Enforcements implements Disposable {
     const key = mfaKeys(namespace.id).enforcement(name);
     await this.#store.transact((tx) => {
       assertThere(tx, namespace);
-      const record = changed(decodeFound<EnforcementRecord>(tx.get(key)), name, change);
+      const record = changed(recordAt<EnforcementRecord>(tx, key), name, change);
       check(record, tx);
       tx.put(key, encodeRecord(record));
     });
@@ -133,7 +133,7 @@ export function assertStillAsked(
   const there = new Set(idsUpwards(namespaces, to));
   for (const id of idsUpwards(namespaces, from).filter((each) => !there.has(each))) {
     for (const key of everyKey(tx, mfaKeys(id).enforcements)) {
-      const record = decodeFound<EnforcementRecord>(tx.get(key));
+      const record = recordAt<EnforcementRecord>(tx, key);
       if (record?.accessors.includes(accessor) !== true) continue;
       throw fail(
         'badRequest',

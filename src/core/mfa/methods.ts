@@ -1,7 +1,7 @@
 /** Second factors, as administrators set them up. A namespace has its own, and may use those of the ones above it. */
 import { fail } from '../../errors.ts';
 import { uuid } from '../../lib/crypto/random.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt, textAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Snapshot, Store } from '../../storage/store.ts';
 import { checkName } from '../identity/records.ts';
@@ -40,7 +40,7 @@ export class Methods {
   /** One of the namespace, or of those above it. */
   find(namespace: Namespace, id: string, from: Reads = this.#store): FoundMethod | undefined {
     for (const each of upwards(this.#namespaces, namespace)) {
-      const record = decodeFound<MethodRecord>(from.get(mfaKeys(each.id).method(id)));
+      const record = recordAt<MethodRecord>(from, mfaKeys(each.id).method(id));
       if (record !== undefined) return { namespace: each, record };
     }
     return undefined;
@@ -52,7 +52,7 @@ export class Methods {
     using snapshot = this.#store.snapshot();
     for (const each of upwards(this.#namespaces, namespace)) {
       for (const key of everyKey(snapshot, mfaKeys(each.id).methods)) {
-        const record = decodeFound<MethodRecord>(snapshot.get(key));
+        const record = recordAt<MethodRecord>(snapshot, key);
         if (record !== undefined) found.push({ namespace: each, record });
       }
     }
@@ -72,7 +72,7 @@ export class Methods {
     const { method, methodName } = mfaKeys(namespace.id);
     const { value } = await this.#store.transact((tx) => {
       assertThere(tx, namespace);
-      const named = name === '' ? undefined : decodeFound<string>(tx.get(methodName(name)));
+      const named = name === '' ? undefined : textAt(tx, methodName(name));
       if (id !== undefined && named !== undefined && named !== id) {
         throw fail('badRequest', 'another MFA method has this name');
       }
@@ -92,10 +92,10 @@ export class Methods {
     const places = [namespace, ...this.#namespaces.below(namespace, true)].map((each) => mfaKeys(each.id));
     const { method, methodName } = mfaKeys(namespace.id);
     const { value: gone } = await this.#store.transact((tx) => {
-      const record = decodeFound<MethodRecord>(tx.get(method(id)));
+      const record = recordAt<MethodRecord>(tx, method(id));
       if (record === undefined) return false;
       for (const key of places.flatMap(({ enforcements }) => [...everyKey(tx, enforcements)])) {
-        const enforcement = decodeFound<EnforcementRecord>(tx.get(key));
+        const enforcement = recordAt<EnforcementRecord>(tx, key);
         if (enforcement?.methods.includes(id) === true) {
           throw fail(
             'badRequest',
@@ -131,7 +131,7 @@ const PAGE = 500;
 
 function known(from: Reads, key: (id: string) => string, id: string | undefined): MethodRecord | undefined {
   if (id === undefined) return undefined;
-  const record = decodeFound<MethodRecord>(from.get(key(id)));
+  const record = recordAt<MethodRecord>(from, key(id));
   if (record !== undefined) return record;
   throw fail('badRequest', 'no MFA method of type totp has this ID in this namespace');
 }

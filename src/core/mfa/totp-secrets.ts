@@ -6,7 +6,7 @@ import { fail } from '../../errors.ts';
 import { matchingStep, toBase32, totpUrl, type TotpKey } from '../../lib/crypto/totp.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { qrCode } from '../../lib/qr-code.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { identityKeys } from '../identity/identity-keys.ts';
 import { mfaKeys } from './mfa-keys.ts';
@@ -126,7 +126,7 @@ export class TotpSecrets {
     const key = keyOf(owner);
     const { maxAttempts } = owner.method.totp;
     const { value } = await this.#store.transact((tx) => {
-      const known = decodeFound<TotpSecret>(tx.get(key));
+      const known = recordAt<TotpSecret>(tx, key);
       if (known === undefined) return ABSENT;
       const { verdict, after } = judged(known, code, { now: this.#now(), maxAttempts });
       if (after !== undefined) tx.put(key, encodeRecord(after));

@@ -19,9 +19,13 @@ function reads(source: Reads, prefix: string): Reads {
   };
 }
 
+/** For errors: what an operator mends is found by its whole key. */
+const named = (prefix: string) => ({ fullKey: (key: string): string => prefix + key });
+
 /** On the keys below the prefix alone. */
 export function scoped(tx: Transaction, prefix: string): Transaction {
   return {
+    ...named(prefix),
     ...reads(tx, prefix),
     put: (key, value, decoded) => {
       tx.put(prefix + key, value, decoded);
@@ -64,6 +68,7 @@ export function compartment({ store, kept, prefix, writable, mount, moving }: Co
     return read(snapshot);
   };
   return {
+    ...named(prefix),
     writable,
     get: (key) => store.get(prefix + key),
     has: (key) => kept.has(prefix + key) || store.has(prefix + key),

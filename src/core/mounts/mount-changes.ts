@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { fail } from '../../errors.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { randomBytes, uuid } from '../../lib/crypto/random.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { decodeRecord, encodeRecord, recordAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
@@ -132,7 +132,7 @@ export async function ensureBuiltIn(store: Store): Promise<void> {
 
 /** A built-in mount of a namespace, of which nothing is written yet. */
 function untuned(tx: Transaction, namespace: string, id: string): Uint8Array | undefined {
-  const found = decodeFound<NamespaceRecord>(tx.get(keys.namespace(namespace)));
+  const found = recordAt<NamespaceRecord>(tx, keys.namespace(namespace));
   const mount = found === undefined ? undefined : builtInOf(found).find(({ uuid: own }) => own === id);
   return mount === undefined ? undefined : encodeRecord(mount);
 }
@@ -172,7 +172,7 @@ export class MountChanges {
       const key = keys.mount(isBuiltIn({ uuid: id }) ? 'l' : 's', namespace, id);
       const found = tx.get(key) ?? untuned(tx, namespace, id);
       if (found === undefined) throw fail('badRequest', 'no matching mount: it was disabled meanwhile');
-      const before = decodeRecord<MountRecord>(found);
+      const before = decodeRecord<MountRecord>(found, key);
       const after = change(before);
       if (retune !== undefined && !sameOptions(before, after)) {
         if (tx.has(keys.mountMove(id))) throw fail('mountMoving');

@@ -8,7 +8,7 @@
 import { fail } from '../../errors.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE, type KeyClass } from '../keys.ts';
 import { assertStillAsked } from '../mfa/enforcements.ts';
@@ -58,7 +58,7 @@ const isThere = (tx: Transaction, namespace: string): boolean =>
   namespace === ROOT_NAMESPACE || tx.has(keys.namespace(namespace));
 
 const orderOf = (tx: Transaction, { source }: MoveOrder): MoveOrder | undefined =>
-  decodeFound<MoveOrder>(tx.get(keys.mountMove(source.mount)));
+  recordAt<MoveOrder>(tx, keys.mountMove(source.mount));
 
 /** The record that it has there. */
 function moved(
@@ -73,8 +73,8 @@ function moved(
 
 /** Both records, as long as nothing came between. */
 function bothIn(tx: Transaction, order: MoveOrder): { readonly source: MountRecord; readonly target: MountRecord } {
-  const source = decodeFound<MountRecord>(tx.get(recordKey(order.source)));
-  const target = decodeFound<MountRecord>(tx.get(recordKey(order.target)));
+  const source = recordAt<MountRecord>(tx, recordKey(order.source));
+  const target = recordAt<MountRecord>(tx, recordKey(order.target));
   const namespaces = isThere(tx, order.source.namespace) && isThere(tx, order.target.namespace);
   const goesOn = orderOf(tx, order)?.switched === false;
   if (!namespaces || !goesOn || source === undefined || target === undefined || requestPath(source) !== order.path) {
@@ -128,7 +128,7 @@ export class MountMoves {
     try {
       await this.#services.store.transact((tx) => {
         if (tx.has(keys.mountMove(record.uuid))) throw busy();
-        const before = decodeFound<MountRecord>(tx.get(recordKey(source)));
+        const before = recordAt<MountRecord>(tx, recordKey(source));
         if (before === undefined || requestPath(before) !== path || !isThere(tx, namespace)) {
           throw fail('conflict', `the mount at "${path}" has moved meanwhile`);
         }
@@ -182,7 +182,7 @@ export class MountMoves {
   #cutOff(): readonly MoveOrder[] {
     using snapshot = this.#services.store.snapshot();
     const found = snapshot.list(keys.mountMoves, { limit: Number.MAX_SAFE_INTEGER });
-    const orders = found.flatMap((key) => decodeFound<MoveOrder>(snapshot.get(key)) ?? []);
+    const orders = found.flatMap((key) => recordAt<MoveOrder>(snapshot, key) ?? []);
     return orders.filter(({ source }) => !this.#running.has(source.mount));
   }
 

@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts';
 import { equalSecret, sha256Base64 } from '../../lib/crypto/hash.ts';
 import { randomBase62, randomBytes, uuid } from '../../lib/crypto/random.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt, textAt } from '../../lib/record.ts';
 import type { OwnKeys } from '../../seal/own-keys.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
@@ -28,8 +28,8 @@ const UNLOCK_KEY_LENGTH = 24;
 const PAGE = 200;
 
 const recordIn = (tx: Transaction, parent: string, name: string): NamespaceRecord | undefined => {
-  const id = decodeFound<string>(tx.get(keys.name(parent, name)));
-  return id === undefined ? undefined : decodeFound<NamespaceRecord>(tx.get(keys.namespace(id)));
+  const id = textAt(tx, keys.name(parent, name));
+  return id === undefined ? undefined : recordAt<NamespaceRecord>(tx, keys.namespace(id));
 };
 
 /** For a transaction that writes into a namespace: one that was deleted meanwhile would keep the record for ever. */
@@ -116,7 +116,7 @@ export class NamespaceChanges {
 
   async #changeLock({ id }: Namespace, change: (record: NamespaceRecord) => NamespaceRecord): Promise<void> {
     await this.#store.transact((tx) => {
-      const record = decodeFound<NamespaceRecord>(tx.get(keys.namespace(id)));
+      const record = recordAt<NamespaceRecord>(tx, keys.namespace(id));
       if (record === undefined) throw fail('badRequest', 'requested namespace does not exist');
       tx.put(keys.namespace(id), encodeRecord(change(record)));
     });
@@ -161,7 +161,7 @@ export class NamespaceChanges {
       }
       // By their paths: the names below lie in what is sealed.
       const below = [...everyKey(tx, keys.namespaces)]
-        .map((key) => decodeFound<NamespaceRecord>(tx.get(key)))
+        .map((key) => recordAt<NamespaceRecord>(tx, key))
         .filter((each) => each !== undefined && each.id !== record.id && isWithin(each, record)) as NamespaceRecord[];
       if (below.length > 0 && !force) throw fail('badRequest', LEFTOVER);
       tx.delete(keys.name(parent.id, name));
@@ -254,7 +254,7 @@ function made(tx: Transaction, parent: Namespace, name: string): NamespaceRecord
   if (mount !== undefined) {
     throw fail('badRequest', `new namespace conflicts with existing mount: ${parent.path}${mount}`);
   }
-  const domain = decodeFound<NamespaceRecord>(tx.get(keys.namespace(parent.id)))?.domain;
+  const domain = recordAt<NamespaceRecord>(tx, keys.namespace(parent.id))?.domain;
   return {
     ...(domain === undefined ? {} : { domain }),
     ...{ id: newId(tx), uuid: uuid(), path: `${parent.path}${name}/`, parent: parent.id },

@@ -1,5 +1,5 @@
 /** Which workload an identity is: of the mount that stands for its cluster, and of what that said of its service account. */
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import type { Snapshot } from '../../storage/store.ts';
 import type { Identity } from '../identity/identity-store.ts';
 import { keys } from '../keys.ts';
@@ -14,7 +14,7 @@ const SERVICE_ACCOUNT = 'service_account_name';
 /** The name of the cluster that the mount is, as it is called now; undefined for every other mount, and one that is gone. */
 function clusterOf(store: Pick<Snapshot, 'get'>, namespace: string, mount: string): string | undefined {
   for (const cls of ['s', 'l'] as const) {
-    const record = decodeFound<MountRecord>(store.get(keys.mount(cls, namespace, mount)));
+    const record = recordAt<MountRecord>(store, keys.mount(cls, namespace, mount));
     if (record === undefined) continue;
     const isCluster = record.table === 'auth' && record.type === CLUSTERS && record.moving !== true;
     return isCluster ? record.path.slice(0, -1) : undefined;

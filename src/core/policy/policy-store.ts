@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { checkVersion } from '../../framework/check-version.ts';
 import { defined } from '../../lib/defined.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Identity, IdentityStore } from '../identity/identity-store.ts';
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
@@ -189,7 +189,7 @@ export class PolicyStore implements Disposable {
     if (name === 'root') return this.#root(namespace);
     const own = ownDocument(name);
     if (own !== undefined) return factsOf({ name, text: own });
-    const record = this.#living(decodeFound<PolicyRecord>(this.#store.get(keys.policy(namespace, name))));
+    const record = this.#living(recordAt<PolicyRecord>(this.#store, keys.policy(namespace, name)));
     if (record !== undefined) return factsOf(record);
     return name === 'default' ? factsOf({ name, text: defaultPolicy }) : undefined;
   }
@@ -197,7 +197,7 @@ export class PolicyStore implements Disposable {
   /** Where shares give a token of it: in the root namespace, and in those with a seal of their own. */
   #root(namespace: string): PolicyFacts | undefined {
     if (namespace === ROOT_NAMESPACE) return factsOf({ name: 'root', text: '' });
-    const own = decodeFound<NamespaceRecord>(this.#store.get(keys.namespace(namespace)))?.domain === namespace;
+    const own = recordAt<NamespaceRecord>(this.#store, keys.namespace(namespace))?.domain === namespace;
     return own ? factsOf({ name: 'root', text: NAMESPACE_ROOT }) : undefined;
   }
 
@@ -247,7 +247,7 @@ export class PolicyStore implements Disposable {
     const key = keys.policy(namespace, name);
     await this.#store.transact((tx) => {
       if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
-      const before = this.#living(decodeFound<PolicyRecord>(tx.get(key)));
+      const before = this.#living(recordAt<PolicyRecord>(tx, key));
       const version = before?.version ?? 0;
       // As OpenBao takes them: anything below 0 is nothing too.
       const cas = change.cas === undefined ? undefined : Math.max(change.cas, 0);

@@ -5,7 +5,7 @@
  */
 import { fail } from '../../errors.ts';
 import type { Metrics } from '../../lib/metrics/metrics.ts';
-import { decodeFound, decodeRecord } from '../../lib/record.ts';
+import { decodeRecord, recordAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store, Write } from '../../storage/store.ts';
 import { keys, namespaceOfKey } from '../keys.ts';
@@ -88,7 +88,7 @@ class Usage {
       // Nothing is made there, and it is counted when it is unsealed.
       if (!this.#namespaces.isReadable(id)) continue;
       for (const area of [keys.leaseGroups(id), keys.tokenGroups(id)]) {
-        for (const key of everyKey(snapshot, area)) this.set(key, id, decodeFound<GroupCount>(snapshot.get(key), key));
+        for (const key of everyKey(snapshot, area)) this.set(key, id, recordAt<GroupCount>(snapshot, key));
       }
     }
   }

@@ -4,7 +4,7 @@
  * them. It stays with the path: a mount that moves leaves behind what it has granted.
  */
 import { sha256 } from '../../lib/crypto/hash.ts';
-import { decodeFound, putRecord } from '../../lib/record.ts';
+import { putRecord, recordAt } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { Placed } from './applicable.ts';
 
@@ -34,7 +34,7 @@ export const groupId = ({ path, mount, role }: LeaseGroup): string =>
 /** Of many that are made at once each finds what the one before it wrote. */
 function countAt(tx: Transaction, at: string): GroupCount | undefined {
   const written = tx.written(at)?.decoded?.record as GroupCount | undefined;
-  return written ?? decodeFound<GroupCount>(tx.get(at));
+  return written ?? recordAt<GroupCount>(tx, at);
 }
 
 /** One more, or the first. `at`: its key. */

@@ -1,6 +1,6 @@
 /** How quotas of one kind lie in the shared records: one each, by name. */
 import { fail } from '../../errors.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
@@ -30,11 +30,11 @@ export class QuotaRecords<Q extends QuotaPlace> {
   }
 
   #allIn(from: Pick<Snapshot | Transaction, 'get' | 'list'>): readonly Q[] {
-    return [...everyKey(from, this.area)].flatMap((key) => decodeFound<Q>(from.get(key), key) ?? []);
+    return [...everyKey(from, this.area)].flatMap((key) => recordAt<Q>(from, key) ?? []);
   }
 
   get(name: string): Q | undefined {
-    return decodeFound<Q>(this.#store.get(this.area + name));
+    return recordAt<Q>(this.#store, this.area + name);
   }
 
   /** Throws `badRequest` when another has the same path and role, or there are too many. */
@@ -61,7 +61,7 @@ export class QuotaRecords<Q extends QuotaPlace> {
 export function followMount(tx: Transaction, from: string, to: string): void {
   for (const area of [keys.rateLimits, keys.leaseCountQuotas]) {
     for (const key of [...everyKey(tx, area)]) {
-      const quota = decodeFound<QuotaPlace>(tx.get(key));
+      const quota = recordAt<QuotaPlace>(tx, key);
       if (quota?.path.startsWith(from) !== true) continue;
       tx.put(key, encodeRecord({ ...quota, path: to + quota.path.slice(from.length) }));
     }

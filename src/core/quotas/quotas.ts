@@ -1,7 +1,7 @@
 /** The rate limit quotas of a node: what is set stands in the shared records, what was used is counted in the memory of this process. */
 import { fail, type LockstepError } from '../../errors.ts';
 import type { Counter } from '../../lib/metrics/metrics.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { SharedWindows } from '../../lib/threads/shared-windows.ts';
 import type { Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
@@ -77,12 +77,12 @@ export class Quotas implements Disposable {
   }
 
   get config(): QuotaConfig {
-    return decodeFound<QuotaConfig>(this.#options.store.get(keys.quotaConfig)) ?? USUAL_CONFIG;
+    return recordAt<QuotaConfig>(this.#options.store, keys.quotaConfig) ?? USUAL_CONFIG;
   }
 
   async configure(given: Partial<QuotaConfig>): Promise<void> {
     await this.#options.store.transact((tx) => {
-      const before = decodeFound<QuotaConfig>(tx.get(keys.quotaConfig)) ?? USUAL_CONFIG;
+      const before = recordAt<QuotaConfig>(tx, keys.quotaConfig) ?? USUAL_CONFIG;
       tx.put(keys.quotaConfig, encodeRecord({ ...before, ...given } satisfies QuotaConfig));
     });
   }

@@ -8,7 +8,7 @@ import { needsSudo } from '../../framework/path.ts';
 import type { Outcome, Request } from '../../framework/request.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Position } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import type { Services } from '../services.ts';
@@ -56,7 +56,7 @@ const recordKey = ({ region, idempotencyKey }: Forwarded): string =>
 
 /** The answer given before under this key. Throws `conflict` when it was given to another request. */
 function doneBefore(services: Services, forwarded: Forwarded): Outcome | undefined {
-  const done = decodeFound<Done>(services.store.get(recordKey(forwarded)));
+  const done = recordAt<Done>(services.store, recordKey(forwarded));
   if (done === undefined) return undefined;
   if (done.hash !== hashOf(forwarded)) throw fail('conflict', 'this idempotency key belongs to another request');
   return done.outcome;

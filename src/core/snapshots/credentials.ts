@@ -1,6 +1,6 @@
 /** What a snapshot brings back to life: tokens, wrapped responses and secret-ids of then, also those revoked since. */
 import { isLockstepError } from '../../errors.ts';
-import { decodeFound } from '../../lib/record.ts';
+import { recordAt } from '../../lib/record.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Store } from '../../storage/store.ts';
@@ -69,7 +69,7 @@ function namespacesOf(store: Store): readonly string[] {
 function mountsOf(store: Store, namespace: string): readonly MountRecord[] {
   using snapshot = store.snapshot();
   const found = (['l', 's'] as const).flatMap((cls) => [...everyKey(snapshot, keys.mounts(cls, namespace))]);
-  return found.flatMap((key) => decodeFound<MountRecord>(snapshot.get(key)) ?? []);
+  return found.flatMap((key) => recordAt<MountRecord>(snapshot, key) ?? []);
 }
 
 async function drop(store: Store, prefix: string): Promise<void> {

@@ -7,7 +7,7 @@ import { reply } from '../../framework/reply.ts';
 import { parseCidrs, withoutFullWidth } from '../../lib/cidr.ts';
 import { defined } from '../../lib/defined.ts';
 import { isPlainName } from '../../lib/plain-name.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { folded } from '../identity/records.ts';
 import { cleanPolicies } from '../requests/grants.ts';
 import type { TokenAuth } from './token-auth.ts';
@@ -104,7 +104,7 @@ function policiesFor(
 }
 
 export function readRole(auth: TokenAuth, name: string): TokenRole | undefined {
-  const record = decodeFound<TokenRoleRecord>(auth.view.shared.get(PREFIX + name));
+  const record = recordAt<TokenRoleRecord>(auth.view.shared, PREFIX + name);
   if (record === undefined) return undefined;
   const lists = [
     record.allowedPolicies,

@@ -5,7 +5,7 @@
 import { failpoint } from '../../lib/failpoint.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import type { Page, Store, Transaction } from '../../storage/store.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import { endLeasesOf } from '../leases/lease-records.ts';
 import { namespaceOfToken, type TokenRecord } from './token.ts';
@@ -59,7 +59,7 @@ export class Revocation {
 
   #letGo(tx: Transaction, parent: string, child: string): void {
     const at = tokenAt(child.slice(childrenOf(parent).length));
-    const record = decodeFound<TokenRecord>(tx.get(at));
+    const record = recordAt<TokenRecord>(tx, at);
     tx.delete(child);
     if (record === undefined) return;
     const { parent: _parent, ...rest } = record;
@@ -86,7 +86,7 @@ export class Revocation {
   ): { readonly page: readonly string[]; readonly made: readonly string[] } {
     using snapshot = this.#store.snapshot();
     const found = snapshot.list(prefix, page);
-    const isMade = (key: string): boolean => decodeFound<TokenRecord>(snapshot.get(key))?.login?.mount === mount;
+    const isMade = (key: string): boolean => recordAt<TokenRecord>(snapshot, key)?.login?.mount === mount;
     return { page: found, made: found.filter(isMade) };
   }
 
@@ -132,7 +132,7 @@ export class Revocation {
           tx.put(keys.waitingExpiries(namespaceOfToken(key)) + entry.slice(prefix.length), new Uint8Array());
           return false;
         }
-        const record = decodeFound<TokenRecord>(tx.get(tokenAt(key)));
+        const record = recordAt<TokenRecord>(tx, tokenAt(key));
         const over = record !== undefined && record.expiresAt > 0 && record.expiresAt <= now;
         if (over) this.#end(tx, key);
         return over;

@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { hmacSha256, sha256Base64, type KeyObject } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
-import { decodeFound, decodeRecord, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt, textAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
@@ -233,7 +233,7 @@ export class TokenStore implements Disposable {
     if (known !== undefined) return known;
     // Nobody is known in it; who asks is told that it is sealed.
     if (this.#namespaces.isSealed(namespaceOfToken(key))) return undefined;
-    const record = decodeFound<TokenRecord>(this.#store.get(tokenAt(key)));
+    const record = recordAt<TokenRecord>(this.#store, tokenAt(key));
     if (record === undefined) return undefined;
     if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
     this.#cache.set(key, record);
@@ -242,8 +242,8 @@ export class TokenStore implements Disposable {
 
   /** Of that namespace alone. */
   byAccessor(namespace: string, accessor: string): Token | undefined {
-    const found = this.#store.get(keys.accessor(namespace, this.#accessorKey(accessor)));
-    return found === undefined ? undefined : this.byKey(decodeRecord<string>(found));
+    const found = textAt(this.#store, keys.accessor(namespace, this.#accessorKey(accessor)));
+    return found === undefined ? undefined : this.byKey(found);
   }
 
   /** Records in memory. */
@@ -269,8 +269,8 @@ export class TokenStore implements Disposable {
   }
 
   #liveAccessor(snapshot: Snapshot, at: string): string | undefined {
-    const key = decodeFound<string>(snapshot.get(at));
-    const record = key === undefined ? undefined : decodeFound<TokenRecord>(snapshot.get(tokenAt(key)));
+    const key = textAt(snapshot, at);
+    const record = key === undefined ? undefined : recordAt<TokenRecord>(snapshot, tokenAt(key));
     return key !== undefined && record !== undefined && this.#isLive(namespaceOfToken(key), record)
       ? record.accessor
       : undefined;
@@ -317,7 +317,7 @@ export class TokenStore implements Disposable {
 
   async #change(token: Token, change: (record: TokenRecord) => TokenRecord): Promise<Token> {
     const { value } = await this.#store.transact((tx) => {
-      const found = decodeFound<TokenRecord>(tx.get(tokenAt(token.key)));
+      const found = recordAt<TokenRecord>(tx, tokenAt(token.key));
       if (found === undefined) throw fail('invalidToken');
       const record = change(found);
       tx.put(tokenAt(token.key), encodeRecord(record));
@@ -333,7 +333,7 @@ export class TokenStore implements Disposable {
 
   /** Takes one token out; its children stay. For `Revocation` alone. */
   remove(tx: Transaction, key: string): void {
-    const record = decodeFound<TokenRecord>(tx.get(tokenAt(key)));
+    const record = recordAt<TokenRecord>(tx, tokenAt(key));
     if (record === undefined) return;
     if (record.counted !== undefined) {
       takeFromGroup(tx, keys.tokenGroups(namespaceOfToken(key)) + record.counted);

@@ -45,7 +45,7 @@ export interface TokenRecord {
   readonly counted?: string;
 }
 
-/** The path of the token that initialisation gives: no request made it. */
+/** The path of root tokens that initialisation or the holders of shares gave: no request of a token made them. */
 export const FIRST_TOKEN_PATH = 'auth/token/root';
 
 /** A token in use. */

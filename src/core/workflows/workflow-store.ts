@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { checkVersion } from '../../framework/check-version.ts';
 import { children, descendants, type Listing } from '../../framework/listing.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import { assertThere } from '../namespaces/namespace-changes.ts';
@@ -48,7 +48,7 @@ export class WorkflowStore {
   }
 
   get(namespace: Place, path: string): WorkflowRecord | undefined {
-    return decodeFound<WorkflowRecord>(this.#store.get(keys.workflow(namespace.id, path)));
+    return recordAt<WorkflowRecord>(this.#store, keys.workflow(namespace.id, path));
   }
 
   /** Throws `badRequest` for a document that is none, and for a version that is not there. */
@@ -57,7 +57,7 @@ export class WorkflowStore {
     const { value } = await this.#store.transact((tx) => {
       assertThere(tx, namespace);
       const key = keys.workflow(namespace.id, path);
-      const before = decodeFound<WorkflowRecord>(tx.get(key));
+      const before = recordAt<WorkflowRecord>(tx, key);
       const version = before?.version ?? 0;
       checkVersion({ cas, version, nothing: -1, required: change.casRequired || before?.casRequired === true });
       const record: WorkflowRecord = { ...change, version: version + 1 };

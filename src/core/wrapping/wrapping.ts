@@ -5,7 +5,7 @@
 import { fail } from '../../errors.ts';
 import type { Call } from '../../framework/call.ts';
 import type { JsonObject } from '../../framework/field.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
 import { keys } from '../keys.ts';
 import { WRAPPING_POLICY } from '../policy/wrapping-policy.ts';
@@ -146,14 +146,14 @@ export class Wrapping {
 
   #info(token: Token): Stored {
     using snapshot = this.#options.store.snapshot();
-    const info = decodeFound<Stored>(snapshot.get(cubbyhole(token.key, 'wrapinfo')));
+    const info = recordAt<Stored>(snapshot, cubbyhole(token.key, 'wrapinfo'));
     if (info === undefined) throw fail('badRequest', BAD_WRAPPING_TOKEN);
     return info;
   }
 
   #read(token: Token): { body: string; info: Stored } {
     using snapshot = this.#options.store.snapshot();
-    const held = decodeFound<{ response: string }>(snapshot.get(cubbyhole(token.key, 'response')));
+    const held = recordAt<{ response: string }>(snapshot, cubbyhole(token.key, 'response'));
     if (held === undefined) throw fail('badRequest', BAD_WRAPPING_TOKEN);
     return { body: held.response, info: this.#info(token) };
   }

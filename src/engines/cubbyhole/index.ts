@@ -6,7 +6,7 @@ import { children, listed, pageFields } from '../../framework/listing.ts';
 import { pathsOf } from '../../framework/path.ts';
 import { plugin, type AnyPlugin, type Compartment } from '../../framework/plugin.ts';
 import { reply } from '../../framework/reply.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 
 interface Cubbyhole {
   readonly data: Compartment;
@@ -33,7 +33,7 @@ const entry = at(':path...', {
       writes: 'nothing',
       replies: { 200: 'any', 404: 'empty' },
       run: (mount, { path }, call) => {
-        const found = decodeFound<JsonObject>(mount.data.get(owned(call, path)));
+        const found = recordAt<JsonObject>(mount.data, owned(call, path));
         return found === undefined ? reply.missing : reply.ok(found);
       },
     },
@@ -77,7 +77,7 @@ export const cubbyhole: AnyPlugin = plugin<Cubbyhole>({
   paths: () => [entry],
   // Of the calling token alone, then as now.
   fromSnapshot: {
-    recovered: ({ past }, call) => decodeFound<JsonObject>(past.data.get(owned(call, call.path))),
+    recovered: ({ past }, call) => recordAt<JsonObject>(past.data, owned(call, call.path)),
     lists: () => true,
   },
 });

@@ -7,7 +7,7 @@ import { pathsOf } from '../../framework/path.ts';
 import type { DataChange, MountView } from '../../framework/plugin.ts';
 import { reply } from '../../framework/reply.ts';
 import { durationSeconds } from '../../lib/duration.ts';
-import { decodeFound, encodeRecord } from '../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Transaction, Write } from '../../storage/store.ts';
 
 export interface KvV1 {
@@ -52,7 +52,7 @@ const secret = at(':path...', {
       writes: 'nothing',
       replies: { 200: 'any', 404: 'empty' },
       run: ({ view }, { path }) => {
-        const data = decodeFound<JsonObject>(view.shared.get(DATA + path));
+        const data = recordAt<JsonObject>(view.shared, DATA + path);
         if (data === undefined) return reply.missing;
         return { ...reply.ok(data), leaseDuration: leaseDuration(data, view.ttl().default) };
       },
@@ -102,12 +102,12 @@ export const v1Paths = [secret];
 
 /** A path holds one value, and deleting it is no order to destroy it: what stood there then. */
 export function v1Recovered({ past }: { readonly past: KvV1 }, call: Pick<Call, 'path'>): JsonObject | undefined {
-  return decodeFound<JsonObject>(past.view.shared.get(DATA + call.path));
+  return recordAt<JsonObject>(past.view.shared, DATA + call.path);
 }
 
 /** There are no versions: without one it is the data of now, and of any version nothing can be told. */
 export function v1DataAt({ view }: KvV1, dataPath: string, version: number | undefined): JsonObject | undefined {
-  return version === undefined ? decodeFound<JsonObject>(view.shared.get(DATA + dataPath)) : undefined;
+  return version === undefined ? recordAt<JsonObject>(view.shared, DATA + dataPath) : undefined;
 }
 
 /** `kv-v1/write` and `kv-v1/delete`. */

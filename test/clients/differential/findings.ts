@@ -1,14 +1,11 @@
 /** What two servers answer differently to the same requests, and which of that is known. */
 import assert from 'node:assert/strict';
-import { openbao, startOpenBao } from '../support/openbao.ts';
-import { devServer } from '../support/server.ts';
 import { differences, type Difference } from './compare.ts';
 import type { KnownDifference } from './known-differences.ts';
 import { normalised, sorted } from './normalise.ts';
 import { replay, type Replayed } from './replay.ts';
 import { isFields, type Reply, type Step } from './step.ts';
-
-export const binary = await openbao();
+import { worlds, type World } from './worlds.ts';
 
 export interface Findings {
   /** One text a place. */
@@ -29,7 +26,7 @@ const words = (reply: Reply | undefined): string =>
   isFields(reply?.body) && Array.isArray(reply.body['errors']) ? ` ${JSON.stringify(reply.body['errors'])}` : '';
 
 const told = (step: Step, { at, theirs, ours }: Difference): string =>
-  `${asked(step)} ${JSON.stringify(step.body) ?? ''}${step.wrong === undefined ? '' : ` (${step.wrong})`}: ${at}\n  OpenBao:  ${theirs}\n  Lockstep: ${ours}`;
+  `${asked(step)} ${JSON.stringify(step.body) ?? ''}${step.token === undefined ? '' : ` as "${step.token}"`}${step.wrong === undefined ? '' : ` (${step.wrong})`}: ${at}\n  OpenBao:  ${theirs}\n  Lockstep: ${ours}`;
 
 function isOf({ request, at, wrong }: KnownDifference, step: Step, difference: Difference): boolean {
   if (wrong !== undefined && !wrong.test(step.wrong ?? '')) return false;
@@ -37,9 +34,13 @@ function isOf({ request, at, wrong }: KnownDifference, step: Step, difference: D
 }
 
 /** Starts both, and gives them the steps. */
-export async function findings(steps: readonly Step[], known: readonly KnownDifference[]): Promise<Findings> {
-  await using bao = await startOpenBao(binary ?? '');
-  await using own = await devServer();
+export async function findings(
+  steps: readonly Step[],
+  known: readonly KnownDifference[],
+  world: World = worlds.dev,
+): Promise<Findings> {
+  await using bao = await world.theirs();
+  await using own = await world.ours();
   const [theirs, ours] = await Promise.all([replay(bao.address, steps), replay(own.address, steps)]);
   const [left, right] = [compared(theirs), compared(ours)];
   const used = new Set<KnownDifference>();

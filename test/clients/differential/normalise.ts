@@ -14,12 +14,28 @@ const random = new Set([
   'hash',
   'entity_id',
   'reload_id',
+  'nonce',
+  'verification_nonce',
+  'otp',
+  'encoded_token',
+  'encoded_root_token',
+  'mfa_request_id',
+  'barcode',
+  'client_secret',
+  'id_token',
+  'access_token',
 ]);
 const longToken = /^(hvs|hvb|s|b)\.[\w-]{20,}(\.\w+)?$/;
 /** Of a token, in lists of leases. */
 const tokenHash = /^h[0-9a-f]{64}$/;
+const jwt = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
+/** Of a client of the OIDC provider, and of a role for identity tokens. */
+const clientId = /^[A-Za-z0-9]{26,32}$/;
+/** Of a key, in hex and in base64. */
+const share = /^[0-9a-f]{64,}$/;
+const shares = new Set(['keys_base64', 'recovery_keys_base64']);
 /** What a server made for these; others are what the client gave. */
-const made = new Set(['secret_id', 'role_id']);
+const made = new Set(['secret_id', 'role_id', 'id']);
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 export function normalised(value: unknown, kept: ReadonlyMap<string, string>, name = ''): unknown {
@@ -49,15 +65,24 @@ export function sorted(value: unknown, names: readonly string[]): unknown {
   );
 }
 
+/** What a text is taken for, by itself or by its name: the first that fits. */
+const kinds: readonly (readonly [(value: string, name: string) => boolean, (value: string) => string])[] = [
+  [(value, name) => random.has(name) && value !== '', () => '<id>'],
+  [(value) => time.test(value), (value) => (value.startsWith('0001-') ? '<no time>' : '<time>')],
+  [(value) => longToken.test(value) || tokenHash.test(value), () => '<token>'],
+  [(value) => jwt.test(value), () => '<JWT>'],
+  [(value, name) => name === 'client_id' && clientId.test(value), () => '<client>'],
+  [(value) => value.startsWith('otpauth://'), () => '<URL of a TOTP key>'],
+  [(value, name) => share.test(value) || shares.has(name), () => '<share>'],
+  [(_, name) => name === 'random_bytes' || name === 'password', (value) => `<${value.length} characters>`],
+  [(value, name) => made.has(name) && uuid.test(value), () => '<id>'],
+];
+
 function text(value: string, kept: ReadonlyMap<string, string>, name: string): string {
   const known = kept.get(value);
   if (known !== undefined) return `{${known}}`;
-  if (random.has(name) && value !== '') return '<id>';
-  if (time.test(value)) return value.startsWith('0001-') ? '<no time>' : '<time>';
-  if (longToken.test(value) || tokenHash.test(value)) return '<token>';
-  if (name === 'random_bytes' || name === 'password') return `<${value.length} characters>`;
-  if (made.has(name) && uuid.test(value)) return '<id>';
-  return value;
+  const [, shown] = kinds.find(([is]) => is(value, name)) ?? [];
+  return shown === undefined ? value : shown(value);
 }
 
 function number(value: number, name: string): number | string {

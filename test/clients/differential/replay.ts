@@ -14,7 +14,7 @@ export interface Replayed {
   readonly kept: ReadonlyMap<string, string>;
 }
 
-/** `address` is `http://127.0.0.1:…`, and its root token `root`. */
+/** `address` is `http://127.0.0.1:…`; its root token `root`, until a step keeps another one under that name. */
 export async function replay(address: string, steps: readonly Step[]): Promise<Replayed> {
   const values = new Map<string, string>([['root', 'root']]);
   const kept = new Map<string, string>();
@@ -22,7 +22,11 @@ export async function replay(address: string, steps: readonly Step[]): Promise<R
     text.replaceAll(/\{(\w+)\}/g, (_, name: string) => values.get(name) ?? `no-${name}`);
   const answers: Answered[] = [];
   for (const step of steps) {
-    const reply = await ask(address, step, fill);
+    let reply = await ask(address, step, fill);
+    while (step.until !== undefined && reply.status !== step.until) {
+      await pause(5);
+      reply = await ask(address, step, fill);
+    }
     if (step.method === 'DELETE' && lying(reply.body, 'data.status') === 'in-progress') {
       // Deleted in the background, and listed until then: how long that takes is no answer to compare.
       const { body: _, keep: __, ...rest } = step;
@@ -66,6 +70,9 @@ function parsed(text: string): unknown {
 
 function lying(body: unknown, at: string): unknown {
   let value = body;
-  for (const name of at.split('.')) value = isFields(value) ? value[name] : undefined;
+  for (const name of at.split('.')) {
+    if (Array.isArray(value)) value = value[Number(name)];
+    else value = isFields(value) ? value[name] : undefined;
+  }
   return value;
 }

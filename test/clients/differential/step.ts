@@ -9,8 +9,10 @@ export interface Step {
   /** As `path`; the root token where it is left out, none where it is empty. */
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Name → where it lies in the reply, with dots: `auth.client_token`. */
+  /** Name → where it lies in the reply, with dots: `auth.client_token`, `keys.0`. */
   readonly keep?: Readonly<Record<string, string>>;
+  /** Asked again until its status is this one: what a server does by itself has to be done first. */
+  readonly until?: number;
   /** Members whose lists OpenBao takes out of a Go map: compared without their order. */
   readonly unordered?: readonly string[];
   /** What is wrong with it, or with the one that it follows: `number as "x"`. */

@@ -33,13 +33,14 @@ export function devServer(more?: string): Promise<OwnServer> {
   }, /^Root Token:/);
 }
 
-/** A server as it is on its first day: not initialised, in memory. */
-export function newServer(): Promise<OwnServer> {
+/** A server as it is on its first day: not initialised, in memory. `listening`: more of its listener; `more`: configuration. */
+export function newServer(listening: object = {}, more: object = {}): Promise<OwnServer> {
   return start((folder) => {
     const config = {
       storage: { inmem: {} },
-      listener: [{ tcp: { address: '127.0.0.1:0', tls_disable: true } }],
+      listener: [{ tcp: { address: '127.0.0.1:0', tls_disable: true, ...listening } }],
       allow_audit_paths: [folder],
+      ...more,
     };
     const file = join(folder, 'server.json');
     writeFileSync(file, JSON.stringify(config));

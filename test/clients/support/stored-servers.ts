@@ -23,7 +23,13 @@ async function startLockstep(folder: string, more: string = ''): Promise<Running
   return { address: await server.address(), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-/** With the endpoints of `bao operator rekey`, which it has no longer unless told. */
+/** The endpoints of `bao operator rekey` and `generate-root`, which a listener has no longer unless told. */
+export const withoutTokens = {
+  disable_unauthed_rekey_endpoints: false,
+  disable_unauthed_generate_root_endpoints: false,
+} as const;
+
+/** With those. */
 const startBao =
   (binary: string): Start =>
   async (folder, more = '') => {
@@ -32,7 +38,7 @@ const startBao =
     const data = join(folder, 'data');
     mkdirSync(data, { recursive: true });
     const config = {
-      listener: [{ tcp: { address: `127.0.0.1:${port}`, tls_disable: true, disable_unauthed_rekey_endpoints: false } }],
+      listener: [{ tcp: { address: `127.0.0.1:${port}`, tls_disable: true, ...withoutTokens } }],
       storage: { raft: { path: data, node_id: 'one', performance_multiplier: '1' } },
       api_addr: address,
       cluster_addr: `http://127.0.0.1:${cluster}`,

@@ -3,7 +3,7 @@ import type { JWK } from 'jose';
 import { fail } from '../../../errors.ts';
 import { newSigningPair } from '../../../lib/crypto/signing-keys.ts';
 import { uuid } from '../../../lib/crypto/random.ts';
-import { decodeFound, encodeRecord } from '../../../lib/record.ts';
+import { encodeRecord, recordAt } from '../../../lib/record.ts';
 import { everyKey } from '../../../storage/every-key.ts';
 import type { Store, Transaction } from '../../../storage/store.ts';
 import { keys } from '../../keys.ts';
@@ -27,7 +27,7 @@ export async function newPair(algorithm: string): Promise<NewPair> {
 }
 
 export function keyIn(tx: Pick<Transaction, 'get'>, namespace: string, name: string): NamedKey | undefined {
-  const found = decodeFound<NamedKey>(tx.get(oidcKeys(namespace).named('key', name)));
+  const found = recordAt<NamedKey>(tx, oidcKeys(namespace).named('key', name));
   return found ?? (name === DEFAULT_NAME ? DEFAULT_KEY : undefined);
 }
 
@@ -49,7 +49,7 @@ export function writeKey(
   pairs: readonly NewPair[] = [],
 ): void {
   const at = oidcKeys(namespace);
-  const before = decodeFound<NamedKey>(tx.get(at.named('key', name)));
+  const before = recordAt<NamedKey>(tx, at.named('key', name));
   moveDue(tx, dueKey(before, namespace, name), dueKey(after, namespace, name));
   for (const { kid, privateKey } of pairs) tx.put(at.privateKey(kid), privateKey);
   for (const kid of signedBy(before, after)) tx.delete(at.privateKey(kid));
@@ -139,7 +139,7 @@ async function keepKey(store: Store, due: string, now: number): Promise<void> {
   const rotates = known !== undefined && known.nextRotation > 0 && known.nextRotation <= now;
   const made = rotates ? await newPair(known.algorithm) : undefined;
   await store.transact((tx) => {
-    const key = decodeFound<NamedKey>(tx.get(oidcKeys(namespace).named('key', name)));
+    const key = recordAt<NamedKey>(tx, oidcKeys(namespace).named('key', name));
     // Its namespace was deleted, or it has another time by now.
     if (key === undefined || dueKey(key, namespace, name) !== due) {
       tx.delete(due);

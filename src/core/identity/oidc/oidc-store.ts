@@ -1,7 +1,7 @@
 /** What is known of identity tokens and providers, read from any source: the store, or a transaction on it. */
 import { fail } from '../../../errors.ts';
 import type { Listing } from '../../../framework/listing.ts';
-import { decodeFound, encodeRecord } from '../../../lib/record.ts';
+import { encodeRecord, recordAt, textAt } from '../../../lib/record.ts';
 import { isPlainName } from '../../../lib/plain-name.ts';
 import { everyKey } from '../../../storage/every-key.ts';
 import type { Snapshot, Store, Transaction } from '../../../storage/store.ts';
@@ -52,7 +52,7 @@ export class OidcRecords {
   }
 
   get<K extends keyof Records>(kind: K, name: string): Records[K] | undefined {
-    const found = decodeFound<Records[K]>(this.#from.get(oidcKeys(this.#namespace).named(kind, name)));
+    const found = recordAt<Records[K]>(this.#from, oidcKeys(this.#namespace).named(kind, name));
     return found ?? (builtIn(kind, name) as Records[K] | undefined);
   }
 
@@ -61,17 +61,17 @@ export class OidcRecords {
   }
 
   config(): ConfigRecord {
-    return decodeFound<ConfigRecord>(this.#from.get(oidcKeys(this.#namespace).config)) ?? { issuer: '' };
+    return recordAt<ConfigRecord>(this.#from, oidcKeys(this.#namespace).config) ?? { issuer: '' };
   }
 
   clientOfId(id: string): ClientRecord | undefined {
-    const name = id === '' ? undefined : decodeFound<string>(this.#from.get(oidcKeys(this.#namespace).clientOfId(id)));
+    const name = id === '' ? undefined : textAt(this.#from, oidcKeys(this.#namespace).clientOfId(id));
     return name === undefined ? undefined : this.get('client', name);
   }
 
   /** undefined at a region. */
   clientSecret(id: string): string | undefined {
-    return decodeFound<string>(this.#from.get(oidcKeys(this.#namespace).clientSecret(id)));
+    return textAt(this.#from, oidcKeys(this.#namespace).clientSecret(id));
   }
 }
 
@@ -108,7 +108,7 @@ function everyNamed<K extends keyof Records>(
 ): readonly string[] {
   const prefix = oidcKeys(namespace).all(kind);
   return [...everyKey(from, prefix)].flatMap((key) => {
-    const record = decodeFound<Records[K]>(from.get(key));
+    const record = recordAt<Records[K]>(from, key);
     return record !== undefined && holds(record) ? [key.slice(prefix.length)] : [];
   });
 }

@@ -1,7 +1,7 @@
 /** What KV version 2 stores: the mount's configuration, one metadata record a path, one data record a version. */
 import type { JsonObject } from '../../../framework/field.ts';
 import type { Compartment, MountView } from '../../../framework/plugin.ts';
-import { decodeFound, decodeRecord, encodeRecord, putRecord } from '../../../lib/record.ts';
+import { decodeRecord, encodeRecord, putRecord, recordAt } from '../../../lib/record.ts';
 import type { Transaction } from '../../../storage/store.ts';
 
 /** Times are RFC 3339 text, as they are shown; empty means never. */
@@ -75,15 +75,15 @@ const dataKey = (path: string, version: number): string => `${DATA}${String(vers
 type Reads = Pick<Compartment, 'get'>;
 type Keeps = Pick<Compartment, 'kept'>;
 
-export const readConfig = (from: Reads): Config => decodeFound<Config>(from.get(CONFIG)) ?? NO_CONFIG;
+export const readConfig = (from: Reads): Config => recordAt<Config>(from, CONFIG) ?? NO_CONFIG;
 export const keptConfig = (from: Keeps): Config => from.kept(CONFIG, decodeRecord<Config>) ?? NO_CONFIG;
 export const readMetadata = (from: Reads, path: string): Metadata | undefined =>
-  decodeFound<Metadata>(from.get(metadataKey(path)));
+  recordAt<Metadata>(from, metadataKey(path));
 /** The same, from memory where it was read before. */
 export const keptMetadata = (from: Keeps, path: string): Metadata | undefined =>
   from.kept(metadataKey(path), decodeRecord<Metadata>);
 export const readData = (from: Reads, path: string, version: number): JsonObject | undefined =>
-  decodeFound<JsonObject>(from.get(dataKey(path, version)));
+  recordAt<JsonObject>(from, dataKey(path, version));
 
 export function writeConfig(tx: Transaction, config: Config): void {
   tx.put(CONFIG, encodeRecord(config));

@@ -1,6 +1,7 @@
 import type { Draw } from '../draw.ts';
 import type { KnownDifference } from '../known-differences.ts';
 import type { Step } from '../step.ts';
+import type { World } from '../worlds.ts';
 
 /** Requests about one topic. */
 export interface Area {
@@ -15,8 +16,10 @@ export interface OwnArea extends Area {
   readonly odd: readonly Step[];
   /** Where Lockstep answers otherwise here, and why. */
   readonly known: readonly KnownDifference[];
-  /** Drawn ones; 150 unless it says so. */
+  /** Drawn ones; 400 unless it says so. */
   readonly drawn?: number;
+  /** The servers that it is asked of; development servers unless it says so. */
+  readonly world?: World;
 }
 
 /** Draws which kind a request is of, then the request. */
