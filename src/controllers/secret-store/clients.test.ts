@@ -8,7 +8,7 @@ import { StoreClients } from './clients.ts';
 const { signal } = new AbortController();
 
 /** A cluster with one ClusterSecretStore, whose Secrets are everywhere; it writes down which are asked for. */
-function clientsOf(provider: object, asked: string[], more: object = {}): StoreClients {
+function clientsOf(provider: object, asked: string[], more: object = {}, seen: object = {}): StoreClients {
   const store = {
     metadata: { name: 'shared', uid: 'u', generation: 1 },
     spec: { provider, ...more },
@@ -16,6 +16,7 @@ function clientsOf(provider: object, asked: string[], more: object = {}): StoreC
   const cluster = {
     api: { access: { server: 'https://127.0.0.1:1', ca: undefined, serverName: undefined } },
     store: () => store,
+    ...seen,
     secrets: {
       get: ({ namespace, name }: { readonly namespace: string; readonly name: string }) => {
         asked.push(`${namespace}/${name}`);
@@ -81,5 +82,24 @@ test('settings of retries that are none are refused', () => {
   assert.throws(() => clientsWith({ retryInterval: 'soon' }).use(ref, 'one'), /retrySettings\.retryInterval/);
   const clients = clientsWith({ maxRetries: 2, retryInterval: '0s' });
   assert.equal(clients.use(ref, 'one'), clients.use(ref, 'two'));
+  clients.close();
+});
+
+test('a namespace whose labels are not known yet is in no condition, whatever it asks of them', () => {
+  const known = new Map([['one', { metadata: { name: 'one', labels: {} } }]]);
+  const conditions = [{ namespaceSelector: { matchExpressions: [{ key: 'tenant', operator: 'DoesNotExist' }] } }];
+  const fake = { fake: { data: [] } };
+  const clients = clientsOf(fake, [], { conditions }, { namespaces: known });
+  clients.use(ref, 'one');
+  assert.throws(() => clients.use(ref, 'new'), /namespace "new" is not known yet/);
+  clientsOf(fake, [], {}, { namespaces: known }).use(ref, 'new');
+});
+
+test('what was opened for a namespace is closed when that is gone, and nothing else is', () => {
+  const clients = clientsOf({ kubernetes: { auth: { token: { bearerToken: named } } } }, []);
+  const [one, two] = ['one', 'two'].map((namespace) => clients.use(ref, namespace));
+  clients.forgetNamespace('one');
+  assert.notEqual(clients.use(ref, 'one'), one);
+  assert.equal(clients.use(ref, 'two'), two);
   clients.close();
 });
