@@ -3,6 +3,7 @@ import type { KubernetesApi } from '../kube/api.ts';
 import { keyOf, readKey, type KubernetesObject } from '../kube/objects.ts';
 import { WorkQueue, type Priority } from '../kube/work-queue.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
+import { Groups } from '../lib/groups.ts';
 import type { Logger } from '../lib/log.ts';
 import { Metrics } from '../lib/metrics/metrics.ts';
 import { changed } from './changed.ts';
@@ -61,7 +62,7 @@ export class Controller {
   readonly #stateQueue: WorkQueue;
   readonly #reconciler: ExternalSecretReconciler;
   /** ExternalSecrets by the key of the Secret that they make. */
-  readonly #byTarget = new Map<string, Set<string>>();
+  readonly #byTarget = new Groups();
   readonly #pushes: Pushes;
   /** Stores whose changes are pushed now. */
   readonly #pushing = new Set<string>();
@@ -154,14 +155,15 @@ export class Controller {
       });
     }
     managedSecrets.onChange((key) => {
-      for (const each of this.#byTarget.get(key) ?? []) this.#add(each, 'changed');
+      for (const each of this.#byTarget.get(key)) this.#add(each, 'changed');
     });
     const made = (kind: string, key: string): void => {
-      for (const each of this.#byTarget.get(`${kind} ${key}`) ?? []) this.#add(each, 'changed');
+      for (const each of this.#byTarget.get(`${kind} ${key}`)) this.#add(each, 'changed');
     };
-    const watching: (Promise<void> | undefined)[] = [this.#cluster.watches.run(made, signal)];
+    const watching: Promise<void>[] = [this.#cluster.watches.run(made, signal)];
     this.#cluster.pushSecrets.onChange((key, now, before) => {
-      if (now?.spec.selector.secret !== undefined) watching.push(this.#watchSources(signal));
+      const begun = now?.spec.selector.secret === undefined ? undefined : this.#watchSources(signal);
+      if (begun !== undefined) watching.push(begun);
       if (changed(now, before)) this.#addPush(key);
     });
     this.#cluster.generatorStates.onChange((key, now, before) => {
@@ -237,12 +239,8 @@ export class Controller {
   }
 
   #externalSecretChanged(key: string, now: ExternalSecret | undefined, before: ExternalSecret | undefined): void {
-    if (before !== undefined) this.#byTarget.get(targetKey(before))?.delete(key);
-    if (now !== undefined) {
-      const target = targetKey(now);
-      const known = this.#byTarget.get(target) ?? new Set<string>();
-      this.#byTarget.set(target, known.add(key));
-    }
+    if (before !== undefined) this.#byTarget.delete(targetKey(before), key);
+    if (now !== undefined) this.#byTarget.add(targetKey(now), key);
     // Its own status is of no interest.
     if (changed(now, before)) {
       this.#add(key, now === undefined ? 'changed' : priorityOf(now));
@@ -274,6 +272,7 @@ export class Controller {
     const seen = (object: KubernetesObject | undefined) =>
       canonicalJson([object === undefined, object?.metadata.labels]);
     if (seen(now) === seen(before)) return;
+    if (now === undefined) this.#clients.forgetNamespace(namespace);
     for (const each of this.#makers) each.all();
     for (const es of this.#cluster.externalSecrets.values()) {
       if (es.metadata.namespace !== namespace) continue;

@@ -67,6 +67,8 @@ export interface Asking {
   /** Of the body; default `application/json`. */
   readonly contentType?: string;
   readonly accept?: string;
+  /** Bytes of the answer, where that is less than any may have. */
+  readonly largest?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -149,7 +151,8 @@ export class KubernetesApi {
   }
 
   async #asked(asking: Asking): Promise<string> {
-    const answer = await this.#timed(asking, this.#agent, (message) => answerOf(message, this.#largest));
+    const { largest = this.#largest } = asking;
+    const answer = await this.#timed(asking, this.#agent, (message) => answerOf(message, largest));
     if (answer.status >= 200 && answer.status < 300) return answer.text;
     throw this.#refused(asking, answer);
   }

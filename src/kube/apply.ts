@@ -1,7 +1,7 @@
 /** Server-side apply of objects of any kind: where one belongs is asked of the API server. */
 import type { KubernetesApi } from './api.ts';
 import { kindAt } from './discovery.ts';
-import { collectionPath, type KubernetesObject } from './objects.ts';
+import { collectionPath, segmentOf, type KubernetesObject } from './objects.ts';
 
 export interface Applying {
   readonly fieldManager: string;
@@ -13,7 +13,7 @@ export interface Applying {
 export async function pathOf(api: KubernetesApi, object: KubernetesObject): Promise<string> {
   const { apiVersion = '', kind = '', metadata } = object;
   const found = await kindAt(api, apiVersion, kind);
-  return `${collectionPath(found, metadata.namespace ?? 'default')}/${encodeURIComponent(metadata.name)}`;
+  return `${collectionPath(found, metadata.namespace ?? 'default')}/${segmentOf(metadata.name)}`;
 }
 
 /** Made, or changed to have these fields; those of it that other managers changed are taken over. As the API server answers. */

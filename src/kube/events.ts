@@ -46,7 +46,8 @@ export class EventRecorder {
     return this.#outbox.close(tell);
   }
 
-  record(about: KubernetesObject, { type, reason, message }: Event): void {
+  record(about: KubernetesObject, { type, reason, message: whole }: Event): void {
+    const message = whole.slice(0, LONGEST);
     const now = performance.now();
     const object = `${about.kind ?? ''} ${keyOf(about.metadata)}`;
     const same = `${object} ${reason} ${message}`;
@@ -54,10 +55,7 @@ export class EventRecorder {
     if (!this.#bucket(object, now).take(now)) return;
     bounded(this.#told).set(same, now);
     this.#count += 1;
-    void this.#outbox.put(
-      String(this.#count),
-      this.#telling(about, { type, reason, message: message.slice(0, LONGEST) }),
-    );
+    void this.#outbox.put(String(this.#count), this.#telling(about, { type, reason, message }));
   }
 
   /** What waits is small: thousands may, while Secrets are made. */

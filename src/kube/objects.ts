@@ -1,6 +1,6 @@
 /** Objects of one kind in a cluster: read, written and listed by pages. */
 import type { Asking, KubernetesApi } from './api.ts';
-import { isNotFound } from './problem.ts';
+import { isNotFound, KubernetesProblem } from './problem.ts';
 
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -71,10 +71,20 @@ export function readKey(key: string): ObjectKey {
 
 export const apiVersionOf = ({ group, version }: Kind): string => (group === '' ? version : `${group}/${version}`);
 
-/** The collection of a kind: of one namespace, or of all. */
+/**
+ * A name as a segment of a path. What no API server takes for one is not sent (`IsValidPathSegmentName` of apimachinery): without a name the
+ * path is that of a whole collection, and what stands before an API server may take out dots and encoded slashes. Throws `KubernetesProblem`.
+ */
+export function segmentOf(name: string): string {
+  if (name !== '' && name !== '.' && name !== '..' && !/[/%]/.test(name)) return encodeURIComponent(name);
+  const why = 'it is neither empty, nor dots alone, nor has it a slash or a percent sign';
+  throw new KubernetesProblem(`"${name}" is no name of an object: ${why}`, { status: 400 });
+}
+
+/** The collection of a kind: of one namespace, or of all. Throws as `segmentOf`. */
 export function collectionPath(kind: Kind, namespace = ''): string {
   const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
-  const within = kind.namespaced && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  const within = kind.namespaced && namespace !== '' ? `/namespaces/${segmentOf(namespace)}` : '';
   return `${base}${within}/${kind.plural}`;
 }
 
@@ -214,6 +224,6 @@ export class Objects<T extends KubernetesObject> {
   }
 
   #path({ namespace, name }: ObjectKey): string {
-    return `${collectionPath(this.kind, namespace)}/${encodeURIComponent(name)}`;
+    return `${collectionPath(this.kind, namespace)}/${segmentOf(name)}`;
   }
 }

@@ -1,5 +1,6 @@
 /** What an API server says of its service accounts' tokens: who issues them, and by which keys they are verified. */
 import type { KubernetesApi } from './api.ts';
+import { segmentOf } from './objects.ts';
 import { KubernetesProblem } from './problem.ts';
 
 export interface TokenIssuer {
@@ -53,8 +54,7 @@ export async function requestToken(
   api: KubernetesApi,
   { namespace, name, audiences, life }: TokenRequest,
 ): Promise<string> {
-  const [ns, account] = [namespace, name].map(encodeURIComponent);
-  const path = `/api/v1/namespaces/${ns ?? ''}/serviceaccounts/${account ?? ''}/token`;
+  const path = `/api/v1/namespaces/${segmentOf(namespace)}/serviceaccounts/${segmentOf(name)}/token`;
   const spec = { audiences, expirationSeconds: life };
   const made = await api.create(path, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec });
   const status = isObject(made) ? made['status'] : undefined;

@@ -162,13 +162,19 @@ export interface Provider<Config> {
  */
 export type ProblemKind = 'invalid' | 'unreachable' | 'denied' | 'unsuitable';
 
+/** Characters of a message. What a store calls its values stands in some: a status would not be taken with megabytes in it. */
+const LONGEST = 2_048;
+
+const shortened = (message: string): string =>
+  message.length <= LONGEST ? message : `${message.slice(0, LONGEST - 1).toWellFormed()}…`;
+
 /** The message says what to do and holds no secret: it stands in conditions and events. */
 export class ProviderProblem extends Error {
   override readonly name = 'ProviderProblem';
   readonly kind: ProblemKind;
 
   constructor(kind: ProblemKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(shortened(message), options);
     this.kind = kind;
   }
 }

@@ -13,14 +13,25 @@ for (const [address, bits] of [
   ['169.254.0.0', 16],
   // Alibaba's metadata.
   ['100.100.100.200', 32],
+  // Azure's agent of virtual machines.
+  ['168.63.129.16', 32],
 ] as const) {
   closed.addSubnet(address, bits, 'ipv4');
 }
 for (const [address, bits] of [
   ['::', 127],
   ['fe80::', 10],
-  // AWS's metadata.
-  ['fd00:ec2::254', 128],
+  // AWS's metadata, and credentials of pods.
+  ['fd00:ec2::', 32],
+  // Google's, and Scaleway's.
+  ['fd20:ce::254', 128],
+  ['fd00:42::42', 128],
+  // IPv4 by way of NAT64 (RFC 6052): its own form, of which all is closed that is closed above.
+  ['64:ff9b::', 104],
+  ['64:ff9b::7f00:0', 104],
+  ['64:ff9b::a9fe:0', 112],
+  ['64:ff9b::6464:64c8', 128],
+  ['64:ff9b::a83f:8110', 128],
 ] as const) {
   closed.addSubnet(address, bits, 'ipv6');
 }

@@ -38,7 +38,10 @@ export class Pushes {
   /** An ExternalSecret came, went (undefined) or was changed. */
   changed(key: string, es: ExternalSecret | undefined): void {
     const reads = es === undefined ? new Map<string, Reads>() : readsOf(es);
-    for (const [store, readers] of this.#readers) if (!reads.has(store)) readers.delete(key);
+    for (const [store, readers] of this.#readers) {
+      if (!reads.has(store)) readers.delete(key);
+      if (readers.size === 0) this.#readers.delete(store);
+    }
     for (const [store, each] of reads) {
       const readers = this.#readers.get(store) ?? new Map<string, Reads>();
       this.#readers.set(store, readers.set(key, each));

@@ -48,7 +48,7 @@ export async function templateSources(
 function itemsOf(kind: string, { name, items }: Ref, data: Texts | undefined, read: (value: string) => string) {
   if (data === undefined) throw new ProviderProblem('unsuitable', `templateFrom: there is no ${kind} "${name}" here`);
   return items.map(({ key, templateAs = 'Values' }) => {
-    const value = data[key];
+    const value = Object.hasOwn(data, key) ? data[key] : undefined;
     if (value === undefined) {
       throw new ProviderProblem('unsuitable', `templateFrom: ${kind} "${name}" has no key "${key}"`);
     }

@@ -96,3 +96,20 @@ test('rewrite.transform renders each key', () => {
     /rewrite.transform/,
   );
 });
+
+test('a rewrite that makes keys ever longer is refused before they fill the memory', () => {
+  const doubling = Array.from({ length: 40 }, () => ({ regexp: { source: '(.+)', target: '$1$1' } }));
+  const longKey = /key of more than 1024 characters/;
+  assert.throws(() => rewritten(valuesOf({ key: '1' }), doubling), longKey);
+  const rendering = Array.from({ length: 40 }, () => ({ transform: { template: '{{ .value }}{{ .value }}' } }));
+  assert.throws(() => rewritten(valuesOf({ key: '1' }), rendering), longKey);
+  const wide = [{ regexp: { source: '.', target: '$0'.repeat(100_000) } }];
+  assert.throws(() => rewritten(valuesOf({ key: '1' }), wide), /target has more than 1024 characters/);
+});
+
+test('operations on more keys than the controller can rewrite beside its other work are refused', () => {
+  const many = valuesOf(Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`key-${String(n)}`, ''])));
+  const trimming = Array.from({ length: 1_000 }, () => ({ regexp: { source: '^x', target: '' } }));
+  assert.throws(() => rewritten(many, trimming), /too many operations on too many keys/);
+  assert.equal(rewritten(many, trimming.slice(0, 10)).size, 2_000);
+});

@@ -71,6 +71,8 @@ export function rewritePattern({ source }: Pick<NonNullable<Rewrite['regexp']>, 
 }
 
 function byPattern(regexp: NonNullable<Rewrite['regexp']>, values: Values): Values {
+  if (regexp.target.length > LONGEST_KEY)
+    throw unsuitable(`rewrite.regexp: target has more than ${String(LONGEST_KEY)} characters`);
   const pattern = rewritePattern(regexp);
   return new Map([...values].map(([key, value]) => [pattern.replace(key, regexp.target), value]));
 }
@@ -125,12 +127,27 @@ function objectOf(value: Uint8Array, key: string): Readonly<Record<string, unkno
   throw unsuitable(`merge failed: "${key}" is no JSON object`);
 }
 
+/** Characters of a key between two operations: `$1$1` again and again would fill the memory. What a Secret holds has 253 at most. */
+const LONGEST_KEY = 1_024;
+/** Characters of keys that all operations together may go over: nobody else is served meanwhile. */
+const MOST_REWRITTEN = 1024 * 1024;
+
 /** Each operation on what the one before gave. Throws `ProviderProblem`. */
 export function rewritten(values: Values, operations: readonly Rewrite[]): Values {
+  let work = 0;
   return operations.reduce((given, { regexp, transform, merge }) => {
     if (merge !== undefined) return merged(merge, given);
-    if (regexp !== undefined) return byPattern(regexp, given);
-    if (transform !== undefined) return byTemplate(transform, given);
+    for (const key of given.keys()) work += key.length + 1;
+    if (work > MOST_REWRITTEN)
+      throw unsuitable('rewrite: too many operations on too many keys: find by a narrower name');
+    if (regexp !== undefined) return fitting(byPattern(regexp, given));
+    if (transform !== undefined) return fitting(byTemplate(transform, given));
     return given;
   }, values);
+}
+
+function fitting(values: Values): Values {
+  const tooLong = [...values.keys()].some((key) => key.length > LONGEST_KEY);
+  if (!tooLong) return values;
+  throw unsuitable(`rewrite makes a key of more than ${String(LONGEST_KEY)} characters`);
 }

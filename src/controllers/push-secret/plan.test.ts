@@ -110,3 +110,13 @@ test('what was written and is named no more is left over', () => {
     ['SecretStore/t', { key: 'all', property: undefined }],
   ]);
 });
+
+test('what was written is left over whatever it is called', () => {
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    const before = { 'SecretStore/s': Object.fromEntries([[name, data(name)]]) };
+    assert.deepEqual(leftOver(before, { 'SecretStore/s': {} }), [
+      ['SecretStore/s', { key: name, property: undefined }],
+    ]);
+    assert.deepEqual(leftOver(before, before), []);
+  }
+});

@@ -148,7 +148,7 @@ export function plan({ spec }: PushSecret, { values, from }: Given, store: PushS
 export function leftOver(before: Synced, now: Synced): readonly (readonly [store: string, name: RemoteName])[] {
   return Object.entries(before).flatMap(([store, names]) =>
     Object.entries(names)
-      .filter(([text]) => now[store]?.[text] === undefined)
+      .filter(([text]) => !Object.hasOwn(now[store] ?? {}, text))
       .map(([, data]) => [store, remoteNameOf(data)] as const),
   );
 }

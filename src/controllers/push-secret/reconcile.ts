@@ -89,7 +89,7 @@ export class PushSecretReconciler {
     if (given.length === 0 && !deletes)
       throw new ProviderProblem('unsuitable', 'could not get source secret: there is none');
     const synced = given.length === 0 ? {} : await this.#push(push, given, before, signal);
-    if (deletes) await this.#removeAll(push, leftOver(before, synced), signal);
+    if (deletes) await this.#removeLeft(push, before, synced, signal);
     if (given.length > 0) {
       const wrote = push.spec.selector.generatorRef !== undefined;
       return { reason: 'Synced', message: 'PushSecret synced successfully', synced, wrote };
@@ -102,19 +102,30 @@ export class PushSecretReconciler {
     const stores = this.#stores(push);
     const planned = stores.map((store) => [store, given.flatMap((each) => plan(push, each, store))] as const);
     for (const [store, all] of planned) this.#check(push, store, all);
-    const synced: Record<string, Record<string, Planned['data']>> = {};
+    const synced = new Map<string, Map<string, Planned['data']>>();
     try {
       for (const [store, all] of planned) {
-        const written = (synced[`${store.kind}/${store.name}`] = {} as Record<string, Planned['data']>);
+        const written = new Map<string, Planned['data']>();
+        synced.set(`${store.kind}/${store.name}`, written);
         for (const each of all) {
           await this.#write(push, store, each, signal);
-          written[remoteText(each.pushed)] = each.data;
+          written.set(remoteText(each.pushed), each.data);
         }
       }
     } catch (error) {
-      throw new PartlyDone(error, push.spec.deletionPolicy === 'Delete' ? merged(before, synced) : synced);
+      const done = syncedOf(synced);
+      throw new PartlyDone(error, push.spec.deletionPolicy === 'Delete' ? merged(before, done) : done);
     }
-    return synced;
+    return syncedOf(synced);
+  }
+
+  /** What could not be taken away is still there beside what was written. */
+  async #removeLeft(push: PushSecret, before: Synced, synced: Synced, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#removeAll(push, leftOver(before, synced), signal);
+    } catch (error) {
+      throw new PartlyDone(error, merged(before, synced));
+    }
   }
 
   /** `metadata` is the provider's own: it knows what is wrong with it. */
@@ -233,6 +244,10 @@ const about = (push: PushSecret): PushSecret => ({
 });
 
 const keyOfObject = ({ metadata: { namespace = '', name } }: PushSecret): ObjectKey => ({ namespace, name });
+
+/** Names are the tenant's: one may be `__proto__`. */
+const syncedOf = (synced: ReadonlyMap<string, ReadonlyMap<string, Planned['data']>>): Synced =>
+  Object.fromEntries([...synced].map(([store, names]) => [store, Object.fromEntries(names)]));
 
 const merged = (before: Synced, now: Synced): Synced =>
   Object.fromEntries(

@@ -10,8 +10,15 @@ import { StoreClients } from './clients.ts';
 
 const { signal } = new AbortController();
 
+interface Around {
+  /** Of each Secret. */
+  readonly data?: object;
+  readonly namespaces?: unknown;
+}
+
 /** A cluster with one ClusterSecretStore, whose Secrets are everywhere; it writes down which are asked for. */
-function clientsOf(provider: object, asked: string[], more: object = {}, data?: object): StoreClients {
+function clientsOf(provider: object, asked: string[], more: object = {}, around: Around = {}): StoreClients {
+  const { data, ...seen } = around;
   const store = {
     metadata: { name: 'shared', uid: 'u', generation: 1 },
     spec: { provider, ...more },
@@ -19,6 +26,7 @@ function clientsOf(provider: object, asked: string[], more: object = {}, data?: 
   const cluster = {
     api: { access: { server: 'https://127.0.0.1:1', ca: undefined, serverName: undefined } },
     store: () => store,
+    ...seen,
     secrets: {
       get: ({ namespace, name }: { readonly namespace: string; readonly name: string }) => {
         asked.push(`${namespace}/${name}`);
@@ -107,7 +115,7 @@ async function requestsOfARead(t: TestContext, more: object): Promise<number> {
   await once(server, 'listening');
   const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const auth = { tokenSecretRef: { ...named, namespace: 'platform' } };
-  const clients = clientsOf({ vault: { server: address, path: 'kv', auth } }, [], more, { k: 'dG9rZW4=' });
+  const clients = clientsOf({ vault: { server: address, path: 'kv', auth } }, [], more, { data: { k: 'dG9rZW4=' } });
   t.after(() => {
     clients.close();
     server.closeAllConnections();
@@ -134,7 +142,8 @@ test('what is written to a store of the provider kubernetes becomes Secrets, how
 
 test('a ClusterSecretStore opens nothing for a namespace that its conditions do not name', () => {
   const provider = { webhook: { url: 'http://127.0.0.1:1' } };
-  const clients = clientsOf(provider, [], { conditions: [{ namespaces: ['one'] }] });
+  const namespaces = new Map(['one', 'two'].map((name) => [name, { metadata: { name } }]));
+  const clients = clientsOf(provider, [], { conditions: [{ namespaces: ['one'] }] }, { namespaces });
   clients.use(ref, 'one');
   assert.throws(
     () => clients.use(ref, 'two'),
@@ -149,5 +158,24 @@ test('settings of retries that are none are refused', () => {
   assert.throws(() => clientsWith({ retryInterval: 'soon' }).use(ref, 'one'), /retrySettings\.retryInterval/);
   const clients = clientsWith({ maxRetries: 2, retryInterval: '0s' });
   assert.equal(clients.use(ref, 'one'), clients.use(ref, 'two'));
+  clients.close();
+});
+
+test('a namespace whose labels are not known yet is in no condition, whatever it asks of them', () => {
+  const known = new Map([['one', { metadata: { name: 'one', labels: {} } }]]);
+  const conditions = [{ namespaceSelector: { matchExpressions: [{ key: 'tenant', operator: 'DoesNotExist' }] } }];
+  const fake = { fake: { data: [] } };
+  const clients = clientsOf(fake, [], { conditions }, { namespaces: known });
+  clients.use(ref, 'one');
+  assert.throws(() => clients.use(ref, 'new'), /namespace "new" is not known yet/);
+  clientsOf(fake, [], {}, { namespaces: known }).use(ref, 'new');
+});
+
+test('what was opened for a namespace is closed when that is gone, and nothing else is', () => {
+  const clients = clientsOf({ kubernetes: { auth: { token: { bearerToken: named } } } }, []);
+  const [one, two] = ['one', 'two'].map((namespace) => clients.use(ref, namespace));
+  clients.forgetNamespace('one');
+  assert.notEqual(clients.use(ref, 'one'), one);
+  assert.equal(clients.use(ref, 'two'), two);
   clients.close();
 });

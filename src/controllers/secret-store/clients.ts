@@ -16,12 +16,18 @@ export interface StoreName {
   readonly name: string;
 }
 
+interface Opened {
+  readonly client: ProviderClient;
+  /** Follows the store no more. */
+  readonly ended: AbortController;
+}
+
 interface Held {
   /** Which object, in which generation. */
   readonly of: string;
-  readonly clients: Map<string, ProviderClient>;
+  /** By the namespace whose credentials they take; empty: it serves all. */
+  readonly clients: Map<string, Opened>;
   readonly breaker: Breaker;
-  readonly ended: AbortController;
 }
 
 export interface StoreClientsOptions {
@@ -59,9 +65,9 @@ const nameOf = ({ kind, name }: StoreName): string => `${kind} "${name}"`;
 const refsOf = ({ spec }: Store): readonly StoreName[] =>
   (spec.fallbackStores ?? []).map(({ name, kind = secretStore.kind }) => ({ kind, name }));
 
-function end({ clients, ended }: Held): void {
+function end({ client, ended }: Opened): void {
   ended.abort();
-  for (const client of clients.values()) client.close();
+  client.close();
 }
 
 /** The key of a store: of its own kind in its own namespace, or of the cluster. */
@@ -183,14 +189,15 @@ export class StoreClients {
     if (provider === undefined) throw new ProviderProblem('invalid', `the provider "${type}" is not offered`);
     const differs = isReferent(config) || provider.differsByNamespace?.(config as never) === true;
     const whose = own === undefined && differs ? (asking ?? '') : '';
-    const { clients, ended } = this.#heldOf(kind, store);
+    const { clients } = this.#heldOf(kind, store);
     const known = clients.get(whose);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.client;
     // One that serves all namespaces is none's: a reference that was not seen for one finds no namespace at all.
     const scope = { name: store.metadata.name, own, asking: whose === '' ? undefined : whose };
     const made = provider.connect(config as never, credentialsOf(this.#options.cluster, scope));
     const retried = withRetries(made, store.spec.retrySettings);
-    clients.set(whose, retried);
+    const ended = new AbortController();
+    clients.set(whose, { client: retried, ended });
     void made.follow?.(this.#options.following(kind, store, whose), ended.signal);
     return retried;
   }
@@ -203,10 +210,7 @@ export class StoreClients {
     const held = this.#held.get(key);
     if (held?.of === of) return held;
     this.forget(kind, keyOf(metadata));
-    const made: Held = {
-      ...{ of, clients: new Map(), ended: new AbortController() },
-      breaker: new Breaker({ backoff: BREAKER }),
-    };
+    const made: Held = { of, clients: new Map(), breaker: new Breaker({ backoff: BREAKER }) };
     this.#held.set(key, made);
     return made;
   }
@@ -225,17 +229,30 @@ export class StoreClients {
   forget(kind: string, key: string): void {
     const held = this.#held.get(`${kind} ${key}`);
     this.#held.delete(`${kind} ${key}`);
-    if (held !== undefined) end(held);
+    for (const each of held?.clients.values() ?? []) end(each);
+  }
+
+  /** The namespace is gone, and with it whose credentials were taken. */
+  forgetNamespace(namespace: string): void {
+    for (const { clients } of this.#held.values()) {
+      const opened = clients.get(namespace);
+      clients.delete(namespace);
+      if (opened !== undefined) end(opened);
+    }
   }
 
   close(): void {
-    for (const held of this.#held.values()) end(held);
+    for (const { clients } of this.#held.values()) for (const each of clients.values()) end(each);
     this.#held.clear();
   }
 
   #mustAllow(store: Store, namespace: string): void {
-    const labels = this.#options.cluster.namespaces?.get(namespace)?.metadata.labels ?? {};
-    if (mayUse(store.spec.conditions, { name: namespace, labels })) return;
+    const { conditions = [] } = store.spec;
+    if (conditions.length === 0) return;
+    const found = this.#options.cluster.namespaces?.get(namespace);
+    // Its ExternalSecrets can be told of before it is: without its labels, "not labelled so" would hold for each.
+    if (found === undefined) throw new ProviderProblem('denied', `namespace "${namespace}" is not known yet`);
+    if (mayUse(conditions, { name: namespace, labels: found.metadata.labels ?? {} })) return;
     const denied = `is not allowed from namespace "${namespace}": denied by spec.condition`;
     throw new ProviderProblem('denied', `using cluster store "${store.metadata.name}" ${denied}`);
   }

@@ -2,7 +2,7 @@
 import { coreKind, Objects, type KubernetesObject } from '../../kube/objects.ts';
 import { KubernetesProblem } from '../../kube/problem.ts';
 import { requestToken } from '../../kube/service-accounts.ts';
-import { ProviderProblem, type Credentials } from '../../providers/contract.ts';
+import { ProviderProblem, type Credentials, type ProblemKind } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
 
 export interface CredentialScope {
@@ -31,13 +31,17 @@ function namespaceOf({ own, asking }: CredentialScope, { name = '', namespace }:
   return found;
 }
 
+function kindOf(status: number | undefined): ProblemKind {
+  if (status === undefined || status >= 500) return 'unreachable';
+  return status === 400 ? 'invalid' : 'denied';
+}
+
 async function asked<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
     if (!(error instanceof KubernetesProblem)) throw error;
-    const kind = error.status === undefined || error.status >= 500 ? 'unreachable' : 'denied';
-    throw new ProviderProblem(kind, `cannot get ${what}: ${error.message}`, { cause: error });
+    throw new ProviderProblem(kindOf(error.status), `cannot get ${what}: ${error.message}`, { cause: error });
   }
 }
 

@@ -1,6 +1,6 @@
 /** Objects of any kind of an API server, and values of them: read only. */
 import { isObject } from '../../client/json.ts';
-import { acceptOf, collectionPath, type Kind } from '../../kube/objects.ts';
+import type { Kind } from '../../kube/objects.ts';
 import {
   ProviderProblem,
   type AccountRefLike,
@@ -14,7 +14,7 @@ import {
 import { inTurns } from '../in-turns.ts';
 import { kept, type Kept } from '../kept.ts';
 import { accessFor, type AccessConfig } from '../kubernetes/access.ts';
-import { ApiSession, selectorOf } from '../kubernetes/session.ts';
+import { ApiSession, collectionOf, pathIn, selectorOf } from '../kubernetes/session.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedOf } from '../property.ts';
 import { allowanceOf, type AllowRule, type Wanted } from './allow.ts';
@@ -28,10 +28,6 @@ export interface CrdConfig extends AccessConfig {
 }
 
 type Data = Readonly<Record<string, unknown>>;
-
-interface Item {
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
 
 interface Place {
   readonly namespace: string;
@@ -97,20 +93,20 @@ class CrdClient implements ProviderClient {
     const named = namePattern(name);
     const kind = await this.#kindFor(signal);
     const namespace = this.#namespace();
-    const { accept } = acceptOf({ metadataOnly: true }, 'list');
     const labelSelector = name === undefined && tags !== undefined ? selectorOf(tags) : undefined;
-    const listing = { path: collectionPath(kind, namespace), labelSelector, accept };
-    const listed = (await this.#session.list<Item>(`list ${kind.plural}`, listing, signal)) ?? [];
+    const listing = { path: collectionOf(kind, namespace), labelSelector };
+    const listed = (await this.#session.list(`list ${kind.plural}`, listing, signal)) ?? [];
     const places = listed
       .map(({ metadata }) => ({ name: metadata.name, namespace: metadata.namespace ?? '' }))
       .filter((each) => named(each.name))
       .filter((each) => this.#allows({ name: each.name, namespace: this.#ruledBy(each.namespace), property: '' }));
-    const found = await inTurns(places, async (each) => this.#get(kind, each, signal));
+    const found = await inTurns(places, async (each) => {
+      const object = await this.#get(kind, each, signal);
+      return object === undefined ? undefined : selectedOf(object, { key: each.name });
+    });
     return new Map(
       places.flatMap((each, at) =>
-        found[at] === undefined
-          ? []
-          : [[this.#keyOf(each, namespace), selectedOf(found[at], { key: each.name })] as const],
+        found[at] === undefined ? [] : [[this.#keyOf(each, namespace), found[at]] as const],
       ),
     );
   }
@@ -147,7 +143,7 @@ class CrdClient implements ProviderClient {
   }
 
   async #get(kind: Kind, { namespace, name }: Place, signal: AbortSignal): Promise<Data | undefined> {
-    const path = `${collectionPath(kind, namespace)}/${encodeURIComponent(name)}`;
+    const path = pathIn(collectionOf(kind, namespace), name);
     const found = await this.#session.ask(`read "${name}"`, { method: 'GET', path, signal });
     return isObject(found) ? withoutBookkeeping(found) : undefined;
   }

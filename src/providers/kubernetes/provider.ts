@@ -1,5 +1,5 @@
 /** Secrets of a namespace of an API server: of this cluster, or of another. */
-import { acceptOf, collectionPath, coreKind, type ManagedFields } from '../../kube/objects.ts';
+import { coreKind, type ManagedFields } from '../../kube/objects.ts';
 import { goJson } from '../../lib/go-text.ts';
 import { inTurns } from '../in-turns.ts';
 import {
@@ -19,7 +19,7 @@ import { lacks, objectIn, propertyOf, selectedOf } from '../property.ts';
 import { accessFor, type AccessConfig } from './access.ts';
 import { kubernetesFields, namespaceFor } from './metadata.ts';
 import { pushTo, removeFrom } from './push.ts';
-import { ApiSession, selectorOf } from './session.ts';
+import { ApiSession, collectionOf, pathIn, selectorOf } from './session.ts';
 
 export interface KubernetesConfig extends AccessConfig {
   readonly remoteNamespace?: string;
@@ -83,7 +83,7 @@ class KubernetesClient implements ProviderClient {
     this.#session = new ApiSession(accessFor(config, credentials));
     this.#store = credentials.store;
     this.#namespace = remoteNamespace === '' ? 'default' : remoteNamespace;
-    this.#collection = collectionPath(secretKind, this.#namespace);
+    this.#collection = collectionOf(secretKind, this.#namespace);
   }
 
   async check(signal: AbortSignal): Promise<void> {
@@ -111,13 +111,15 @@ class KubernetesClient implements ProviderClient {
   async find({ path, name, tags }: Query, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>> {
     if (path !== undefined && path !== '') throw new ProviderProblem('invalid', 'find.path: Secrets lie in no folders');
     const named = namePattern(name);
-    const { accept } = acceptOf({ metadataOnly: true }, 'list');
     const labelSelector = name === undefined && tags !== undefined ? selectorOf(tags) : undefined;
-    const listing = { path: this.#collection, labelSelector, accept };
-    const listed = (await this.#session.list<Secret>('list secrets', listing, signal)) ?? [];
+    const listing = { path: this.#collection, labelSelector };
+    const listed = (await this.#session.list('list secrets', listing, signal)) ?? [];
     const names = listed.map(({ metadata }) => metadata.name).filter(named);
-    const found = await inTurns(names, async (each) => this.#get(each, signal));
-    return new Map(names.flatMap((each, at) => (found[at] === undefined ? [] : [[each, asJson(found[at])]])));
+    const found = await inTurns(names, async (each) => {
+      const secret = await this.#get(each, signal);
+      return secret === undefined ? undefined : asJson(secret);
+    });
+    return new Map(names.flatMap((each, at) => (found[at] === undefined ? [] : [[each, found[at]]])));
   }
 
   async push(pushed: Pushed, signal: AbortSignal): Promise<void> {
@@ -143,7 +145,7 @@ class KubernetesClient implements ProviderClient {
   }
 
   #place({ metadata }: RemoteName, signal: AbortSignal) {
-    const collection = collectionPath(secretKind, namespaceFor(metadata, this.#namespace, this.#store.kind));
+    const collection = collectionOf(secretKind, namespaceFor(metadata, this.#namespace, this.#store.kind));
     return {
       session: this.#session,
       ...{ collection, signal },
@@ -152,7 +154,7 @@ class KubernetesClient implements ProviderClient {
   }
 
   async #get(name: string, signal: AbortSignal, collection = this.#collection): Promise<Secret | undefined> {
-    const path = `${collection}/${encodeURIComponent(name)}`;
+    const path = pathIn(collection, name);
     return (await this.#session.ask(`read "${name}"`, { method: 'GET', path, signal })) as Secret | undefined;
   }
 }

@@ -9,7 +9,7 @@ import { membersOf } from '../members.ts';
 import { marksOf } from './metadata.ts';
 import { problemOf } from './problem.ts';
 import type { Secret } from './provider.ts';
-import type { ApiSession } from './session.ts';
+import { pathIn, type ApiSession } from './session.ts';
 
 /**
  * As External Secrets Operator is called there: what it owns of a Secret stands in `managedFields`, so either takes over from
@@ -80,7 +80,7 @@ export function pushTo(place: Place, pushed: Pushed): Promise<void> {
     const { labels: had = {}, annotations: noted = {} } = before.metadata;
     const was = [before.data ?? {}, had, noted];
     if (canonicalJson(was) === canonicalJson([data, labels, annotations])) return undefined;
-    const path = `${place.collection}/${encodeURIComponent(key)}${query}`;
+    const path = pathIn(place.collection, key) + query;
     return sent(place, doing, {
       method: 'PUT',
       path,
@@ -92,7 +92,7 @@ export function pushTo(place: Place, pushed: Pushed): Promise<void> {
 /** What is not there, or is not managed, is left. Rejects with `ProviderProblem`. */
 export function removeFrom(place: Place, { key, property = '' }: RemoteName): Promise<void> {
   const doing = `delete "${key}"`;
-  const path = `${place.collection}/${encodeURIComponent(key)}`;
+  const path = pathIn(place.collection, key);
   return contended({ key, isConflict }, async () => {
     const before = await place.get(key);
     if (before === undefined || !isManaged(before)) return undefined;

@@ -222,6 +222,7 @@ describe('webhook', () => {
         '[::ffff:127.0.0.1]',
       ],
       ...['169.254.169.254', '[::ffff:a9fe:a9fe]', '[fe80::1]', '[fd00:ec2::254]'],
+      ...['168.63.129.16', '[fd00:ec2::23]', '[fd20:ce::254]', '[64:ff9b::a9fe:a9fe]', '[64:ff9b::7f00:1]'],
     ]) {
       const asks = client({ url: `http://${host}:${port}` }, { store: own });
       await assert.rejects(text(asks, 'a'), problem('invalid', /is no address that a SecretStore may ask/), host);
