@@ -148,10 +148,8 @@ describe('targets that are no Secrets', { skip }, () => {
     await shop.put('db', { host: 'db.example', port: '5432', text: CANARY });
   });
 
-  test('what somebody changes of it is repaired at once, what they add stays, and nothing is written without need', async () => {
+  test('what somebody changes of it is repaired at once, and what they add stays', async () => {
     await synced('drift', { refreshInterval: '1h', target: { manifest: configMap } });
-    await synced('still', { refreshInterval: '1h', target: { manifest: configMap } });
-    const still = await see(`${CONFIG_MAPS}/still`);
     const path = `${CONFIG_MAPS}/drift`;
     await change(path, { data: { host: 'drifted', extra: 'theirs' } });
     const back = await until(path, ({ data }) => data?.['host'] === 'db.example');
@@ -161,7 +159,32 @@ describe('targets that are no Secrets', { skip }, () => {
     const { uid = '' } = (await see(path))?.metadata ?? {};
     await shop.cluster.ask('DELETE', path);
     await until(path, ({ metadata, data }) => metadata.uid !== uid && data?.['host'] === 'db.example');
-    assert.equal((await see(`${CONFIG_MAPS}/still`))?.metadata.resourceVersion, still?.metadata.resourceVersion);
+  });
+
+  test('nothing is sent while nothing is different', async () => {
+    await shop.put('quiet', { a: '1' });
+    const from = [{ extract: { key: 'quiet' } }];
+    // With a template, its own annotations are not handed on.
+    const target = { manifest: configMap, template: {} };
+    await synced('still', { refreshInterval: '1h', dataFrom: from, target });
+    // An API server stores nothing for a write that changes nothing: the requests are counted.
+    const count = async (verbs: string): Promise<number> => {
+      const metrics = (await shop.cluster.ask('GET', '/metrics')).body as string;
+      const labels = `code="200"[^}]*resource="configmaps",scope="resource"[^}]*verb="(?:${verbs})"[^}]*`;
+      const lines = metrics.match(new RegExp(`^apiserver_request_total\\{${labels}\\} \\d+`, 'gm')) ?? [];
+      return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    };
+    const before = await count('PATCH|PUT|APPLY');
+    const lookedAt = async (moment: string): Promise<void> => {
+      const looks = await count('GET');
+      await change(shop.es('still'), { metadata: { annotations: { 'external-secrets.io/force-sync': moment } } });
+      while ((await count('GET')) === looks) await pause(50);
+    };
+    for (const moment of ['one', 'two', 'three']) await lookedAt(moment);
+    await shop.put('quiet', { a: '2' });
+    await lookedAt('four');
+    await until(`${CONFIG_MAPS}/still`, ({ data }) => data?.['a'] === '2');
+    assert.equal((await count('PATCH|PUT|APPLY')) - before, 1);
   });
 
   test('an object of somebody else is left alone, unless it is to be merged into', async () => {
@@ -175,6 +198,44 @@ describe('targets that are no Secrets', { skip }, () => {
     assert.equal(shared.metadata.ownerReferences, undefined);
     const authority = { name: 'kube-root-ca.crt', manifest: configMap, creationPolicy: 'Merge' };
     assert.match(await refused('authority', { target: authority }), /authority that pods trust/);
+  });
+
+  test('CreateOrMerge makes what is not there and merges into what is; neither it nor Orphan owns anything', async () => {
+    const uses = (creationPolicy: string) => ({ target: { manifest: configMap, creationPolicy } });
+    const given = { host: 'db.example', port: '5432', text: CANARY };
+    for (const [policy, name] of [
+      ['CreateOrMerge', 'either'],
+      ['Orphan', 'orphan'],
+    ] as const) {
+      const path = `${CONFIG_MAPS}/${name}`;
+      // Made, without an owner: it outlives whose it was.
+      await synced(name, uses(policy));
+      const made = await see(path);
+      assert.deepEqual([made?.data, made?.metadata.ownerReferences], [given, undefined], policy);
+      await shop.cluster.ask('DELETE', shop.es(name));
+      await shop.until(shop.es(name), (seen) => seen === undefined);
+      assert.equal((await see(path))?.metadata.uid, made?.metadata.uid);
+      // Somebody else's: what is theirs stays beside what is ours.
+      const there = `${name}-there`;
+      await create(shop.cluster, CONFIG_MAPS, { metadata: { name: there }, data: { host: 'theirs', own: 'x' } });
+      await synced(there, uses(policy));
+      const merged = await see(`${CONFIG_MAPS}/${there}`);
+      assert.deepEqual([merged?.data, merged?.metadata.ownerReferences], [{ ...given, own: 'x' }, undefined], policy);
+    }
+  });
+
+  test('what somebody changes of it is repaired under CreateOrMerge, and left to the next refresh under Orphan', async () => {
+    const uses = (creationPolicy: string) => ({
+      refreshInterval: '1h',
+      target: { manifest: configMap, creationPolicy },
+    });
+    await synced('left', uses('Orphan'));
+    await synced('mended', uses('CreateOrMerge'));
+    for (const name of ['left', 'mended']) await change(`${CONFIG_MAPS}/${name}`, { data: { host: 'drifted' } });
+    await until(`${CONFIG_MAPS}/mended`, ({ data }) => data?.['host'] === 'db.example');
+    assert.equal((await see(`${CONFIG_MAPS}/left`))?.data?.['host'], 'drifted');
+    await change(shop.es('left'), { metadata: { annotations: { 'external-secrets.io/force-sync': 'now' } } });
+    await until(`${CONFIG_MAPS}/left`, ({ data }) => data?.['host'] === 'db.example');
   });
 
   test('what is gone at the store is deleted by its policy, after the grace period; an immutable ConfigMap stays as it is', async () => {
