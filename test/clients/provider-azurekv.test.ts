@@ -212,7 +212,7 @@ describe('azurekv', () => {
     assert.ok(azure.vault.objects.deletedsecrets.has('foreign'));
   });
 
-  test('a disabled secret is no answer, and is not found by a search', async () => {
+  test('a disabled secret is no answer, and is not found by a search, which goes to no other server', async () => {
     for (const name of ['listed-on', 'listed-off']) azure.vault.put(name, name, { of: 'list' });
     newest('listed-off').attributes = { enabled: false };
     await assert.rejects(own().read({ key: 'listed-off' }, signal), problem('unsuitable', /SecretDisabled/));
@@ -222,6 +222,9 @@ describe('azurekv', () => {
     assert.deepEqual(await found({ tags: { of: 'list' } }), ['listed-on']);
     assert.deepEqual(await found({ name: '^listed', tags: { of: 'other' } }), []);
     assert.deepEqual(await found({ path: 'listed', name: '.' }), ['listed-on']);
+    azure.vault.elsewhere = 'https://evil.example/secrets?api-version=7.4';
+    await assert.rejects(found({ name: '^listed' }), problem('unreachable', /not its own/));
+    azure.vault.elsewhere = undefined;
   });
 
   test('names that Azure has not are refused', async () => {

@@ -239,6 +239,7 @@ describe('gcpsm', () => {
     google.asked.length = 0;
     const logins = (): number => google.asked.filter((each) => each === 'POST /token').length;
     await Promise.all([1, 2, 3, 4].map(() => read(own, 'often')));
+    await read(own, 'often');
     assert.equal(logins(), 1);
     google.revoke();
     assert.equal(await read(own, 'often'), 'x');

@@ -18,6 +18,8 @@ export interface KeptObject {
 type Kind = 'secrets' | 'keys' | 'certificates';
 
 export interface KeptVault {
+  /** Names the next page of a list, in place of where it is. */
+  elsewhere?: string | undefined;
   /** All versions, the newest last. */
   readonly objects: Readonly<Record<Kind | 'deletedsecrets', Map<string, KeptObject[]>>>;
   readonly answer: (asked: Asked) => JsonReply;
@@ -120,14 +122,14 @@ export function keyVault(url: string): KeptVault {
   }
 
   /** No page has more than three: that all are read shows. */
-  function list(query: URLSearchParams): JsonReply {
+  function list(query: URLSearchParams, elsewhere: string | undefined): JsonReply {
     const all = [...objects.secrets].flatMap(([name, versions]) => {
       const { tags, attributes } = versions.at(-1) ?? {};
       return [{ id: `${url}/secrets/${name}`, tags, attributes }];
     });
     const from = Number(query.get('$skiptoken') ?? 0);
     const next = from + 3 < all.length ? `${url}/secrets?api-version=7.4&$skiptoken=${String(from + 3)}` : null;
-    return { status: 200, body: { value: all.slice(from, from + 3), nextLink: next } };
+    return { status: 200, body: { value: all.slice(from, from + 3), nextLink: elsewhere ?? next } };
   }
 
   function ofObject(kind: Kind, [name = '', at = '']: readonly string[], { method, json }: Asked): JsonReply {
@@ -139,17 +141,18 @@ export function keyVault(url: string): KeptVault {
     return at === 'import' ? add(kind, name, made({ cer }, json)) : problem(400, 'BadParameter', method);
   }
 
-  return {
+  const kept: KeptVault = {
     objects,
     put: (name, value, tags = {}) => void add('secrets', name, made({ value }, { tags })),
     answer: (asked) => {
       const { path, query } = asked;
       const [, kind = '', ...rest] = path.split('/');
       if (query.get('api-version') !== '7.4') return problem(400, 'BadParameter', 'api-version');
-      if (path === '/secrets') return list(query);
+      if (path === '/secrets') return list(query, kept.elsewhere);
       if (kind === 'deletedsecrets') return ofDeleted(rest[0] ?? '', rest[1] ?? '');
       if (kind === 'secrets' || kind === 'keys' || kind === 'certificates') return ofObject(kind, rest, asked);
       return problem(404, 'NotFound', path);
     },
   };
+  return kept;
 }
