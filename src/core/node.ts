@@ -37,6 +37,7 @@ import { ensureBuiltIn } from './mounts/mount-changes.ts';
 import { SealableStore } from './namespaces/sealable-store.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { serve } from './requests/pipeline.ts';
+import { refusedUnread } from './requests/unread.ts';
 import { SealedPaths } from './requests/sealed-paths.ts';
 import { ROOT_TOKEN, seed } from './seed.ts';
 import { beginSelfInit, CUT_OFF, selfInitUnfinished } from './self-init.ts';
@@ -386,5 +387,9 @@ export class Node implements Handler, AsyncDisposable {
 
   handle(request: Request): Outcome | Promise<Outcome> {
     return this.#services === undefined ? this.#whileSealed.handle(request) : serve(this.#services, request);
+  }
+
+  refusedUnread(request: Request): Outcome | undefined {
+    return this.#services === undefined ? undefined : refusedUnread(this.#services, request);
   }
 }

@@ -27,6 +27,7 @@ import { lookUp, operationOf, parametersOf, type Asked } from './requests/access
 import { snapshotUse } from './requests/from-snapshot.ts';
 import { isInline } from './requests/inline.ts';
 import { serve } from './requests/pipeline.ts';
+import { refusedUnread } from './requests/unread.ts';
 import { nodeKeys } from './seed.ts';
 import type { RequestServices } from './services.ts';
 import type { CoreSettings } from './settings.ts';
@@ -181,6 +182,11 @@ export class ReadingNode implements Handler, AsyncDisposable {
 
   get cors(): CorsConfig | undefined {
     return this.#reading?.services.config.cors;
+  }
+
+  refusedUnread(request: Request): Outcome | undefined {
+    const services = this.#reading?.services;
+    return services === undefined ? undefined : refusedUnread(services, request);
   }
 
   handle(request: Request): Outcome | Promise<Outcome> {

@@ -135,6 +135,8 @@ export interface CorsConfig {
 /** What the server calls. Never rejects: every failure is an outcome. */
 export interface Handler {
   handle(request: Request): Outcome | Promise<Outcome>;
+  /** Asked before a large body is read: the outcome of a request that is refused without it. Absent: none is. */
+  refusedUnread?(request: Request): Outcome | undefined;
   /** Absent, or undefined: nothing is said of other origins. */
   readonly cors?: CorsConfig | undefined;
 }

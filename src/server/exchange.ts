@@ -97,6 +97,11 @@ export class Exchange {
     try {
       const { limits } = this.#service.reading;
       const declared = Number(this.#incoming.headers['content-length'] ?? 0);
+      const refused = this.#hasLargeBody() ? this.#service.handler.refusedUnread?.(request) : undefined;
+      if (refused !== undefined) {
+        this.#writeAndDrain(encodeOutcome(refused));
+        return;
+      }
       if (this.#expectsContinue && declared <= limits.maxBody) this.#outgoing.writeContinue();
       const bytes = await readBody(this.#incoming, limits);
       const { body, rawBody } = parseBody(bytes, request.contentType, limits);
@@ -267,7 +272,10 @@ export class Exchange {
   /** Whether the connection ends with this reply: on shutdown, and where reading over an unread body would cost much. */
   #isLast(): boolean {
     if (this.#service.closing) return true;
-    if (this.#incoming.complete) return false;
+    return !this.#incoming.complete && this.#hasLargeBody();
+  }
+
+  #hasLargeBody(): boolean {
     const { 'content-length': length, 'transfer-encoding': encoding } = this.#incoming.headers;
     return encoding !== undefined || Number(length ?? 0) > ignoredBody;
   }

@@ -282,6 +282,41 @@ describe('values', () => {
     }
   });
 
+  // CVE-2025-12044
+  test('a large body is neither waited for nor parsed where a rate limit refuses its request', async () => {
+    await using server = await started();
+    await ok(server.as('POST', 'sys/mounts/kv', { type: 'kv' }));
+    await ok(server.as('POST', 'sys/quotas/rate-limit/kv', { path: 'kv/', rate: 2, interval: '1h' }));
+    const serving = await serveOn({}, server.node);
+    try {
+      const put = async (header: string, body = '') => {
+        const client = await RawClient.to(serving);
+        await client.send(
+          `PUT /v1/kv/a HTTP/1.1\r\nHost: x\r\nX-Vault-Token: ${server.root}\r\n${header}\r\n\r\n${body}`,
+        );
+        const reply = await client.reply();
+        client.end();
+        return reply;
+      };
+      const large = JSON.stringify({ k: 'v'.repeat(100_000) });
+      for (let at = 0; at < 2; at += 1) {
+        assert.equal((await put(`Content-Length: ${String(large.length)}`, large))?.status, 204);
+      }
+      // Nothing of the body is ever sent.
+      for (const header of ['Content-Length: 1000000', 'Transfer-Encoding: chunked']) {
+        const reply = await put(header);
+        assert.equal(reply?.status, 429, header);
+        assert.match(reply.body, /rate limit quota exceeded/);
+      }
+      assert.equal((await put('Content-Length: 9', '{"k":"v"}'))?.status, 429);
+      // Whose refusals are to be on record is read.
+      await ok(server.as('POST', 'sys/quotas/config', { enable_rate_limit_audit_logging: true }));
+      assert.equal((await put(`Content-Length: ${String(large.length)}`, large))?.status, 429);
+    } finally {
+      await serving.close();
+    }
+  });
+
   test('a folder of 20,000 names is listed, and paged in the store', async () => {
     await using server = await started();
     const { node, as, root } = server;

@@ -104,6 +104,23 @@ export class Quotas implements Disposable {
   }
 
   /**
+   * Of a request whose body is not read yet: its refusal, counted, where there is too much already. undefined: it may be read,
+   * since it is to be on record, or since a quota is of the role that the body names.
+   */
+  admitUnread(counted: Counted): Admission | undefined {
+    if (this.audited) return undefined;
+    let asksRole = false;
+    const role = (): undefined => {
+      asksRole = true;
+    };
+    const quota = this.#quotaFor({ ...counted, role });
+    if (quota === undefined || asksRole) return undefined;
+    const { key, rule } = windowFor(quota, counted);
+    const { windows, now } = this.#options;
+    return windows.refuses(key, rule, now()) ? this.#take(quota, counted) : undefined;
+  }
+
+  /**
    * Counts a login once it is known which role judged it, where that has a quota of its own: its request did not say. Throws
    * `tooManyRequests`.
    */

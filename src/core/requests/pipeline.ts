@@ -55,7 +55,7 @@ export function asFailure(services: Pick<RequestServices, 'log'>, request: Reque
 }
 
 /** A forwarded write that this region does not show yet names the index to wait for by itself. */
-function withStanding(services: RequestServices, outcome: Outcome): Outcome {
+export function withStanding(services: RequestServices, outcome: Outcome): Outcome {
   const headers = { 'X-Vault-Index': services.freshness.text, ...outcome.headers, ...services.standing() };
   return { ...outcome, headers };
 }

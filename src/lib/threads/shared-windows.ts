@@ -67,12 +67,27 @@ export class SharedWindows {
     }
   }
 
-  /** Where the key's digest lies; its window is beside it. Taken from another whose window is over, if need be. */
-  #cellOf(key: string, since: number): number {
+  /** Whether a use of `key` at `now` would be refused. Counts nothing. */
+  refuses(key: string, rule: WindowRule, now: number): boolean {
+    const { name, first } = this.#digestOf(key);
+    for (let at = 0; at < TRIES; at += 1) {
+      const cell = 1 + ((first + at) % SLOTS) * 2;
+      if (Atomics.load(this.#cells, cell) !== name) continue;
+      const since = Math.max(0, now - Number(Atomics.load(this.#cells, 0)));
+      return !step(Atomics.load(this.#cells, cell + 1), rule, since).taken.allowed;
+    }
+    return false;
+  }
+
+  #digestOf(key: string): { readonly name: bigint; readonly first: number } {
     const digest = sha256(this.#salt, key);
     // Never 0, which is an empty slot.
-    const name = digest.readBigUInt64LE(8) | 1n;
-    const first = digest.readUInt32LE(0);
+    return { name: digest.readBigUInt64LE(8) | 1n, first: digest.readUInt32LE(0) };
+  }
+
+  /** Where the key's digest lies; its window is beside it. Taken from another whose window is over, if need be. */
+  #cellOf(key: string, since: number): number {
+    const { name, first } = this.#digestOf(key);
     let over = -1;
     let end = Infinity;
     for (let at = 0; at < TRIES; at += 1) {
