@@ -56,7 +56,9 @@ class Pattern {
   /** Without overlaps, an empty one not right behind another, as Go's `FindAll`. */
   all(text: string, most: number, meter: Meter): readonly Match[] {
     const size = this.#pattern.programSize();
-    const matcher = this.#pattern.matcher(new Watched(text, () => meter.step(size / INSTRUCTIONS)) as unknown as string);
+    const matcher = this.#pattern.matcher(
+      new Watched(text, () => meter.step(size / INSTRUCTIONS)) as unknown as string,
+    );
     const found: Match[] = [];
     const names = this.#pattern.namedGroups();
     let last = -1;
