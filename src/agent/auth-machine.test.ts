@@ -171,3 +171,14 @@ function judge(before: AuthState, after: AuthState, done: readonly string[], kin
   if (done.includes('drop')) assert.ok(before.session !== undefined && after.session === undefined);
   if (before.doing === 'ended') assert.deepEqual(after, before);
 }
+
+test('a server that gives tokens which have ended is asked with pauses', () => {
+  const run = driven();
+  run.at(0, { kind: 'start' });
+  for (let now = 0; now < 10_000;) {
+    const ms = wakeOf(run.at(now, { kind: 'loggedIn', ttl: -5_000, renewable: true })) ?? 0;
+    assert.ok(ms >= 500, String(ms));
+    now += ms;
+    assert.deepEqual(doings(run.at(now, { kind: 'wake' })), ['drop', 'login']);
+  }
+});

@@ -67,6 +67,8 @@ const settled = 60_000;
 /** Two-thirds of its life after it was got, or up to a tenth earlier, so that a fleet does not renew in step. */
 const renewalShare = 2 / 3;
 const renewalJitter = 0.1;
+/** Whole seconds are the shortest lives; a server that tells of less is not asked again and again without a pause. */
+const shortest = 500;
 /** A renewal that adds less than this has met the token's longest life. */
 const leastGain = 1_000;
 
@@ -138,7 +140,8 @@ function dropExpired(state: AuthState, now: number): Step {
 /** A token's life from here on: until two-thirds of it there is nothing to do. */
 function begun(state: AuthState, { now, random, ttl, renewable }: Moment & Lifetime, since: number): Step {
   const session = { since, expires: ttl === 0 ? Number.POSITIVE_INFINITY : now + ttl };
-  const ms = ttl === 0 ? Number.POSITIVE_INFINITY : ttl * (renewalShare - renewalJitter * random);
+  const share = ttl * (renewalShare - renewalJitter * random);
+  const ms = ttl === 0 ? Number.POSITIVE_INFINITY : Math.max(shortest, share);
   return rest({ ...state, session }, renewable ? 'renewal' : 'login', ms);
 }
 

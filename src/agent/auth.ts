@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import type { AuthMethodConfig } from '../config/agent.ts';
-import { isLockstepError } from '../errors.ts';
+import { fail, isLockstepError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Secret } from '../lib/secret.ts';
 import { authMachine, type AuthFailure, type AuthInput, type AuthOutput, type AuthState } from './auth-machine.ts';
@@ -171,13 +171,15 @@ export class Authentication extends EventEmitter<AuthEvents> {
     try {
       const options = { token, timeoutMs: patienceMs, replay: 'safe', signal: this.#ending.signal } as const;
       const auth = (await client.write('auth/token/renew-self', {}, options))?.auth;
-      const ttl = auth?.lease_duration ?? 0;
+      // Without it the token would be taken for one that never ends.
+      if (auth === undefined) throw fail('noCredentials', 'the renewal gave no token');
+      const ttl = auth.lease_duration;
       metrics.add('renewals_total', { result: 'success' });
       metrics.set('token_expires_seconds', ttl);
       log.debug('renewed', { ttl });
       // The answer may come when another token has taken over.
       if (session === this.#current) {
-        this.#send({ kind: 'renewed', ttl: ttl * 1000, renewable: auth?.renewable ?? false });
+        this.#send({ kind: 'renewed', ttl: ttl * 1000, renewable: auth.renewable });
       }
     } catch (error) {
       const failure = isRefusal(error) ? 'refused' : 'unreachable';

@@ -1,5 +1,6 @@
 /** Runs the commands that follow changed files. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -45,10 +46,23 @@ export class CommandRunner {
   }
 }
 
+/** Some failures are thrown, others come as an event. */
+function started(file: string, args: readonly string[]): ChildProcess | string {
+  try {
+    return spawn(file, args, { stdio: 'ignore', detached: true });
+  } catch (error) {
+    return errorCode(error);
+  }
+}
+
 /** The exit code, the signal that ended it, or why it could not start. */
 function finished([file = '', ...args]: readonly string[], timeoutMs: number): Promise<number | string> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: 'ignore', detached: true });
+    const child = started(file, args);
+    if (typeof child === 'string') {
+      resolve(child);
+      return;
+    }
     const end = (signal: NodeJS.Signals): void => {
       // Its own process group: what it started ends with it.
       try {

@@ -1,11 +1,12 @@
 /** `/healthz` and `/metrics`, on listeners of their own. Neither tells a secret. */
-import { chmod, chown, readFile, unlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { AgentListener } from '../config/agent.ts';
 import { fail } from '../errors.ts';
+import { listenUnix, type UnixSocket } from '../lib/listening.ts';
 import type { Logger } from '../lib/log.ts';
 import { groupId, userId } from '../lib/system-account.ts';
 import { explain } from '../client/explain.ts';
@@ -63,6 +64,15 @@ function isLoopback(host: string): boolean {
   return /^(127\.[0-9.]+|localhost|::1|\[::1\])$/.test(host);
 }
 
+function socketOf({ address, socket_mode, socket_user, socket_group }: UnixListener): UnixSocket {
+  return {
+    path: address,
+    mode: socket_mode,
+    user: socket_user === undefined ? undefined : userId(socket_user),
+    group: socket_group === undefined ? undefined : groupId(socket_group),
+  };
+}
+
 export class HealthListeners {
   readonly #servers: { readonly server: Server | SecureServer; readonly listener: AgentListener }[] = [];
   readonly #log: Logger;
@@ -96,14 +106,13 @@ export class HealthListeners {
   }
 
   async close(): Promise<void> {
-    for (const { server, listener } of this.#servers.splice(0)) {
+    for (const { server } of this.#servers.splice(0)) {
       await new Promise<void>((resolve) => {
         server.close(() => {
           resolve();
         });
         server.closeAllConnections();
       });
-      if (listener.type === 'unix') await unlink(listener.address).catch(() => undefined);
     }
   }
 
@@ -112,17 +121,19 @@ export class HealthListeners {
     server.maxConnections = mostConnections;
     server.headersTimeout = 5_000;
     server.requestTimeout = 10_000;
-    // What a killed process left would keep us from listening.
-    if (listener.type === 'unix') await unlink(listener.address).catch(() => undefined);
+    if (listener.type === 'unix') {
+      await listenUnix(server, socketOf(listener));
+      this.#servers.push({ server, listener });
+      this.#log.info('serving health and metrics', { address: listener.address });
+      return;
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
-    const at = listener.type === 'unix' ? { path: listener.address } : listener.address;
-    server.listen(at, resolve);
+    server.listen(listener.address, resolve);
     await promise;
     this.#servers.push({ server, listener });
-    if (listener.type === 'unix') await this.#own(listener);
-    const { port } = (listener.type === 'tcp' ? server.address() : { port: undefined }) as Partial<AddressInfo>;
-    const address = listener.type === 'tcp' ? `${listener.address.host}:${port}` : listener.address;
+    const { port } = server.address() as AddressInfo;
+    const address = `${listener.address.host}:${port}`;
     this.#log.info('serving health and metrics', { address });
   }
 
@@ -138,12 +149,5 @@ export class HealthListeners {
     const required = listener.tls_require_and_verify_client_cert;
     const verification = { requestCert: ca !== undefined && !none, rejectUnauthorized: required };
     return createSecureServer({ ...(await secureContext(listener)), ...verification }, handler);
-  }
-
-  async #own({ address, socket_mode, socket_user, socket_group }: UnixListener): Promise<void> {
-    await chmod(address, socket_mode);
-    if (socket_user === undefined && socket_group === undefined) return;
-    const uid = socket_user === undefined ? -1 : userId(socket_user);
-    await chown(address, uid, socket_group === undefined ? -1 : groupId(socket_group));
   }
 }

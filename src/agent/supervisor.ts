@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { ProcessConfig } from '../config/agent.ts';
 import { inheritedEnvironment } from '../config/inherited.ts';
+import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/log.ts';
 
 export interface SupervisorOptions {
@@ -23,6 +24,7 @@ interface Running {
 const patience = 30_000;
 /** As shells have them. */
 const notFound = 127;
+const notRunnable = 126;
 const bySignal = 128;
 
 export class Supervisor {
@@ -79,7 +81,15 @@ export class Supervisor {
     const { process, log } = this.#options;
     const [file = '', ...args] = process.command;
     const env = inheritedEnvironment(Object.fromEntries(this.#values));
-    const child = spawn(file, args, { stdio: 'inherit', env });
+    let child: ChildProcess;
+    try {
+      child = spawn(file, args, { stdio: 'inherit', env });
+    } catch (error) {
+      // Of a variable that is longer than the kernel takes (128 KiB on Linux) it is thrown and not told by an event.
+      log.error('cannot run the process', { error: errorCode(error) });
+      this.#options.ended(notRunnable);
+      return;
+    }
     const exit = new Promise<number>((resolve) => {
       child.once('error', (error: NodeJS.ErrnoException) => {
         log.error('cannot run the process', { error: error.code ?? 'unknown' });

@@ -118,7 +118,8 @@ function isSame(a: Files, b: Files): boolean {
 
 async function readFiles({ certFile, keyFile, clientCaFile }: TlsSettings): Promise<Files> {
   const cert = await readPem(certFile);
-  const key = await readPem(keyFile);
+  // One file for both is read once: between two reads another may have taken its place.
+  const key = keyFile === certFile ? cert : await readPem(keyFile);
   return clientCaFile === undefined ? { cert, key } : { cert, key, ca: await readPem(clientCaFile) };
 }
 

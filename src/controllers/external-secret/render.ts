@@ -1,7 +1,7 @@
 /** The templates of `spec.target.template` and of `rewrite.transform`: Go's, with the functions that External Secrets Operator gives them. */
-import { parse } from 'yaml';
 import { externalSecretsFunctions as functions, withoutValues } from '../../lib/go-template/external-secrets.ts';
 import { parseTemplate, stringMap, TemplateError, type Template } from '../../lib/go-template/template.ts';
+import { parseYaml } from '../../lib/yaml-text.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Values } from './values.ts';
 
@@ -35,11 +35,14 @@ export function render(name: string, template: string, values: Values): Uint8Arr
   }
 }
 
+/** Kubernetes holds no object that is larger; to read YAML takes a second a megabyte. */
+const LONGEST = 1.5 * 1024 * 1024;
+
 /** Undefined: it is none. What the parser says repeats the line, which may hold a secret. */
 function yamlIn(text: string): { readonly value: unknown } | undefined {
+  if (text.length > LONGEST) return undefined;
   try {
-    // `silent` would give what can be made of broken YAML, without an error.
-    return { value: parse(text, { maxAliasCount: 0, logLevel: 'error' }) as unknown };
+    return { value: parseYaml(text, { maxAliasCount: 0 }) };
   } catch {
     return undefined;
   }

@@ -8,22 +8,13 @@ import { sprintf } from './printf.ts';
 import { element, type Reflected, unboxed } from './reflected.ts';
 import { FunctionError } from './template-error.ts';
 import type { Meter } from './meter.ts';
-import {
-  elementsOf,
-  GoBytes,
-  GoList,
-  GoMap,
-  integerOf,
-  isTrue,
-  lengthOf,
-  SizedInt,
-  typeOf,
-  type Value,
-} from './value.ts';
+import { GoBytes, GoList, GoMap, integerOf, isTrue, lengthOf, SizedInt, typeOf, type Value } from './value.ts';
 
 export interface Reflective {
   readonly least: number;
   readonly most: number;
+  /** Whether it takes longer for longer arguments. */
+  readonly walks?: true;
   readonly call: (args: readonly Reflected[]) => Reflected;
 }
 
@@ -35,14 +26,14 @@ export const reflective: Readonly<Record<string, Reflective>> = {
   or: { least: 1, most: many, call: ([first]) => first },
   not: { least: 1, most: 1, call: ([value]) => !truth(value) },
   call: { least: 1, most: many, call: ([callee]) => called(callee) },
-  eq: { least: 1, most: many, call: ([first, ...others]) => eq(first, others) },
-  ne: { least: 2, most: 2, call: ([first, second]) => !eq(first, [second]) },
-  lt: { least: 2, most: 2, call: ([first, second]) => lt(first, second) },
-  le: { least: 2, most: 2, call: ([first, second]) => le(first, second) },
-  gt: { least: 2, most: 2, call: ([first, second]) => !le(first, second) },
-  ge: { least: 2, most: 2, call: ([first, second]) => !lt(first, second) },
+  eq: { least: 1, most: many, walks: true, call: ([first, ...others]) => eq(first, others) },
+  ne: { least: 2, most: 2, walks: true, call: ([first, second]) => !eq(first, [second]) },
+  lt: { least: 2, most: 2, walks: true, call: ([first, second]) => lt(first, second) },
+  le: { least: 2, most: 2, walks: true, call: ([first, second]) => le(first, second) },
+  gt: { least: 2, most: 2, walks: true, call: ([first, second]) => !le(first, second) },
+  ge: { least: 2, most: 2, walks: true, call: ([first, second]) => !lt(first, second) },
   index: { least: 1, most: many, call: ([item, ...indexes]) => index(item, indexes) },
-  slice: { least: 1, most: many, call: ([item, ...indexes]) => slice(item, indexes) },
+  slice: { least: 1, most: many, walks: true, call: ([item, ...indexes]) => slice(item, indexes) },
   len: { least: 1, most: 1, call: ([item]) => length(item) },
 };
 
@@ -108,9 +99,9 @@ function indexed(item: Reflected, at: Reflected): Reflected {
 }
 
 function elementAt(value: Value, place: number): Reflected {
-  if (typeof value === 'string') return new SizedInt('uint8', BigInt(value.charCodeAt(place)));
-  const type = value instanceof GoList ? value.element : 'uint8';
-  return element(elementsOf(value)?.[place] ?? null, type);
+  if (value instanceof GoList) return element(value.items[place] ?? null, value.element);
+  const bytes = value instanceof GoBytes ? value.bytes : typeof value === 'string' ? value : '';
+  return new SizedInt('uint8', BigInt(bytes.charCodeAt(place)));
 }
 
 /** A key that is not there gives the zero value. */

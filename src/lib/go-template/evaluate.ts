@@ -17,7 +17,7 @@ import {
 import { FunctionError, type Reason, TemplateError } from './template-error.ts';
 import type { AnyNode, Chain, Command, Identifier, NumberNode, Operand, Pipe } from './tree.ts';
 import { source } from './tree.ts';
-import { GoMap, GoObject, SizedInt, typeOf, type Value } from './value.ts';
+import { GoBytes, GoList, GoMap, GoObject, SizedInt, typeOf, type Value } from './value.ts';
 
 export type MissingKey = 'error' | 'zero' | 'invalid';
 
@@ -242,6 +242,7 @@ export class Evaluator {
     if (name === 'and' || name === 'or') return this.#shortCircuit(dot, name, given);
     const args = given.args.map((arg) => this.#argument(dot, 'reflect', arg));
     if (given.final !== undefined) args.push(this.#validated(given.final.value, 'reflect'));
+    if (called.walks) for (const arg of args) this.#charge(unboxed(arg));
     return this.#guarded(called, () => called.call(args));
   }
 
@@ -268,9 +269,25 @@ export class Evaluator {
     if (given.final !== undefined) {
       args.push(this.#validated(given.final.value, params[args.length] ?? variadic) ?? null);
     }
+    for (const arg of args) this.#charge(arg as Value);
     const result = this.#guarded(called, () => called.call(args as Value[], this.#context.meter));
-    if (typeof result === 'string') this.#context.meter.make(result.length);
+    if (typeof result === 'string') {
+      this.#context.meter.make(result.length);
+      this.#context.meter.text(result.length);
+    }
     return result === null ? new Boxed(null) : result;
+  }
+
+  /** What a function may do with an argument as a whole; of what lies within it keeps account itself. */
+  #charge(value: Value | undefined): void {
+    const { meter } = this.#context;
+    if (value instanceof GoList) {
+      meter.read(8 * value.items.length);
+    } else if (typeof value === 'string' || value instanceof GoBytes) {
+      const { length } = typeof value === 'string' ? value : value.bytes;
+      meter.text(length);
+      meter.read(length);
+    }
   }
 
   #guarded<T>({ name, node }: { name: string; node: AnyNode }, call: () => T): T {
@@ -299,6 +316,7 @@ export class Evaluator {
 
   #argument(dot: Reflected, param: Param | undefined, node: Operand): Reflected {
     this.at(node);
+    this.#context.meter.step();
     switch (node.kind) {
       case 'dot':
         return this.#validated(dot, param);

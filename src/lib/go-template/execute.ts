@@ -54,8 +54,10 @@ class Walker {
       this.#walk(dot, list);
     } catch (error) {
       if (error instanceof BoundError) throw this.error(error.message, 'bound');
-      if (error instanceof RangeError && /call stack/.test(error.message)) {
-        throw this.error('exceeded the depth that can be evaluated', 'bound');
+      // The stack, or the longest of texts, lists and numbers: what of them a meter did not foresee.
+      if (error instanceof RangeError) {
+        const what = error.message.includes('call stack') ? 'depth' : 'size';
+        throw this.error(`exceeded the ${what} that can be evaluated`, 'bound');
       }
       throw error;
     }
@@ -139,8 +141,11 @@ class Walker {
       yield* integers(value, count);
     } else if (value instanceof GoList || value instanceof GoBytes) {
       const type = value instanceof GoList ? value.element : 'uint8';
+      if (value instanceof GoBytes) this.#shared.context.meter.step(value.bytes.length);
       for (const [place, item] of (elementsOf(value) ?? []).entries()) yield [BigInt(place), element(item, type)];
     } else if (value instanceof GoMap) {
+      // They are sorted, however few rounds there are.
+      this.#shared.context.meter.step(value.entries.size);
       for (const [key, item] of value.sorted()) yield [key, element(item, value.element)];
     } else {
       // Go shows the value: it could be a secret.

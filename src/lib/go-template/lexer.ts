@@ -20,6 +20,12 @@ export interface Token {
   readonly line: number;
 }
 
+/** What an argument begins with. */
+export const OPERANDS: ReadonlySet<TokenType> = new Set<TokenType>([
+  ...(['bool', 'charConstant', 'complex', 'dot', 'field', 'identifier'] as const),
+  ...(['number', 'nil', 'rawString', 'string', 'variable', 'leftParen'] as const),
+]);
+
 /** A token as errors name it. */
 export function shown({ type, text }: Token): string {
   if (type === 'eof') return 'EOF';

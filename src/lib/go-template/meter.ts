@@ -1,9 +1,9 @@
 import { BoundError } from './template-error.ts';
 
 export interface Bounds {
-  /** What is evaluated: nodes, rounds of loops, elements that functions walk. */
+  /** What is evaluated: nodes, arguments, rounds of loops, elements and bytes that functions walk. */
   readonly steps: number;
-  /** Bytes of output. */
+  /** Bytes of output, and of any one text on the way. */
   readonly output: number;
   /** Bytes of all values that functions make, counted before they are made where they could be large. */
   readonly memory: number;
@@ -21,6 +21,8 @@ export const defaultBounds: Bounds = {
   depth: 200,
   text: 1 << 20,
 };
+
+const READ = 32;
 
 /** Counts down while one template is executed. */
 export class Meter {
@@ -45,6 +47,18 @@ export class Meter {
     this.#memory += bytes;
     if (!(this.#memory <= this.#bounds.memory)) {
       throw new BoundError(`exceeded the bound of ${this.#bounds.memory} bytes of values`);
+    }
+  }
+
+  /** Of text that is looked at, however often: functions read some 32 bytes in the time of a step. */
+  read(bytes: number): void {
+    this.step(bytes / READ);
+  }
+
+  /** Of each text that is given to a function or by one: what it is made of takes some of these bytes many times over. */
+  text(bytes: number): void {
+    if (bytes > this.#bounds.output) {
+      throw new BoundError(`exceeded the bound of ${this.#bounds.output} bytes in one text`);
     }
   }
 

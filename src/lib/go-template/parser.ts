@@ -1,9 +1,9 @@
 import { characterConstant, complexConstant, numberConstant } from './constant.ts';
-import { type Delimiters, Lexer, shown, type Token, type TokenType } from './lexer.ts';
+import { type Delimiters, Lexer, OPERANDS, shown, type Token, type TokenType } from './lexer.ts';
 import { quote, unquote } from './quote.ts';
 import { TemplateError } from './template-error.ts';
 import type { Chain, Command, List, Node, NumberNode, Operand, Pipe, Variable } from './tree.ts';
-import { isEmpty, source } from './tree.ts';
+import { isEmpty, source, variableOf } from './tree.ts';
 
 export interface ParseOptions extends Delimiters {
   /** The names that may be called. */
@@ -12,12 +12,9 @@ export interface ParseOptions extends Delimiters {
   readonly depth: number;
 }
 
-type Ended = { readonly kind: 'end' | 'else'; readonly at: number };
+const MOST_VARIABLES = 1_000;
 
-const operands: ReadonlySet<TokenType> = new Set<TokenType>([
-  ...(['bool', 'charConstant', 'complex', 'dot', 'field', 'identifier'] as const),
-  ...(['number', 'nil', 'rawString', 'string', 'variable', 'leftParen'] as const),
-]);
+type Ended = { readonly kind: 'end' | 'else'; readonly at: number };
 
 /** The templates of a text by name, the text's own under `name`. Go's grammar, look-ahead and errors. */
 export function parse(name: string, text: string, options: ParseOptions): Map<string, List> {
@@ -28,6 +25,8 @@ export function parse(name: string, text: string, options: ParseOptions): Map<st
 
 class Parser {
   readonly templates = new Map<string, List>();
+  /** The names of those that are not empty. */
+  readonly #full = new Set<string>();
   readonly #name: string;
   readonly #options: ParseOptions;
   readonly #lexer: Lexer;
@@ -116,9 +115,13 @@ class Parser {
   }
 
   #add(name: string, list: List): void {
-    const there = this.templates.get(name);
-    if (there === undefined || isEmpty(there)) this.templates.set(name, list);
-    else if (!isEmpty(list)) throw this.#error(`template: multiple definition of template ${quote(name)}`);
+    const full = !isEmpty(list);
+    if (this.#full.has(name)) {
+      if (full) throw this.#error(`template: multiple definition of template ${quote(name)}`);
+      return;
+    }
+    this.templates.set(name, list);
+    if (full) this.#full.add(name);
   }
 
   /** Each template has variables, loops and depths of its own. */
@@ -271,7 +274,7 @@ class Parser {
     for (;;) {
       const token = this.#nextNonSpace();
       if (token.type === end) break;
-      if (!operands.has(token.type)) throw this.#unexpected(token, context);
+      if (!OPERANDS.has(token.type)) throw this.#unexpected(token, context);
       this.#backup();
       pipe.commands.push(this.#command());
     }
@@ -295,14 +298,20 @@ class Parser {
     }
     if (!comma) pipe.isAssign = next.type === 'assign';
     this.#nextNonSpace();
-    pipe.declared.push(variableOf(variable));
-    this.#variables.push(variable.text);
+    pipe.declared.push(this.#declared(variable));
     if (!comma) return false;
     if (context === 'range' && pipe.declared.length < 2) {
       if (['variable', 'rightDelim', 'rightParen'].includes(this.#peekNonSpace().type)) return true;
       throw this.#error('range can only initialize variables');
     }
     throw this.#error(`too many declarations in ${context}`);
+  }
+
+  #declared(token: Token): Variable {
+    // They are looked up one by one.
+    if (this.#variables.length >= MOST_VARIABLES) throw this.#error(`more than ${MOST_VARIABLES} variables at once`);
+    this.#variables.push(token.text);
+    return variableOf(token);
   }
 
   #check({ commands }: Pipe, context: string): void {
@@ -384,10 +393,6 @@ class Parser {
     if (this.#variables.includes(token.text)) return variableOf(token);
     throw this.#error(`undefined variable ${quote(token.text)}`);
   }
-}
-
-function variableOf({ at, text }: Token): Variable {
-  return { kind: 'variable', at, ident: [text] };
 }
 
 function isEnded(node: Node | Ended): node is Ended {

@@ -11,7 +11,7 @@ import { strings } from './value.ts';
 export const pemFunctions: FunctionMap = {
   filterPEM: fn(['string', 'string'], ([type, text], meter) => filterPem(type, text, meter)),
   filterCertChain: fn(['string', 'string'], ([type, text], meter) => {
-    const chain = chainOf(blocksOf(text, meter).blocks.map(({ der }) => certificate(der)));
+    const chain = chainOf(blocksOf(text, meter).blocks.map(({ der }) => certificate(der, meter)));
     return ofChain(type, chain)
       .map(({ der }) => pem('CERTIFICATE', der))
       .join('');
@@ -19,7 +19,7 @@ export const pemFunctions: FunctionMap = {
   certSANs: fn(['string'], ([text], meter) => {
     const [first] = blocksOf(text, meter).blocks;
     if (first === undefined) throw new FunctionError('failed to decode PEM block');
-    const names = certificate(first.der).alternativeNames;
+    const names = certificate(first.der, meter).alternativeNames;
     return strings((['dns', 'address', 'email', 'uri'] as const).flatMap((kind) => namesOf(names, kind)));
   }),
 };
@@ -58,7 +58,11 @@ export function pem(type: string, der: Uint8Array): string {
   return [`-----BEGIN ${type}-----`, ...lines, `-----END ${type}-----\n`].join('\n');
 }
 
-export function certificate(der: Uint8Array): Certificate {
+/** To read a certificate, in steps. */
+const READING = 200;
+
+export function certificate(der: Uint8Array, meter: Meter): Certificate {
+  meter.step(READING);
   try {
     return parseCertificate(der);
   } catch (error) {
@@ -72,10 +76,17 @@ const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) ==
 const isRoot = ({ authorityKeyId, subjectKeyId }: Certificate): boolean =>
   authorityKeyId.length === 0 || equal(authorityKeyId, subjectKeyId);
 
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+/** Whose key each names: the first other one of that key. */
+function parentsIn(certificates: readonly Certificate[]): (child: Certificate) => Certificate | undefined {
+  const byKey = Map.groupBy(certificates, ({ subjectKeyId }) => hex(subjectKeyId));
+  return (child) => byKey.get(hex(child.authorityKeyId))?.find((other) => other !== child);
+}
+
 /** Leaf, intermediates, root, by their key identifiers. */
 function chainOf(certificates: readonly Certificate[]): readonly Certificate[] {
-  const parentOf = (child: Certificate): Certificate | undefined =>
-    certificates.find((other) => other !== child && equal(child.authorityKeyId, other.subjectKeyId));
+  const parentOf = parentsIn(certificates);
   const parents = new Set(certificates.map(parentOf));
   const [leaf, another] = certificates.filter((each) => !parents.has(each));
   if (another !== undefined) throw new FunctionError('found multiple leaf or disjunct certificates');
@@ -89,9 +100,9 @@ function chainOf(certificates: readonly Certificate[]): readonly Certificate[] {
 }
 
 /** In order, where they are one chain. */
-export function chained(certificates: readonly Uint8Array[]): readonly Uint8Array[] | undefined {
+export function chained(certificates: readonly Uint8Array[], meter: Meter): readonly Uint8Array[] | undefined {
   try {
-    return chainOf(certificates.map(certificate)).map(({ der }) => der);
+    return chainOf(certificates.map((each) => certificate(each, meter))).map(({ der }) => der);
   } catch (error) {
     if (error instanceof FunctionError) return undefined;
     throw error;

@@ -51,7 +51,7 @@ const keyIn = (data: string, password: string, meter: Meter): string =>
 /** From the leaf to the root, where they are one chain; else as they stand. */
 function certificatesIn(data: string, password: string, meter: Meter): string {
   const { certificates } = opened(data, password, meter);
-  const ordered = chained(certificates) ?? certificates;
+  const ordered = chained(certificates, meter) ?? certificates;
   return ordered.map((each) => pem('CERTIFICATE', each)).join('');
 }
 
@@ -59,7 +59,7 @@ function certificatesIn(data: string, password: string, meter: Meter): string {
 function certificatesOf(text: string, meter: Meter): readonly Uint8Array[] {
   const { blocks } = blocksOf(text, meter);
   if (blocks.length === 0) throw new FunctionError('failed to decode PEM block');
-  return blocks.map(({ der }) => certificate(der).der);
+  return blocks.map(({ der }) => certificate(der, meter).der);
 }
 
 function made(

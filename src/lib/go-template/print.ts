@@ -35,8 +35,9 @@ export function sprint(values: readonly Value[], meter: Meter): string {
   let text = true;
   for (const value of values) {
     const isText = kindOf(value) === 'string';
-    if (!isText && !text) out += ' ';
-    out += sprintValue(value, meter);
+    const shown = sprintValue(value, meter);
+    meter.make(shown.length);
+    out += !isText && !text ? ` ${shown}` : shown;
     text = isText;
   }
   return out;
@@ -44,7 +45,9 @@ export function sprint(values: readonly Value[], meter: Meter): string {
 
 /** `fmt.Sprintln` */
 export function sprintln(values: readonly Value[], meter: Meter): string {
-  return `${values.map((value) => sprintValue(value, meter)).join(' ')}\n`;
+  const shown = values.map((value) => sprintValue(value, meter));
+  meter.make(shown.reduce((sum, each) => sum + each.length + 1, 0));
+  return `${shown.join(' ')}\n`;
 }
 
 /** `%v` */

@@ -22,9 +22,11 @@ class Formatter {
   /** What stands before the verb names a value that is there. */
   #good = true;
   #afterIndex = false;
-  #out: string[] = [];
+  readonly #meter: Meter;
+  readonly #out: string[] = [];
 
   constructor(format: string, values: readonly Value[], meter: Meter) {
+    this.#meter = meter;
     this.#format = format;
     this.#values = values;
     this.#printer = new Printer(meter);
@@ -88,7 +90,9 @@ class Formatter {
         flags.sharp = false;
         flags.plus = false;
       }
-      this.#out.push(this.#printer.print(this.#values[this.#next++] ?? null, verb, flags));
+      const shown = this.#printer.print(this.#values[this.#next++] ?? null, verb, flags);
+      this.#meter.make(shown.length);
+      this.#out.push(shown);
     }
   }
 
@@ -105,7 +109,7 @@ class Formatter {
     }
     const text = this.#format.slice(this.#at + 1, close);
     this.#at = close + 1;
-    const index = /^\d+$/.test(text) && BigInt(text) <= MOST ? Number(text) - 1 : undefined;
+    const index = /^\d+$/.test(text) && Number(text) <= Number(MOST) ? Number(text) - 1 : undefined;
     this.#afterIndex = index !== undefined;
     if (index !== undefined && index >= 0 && index < this.#values.length) this.#next = index;
     else this.#good = false;
@@ -157,7 +161,7 @@ class Formatter {
     const text = digits.exec(this.#format)?.[0] ?? '';
     if (text === '') return undefined;
     this.#at += text.length;
-    return BigInt(text) > MOST ? undefined : Number(text);
+    return Number(text) > Number(MOST) ? undefined : Number(text);
   }
 
   #extra(): void {

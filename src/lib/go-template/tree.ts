@@ -102,6 +102,10 @@ export type Operand =
 
 export type AnyNode = Node | Operand | Command;
 
+export function variableOf({ at, text }: { readonly at: number; readonly text: string }): Variable {
+  return { kind: 'variable', at, ident: [text] };
+}
+
 /** A piece of the tree, as a template's author would write it. */
 export function source(node: AnyNode): string {
   switch (node.kind) {

@@ -6,28 +6,30 @@ import { Agent, request as https } from 'node:https';
 import { once } from 'node:events';
 import { fail } from '../../errors.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { answerFile, placeOf, putFile } from './place.ts';
+import { answerFile, placeOf, putFile, putIssued } from './place.ts';
 import type { AcmeSettings, Challenge, KeyType } from './settings.ts';
 
 /** The library has one HTTP client for all: orders of several listeners go one after the other. */
 let turn: Promise<unknown> = Promise.resolve();
 const ANSWER_MS = 30_000;
+/** Of a whole order: a server that sends a byte now and then would hold up the orders of all others. */
+const ORDER_MS = 10 * 60_000;
 const MOST_BYTES = 1024 * 1024;
 
-/** Puts a new certificate in place. Rejects with what the ACME server, or the network, said. */
-export function orderCertificate(settings: AcmeSettings, challenge: Challenge): Promise<void> {
-  const run = turn.then(() => order(settings, challenge));
+/** Puts a new certificate in place, within `patience` milliseconds. Rejects with what the ACME server, or the network, said. */
+export function orderCertificate(settings: AcmeSettings, challenge: Challenge, patience = ORDER_MS): Promise<void> {
+  const run = turn.then(() => order(settings, challenge, AbortSignal.timeout(patience)));
   turn = run.catch(() => undefined);
   return run;
 }
 
-async function order(settings: AcmeSettings, challenge: Challenge): Promise<void> {
+async function order(settings: AcmeSettings, challenge: Challenge, signal: AbortSignal): Promise<void> {
   const { directory, domains, external, email, rootFile } = settings;
   const place = placeOf(settings);
   const trusted = rootFile === undefined ? {} : { ca: await readFile(rootFile) };
-  await reach(directory, trusted);
+  await reach(directory, trusted, signal);
   Object.assign(acme.axios.defaults, {
-    ...{ proxy: false, timeout: ANSWER_MS, maxContentLength: MOST_BYTES },
+    ...{ proxy: false, timeout: ANSWER_MS, maxContentLength: MOST_BYTES, signal },
     httpsAgent: new Agent(trusted),
   });
   // Tried again by whoever asked for it, with longer pauses.
@@ -49,20 +51,27 @@ async function order(settings: AcmeSettings, challenge: Challenge): Promise<void
       ...{ csr, termsOfServiceAgreed: true, skipChallengeVerification: true, challengePriority: [challenge] },
       ...(email === undefined ? {} : { email }),
       challengeCreateFn: async (authorization, { type, token }, proof) => {
+        const { value } = authorization.identifier;
+        if (!domains.includes(value.toLowerCase())) {
+          throw fail('badRequest', 'the ACME server wants a name proved that it was not asked for');
+        }
         if (type !== challenge) throw fail('badRequest', `the ACME server does not offer ${challenge} for this name`);
         await answers.give(authorization, token, proof);
       },
       challengeRemoveFn: (authorization, { token }) => answers.take(authorization, token),
     });
-    await putFile(place.certificate, `${chain.trimEnd()}\n${key.toString()}`);
+    await putIssued(settings, { chain, key: key.toString() });
   } finally {
     await answers.close();
   }
 }
 
 /** Of a server that does not answer the library tells nothing: neither that it is down nor that its certificate is unknown. */
-async function reach(directory: string, trusted: { readonly ca?: Buffer }): Promise<void> {
-  const request = directory.startsWith('https:') ? https(directory, { ...trusted, agent: false }) : http(directory);
+async function reach(directory: string, trusted: { readonly ca?: Buffer }, signal: AbortSignal): Promise<void> {
+  const options = { agent: false, signal } as const;
+  const request = directory.startsWith('https:')
+    ? https(directory, { ...trusted, ...options })
+    : http(directory, options);
   try {
     request.setTimeout(ANSWER_MS, () => request.destroy(new Error('it does not answer')));
     const [response] = (await once(request.end(), 'response')) as [IncomingMessage];

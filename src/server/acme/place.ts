@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { fail } from '../../errors.ts';
 import { certificateTime } from '../../lib/crypto/certificate-time.ts';
+import { flawIn, type ServedPair } from '../../lib/crypto/served-certificate.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import type { AcmeSettings } from './settings.ts';
@@ -52,6 +53,15 @@ export async function putFile(path: string, content: string): Promise<void> {
     await rm(made, { force: true });
     throw error;
   }
+}
+
+/** Puts what an ACME server issued in place of what is there, which is as good as new: so nothing else takes it away. */
+export async function putIssued(settings: AcmeSettings, pair: ServedPair): Promise<void> {
+  const flaw = flawIn(pair, settings.domains, Date.now());
+  if (flaw !== undefined) throw fail('badRequest', `what the ACME server issued cannot be served: ${flaw}`);
+  const pem = `${pair.chain.trimEnd()}\n${pair.key}`;
+  if (!canBeServed(pem)) throw fail('badRequest', 'what the ACME server issued cannot be served: OpenSSL refuses it');
+  await putFile(placeOf(settings).certificate, pem);
 }
 
 /**
@@ -105,8 +115,9 @@ const PLACEHOLDER = 'Lockstep placeholder';
 /** Of the time of a certificate, when it is ordered anew: what ACME clients commonly keep to. */
 const RENEWED_AT = 2 / 3;
 
-/** When the certificate is to be ordered, in milliseconds since the epoch: 0 for a placeholder. */
+/** When the certificate is to be ordered, in milliseconds since the epoch: 0 for a placeholder, and for what is no certificate. */
 export function dueAt(pem: string): number {
+  if (!canBeServed(pem)) return 0;
   const { issuer, from, to } = certificateTime(pem);
   if (issuer === `CN=${PLACEHOLDER}`) return 0;
   return from + (to - from) * RENEWED_AT;

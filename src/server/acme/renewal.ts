@@ -68,8 +68,11 @@ export class Renewal implements Disposable {
     try {
       const due = await this.#due();
       if (due <= now()) await this.#order();
+      const next = await this.#due();
+      // Of a clock that is wrong, or a server that issues what is old: to order at once again would use its quota up.
+      if (next <= now()) throw new Error('the new certificate is due for renewal already: check the clock');
       this.#failures = 0;
-      pause = Math.min(LOOK_MS, Math.max(MINUTE_MS, (await this.#due()) - now()));
+      pause = Math.min(LOOK_MS, Math.max(MINUTE_MS, next - now()));
     } catch (error) {
       this.#failures += 1;
       pause = pauseAfter(this.#failures, random());
@@ -87,7 +90,7 @@ export class Renewal implements Disposable {
   }
 
   async #due(): Promise<number> {
-    return dueAt(await readFile(placeOf(this.#options.settings).certificate, 'utf8'));
+    return dueAt(await readFile(placeOf(this.#options.settings).certificate, 'utf8').catch(() => ''));
   }
 
   /** One challenge after the other, where there are two: what keeps one from working may not keep the other. */

@@ -1,12 +1,13 @@
 /** JSON, YAML and TOML, read and written. */
-import { parse } from 'yaml';
-import { toBytes, toText } from '../bytes.ts';
+import { parseYaml } from '../../yaml-text.ts';
+import { toText } from '../bytes.ts';
 import { fn, type FunctionMap, type GoFunction } from '../function.ts';
 import { trimSpace } from '../print.ts';
-import { jsonFunctions, jsonText } from '../sprig/json.ts';
-import { FunctionError } from '../template-error.ts';
-import { GoList, GoMap, type Value } from '../value.ts';
-import { yamlText } from '../yaml.ts';
+import { jsonFunctions, jsonText, valueOf } from '../sprig/json.ts';
+import type { Meter } from '../meter.ts';
+import { BoundError, FunctionError } from '../template-error.ts';
+import { GoMap, type Value } from '../value.ts';
+import { READING, yamlText } from '../yaml.ts';
 import { toToml } from './toml.ts';
 
 function json(name: string, style: { readonly html: boolean; readonly indent: string }): GoFunction {
@@ -19,29 +20,20 @@ function json(name: string, style: { readonly html: boolean; readonly indent: st
   });
 }
 
-function fromYaml(data: unknown): Value {
-  if (typeof data === 'string') return toBytes(data);
-  if (typeof data === 'number' || typeof data === 'boolean' || typeof data === 'bigint') return data;
-  if (data === null || typeof data !== 'object') return null;
-  if (Array.isArray(data)) return new GoList(data.map(fromYaml));
-  return new GoMap(Object.entries(data).map(([key, item]) => [toBytes(key), fromYaml(item)] as const));
-}
-
-function parsedYaml(text: string): Value {
+function parsedYaml(text: string, meter: Meter): Value {
+  meter.make(16 * text.length);
+  meter.step(READING * text.length);
   try {
-    return fromYaml(parse(toText(text), { version: '1.1', maxAliasCount: 100, intAsBigInt: true }));
+    return valueOf(parseYaml(toText(text), { version: '1.1', maxAliasCount: 100, intAsBigInt: true }), meter);
   } catch (error) {
-    if (error instanceof RangeError) throw error;
+    if (error instanceof RangeError || error instanceof BoundError) throw error;
     // What the parser says repeats the line.
     throw new FunctionError('yaml: the text is not valid');
   }
 }
 
-const reader = (read: (text: string, meter: Parameters<GoFunction['call']>[1]) => Value): GoFunction =>
-  fn(['string'], ([text], meter) => {
-    meter.make(16 * text.length);
-    return text === '' ? new GoMap() : read(text, meter);
-  });
+const reader = (read: (text: string, meter: Meter) => Value): GoFunction =>
+  fn(['string'], ([text], meter) => (text === '' ? new GoMap() : read(text, meter)));
 
 export const documentFunctions: FunctionMap = {
   parseJSON: reader((text, meter) => jsonFunctions['mustFromJson']?.call([text], meter) ?? null),

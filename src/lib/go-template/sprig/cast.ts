@@ -36,6 +36,7 @@ export function toFloat(value: Value): number {
 
 /** A value as a text: what `toString` gives. */
 export function textOf(value: Value, meter: Meter): string {
+  if (typeof value === 'string') meter.read(value.length);
   return value instanceof GoBytes ? value.bytes : sprintValue(value, meter);
 }
 

@@ -1,6 +1,6 @@
 /** What comes by chance, anew at each rendering. The engine has none: whoever wants these functions registers them. */
 import { randomBytes, randomIndexes, uuid } from '../../crypto/random.ts';
-import { encodeRune, runesOf } from '../bytes.ts';
+import { encodeRune, runeCount, runesOf } from '../bytes.ts';
 import { fn, type FunctionMap } from '../function.ts';
 import type { Meter } from '../meter.ts';
 import { FunctionError } from '../template-error.ts';
@@ -44,9 +44,9 @@ function below(bound: bigint): bigint {
 
 /** Fisher and Yates. */
 function shuffled(text: string, meter: Meter): string {
-  const runes = [...runesOf(text)].map(({ code }) => encodeRune(code));
-  meter.step(runes.length);
-  meter.make(16 * runes.length);
+  meter.step(runeCount(text));
+  meter.make(16 * text.length);
+  const runes = Array.from(runesOf(text), ({ code }) => encodeRune(code));
   for (let last = runes.length - 1; last > 0; last--) {
     const other = Number(below(BigInt(last + 1)));
     [runes[last], runes[other]] = [runes[other] ?? '', runes[last] ?? ''];

@@ -1,5 +1,6 @@
 /** Dates. The engine knows no clock: whoever wants these functions hands one in. */
 import { fn, type FunctionMap } from '../function.ts';
+import type { Meter } from '../meter.ts';
 import { fitsInt, MAX_INT, MIN_INT, parseDecimal } from '../number.ts';
 import { FunctionError } from '../template-error.ts';
 import { durationText, parseGoDuration } from '../time/duration.ts';
@@ -12,28 +13,33 @@ import { type GoObject, SizedInt, type Value } from '../value.ts';
 export type Clock = () => number;
 
 const HTML = '2006-01-02';
+/** To look a zone up, in steps. */
+const ZONE = 1_000;
 
 export function dateFunctions(clock: Clock): FunctionMap {
   const now = (): GoTime => new GoTime(BigInt(clock()) * 1_000_000n);
-  const inZone = (layout: string, value: Value, zone: string): string => {
+  const inZone = (layout: string, value: Value, zone: string, meter: Meter): string => {
+    if (zone !== 'Local') meter.step(ZONE);
     return (timeOf(value) ?? now()).in(loadZone(zone) ?? UTC).format(layout);
   };
-  const dateInZone = fn(['string', 'any', 'string'], ([layout, value, zone]) => inZone(layout, value, zone));
+  const dateInZone = fn(['string', 'any', 'string'], ([layout, value, zone], meter) => {
+    return inZone(layout, value, zone, meter);
+  });
   const dateModify = fn(['string', 'time'], ([text, time]) => moved(text, time) ?? time);
   const mustDateModify = fn(['string', 'time'], ([text, time]) => {
     return moved(text, time) ?? failed('time: invalid duration');
   });
   return {
     now: fn([], now),
-    date: fn(['string', 'any'], ([layout, value]) => inZone(layout, value, 'Local')),
+    date: fn(['string', 'any'], ([layout, value], meter) => inZone(layout, value, 'Local', meter)),
     dateInZone,
     date_in_zone: dateInZone,
     dateModify,
     date_modify: dateModify,
     mustDateModify,
     must_date_modify: mustDateModify,
-    htmlDate: fn(['any'], ([value]) => inZone(HTML, value, 'Local')),
-    htmlDateInZone: fn(['any', 'string'], ([value, zone]) => inZone(HTML, value, zone)),
+    htmlDate: fn(['any'], ([value], meter) => inZone(HTML, value, 'Local', meter)),
+    htmlDateInZone: fn(['any', 'string'], ([value, zone], meter) => inZone(HTML, value, zone, meter)),
     toDate: fn(['string', 'string'], ([layout, text]) => parseTime(layout, text) ?? ZERO_TIME),
     mustToDate: fn(['string', 'string'], ([layout, text]) => {
       return parseTime(layout, text) ?? failed('parsing time: the text does not follow the layout');

@@ -38,7 +38,8 @@ export const dictFunctions: FunctionMap = {
     return new GoMap(keys.filter((key) => map.entries.has(key)).map((key) => [key, map.entries.get(key) ?? null]));
   }),
   omit: variadic(['dict'], 'string', ([map], keys, meter) => {
-    return new GoMap(walked(map, meter).filter(([key]) => !keys.includes(key)));
+    const omitted = new Set(keys);
+    return new GoMap(walked(map, meter).filter(([key]) => !omitted.has(key)));
   }),
   merge,
   mustMerge: merge,

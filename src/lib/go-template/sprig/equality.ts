@@ -6,6 +6,7 @@ export function deepEqual(left: Value, right: Value, meter: Meter, depth = 0): b
   meter.within(depth);
   if (left instanceof GoList) return right instanceof GoList && equalLists(left, right, meter, depth);
   if (left instanceof GoMap) return right instanceof GoMap && equalMaps(left, right, meter, depth);
+  if (typeof left === 'string') meter.read(left.length);
   return equalLeaves(left, right);
 }
 

@@ -70,21 +70,28 @@ function number(value: number): string {
 }
 
 /** Texts of JSON as values; undefined for what is none. */
-function decode(text: string): Value | undefined {
+function decode(text: string, meter: Meter): Value | undefined {
+  meter.make(16 * text.length);
   try {
-    return fromJson(JSON.parse(toText(text)) as unknown);
+    return valueOf(JSON.parse(toText(text)), meter);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-function fromJson(data: unknown): Value {
+/** A list or a map without anything within, in bytes: two characters of JSON are one. */
+const CONTAINER = 64;
+
+/** What a parser of JSON or YAML gives. A `bigint` is an int. */
+export function valueOf(data: unknown, meter: Meter, depth = 0): Value {
+  meter.within(depth);
   if (typeof data === 'string') return toBytes(data);
-  if (typeof data === 'number' || typeof data === 'boolean') return data;
+  if (typeof data === 'number' || typeof data === 'boolean' || typeof data === 'bigint') return data;
   if (data === null || typeof data !== 'object') return null;
-  if (Array.isArray(data)) return new GoList(data.map(fromJson));
-  return new GoMap(Object.entries(data).map(([key, item]) => [toBytes(key), fromJson(item)] as const));
+  meter.make(CONTAINER);
+  if (Array.isArray(data)) return new GoList(data.map((item) => valueOf(item, meter, depth + 1)));
+  return new GoMap(Object.entries(data).map(([key, item]) => [toBytes(key), valueOf(item, meter, depth + 1)] as const));
 }
 
 type Encoded = readonly [name: string, style: JsonStyle];
@@ -118,12 +125,10 @@ export const jsonFunctions: FunctionMap = {
     ]),
   ),
   fromJson: fn(['string'], ([text], meter) => {
-    meter.make(16 * text.length);
-    return decode(text) ?? null;
+    return decode(text, meter) ?? null;
   }),
   mustFromJson: fn(['string'], ([text], meter) => {
-    meter.make(16 * text.length);
-    const value = decode(text);
+    const value = decode(text, meter);
     if (value === undefined) throw new FunctionError('the text is not valid JSON');
     return value;
   }),

@@ -31,11 +31,11 @@ export const numberFunctions: FunctionMap = {
   min: variadic(['any'], 'any', ([first], rest) => int64(least([first, ...rest].map(toInteger)))),
   maxf: variadic(['any'], 'any', ([first], rest) => Math.max(...[first, ...rest].map(toFloat))),
   minf: variadic(['any'], 'any', ([first], rest) => Math.min(...[first, ...rest].map(toFloat))),
-  add1f: fn(['any'], ([value]) => exact(value, [1n], 'plus')),
-  addf: variadic([], 'any', (_, values) => exact(0, values, 'plus')),
-  subf: variadic(['any'], 'any', ([first], rest) => exact(first, rest, 'minus')),
-  mulf: variadic(['any'], 'any', ([first], rest) => exact(first, rest, 'times')),
-  divf: variadic(['any'], 'any', ([first], rest) => exact(first, rest, 'by')),
+  add1f: fn(['any'], ([value]) => exact([value, 1n], 'plus')),
+  addf: variadic([], 'any', (_, values, meter) => exact([0, ...values], 'plus', meter)),
+  subf: variadic(['any'], 'any', ([first], rest, meter) => exact([first, ...rest], 'minus', meter)),
+  mulf: variadic(['any'], 'any', ([first], rest, meter) => exact([first, ...rest], 'times', meter)),
+  divf: variadic(['any'], 'any', ([first], rest, meter) => exact([first, ...rest], 'by', meter)),
   ceil: fn(['any'], ([value]) => Math.ceil(toFloat(value))),
   floor: fn(['any'], ([value]) => Math.floor(toFloat(value))),
   round: variadic(['any', 'int'], 'float64', ([value, places], [on = 0.5]) => {
@@ -68,9 +68,11 @@ function divisor(value: Value): bigint {
   return number;
 }
 
-function exact(first: Value, rest: readonly Value[], operation: 'plus' | 'minus' | 'times' | 'by'): number {
-  const values = rest.map((value) => Decimal.of(toFloat(value)));
-  return values.reduce((result, value) => result[operation](value), Decimal.of(toFloat(first))).toNumber();
+/** Products grow with each factor. */
+function exact(operands: readonly Value[], operation: 'plus' | 'minus' | 'times' | 'by', meter?: Meter): number {
+  meter?.step(operands.length ** 2 / 1_000);
+  const values = operands.map((value) => Decimal.of(toFloat(value)));
+  return values.reduce((result, value) => result[operation](value)).toNumber();
 }
 
 const ints = (values: readonly bigint[]): GoList => new GoList(values, 'int');

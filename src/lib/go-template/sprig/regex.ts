@@ -10,6 +10,27 @@ import { GoList, strings, type Value } from '../value.ts';
 /** A pattern's program grows with it, `a{1000}` a thousandfold. */
 const MOST = 1_000;
 
+/** Instructions of a pattern's program that are run for a character in the time of a step. */
+const INSTRUCTIONS = 25;
+
+/**
+ * Tells of each character that is looked at. Once through a text takes linear time, but each match is looked for anew, and what
+ * was seen behind the one before is seen again: all matches of `a.*b|a` in a text of `a` take its square.
+ */
+class Watched extends String {
+  readonly #seen: () => void;
+
+  constructor(text: string, seen: () => void) {
+    super(text);
+    this.#seen = seen;
+  }
+
+  override charCodeAt(at: number): number {
+    this.#seen();
+    return super.charCodeAt(at);
+  }
+}
+
 interface Match {
   readonly start: number;
   readonly end: number;
@@ -34,8 +55,10 @@ class Pattern {
 
   /** Without overlaps, an empty one not right behind another, as Go's `FindAll`. */
   all(text: string, most: number, meter: Meter): readonly Match[] {
-    meter.step(Math.ceil((text.length * this.#pattern.programSize()) / 100));
-    const matcher = this.#pattern.matcher(text);
+    const size = this.#pattern.programSize();
+    const matcher = this.#pattern.matcher(
+      new Watched(text, () => meter.step(size / INSTRUCTIONS)) as unknown as string,
+    );
     const found: Match[] = [];
     const names = this.#pattern.namedGroups();
     let last = -1;

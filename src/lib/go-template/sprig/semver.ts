@@ -53,7 +53,7 @@ class Version extends GoObject {
   }
 
   override method(name: string): GoMethod | undefined {
-    const field = fields[name];
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     return field === undefined ? undefined : { params: [], call: () => field(this) };
   }
 }

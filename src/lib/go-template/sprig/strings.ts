@@ -24,8 +24,8 @@ export const stringFunctions: FunctionMap = {
   title: fn(['string'], ([text]) => title(text)),
   untitle: fn(['string'], ([text]) => untitle(text)),
   swapcase: fn(['string'], ([text]) => swapCase(text)),
-  snakecase: fn(['string'], ([text]) => joined(text, '_')),
-  kebabcase: fn(['string'], ([text]) => joined(text, '-')),
+  snakecase: fn(['string'], ([text], meter) => joined(text, '_', meter)),
+  kebabcase: fn(['string'], ([text], meter) => joined(text, '-', meter)),
   camelcase: fn(['string'], ([text]) => camelCase(text)),
   initials: fn(['string'], ([text]) => initials(text)),
   nospace: fn(['string'], ([text]) => withoutSpace(text)),
@@ -61,12 +61,13 @@ export const stringFunctions: FunctionMap = {
   toStrings: fn(['any'], ([value], meter) => strings(textsOf(value, meter))),
   join: fn(['string', 'any'], ([between, value], meter) => {
     const texts = textsOf(value, meter);
-    meter.make(between.length * texts.length);
+    meter.make(texts.reduce((sum, text) => sum + text.length + between.length, 0));
     return texts.join(between);
   }),
   sortAlpha: fn(['any'], ([value], meter) => {
-    const sorted = elementsOf(value) === undefined ? [textOf(value, meter)] : textsOf(value, meter).sort(byBytes);
-    return strings(sorted);
+    const texts = elementsOf(value) === undefined ? [textOf(value, meter)] : textsOf(value, meter);
+    for (const text of texts) meter.read(COMPARED * text.length);
+    return strings(texts.sort(byBytes));
   }),
   split: fn(['string', 'string'], ([by, text], meter) => numbered(splitText(text, by, -1, meter))),
   splitn: fn(['string', 'int', 'string'], ([by, most, text], meter) => {
@@ -79,23 +80,32 @@ export const stringFunctions: FunctionMap = {
   }),
 };
 
+/** In steps, for each of the texts that are sorted: it is compared with some others. */
+const COMPARED = 16;
 const byBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function each(values: readonly Value[], meter: Meter, show: (value: Value) => string): string {
   meter.step(values.length);
-  return values
-    .filter((value) => value !== null)
-    .map(show)
-    .join(' ');
+  const shown: string[] = [];
+  for (const value of values) {
+    if (value === null) continue;
+    const text = show(value);
+    meter.make(text.length + 1);
+    shown.push(text);
+  }
+  return shown.join(' ');
 }
 
 function trimSet(text: string, set: string): string {
-  const runes = [...runesOf(text)];
-  const members = new Set([...runesOf(set)].map(({ code }) => code));
-  const first = runes.findIndex(({ code }) => !members.has(code));
-  const last = runes.findLast(({ code }) => !members.has(code));
-  const start = runes[first];
-  return start === undefined || last === undefined ? '' : text.slice(start.at, last.at + last.width);
+  const members = new Set(Array.from(runesOf(set), ({ code }) => code));
+  let start: number | undefined;
+  let end = 0;
+  for (const { code, at, width } of runesOf(text)) {
+    if (members.has(code)) continue;
+    start ??= at;
+    end = at + width;
+  }
+  return text.slice(start ?? end, end);
 }
 
 /** Byte by byte, as the library does: what is not ASCII is taken for Latin-1. */
@@ -134,8 +144,7 @@ function indent(spaces: bigint, text: string, meter: Meter): string {
 export function replaceAll(text: string, [old, by]: readonly [string, string], meter: Meter): string {
   if (old === '') {
     meter.make((runeCount(text) + 1) * by.length);
-    const runes = [...runesOf(text)].map(({ at, width }) => text.slice(at, at + width));
-    return by + runes.map((rune) => rune + by).join('');
+    return by + runesIn(text, meter).join(by) + (text === '' ? '' : by);
   }
   const parts = text.split(old);
   meter.make(parts.length * by.length);
@@ -145,11 +154,17 @@ export function replaceAll(text: string, [old, by]: readonly [string, string], m
 /** `strings.SplitN`: an empty separator parts runes; -1 is no bound. */
 export function splitText(text: string, by: string, most: number, meter: Meter): string[] {
   if (most === 0) return [];
-  const parts = by === '' ? [...runesOf(text)].map(({ at, width }) => text.slice(at, at + width)) : text.split(by);
+  const parts = by === '' ? runesIn(text, meter) : text.split(by);
   meter.step(parts.length);
   meter.make(text.length + 16 * parts.length);
   if (most < 0 || parts.length <= most) return parts;
   return [...parts.slice(0, most - 1), parts.slice(most - 1).join(by)];
+}
+
+/** Each rune as a text. */
+function runesIn(text: string, meter: Meter): string[] {
+  meter.make(8 * text.length);
+  return Array.from(runesOf(text), ({ at, width }) => text.slice(at, at + width));
 }
 
 function numbered(parts: readonly string[]): GoMap {

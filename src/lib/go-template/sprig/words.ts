@@ -96,7 +96,7 @@ export function wrapped(text: string, { width, line, cuts }: Wrapping, meter: Me
 const connector = (code: number): boolean => code === 0x2d || code === 0x5f || isSpace(code);
 
 export function camelCase(text: string): string {
-  const codes = [...runesOf(text)].map(({ code }) => code);
+  const codes = Array.from(runesOf(text), ({ code }) => code);
   let at = codes.findIndex((code) => !connector(code));
   // Of connectors alone the last comes twice.
   if (at < 0) return text + codes.slice(-1).map(encodeRune).join('');
@@ -139,16 +139,21 @@ const word = new RegExp(
   'gsu',
 );
 
-function wordsOf(text: string): readonly Word[] {
-  return [...toText(text).matchAll(word)].map(({ 0: found, groups = {} }) => {
+/** Of one word, in bytes: a text of signs has as many of them. */
+const WORD = 64;
+
+function wordsOf(text: string, meter: Meter): readonly Word[] {
+  return Array.from(toText(text).matchAll(word), ({ 0: found, groups = {} }) => {
+    meter.step();
+    meter.make(WORD);
     const types = ['connector', 'punctuation', 'upper', 'alphabet', 'number', 'other'] as const;
     return { type: types.find((type) => groups[type] !== undefined) ?? 'other', text: found };
   });
 }
 
 /** snake_case and kebab-case: words by a connector; numbers stay with the letters around them. */
-export function joined(text: string, by: string): string {
-  const words = wordsOf(text);
+export function joined(text: string, by: string, meter: Meter): string {
+  const words = wordsOf(text, meter);
   let out = '';
   let at = 0;
   const take = (): Word | undefined => words[at++];

@@ -23,10 +23,16 @@ export function parseGoDuration(text: string): bigint | undefined {
   return total === FARTHEST && sign > 0n ? undefined : sign * total;
 }
 
+/** Digits of a whole number, and of a fraction, beyond which more of them change nothing. */
+const MOST_DIGITS = 40;
+
 /** `BigInt('')` is 0. */
 function sizeOf([digits = '', part = '', name = '']: readonly (string | undefined)[]): bigint {
   const unit = UNITS[name] ?? 0n;
-  return BigInt(digits) * unit + (BigInt(part) * unit) / 10n ** BigInt(part.length);
+  const whole = digits.replace(/^0+/, '');
+  if (whole.length > MOST_DIGITS) return 2n * FARTHEST;
+  const fraction = part.slice(0, MOST_DIGITS);
+  return BigInt(whole) * unit + (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length);
 }
 
 /** `Duration.String`, as bytes. */

@@ -53,9 +53,9 @@ export class GoTime extends GoObject {
   }
 
   override method(name: string): GoMethod | undefined {
-    const plain = fields[name];
+    const plain = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (plain !== undefined) return method([], () => plain(this));
-    const order = orders[name];
+    const order = Object.hasOwn(orders, name) ? orders[name] : undefined;
     if (order !== undefined) {
       return method(['time'], ([other]) => other instanceof GoTime && order(this.nanoseconds, other.nanoseconds));
     }

@@ -23,13 +23,19 @@ const LETTERS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/** How many zones are kept: Node takes a name in any mixture of capitals, so that there are more than anybody can keep. */
+const KEPT = 32;
 const known = new Map<string, Zone>();
 
 /** `time.LoadLocation`; undefined for one that is not there. */
 export function loadZone(name: string): Zone | undefined {
   if (name === '' || name === 'UTC' || name === 'Local') return UTC;
   const found = known.get(name) ?? (/^[A-Z][\w+-]*(\/[A-Z][\w+-]*)*$/.test(name) ? made(name) : undefined);
-  if (found !== undefined) known.set(name, found);
+  if (found === undefined) return undefined;
+  known.delete(name);
+  known.set(name, found);
+  const [oldest = ''] = known.keys();
+  if (known.size > KEPT) known.delete(oldest);
   return found;
 }
 
