@@ -128,16 +128,17 @@ class GroupWrites {
 
   #checkMembers(before: GroupRecord | undefined, { id, memberEntities, memberGroups }: GroupRecord): void {
     const known = new Set(before?.memberEntities);
-    for (const member of memberEntities) {
+    // By their places: what is none may be anything, and is not repeated.
+    for (const [at, member] of memberEntities.entries()) {
       if (!known.has(member) && !this.#tx.has(this.#keys.entity(member))) {
-        throw fail('badRequest', `invalid entity ID "${member.slice(0, 64)}"`);
+        throw fail('badRequest', `invalid entity ID: member_entity_ids[${at}]`);
       }
     }
     const seen = new Set<string>();
-    for (const member of memberGroups) {
+    for (const [at, member] of memberGroups.entries()) {
       if (member === id) throw fail('badRequest', `member group ID "${member}" is same as the ID of the group`);
       if (!this.#tx.has(this.#keys.group(member))) {
-        throw fail('badRequest', `invalid member group ID "${member.slice(0, 64)}"`);
+        throw fail('badRequest', `invalid member group ID: member_group_ids[${at}]`);
       }
       if (this.#liesBelow(id, member, seen)) {
         throw fail('badRequest', `cyclic relationship detected for member group ID "${member}"`);

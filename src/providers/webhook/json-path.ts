@@ -8,6 +8,8 @@ const REFUSED = ['match', 'search'];
 const LONGEST = 4_096;
 /** Values that one path may look at. A filter within a filter looks at each of them once for each, and nobody else is served meanwhile. */
 const MOST_STEPS = 250_000;
+/** Characters of it in an error. */
+const SHOWN = 200;
 
 /** Throws once they are used up. */
 class Steps {
@@ -74,6 +76,6 @@ export async function valueAt(path: string, document: unknown): Promise<unknown>
     return Array.isArray(first) ? first[0] : first;
   } catch (error) {
     const why = error instanceof Error ? error.message : 'not valid';
-    throw new ProviderProblem('invalid', `result.jsonPath "${path}": ${why}`, { cause: error });
+    throw new ProviderProblem('invalid', `result.jsonPath "${path.slice(0, SHOWN)}": ${why}`, { cause: error });
   }
 }
