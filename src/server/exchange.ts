@@ -275,9 +275,11 @@ export class Exchange {
     return !this.#incoming.complete && this.#hasLargeBody();
   }
 
+  /** Also one that does not say how large it is: on HTTP/2 that needs no header (RFC 9113 8.1). */
   #hasLargeBody(): boolean {
     const { 'content-length': length, 'transfer-encoding': encoding } = this.#incoming.headers;
-    return encoding !== undefined || Number(length ?? 0) > ignoredBody;
+    if (encoding !== undefined || Number(length ?? 0) > ignoredBody) return true;
+    return length === undefined && 'stream' in this.#incoming && !this.#incoming.stream.endAfterHeaders;
   }
 }
 

@@ -301,6 +301,31 @@ describe('over HTTP/2', () => {
     }
   });
 
+  test('a request that is refused unread has its answer before its body, and the connection goes on', async () => {
+    const handler: Handler = {
+      handle: (request) => outcomeOf(request),
+      refusedUnread: (request) => (request.path === 'refused' ? outcomeOf(request, { status: 429 }) : undefined),
+    };
+    const serving = await serveOn({ tls, limits: { readTimeout: 5_000, headerTimeout: 10_000 } }, handler);
+    const session = connectHttp2(serving.addresses[0] ?? '', { ca });
+    const put = async (path: string, headers: Readonly<Record<string, string>>, sent: string | Buffer) => {
+      const stream = session.request({ ':method': 'PUT', ':path': `/v1/${path}`, ...headers });
+      stream.write(sent);
+      if (path !== 'refused') stream.end();
+      const [answer] = (await once(stream, 'response')) as [Record<string, unknown>];
+      await once(stream.resume(), 'close');
+      return answer[':status'];
+    };
+    // More in all than the window of a connection: what nobody reads must not use it up.
+    for (let at = 0; at < 8; at += 1) {
+      assert.equal(await put('refused', { 'content-length': '1000000' }, Buffer.alloc(60_000)), 429);
+      assert.equal(await put('refused', {}, '{'), 429, 'it does not say how much there is');
+    }
+    assert.equal(await put('a', {}, '{"a":1}'), 200);
+    session.destroy();
+    await serving.close();
+  });
+
   test('a body that does not come is 408', async () => {
     const serving = await serveOn({ tls, limits: { readTimeout: 50, headerTimeout: 5_000 } });
     const session = connectHttp2(serving.addresses[0] ?? '', { ca });
