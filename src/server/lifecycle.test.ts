@@ -337,3 +337,35 @@ describe('over HTTP/2', () => {
     await serving.close();
   });
 });
+
+test('what is sent behind a request that is refused with its body unread is not done', async () => {
+  const done: string[] = [];
+  const handler: Handler = {
+    handle: (request) => {
+      done.push(request.path);
+      return outcomeOf(request);
+    },
+    refusedUnread: (request) => (request.path === 'refused' ? outcomeOf(request, { status: 429 }) : undefined),
+  };
+  const serving = await serveOn({ limits: { maxBody: 1_000 } }, handler);
+  const put = (path: string, header: string, body: string): string =>
+    `PUT /v1/${path} HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n${body}`;
+  const behind = put('behind', 'Content-Length: 2', '{}');
+  const refused: readonly (readonly [number, string])[] = [
+    [429, put('refused', 'Transfer-Encoding: chunked', '2\r\n{}\r\n0\r\n\r\n')],
+    [429, put('refused', 'Content-Length: 70000', 'x'.repeat(70_000))],
+    [413, put('large', 'Content-Length: 2000', 'x'.repeat(2_000))],
+  ];
+  try {
+    for (const [status, first] of refused) {
+      const client = await RawClient.to(serving);
+      await client.send(first + behind);
+      const reply = await client.reply();
+      assert.deepEqual([reply?.status, reply?.headers['connection']], [status, 'close']);
+      assert.equal(await client.reply(), undefined);
+      assert.deepEqual(done, []);
+    }
+  } finally {
+    await serving.close();
+  }
+});
