@@ -7,11 +7,14 @@ import { onlyThese } from '../../test/support/audit.ts';
 import { requestOf } from '../../test/support/node.ts';
 import { fail } from '../errors.ts';
 import { takeKey } from '../lib/crypto/hash.ts';
+import { encodeRecord } from '../lib/record.ts';
 import { silent } from '../lib/log.ts';
 import { registry } from '../registry.ts';
 import { createBarrier } from '../seal/barrier.ts';
 import { openMemoryStore } from '../storage/memory/open.ts';
 import type { FollowedDevice } from './audit/known-device.ts';
+import { keys } from './keys.ts';
+import { windowFor, type RateLimit } from './quotas/rate-limit.ts';
 import { SharedWindows } from '../lib/threads/shared-windows.ts';
 import { ReadingNode } from './reading-node.ts';
 import { outcomeOf } from './requests/pipeline.ts';
@@ -28,10 +31,18 @@ interface Made {
   readonly breakOpening: () => void;
   /** Errors in the log. */
   readonly logged: readonly string[];
+  /** The one request that the quota lets through was made elsewhere. */
+  readonly useUp: () => void;
   readonly device: (name: string) => FollowedDevice;
   /** Paths of what a device recorded. */
   readonly recorded: (name: string) => readonly string[];
 }
+
+const PUT = requestOf('PUT', 'sys/tools/hash');
+const QUOTA: RateLimit = {
+  ...{ name: 'q', path: 'sys/tools/hash', role: '', inheritable: true, groupBy: 'ip' },
+  ...{ rate: 1, interval: 3_600, blockInterval: 0, secondaryRate: 0 },
+};
 
 async function readingNode(t: TestContext): Promise<Made> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-reading-'));
@@ -40,7 +51,12 @@ async function readingNode(t: TestContext): Promise<Made> {
   });
   const store = openMemoryStore();
   const root = takeKey(Buffer.alloc(32, 7));
-  const { value: token } = await store.transact((tx) => createBarrier(tx, root, Date.now(), (own) => seed(own, 0)));
+  const { value: token } = await store.transact((tx) =>
+    createBarrier(tx, root, Date.now(), (own) => {
+      own.put(keys.rateLimits + QUOTA.name, encodeRecord(QUOTA));
+      return seed(own, 0);
+    }),
+  );
   let behind = false;
   const followed = Object.assign(store, {
     catchUp: (): undefined => {
@@ -53,6 +69,7 @@ async function readingNode(t: TestContext): Promise<Made> {
   });
   let handed = 0;
   let broken = false;
+  const windows = new SharedWindows();
   const logged: string[] = [];
   const log = { ...silent, error: (message: string) => void logged.push(message) };
   const node = new ReadingNode({
@@ -61,7 +78,7 @@ async function readingNode(t: TestContext): Promise<Made> {
       if (broken) throw fail('corrupt');
       return followed;
     },
-    windows: new SharedWindows(),
+    windows,
     audit: {
       allowed: onlyThese({ paths: 'any' }),
       prefixing: false,
@@ -90,6 +107,10 @@ async function readingNode(t: TestContext): Promise<Made> {
       broken = true;
     },
     logged,
+    useUp: () => {
+      const { key, rule } = windowFor(QUOTA, { ...PUT, namespace: '', mount: undefined, role: () => '', entity: '' });
+      windows.take(key, rule, Date.now());
+    },
     device: (name) => ({
       ...{ path: `${name}/`, type: 'file', description: '', local: false, declared: false },
       options: { file_path: join(folder, name) },
@@ -133,4 +154,15 @@ test('a thread that cannot make its caches anew says so, once, and hands everyth
   await node.audit.reopen();
   assert.equal(await read(), 'handed over');
   assert.deepEqual(logged, ['a thread cannot make its caches anew: it hands over every request']);
+});
+
+test('a request is refused unread by the quotas of now alone', async (t) => {
+  const { node, leaveBehind, useUp } = await readingNode(t);
+  assert.equal(node.refusedUnread(PUT), undefined);
+  useUp();
+  assert.equal(node.refusedUnread(PUT)?.status, 429);
+  leaveBehind();
+  assert.equal(node.refusedUnread(PUT), undefined);
+  await node.audit.reopen();
+  assert.equal(node.refusedUnread(PUT)?.status, 429);
 });

@@ -185,7 +185,10 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   refusedUnread(request: Request): Outcome | undefined {
-    const services = this.#reading?.services;
+    // By the quotas of now; while these are awaited, the body may as well be read.
+    const behind = this.#caughtUp();
+    behind?.catch(() => undefined);
+    const services = behind === undefined ? this.#reading?.services : undefined;
     return services === undefined ? undefined : refusedUnread(services, request);
   }
 

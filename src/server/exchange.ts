@@ -36,6 +36,9 @@ const ignoredBody = 65_536;
 /** Milliseconds for which a refused body is read over, so that the client sees the refusal and not a reset. */
 const linger = 5_000;
 
+/** HTTP/1.1 connections of which a reply has said that it is the last: nothing behind it is done (RFC 9112 9.6). */
+const ending = new WeakSet<object>();
+
 /** One request and its one reply. Nothing thrown in here leaves it. */
 export class Exchange {
   readonly #service: Service;
@@ -54,6 +57,8 @@ export class Exchange {
 
   /** `expectsContinue`: the client holds its body back until it is told to go on (RFC 9110 10.1.1). */
   start(method: string, expectsContinue: boolean): void {
+    // It would be done, and nobody told of it.
+    if (this.#incoming.httpVersionMajor < 2 && ending.has(this.#incoming.socket)) return;
     this.#expectsContinue = expectsContinue;
     if (this.#crosses(method)) return;
     let request: Arrival;
@@ -205,12 +210,13 @@ export class Exchange {
       return;
     }
     const headers = this.#headers(encoded);
-    if (this.#incoming.httpVersionMajor < 2 && this.#isLast()) headers['Connection'] = 'close';
+    if (this.#incoming.httpVersionMajor < 2 && this.#isLast()) this.#saysLast(headers);
     try {
       (outgoing as ServerResponse).writeHead(encoded.status, headers);
     } catch (error) {
       // A header that a handler made cannot be sent; what is sent instead has none of its headers.
       logFault(this.#service.log, request?.id ?? '', error);
+      ending.delete(this.#incoming.socket);
       void dropBody(encoded);
       (outgoing as ServerResponse)
         .writeHead(500, { ...this.#service.reading.sent?.of(500), 'Content-Length': 0 })
@@ -246,7 +252,9 @@ export class Exchange {
       this.#write(encoded);
       return;
     }
-    outgoing.writeHead(encoded.status, { ...this.#headers(encoded), Connection: 'close' });
+    const headers = this.#headers(encoded);
+    this.#saysLast(headers);
+    outgoing.writeHead(encoded.status, headers);
     outgoing.write(encoded.body);
     const timer = setTimeout(() => outgoing.end(), linger);
     let left = this.#service.reading.limits.maxBody;
@@ -258,6 +266,11 @@ export class Exchange {
     outgoing.once('close', () => {
       clearTimeout(timer);
     });
+  }
+
+  #saysLast(headers: OutgoingHttpHeaders): void {
+    headers['Connection'] = 'close';
+    ending.add(this.#incoming.socket);
   }
 
   #headers({ status, headers, body }: Encoded): OutgoingHttpHeaders {
@@ -275,9 +288,11 @@ export class Exchange {
     return !this.#incoming.complete && this.#hasLargeBody();
   }
 
+  /** Also one that does not say how large it is: on HTTP/2 that needs no header (RFC 9113 8.1). */
   #hasLargeBody(): boolean {
     const { 'content-length': length, 'transfer-encoding': encoding } = this.#incoming.headers;
-    return encoding !== undefined || Number(length ?? 0) > ignoredBody;
+    if (encoding !== undefined || Number(length ?? 0) > ignoredBody) return true;
+    return length === undefined && 'stream' in this.#incoming && !this.#incoming.stream.endAfterHeaders;
   }
 }
 

@@ -301,6 +301,31 @@ describe('over HTTP/2', () => {
     }
   });
 
+  test('a request that is refused unread has its answer before its body, and the connection goes on', async () => {
+    const handler: Handler = {
+      handle: (request) => outcomeOf(request),
+      refusedUnread: (request) => (request.path === 'refused' ? outcomeOf(request, { status: 429 }) : undefined),
+    };
+    const serving = await serveOn({ tls, limits: { readTimeout: 5_000, headerTimeout: 10_000 } }, handler);
+    const session = connectHttp2(serving.addresses[0] ?? '', { ca });
+    const put = async (path: string, headers: Readonly<Record<string, string>>, sent: string | Buffer) => {
+      const stream = session.request({ ':method': 'PUT', ':path': `/v1/${path}`, ...headers });
+      stream.write(sent);
+      if (path !== 'refused') stream.end();
+      const [answer] = (await once(stream, 'response')) as [Record<string, unknown>];
+      await once(stream.resume(), 'close');
+      return answer[':status'];
+    };
+    // More in all than the window of a connection: what nobody reads must not use it up.
+    for (let at = 0; at < 8; at += 1) {
+      assert.equal(await put('refused', { 'content-length': '1000000' }, Buffer.alloc(60_000)), 429);
+      assert.equal(await put('refused', {}, '{'), 429, 'it does not say how much there is');
+    }
+    assert.equal(await put('a', {}, '{"a":1}'), 200);
+    session.destroy();
+    await serving.close();
+  });
+
   test('a body that does not come is 408', async () => {
     const serving = await serveOn({ tls, limits: { readTimeout: 50, headerTimeout: 5_000 } });
     const session = connectHttp2(serving.addresses[0] ?? '', { ca });
@@ -311,4 +336,36 @@ describe('over HTTP/2', () => {
     session.destroy();
     await serving.close();
   });
+});
+
+test('what is sent behind a request that is refused with its body unread is not done', async () => {
+  const done: string[] = [];
+  const handler: Handler = {
+    handle: (request) => {
+      done.push(request.path);
+      return outcomeOf(request);
+    },
+    refusedUnread: (request) => (request.path === 'refused' ? outcomeOf(request, { status: 429 }) : undefined),
+  };
+  const serving = await serveOn({ limits: { maxBody: 1_000 } }, handler);
+  const put = (path: string, header: string, body: string): string =>
+    `PUT /v1/${path} HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n${body}`;
+  const behind = put('behind', 'Content-Length: 2', '{}');
+  const refused: readonly (readonly [number, string])[] = [
+    [429, put('refused', 'Transfer-Encoding: chunked', '2\r\n{}\r\n0\r\n\r\n')],
+    [429, put('refused', 'Content-Length: 70000', 'x'.repeat(70_000))],
+    [413, put('large', 'Content-Length: 2000', 'x'.repeat(2_000))],
+  ];
+  try {
+    for (const [status, first] of refused) {
+      const client = await RawClient.to(serving);
+      await client.send(first + behind);
+      const reply = await client.reply();
+      assert.deepEqual([reply?.status, reply?.headers['connection']], [status, 'close']);
+      assert.equal(await client.reply(), undefined);
+      assert.deepEqual(done, []);
+    }
+  } finally {
+    await serving.close();
+  }
 });

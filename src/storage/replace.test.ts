@@ -9,6 +9,7 @@ import { nextTurn } from '../lib/next-turn.ts';
 import { Board } from '../lib/threads/board.ts';
 import { read } from './conformance/subject.ts';
 import { followLmdbStore } from './lmdb/follow.ts';
+import { tamper } from './lmdb/fixture.ts';
 import { openLmdbStore } from './lmdb/open.ts';
 import type { LocalStore } from './local/local-store.ts';
 import type { NewHistory } from './local/replacement.ts';
@@ -196,3 +197,17 @@ for (const [kind, open] of kinds) {
     assert.equal(read(store, 'k'), 'new');
   });
 }
+
+test('no part of a large value that came with the new content is left when it is replaced', async (t) => {
+  const path = folder(t);
+  const store = await openLmdbStore({ path });
+  const replacement = await store.replacement();
+  await replacement.write([{ key: 'large', value: new Uint8Array(300_000) }]);
+  await replacement.complete(history(store));
+  await store.replace(replacement);
+  await put(store, 'large', 'small');
+  await store[Symbol.asyncDispose]();
+  let parts = -1;
+  await tamper(path, ({ chunks }) => void (parts = chunks.getKeysCount({ start: Buffer.alloc(1) })));
+  assert.equal(parts, 0);
+});

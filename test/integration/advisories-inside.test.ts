@@ -5,7 +5,7 @@ import { keys } from '../../src/core/keys.ts';
 import type { MountView } from '../../src/framework/plugin.ts';
 import { portOf, RawClient, serveOn } from '../../src/server/server.testing.ts';
 import { ok, rule, started, statusOf, withRules } from '../support/advisories.ts';
-import { ask, testNode } from '../support/node.ts';
+import { ask, requestOf, testNode } from '../support/node.ts';
 
 describe('mounts', () => {
   test('what is built in stays where it is, and nothing takes its place', async () => {
@@ -315,6 +315,29 @@ describe('values', () => {
     } finally {
       await serving.close();
     }
+  });
+
+  test('who brings the login along is counted by it, whatever the body: others of the address have no part in it', async () => {
+    await using server = await started();
+    const { node, as } = server;
+    await ok(as('POST', 'sys/mounts/kv', { type: 'kv' }));
+    await ok(as('POST', 'sys/auth/userpass', { type: 'userpass' }));
+    await ok(as('PUT', 'sys/policies/acl/p', { policy: rule('kv/*', 'create', 'update') }));
+    await ok(as('POST', 'auth/userpass/users/ann', { password: 'right-pass', token_policies: 'p' }));
+    const limits = { path: 'kv/', rate: 9, interval: '1h', group_by: 'entity_then_ip', secondary_rate: 1 };
+    await ok(as('POST', 'sys/quotas/rate-limit/kv', limits));
+    const asked = (more: object) => ({ ...requestOf('PUT', 'kv/a', { body: { k: 'v' } }), ...more });
+    assert.equal((await node.handle(asked({}))).status, 403);
+    assert.equal(node.refusedUnread(asked({}))?.status, 429);
+    const parameter = Buffer.from('{"key":"password","value":"right-pass"}').toString('base64url');
+    const inline = {
+      headers: {
+        'x-vault-inline-auth-path': 'auth/userpass/login/ann',
+        'x-vault-inline-auth-parameter-1': parameter,
+      },
+    };
+    assert.equal(node.refusedUnread(asked(inline)), undefined);
+    assert.equal((await node.handle(asked(inline))).status, 204);
   });
 
   test('a folder of 20,000 names is listed, and paged in the store', async () => {

@@ -65,3 +65,31 @@ test('a login decrypts the count of its group, and looks for its role, its secre
   const atOnce = (): Promise<unknown> => Promise.all([login(), login(), login()]);
   assert.deepEqual(await counted(atOnce), { createDecipheriv: 1, createCipheriv: 12, createHmac: 12 });
 });
+
+test('a login costs the same whether there is a role of its role-id, also the first one after a start and after a role is gone', async () => {
+  const { node, root: token, share } = await runningNode();
+  await using _node = node;
+  await ask(node, 'POST', 'sys/auth/approle', { token, body: { type: 'approle' } });
+  for (const role of ['app', 'other']) {
+    await ask(node, 'POST', `auth/approle/role/${role}`, { token });
+    await ask(node, 'POST', `auth/approle/role/${role}/role-id`, { token, body: { role_id: role } });
+  }
+  const refused = (role_id: string) => () =>
+    ask(node, 'POST', 'auth/approle/login', { body: { role_id, secret_id: 'x' } });
+  const restarted = async (): Promise<void> => {
+    await node.seal();
+    await node.unseal(Buffer.from(share, 'hex'));
+  };
+  const costs: Counts[] = [];
+  for (const id of ['app', 'nobody']) {
+    await restarted();
+    costs.push(await counted(refused(id)));
+  }
+  assert.deepEqual(costs[1], costs[0]);
+  await restarted();
+  await refused('app')();
+  await ask(node, 'DELETE', 'auth/approle/role/app', { token });
+  // The other one is read for the first time.
+  const decrypted = async (id: string) => (await counted(refused(id))).createDecipheriv;
+  assert.deepEqual([await decrypted('nobody'), await decrypted('nobody'), await decrypted('other')], [1, 0, 0]);
+});

@@ -24,7 +24,7 @@ export interface Role {
 
 export interface AppRole {
   readonly view: MountView;
-  /** The key of the role that was found by its role-id last. */
+  /** The key of a role, mostly of the one that was found by its role-id last. */
   found: string | undefined;
 }
 
@@ -66,11 +66,18 @@ export const indexedRole = (key: string): string | undefined => /^role-id\/[^/]+
 /** Nobody's: what is looked for under it costs what a role's would (design rule 33). */
 export const NO_ROLE: Role = newRole('-', uuid());
 
-/** Reads a role also where there is none for the role-id, the one found last: the time tells little of which it was. */
+/** A role that is there: the one found last, or the first after a start and where that one is gone. */
+function standIn(mount: AppRole): string | undefined {
+  const { shared } = mount.view;
+  if (mount.found === undefined || !shared.has(mount.found)) [mount.found] = shared.list(ROLES, { limit: 1 });
+  return mount.found;
+}
+
+/** Reads a role also where there is none for the role-id: the time tells little of which it was. */
 export function roleByRoleId(mount: AppRole, roleId: string): Role | undefined {
   const { view } = mount;
   const name = roleNameAt(view.shared, view, roleId);
-  const read = name === undefined ? mount.found : ROLES + name;
+  const read = name === undefined ? standIn(mount) : ROLES + name;
   const role = read === undefined ? undefined : view.shared.kept(read, decodeRecord<Role>);
   if (name === undefined || role?.roleId !== roleId) return undefined;
   mount.found = read;

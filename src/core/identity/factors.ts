@@ -17,10 +17,12 @@ interface Made {
 }
 
 /** A record is never changed, so neither its key nor a text need be made for each login. */
-const made = new WeakMap<MountRecord, Made>();
+let made = new WeakMap<MountRecord, Made>();
+/** Characters of what is kept of all mounts: who may look an alias up says how long a name is, and there are many mounts. */
+let kept = 0;
 
-/** Texts that are kept of a mount; one more, and they start anew. */
-const MOST = 4_096;
+/** Beyond it all start anew. */
+const MOST = 4 * 1024 * 1024;
 
 function madeOf(mount: MountRecord): Made {
   const known = made.get(mount);
@@ -33,9 +35,13 @@ function madeOf(mount: MountRecord): Made {
 function textOf({ key, texts }: Made, place: string): string {
   const known = texts.get(place);
   if (known !== undefined) return known;
-  if (texts.size >= MOST) texts.clear();
   const text = hmacSha256(key, separated('factor', place)).toString('base64url');
   texts.set(place, text);
+  kept += place.length + text.length;
+  if (kept > MOST) {
+    made = new WeakMap();
+    kept = 0;
+  }
   return text;
 }
 

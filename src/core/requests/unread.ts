@@ -4,6 +4,7 @@ import type { Outcome, Request } from '../../framework/request.ts';
 import type { RequestServices } from '../services.ts';
 import { lookUp } from './access.ts';
 import { countedOf } from './counted.ts';
+import { isInline } from './inline.ts';
 import { failure, withStanding } from './pipeline.ts';
 
 /** undefined: nothing is said yet, the body is to be read. */
@@ -11,7 +12,10 @@ export function refusedUnread(services: RequestServices, request: Request): Outc
   const { quotas } = services;
   if (!quotas.active) return undefined;
   try {
-    const { headers, refusal } = quotas.admitUnread(countedOf(lookUp(services, request))) ?? {};
+    const asked = lookUp(services, request);
+    // It is counted by whom its login turns out to be.
+    if (isInline(asked)) return undefined;
+    const { headers, refusal } = quotas.admitUnread(countedOf(asked)) ?? {};
     if (refusal === undefined) return undefined;
     return withStanding(services, { ...failure(request, refusal), headers: { ...headers } });
   } catch (error) {

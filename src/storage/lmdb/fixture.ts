@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openEnvironment, type Environment } from './environment.ts';
+import { currentEnvironment } from './generation.ts';
 import { openLmdbStore, type LmdbStoreOptions } from './open.ts';
 import type { LocalStore } from '../local/local-store.ts';
 
@@ -22,7 +23,7 @@ export async function opened(t: TestContext, options: LmdbStoreOptions): Promise
 
 /** Changes the tables of a closed store behind its back. */
 export async function tamper(path: string, change: (environment: Environment) => void): Promise<void> {
-  const environment = openEnvironment(path);
+  const environment = openEnvironment(currentEnvironment(path));
   await environment.root.childTransaction(() => change(environment));
   await environment.root.close();
 }
