@@ -118,6 +118,8 @@ export interface WholeSecret {
 /** What a store names in its cluster. Calls reject with `ProviderProblem`. */
 export interface Credentials {
   readonly store: StoreIdentity;
+  /** Whether a SecretStore may name a server of the Vault API on the controller's own machine, as one beside it in its pod. */
+  readonly localServers: boolean;
   readonly apiServer: ApiServer;
   readonly secret: (ref: SecretRefLike) => Promise<string>;
   readonly configMap: (ref: SecretRefLike) => Promise<string>;

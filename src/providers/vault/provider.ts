@@ -20,6 +20,7 @@ import { contended } from '../contended.ts';
 import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { bytesOf, selectedOf } from '../property.ts';
+import { reachOf } from '../reachable.ts';
 import { loginOf, type VaultAuthConfig } from './login.ts';
 import { dataPath, metadataPath, type Mount } from './paths.ts';
 import { isConflict, pushTo, removeFrom, vaultFields, vaultMetadata } from './push.ts';
@@ -174,7 +175,7 @@ export class VaultClient implements ProviderClient {
     try {
       client = new Client({
         ...{ address: server, namespace, headers, readYourWrites, forwardInconsistent },
-        ...{ timeoutMs: TIMEOUT_MS, maxRetries: 1 },
+        ...{ timeoutMs: TIMEOUT_MS, maxRetries: 1, reach: reachOf(this.#credentials) },
         tls: { caCertText, ...own },
       });
     } catch (error) {
