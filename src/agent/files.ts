@@ -176,7 +176,7 @@ export class SecretFiles {
     this.#options.metrics.add('reads_total', { answer: answer.kind });
     if (answer.kind === 'found') return this.#found(path, state, answer);
     if (answer.kind === 'kept') return this.#kept(path, state, answer.lease);
-    if (answer.kind === 'missing') return this.#missing(path, state, answer.destroyed);
+    if (answer.kind === 'missing') return this.#missing(path, state, answer);
     if (answer.kind !== 'denied') {
       this.#condition(state, answer.kind, answer.why);
       return false;
@@ -297,10 +297,11 @@ export class SecretFiles {
     return this.#renewAll(state, 'current', true);
   }
 
-  async #missing(path: string, state: PathState, destroyed: boolean): Promise<boolean> {
+  async #missing(path: string, state: PathState, { destroyed, lease }: Answer & { kind: 'missing' }): Promise<boolean> {
     const now = this.#options.stamps();
     state.missingSince ??= now;
     await this.#forget(path);
+    this.leases.hold(path, lease);
     this.#condition(state, 'missing', destroyed ? 'the secret is destroyed' : 'there is no such secret');
     if (isSettled(state)) state.confirmed = { at: now, age: 0 };
     const since = elapsed(state.missingSince, now) ?? 0;
