@@ -152,9 +152,11 @@ export interface Provider<Config> {
   readonly pushMetadata?: readonly string[];
   /** Whether a ClusterSecretStore is another one for each namespace that asks, though its references name theirs. */
   readonly differsByNamespace?: (config: Config) => boolean;
-  /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
   /** What it writes become Secrets of `from.type`: which types may be made is the controller's to say. Absent: they do not. */
   readonly makesSecrets?: true;
+  /** Two keys of the same secret give the same. Throws nothing. Absent: each key is that of another. */
+  readonly nameOf?: (key: string, config: Config) => string;
+  /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
   readonly connect: (config: Config, credentials: Credentials) => ProviderClient;
 }
 

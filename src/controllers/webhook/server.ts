@@ -19,7 +19,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 const MOST_AT_ONCE = 4 * MOST_BYTES;
 const MOST_CONNECTIONS = 256;
 /** Milliseconds. API servers close what they leave idle after 90 s: never are they closed on while they ask. */
-const LIMITS = { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 120_000 };
+const LIMITS = { handshakeTimeout: 5_000, headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 120_000 };
 /** Milliseconds until a certificate that could not be had is asked for again. */
 const RETRY_MS = 10_000;
 

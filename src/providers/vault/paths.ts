@@ -25,7 +25,8 @@ export function dataPath(key: string, mount: Mount): string {
   return canonical(dataPathOf(key, mount));
 }
 
-function dataPathOf(key: string, { path, version }: Mount): string {
+/** The same, of whatever key. */
+export function dataPathOf(key: string, { path, version }: Mount): string {
   if (path !== undefined) return [path, ...(version === 'v2' ? ['data'] : []), below(key, path, version)].join('/');
   if (version === 'v1' || key.includes('/data/')) return key;
   const [mount = '', ...rest] = key.split('/');
