@@ -169,7 +169,11 @@ export class SecretFiles {
     const state = this.#paths.get(path);
     return state === undefined
       ? Promise.resolve(true)
-      : this.#inTurn(state, async () => this.#apply(path, state, await ask()));
+      : this.#inTurn(state, async () => {
+          const answer = await ask();
+          // Nothing shows it any more: a lease that was held of it would be due for ever.
+          return this.#paths.get(path) === state ? this.#apply(path, state, answer) : true;
+        });
   }
 
   async #apply(path: string, state: PathState, answer: Answer): Promise<boolean> {

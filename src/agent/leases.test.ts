@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Client } from '../client/client.ts';
 import type { Envelope } from '../client/envelope.ts';
 import { issue } from '../server/certificates.testing.ts';
-import { leaseOf, leaseOfMade, type Lease } from './leases.ts';
+import { HeldLeases, leaseOf, leaseOfMade, type Lease } from './leases.ts';
 import { readSecret, renewLease } from './source.ts';
 
 const { signal } = new AbortController();
@@ -47,4 +47,17 @@ test('what was made without an answer is not made with each connection again', a
   const question = { kind: 'write', path: 'transit/keys/a', body: {}, optional: false } as const;
   const answer = await readSecret({ client, holder }, question, signal);
   assert.deepEqual([answer.kind, answer.kind === 'missing' && answer.lease?.seconds], ['missing', 300]);
+});
+
+test('a lease that is due comes before what is tried again in its time, and is not in a hurry itself where that is it', () => {
+  let up = 0;
+  const leases = new HeldLeases(() => ({ boot: 'b', up, wall: up }), 0.5);
+  leases.signedIn(holder);
+  const lease = { id: 'x', renewable: true, holder };
+  leases.hold('a', { ...lease, seconds: 20, first: 20 });
+  leases.hold('b', { ...lease, seconds: 60, first: 60 });
+  up = 12;
+  assert.deepEqual([leases.due, leases.next(new Set())], [['a'], 0]);
+  assert.equal(leases.next(new Set(['a'])), 18);
+  assert.equal(leases.next(new Set(['a', 'b'])), Number.POSITIVE_INFINITY);
 });

@@ -100,10 +100,13 @@ export class HeldLeases {
     return [...this.#held].flatMap(([key, held]) => (this.#left(held, now) <= 0 ? [key] : []));
   }
 
-  /** Seconds until the first is due; Infinity where there is none. */
-  get next(): number {
+  /** Seconds until the first is due, but for those; Infinity where there is none. */
+  next(but: ReadonlySet<string>): number {
     const now = this.#stamps();
-    return Math.max(0, Math.min(...[...this.#held.values()].map((held) => this.#left(held, now))));
+    const left = [...this.#held].map(([key, held]) =>
+      but.has(key) ? Number.POSITIVE_INFINITY : this.#left(held, now),
+    );
+    return Math.max(0, Math.min(...left));
   }
 
   #left({ lease, at }: Held, now: Stamp): number {
