@@ -24,7 +24,7 @@ export function bundleOf(text: string): PemBundle {
   return { certificate, key, authorities: [...authorities] };
 }
 
-export interface Lifetime {
+interface Lifetime {
   readonly seconds: number;
   /** Seconds of it that are over; negative before it holds. */
   readonly age: number;
