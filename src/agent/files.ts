@@ -169,14 +169,18 @@ export class SecretFiles {
     const state = this.#paths.get(path);
     return state === undefined
       ? Promise.resolve(true)
-      : this.#inTurn(state, async () => this.#apply(path, state, await ask()));
+      : this.#inTurn(state, async () => {
+          const answer = await ask();
+          // Nothing shows it any more: a lease that was held of it would be due for ever.
+          return this.#paths.get(path) === state ? this.#apply(path, state, answer) : true;
+        });
   }
 
   async #apply(path: string, state: PathState, answer: Answer): Promise<boolean> {
     this.#options.metrics.add('reads_total', { answer: answer.kind });
     if (answer.kind === 'found') return this.#found(path, state, answer);
     if (answer.kind === 'kept') return this.#kept(path, state, answer.lease);
-    if (answer.kind === 'missing') return this.#missing(path, state, answer.destroyed);
+    if (answer.kind === 'missing') return this.#missing(path, state, answer);
     if (answer.kind !== 'denied') {
       this.#condition(state, answer.kind, answer.why);
       return false;
@@ -297,10 +301,11 @@ export class SecretFiles {
     return this.#renewAll(state, 'current', true);
   }
 
-  async #missing(path: string, state: PathState, destroyed: boolean): Promise<boolean> {
+  async #missing(path: string, state: PathState, { destroyed, lease }: Answer & { kind: 'missing' }): Promise<boolean> {
     const now = this.#options.stamps();
     state.missingSince ??= now;
     await this.#forget(path);
+    this.leases.hold(path, lease);
     this.#condition(state, 'missing', destroyed ? 'the secret is destroyed' : 'there is no such secret');
     if (isSettled(state)) state.confirmed = { at: now, age: 0 };
     const since = elapsed(state.missingSince, now) ?? 0;

@@ -113,8 +113,8 @@ export class Follower {
     while (!signal.aborted) {
       tries = this.#unsettled.size === 0 ? 0 : tries + 1;
       const soon = tries === 0 ? Number.POSITIVE_INFINITY : fullJitter(retry, tries, clock.random());
-      // What fails is tried again in its time, a lease that is due among it.
-      const lease = tries === 0 ? files.leases.next * 1000 : Number.POSITIVE_INFINITY;
+      // What fails is tried again in its time, a lease that is due among it; those of others do not wait for it.
+      const lease = files.leases.next(this.#unsettled) * 1000;
       await pause(clock, Math.min(Math.max(0, due - clock.now()), soon, lease), signal, this.#nudge.signal);
       files.leases.signedIn(await auth.signedIn(signal));
       if (clock.now() >= due) {

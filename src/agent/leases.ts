@@ -1,5 +1,6 @@
 /** How long what was read, or made, may be used: leases, and certificates' own ends. */
 import type { Envelope } from '../client/envelope.ts';
+import { lifetimeOf } from '../lib/crypto/pem-bundle.ts';
 import { elapsed, type Stamp, type StampSource } from './age.ts';
 
 export interface Lease {
@@ -21,14 +22,35 @@ const MADE = 300;
 /** Of a secret that was read; undefined where it is read anew with each reading. */
 export function leaseOf(found: Envelope, holder: object): Lease | undefined {
   const { lease_id: id, lease_duration: seconds, renewable } = found;
-  return id === '' || !(seconds > 0) ? undefined : { id, seconds, renewable, first: seconds, holder };
+  return id === '' || !(seconds >= 1) ? undefined : { id, seconds, renewable, first: seconds, holder };
 }
+
+/**
+ * Seconds that are left to a certificate that was made just now. Where this machine's clock says that it does not hold, that is wrong: then all of its
+ * time, so that another is neither made at once nor much too late.
+ */
+function lifeOf(certificate: string, now: number): number {
+  try {
+    const { seconds, age } = lifetimeOf(certificate, now);
+    return Math.max(1, age < 0 || age >= seconds ? seconds : seconds - age);
+  } catch {
+    return MADE;
+  }
+}
+
+/** Of what was made without an answer. */
+export const withoutAnswer = (holder: object): Lease => ({
+  ...{ id: '', seconds: MADE },
+  renewable: false,
+  first: MADE,
+  holder,
+});
 
 /** Of what was made: never undefined, since each asking makes another. `now` in milliseconds since the epoch. */
 export function leaseOfMade(made: Envelope, holder: object, now: number): Lease {
   const { certificate, expiration } = made.data ?? {};
   const ends = typeof certificate === 'string' && typeof expiration === 'number';
-  const seconds = ends ? Math.max(1, expiration - now / 1_000) : MADE;
+  const seconds = ends ? lifeOf(certificate, now) : MADE;
   return leaseOf(made, holder) ?? { id: '', seconds, renewable: false, first: seconds, holder };
 }
 
@@ -78,10 +100,13 @@ export class HeldLeases {
     return [...this.#held].flatMap(([key, held]) => (this.#left(held, now) <= 0 ? [key] : []));
   }
 
-  /** Seconds until the first is due; Infinity where there is none. */
-  get next(): number {
+  /** Seconds until the first is due, but for those; Infinity where there is none. */
+  next(but: ReadonlySet<string>): number {
     const now = this.#stamps();
-    return Math.max(0, Math.min(...[...this.#held.values()].map((held) => this.#left(held, now))));
+    const left = [...this.#held].map(([key, held]) =>
+      but.has(key) ? Number.POSITIVE_INFINITY : this.#left(held, now),
+    );
+    return Math.max(0, Math.min(...left));
   }
 
   #left({ lease, at }: Held, now: Stamp): number {

@@ -6,7 +6,7 @@ import { canonicalJson } from '../lib/canonical-json.ts';
 import { sha256 } from '../lib/crypto/hash.ts';
 import { isObject } from '../client/json.ts';
 import { explain } from '../client/explain.ts';
-import { leaseOf, leaseOfMade, type Lease } from './leases.ts';
+import { leaseOf, leaseOfMade, withoutAnswer, type Lease } from './leases.ts';
 import type { SecretData } from './render.ts';
 
 /** What is asked of the server. */
@@ -53,7 +53,7 @@ export type Answer =
   /** What is held stays, from now on under this lease; without one, as it was. */
   | { readonly kind: 'kept'; readonly lease?: Lease }
   /** Deleted, or never there. */
-  | { readonly kind: 'missing'; readonly destroyed: boolean }
+  | { readonly kind: 'missing'; readonly destroyed: boolean; readonly lease?: Lease }
   | { readonly kind: 'denied' }
   /** The server's words against the request itself. */
   | { readonly kind: 'failed'; readonly why: string }
@@ -75,7 +75,14 @@ export async function readSecret({ client, holder }: Asking, question: Question,
     // Nobody asked for a wrapped reply: the secret may well be there.
     if (found?.wrap_info !== undefined) return { kind: 'failed', why: WAITS };
     const data = found?.data ?? undefined;
-    if (found === undefined || data === undefined) return { kind: 'missing', destroyed: false };
+    if (found === undefined || data === undefined) {
+      // It was done all the same, and would be with each new connection.
+      return {
+        kind: 'missing',
+        destroyed: false,
+        ...(question.kind === 'write' ? { lease: withoutAnswer(holder) } : {}),
+      };
+    }
     if (question.kind === 'write')
       return { kind: 'found', data, version: undefined, lease: leaseOfMade(found, holder, Date.now()) };
     return versioned(data, leaseOf(found, holder));
@@ -91,7 +98,10 @@ export async function renewLease(client: Client, lease: Lease, signal: AbortSign
     const body = { lease_id: lease.id, increment: lease.first };
     const reply = await client.write('sys/leases/renew', body, { signal, replay: 'safe' });
     const { lease_duration: seconds = 0, renewable = false } = reply ?? {};
-    return seconds < lease.first / 2 ? undefined : { kind: 'kept', lease: { ...lease, seconds, renewable } };
+    // What is no number is less as well.
+    return seconds >= Math.max(1, lease.first / 2)
+      ? { kind: 'kept', lease: { ...lease, seconds, renewable } }
+      : undefined;
   } catch (error) {
     signal.throwIfAborted();
     const answer = unanswered(error);

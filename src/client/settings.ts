@@ -1,3 +1,5 @@
+import type { LookupFunction } from 'node:net';
+
 /** What a client needs to know; made by the loader of `src/config/client.ts` or by a configuration file, then frozen. */
 
 export interface TlsSettings {
@@ -17,12 +19,22 @@ export interface TlsSettings {
   readonly skipVerify?: boolean | undefined;
 }
 
+/** Where connections may go. What they throw, or fail with, is the cause of the `ConnectionError` that comes of it. */
+export interface Reach {
+  /** Throws for a host that is an address of those that are closed. */
+  readonly check: (host: string) => void;
+  /** As `dns.lookup`; gives addresses that are open alone. */
+  readonly lookup: LookupFunction;
+}
+
 export interface ClientSettings {
   /** `https://host:port`, `http://host:port` or `unix:///path/to/socket`. A path before `/v1` is kept. */
   readonly address: string;
   readonly token?: string | undefined;
   readonly namespace?: string | undefined;
   readonly tls?: TlsSettings | undefined;
+  /** Of the address, and of where it redirects to. Default: anywhere. */
+  readonly reach?: Reach | undefined;
   /** Asks for every reply to be wrapped, with this time to live (`60s`). */
   readonly wrapTtl?: string | undefined;
   /** Follows no redirect: one is an error that says where it came from. Default false: one is followed. */

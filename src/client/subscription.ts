@@ -9,7 +9,7 @@ import { ApiError } from './api-error.ts';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { isObject, parseJson } from './json.ts';
 import type { ClientSettings } from './settings.ts';
-import { parseAddress } from './transport.ts';
+import { checkReach, parseAddress } from './transport.ts';
 
 const protocol = 'lockstep.changes.v1';
 
@@ -168,6 +168,7 @@ export class Subscription {
 }
 
 async function target(settings: ClientSettings, options: SubscribeOptions) {
+  checkReach(settings);
   const { target: at, secure, origin, prefix } = parseAddress(settings.address);
   const query = new URLSearchParams();
   for (const path of options.paths) query.append('path', path);
@@ -189,6 +190,7 @@ async function target(settings: ClientSettings, options: SubscribeOptions) {
   const tls = secure ? (await import('./tls.ts')).tlsOptions(settings.tls ?? {}, true) : {};
   const connection = {
     ...tls,
+    ...(settings.reach === undefined ? {} : { lookup: settings.reach.lookup }),
     headers,
     maxPayload: longestFrame,
     perMessageDeflate: false,

@@ -52,7 +52,8 @@ export class Transport {
   constructor(settings: ClientSettings) {
     this.#settings = settings;
     const parsed = parseAddress(settings.address);
-    this.#target = parsed.target;
+    const { reach } = settings;
+    this.#target = reach === undefined ? parsed.target : { ...parsed.target, lookup: reach.lookup };
     this.#secure = parsed.secure;
   }
 
@@ -106,6 +107,7 @@ export class Transport {
   }
 
   async #open(systemCa: boolean): Promise<Connection> {
+    checkReach(this.#settings);
     const pool = { keepAlive: true, maxFreeSockets: 16, scheduling: 'lifo' } as const;
     if (!this.#secure) return { connect: http.request, agent: new http.Agent(pool) };
     const { tlsOptions } = await import('./tls.ts');
@@ -208,6 +210,15 @@ export function parseAddress(address: string): {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const target = { host, ...(url.port === '' ? {} : { port: url.port }) };
   return { target, secure, origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') };
+}
+
+/** Throws `ConnectionError`. Of a host that is an address already: it is never looked up. */
+export function checkReach({ address, reach }: ClientSettings): void {
+  try {
+    reach?.check(String(parseAddress(address).target.host));
+  } catch (error) {
+    throw explainConnection(error, address, false);
+  }
 }
 
 function badAddress(address: string, why: string): ConnectionError {

@@ -39,6 +39,8 @@ type KeptKind = Pick<Informer<KubernetesObject>, 'run' | 'synced' | 'staleMs'>;
 export interface ClusterOptions {
   /** Only this namespace is looked at; then there is nothing of the whole cluster. */
   readonly namespace?: string | undefined;
+  /** Whether SecretStores may name servers of the Vault API on this machine. Default false. */
+  readonly localServers?: boolean | undefined;
   readonly failed: (kind: string, error: unknown) => void;
   /** Whether Secrets wait that nobody has made yet: statuses and events go behind them. */
   readonly urgent: () => boolean;
@@ -51,6 +53,7 @@ const STATUS = { lines: 4, rest: 100 };
 
 export class Cluster {
   readonly api: KubernetesApi;
+  readonly localServers: boolean;
   readonly externalSecrets: Informer<ExternalSecret>;
   readonly clusterExternalSecrets: Informer<ClusterExternalSecret> | undefined;
   readonly pushSecrets: Informer<PushSecret>;
@@ -81,8 +84,9 @@ export class Cluster {
   readonly statuses: Outbox;
   readonly #urgent: () => boolean;
 
-  constructor(api: KubernetesApi, { namespace, failed, urgent, untold }: ClusterOptions) {
+  constructor(api: KubernetesApi, { namespace, localServers = false, failed, urgent, untold }: ClusterOptions) {
     this.api = api;
+    this.localServers = localServers;
     const informer = <T extends KubernetesObject>(kind: Kind, options: InformerOptions<T> = {}): Informer<T> =>
       new Informer<T>(api, kind, {
         ...options,

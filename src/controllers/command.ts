@@ -52,6 +52,7 @@ Options:
                                        of kubernetes.io that hold data alone. See docs/external-secrets.md.
   -unsafe-allow-generic-targets        Make other objects than Secrets too (target.manifest). They need rights:
                                        -generic-targets of \`manifests\`.
+  -allow-local-servers                 SecretStores may name Vault and Lockstep servers on this machine, as one beside it in its pod.
   -deletion-grace=<duration>           What is gone at its store is deleted here after it. Default 10m.
   -mass-deletion-objects=<n>           More than so many that are gone at one store are not deleted, if they are
   -mass-deletion-percent=<n>           more than this share of all that read it. Default 10, and 20.
@@ -76,6 +77,7 @@ const OPTIONS = {
   concurrent: { type: 'string', default: '16' },
   'allowed-secret-types': { type: 'string', default: DEFAULT_SECRET_TYPES },
   'unsafe-allow-generic-targets': { type: 'boolean' },
+  'allow-local-servers': { type: 'boolean' },
   'deletion-grace': { type: 'string', default: '10m' },
   'mass-deletion-objects': { type: 'string', default: '10' },
   'mass-deletion-percent': { type: 'string', default: '20' },
@@ -149,6 +151,7 @@ async function control(values: Values): Promise<number> {
     },
     floodGate: values['enable-flood-gate'] !== 'false',
     losses: lossesOf(values),
+    localServers: values['allow-local-servers'] === true,
     genericTargets: values['unsafe-allow-generic-targets'] === true,
     types: new SecretTypes(values['allowed-secret-types']),
     storeInterval: durationMs(values['store-requeue-interval'], 'store-requeue-interval'),

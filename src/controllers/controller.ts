@@ -38,6 +38,8 @@ export interface ControllerOptions {
   readonly storeInterval: number;
   /** Whether other objects than Secrets may be made. */
   readonly genericTargets: boolean;
+  /** Whether SecretStores may name servers of the Vault API on this machine. */
+  readonly localServers: boolean;
   /** Of Secrets that may be made. */
   readonly types: SecretTypes;
   /** When a loss at a store is believed. */
@@ -78,7 +80,7 @@ export class Controller {
       log.warn('a status is not written', { key, error: explain(error) });
     };
     const urgent = (): boolean => this.#queue.waiting('new') > 0;
-    this.#cluster = new Cluster(api, { namespace, failed, urgent, untold });
+    this.#cluster = new Cluster(api, { namespace, localServers: options.localServers, failed, urgent, untold });
     const cluster = this.#cluster;
     this.#pushes = new Pushes({
       refresh: (key) => this.#refresh(key),

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { ClusterAccess } from './access.ts';
-import { KubernetesProblem } from './problem.ts';
+import { KubernetesProblem, TOO_LARGE } from './problem.ts';
 
 /** Milliseconds until the last byte. */
 const ANSWER_MS = 15_000;
@@ -22,7 +22,8 @@ function answerOf(message: IncomingMessage, largest: number): Promise<Answer> {
     size += chunk.length;
     chunks.push(chunk);
     if (size <= largest) return;
-    reject(new KubernetesProblem(`the API server answers with more than ${String(largest)} bytes`));
+    const said = `the API server answers with more than ${String(largest)} bytes`;
+    reject(new KubernetesProblem(said, { reason: TOO_LARGE }));
     message.destroy();
   });
   message.on('end', () => {

@@ -11,8 +11,22 @@ function world() {
   let time = 0;
   const cutOff = new Set<string>();
   const sleepers: { until: number; wake: () => void }[] = [];
+  /** Milliseconds until an answer comes; what is asked for is done at once. */
+  const late = new Map<string, number>();
   const reach = (identity: string): void => {
     if (cutOff.has(identity)) throw new KubernetesProblem('cannot be reached');
+  };
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((wake) => {
+      sleepers.push({ until: time + ms, wake });
+      signal?.addEventListener('abort', () => {
+        wake();
+      });
+    });
+  const answered = async <T>(identity: string, answer: T): Promise<T> => {
+    const ms = late.get(identity) ?? 0;
+    if (ms > 0) await sleep(ms);
+    return answer;
   };
   const keep = (given: Lease): Lease => {
     version += 1;
@@ -22,18 +36,18 @@ function world() {
   const leasesOf = (identity: string) => ({
     get: async () => {
       reach(identity);
-      return Promise.resolve(lease);
+      return answered(identity, lease);
     },
     create: async (given: Lease) => {
       reach(identity);
       if (lease !== undefined) throw new KubernetesProblem('there already', { status: 409 });
-      return Promise.resolve(keep(given));
+      return answered(identity, keep(given));
     },
     replace: async (given: Lease) => {
       reach(identity);
       if (given.metadata.resourceVersion !== lease?.metadata.resourceVersion)
         throw new KubernetesProblem('changed', { status: 409 });
-      return Promise.resolve(keep(given));
+      return answered(identity, keep(given));
     },
   });
   const settle = async (): Promise<void> => {
@@ -46,6 +60,7 @@ function world() {
       cutOff.clear();
       for (const each of identities) cutOff.add(each);
     },
+    slow: (identity: string, seconds: number) => late.set(identity, seconds * 1_000),
     /** In steps of a second. */
     pass: async (seconds: number) => {
       for (let second = 0; second < seconds; second += 1) {
@@ -73,13 +88,7 @@ function world() {
         },
         log: silent,
         now: () => time,
-        pause: (ms, signal) =>
-          new Promise((wake) => {
-            sleepers.push({ until: time + ms, wake });
-            signal.addEventListener('abort', () => {
-              wake();
-            });
-          }),
+        pause: sleep,
       });
       const work = async (signal: AbortSignal): Promise<void> => {
         state.leads = true;
@@ -131,6 +140,35 @@ for (const [whom, cutOff] of [
       both ||= a.state.leads && b.state.leads;
     }
     assert.deepEqual([a.state.leads, a.state.result, b.state.leads, both], [false, 'lost', true, false]);
+    await b.end();
+  });
+}
+
+for (const [when, begins] of [
+  ['from the first on', 0],
+  ['once it leads', 1],
+] as const) {
+  test(`the answers to one come later than its Lease lasts, ${when}: no two lead at once`, async () => {
+    const { program, pass, slow } = world();
+    if (begins === 0) slow('a', 13);
+    const a = program('a');
+    // Until it has asked for the Lease, or has it.
+    await pass(begins === 0 ? 14 : 1);
+    slow('a', 13);
+    const b = program('b');
+    let both = false;
+    for (let second = 0; second < 90; second += 1) {
+      await pass(1);
+      both ||= a.state.leads && b.state.leads;
+    }
+    assert.deepEqual(
+      [a.state.leads, a.state.result === 'lost', b.state.leads, both],
+      [false, begins === 1, true, false],
+    );
+    const over = a.end();
+    slow('a', 0);
+    await pass(60);
+    await over;
     await b.end();
   });
 }

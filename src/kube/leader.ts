@@ -64,7 +64,11 @@ export class Leadership {
   async lead(signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<'ended' | 'lost'> {
     const { retryMs, log, identity } = this.#election;
     const pause = this.#election.pause ?? wait;
-    while (!signal.aborted && !(await this.#take())) await pause(retryMs, signal);
+    let taken = this.#now();
+    while (!signal.aborted && !(await this.#takes(taken))) {
+      await pause(retryMs, signal);
+      taken = this.#now();
+    }
     if (signal.aborted) return 'ended';
     log.info('leading', { identity });
     const leading = new AbortController();
@@ -73,7 +77,7 @@ export class Leadership {
       () => leading.abort(),
       () => leading.abort(),
     );
-    const lost = await this.#renew(AbortSignal.any([signal, leading.signal]));
+    const lost = await this.#renew(taken, AbortSignal.any([signal, leading.signal]));
     leading.abort();
     await over;
     // Nobody else leads before what was at work here has come to its end.
@@ -82,22 +86,39 @@ export class Leadership {
     return lost ? 'lost' : 'ended';
   }
 
-  /** Until the signal is aborted; true: it could not be renewed in time. */
-  async #renew(signal: AbortSignal): Promise<boolean> {
+  /** Until the signal is aborted; true: it could not be renewed in time. `taken`: when it began to be asked for. */
+  async #renew(taken: number, signal: AbortSignal): Promise<boolean> {
     const { renewMs, retryMs, log } = this.#election;
     const pause = this.#election.pause ?? wait;
-    let renewed = this.#now();
+    let renewed = taken;
     while (!signal.aborted) {
       await pause(retryMs, signal);
       if (signal.aborted) break;
       const begun = this.#now();
-      if (await this.#take()) renewed = begun;
+      if (await this.#within(renewed + renewMs - begun, this.#takes(begun))) renewed = begun;
+      else if (signal.aborted) break;
       else if (this.#now() - renewed >= renewMs || this.#isOthers()) {
         log.error('leading no more: the Lease could not be renewed in time');
         return true;
       }
     }
     return false;
+  }
+
+  /** False where that takes longer: an answer that is late may come after another has taken the Lease. */
+  async #within(ms: number, work: Promise<boolean>): Promise<boolean> {
+    const pause = this.#election.pause ?? wait;
+    const settled = new AbortController();
+    try {
+      return await Promise.race([work, pause(Math.max(0, ms), settled.signal).then(() => false)]);
+    } finally {
+      settled.abort();
+    }
+  }
+
+  /** As `#take`, and false where the answer came so late that by what others saw it may be over soon. */
+  async #takes(begun: number): Promise<boolean> {
+    return (await this.#take()) && this.#now() - begun < this.#election.renewMs;
   }
 
   /** Takes or renews it; false: another holds it, or nobody could be asked. */

@@ -1,6 +1,6 @@
 /** Objects of one kind in a cluster: read, written and listed by pages. */
 import type { Asking, KubernetesApi } from './api.ts';
-import { isNotFound, KubernetesProblem } from './problem.ts';
+import { isNotFound, isTooLarge, KubernetesProblem } from './problem.ts';
 
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -122,12 +122,15 @@ interface ListAnswer<T> {
   readonly items?: readonly T[] | null;
 }
 
-const PAGE = '500';
+/** Objects of a page. */
+const PAGE = 500;
 
 /** Calls reject with `KubernetesProblem`. */
 export class Objects<T extends KubernetesObject> {
   readonly kind: Kind;
   readonly #api: KubernetesApi;
+  /** Objects of the last page. */
+  #limit = PAGE;
 
   constructor(api: KubernetesApi, kind: Kind) {
     this.#api = api;
@@ -150,9 +153,26 @@ export class Objects<T extends KubernetesObject> {
     return (await this.#api.send(asking)) as Pick<T, 'metadata'>;
   }
 
+  /** Of fewer objects where these are too large together: one tenant's must not keep those of all others away. */
   async page(listing: Listing, next: string, signal: AbortSignal): Promise<ListPage<T>> {
+    for (let limit = Math.min(PAGE, this.#limit * 2); ; limit = Math.ceil(limit / 2)) {
+      try {
+        const page = await this.#page(listing, { next, limit }, signal);
+        this.#limit = limit;
+        return page;
+      } catch (error) {
+        if (limit === 1 || !isTooLarge(error)) throw error;
+      }
+    }
+  }
+
+  async #page(
+    listing: Listing,
+    { next, limit }: { readonly next: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<ListPage<T>> {
     const { namespace, labelSelector } = listing;
-    const query = queryOf({ limit: PAGE, labelSelector, continue: next === '' ? undefined : next });
+    const query = queryOf({ limit: String(limit), labelSelector, continue: next === '' ? undefined : next });
     const path = collectionPath(this.kind, namespace) + query;
     const answer = (await this.#api.send({
       method: 'GET',

@@ -27,3 +27,8 @@ export const isNotFound = (error: unknown): boolean => error instanceof Kubernet
 
 /** The object is there already, or was changed meanwhile: look again. */
 export const isConflict = (error: unknown): boolean => error instanceof KubernetesProblem && error.status === 409;
+
+/** The answer is longer than whoever asked takes. */
+export const TOO_LARGE = 'ResponseTooLarge';
+
+export const isTooLarge = (error: unknown): boolean => error instanceof KubernetesProblem && error.reason === TOO_LARGE;

@@ -15,18 +15,22 @@ const objectOf = (name: string, resourceVersion: string): KubernetesObject => ({
   metadata: { name, uid: name, resourceVersion },
 });
 
-/** Lists give `listed`; each watch is handed to the test. */
+/** Lists give `listed`, by pages of as many as are asked for; each watch is handed to the test. */
 async function apiServer(t: TestContext) {
   const authority = await issue({ name: 'ca' });
   const own = await issue({ name: 'localhost', issuer: authority });
-  const state = { listed: [] as readonly KubernetesObject[], version: '1', lists: 0 };
+  const state = { listed: [] as readonly KubernetesObject[], version: '1', lists: 0, limits: [] as number[] };
   const watches: { readonly from: string; readonly response: ServerResponse }[] = [];
   let told: (() => void) | undefined;
   const server = createServer({ cert: own.certPem, key: own.keyPem }, (request, response) => {
     const query = new URL(request.url ?? '', 'https://localhost').searchParams;
     if (query.get('watch') === null) {
       state.lists += 1;
-      response.end(JSON.stringify({ metadata: { resourceVersion: state.version }, items: state.listed }));
+      const [from, limit] = [Number(query.get('continue') ?? 0), Number(query.get('limit'))];
+      state.limits.push(limit);
+      const [items, over] = [state.listed.slice(from, from + limit), from + limit];
+      const next = over < state.listed.length ? { continue: String(over) } : {};
+      response.end(JSON.stringify({ metadata: { resourceVersion: state.version, ...next }, items }));
       return;
     }
     response.writeHead(200).flushHeaders();
@@ -40,12 +44,12 @@ async function apiServer(t: TestContext) {
     server.closeAllConnections();
   });
   const { port } = server.address() as AddressInfo;
-  const api = new KubernetesApi({
+  const access = {
     ...{ name: 'test', server: `https://127.0.0.1:${String(port)}`, ca: authority.certPem, serverName: undefined },
     ...{ credential: () => Promise.resolve({}), impersonate: {} },
-  });
+  };
   return {
-    ...{ api, state },
+    ...{ api: new KubernetesApi(access), access, state },
     /** The watch of that number, from 0 on, once it is opened. */
     watch: async (at: number) => {
       for (;;) {
@@ -121,4 +125,26 @@ test('before the first list nothing is known, for ever so long', async (t) => {
   const { api } = await apiServer(t);
   const informer = new Informer<KubernetesObject>(api, kind);
   assert.equal(informer.staleMs, Number.POSITIVE_INFINITY);
+});
+
+test('objects that are too large for one answer are listed by smaller pages, and all are there', async (t) => {
+  const { access, state, watch } = await apiServer(t);
+  const large = (name: string) => ({ ...objectOf(name, '1'), data: { it: 'x'.repeat(10_000) } });
+  state.listed = Array.from({ length: 40 }, (_, at) =>
+    at < 20 ? large(`a${String(at)}`) : objectOf(`b${String(at)}`, '1'),
+  );
+  const { informer, failures } = informed(t, new KubernetesApi(access, { largest: 25_000 }));
+  await watch(0);
+  assert.deepEqual([informer.size, failures], [40, []]);
+  // It does not begin with the largest page each time, and goes back to larger ones behind what is too large.
+  assert.deepEqual(state.limits.slice(0, 10), [500, 250, 125, 63, 32, 16, 8, 4, 2, 4]);
+  assert.ok((state.limits.at(-1) ?? 0) > 8, String(state.limits));
+});
+
+test('an object that is too large by itself is told of, by its size', async (t) => {
+  const { access, state } = await apiServer(t);
+  state.listed = [{ ...objectOf('a', '1'), data: { it: 'x'.repeat(30_000) } } as KubernetesObject];
+  const told = Promise.withResolvers<unknown>();
+  informed(t, new KubernetesApi(access, { largest: 25_000 }), { failed: told.resolve });
+  assert.match(String(await told.promise), /more than 25000 bytes/);
 });

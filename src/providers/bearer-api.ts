@@ -129,7 +129,7 @@ export class BearerApi {
     const code = codeOf(error);
     const message = typeof error['message'] === 'string' ? error['message'].slice(0, 300) : '';
     const said = [String(status), code, message].filter((each) => each !== '').join(': ');
-    const kind = kinds[code] ?? problemKindOf(status);
+    const kind = (Object.hasOwn(kinds, code) ? kinds[code] : undefined) ?? problemKindOf(status);
     const text = `${cannot}: ${whom} at ${host} answers ${said}`;
     if (code !== '') return new ApiRefusal(kind, text, { status, code });
     // A 404 that is not in the API's own words is of somebody else.

@@ -118,6 +118,8 @@ export interface WholeSecret {
 /** What a store names in its cluster. Calls reject with `ProviderProblem`. */
 export interface Credentials {
   readonly store: StoreIdentity;
+  /** Whether a SecretStore may name a server of the Vault API on the controller's own machine, as one beside it in its pod. */
+  readonly localServers: boolean;
   readonly apiServer: ApiServer;
   readonly secret: (ref: SecretRefLike) => Promise<string>;
   readonly configMap: (ref: SecretRefLike) => Promise<string>;
@@ -150,9 +152,11 @@ export interface Provider<Config> {
   readonly pushMetadata?: readonly string[];
   /** Whether a ClusterSecretStore is another one for each namespace that asks, though its references name theirs. */
   readonly differsByNamespace?: (config: Config) => boolean;
-  /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
   /** What it writes become Secrets of `from.type`: which types may be made is the controller's to say. Absent: they do not. */
   readonly makesSecrets?: true;
+  /** Two keys of the same secret give the same. Throws nothing. Absent: each key is that of another. */
+  readonly nameOf?: (key: string, config: Config) => string;
+  /** Does nothing yet. Throws `ProviderProblem` for a configuration that can never work. */
   readonly connect: (config: Config, credentials: Credentials) => ProviderClient;
 }
 

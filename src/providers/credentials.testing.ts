@@ -6,6 +6,8 @@ type Texts = Readonly<Record<string, string>>;
 
 export interface Given {
   readonly store?: StoreIdentity;
+  /** Default true: a test's server is on the loopback. */
+  readonly localServers?: boolean;
   readonly apiServer?: ApiServer;
   /** By name: values of that Secret. */
   readonly secrets?: Readonly<Record<string, Texts>>;
@@ -26,6 +28,7 @@ export function givenCredentials(given: Given = {}): Credentials {
   const { secrets = {}, configMaps = {}, annotations = {} } = given;
   return {
     store: given.store ?? { kind: 'SecretStore', name: 'store', namespace: 'team' },
+    localServers: given.localServers ?? true,
     apiServer: given.apiServer ?? { server: 'https://127.0.0.1:1', ca: undefined, serverName: undefined },
     secret: async (ref) => at(secrets, ref),
     configMap: async (ref) => at(configMaps, ref),

@@ -98,7 +98,16 @@ describe('ACRAccessToken', () => {
   test('is refused to whom the registry does not know, and for what can never work', async () => {
     await assert.rejects(make({ auth: principal('stranger') }), problem('denied', /the registry at .* answers 401/));
     const near: Given = { store: { kind: 'SecretStore', name: 'x', namespace: 'team' } };
-    await assert.rejects(make({}, near), problem('invalid', /no address that a SecretStore may ask/));
+    const elsewhere = problem('invalid', /registry is the name of its host: <name>\.azurecr\.io/);
+    for (const host of [
+      registry,
+      'evil.example',
+      'azurecr.io.evil.example',
+      'shop.azurecr.us',
+      'shop.azurecr.io:444',
+    ]) {
+      await assert.rejects(make({ registry: host }, near), elsewhere, host);
+    }
     const wrong: readonly (readonly [Partial<AcrAccessTokenConfig>, RegExp])[] = [
       [{ auth: {} }, /one of servicePrincipal, workloadIdentity and managedIdentity/],
       [{ auth: { managedIdentity: { identityId: 'x' } } }, /lent to a ClusterSecretStore alone/],
@@ -108,6 +117,7 @@ describe('ACRAccessToken', () => {
       [{ registry: '' }, /registry is the name of its host/],
       [{ environmentType: 'AzureStackCloud' }, /needs customCloudConfig/],
     ];
-    for (const [config, said] of wrong) await assert.rejects(make(config, near), problem('invalid', said));
+    for (const [config, said] of wrong)
+      await assert.rejects(make({ registry: 'shop.azurecr.io', ...config }, near), problem('invalid', said));
   });
 });

@@ -2,13 +2,35 @@
  * What `pkiCert` gives to a template: a certificate, its key and its authorities, as consul-template tells them apart; from an answer
  * of the server, or from the file that the template made of an earlier one.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { bundleOf, ownLifetime } from '../../lib/crypto/pem-bundle.ts';
 import { toBytes } from '../../lib/go-template/bytes.ts';
 import { GoObject, strings, type GoMethod, type Value } from '../../lib/go-template/value.ts';
+import { userId } from '../../lib/system-account.ts';
 import type { InPlace } from '../source.ts';
 
 const LARGEST = 1024 * 1024;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+
+/** A file that the agent can have written for its owner: who may write to the folder could put another in its place. */
+export interface OwnFile {
+  readonly path: string;
+  /** Absent: as the process. */
+  readonly user?: string | number | undefined;
+}
+
+/** Undefined for a link to somebody's file, somebody else's file, a pipe (which would be waited for) and what is too large. Throws as `fs`. */
+function textOf({ path, user }: OwnFile): string | undefined {
+  const file = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const found = fstatSync(file);
+    const owner = user === undefined ? process.geteuid?.() : userId(user);
+    const isOurs = found.isFile() && found.nlink === 1 && found.uid === (owner ?? found.uid);
+    return isOurs && found.size <= LARGEST ? readFileSync(file, 'utf8') : undefined;
+  } finally {
+    closeSync(file);
+  }
+}
 
 const textsOf = (data: Readonly<Record<string, unknown>>): string =>
   Object.values(data)
@@ -52,13 +74,19 @@ export class CertificateObject extends GoObject {
   }
 }
 
-/** What the file holds, where that is a certificate with its own key; how much of its time is over the certificate says itself. */
-export function certificateIn(file: string, now: number): InPlace | undefined {
+/**
+ * What the file holds, where that is a certificate with its own key that is valid by now; how much of its time is over it says itself. `now` in
+ * milliseconds since the epoch.
+ */
+export function certificateIn(file: OwnFile, now: number): InPlace | undefined {
   try {
-    const text = readFileSync(file, 'utf8');
-    if (text.length > LARGEST) return undefined;
+    const text = textOf(file) ?? '';
+    // Of several nobody knows which one is asked for.
+    if (text.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----/g)?.length !== 1) return undefined;
     const lifetime = ownLifetime(bundleOf(text), now);
-    return lifetime && { data: { file: text }, ...lifetime };
+    // By a clock that is behind it would be young for as long as that is.
+    if (lifetime === undefined || lifetime.age < 0) return undefined;
+    return { data: { file: text }, ...lifetime };
   } catch {
     // Not there, or not of ours: another is ordered.
     return undefined;

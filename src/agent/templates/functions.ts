@@ -4,7 +4,7 @@ import { fn, type FunctionMap, variadic } from '../../lib/go-template/function.t
 import { FunctionError } from '../../lib/go-template/template-error.ts';
 import { GoList, strings, type Value } from '../../lib/go-template/value.ts';
 import { allowedWrite, checkVariable, readAllowed } from './allowed.ts';
-import { CertificateObject, certificateIn } from './certificate-object.ts';
+import { CertificateObject, certificateIn, type OwnFile } from './certificate-object.ts';
 import type { Pass } from './pass.ts';
 import { SecretObject } from './secret-object.ts';
 
@@ -21,7 +21,7 @@ export interface Surroundings {
   readonly sandbox: string | undefined;
   readonly variable: (name: string) => string | undefined;
   /** The file that the output goes to. */
-  readonly destination: string | undefined;
+  readonly destination: OwnFile | undefined;
 }
 
 const pathOf = (given: string, doing: string): string => {
@@ -60,11 +60,11 @@ function secret(pass: Pass, [given, ...more]: readonly string[]): Value {
   return found === undefined || found === 'absent' ? null : new SecretObject(found);
 }
 
-function certificateOf(pass: Pass, [given, ...more]: readonly string[], file: string | undefined): Value {
+function certificateOf(pass: Pass, [given, ...more]: readonly string[], file: OwnFile | undefined): Value {
   if (given === undefined) return null;
   const inPlace = file === undefined ? undefined : () => certificateIn(file, Date.now());
   const found = pass.ask({
-    ...{ kind: 'write', path: pathOf(given, 'read'), body: bodyOf(more, false), optional: false, file },
+    ...{ kind: 'write', path: pathOf(given, 'read'), body: bodyOf(more, false), optional: false, file: file?.path },
     ...(inPlace === undefined ? {} : { inPlace }),
   });
   return found === undefined || found === 'absent' ? null : new CertificateObject(found.data);

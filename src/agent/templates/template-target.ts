@@ -26,7 +26,7 @@ export interface TemplateHost {
 const MOST_MAKING = 100;
 
 /** A template whose output goes to a file, or to a variable. */
-type OutputConfig = VariableConfig & { readonly destination?: string };
+type OutputConfig = VariableConfig & Partial<Pick<TemplateConfig, 'destination' | 'user'>>;
 
 /** Functions whose answers change without a secret's change. */
 const impure = /\b(?:file|env|mustEnv|envOrDefault)\b/;
@@ -115,7 +115,7 @@ export class Renderer {
     const around = {
       ...{ permissions: host.settings, sandbox: config.sandbox_path },
       variable: (name: string) => host.environment[name],
-      destination: config.destination,
+      destination: config.destination === undefined ? undefined : { path: config.destination, user: config.user },
     };
     const all: FunctionMap = { ...consulTemplateFunctions(Date.now), ...hostFunctions(() => this.#pass, around) };
     const isDenied = (name: string): boolean => config.function_denylist.some((pattern) => matchesGlob(pattern, name));

@@ -23,7 +23,7 @@ export interface Made extends Generated {
 }
 
 export interface GenerateOptions {
-  readonly cluster: Pick<Cluster, 'api' | 'secrets' | 'configMaps'>;
+  readonly cluster: Pick<Cluster, 'api' | 'secrets' | 'configMaps' | 'localServers'>;
   readonly controllerClass: string;
 }
 

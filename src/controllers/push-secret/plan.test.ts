@@ -14,7 +14,7 @@ const data = (remoteKey: string, more: object = {}, property?: string) => ({
   match: { remoteRef: { remoteKey, ...(property === undefined ? {} : { property }) }, ...more },
 });
 
-const store = { kind: 'SecretStore', name: 's', labels: { tier: 'a' } };
+const store = { kind: 'SecretStore', name: 's', labels: { tier: 'a' }, nameOf: (key: string) => key.toLowerCase() };
 
 const planned = (spec: Partial<PushSecret['spec']>, values = valuesOf({ a: '1', b_U002f_c: '2' })) =>
   plan(pushing(spec), { values, from: { labels: {}, annotations: {} } }, store).map(({ pushed }) => [
@@ -119,4 +119,24 @@ test('what was written is left over whatever it is called', () => {
     ]);
     assert.deepEqual(leftOver(before, before), []);
   }
+});
+
+test('two names of one secret are named twice, and what has another name now is not taken away', () => {
+  assert.throws(
+    () => planned({ data: [data('db', { secretKey: 'a' }), data('DB', { secretKey: 'a' })] }),
+    /"db" is the same/,
+  );
+  const of = (...all: readonly (readonly [key: string, property?: string])[]) => ({
+    'SecretStore/s': Object.fromEntries(
+      all.map(([key, property]) => [property === undefined ? key : `${key}/${property}`, data(key, {}, property)]),
+    ),
+  });
+  const nameOf = (_store: string, key: string): string => key.toLowerCase();
+  const left = (before: Parameters<typeof leftOver>[0], now: Parameters<typeof leftOver>[1]) =>
+    leftOver(before, now, nameOf).map(([, { key, property }]) => [key, property]);
+  assert.deepEqual(left(of(['DB']), of(['db'])), []);
+  assert.deepEqual(left(of(['DB', 'a'], ['DB', 'b']), of(['db', 'a'])), [['DB', 'b']]);
+  // A property of what is written as a whole now, and the whole of which a property is written now.
+  assert.deepEqual(left(of(['db', 'a']), of(['db'])), []);
+  assert.deepEqual(left(of(['db']), of(['db', 'a'])), []);
 });

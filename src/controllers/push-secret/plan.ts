@@ -27,6 +27,8 @@ export interface Given {
 
 export interface PushStore extends StoreName {
   readonly labels: Readonly<Record<string, string>>;
+  /** Two keys of the same secret give the same. */
+  readonly nameOf: (key: string) => string;
 }
 
 const invalid = (message: string): ProviderProblem => new ProviderProblem('invalid', message);
@@ -129,10 +131,14 @@ function withoutNamed(planned: readonly Planned[], named: readonly PushData[]): 
   return planned.filter(({ data }) => !keys.has(data.match.secretKey ?? ''));
 }
 
-function mustDiffer(planned: readonly Planned[]): void {
-  const names = planned.map(({ pushed }) => remoteText(pushed));
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw invalid(`"${twice}" is named twice`);
+function mustDiffer(planned: readonly Planned[], nameOf: PushStore['nameOf']): void {
+  const names = new Map<string, string>();
+  for (const { pushed } of planned) {
+    const [own, text] = [remoteText(pushed), remoteText({ ...pushed, key: nameOf(pushed.key) })];
+    const other = names.get(text);
+    if (other !== undefined) throw invalid(`"${own}" is named twice${other === own ? '' : `: "${other}" is the same`}`);
+    names.set(text, own);
+  }
 }
 
 /** For one store. Throws `ProviderProblem`, before anything is written. `given`: what the template made of the source. */
@@ -140,15 +146,33 @@ export function plan({ spec }: PushSecret, { values, from }: Given, store: PushS
   const { data = [], dataTo = [] } = spec;
   const many = dataTo.filter((each) => isFor(each, store)).flatMap((each) => planMany(each, values));
   const planned = [...withoutNamed(many, data), ...data.map((each) => planOne(each, values))];
-  mustDiffer(planned);
+  mustDiffer(planned, store.nameOf);
   return planned.map(({ data: each, pushed }) => ({ data: each, pushed: { ...pushed, from } }));
 }
 
+/** By the text of a store in the status: which secret a key is of. */
+export type NameOf = (store: string, key: string) => string;
+
+/** Whether what is written now is in part what was written before: to take that away would take away what is new. */
+function overlap(one: RemoteName, other: RemoteName, nameOf: (key: string) => string): boolean {
+  if (nameOf(one.key) !== nameOf(other.key)) return false;
+  const [property = '', another = ''] = [one.property, other.property];
+  return property === '' || another === '' || property === another;
+}
+
 /** What was written before and is named no more, by store. */
-export function leftOver(before: Synced, now: Synced): readonly (readonly [store: string, name: RemoteName])[] {
-  return Object.entries(before).flatMap(([store, names]) =>
-    Object.entries(names)
+export function leftOver(
+  before: Synced,
+  now: Synced,
+  nameOf: NameOf = (_store, key) => key,
+): readonly (readonly [store: string, name: RemoteName])[] {
+  return Object.entries(before).flatMap(([store, names]) => {
+    const written = Object.values(now[store] ?? {}).map(remoteNameOf);
+    const of = (key: string): string => nameOf(store, key);
+    return Object.entries(names)
       .filter(([text]) => !Object.hasOwn(now[store] ?? {}, text))
-      .map(([, data]) => [store, remoteNameOf(data)] as const),
-  );
+      .map(([, data]) => remoteNameOf(data))
+      .filter((name) => !written.some((each) => overlap(name, each, of)))
+      .map((name) => [store, name] as const);
+  });
 }

@@ -13,6 +13,7 @@ import type { SecretTypes } from '../secret-types.ts';
 import { pushSecret } from './definition.ts';
 import {
   leftOver,
+  type NameOf,
   plan,
   remoteNameOf,
   remoteText,
@@ -30,6 +31,12 @@ import { statusAfter, type Outcome } from './status.ts';
 const FINALIZER = 'pushsecret.externalsecrets.io/finalizer';
 const PUSH_MS = 60_000;
 const MANAGER = 'external-secrets';
+
+/** As the status names it: `SecretStore/eu`. */
+function storeNamed(text: string): StoreName {
+  const slash = text.indexOf('/');
+  return { kind: text.slice(0, slash), name: text.slice(slash + 1) };
+}
 
 export interface PushReconcilerOptions {
   readonly cluster: Cluster;
@@ -122,7 +129,9 @@ export class PushSecretReconciler {
   /** What could not be taken away is still there beside what was written. */
   async #removeLeft(push: PushSecret, before: Synced, synced: Synced, signal: AbortSignal): Promise<void> {
     try {
-      await this.#removeAll(push, leftOver(before, synced), signal);
+      const nameOf: NameOf = (store, key) =>
+        this.#options.clients.nameOf(storeNamed(store), push.metadata.namespace ?? '', key);
+      await this.#removeAll(push, leftOver(before, synced, nameOf), signal);
     } catch (error) {
       throw new PartlyDone(error, merged(before, synced));
     }
@@ -163,11 +172,7 @@ export class PushSecretReconciler {
 
   async #removeAll(push: PushSecret, names: ReturnType<typeof leftOver>, signal: AbortSignal): Promise<void> {
     for (const [store, name] of names) {
-      const slash = store.indexOf('/');
-      const client = this.#client(
-        { kind: store.slice(0, slash), name: store.slice(slash + 1) },
-        push.metadata.namespace,
-      );
+      const client = this.#client(storeNamed(store), push.metadata.namespace);
       await client.remove?.(name, signal);
     }
   }
@@ -180,15 +185,29 @@ export class PushSecretReconciler {
   #stores({ metadata, spec }: PushSecret): readonly PushStore[] {
     const { cluster, clients } = this.#options;
     const { namespace = '' } = metadata;
+    const nameOf = (store: StoreName) => (key: string) => clients.nameOf(store, namespace, key);
     const found = spec.secretStoreRefs.flatMap(({ kind = secretStore.kind, name = '', labelSelector }): PushStore[] => {
-      if (name !== '') return [{ kind, name, labels: clients.find({ kind, name }, namespace)?.metadata.labels ?? {} }];
+      if (name !== '')
+        return [
+          {
+            kind,
+            name,
+            labels: clients.find({ kind, name }, namespace)?.metadata.labels ?? {},
+            nameOf: nameOf({ kind, name }),
+          },
+        ];
       if (labelSelector === undefined)
         throw new ProviderProblem('invalid', 'secretStoreRefs: name a store, or give a labelSelector');
       const all = kind === clusterSecretStore.kind ? cluster.clusterStores?.values() : cluster.stores.values();
       return [...(all ?? [])]
         .filter((store) => kind === clusterSecretStore.kind || store.metadata.namespace === namespace)
         .filter((store) => selects(labelSelector, store.metadata.labels ?? {}))
-        .map((store) => ({ kind, name: store.metadata.name, labels: store.metadata.labels ?? {} }));
+        .map(({ metadata: { name: own, labels = {} } }) => ({
+          kind,
+          name: own,
+          labels,
+          nameOf: nameOf({ kind, name: own }),
+        }));
     });
     return [...new Map(found.map((each) => [`${each.kind}/${each.name}`, each])).values()];
   }

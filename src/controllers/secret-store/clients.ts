@@ -226,6 +226,12 @@ export class StoreClients {
     return providers.get(type)?.makesSecrets === true;
   }
 
+  /** Which secret a key is of, there; where it cannot be told, each key is that of another. */
+  nameOf(ref: StoreName, namespace: string, key: string): string {
+    const [[type, config] = ['', {}]] = Object.entries(this.find(ref, namespace)?.spec.provider ?? {});
+    return providers.get(type)?.nameOf?.(key, config as never) ?? key;
+  }
+
   forget(kind: string, key: string): void {
     const held = this.#held.get(`${kind} ${key}`);
     this.#held.delete(`${kind} ${key}`);

@@ -61,7 +61,7 @@ const storeOf = ({ own, asking, name }: CredentialScope): Credentials['store'] =
 const serviceAccount = coreKind('ServiceAccount', 'serviceaccounts');
 
 export function credentialsOf(
-  { api, secrets, configMaps }: Pick<Cluster, 'api' | 'secrets' | 'configMaps'>,
+  { api, secrets, configMaps, localServers }: Pick<Cluster, 'api' | 'secrets' | 'configMaps' | 'localServers'>,
   scope: CredentialScope,
 ): Credentials {
   const secretAt = async (
@@ -75,7 +75,7 @@ export function credentialsOf(
     return { what, data: found.data ?? {}, labels: found.metadata.labels ?? {} };
   };
   return {
-    store: storeOf(scope),
+    ...{ store: storeOf(scope), localServers },
     get apiServer() {
       const { server, ca, serverName } = api.access;
       return { server, ca, serverName };

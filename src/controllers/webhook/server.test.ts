@@ -101,11 +101,14 @@ describe('the webhook', () => {
     assert.match(lines[0] ?? '', /cannot be had or told.*cannot read .*tls\.crt \(ENOENT\)/);
   });
 
-  for (const [what, asking, status] of [
+  for (const [what, asking, status, said = /./] of [
     ['another path', { path: '/' }, 404],
     ['another method', { method: 'GET' }, 405],
     ['another type', { type: 'text/plain' }, 415],
     ['no JSON', { body: '{"s3cr3t-of-a-body' }, 400],
+    ['lists without end', { body: '['.repeat(4 * MIB) }, 400, /at most 128 levels/],
+    ['objects without end', { body: '{"a\\"]":'.repeat(1_000) }, 400, /at most 128 levels/],
+    ['brackets in a text as levels', { body: JSON.stringify('\\"['.repeat(1_000)) }, 400, /no AdmissionReview/],
     ['no review', { body: '{"s3cr3t-of-a-body":1}' }, 400],
     ['more bytes than a review has', { length: 8 * MIB + 1 }, 413],
     ['a length that is none', { length: -1 }, 400],
@@ -113,6 +116,7 @@ describe('the webhook', () => {
     test(`refuses ${what}`, async () => {
       const answer = await ask(asking);
       assert.equal(answer.status, status, answer.text);
+      assert.match(answer.text || '.', said);
       assert.doesNotMatch(answer.text, /s3cr3t/);
     });
 

@@ -49,11 +49,11 @@ function loginOf({ auth, tenantId }: AcrAccessTokenConfig, asking: Asking, crede
   return byAccount(asking, { ref: workloadIdentity?.serviceAccountRef }, credentials);
 }
 
-/** Throws `ProviderProblem`. */
-function hostOf(registry: string): URL {
+/** A token that is good at all of the cloud's management goes there: to registries of that cloud. Throws `ProviderProblem`. */
+function hostOf(registry: string, ending: string): URL {
   const url = URL.canParse(`https://${registry}`) ? new URL(`https://${registry}`) : undefined;
-  if (url !== undefined && url.host === registry) return url;
-  throw invalid('registry is the name of its host: <name>.azurecr.io');
+  if (url !== undefined && url.host === registry && registry.endsWith(ending)) return url;
+  throw invalid(`registry is the name of its host: <name>${ending === '' ? '.azurecr.io' : ending}`);
 }
 
 /** A login for a registry of images (Azure Container Registry), for which it exchanges a token of Entra. */
@@ -62,10 +62,10 @@ export const acrAccessToken: Generator<AcrAccessTokenConfig> = {
   generate: async (config, credentials, signal) => {
     const { registry, tenantId = '', scope = '', environmentType = 'PublicCloud' } = config;
     const cloud = cloudOf({ environmentType });
-    const host = hostOf(registry);
+    const anywhere = credentials.store.kind === 'ClusterSecretStore';
+    const host = hostOf(registry, anywhere ? '' : `.${cloud.registries ?? 'azurecr.io'}`);
     const login = loginOf(config, { ...cloud, resource: cloud.management }, credentials);
     const whom = 'the registry';
-    const anywhere = credentials.store.kind === 'ClusterSecretStore';
     const ask = (path: string, form: Readonly<Record<string, string>>) =>
       askForToken({ whom, anywhere, url: new URL(path, host), body: { form: { service: registry, ...form } } }, signal);
     const { token } = await login(signal);

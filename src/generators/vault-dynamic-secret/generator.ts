@@ -3,6 +3,7 @@ import type { Envelope } from '../../client/envelope.ts';
 import { ProviderProblem, type Credentials } from '../../providers/contract.ts';
 import { bytesOf } from '../../providers/property.ts';
 import { problemOf } from '../../providers/vault/problem.ts';
+import { canonical } from '../../providers/vault/paths.ts';
 import { VaultClient, type VaultConfig } from '../../providers/vault/provider.ts';
 import type { Generated, Generator, Left } from '../contract.ts';
 
@@ -37,7 +38,8 @@ function leftBy({ lease_id: lease, lease_duration: life, auth }: Envelope): Left
 }
 
 async function ask(client: Client, config: VaultDynamicSecretConfig, signal: AbortSignal) {
-  const { path, method = 'GET', parameters = {}, getParameters } = config;
+  const { method = 'GET', parameters = {}, getParameters } = config;
+  const path = canonical(config.path);
   const verb = method.toUpperCase();
   if (verb === 'GET' || verb === '') return client.read(path, { query: getParameters, signal, reasons: true });
   if (verb === 'LIST') return client.list(path, { signal, reasons: true });

@@ -24,13 +24,27 @@ export function bundleOf(text: string): PemBundle {
   return { certificate, key, authorities: [...authorities] };
 }
 
+interface Lifetime {
+  readonly seconds: number;
+  /** Seconds of it that are over; negative before it holds. */
+  readonly age: number;
+}
+
+/** `now` in milliseconds since the epoch. Throws where it is no certificate. */
+export const lifetimeOf = (certificate: string, now: number): Lifetime =>
+  lifetimeIn(new X509Certificate(certificate), now);
+
+function lifetimeIn({ validFrom, validTo }: X509Certificate, now: number): Lifetime {
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  return { seconds: (to - from) / 1_000, age: (now - from) / 1_000 };
+}
+
 /**
  * Seconds for which the certificate holds, and how many of them are over at `now` (milliseconds since the epoch). Undefined where the key is not its
  * own; throws where one of them is missing.
  */
-export function ownLifetime({ certificate, key }: PemBundle, now: number) {
+export function ownLifetime({ certificate, key }: PemBundle, now: number): Lifetime | undefined {
   const parsed = new X509Certificate(certificate);
   if (!parsed.checkPrivateKey(createPrivateKey(key))) return undefined;
-  const [from, to] = [Date.parse(parsed.validFrom), Date.parse(parsed.validTo)];
-  return { seconds: (to - from) / 1_000, age: (now - from) / 1_000 };
+  return lifetimeIn(parsed, now);
 }

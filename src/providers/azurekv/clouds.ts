@@ -10,22 +10,34 @@ export interface Cloud {
   readonly isCustom: boolean;
   /** What the names of vaults end with; undefined: anything, of a cloud that does not say so. */
   readonly vaults: string | undefined;
+  /** What the names of registries of images end with; undefined as `vaults`. */
+  readonly registries: string | undefined;
   /** What a token of Key Vault is for. */
   readonly keyVault: string;
   /** What a token of the cloud's management is for. */
   readonly management: string;
 }
 
-const cloud = (login: string, vaults: string, management: string): Cloud => ({
-  ...{ authority: `https://${login}`, vaults, isCustom: false },
+const cloud = (login: string, vaults: string, management: string, registries: string): Cloud => ({
+  ...{ authority: `https://${login}`, vaults, registries, isCustom: false },
   ...{ keyVault: `https://${vaults}`, management: `https://${management}` },
 });
 
 const CLOUDS: Readonly<Partial<Record<EnvironmentType, Cloud>>> = {
-  PublicCloud: cloud('login.microsoftonline.com', 'vault.azure.net', 'management.azure.com'),
-  USGovernmentCloud: cloud('login.microsoftonline.us', 'vault.usgovcloudapi.net', 'management.usgovcloudapi.net'),
-  ChinaCloud: cloud('login.chinacloudapi.cn', 'vault.azure.cn', 'management.chinacloudapi.cn'),
-  GermanCloud: cloud('login.microsoftonline.de', 'vault.microsoftazure.de', 'management.microsoftazure.de'),
+  PublicCloud: cloud('login.microsoftonline.com', 'vault.azure.net', 'management.azure.com', 'azurecr.io'),
+  USGovernmentCloud: cloud(
+    'login.microsoftonline.us',
+    'vault.usgovcloudapi.net',
+    'management.usgovcloudapi.net',
+    'azurecr.us',
+  ),
+  ChinaCloud: cloud('login.chinacloudapi.cn', 'vault.azure.cn', 'management.chinacloudapi.cn', 'azurecr.cn'),
+  GermanCloud: cloud(
+    'login.microsoftonline.de',
+    'vault.microsoftazure.de',
+    'management.microsoftazure.de',
+    'azurecr.de',
+  ),
 };
 
 const invalid = (message: string): ProviderProblem => new ProviderProblem('invalid', message);
@@ -53,7 +65,12 @@ export function cloudOf({ environmentType = 'PublicCloud', customCloudConfig: cu
   return {
     authority: httpsOrigin(custom.activeDirectoryEndpoint, 'customCloudConfig.activeDirectoryEndpoint'),
     isCustom: true,
-    ...{ vaults, keyVault: httpsOrigin(keyVault, 'customCloudConfig.keyVaultEndpoint'), management: '' },
+    ...{
+      vaults,
+      registries: undefined,
+      keyVault: httpsOrigin(keyVault, 'customCloudConfig.keyVaultEndpoint'),
+      management: '',
+    },
   };
 }
 

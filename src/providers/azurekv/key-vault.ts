@@ -108,11 +108,11 @@ export class KeyVault implements ProviderClient {
   /** Of secrets that are enabled. Names have no path: how they begin is one. */
   async find({ path = '', name, tags = {} }: Query, signal: AbortSignal): Promise<ReadonlyMap<string, Uint8Array>> {
     const matches = namePattern(name);
-    const names = (await this.#vault.secrets(signal)).flatMap((each) => {
+    const names = await this.#vault.secrets((each) => {
       const at = idOf(each['id']).name;
       const enabled = attributesOf(each)['enabled'] !== false;
       return enabled && at.startsWith(path) && matches(at) && hasAll(textsIn(each['tags']), tags) ? [at] : [];
-    });
+    }, signal);
     const found = await inTurns(names, (each) => this.#vault.object({ kind: 'secret', name: each }, '', signal));
     return new Map(names.flatMap((each, at) => (found[at] === undefined ? [] : [[each, valueOf(found[at])] as const])));
   }

@@ -15,6 +15,9 @@ export const KINDS = {
   cert: { path: 'certificates', gone: 'CertificateNotFound' },
 } as const;
 
+/** Azure looks at no case, and a secret needs no kind. */
+export const nameOf = (key: string): string => key.toLowerCase().replace(/^secret\//, '');
+
 /** A name that Azure's rules do not allow would be another path. Throws `ProviderProblem`. */
 export function namedBy(key: string): Named {
   const [, kind = 'secret', name = ''] = /^(?:(secret|key|cert)\/)?([0-9A-Za-z-]{1,127})$/.exec(key) ?? [];

@@ -7,6 +7,7 @@ import type { AzureKvConfig } from './config.ts';
 import { KeyVault } from './key-vault.ts';
 import { loginOf } from './login.ts';
 import { azurekvFields } from './metadata.ts';
+import { nameOf } from './names.ts';
 import { Vault } from './vault.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -27,6 +28,7 @@ export const azurekv: Provider<AzureKvConfig> = {
   type: 'azurekv',
   capabilities: 'ReadWrite',
   pushMetadata: azurekvFields,
+  nameOf,
   connect: (config, credentials) => {
     const cloud = cloudOf(config);
     const origin = vaultOf(config.vaultUrl, cloud);

@@ -58,9 +58,10 @@ export class Vault {
     return this.#api.ask({ ...asked, url }, signal);
   }
 
-  /** Of all pages. Rejects with `ProviderProblem` where they are too many, or lead elsewhere. */
-  async secrets(signal: AbortSignal): Promise<readonly Json[]> {
-    const all: Json[] = [];
+  /** What `take` gives of each, of all pages. Rejects with `ProviderProblem` where they are too many, or lead elsewhere. */
+  async secrets(take: (secret: Json) => readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    const all: string[] = [];
+    let seen = 0;
     const first = new URL(`${this.#origin}/secrets`);
     first.searchParams.set('api-version', API_VERSION);
     first.searchParams.set('maxresults', '25');
@@ -68,8 +69,11 @@ export class Vault {
     while (next !== undefined) {
       const page: Json = await this.#api.ask({ doing: 'list secrets', url: next }, signal);
       const { value, nextLink } = page;
-      all.push(...(Array.isArray(value) ? value.filter(isObject) : []));
-      if (all.length > MOST_FOUND) throw tooMany();
+      const secrets = Array.isArray(value) ? value.filter(isObject) : [];
+      for (const each of secrets) all.push(...take(each));
+      // A page counts as well: a server can lead from one that is empty to the next without end.
+      seen += 1 + secrets.length;
+      if (seen > MOST_FOUND) throw tooMany();
       next = this.#nextOf(nextLink);
     }
     return all;

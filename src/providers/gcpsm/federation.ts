@@ -97,10 +97,12 @@ function accountIn(file: Json): string {
   const impersonation = textAt(file, 'service_account_impersonation_url');
   if (impersonation === '') return '';
   const [, account] = IMPERSONATION.exec(impersonation) ?? [];
-  if (account === undefined) {
-    throw invalid('credConfig: service_account_impersonation_url is no address of iamcredentials.googleapis.com');
+  try {
+    if (account !== undefined) return decodeURIComponent(account);
+  } catch {
+    // Percent signs that encode nothing.
   }
-  return decodeURIComponent(account);
+  throw invalid('credConfig: service_account_impersonation_url is no address of iamcredentials.googleapis.com');
 }
 
 function fromFile(config: FederationConfig, credentials: Credentials): SubjectSource {

@@ -2,7 +2,7 @@
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { Credentials, Following, Provider } from '../contract.ts';
 import { vaultFields } from '../vault/push.ts';
-import { VaultClient, type VaultConfig } from '../vault/provider.ts';
+import { nameOf, VaultClient, type VaultConfig } from '../vault/provider.ts';
 import { follow } from './follow.ts';
 import { Proved } from './proved.ts';
 
@@ -27,5 +27,6 @@ export const lockstep: Provider<VaultConfig> = {
   type: 'lockstep',
   capabilities: 'ReadWrite',
   pushMetadata: vaultFields,
+  nameOf,
   connect: (config, credentials) => new LockstepClient(config, credentials),
 };

@@ -20,6 +20,8 @@ export function problemOf(error: unknown, doing: string): unknown {
       cause: error,
     });
   }
+  // Where it may not go, as it was said there.
+  if (error instanceof ConnectionError && error.cause instanceof ProviderProblem) return error.cause;
   if (error instanceof ConnectionError) {
     return new ProviderProblem('unreachable', `cannot ${doing}: ${error.message}`, { cause: error });
   }

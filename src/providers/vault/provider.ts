@@ -20,8 +20,9 @@ import { contended } from '../contended.ts';
 import { inTurns, MOST_FOUND, tooMany } from '../in-turns.ts';
 import { namePattern } from '../name-pattern.ts';
 import { bytesOf, selectedOf } from '../property.ts';
+import { reachOf } from '../reachable.ts';
 import { loginOf, type VaultAuthConfig } from './login.ts';
-import { dataPath, metadataPath, type Mount } from './paths.ts';
+import { dataPath, dataPathOf, metadataPath, type Mount } from './paths.ts';
 import { isConflict, pushTo, removeFrom, vaultFields, vaultMetadata } from './push.ts';
 import { Sessions } from './session.ts';
 
@@ -63,7 +64,7 @@ export class VaultClient implements ProviderClient {
       throw new ProviderProblem('invalid', 'server is no http:// or https:// address');
     }
     this.#config = config;
-    this.#mount = { path: config.path === '' ? undefined : config.path, version: config.version ?? 'v2' };
+    this.#mount = mountOf(config);
     this.#credentials = credentials;
     this.#login = loginOf(config.auth, credentials);
     this.#reading = reading;
@@ -174,7 +175,7 @@ export class VaultClient implements ProviderClient {
     try {
       client = new Client({
         ...{ address: server, namespace, headers, readYourWrites, forwardInconsistent },
-        ...{ timeoutMs: TIMEOUT_MS, maxRetries: 1 },
+        ...{ timeoutMs: TIMEOUT_MS, maxRetries: 1, reach: reachOf(this.#credentials) },
         tls: { caCertText, ...own },
       });
     } catch (error) {
@@ -224,6 +225,7 @@ export class VaultClient implements ProviderClient {
   async #names(below: string, signal: AbortSignal): Promise<readonly string[]> {
     const found: string[] = [];
     const folders = [below];
+    let walked = 0;
     for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) {
       const path = metadataPath(folder, this.#mount);
       const list = (client: Client) => client.list(path, { signal, reasons: true });
@@ -231,11 +233,18 @@ export class VaultClient implements ProviderClient {
       for (const key of Array.isArray(keys) ? keys.filter((each) => typeof each === 'string') : []) {
         (key.endsWith('/') ? folders : found).push(folder + key);
       }
-      if (found.length > MOST_FOUND) throw tooMany();
+      // Folders count as well: a server can make them up without end.
+      walked += 1;
+      if (found.length + folders.length + walked > MOST_FOUND) throw tooMany();
     }
     return found;
   }
 }
+
+const mountOf = ({ path, version = 'v2' }: VaultConfig): Mount => ({ path: path === '' ? undefined : path, version });
+
+/** With and without the mount, and `data/` behind it. */
+export const nameOf = (key: string, config: VaultConfig): string => dataPathOf(key, mountOf(config));
 
 function versionOf(metadata: unknown): number | undefined {
   const version = isObject(metadata) ? metadata['version'] : undefined;
@@ -249,5 +258,6 @@ export const vault: Provider<VaultConfig> = {
   type: 'vault',
   capabilities: 'ReadWrite',
   pushMetadata: vaultFields,
+  nameOf,
   connect: (config, credentials) => new VaultClient(config, credentials),
 };

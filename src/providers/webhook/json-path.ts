@@ -6,10 +6,10 @@ import { ProviderProblem } from '../contract.ts';
 const REFUSED = ['match', 'search'];
 
 const LONGEST = 4_096;
+/** Characters of it that a message repeats. */
+const SHOWN = 200;
 /** Values that one path may look at. A filter within a filter looks at each of them once for each, and nobody else is served meanwhile. */
 const MOST_STEPS = 250_000;
-/** Characters of it in an error. */
-const SHOWN = 200;
 
 /** Throws once they are used up. */
 class Steps {
@@ -76,6 +76,8 @@ export async function valueAt(path: string, document: unknown): Promise<unknown>
     return Array.isArray(first) ? first[0] : first;
   } catch (error) {
     const why = error instanceof Error ? error.message : 'not valid';
-    throw new ProviderProblem('invalid', `result.jsonPath "${path.slice(0, SHOWN)}": ${why}`, { cause: error });
+    // Of a long one the reason would be cut off.
+    const named = path.length <= SHOWN ? path : `${path.slice(0, SHOWN).toWellFormed()}…`;
+    throw new ProviderProblem('invalid', `result.jsonPath "${named}": ${why}`, { cause: error });
   }
 }

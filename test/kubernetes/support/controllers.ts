@@ -63,7 +63,14 @@ export type End = (signal: 'SIGTERM' | 'SIGKILL') => Promise<readonly [code: num
 
 /** Starts a controller that may lead; `live` is the address of its pages. */
 export function controllersOf(kubeconfig: string, flags: readonly string[] = []): (live: string) => End {
-  const argv = ['controller', `-kubeconfig=${kubeconfig}`, '-metrics-addr=0', '-enable-leader-election', ...flags];
+  const argv = [
+    'controller',
+    `-kubeconfig=${kubeconfig}`,
+    '-metrics-addr=0',
+    '-allow-local-servers',
+    '-enable-leader-election',
+    ...flags,
+  ];
   return (live) => {
     const child = spawn(executable, [...argv, `-live-addr=${live}`], { stdio: ['ignore', 'ignore', 'inherit'] });
     const ended = once(child, 'exit');

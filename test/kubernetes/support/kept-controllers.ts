@@ -18,7 +18,7 @@ export class KeptControllers implements AsyncDisposable {
   readonly lines: string[] = [];
 
   constructor(kubeconfig: string, count: number) {
-    const addresses = ['-metrics-addr=0', '-live-addr=0', '-enable-leader-election'];
+    const addresses = ['-allow-local-servers', '-metrics-addr=0', '-live-addr=0', '-enable-leader-election'];
     const times = TIMES.map((each) => `-leader-election-${each}`);
     this.#argv = ['controller', `-kubeconfig=${kubeconfig}`, ...addresses, ...times];
     for (let each = 0; each < count; each += 1) this.#start();

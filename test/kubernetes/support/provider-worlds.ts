@@ -25,7 +25,8 @@ export async function storeCredentials(cluster: KubernetesCluster): Promise<(sco
   const api = new KubernetesApi(await readKubeconfig(cluster.kubeconfig(), { allowExec: false }));
   const secrets = new Objects<never>(api, core('Secret', 'secrets'));
   const configMaps = new Objects<never>(api, core('ConfigMap', 'configmaps'));
-  return ({ own, asking }) => credentialsOf({ api, secrets, configMaps }, { name: 'store', own, asking });
+  return ({ own, asking }) =>
+    credentialsOf({ api, secrets, configMaps, localServers: true }, { name: 'store', own, asking });
 }
 
 /** A role in that namespace, held by the service account of another. */

@@ -120,7 +120,7 @@ export class Clusters {
     await spawn({
       name: `${clusterOf(region)}-controller`,
       log: join(places.logs, `${clusterOf(region)}-controller.log`),
-      args: ['controller', `-kubeconfig=${path}`, '-metrics-addr=0', '-live-addr=0'],
+      args: ['controller', `-kubeconfig=${path}`, '-allow-local-servers', '-metrics-addr=0', '-live-addr=0'],
     });
   }
 }
