@@ -5,7 +5,8 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { bundleOf, ownLifetime } from '../../lib/crypto/pem-bundle.ts';
 import { toBytes } from '../../lib/go-template/bytes.ts';
-import { GoObject, strings, type GoMethod, type Value } from '../../lib/go-template/value.ts';
+import { strings, type Value } from '../../lib/go-template/value.ts';
+import { FieldedObject } from './fielded-object.ts';
 import { userId } from '../../lib/system-account.ts';
 import type { InPlace } from '../source.ts';
 
@@ -38,15 +39,15 @@ const textsOf = (data: Readonly<Record<string, unknown>>): string =>
     .filter((value) => typeof value === 'string')
     .join('\n');
 
-export class CertificateObject extends GoObject {
+export class CertificateObject extends FieldedObject {
   readonly type = 'dependency.PemEncoded';
   readonly kind = 'struct';
-  readonly #fields: Readonly<Record<string, Value>>;
+  protected readonly fields: Readonly<Record<string, Value>>;
 
   constructor(data: Readonly<Record<string, unknown>>) {
     super();
     const { certificate, key, authorities } = bundleOf(textsOf(data));
-    this.#fields = {
+    this.fields = {
       Cert: toBytes(certificate),
       Key: toBytes(key),
       CA: toBytes(authorities[0] ?? ''),
@@ -55,22 +56,9 @@ export class CertificateObject extends GoObject {
     };
   }
 
-  override method(name: string): GoMethod | undefined {
-    const value = Object.hasOwn(this.#fields, name) ? this.#fields[name] : undefined;
-    return value === undefined ? undefined : { params: [], call: () => value };
-  }
-
   /** As a whole it shows nothing: its key is in it. */
   print(): string {
     return '{certificate}';
-  }
-
-  json(): string {
-    return '{}';
-  }
-
-  equals(other: GoObject): boolean {
-    return other === this;
   }
 }
 

@@ -3,7 +3,8 @@ import { ExactNumber } from '../../client/json.ts';
 import { toBytes } from '../../lib/go-template/bytes.ts';
 import { JsonNumber } from '../../lib/go-template/consul-template/json-number.ts';
 import { formatFloat } from '../../lib/go-template/float.ts';
-import { GoList, GoMap, GoObject, int, type GoMethod, type Value } from '../../lib/go-template/value.ts';
+import { GoList, GoMap, int, type Value } from '../../lib/go-template/value.ts';
+import { FieldedObject } from './fielded-object.ts';
 import type { Found } from '../source.ts';
 
 /** Numbers keep their digits. */
@@ -18,15 +19,15 @@ export function valueOf(data: unknown): Value {
   return new GoMap(Object.entries(data).map(([key, item]) => [toBytes(key), valueOf(item)] as const));
 }
 
-export class SecretObject extends GoObject {
+export class SecretObject extends FieldedObject {
   readonly type = '*dependency.Secret';
   readonly kind = 'ptr';
-  readonly #fields: Readonly<Record<string, Value>>;
+  protected readonly fields: Readonly<Record<string, Value>>;
 
   constructor({ data, metadata, lease }: Found) {
     super();
     const shown = lease?.id === '' ? undefined : lease;
-    this.#fields = {
+    this.fields = {
       RequestID: '',
       LeaseID: shown?.id ?? '',
       LeaseDuration: int(shown?.seconds ?? 0),
@@ -38,21 +39,8 @@ export class SecretObject extends GoObject {
     };
   }
 
-  override method(name: string): GoMethod | undefined {
-    const value = Object.hasOwn(this.#fields, name) ? this.#fields[name] : undefined;
-    return value === undefined ? undefined : { params: [], call: () => value };
-  }
-
   /** Its parts are shown one by one: as a whole nobody wants it in a file. */
   print(): string {
     return '{secret}';
-  }
-
-  json(): string {
-    return '{}';
-  }
-
-  equals(other: GoObject): boolean {
-    return other === this;
   }
 }
