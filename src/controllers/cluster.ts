@@ -49,7 +49,7 @@ export interface ClusterOptions {
 }
 
 /** How many statuses are written at once, and milliseconds between two while Secrets wait. */
-const STATUS = { lines: 4, rest: 100 };
+const STATUS = { lines: 4, rest: 250 };
 
 export class Cluster {
   readonly api: KubernetesApi;
