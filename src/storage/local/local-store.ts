@@ -32,15 +32,22 @@ interface Waiting {
 /** Transactions that ran on one overlay, one after the other, and share a flush. */
 class Group {
   readonly batches: Chained[] = [];
-  /** What is told once the flush is done: also a throw can rest on writes of the group that were not yet durable. */
+  /** What is told once the flush is done: also a throw can rest on writes that were not yet durable. */
   readonly settle: (() => void)[] = [];
   readonly callers: Waiting[] = [];
-  readonly overlay = new Overlay();
+  readonly overlay: Overlay;
   bytes = 0;
   head: Place;
 
-  constructor(head: Place) {
+  /** `under`: the writes of the group before it, while they are not published. */
+  constructor(head: Place, under?: Overlay) {
     this.head = head;
+    this.overlay = new Overlay(under);
+  }
+
+  /** What comes after it, and sees what it wrote. */
+  next(): Group {
+    return new Group(this.head, this.overlay);
   }
 
   get isFull(): boolean {
@@ -71,6 +78,9 @@ export class LocalStore implements Store, LogStats {
   #head: Place;
   #oldest: Place;
   #queue: Waiting[] = [];
+  /** Takes what comes; it is flushed when the group before it is published. */
+  #filling: Group;
+  #isFilling = false;
   #committing: Promise<void> | undefined;
   #compacting: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -90,6 +100,7 @@ export class LocalStore implements Store, LogStats {
     this.#head = medium.head;
     this.#oldest = medium.oldest;
     this.#views = this.#viewsOf(medium);
+    this.#filling = new Group(this.#head);
   }
 
   get log(): string {
@@ -133,6 +144,7 @@ export class LocalStore implements Store, LogStats {
     return new Promise<Committed<T>>((resolve, reject) => {
       // `value` is what this very work returned: the queue only forgets its type.
       this.#queue.push({ work, resolve: resolve as Waiting['resolve'], reject });
+      this.#fillSoon();
       this.#committing ??= this.#commitAll();
     });
   }
@@ -180,6 +192,7 @@ export class LocalStore implements Store, LogStats {
       this.#head = medium.head;
       this.#oldest = medium.oldest;
       this.#views = this.#viewsOf(medium);
+      this.#filling = new Group(this.#head);
       await old.close();
     } finally {
       this.#replacing = false;
@@ -224,12 +237,18 @@ export class LocalStore implements Store, LogStats {
   async #commitAll(): Promise<void> {
     // One turn of the microtask queue: transactions of the same tick share the first flush too.
     await Promise.resolve();
-    while (this.#queue.length > 0 && !this.#dead) await this.#commitGroup();
+    this.#fill();
+    while (this.#filling.callers.length + this.#queue.length > 0 && !this.#dead) {
+      await this.#commitGroup();
+      this.#fill();
+    }
     this.#committing = undefined;
   }
 
+  /** While it is flushed, what comes runs on top of it already: the flush waits for the disk, not for this thread. */
   async #commitGroup(): Promise<void> {
-    const group = this.#runGroup();
+    const group = this.#filling;
+    this.#filling = group.next();
     if (group.batches.length > 0) {
       try {
         await this.#medium.commit(group.batches);
@@ -239,11 +258,23 @@ export class LocalStore implements Store, LogStats {
         return;
       }
     }
+    this.#filling.overlay.published();
     for (const settle of group.settle) settle();
   }
 
-  #runGroup(): Group {
-    const group = new Group(this.#head);
+  /** Never within work that runs: it would come between that and its writes. */
+  #fillSoon(): void {
+    if (this.#isFilling) return;
+    this.#isFilling = true;
+    queueMicrotask(() => {
+      this.#isFilling = false;
+      if (this.#committing !== undefined) this.#fill();
+    });
+  }
+
+  #fill(): void {
+    if (this.#dead) return;
+    const group = this.#filling;
     const queue = this.#queue;
     this.#queue = [];
     let taken = 0;
@@ -254,7 +285,6 @@ export class LocalStore implements Store, LogStats {
     }
     // Order is kept: what was not taken, then what conflicted or came meanwhile.
     this.#queue = [...queue.slice(taken), ...this.#queue];
-    return group;
   }
 
   #run(waiting: Waiting, group: Group): void {
@@ -290,8 +320,8 @@ export class LocalStore implements Store, LogStats {
   #fail(error: unknown, group?: Group): void {
     this.#dead = true;
     this.#options.die(error);
-    // Reached in tests alone: whether the group is durable is unknown, and the rest never ran.
-    const callers = [...(group?.callers ?? []), ...this.#queue];
+    // Reached in tests alone: whether the group is durable is unknown, and the rest rests on it or never ran.
+    const callers = [...(group?.callers ?? []), ...this.#filling.callers, ...this.#queue];
     this.#queue = [];
     for (const { reject } of callers) reject(fail('storeClosed', undefined, { cause: error }));
     this.#feed.wake();

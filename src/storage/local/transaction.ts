@@ -16,18 +16,24 @@ function withAll(sorted: Sorted, writes: ReadonlyMap<string, Write>): Sorted {
 /** What the transactions of a group wrote, on top of a reader. It is put into order once one of them lists. */
 export class Overlay {
   readonly #writes = new Map<string, Write>();
+  /** What the group before it wrote, while that is not published. */
+  #under: Overlay | undefined;
   #sorted: Sorted | undefined;
 
+  constructor(under?: Overlay) {
+    this.#under = under;
+  }
+
   get isEmpty(): boolean {
-    return this.#writes.size === 0;
+    return this.#writes.size === 0 && (this.#under?.isEmpty ?? true);
   }
 
   get(key: string): Write | undefined {
-    return this.#writes.get(key);
+    return this.#writes.get(key) ?? this.#under?.get(key);
   }
 
   get sorted(): Sorted {
-    return (this.#sorted ??= withAll(new SortedMap(), this.#writes));
+    return (this.#sorted ??= withAll(this.#under?.sorted ?? new SortedMap(), this.#writes));
   }
 
   add(writes: readonly Write[]): void {
@@ -35,6 +41,12 @@ export class Overlay {
       this.#writes.set(write.key, write);
       this.#sorted = this.#sorted?.set(write.key, write);
     }
+  }
+
+  /** The group before it is in the reader now. */
+  published(): void {
+    this.#under = undefined;
+    this.#sorted = undefined;
   }
 }
 

@@ -24,7 +24,7 @@ function firstHistory(): NewHistory {
   return { log: randomBytes(16).toString('hex'), epoch, head };
 }
 
-class MemoryMedium implements Medium {
+export class MemoryMedium implements Medium {
   readonly log: string;
   readonly epoch: Epoch;
   readonly head: Place;
