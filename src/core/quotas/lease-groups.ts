@@ -37,10 +37,32 @@ function countAt(tx: Transaction, at: string): GroupCount | undefined {
   return written ?? recordAt<GroupCount>(tx, at);
 }
 
+/** Counts that grow in one transaction: each is read when it is first asked for, and written once. */
+export class GrowingGroups {
+  readonly #tx: Transaction;
+  /** By their keys. */
+  readonly #counts = new Map<string, GroupCount>();
+
+  constructor(tx: Transaction) {
+    this.#tx = tx;
+  }
+
+  /** One more, or the first. Throws `corrupt` where the count is damaged. */
+  add(at: string, { path, mount, role }: LeaseGroup): void {
+    const before = (this.#counts.get(at) ?? countAt(this.#tx, at))?.count ?? 0;
+    this.#counts.set(at, { path, mount, role, count: before + 1 });
+  }
+
+  write(): void {
+    for (const [at, count] of this.#counts) putRecord(this.#tx, at, count);
+  }
+}
+
 /** One more, or the first. `at`: its key. */
-export function addToGroup(tx: Transaction, at: string, { path, mount, role }: LeaseGroup): void {
-  const before = countAt(tx, at)?.count ?? 0;
-  putRecord(tx, at, { path, mount, role, count: before + 1 } satisfies GroupCount);
+export function addToGroup(tx: Transaction, at: string, group: LeaseGroup): void {
+  const groups = new GrowingGroups(tx);
+  groups.add(at, group);
+  groups.write();
 }
 
 /** One less; the last takes the count with it. */
