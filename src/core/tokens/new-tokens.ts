@@ -1,6 +1,6 @@
 /** New tokens: what they are made of, and how they are written with what finds them again. */
 import { fail } from '../../errors.ts';
-import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
+import { hmacSha256Base64Url, type KeyObject } from '../../lib/crypto/hash.ts';
 import { encodeRecord } from '../../lib/record.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from '../keys.ts';
@@ -50,9 +50,9 @@ export const expiryAt = (at: number, key: string): string => keys.expiry(ROOT_NA
 
 /** What a token is stored under. */
 export const tokenKey = (key: KeyObject, id: string, namespace: string = ROOT_NAMESPACE): string =>
-  tokenKeyIn(namespace, hmacSha256(key, `token:${id}`).toString('base64url'));
+  tokenKeyIn(namespace, hmacSha256Base64Url(key, `token:${id}`));
 export const accessorKey = (key: KeyObject, accessor: string): string =>
-  hmacSha256(key, `accessor:${accessor}`).toString('base64url');
+  hmacSha256Base64Url(key, `accessor:${accessor}`);
 
 export function recordOf(spec: TokenSpec, now: number): TokenRecord {
   const { id: _id, namespace, parent, ttl, counted, ...rest } = spec;
@@ -70,72 +70,57 @@ export function recordOf(spec: TokenSpec, now: number): TokenRecord {
   };
 }
 
-/** Writes new tokens, in one transaction of the caller's. */
-class Insertion {
-  readonly #tx: Transaction;
-  readonly #hmac: KeyObject;
-  readonly #now: number;
-  readonly #counts: GrowingGroups;
+/** By what tokens are written in one transaction. */
+interface InsertTerms {
+  readonly hmac: KeyObject;
+  readonly now: number;
+  readonly counts: GrowingGroups;
+}
 
-  constructor(tx: Transaction, hmac: KeyObject, now: number) {
-    this.#tx = tx;
-    this.#hmac = hmac;
-    this.#now = now;
-    this.#counts = new GrowingGroups(tx);
+/** What is to be written. Writes nothing itself. Throws as `TokenStore.create`. */
+function prepared(tx: Transaction, spec: TokenSpec, { hmac, now, counts }: InsertTerms): NewToken {
+  const { namespace = ROOT_NAMESPACE, parent, counted, id = newTokenId(namespace) } = spec;
+  if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
+  const key = tokenKey(hmac, id, namespace);
+  // One that is drawn is nobody else's: for what is stored only one is looked for that was chosen. Throws where it is sealed.
+  const isTaken = tx.written(tokenAt(key)) !== undefined || (spec.id !== undefined && tx.has(tokenAt(key)));
+  if (isTaken) throw fail('badRequest', 'cannot create a token with a duplicate ID');
+  if (parent !== undefined && !tx.has(tokenAt(parent.key))) throw fail('invalidToken');
+  const record = recordOf(spec, now);
+  if (counted !== undefined && record.counted !== undefined) {
+    counts.add(keys.tokenGroups(namespace) + record.counted, counted);
   }
+  return { id, token: { key, namespace, record } };
+}
 
-  /** Writes nothing. Throws as `TokenStore.create`. */
-  prepare(spec: TokenSpec): NewToken {
-    const { namespace = ROOT_NAMESPACE, parent, counted, id = newTokenId(namespace) } = spec;
-    if (namespace !== ROOT_NAMESPACE && !this.#tx.has(keys.namespace(namespace))) throw fail('noNamespace');
-    const key = tokenKey(this.#hmac, id, namespace);
-    // One that is drawn is nobody else's: what is written already is looked at, and what is stored only for one that was chosen.
-    const isTaken =
-      this.#tx.written(tokenAt(key)) !== undefined || (spec.id !== undefined && this.#tx.has(tokenAt(key)));
-    if (isTaken) throw fail('badRequest', 'cannot create a token with a duplicate ID');
-    if (parent !== undefined && !this.#tx.has(tokenAt(parent.key))) throw fail('invalidToken');
-    const record = recordOf(spec, this.#now);
-    if (counted !== undefined && record.counted !== undefined) {
-      this.#counts.add(keys.tokenGroups(namespace) + record.counted, counted);
-    }
-    return { id, token: { key, namespace, record } };
-  }
-
-  write({ token: { key, namespace, record } }: NewToken): void {
-    const tx = this.#tx;
-    tx.put(tokenAt(key), encodeRecord(record));
-    tx.put(keys.accessor(namespace, accessorKey(this.#hmac, record.accessor)), encodeRecord(key));
-    if (record.parent !== undefined) tx.put(childrenOf(record.parent) + key, new Uint8Array());
-    if (record.expiresAt > 0) tx.put(expiryAt(record.expiresAt, key), new Uint8Array());
-  }
-
-  end(): void {
-    this.#counts.write();
-  }
+function put(tx: Transaction, hmac: KeyObject, { token: { key, namespace, record } }: NewToken): void {
+  tx.put(tokenAt(key), encodeRecord(record));
+  tx.put(keys.accessor(namespace, accessorKey(hmac, record.accessor)), encodeRecord(key));
+  if (record.parent !== undefined) tx.put(childrenOf(record.parent) + key, new Uint8Array());
+  if (record.expiresAt > 0) tx.put(expiryAt(record.expiresAt, key), new Uint8Array());
 }
 
 /** One token. Throws as `TokenStore.create`. */
 export function insertToken(tx: Transaction, hmac: KeyObject, spec: TokenSpec, now: number): NewToken {
-  const insertion = new Insertion(tx, hmac, now);
-  const made = insertion.prepare(spec);
-  insertion.write(made);
-  insertion.end();
+  const counts = new GrowingGroups(tx);
+  const made = prepared(tx, spec, { hmac, now, counts });
+  put(tx, hmac, made);
+  counts.write();
   return made;
 }
 
 /** Several, of which one that is refused keeps back no other. */
-export function insertTokens(tx: Transaction, hmac: KeyObject, specs: readonly TokenSpec[], now: number) {
-  const insertion = new Insertion(tx, hmac, now);
+export function insertTokens(tx: Transaction, specs: readonly TokenSpec[], terms: InsertTerms) {
   const results = specs.map((spec): PromiseSettledResult<NewToken> => {
     let made: NewToken;
     try {
-      made = insertion.prepare(spec);
+      made = prepared(tx, spec, terms);
     } catch (reason) {
       return { status: 'rejected', reason };
     }
-    insertion.write(made);
+    put(tx, terms.hmac, made);
     return { status: 'fulfilled', value: made };
   });
-  insertion.end();
+  terms.counts.write();
   return results;
 }

@@ -8,8 +8,9 @@ import { JoinedWrites } from '../../storage/joined-writes.ts';
 import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenMeter } from '../metrics/node-metrics.ts';
+import { KeptRecords } from '../mounts/kept-records.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
-import { takeFromGroup } from '../quotas/lease-groups.ts';
+import { GrowingGroups, takeFromGroup } from '../quotas/lease-groups.ts';
 import { BatchTokens, batchTokenKey, isBatchToken } from './batch-tokens.ts';
 import {
   accessorKey,
@@ -54,6 +55,8 @@ export class TokenStore implements Disposable {
   readonly #keys = new Map<string, string>();
   readonly #observation: Disposable;
   readonly #inserts: JoinedWrites<TokenSpec, NewToken>;
+  /** The counts of the groups that tokens are made in: each new one changes one of them. */
+  readonly #counts: KeptRecords;
 
   constructor({ store, namespaces, hasMount, key, batchKey, now, meter }: TokenStoreOptions) {
     this.#store = store;
@@ -62,7 +65,11 @@ export class TokenStore implements Disposable {
     this.#key = key;
     this.#now = now;
     this.meter = meter;
-    this.#inserts = new JoinedWrites(store, (tx, specs) => insertTokens(tx, this.#key, specs, this.#now()));
+    this.#counts = new KeptRecords(store);
+    this.#inserts = new JoinedWrites(store, (tx, specs) => {
+      const terms = { hmac: this.#key, now: this.#now(), counts: new GrowingGroups(tx, this.#counts) };
+      return insertTokens(tx, specs, terms);
+    });
     using snapshot = store.snapshot();
     this.#batch = new BatchTokens(batchTokenKey(snapshot, batchKey));
     this.#observation = store.observe((batch) => {
@@ -72,6 +79,7 @@ export class TokenStore implements Disposable {
 
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
+    this.#counts[Symbol.dispose]();
     this.#cache.clear();
     this.#keys.clear();
     this.#batch[Symbol.dispose]();
