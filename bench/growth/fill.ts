@@ -15,7 +15,7 @@ import { ROOT } from '../../src/core/namespaces/namespace.ts';
 import { IdentityStore } from '../../src/core/identity/identity-store.ts';
 import { PolicyStore } from '../../src/core/policy/policy-store.ts';
 import { nodeKeys, ROOT_TOKEN, seed, TOKEN_KEYS } from '../../src/core/seed.ts';
-import { insertToken, tokenKey } from '../../src/core/tokens/token-store.ts';
+import { insertToken, tokenKey } from '../../src/core/tokens/new-tokens.ts';
 import { appendVersion, newMetadata } from '../../src/engines/kv/v2/records.ts';
 import { SealLifecycle } from '../../src/seal/lifecycle.ts';
 import { Seals } from '../../src/seal/seals.ts';

@@ -6,8 +6,8 @@ import type { Store, Transaction } from '../storage/store.ts';
 import { keys, ROOT_NAMESPACE } from './keys.ts';
 import { seedBuiltIn } from './mounts/mount-changes.ts';
 import { putVersion } from './versions.ts';
-import { FIRST_TOKEN_PATH, newTokenId } from './tokens/token.ts';
-import { insertToken, type TokenSpec } from './tokens/token-store.ts';
+import { FIRST_TOKEN_PATH } from './tokens/token.ts';
+import { insertToken, type TokenSpec } from './tokens/new-tokens.ts';
 
 const NODE_SECRET = 'node';
 const SECRET_BYTES = 32;
@@ -36,9 +36,7 @@ export function seed(tx: Transaction, now: number): string {
   tx.put(keys.salt(NODE_SECRET), Buffer.from(secret));
   seedBuiltIn(tx, ROOT_NAMESPACE);
   putVersion(tx, now);
-  const id = newTokenId();
-  insertToken(tx, deriveKey(takeKey(secret), TOKEN_KEYS), { ...ROOT_TOKEN, id }, now);
-  return id;
+  return insertToken(tx, deriveKey(takeKey(secret), TOKEN_KEYS), ROOT_TOKEN, now).id;
 }
 
 /** Keys of this node, one for each purpose. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from '../../src/core/namespaces/namespace.ts';
-import type { TokenSpec } from '../../src/core/tokens/token-store.ts';
+import type { TokenSpec } from '../../src/core/tokens/new-tokens.ts';
 import { createLogger } from '../../src/lib/log.ts';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import type { JsonObject } from '../../src/framework/field.ts';

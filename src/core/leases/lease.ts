@@ -1,6 +1,6 @@
 /** A lease's record, and what the outside may see of it. */
 import type { JsonObject } from '../../framework/field.ts';
-import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
+import { hmacSha256Base64Url, type KeyObject } from '../../lib/crypto/hash.ts';
 import { randomBase62 } from '../../lib/crypto/random.ts';
 import { ROOT_NAMESPACE } from '../keys.ts';
 import { namespaceOfToken, tokenKeyIn } from '../tokens/token.ts';
@@ -43,7 +43,7 @@ export function newLeaseId(path: string, namespace: string): string {
 
 /** What a lease is stored under: ids lie in no storage key (design rule 27). */
 export const leaseKey = (key: KeyObject, namespace: string, id: string): string =>
-  tokenKeyIn(namespace, hmacSha256(key, `lease:${id}`).toString('base64url'));
+  tokenKeyIn(namespace, hmacSha256Base64Url(key, `lease:${id}`));
 
 /** Storage keys of leases end as those of tokens do. */
 export const namespaceOfLease = namespaceOfToken;

@@ -10,7 +10,7 @@ import { namespacesReread } from '../keys.ts';
 import type { MountRecord } from '../mounts/mount.ts';
 import type { Namespace } from '../namespaces/namespace.ts';
 import type { RequestServices } from '../services.ts';
-import type { NewToken, TokenSpec } from '../tokens/token-store.ts';
+import type { NewToken, TokenSpec } from '../tokens/new-tokens.ts';
 import { passcodeOf, type Credentials } from './credentials.ts';
 import { EnforcedLogins } from './enforced.ts';
 import type { FoundEnforcement } from './enforcements.ts';

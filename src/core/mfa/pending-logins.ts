@@ -4,7 +4,7 @@
  */
 import { uuid } from '../../lib/crypto/random.ts';
 import { byEntity, FairBuffer } from '../../lib/fair-buffer.ts';
-import type { TokenSpec } from '../tokens/token-store.ts';
+import type { TokenSpec } from '../tokens/new-tokens.ts';
 import type { TotpSecret } from './records.ts';
 
 export interface PendingLogin {

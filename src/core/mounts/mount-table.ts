@@ -5,7 +5,7 @@
 import { isLockstepError } from '../../errors.ts';
 import type { AnyPlugin, MountView } from '../../framework/plugin.ts';
 import { compileRouter, type Router } from '../../framework/router.ts';
-import { hmacSha256, takeKey } from '../../lib/crypto/hash.ts';
+import { hmacSha256Base64Url, takeKey } from '../../lib/crypto/hash.ts';
 import { decodeRecord } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
@@ -242,7 +242,7 @@ export class MountTable implements Disposable {
       local: compartment({ store, kept, ...area('l'), writable: true }),
       ttl: () => ttl(record.config),
       file: (path, most) => allowedFile(path, { allowed: readable, most }),
-      hmac: (text) => hmacSha256(key, text).toString('base64url'),
+      hmac: (text) => hmacSha256Base64Url(key, text),
     };
   }
 }

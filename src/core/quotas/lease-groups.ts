@@ -4,7 +4,8 @@
  * them. It stays with the path: a mount that moves leaves behind what it has granted.
  */
 import { sha256 } from '../../lib/crypto/hash.ts';
-import { putRecord, recordAt } from '../../lib/record.ts';
+import { decodeRecord, putRecord, recordAt } from '../../lib/record.ts';
+import type { KeptRecords } from '../mounts/kept-records.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { Placed } from './applicable.ts';
 
@@ -31,16 +32,46 @@ export const groupId = ({ path, mount, role }: LeaseGroup): string =>
     .subarray(0, ID_BYTES)
     .toString('base64url');
 
-/** Of many that are made at once each finds what the one before it wrote. */
-function countAt(tx: Transaction, at: string): GroupCount | undefined {
-  const written = tx.written(at)?.decoded?.record as GroupCount | undefined;
-  return written ?? recordAt<GroupCount>(tx, at);
+/**
+ * Of many that are made at once each finds what the one before it wrote. `kept`: where it is found that nobody has changed
+ * since.
+ */
+function countAt(tx: Transaction, at: string, kept?: KeptRecords): GroupCount | undefined {
+  const written = tx.written(at);
+  if (written?.decoded !== undefined) return written.decoded.record as GroupCount;
+  return written === undefined && kept !== undefined
+    ? kept.get(at, decodeRecord<GroupCount>, tx)
+    : recordAt<GroupCount>(tx, at);
+}
+
+/** Counts that grow in one transaction: each is read when it is first asked for, and written once. */
+export class GrowingGroups {
+  readonly #tx: Transaction;
+  readonly #kept: KeptRecords | undefined;
+  /** By their keys. */
+  readonly #counts = new Map<string, GroupCount>();
+
+  constructor(tx: Transaction, kept?: KeptRecords) {
+    this.#tx = tx;
+    this.#kept = kept;
+  }
+
+  /** One more, or the first. Throws `corrupt` where the count is damaged. */
+  add(at: string, { path, mount, role }: LeaseGroup): void {
+    const before = (this.#counts.get(at) ?? countAt(this.#tx, at, this.#kept))?.count ?? 0;
+    this.#counts.set(at, { path, mount, role, count: before + 1 });
+  }
+
+  write(): void {
+    for (const [at, count] of this.#counts) putRecord(this.#tx, at, count);
+  }
 }
 
 /** One more, or the first. `at`: its key. */
-export function addToGroup(tx: Transaction, at: string, { path, mount, role }: LeaseGroup): void {
-  const before = countAt(tx, at)?.count ?? 0;
-  putRecord(tx, at, { path, mount, role, count: before + 1 } satisfies GroupCount);
+export function addToGroup(tx: Transaction, at: string, group: LeaseGroup): void {
+  const groups = new GrowingGroups(tx);
+  groups.add(at, group);
+  groups.write();
 }
 
 /** One less; the last takes the count with it. */

@@ -7,7 +7,7 @@ import type { FirstFactor } from '../mfa/login-mfa.ts';
 import type { Mounted } from '../mounts/mount-table.ts';
 import { ownDocument } from '../policy/wrapping-policy.ts';
 import { checkBatch, chosenType } from '../tokens/token-type.ts';
-import type { NewToken, TokenSpec } from '../tokens/token-store.ts';
+import type { NewToken, TokenSpec } from '../tokens/new-tokens.ts';
 import type { RequestServices } from '../services.ts';
 import { entityNamespaceOf, type Token } from '../tokens/token.ts';
 import type { Access } from './access.ts';

@@ -100,3 +100,17 @@ test('a node serves while it finishes, after a restart, what was cut off', async
   using snapshot = store.snapshot();
   assert.equal([...everyKey(snapshot, keys.tokens(ROOT_NAMESPACE))].length, 1);
 });
+
+test('of tokens that are made together one that is refused keeps back no other, and an id is given once', async () => {
+  const { node, root: token } = await runningNode();
+  await using _ = node;
+  const bodies = [{ id: 'chosen' }, {}, { id: 'chosen' }, {}];
+  const made = await Promise.all(bodies.map((body) => ask(node, 'POST', 'auth/token/create', { token, body })));
+  assert.deepEqual(
+    made.map(({ status }) => status),
+    [200, 200, 400, 200],
+  );
+  assert.equal(await live(node, ['chosen', ...made.map(({ auth }) => String(auth?.['client_token']))]), 4);
+  const again = await ask(node, 'POST', 'auth/token/create', { token, body: { id: 'chosen' } });
+  assert.equal(again.status, 400);
+});

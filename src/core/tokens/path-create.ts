@@ -12,7 +12,7 @@ import { readRole, type TokenRole } from './path-roles.ts';
 import { smallest } from './terms.ts';
 import { authBlock, entityNamespaceOf, type Token } from './token.ts';
 import type { TokenAuth } from './token-auth.ts';
-import type { TokenSpec } from './token-store.ts';
+import type { TokenSpec } from './new-tokens.ts';
 import { checkBatch, chosenType } from './token-type.ts';
 
 const at = pathsOf<TokenAuth>();

@@ -1,53 +1,30 @@
 /** Tokens: made, found, renewed. Storage knows them only by keyed HMACs. */
 import { fail } from '../../errors.ts';
-import { hmacSha256, sha256Base64, type KeyObject } from '../../lib/crypto/hash.ts';
+import { sha256Base64, type KeyObject } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { encodeRecord, recordAt, textAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
+import { JoinedWrites } from '../../storage/joined-writes.ts';
 import type { Batch, Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
 import { keys, namespaceOfKey, ROOT_NAMESPACE } from '../keys.ts';
 import type { TokenMeter } from '../metrics/node-metrics.ts';
+import { KeptRecords } from '../mounts/kept-records.ts';
 import type { NamespaceTable } from '../namespaces/namespace-table.ts';
-import { addToGroup, groupId, takeFromGroup, type LeaseGroup } from '../quotas/lease-groups.ts';
+import { GrowingGroups, takeFromGroup } from '../quotas/lease-groups.ts';
 import { BatchTokens, batchTokenKey, isBatchToken } from './batch-tokens.ts';
-import { newAccessor, newTokenId, namespaceOfToken, tokenKeyIn, type Token, type TokenRecord } from './token.ts';
-
-/** What a new token is made of; the store adds times, key and accessor. Durations in seconds, 0 for none. */
-export interface TokenSpec {
-  readonly id?: string;
-  /** The id of the namespace that it belongs to; the root one if not given. */
-  readonly namespace?: string;
-  readonly policies: readonly string[];
-  readonly path: string;
-  readonly meta: Readonly<Record<string, string>> | null;
-  readonly displayName: string;
-  readonly numUses: number;
-  readonly ttl: number;
-  readonly maxTtl: number;
-  readonly explicitMaxTtl: number;
-  readonly period: number;
-  readonly renewable: boolean;
-  readonly parent?: Token;
-  readonly boundCidrs: readonly string[];
-  readonly role: string;
-  readonly noDefaultPolicy: boolean;
-  /** `service` if not given. */
-  readonly type?: TokenRecord['type'];
-  readonly login?: NonNullable<TokenRecord['login']>;
-  readonly access?: NonNullable<TokenRecord['access']>;
-  /** The entity that it belongs to; none if not given. */
-  readonly entity?: string;
-  /** The namespace of the entity, where it is another one. */
-  readonly entityNamespace?: string;
-  /** What quotas count it as; not at all if not given. */
-  readonly counted?: LeaseGroup;
-}
-
-export interface NewToken {
-  /** The token itself: shown once, never stored. */
-  readonly id: string;
-  readonly token: Token;
-}
+import {
+  accessorKey,
+  childrenOf,
+  expiryAt,
+  insertToken,
+  insertTokens,
+  recordOf,
+  tokenAt,
+  tokenKey,
+  type NewToken,
+  type TokenSpec,
+} from './new-tokens.ts';
+import { namespaceOfToken, tokenKeyIn, type Token, type TokenRecord } from './token.ts';
 
 export interface TokenStoreOptions {
   readonly store: Store;
@@ -64,59 +41,6 @@ export interface TokenStoreOptions {
 
 const CACHE_LIMIT = 20_000;
 
-const tokenAt = (key: string): string => keys.token(namespaceOfToken(key), key);
-const childrenOf = (parent: string): string => keys.children(namespaceOfToken(parent), parent);
-const expiryAt = (at: number, key: string): string => keys.expiry(ROOT_NAMESPACE, at, key);
-
-/** What a token is stored under. */
-export const tokenKey = (key: KeyObject, id: string, namespace: string = ROOT_NAMESPACE): string =>
-  tokenKeyIn(namespace, hmacSha256(key, `token:${id}`).toString('base64url'));
-const accessorKey = (key: KeyObject, accessor: string): string =>
-  hmacSha256(key, `accessor:${accessor}`).toString('base64url');
-
-function recordOf(spec: TokenSpec, now: number): TokenRecord {
-  const { id: _id, namespace, parent, ttl, counted, ...rest } = spec;
-  return {
-    ...rest,
-    accessor: spec.type === 'batch' ? '' : newAccessor(namespace),
-    createdAt: now,
-    creationTtl: ttl,
-    expiresAt: ttl === 0 ? 0 : now + ttl * 1000,
-    orphan: parent === undefined,
-    ...(parent === undefined ? {} : { parent: parent.key }),
-    entity: spec.entity ?? '',
-    type: spec.type ?? 'service',
-    ...(counted === undefined || spec.type === 'batch' ? {} : { counted: groupId(counted) }),
-  };
-}
-
-/** Writes a new token with what finds it again. As `TokenStore.create`, in a transaction of the caller's. */
-export function insertToken(
-  tx: Transaction,
-  hmac: KeyObject,
-  spec: TokenSpec & { readonly id: string },
-  now: number,
-): NewToken {
-  const { namespace = ROOT_NAMESPACE } = spec;
-  const key = tokenKey(hmac, spec.id, namespace);
-  const record = recordOf(spec, now);
-  if (namespace !== ROOT_NAMESPACE && !tx.has(keys.namespace(namespace))) throw fail('noNamespace');
-  if (tx.has(tokenAt(key))) {
-    throw fail('badRequest', 'cannot create a token with a duplicate ID');
-  }
-  if (spec.parent !== undefined) {
-    if (!tx.has(tokenAt(spec.parent.key))) throw fail('invalidToken');
-    tx.put(childrenOf(spec.parent.key) + key, new Uint8Array());
-  }
-  if (spec.counted !== undefined && record.counted !== undefined) {
-    addToGroup(tx, keys.tokenGroups(namespace) + record.counted, spec.counted);
-  }
-  tx.put(tokenAt(key), encodeRecord(record));
-  tx.put(keys.accessor(namespace, accessorKey(hmac, record.accessor)), encodeRecord(key));
-  if (record.expiresAt > 0) tx.put(expiryAt(record.expiresAt, key), new Uint8Array());
-  return { id: spec.id, token: { key, namespace, record } };
-}
-
 export class TokenStore implements Disposable {
   readonly #store: Store;
   readonly #namespaces: NamespaceTable;
@@ -130,6 +54,9 @@ export class TokenStore implements Disposable {
   /** Storage keys by the SHA-256 of their tokens: no HMAC for each request, and no token is kept. */
   readonly #keys = new Map<string, string>();
   readonly #observation: Disposable;
+  readonly #inserts: JoinedWrites<TokenSpec, NewToken>;
+  /** The counts of the groups that tokens are made in: each new one changes one of them. */
+  readonly #counts: KeptRecords;
 
   constructor({ store, namespaces, hasMount, key, batchKey, now, meter }: TokenStoreOptions) {
     this.#store = store;
@@ -138,6 +65,11 @@ export class TokenStore implements Disposable {
     this.#key = key;
     this.#now = now;
     this.meter = meter;
+    this.#counts = new KeptRecords(store);
+    this.#inserts = new JoinedWrites(store, (tx, specs) => {
+      const terms = { hmac: this.#key, now: this.#now(), counts: new GrowingGroups(tx, this.#counts) };
+      return insertTokens(tx, specs, terms);
+    });
     using snapshot = store.snapshot();
     this.#batch = new BatchTokens(batchTokenKey(snapshot, batchKey));
     this.#observation = store.observe((batch) => {
@@ -147,6 +79,7 @@ export class TokenStore implements Disposable {
 
   [Symbol.dispose](): void {
     this.#observation[Symbol.dispose]();
+    this.#counts[Symbol.dispose]();
     this.#cache.clear();
     this.#keys.clear();
     this.#batch[Symbol.dispose]();
@@ -280,13 +213,18 @@ export class TokenStore implements Disposable {
   async create(spec: TokenSpec, also?: (tx: Transaction, key: string) => void): Promise<NewToken> {
     if (spec.type === 'batch') return this.#batch.make(recordOf(spec, this.#now()), spec.namespace ?? ROOT_NAMESPACE);
     const start = performance.now();
-    const id = spec.id ?? newTokenId(spec.namespace);
+    const made = also === undefined ? await this.#inserts.add(spec) : await this.#insertWith(spec, also);
+    this.meter.create.record(start, performance.now());
+    return made;
+  }
+
+  /** In a transaction of its own: what `also` throws may come after it has put something. */
+  async #insertWith(spec: TokenSpec, also: (tx: Transaction, key: string) => void): Promise<NewToken> {
     const { value } = await this.#store.transact((tx) => {
-      const made = insertToken(tx, this.#key, { ...spec, id }, this.#now());
-      also?.(tx, made.token.key);
+      const made = insertToken(tx, this.#key, spec, this.#now());
+      also(tx, made.token.key);
       return made;
     });
-    this.meter.create.record(start, performance.now());
     return value;
   }
 

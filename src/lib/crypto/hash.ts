@@ -43,6 +43,11 @@ export function hmacSha256Hex(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('hex');
 }
 
+/** HMAC-SHA-256 of one text, as 43 letters of base64url: for storage keys. */
+export function hmacSha256Base64Url(key: KeyObject, text: string): string {
+  return createHmac('sha256', key).update(text).digest('base64url');
+}
+
 /**
  * Takes key bytes out of the JavaScript heap: a `KeyObject` costs 10 µs less a call than bare bytes, prints nothing, and
  * its memory is wiped when it is freed. `bytes` are copied, then overwritten with zeros.
