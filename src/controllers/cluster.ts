@@ -4,6 +4,7 @@ import { EventRecorder } from '../kube/events.ts';
 import { mayPass, Outbox } from '../kube/outbox.ts';
 import { Informer, type Change, type InformerOptions } from '../kube/informer.ts';
 import { coreKind, keyOf, Objects, type Kind, type KubernetesObject, type ObjectKey } from '../kube/objects.ts';
+import { SharedTexts } from '../lib/shared-texts.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
 import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
@@ -33,6 +34,18 @@ const nameAndVersion = ({ metadata }: KubernetesObject): KubernetesObject => {
   return { metadata: { name, namespace, uid, resourceVersion } };
 };
 
+/** Of thousands that differ in little, once what is the same. */
+const sharedBy =
+  (texts: SharedTexts) =>
+  ({ metadata, spec, status }: ExternalSecret): ExternalSecret => {
+    const { managedFields: _unread, name, uid = '', resourceVersion = '', ...more } = metadata;
+    return {
+      metadata: { ...texts.in(more), name, uid, resourceVersion },
+      spec: texts.in(spec),
+      ...(status === undefined ? {} : { status: texts.in(status) }),
+    };
+  };
+
 /** What is kept current, whatever its kind. */
 type KeptKind = Pick<Informer<KubernetesObject>, 'run' | 'synced' | 'staleMs'>;
 
@@ -54,6 +67,8 @@ const STATUS = { lines: 4, rest: 250 };
 export class Cluster {
   readonly api: KubernetesApi;
   readonly localServers: boolean;
+  /** What many objects say alike. */
+  readonly texts = new SharedTexts();
   readonly externalSecrets: Informer<ExternalSecret>;
   readonly clusterExternalSecrets: Informer<ClusterExternalSecret> | undefined;
   readonly pushSecrets: Informer<PushSecret>;
@@ -95,7 +110,7 @@ export class Cluster {
         },
       });
     const within = { namespace };
-    this.externalSecrets = informer(externalSecret, within);
+    this.externalSecrets = informer(externalSecret, { ...within, kept: sharedBy(this.texts) });
     this.pushSecrets = informer(pushSecret, within);
     this.generatorStates = informer(generatorState, within);
     this.stores = informer(secretStore, within);

@@ -30,6 +30,7 @@ export class Informer<T extends KubernetesObject> {
   constructor(api: KubernetesApi, kind: Kind, options: InformerOptions<T> = {}) {
     this.#kept = options.kept ?? slim;
     const sink = {
+      kept: this.#kept,
       replace: (objects: readonly T[]) => {
         this.#replace(objects);
       },
@@ -71,7 +72,7 @@ export class Informer<T extends KubernetesObject> {
   }
 
   #replace(objects: readonly T[]): void {
-    const listed = new Map(objects.map((object) => [keyOf(object.metadata), this.#kept(object)]));
+    const listed = new Map(objects.map((object) => [keyOf(object.metadata), object]));
     for (const key of [...this.#cache.keys()]) if (!listed.has(key)) this.#put(key, undefined);
     for (const [key, object] of listed) {
       const known = this.#cache.get(key)?.metadata;

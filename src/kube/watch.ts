@@ -9,6 +9,8 @@ import { acceptOf, collectionPath, queryOf, type KubernetesObject, type Listing,
 import { KubernetesProblem } from './problem.ts';
 
 export interface Sink<T> {
+  /** What of an object that was listed is handed over: of a list that is long, no more lies in memory. */
+  readonly kept: (object: T) => T;
   /** Everything that there is now. */
   readonly replace: (objects: readonly T[]) => void;
   readonly apply: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T) => void;
@@ -84,7 +86,7 @@ export class Watch<T extends KubernetesObject> {
     let version = '';
     do {
       const page = await this.#objects.page(this.#options, next, signal);
-      found.push(...page.items);
+      for (const each of page.items) found.push(this.#sink.kept(each));
       ({ next, resourceVersion: version } = page);
       this.#hear();
     } while (next !== '');
