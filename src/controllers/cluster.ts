@@ -1,4 +1,5 @@
 /** The cluster as the controllers see it: what is kept current, and what is written. */
+import { isObject } from '../client/json.ts';
 import type { KubernetesApi } from '../kube/api.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { mayPass, Outbox } from '../kube/outbox.ts';
@@ -34,6 +35,12 @@ const nameAndVersion = ({ metadata }: KubernetesObject): KubernetesObject => {
   return { metadata: { name, namespace, uid, resourceVersion } };
 };
 
+/**
+ * Definitions of others' making let an object be without a spec. It asks for nothing, and what has to be in a spec is not there: one such object must
+ * not stop the watch of all others.
+ */
+const hasSpec = (object: KubernetesObject): boolean => isObject((object as { readonly spec?: unknown }).spec);
+
 /** Of thousands that differ in little, once what is the same. */
 const sharedBy =
   (texts: SharedTexts) =>
@@ -41,7 +48,7 @@ const sharedBy =
     const { managedFields: _unread, name, uid = '', resourceVersion = '', ...more } = metadata;
     return {
       metadata: { ...texts.in(more), name, uid, resourceVersion },
-      spec: texts.in(spec),
+      spec: isObject(spec) ? texts.in(spec) : {},
       ...(status === undefined ? {} : { status: texts.in(status) }),
     };
   };
@@ -109,15 +116,17 @@ export class Cluster {
           failed(kind.kind, error);
         },
       });
+    const specified = <T extends KubernetesObject>(kind: Kind, options: InformerOptions<T> = {}): Informer<T> =>
+      informer<T>(kind, { ...options, isWhole: hasSpec });
     const within = { namespace };
     this.externalSecrets = informer(externalSecret, { ...within, kept: sharedBy(this.texts) });
-    this.pushSecrets = informer(pushSecret, within);
-    this.generatorStates = informer(generatorState, within);
-    this.stores = informer(secretStore, within);
+    this.pushSecrets = specified(pushSecret, within);
+    this.generatorStates = specified(generatorState, within);
+    this.stores = specified(secretStore, within);
     const all = namespace === undefined;
-    this.clusterStores = all ? informer(clusterSecretStore) : undefined;
-    this.clusterExternalSecrets = all ? informer(clusterExternalSecret) : undefined;
-    this.clusterPushSecrets = all ? informer(clusterPushSecret) : undefined;
+    this.clusterStores = all ? specified(clusterSecretStore) : undefined;
+    this.clusterExternalSecrets = all ? specified(clusterExternalSecret) : undefined;
+    this.clusterPushSecrets = all ? specified(clusterPushSecret) : undefined;
     this.namespaces = all ? informer(coreKind('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
     const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true`, kept: nameAndVersion };
     this.managedSecrets = informer(coreKind('Secret', 'secrets'), managed);

@@ -16,26 +16,28 @@ function slim<T extends KubernetesObject>(object: T): T {
 export interface InformerOptions<T> extends WatchOptions {
   /** What of an object stays in the cache, its name, uid and version at least. Default all but `managedFields`. */
   readonly kept?: (object: T) => T;
+  /** One that is not whole is as good as not there. Default: each is. */
+  readonly isWhole?: (object: T) => boolean;
 }
 
 export class Informer<T extends KubernetesObject> {
   readonly #cache = new Map<string, T>();
   readonly #changed: Change<T>[] = [];
   readonly #watch: Watch<T>;
-  readonly #kept: (object: T) => T;
   readonly #ready = Promise.withResolvers<void>();
   /** Resolves once everything was listed. */
   readonly synced: Promise<void> = this.#ready.promise;
 
   constructor(api: KubernetesApi, kind: Kind, options: InformerOptions<T> = {}) {
-    this.#kept = options.kept ?? slim;
+    const { kept: of = slim, isWhole = () => true } = options;
+    const kept = (object: T): T | undefined => (isWhole(object) ? of(object) : undefined);
     const sink = {
-      kept: this.#kept,
+      kept,
       replace: (objects: readonly T[]) => {
         this.#replace(objects);
       },
       apply: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T) => {
-        this.#put(keyOf(object.metadata), type === 'DELETED' ? undefined : this.#kept(object));
+        this.#put(keyOf(object.metadata), type === 'DELETED' ? undefined : kept(object));
       },
     };
     this.#watch = new Watch<T>(api, new Objects<T>(api, kind), sink, options);
