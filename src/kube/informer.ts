@@ -86,6 +86,7 @@ export class Informer<T extends KubernetesObject> {
 
   #put(key: string, object: T | undefined): void {
     const before = this.#cache.get(key);
+    if (object === undefined && before === undefined) return;
     if (object === undefined) this.#cache.delete(key);
     else this.#cache.set(key, object);
     for (const told of this.#changed) told(key, object, before);
