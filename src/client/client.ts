@@ -57,11 +57,14 @@ export class Client {
   readonly #hooks: ClientHooks;
   readonly #frontier: IndexFrontier;
   readonly #origin: string;
+  readonly #prefix: string;
 
   constructor(settings: ClientSettings, hooks: ClientHooks = {}, shared?: Client) {
     this.settings = Object.freeze({ ...settings });
     this.#hooks = hooks;
-    this.#origin = parseAddress(settings.address).origin;
+    const { origin, prefix } = parseAddress(settings.address);
+    this.#origin = origin;
+    this.#prefix = prefix;
     this.#transport = shared === undefined ? new Transport(settings) : shared.#transport;
     this.#frontier = shared === undefined ? new IndexFrontier() : shared.#frontier;
     checkHeaders(settings.headers);
@@ -138,11 +141,15 @@ export class Client {
   }
 
   #transfer(call: Call, options: TransferOptions & CallOptions): { wire: WireRequest; transfer: Transfer } {
-    const wire = wireRequest(this.settings, call, options, this.#carried());
+    const wire = this.#wire(call, options, this.#carried());
     const url = `${this.#origin}${wire.target}`;
     this.#hooks.intercept?.({ method: call.method, url, path: call.path, request: wire });
     const { progress, signal, silenceMs = this.settings.timeoutMs ?? clientDefaults.timeoutMs } = options;
     return { wire, transfer: { address: this.settings.address, url, silenceMs, progress, signal } };
+  }
+
+  #wire(call: Call, options: CallOptions, carried: readonly string[]): WireRequest {
+    return wireRequest({ settings: this.settings, prefix: this.#prefix }, call, options, carried);
   }
 
   #carried(): readonly string[] {
@@ -158,7 +165,7 @@ export class Client {
 
   async #call(call: Call, options: CallOptions): Promise<ApiReply> {
     const carried = options.index === undefined ? this.#carried() : [options.index];
-    const wire = wireRequest(this.settings, call, options, carried);
+    const wire = this.#wire(call, options, carried);
 
     const url = `${this.#origin}${wire.target}`;
     this.#hooks.intercept?.({ method: call.method, url, path: call.path, request: wire });

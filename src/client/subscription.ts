@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { WebSocket, type ClientOptions } from 'ws';
-import { hmacSha256, takeKey } from '../lib/crypto/hash.ts';
+import { hmacSha256Hex, takeKey, type KeyObject } from '../lib/crypto/hash.ts';
 import { ApiError } from './api-error.ts';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { isObject, parseJson } from './json.ts';
@@ -68,10 +68,12 @@ export class Subscription {
   #ended = false;
   #silence: NodeJS.Timeout | undefined;
   #paused = false;
+  readonly #proving: KeyObject;
 
   private constructor(socket: WebSocket, welcome: Welcome) {
     this.#socket = socket;
     this.welcome = welcome;
+    this.#proving = takeKey(Buffer.from(welcome.nonce, 'ascii'));
     socket.on('message', (data) => {
       this.#receive(textOf(data));
     });
@@ -131,8 +133,7 @@ export class Subscription {
 
   /** The proof of a secret's data on this stream. */
   digest(canonicalData: string): string {
-    const key = takeKey(Buffer.from(this.welcome.nonce, 'ascii'));
-    return hmacSha256(key, canonicalData).toString('hex');
+    return hmacSha256Hex(this.#proving, canonicalData);
   }
 
   close(): void {

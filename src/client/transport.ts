@@ -135,7 +135,6 @@ export class Transport {
           path: request.target,
           headers: withLength(request),
           agent: connection.agent,
-          signal,
         },
         (message) => {
           take(message).then(resolve, refuse);
@@ -145,6 +144,15 @@ export class Transport {
       refuse(error);
       return promise;
     }
+    const abort = (): void => {
+      outgoing.destroy(new Error('aborted'));
+    };
+    // `signal` as an option of the request watches it as a stream besides, which costs more than a listener of ours.
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    outgoing.on('close', () => {
+      signal.removeEventListener('abort', abort);
+    });
     outgoing.on('socket', (socket) => {
       // Before the handshake is over nothing of the request has left; a kept connection has it behind itself.
       if (outgoing.reusedSocket || !socket.connecting) sent = true;

@@ -1,6 +1,6 @@
 import type { Replay } from './retry.ts';
 import type { ClientSettings } from './settings.ts';
-import { parseAddress, type WireRequest } from './transport.ts';
+import type { WireRequest } from './transport.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE' | 'HEAD';
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -43,14 +43,20 @@ export interface Call {
 
 type Headers = Record<string, string | readonly string[]>;
 
+/** `prefix`: what the path of the server's address puts before that of each call. */
+interface Server {
+  readonly settings: ClientSettings;
+  readonly prefix: string;
+}
+
 /** A call as it goes over the wire. `carried`: the indexes that the answering node must show. */
 export function wireRequest(
-  settings: ClientSettings,
+  { settings, prefix }: Server,
   { method, path, body }: Call,
   options: CallOptions,
   carried: readonly string[],
 ): WireRequest {
-  const target = `${parseAddress(settings.address).prefix}/v1/${escapePath(path)}${queryOf(options.query)}`;
+  const target = `${prefix}/v1/${escapePath(path)}${queryOf(options.query)}`;
   const headers: Headers = { ...settings.headers, accept: 'application/json', 'x-vault-request': 'true' };
   const set = (name: string, value: string | undefined): void => {
     if (value !== undefined && value !== '') headers[name] = value;
@@ -73,8 +79,10 @@ export function escapePath(path: string): string {
 }
 
 function queryOf(query: Query | undefined): string {
+  const entries = Object.entries(query ?? {});
+  if (entries.length === 0) return '';
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query ?? {})) {
+  for (const [name, value] of entries) {
     for (const item of value === undefined ? [] : typeof value === 'string' ? [value] : value)
       search.append(name, item);
   }

@@ -125,8 +125,12 @@ export const requireUse = (user: string): readonly Policy[] =>
     },
     matchConditions: [
       { name: 'not-the-controller', expression: `request.userInfo.username != ${text(user)}` },
-      // Labels and finalizers are changed by those who use no store.
-      { name: 'spec-changed', expression: "request.operation == 'CREATE' || object.spec != oldObject.spec" },
+      // Labels and finalizers are changed by those who use no store, and what has no spec uses none.
+      {
+        name: 'spec-changed',
+        expression:
+          "has(object.spec) && (request.operation == 'CREATE' || !has(oldObject.spec) || object.spec != oldObject.spec)",
+      },
     ],
     variables,
     validations: [

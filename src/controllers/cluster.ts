@@ -1,9 +1,11 @@
 /** The cluster as the controllers see it: what is kept current, and what is written. */
+import { isObject } from '../client/json.ts';
 import type { KubernetesApi } from '../kube/api.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { mayPass, Outbox } from '../kube/outbox.ts';
 import { Informer, type Change, type InformerOptions } from '../kube/informer.ts';
 import { coreKind, keyOf, Objects, type Kind, type KubernetesObject, type ObjectKey } from '../kube/objects.ts';
+import { SharedTexts } from '../lib/shared-texts.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
 import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
@@ -33,6 +35,24 @@ const nameAndVersion = ({ metadata }: KubernetesObject): KubernetesObject => {
   return { metadata: { name, namespace, uid, resourceVersion } };
 };
 
+/**
+ * Definitions of others' making let an object be without a spec. It asks for nothing, and what has to be in a spec is not there: one such object must
+ * not stop the watch of all others.
+ */
+const hasSpec = (object: KubernetesObject): boolean => isObject((object as { readonly spec?: unknown }).spec);
+
+/** Of thousands that differ in little, once what is the same. */
+const sharedBy =
+  (texts: SharedTexts) =>
+  ({ metadata, spec, status }: ExternalSecret): ExternalSecret => {
+    const { managedFields: _unread, name, uid = '', resourceVersion = '', ...more } = metadata;
+    return {
+      metadata: { ...texts.in(more), name, uid, resourceVersion },
+      spec: isObject(spec) ? texts.in(spec) : {},
+      ...(status === undefined ? {} : { status: texts.in(status) }),
+    };
+  };
+
 /** What is kept current, whatever its kind. */
 type KeptKind = Pick<Informer<KubernetesObject>, 'run' | 'synced' | 'staleMs'>;
 
@@ -54,6 +74,8 @@ const STATUS = { lines: 4, rest: 250 };
 export class Cluster {
   readonly api: KubernetesApi;
   readonly localServers: boolean;
+  /** What many objects say alike. */
+  readonly texts = new SharedTexts();
   readonly externalSecrets: Informer<ExternalSecret>;
   readonly clusterExternalSecrets: Informer<ClusterExternalSecret> | undefined;
   readonly pushSecrets: Informer<PushSecret>;
@@ -94,15 +116,17 @@ export class Cluster {
           failed(kind.kind, error);
         },
       });
+    const specified = <T extends KubernetesObject>(kind: Kind, options: InformerOptions<T> = {}): Informer<T> =>
+      informer<T>(kind, { ...options, isWhole: hasSpec });
     const within = { namespace };
-    this.externalSecrets = informer(externalSecret, within);
-    this.pushSecrets = informer(pushSecret, within);
-    this.generatorStates = informer(generatorState, within);
-    this.stores = informer(secretStore, within);
+    this.externalSecrets = informer(externalSecret, { ...within, kept: sharedBy(this.texts) });
+    this.pushSecrets = specified(pushSecret, within);
+    this.generatorStates = specified(generatorState, within);
+    this.stores = specified(secretStore, within);
     const all = namespace === undefined;
-    this.clusterStores = all ? informer(clusterSecretStore) : undefined;
-    this.clusterExternalSecrets = all ? informer(clusterExternalSecret) : undefined;
-    this.clusterPushSecrets = all ? informer(clusterPushSecret) : undefined;
+    this.clusterStores = all ? specified(clusterSecretStore) : undefined;
+    this.clusterExternalSecrets = all ? specified(clusterExternalSecret) : undefined;
+    this.clusterPushSecrets = all ? specified(clusterPushSecret) : undefined;
     this.namespaces = all ? informer(coreKind('Namespace', 'namespaces', false), { metadataOnly: true }) : undefined;
     const managed = { ...within, metadataOnly: true, labelSelector: `${MANAGED}=true`, kept: nameAndVersion };
     this.managedSecrets = informer(coreKind('Secret', 'secrets'), managed);

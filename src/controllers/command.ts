@@ -12,7 +12,6 @@ import { parseFlags } from '../lib/program/arguments.ts';
 import { accessFlags, apiOf } from './access.ts';
 import { Controller } from './controller.ts';
 import type { LossRule } from './external-secret/losses.ts';
-import { printManifests } from './manifests-command.ts';
 import { openPages } from './pages.ts';
 import { DEFAULT_SECRET_TYPES, SecretTypes } from './secret-types.ts';
 import { told } from './told.ts';
@@ -194,6 +193,7 @@ async function leadershipOf(values: Values, api: KubernetesApi, log: Logger): Pr
 async function start(argv: readonly string[]): Promise<number> {
   const [verb] = argv;
   if (verb === 'manifests') {
+    const { printManifests } = await import('./manifests-command.ts');
     printManifests(argv.slice(1));
     return 0;
   }

@@ -26,6 +26,15 @@ export interface Resource<Spec, Status> extends KubernetesObject {
 
 export type ObjectOf<D> = D extends Definition<infer Spec, infer Status> ? Resource<Spec, Status> : never;
 
+/** Whether something has to stand in it. */
+function mustBeThere({ openapi }: Schema<unknown>): boolean {
+  const { required = [], properties = {} } = openapi as {
+    readonly required?: readonly string[];
+    readonly properties?: Readonly<Record<string, object>>;
+  };
+  return required.some((name) => !('default' in (properties[name] ?? {})));
+}
+
 /** As `kubectl apply` takes it. */
 export function customResourceDefinition(definition: Definition<unknown, unknown>) {
   const { group, version, kind, plural, namespaced, shortNames, columns, selectable, categories = [] } = definition;
@@ -37,6 +46,7 @@ export function customResourceDefinition(definition: Definition<unknown, unknown
     schema: {
       openAPIV3Schema: {
         type: 'object',
+        ...(mustBeThere(definition.spec) ? { required: ['spec'] } : {}),
         properties: {
           apiVersion: { type: 'string' },
           kind: { type: 'string' },

@@ -1,7 +1,8 @@
 /** `lockstep controller manifests`: what a cluster needs for the controllers, as YAML. */
+import { stringify } from 'yaml';
 import { fail } from '../errors.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
-import { asYaml, manifests, NAMESPACE } from './manifests.ts';
+import { manifests, NAMESPACE, type Manifest } from './manifests.ts';
 import { accountPatterns, targetPatterns } from './rights.ts';
 
 const USAGE = `Usage: lockstep controller manifests [options]
@@ -54,6 +55,9 @@ function webhookOf({ webhook = false, 'webhook-url': url }: { webhook?: boolean;
     throw fail('invalidConfig', '-webhook-url is written as https://host:port');
   return webhook ? { url: bare } : undefined;
 }
+
+const asYaml = (objects: readonly Manifest[]): string =>
+  objects.map((each) => `---\n${stringify(each, { aliasDuplicateObjects: false })}`).join('');
 
 /** Throws `invalidConfig`. */
 export function printManifests(argv: readonly string[]): void {

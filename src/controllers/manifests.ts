@@ -1,5 +1,4 @@
 /** What a cluster needs before the controllers can run in it: their kinds, and their rights. */
-import { stringify } from 'yaml';
 import type { KubernetesObject } from '../kube/objects.ts';
 import { requireUse, tokenAudiences, userOf } from './admission.ts';
 import { customResourceDefinition } from './kind.ts';
@@ -126,6 +125,3 @@ export function manifests(namespace: string, options: ManifestOptions = {}): rea
     ...(image === undefined ? [] : pods(namespace, image, options)),
   ];
 }
-
-export const asYaml = (objects: readonly Manifest[]): string =>
-  objects.map((each) => `---\n${stringify(each, { aliasDuplicateObjects: false })}`).join('');

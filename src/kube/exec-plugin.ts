@@ -67,11 +67,19 @@ function credentialOf(plugin: ExecPlugin, answer: string): { readonly credential
   return { credential, until: Number.isNaN(end) ? Number.POSITIVE_INFINITY : end };
 }
 
-/** Kept until the plug-in's own expiry. Rejects with `KubernetesProblem`. */
+/** Kept until the plug-in's own expiry; it runs once for all who wait. Rejects with `KubernetesProblem`. */
 export function pluginCredential(plugin: ExecPlugin): () => Promise<Credential> {
   let known: ReturnType<typeof credentialOf> | undefined;
-  return async () => {
-    if (known === undefined || Date.now() >= known.until) known = credentialOf(plugin, await output(plugin));
+  let coming: Promise<Credential> | undefined;
+  const run = async (): Promise<Credential> => {
+    known = credentialOf(plugin, await output(plugin));
     return known.credential;
+  };
+  return async () => {
+    if (known !== undefined && Date.now() < known.until) return known.credential;
+    coming ??= run().finally(() => {
+      coming = undefined;
+    });
+    return coming;
   };
 }

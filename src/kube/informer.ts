@@ -16,25 +16,28 @@ function slim<T extends KubernetesObject>(object: T): T {
 export interface InformerOptions<T> extends WatchOptions {
   /** What of an object stays in the cache, its name, uid and version at least. Default all but `managedFields`. */
   readonly kept?: (object: T) => T;
+  /** One that is not whole is as good as not there. Default: each is. */
+  readonly isWhole?: (object: T) => boolean;
 }
 
 export class Informer<T extends KubernetesObject> {
   readonly #cache = new Map<string, T>();
   readonly #changed: Change<T>[] = [];
   readonly #watch: Watch<T>;
-  readonly #kept: (object: T) => T;
   readonly #ready = Promise.withResolvers<void>();
   /** Resolves once everything was listed. */
   readonly synced: Promise<void> = this.#ready.promise;
 
   constructor(api: KubernetesApi, kind: Kind, options: InformerOptions<T> = {}) {
-    this.#kept = options.kept ?? slim;
+    const { kept: of = slim, isWhole = () => true } = options;
+    const kept = (object: T): T | undefined => (isWhole(object) ? of(object) : undefined);
     const sink = {
+      kept,
       replace: (objects: readonly T[]) => {
         this.#replace(objects);
       },
       apply: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T) => {
-        this.#put(keyOf(object.metadata), type === 'DELETED' ? undefined : this.#kept(object));
+        this.#put(keyOf(object.metadata), type === 'DELETED' ? undefined : kept(object));
       },
     };
     this.#watch = new Watch<T>(api, new Objects<T>(api, kind), sink, options);
@@ -71,7 +74,7 @@ export class Informer<T extends KubernetesObject> {
   }
 
   #replace(objects: readonly T[]): void {
-    const listed = new Map(objects.map((object) => [keyOf(object.metadata), this.#kept(object)]));
+    const listed = new Map(objects.map((object) => [keyOf(object.metadata), object]));
     for (const key of [...this.#cache.keys()]) if (!listed.has(key)) this.#put(key, undefined);
     for (const [key, object] of listed) {
       const known = this.#cache.get(key)?.metadata;
@@ -83,6 +86,7 @@ export class Informer<T extends KubernetesObject> {
 
   #put(key: string, object: T | undefined): void {
     const before = this.#cache.get(key);
+    if (object === undefined && before === undefined) return;
     if (object === undefined) this.#cache.delete(key);
     else this.#cache.set(key, object);
     for (const told of this.#changed) told(key, object, before);

@@ -165,6 +165,22 @@ describe('a program for credentials', () => {
     assert.equal(readFileSync(ended, 'utf8'), 'xx');
   });
 
+  test('it runs once for all who wait, and anew after it failed', async () => {
+    const ran = at('ran-once');
+    const status = JSON.stringify({ status: { token: 'of-plug-in' } });
+    const { credential } = await read(config(script(status, ran)), { allowExec: true });
+    assert.deepEqual(await Promise.all([credential(), credential(), credential()]), [
+      { token: 'of-plug-in' },
+      { token: 'of-plug-in' },
+      { token: 'of-plug-in' },
+    ]);
+    assert.equal(readFileSync(ran, 'utf8'), 'x');
+    const failing = at('ran-failing');
+    const other = await read(config(script('{}', failing)), { allowExec: true });
+    for (const _ of [1, 2]) await assert.rejects(other.credential(), KubernetesProblem);
+    assert.equal(readFileSync(failing, 'utf8'), 'xx');
+  });
+
   test('its answer counts as an ExecCredential alone, and what it wrote is not told', async () => {
     for (const answer of ['', 'token', '[]', 'null', '{"status":null}', '{"status":{"clientKeyData":"secret-key"}}']) {
       const { credential } = await read(config(script(answer, at('ran-odd'))), { allowExec: true });

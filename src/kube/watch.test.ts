@@ -121,6 +121,23 @@ test('a connection that says nothing is given up, and the watch goes on where it
   assert.deepEqual([changes, state.lists], [['a@5', 'a@8'], 1]);
 });
 
+test('what is not whole is as good as not there, listed or told of', async (t) => {
+  const { api, state, watch } = await apiServer(t);
+  const broken = (name: string, version: string) => ({ ...objectOf(name, version), broken: true });
+  state.listed = [objectOf('a', '1'), broken('b', '1')];
+  const isWhole = (object: KubernetesObject) => !('broken' in object);
+  const { informer, changes, failures, until } = informed(t, api, { isWhole });
+  const { response } = await watch(0);
+  response.write(line('ADDED', broken('c', '2')) + line('MODIFIED', broken('a', '3')));
+  response.write(line('MODIFIED', objectOf('b', '4')) + line('DELETED', objectOf('c', '5')));
+  await until(3);
+  assert.deepEqual([changes, failures], [['a@1', '-a', 'b@4'], []]);
+  assert.deepEqual(
+    [...informer.values()].map(({ metadata }) => metadata.name),
+    ['b'],
+  );
+});
+
 test('before the first list nothing is known, for ever so long', async (t) => {
   const { api } = await apiServer(t);
   const informer = new Informer<KubernetesObject>(api, kind);

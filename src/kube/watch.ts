@@ -9,6 +9,8 @@ import { acceptOf, collectionPath, queryOf, type KubernetesObject, type Listing,
 import { KubernetesProblem } from './problem.ts';
 
 export interface Sink<T> {
+  /** What of an object that was listed is handed over, undefined: nothing. Of a list that is long, no more lies in memory. */
+  readonly kept: (object: T) => T | undefined;
   /** Everything that there is now. */
   readonly replace: (objects: readonly T[]) => void;
   readonly apply: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T) => void;
@@ -84,7 +86,10 @@ export class Watch<T extends KubernetesObject> {
     let version = '';
     do {
       const page = await this.#objects.page(this.#options, next, signal);
-      found.push(...page.items);
+      for (const each of page.items) {
+        const kept = this.#sink.kept(each);
+        if (kept !== undefined) found.push(kept);
+      }
       ({ next, resourceVersion: version } = page);
       this.#hear();
     } while (next !== '');

@@ -56,7 +56,7 @@ export class WorkQueue {
       return;
     }
     this.#unschedule(key);
-    const [known] = [...this.#waiting].filter(([, keys]) => keys.has(key)).map(([each]) => each);
+    const known = priorities.find((each) => this.#waiting.get(each)?.has(key) === true);
     const wanted = urgent(known, priority);
     if (known === wanted) return;
     if (known !== undefined) this.#waiting.get(known)?.delete(key);

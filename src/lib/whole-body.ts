@@ -1,16 +1,27 @@
 import type { IncomingMessage } from 'node:http';
 
-/** All bytes of a message. Beyond `most` it is broken off, and what `tooLong` makes is thrown; rejects as the message does. */
-export async function wholeBody(message: IncomingMessage, most: number, tooLong: () => Error): Promise<Buffer> {
+/**
+ * All bytes of a message. Beyond `most` it is broken off, and what `tooLong` makes is thrown; rejects as the message does. Read by its events: an
+ * async iterator costs a request a tenth more of its CPU.
+ */
+export function wholeBody(message: IncomingMessage, most: number, tooLong: () => Error): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
+  message.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > most) {
-      message.destroy();
-      throw tooLong();
-    }
     chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+    if (size <= most) return;
+    reject(tooLong());
+    message.destroy();
+  });
+  message.on('end', () => {
+    resolve(Buffer.concat(chunks));
+  });
+  message.on('error', reject);
+  // After its end this says nothing new.
+  message.on('close', () => {
+    reject(Object.assign(new Error('the connection was cut'), { code: 'ECONNRESET' }));
+  });
+  return promise;
 }

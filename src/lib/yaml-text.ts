@@ -1,21 +1,15 @@
-import {
-  type DocumentOptions,
-  isScalar,
-  type ParseOptions,
-  parseDocument,
-  type Scalar,
-  type SchemaOptions,
-  type ToJSOptions,
-  visit,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
+import type { DocumentOptions, ParseOptions, Scalar, SchemaOptions, ToJSOptions } from 'yaml';
 
 export type YamlOptions = Omit<ParseOptions & DocumentOptions & SchemaOptions & ToJSOptions, 'uniqueKeys' | 'logLevel'>;
 
 /**
  * A document of YAML as JavaScript has it, where the text is a stranger's. Throws for what is none, and for a map that has a
- * key twice: `parse` compares each key with all before it, which takes minutes for a text of a megabyte.
+ * key twice: `parse` compares each key with all before it, which takes minutes for a text of a megabyte. The library is loaded for the first one.
  */
 export function parseYaml(text: string, options: YamlOptions = {}): unknown {
+  const { isScalar, parseDocument, visit } = createRequire(import.meta.url)('yaml') as typeof Yaml;
   const document = parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'error' });
   const [problem] = document.errors;
   if (problem !== undefined) throw problem;

@@ -186,6 +186,19 @@ describe('admission', { skip }, () => {
     assert.equal((await cluster.ask('PUT', path, labelled, tokens.dev)).status, 200);
   });
 
+  test('what has no spec uses nothing, and may be changed', async () => {
+    const path = `/apis/${GROUP}/v1/namespaces/shop/externalsecrets`;
+    const bare = { apiVersion: `${GROUP}/v1`, kind: 'ExternalSecret', metadata: { name: 'bare' } };
+    const { status, body } = await cluster.ask('POST', path, bare, tokens.dev);
+    assert.equal(status, 201, JSON.stringify(body));
+    const { metadata } = body as { readonly metadata: object };
+    const labelled = { ...bare, metadata: { ...metadata, labels: { a: 'b' } } };
+    assert.equal((await cluster.ask('PUT', `${path}/bare`, labelled, tokens.dev)).status, 200);
+    const { body: now } = await cluster.ask('GET', `${path}/bare`);
+    const spec = { secretStoreRef: { name: 'theirs' } };
+    assert.equal((await cluster.ask('PUT', `${path}/bare`, { ...(now as object), spec }, tokens.dev)).status, 403);
+  });
+
   test('the controller itself makes what a ClusterExternalSecret stands for', async () => {
     const { status, body } = await make(es({ secretStoreRef: { name: 'theirs' } }), 'made', tokens.controller);
     assert.equal(status, 201, JSON.stringify(body));

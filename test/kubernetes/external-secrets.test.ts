@@ -10,6 +10,7 @@ import { base64, readyOf, SECRETS, Shop } from './support/shop.ts';
 
 const skip = await withoutControlPlane();
 const GROUP = '/apis/external-secrets.io/v1';
+const PUSHES = '/apis/external-secrets.io/v1alpha1/namespaces/shop/pushsecrets';
 
 /** As External Secrets Operator marks what it owns. */
 function assertMarked(secret: Seen | undefined): void {
@@ -70,6 +71,25 @@ describe('ExternalSecrets', { skip }, () => {
     await shop.until(`${SECRETS}/drift`, (seen) => seen?.data?.['a'] === base64('1'));
     await cluster.ask('DELETE', `${SECRETS}/drift`);
     await shop.until(`${SECRETS}/drift`, (seen) => seen !== undefined && seen.metadata.uid !== made?.metadata.uid);
+  });
+
+  test('what has no spec holds up nobody', async () => {
+    await shop.put('beside', { a: '1' });
+    const bare = { apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', metadata: { name: 'bare' } };
+    await create(cluster, `${GROUP}/namespaces/shop/externalsecrets`, bare);
+    for (const [path, apiVersion, kind] of [
+      [`${GROUP}/namespaces/shop/secretstores`, bare.apiVersion, 'SecretStore'],
+      [`${GROUP}/clustersecretstores`, bare.apiVersion, 'ClusterSecretStore'],
+      [`${GROUP}/clusterexternalsecrets`, bare.apiVersion, 'ClusterExternalSecret'],
+      [PUSHES, 'external-secrets.io/v1alpha1', 'PushSecret'],
+    ] as const) {
+      const { status, body } = await cluster.ask('POST', path, { ...bare, apiVersion, kind });
+      assert.equal(status, 422, kind);
+      assert.match(JSON.stringify(body), /spec: Required value/);
+    }
+    await shop.external('beside', { dataFrom: [{ extract: { key: 'beside' } }] });
+    await shop.until(`${SECRETS}/beside`, (seen) => seen?.data?.['a'] === base64('1'));
+    await cluster.ask('DELETE', `${GROUP}/namespaces/shop/externalsecrets/bare`);
   });
 
   test('a foreign Secret is never overwritten', async () => {

@@ -14,7 +14,21 @@ export function dataHash(data: Readonly<Record<string, string>>): string {
 /** Of whom a Secret is: the label `reconcile.external-secrets.io/created-by`. */
 export const ownerHash = ({ namespace = '', name }: ObjectMeta): string => hashed(`${namespace}/${name}`);
 
+/** Of the labels and annotations that came lately: they are asked for at each look, and most objects have those of others, or none. */
+const MARKS = new Map<string, string>();
+const MOST_MARKS = 256;
+const LONGEST_MARKS = 1_024;
+
+function marksHash(text: string): string {
+  const known = MARKS.get(text);
+  if (known !== undefined || text.length > LONGEST_MARKS) return known ?? hashed(text);
+  if (MARKS.size >= MOST_MARKS) MARKS.clear();
+  const made = hashed(text);
+  MARKS.set(text, made);
+  return made;
+}
+
 /** What was synced: `status.syncedResourceVersion` of an ExternalSecret. */
 export function syncedVersion({ generation = 0, annotations = {}, labels = {} }: ObjectMeta): string {
-  return `${String(generation)}-${hashed(`{annotations:${goMap(annotations)} labels:${goMap(labels)}}`)}`;
+  return `${String(generation)}-${marksHash(`{annotations:${goMap(annotations)} labels:${goMap(labels)}}`)}`;
 }

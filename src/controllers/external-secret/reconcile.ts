@@ -177,7 +177,8 @@ export class ExternalSecretReconciler {
     const { plan, missing, again: wait } = planned;
     const { outcome } = plan;
     const old = this.#before(es);
-    this.#last.set(key, { version: outcome.ready ? syncedVersion(es.metadata) : '', at });
+    const version = outcome.ready ? this.#options.cluster.texts.of(syncedVersion(es.metadata)) : '';
+    this.#last.set(key, { version, at });
     const wrote = plan.do !== 'nothing';
     const { sources } = made.origins;
     const current = { refreshed: at, wrote, sources, stale: made.origins.staleSince(at), missing };

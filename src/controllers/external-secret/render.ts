@@ -1,13 +1,22 @@
 /** The templates of `spec.target.template` and of `rewrite.transform`: Go's, with the functions that External Secrets Operator gives them. */
-import { externalSecretsFunctions as functions, withoutValues } from '../../lib/go-template/external-secrets.ts';
-import { parseTemplate, stringMap, TemplateError, type Template } from '../../lib/go-template/template.ts';
+import type * as GoTemplates from '../../lib/go-template/external-secrets.ts';
+import { TemplateError } from '../../lib/go-template/template-error.ts';
+import type { Template } from '../../lib/go-template/template.ts';
+import { withoutValues } from '../../lib/go-template/without-values.ts';
+import { onDemand } from '../../lib/on-demand.ts';
 import { parseYaml } from '../../lib/yaml-text.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Values } from './values.ts';
 
+/** With all that they know of certificates, a tenth of a controller's memory: most have no template. */
+const goTemplates = () => onDemand<typeof GoTemplates>(import.meta, '../../lib/go-template/external-secrets');
+
 /** Undefined: text without any action, which is itself. Throws `TemplateError`. */
-export const compile = (name: string, template: string): Template | undefined =>
-  template.includes('{{') ? parseTemplate(name, template, { functions }) : undefined;
+export function compile(name: string, template: string): Template | undefined {
+  if (!template.includes('{{')) return undefined;
+  const { parseTemplate, externalSecretsFunctions: functions } = goTemplates();
+  return parseTemplate(name, template, { functions });
+}
 
 const LITERALS = /"((?:[^"\\\n]|\\.)*)"|`([^`]*)`/g;
 
@@ -25,7 +34,7 @@ export function render(name: string, template: string, values: Values): Uint8Arr
   try {
     const compiled = compile(name, template);
     if (compiled === undefined) return Buffer.from(template, 'utf8');
-    return compiled.executeToBytes(stringMap(Object.fromEntries(values)));
+    return compiled.executeToBytes(goTemplates().stringMap(Object.fromEntries(values)));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new ProviderProblem(

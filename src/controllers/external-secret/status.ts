@@ -104,7 +104,7 @@ export type StatusPatch = Omit<ExternalSecretStatus, 'staleSince' | 'missingSinc
 export function statusAfter(looked: Looked): StatusPatch | undefined {
   const { before, wrote } = looked;
   const next = nextStatus(looked);
-  if (compared(next) === compared(before) && !wrote) return undefined;
+  if (!wrote && compared(next) === compared(before)) return undefined;
   return {
     ...next,
     ...(next.staleSince === undefined && before.staleSince !== undefined ? { staleSince: null } : {}),

@@ -1,5 +1,5 @@
 /** What a PushSecret pushes: the values of Secrets, or of a generator, as its template makes them. */
-import { selects } from '../../kube/label-selector.ts';
+import { selectorText, selects } from '../../kube/label-selector.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Secret } from '../external-secret/plan.ts';
@@ -56,8 +56,7 @@ async function secretsOf({ secrets }: Source, { metadata, spec }: PushSecret): P
   const { name = '', selector } = spec.selector.secret ?? {};
   if (name === '' && selector === undefined)
     throw new ProviderProblem('invalid', 'selector.secret: give a name or a selector');
-  if (name === '')
-    return (await secrets.list({ namespace })).filter((each) => selects(selector ?? {}, each.metadata.labels ?? {}));
+  if (name === '') return secrets.list({ namespace, labelSelector: selectorText(selector ?? {}) });
   const found = await secrets.get({ namespace, name });
   return found === undefined ? [] : [found];
 }

@@ -28,6 +28,8 @@ interface Held {
   /** By the namespace whose credentials they take; empty: it serves all. */
   readonly clients: Map<string, Opened>;
   readonly breaker: Breaker;
+  /** Whether its clients take the credentials of whoever asks. */
+  readonly differs: boolean;
 }
 
 export interface StoreClientsOptions {
@@ -61,6 +63,11 @@ const isReferent = (value: unknown): boolean =>
 const BREAKER = { base: 1_000, cap: 30_000 };
 
 const nameOf = ({ kind, name }: StoreName): string => `${kind} "${name}"`;
+
+function configured({ spec }: Store) {
+  const [[type, config] = ['', undefined]] = Object.entries(spec.provider);
+  return { type, config, provider: providers.get(type) };
+}
 
 const refsOf = ({ spec }: Store): readonly StoreName[] =>
   (spec.fallbackStores ?? []).map(({ name, kind = secretStore.kind }) => ({ kind, name }));
@@ -184,14 +191,12 @@ export class StoreClients {
 
   #clientOf(kind: string, store: Store, asking: string | undefined): ProviderClient {
     const own = kind === secretStore.kind ? store.metadata.namespace : undefined;
-    const [[type, config] = ['', undefined]] = Object.entries(store.spec.provider);
-    const provider = providers.get(type);
-    if (provider === undefined) throw new ProviderProblem('invalid', `the provider "${type}" is not offered`);
-    const differs = isReferent(config) || provider.differsByNamespace?.(config as never) === true;
+    const { clients, differs } = this.#heldOf(kind, store);
     const whose = own === undefined && differs ? (asking ?? '') : '';
-    const { clients } = this.#heldOf(kind, store);
     const known = clients.get(whose);
     if (known !== undefined) return known.client;
+    const { type, config, provider } = configured(store);
+    if (provider === undefined) throw new ProviderProblem('invalid', `the provider "${type}" is not offered`);
     // One that serves all namespaces is none's: a reference that was not seen for one finds no namespace at all.
     const scope = { name: store.metadata.name, own, asking: whose === '' ? undefined : whose };
     const made = provider.connect(config as never, credentialsOf(this.#options.cluster, scope));
@@ -203,14 +208,17 @@ export class StoreClients {
   }
 
   /** Of this object in this generation; those of a former one are closed. */
-  #heldOf(kind: string, { metadata }: Store): Held {
+  #heldOf(kind: string, store: Store): Held {
+    const { metadata } = store;
     const { uid = '', generation = 0 } = metadata;
     const key = `${kind} ${keyOf(metadata)}`;
     const of = `${uid} ${String(generation)}`;
     const held = this.#held.get(key);
     if (held?.of === of) return held;
     this.forget(kind, keyOf(metadata));
-    const made: Held = { of, clients: new Map(), breaker: new Breaker({ backoff: BREAKER }) };
+    const { config, provider } = configured(store);
+    const differs = isReferent(config) || provider?.differsByNamespace?.(config as never) === true;
+    const made: Held = { of, clients: new Map(), breaker: new Breaker({ backoff: BREAKER }), differs };
     this.#held.set(key, made);
     return made;
   }

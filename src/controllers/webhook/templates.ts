@@ -3,7 +3,7 @@
  * compiled by the code that renders them later. Templates that lie in ConfigMaps and Secrets are not known here.
  */
 import { isObject } from '../../client/json.ts';
-import { TemplateError } from '../../lib/go-template/template.ts';
+import { TemplateError } from '../../lib/go-template/template-error.ts';
 import { ProviderProblem } from '../../providers/contract.ts';
 import { namePattern } from '../../providers/name-pattern.ts';
 import { clusterExternalSecret } from '../cluster-external-secret/definition.ts';

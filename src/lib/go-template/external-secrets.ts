@@ -17,4 +17,4 @@ export const externalSecretsFunctions: FunctionMap = {
   ...keyFunctions,
 };
 
-export { withoutValues } from './without-values.ts';
+export { parseTemplate, stringMap } from './template.ts';

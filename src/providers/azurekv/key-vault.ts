@@ -15,7 +15,7 @@ import { membersOf } from '../members.ts';
 import { namePattern } from '../name-pattern.ts';
 import { selectedIn, selectedOf } from '../property.ts';
 import { foreign, hasAll, MARK, textOf, without, written } from '../written.ts';
-import { importedCertificate, importedKey, type Imported } from './imported.ts';
+import type { Imported } from './imported.ts';
 import { metadataAt, metadataMembers, textsIn, wantedOf, type Wanted } from './metadata.ts';
 import { KINDS, namedBy, versionOf, type Named } from './names.ts';
 import { idOf, type Vault } from './vault.ts';
@@ -57,11 +57,13 @@ interface Writing {
 
 const UNTOLD = { contentType: undefined, expires: undefined };
 
-/** Undefined: it is a secret. Throws `ProviderProblem`. */
-function importedFrom({ kind }: Named, { key, property = '', value }: Pushed): Imported | undefined {
+/** Undefined: it is a secret. Rejects with `ProviderProblem`. */
+async function importedFrom({ kind }: Named, { key, property = '', value }: Pushed): Promise<Imported | undefined> {
   if (kind === 'secret') return undefined;
   if (property !== '')
     throw new ProviderProblem('invalid', `cannot write a property of "${key}": only secrets have some`);
+  // With it comes what reads PKCS #12.
+  const { importedCertificate, importedKey } = await import('./imported.ts');
   return kind === 'key' ? importedKey(key, value) : importedCertificate(key, value);
 }
 
@@ -125,7 +127,7 @@ export class KeyVault implements ProviderClient {
     const { key, metadata } = pushed;
     const named = namedBy(key);
     const wanted = wantedOf(metadata);
-    const imported = importedFrom(named, pushed);
+    const imported = await importedFrom(named, pushed);
     const held = await this.#vault.object(named, '', signal);
     if (held !== undefined && !isMarked(held)) throw foreign(key);
     if (imported === undefined) await this.#set(pushed, { held, wanted }, signal);

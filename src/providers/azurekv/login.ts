@@ -1,6 +1,5 @@
 /** As whom Azure is asked: an application of Entra by a secret, a certificate or a service account, or the controller's own machine. */
 import { cloudVariable } from '../../config/cloud.ts';
-import { fingerprint } from '../../lib/crypto/certificates.ts';
 import { pkcs8Pem } from '../../lib/crypto/private-keys.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { ProviderProblem, type AccountRefLike, type Credentials, type SecretRefLike } from '../contract.ts';
@@ -53,6 +52,7 @@ async function asked(asking: Asking, client: Client, proof: Proof, more: { anywh
 async function assertionOf(pem: string, { id, tenant }: Client, asking: Asking): Promise<string> {
   const [certificate = ''] = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(pem) ?? [];
   const [key = ''] = /-----BEGIN (?:RSA )?PRIVATE KEY-----[\s\S]+?-----END (?:RSA )?PRIVATE KEY-----/.exec(pem) ?? [];
+  const { fingerprint } = await import('../../lib/crypto/certificates.ts');
   let thumbprint: string;
   try {
     thumbprint = Buffer.from(fingerprint(certificate), 'hex').toString('base64url');

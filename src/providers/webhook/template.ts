@@ -1,6 +1,8 @@
 /** What a webhook is asked with: Go's templates over the reference and the Secrets that the store names. */
-import { externalSecretsFunctions as functions, withoutValues } from '../../lib/go-template/external-secrets.ts';
-import { parseTemplate, stringMap, TemplateError } from '../../lib/go-template/template.ts';
+import type * as GoTemplates from '../../lib/go-template/external-secrets.ts';
+import { TemplateError } from '../../lib/go-template/template-error.ts';
+import { withoutValues } from '../../lib/go-template/without-values.ts';
+import { onDemand } from '../../lib/on-demand.ts';
 import { ProviderProblem } from '../contract.ts';
 
 type Texts = Readonly<Record<string, string | Uint8Array>>;
@@ -17,6 +19,9 @@ export const queryEscape = (text: string): string =>
 /** Throws `ProviderProblem`, which repeats no value. */
 export function rendered(field: string, template: string, data: TemplateData): Uint8Array {
   if (!template.includes('{{')) return Buffer.from(template, 'utf8');
+  // Most controllers have no store that needs them.
+  const goTemplates = onDemand<typeof GoTemplates>(import.meta, '../../lib/go-template/external-secrets');
+  const { parseTemplate, stringMap, externalSecretsFunctions: functions } = goTemplates;
   try {
     const maps = Object.fromEntries(Object.entries(data).map(([name, texts]) => [name, stringMap(texts)]));
     return parseTemplate(field, template, { functions }).executeToBytes(maps);
