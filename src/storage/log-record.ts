@@ -29,6 +29,12 @@ function writeEpoch(target: Buffer, epoch: string, at: number): number {
   return at + 4 + target.write(epoch.slice(dot + 1), at + 4, 16, 'hex');
 }
 
+/** In 8 bytes, without a BigInt for each. */
+function writeNumber(target: Buffer, value: number, at: number): number {
+  target.writeUInt32BE(Math.floor(value / 2 ** 32), at);
+  return target.writeUInt32BE(value % 2 ** 32, at + 4);
+}
+
 function readEpoch(source: Buffer, at: number): string {
   return `${source.readUInt32BE(at)}.${source.toString('hex', at + 4, at + 20)}`;
 }
@@ -51,10 +57,10 @@ export function encodeLogRecord(batch: Unchained, previousHash: Uint8Array): { r
   record.set(previousHash, 0);
   let at = record.writeUInt8(RECORD_VERSION, HASH_BYTES);
   at = writeEpoch(record, batch.position.epoch, at);
-  at = record.writeBigUInt64BE(BigInt(batch.position.sequence), at);
+  at = writeNumber(record, batch.position.sequence, at);
   at = writeEpoch(record, batch.previous.epoch, at);
-  at = record.writeBigUInt64BE(BigInt(batch.previous.sequence), at);
-  at = record.writeBigUInt64BE(BigInt(batch.time), at);
+  at = writeNumber(record, batch.previous.sequence, at);
+  at = writeNumber(record, batch.time, at);
   at = record.writeUInt32BE(batch.writes.length, at);
   batch.writes.forEach(({ value }, index) => {
     const key = keys[index] ?? Buffer.alloc(0);

@@ -2,52 +2,83 @@
 import { fail } from '../../errors.ts';
 import type { Compartment, MountTransaction } from '../../framework/plugin.ts';
 import type { KeptRecords } from './kept-records.ts';
-import type { Page, Snapshot, Store, Transaction } from '../../storage/store.ts';
+import type { Decoded, Page, Snapshot, Store, Transaction, Write } from '../../storage/store.ts';
 
-type Reads = Pick<Snapshot, 'get' | 'has' | 'list' | 'children'>;
+type Reads = Pick<Snapshot, 'list' | 'children'>;
 
 function below(prefix: string, page: Page): Page {
   return page.after === undefined ? page : { limit: page.limit, after: prefix + page.after };
 }
 
-function reads(source: Reads, prefix: string): Reads {
-  return {
-    get: (key) => source.get(prefix + key),
-    has: (key) => source.has(prefix + key),
-    list: (key, page) => source.list(prefix + key, below(prefix, page)).map((found) => found.slice(prefix.length)),
-    children: (key, page) => source.children(prefix + key, page),
-  };
+function listed(source: Pick<Reads, 'list'>, prefix: string, key: string, page: Page): readonly string[] {
+  return source.list(prefix + key, below(prefix, page)).map((found) => found.slice(prefix.length));
 }
 
 /** For errors: what an operator mends is found by its whole key. */
 const named = (prefix: string) => ({ fullKey: (key: string): string => prefix + key });
 
 /** On the keys below the prefix alone. */
-export function scoped(tx: Transaction, prefix: string): Transaction {
-  return {
-    ...named(prefix),
-    ...reads(tx, prefix),
-    put: (key, value, decoded) => {
-      tx.put(prefix + key, value, decoded);
-    },
-    written: (key) => tx.written(prefix + key),
-    delete: (key) => {
-      tx.delete(prefix + key);
-    },
-  };
+export class ScopedTransaction implements Transaction {
+  protected readonly tx: Transaction;
+  readonly #prefix: string;
+
+  constructor(tx: Transaction, prefix: string) {
+    this.tx = tx;
+    this.#prefix = prefix;
+  }
+
+  /** As above. */
+  fullKey(key: string): string {
+    return this.#prefix + key;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.tx.get(this.#prefix + key);
+  }
+
+  has(key: string): boolean {
+    return this.tx.has(this.#prefix + key);
+  }
+
+  list(key: string, page: Page): readonly string[] {
+    return listed(this.tx, this.#prefix, key, page);
+  }
+
+  children(key: string, page: Page): readonly string[] {
+    return this.tx.children(this.#prefix + key, page);
+  }
+
+  put(key: string, value: Uint8Array, decoded?: Decoded): void {
+    this.tx.put(this.#prefix + key, value, decoded);
+  }
+
+  written(key: string): Pick<Write, 'decoded'> | undefined {
+    return this.tx.written(this.#prefix + key);
+  }
+
+  delete(key: string): void {
+    this.tx.delete(this.#prefix + key);
+  }
 }
 
 /** With the records that are kept, where the transaction sees what they were made of. */
-function keeping(tx: Transaction, prefix: string, kept: KeptRecords): MountTransaction {
-  const own: Compartment['kept'] = (key, decode) => {
-    const written = tx.written(prefix + key);
-    if (written === undefined) return kept.get(prefix + key, decode, tx);
+class KeepingTransaction extends ScopedTransaction implements MountTransaction {
+  readonly #kept: KeptRecords;
+
+  constructor(tx: Transaction, prefix: string, kept: KeptRecords) {
+    super(tx, prefix);
+    this.#kept = kept;
+  }
+
+  kept<T extends object>(key: string, decode: (bytes: Uint8Array, key: string) => T): T | undefined {
+    const full = this.fullKey(key);
+    const written = this.tx.written(full);
+    if (written === undefined) return this.#kept.get(full, decode, this.tx);
     // As with what is kept: each key has one reader, which decodes it in one way.
-    if (written.decoded !== undefined) return written.decoded.record as ReturnType<typeof decode>;
-    const bytes = tx.get(prefix + key);
-    return bytes === undefined ? undefined : decode(bytes, prefix + key);
-  };
-  return { ...scoped(tx, prefix), kept: own };
+    if (written.decoded !== undefined) return written.decoded.record as T;
+    const bytes = this.tx.get(full);
+    return bytes === undefined ? undefined : decode(bytes, full);
+  }
 }
 
 export interface CompartmentOptions {
@@ -73,14 +104,14 @@ export function compartment({ store, kept, prefix, writable, mount, moving }: Co
     get: (key) => store.get(prefix + key),
     has: (key) => kept.has(prefix + key) || store.has(prefix + key),
     kept: (key, decode) => kept.get(prefix + key, decode),
-    list: (key, page) => at((source) => reads(source, prefix).list(key, page)),
+    list: (key, page) => at((source) => listed(source, prefix, key, page)),
     children: (key, page) => at((source) => source.children(prefix + key, page)),
     transact: async (work) => {
       if (!writable) throw fail('hubUnreachable', 'this data is written at the hub alone');
       const { value } = await store.transact((tx) => {
         if (mount !== undefined && !tx.has(mount)) throw fail('noHandler', 'the mount was disabled meanwhile');
         if (moving !== undefined && tx.has(moving)) throw fail('mountMoving');
-        return work(keeping(tx, prefix, kept));
+        return work(new KeepingTransaction(tx, prefix, kept));
       });
       return value;
     },

@@ -10,7 +10,7 @@ import { keys, ROOT_NAMESPACE } from '../keys.ts';
 import { countOf } from '../leases/lease-records.ts';
 import type { Namespace, NamespaceRecord } from '../namespaces/namespace.ts';
 import { followMount } from '../quotas/quota-records.ts';
-import { scoped } from './compartment.ts';
+import { ScopedTransaction } from './compartment.ts';
 import {
   BUILT_IN,
   fullPath,
@@ -176,7 +176,7 @@ export class MountChanges {
       const after = change(before);
       if (retune !== undefined && !sameOptions(before, after)) {
         if (tx.has(keys.mountMove(id))) throw fail('mountMoving');
-        retune({ before, after, tx: scoped(tx, keys.data('s', namespace, id)) });
+        retune({ before, after, tx: new ScopedTransaction(tx, keys.data('s', namespace, id)) });
       }
       const moves = requestPath(before) !== requestPath(after);
       if (moves) {

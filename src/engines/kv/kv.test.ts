@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ask, runningNode } from '../../../test/support/node.ts';
 import { keys, ROOT_NAMESPACE } from '../../core/keys.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
-import { keptMetadata, newMetadata, type KvV2 } from './v2/records.ts';
+import { keptMetadata, newMetadata, type KvV2, type Metadata } from './v2/records.ts';
 
 async function mounted(version: '1' | '2') {
   let now = Date.UTC(2026, 0, 1);
@@ -46,6 +46,27 @@ test('a secret may have names that the paths take for pages', async () => {
   const data = { limit: 'high', after: { hours: 3 } };
   assert.equal((await kv.at('PUT', 'a', data)).status, 204);
   assert.deepEqual((await kv.at('GET', 'a')).reply?.data, data);
+});
+
+test('a record says of a version what is not so of most; one that says all of each reads the same', async () => {
+  await using kv = await mounted('2');
+  for (const k of ['first', 'second']) await kv.at('POST', 'data/a', { data: { k } });
+  await kv.at('POST', 'destroy/a', { versions: [1] });
+  const shown = async () =>
+    [await kv.at('GET', 'metadata/a'), await kv.at('GET', 'data/a')].map(({ reply }) => reply?.data);
+  const before = await shown();
+  const key = `${kv.data}metadata/a`;
+  const record = decodeRecord<Metadata>(kv.store.get(key) ?? encodeRecord(null));
+  assert.deepEqual(Object.values(record.versions).map(Object.keys), [['createdTime', 'destroyed'], ['createdTime']]);
+  const whole = Object.entries(record.versions).map(([number, version]) => {
+    return [number, { deletionTime: '', destroyed: false, ...version }] as const;
+  });
+  await kv.store.transact((tx) => {
+    tx.put(key, encodeRecord({ ...record, versions: Object.fromEntries(whole) } satisfies Metadata));
+  });
+  assert.deepEqual(await shown(), before);
+  await kv.at('POST', 'data/a', { data: { k: 'third' } });
+  assert.equal((await kv.at('GET', 'data/a')).status, 200);
 });
 
 test('a folder with more names than a reply with details holds is refused, and comes in pages', async () => {

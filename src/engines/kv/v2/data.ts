@@ -30,8 +30,8 @@ function shownVersion(metadata: Metadata, number: number, version: Version): Jso
   return {
     created_time: version.createdTime,
     custom_metadata: metadata.customMetadata,
-    deletion_time: version.deletionTime,
-    destroyed: version.destroyed,
+    deletion_time: version.deletionTime ?? '',
+    destroyed: version.destroyed ?? false,
     version: number,
   };
 }
@@ -50,7 +50,7 @@ function find(mount: KvV2, path: string, wanted: number, call: Call): Found | un
   const number = wanted === 0 ? metadata.currentVersion : wanted;
   const version = metadata.versions[String(number)];
   if (version === undefined) return undefined;
-  const gone = version.destroyed || isDeleted(version, call.now);
+  const gone = version.destroyed === true || isDeleted(version, call.now);
   return { metadata, number, version, data: gone ? undefined : readData(mount.view.shared, path, number) };
 }
 
@@ -91,11 +91,8 @@ function commit(
 ): Metadata {
   const config = keptConfig(tx);
   checkCas(cas, config.casRequired || before.casRequired, before.currentVersion);
-  const version: Version = {
-    createdTime: isoTime(now),
-    deletionTime: deletionTimeOf(config, before, now),
-    destroyed: false,
-  };
+  const due = deletionTimeOf(config, before, now);
+  const version: Version = { createdTime: isoTime(now), ...(due === '' ? {} : { deletionTime: due }) };
   // The larger one, as in Vault, whatever its docs say: the smaller one would drop versions that are kept there.
   const limit = Math.max(before.maxVersions, config.maxVersions) || DEFAULT_MAX_VERSIONS;
   return appendVersion(tx, path, before, { data, version, limit, change });
@@ -176,7 +173,9 @@ const data = at('data/:path...', {
           checkCas(writing.cas, keptConfig(tx).casRequired || before.casRequired, before.currentVersion);
           if (current === undefined) return undefined;
           const old =
-            current.destroyed || isDeleted(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
+            current.destroyed === true || isDeleted(current, call.now)
+              ? undefined
+              : readData(tx, path, before.currentVersion);
           if (old === undefined) return { gone: shownVersion(before, before.currentVersion, current) };
           return commit(tx, before, writing, mergePatch(old, patch));
         });
@@ -194,7 +193,7 @@ const data = at('data/:path...', {
           const number = String(metadata?.currentVersion ?? 0);
           const version = metadata?.versions[number];
           if (metadata === undefined || version === undefined) return;
-          if (version.destroyed || isDeleted(version, call.now)) return;
+          if (version.destroyed === true || isDeleted(version, call.now)) return;
           const deleted = { ...version, deletionTime: isoTime(call.now) };
           writeMetadata(tx, {
             path,

@@ -34,8 +34,8 @@ const at = pathsOf<KvV2>();
 
 const shownVersion = (version: Version): JsonObject => ({
   created_time: version.createdTime,
-  deletion_time: version.deletionTime,
-  destroyed: version.destroyed,
+  deletion_time: version.deletionTime ?? '',
+  destroyed: version.destroyed ?? false,
 });
 
 function shown(metadata: Metadata): JsonObject {

@@ -4,12 +4,16 @@ import type { Compartment, MountView } from '../../../framework/plugin.ts';
 import { decodeRecord, encodeRecord, putRecord, recordAt } from '../../../lib/record.ts';
 import type { Transaction } from '../../../storage/store.ts';
 
-/** Times are RFC 3339 text, as they are shown; empty means never. */
+/**
+ * Times are RFC 3339 text, as they are shown. What most versions are not is absent: each write of a secret encodes, encrypts
+ * and logs all of its versions again.
+ */
 export interface Version {
   readonly createdTime: string;
-  /** When the version was deleted, or will be (`delete_version_after`). */
-  readonly deletionTime: string;
-  readonly destroyed: boolean;
+  /** When the version was deleted, or will be (`delete_version_after`). Absent or empty: never. */
+  readonly deletionTime?: string;
+  /** Absent: no. */
+  readonly destroyed?: boolean;
 }
 
 /** What was done to a secret last: events tell it from the record, on every node that gets it. */
@@ -157,8 +161,8 @@ export function removeAll(tx: Transaction, path: string, metadata: Metadata): vo
 }
 
 /** Deleted now, or by its time: the data is not shown. */
-export const isDeleted = (version: Version, now: number): boolean =>
-  version.deletionTime !== '' && Date.parse(version.deletionTime) <= now;
+export const isDeleted = ({ deletionTime = '' }: Version, now: number): boolean =>
+  deletionTime !== '' && Date.parse(deletionTime) <= now;
 
 /** When a version ends by itself; empty for never. The sooner of the mount and the secret, unless the mount says never. */
 export function deletionTimeOf(config: Config, metadata: Metadata, now: number): string {

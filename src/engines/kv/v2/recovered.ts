@@ -14,7 +14,7 @@ function checkDestroyed(live: Metadata | undefined, then: Metadata, number: numb
   }
   const version = live.versions[String(number)];
   // One that newer ones have pushed out is not listed any more, whether it was destroyed or not.
-  const destroyed = version === undefined ? number <= (live.destroyedUpTo ?? 0) : version.destroyed;
+  const destroyed = version === undefined ? number <= (live.destroyedUpTo ?? 0) : version.destroyed === true;
   if (destroyed) {
     throw fail('badRequest', `version ${String(number)} was destroyed since the snapshot: it is not given back`);
   }
@@ -36,7 +36,7 @@ export function v2Recovered(
   const current = readMetadata(live.view.shared, path);
   checkDestroyed(current, before, number);
   const version = before.versions[String(number)];
-  if (version === undefined || version.destroyed || isDeleted(version, now)) return undefined;
+  if (version === undefined || version.destroyed === true || isDeleted(version, now)) return undefined;
   const data = readData(past.view.shared, path, number);
   // Whoever writes meanwhile goes before.
   return data && { data, options: { cas: current?.currentVersion ?? 0 } };

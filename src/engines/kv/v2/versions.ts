@@ -48,7 +48,7 @@ async function change({ mount, path, versions, type, to }: Change, { now }: Call
       if (before === undefined) continue;
       const after = to(before, now, due);
       changed[String(number)] = after;
-      if (after.destroyed && !before.destroyed) removeVersionData(tx, wanted, number);
+      if (after.destroyed === true && before.destroyed !== true) removeVersionData(tx, wanted, number);
     }
     writeMetadata(tx, {
       path: wanted,
@@ -60,9 +60,10 @@ async function change({ mount, path, versions, type, to }: Change, { now }: Call
 }
 
 const softDelete: Move = (version, now) =>
-  version.destroyed || isDeleted(version, now) ? version : { ...version, deletionTime: isoTime(now) };
+  version.destroyed === true || isDeleted(version, now) ? version : { ...version, deletionTime: isoTime(now) };
 // What lives for a limited time lives for as long again, not for ever.
-const undelete: Move = (version, _now, due) => (version.destroyed ? version : { ...version, deletionTime: due });
+const undelete: Move = (version, _now, due) =>
+  version.destroyed === true ? version : { ...version, deletionTime: due };
 const destroy: Move = (version) => ({ ...version, destroyed: true });
 
 function movePath(name: Change['type'], summary: string, move: Move) {
