@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { onlyThese } from '../../test/support/audit.ts';
 import { requestOf } from '../../test/support/node.ts';
 import { fail } from '../errors.ts';
+import type { Request } from '../framework/request.ts';
 import { takeKey } from '../lib/crypto/hash.ts';
 import { encodeRecord } from '../lib/record.ts';
 import { silent } from '../lib/log.ts';
@@ -25,6 +26,8 @@ interface Made {
   readonly node: ReadingNode;
   /** A read, and by which thread it was served. */
   readonly read: () => Promise<'here' | 'handed over'>;
+  /** The same of a POST to a path. */
+  readonly post: (path: string) => Promise<'here' | 'handed over'>;
   /** The log does not reach back any more to where the thread stands, once. */
   readonly leaveBehind: () => void;
   /** From now on the store cannot be opened. */
@@ -92,14 +95,16 @@ async function readingNode(t: TestContext): Promise<Made> {
   });
   t.after(() => node[Symbol.asyncDispose]());
   await node.unseal({ root, devices: [] });
+  const ask = async (request: Request): Promise<'here' | 'handed over'> => {
+    const before = handed;
+    const { status } = await node.handle(request);
+    assert.equal(status, 200);
+    return handed > before ? 'handed over' : 'here';
+  };
   return {
     node,
-    read: async () => {
-      const before = handed;
-      const { status } = await node.handle(requestOf('GET', 'auth/token/lookup-self', { token }));
-      assert.equal(status, 200);
-      return handed > before ? 'handed over' : 'here';
-    },
+    read: () => ask(requestOf('GET', 'auth/token/lookup-self', { token })),
+    post: (path) => ask(requestOf('POST', path, { token, body: { token } })),
     leaveBehind: () => {
       behind = true;
     },
@@ -134,6 +139,17 @@ test('a thread that was left behind has, once it reads again, the audit devices 
   assert.equal(await read(), 'here');
   assert.deepEqual(recorded('kept'), ['request', 'response']);
   assert.deepEqual(recorded('dropped'), []);
+});
+
+test('what writes is handed over without a look at what has changed; a POST that only reads is served here', async (t) => {
+  const { node, read, post, leaveBehind } = await readingNode(t);
+  assert.equal(await post('auth/token/lookup'), 'here');
+  leaveBehind();
+  assert.equal(await post('auth/token/create'), 'handed over');
+  await node.audit.reopen();
+  assert.equal(await post('auth/token/lookup'), 'handed over', 'only now it has looked');
+  await node.audit.reopen();
+  assert.equal(await read(), 'here');
 });
 
 test('a device is enabled also on a thread that finds itself left behind just then', async (t) => {

@@ -3,6 +3,7 @@
  * the same batches invalidate; everything else is handed to the thread that writes, whole.
  */
 import { isLockstepError } from '../errors.ts';
+import type { Verb } from '../framework/path.ts';
 import { plugin, type AnyPlugin } from '../framework/plugin.ts';
 import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import { chain } from '../lib/chain.ts';
@@ -23,7 +24,7 @@ import { MeteredStore } from './metrics/metered-store.ts';
 import { SealableStore } from './namespaces/sealable-store.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
-import { lookUp, operationOf, parametersOf, type Asked } from './requests/access.ts';
+import { findPlace, lookUp, operationOf, parametersOf, type Asked, type Placed } from './requests/access.ts';
 import { snapshotUse } from './requests/from-snapshot.ts';
 import { isInline } from './requests/inline.ts';
 import { serve } from './requests/pipeline.ts';
@@ -193,7 +194,10 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   handle(request: Request): Outcome | Promise<Outcome> {
-    return chain(this.#caughtUp(), () => this.#serve(request));
+    // What writes is handed over whatever has changed: for that no cache has to follow, and no token is looked for.
+    const services = this.#reading?.services;
+    const writes = services !== undefined && !reading.has(request.verb) && !isRead(findPlace(services, request));
+    return writes ? this.#handOver(request) : chain(this.#caughtUp(), () => this.#serve(request));
   }
 
   #serve(request: Request): Outcome | Promise<Outcome> {
@@ -205,6 +209,10 @@ export class ReadingNode implements Handler, AsyncDisposable {
         return serve(services, request, asked);
       }
     }
+    return this.#handOver(request);
+  }
+
+  #handOver(request: Request): Promise<Outcome> {
     this.#handedOver.add();
     return this.#options.handOver(request);
   }
@@ -319,12 +327,17 @@ function isControlled({ policies }: RequestServices, { request, path }: Asked, t
   );
 }
 
-/** Whether a request can be served without a write: no use of a token, no wrapped reply, no index to wait for. */
-function onlyReads(services: RequestServices, asked: Asked): boolean {
-  const { freshness } = services;
-  const { request, routed, match } = asked;
-  if (isInline(asked) || request.help || request.wrapTtl > 0 || !freshness.shows(request.index)) return false;
-  if (snapshotUse(request) !== undefined) return false;
+const reading: ReadonlySet<Verb> = new Set(['read', 'list', 'scan']);
+
+/** Whether what it asks for writes nothing: no wrapped reply, no place on the node itself. */
+function isRead(placed: Placed): boolean {
+  const { request, routed, match } = placed;
+  if (isInline(placed) || request.help || request.wrapTtl > 0 || snapshotUse(request) !== undefined) return false;
   if (match === undefined || routed?.mounted.plugin === elsewhere) return false;
-  return operationOf(match.path, request)?.writes === 'nothing' && changesNoToken(services, asked);
+  return operationOf(match.path, request)?.writes === 'nothing';
+}
+
+/** Whether it can be served without a write: no use of a token either, and no index to wait for. */
+function onlyReads(services: RequestServices, asked: Asked): boolean {
+  return services.freshness.shows(asked.request.index) && isRead(asked) && changesNoToken(services, asked);
 }

@@ -121,16 +121,23 @@ export interface Asked {
   readonly token: Token | undefined;
 }
 
+/** What a request is about, whoever makes it. */
+export type Placed = Omit<Asked, 'token'>;
+
+/** Of this moment, as what follows. */
+export function findPlace(services: RequestServices, sent: Request): Placed {
+  const found = route(services, place(services, sent));
+  return { ...found, open: isOpen(found.match?.path, found.request) };
+}
+
 /** Of this moment: what changes afterwards is not in it. */
 export function lookUp(services: RequestServices, sent: Request): Asked {
-  const placed = place(services, sent);
-  const found = route(services, placed);
-  const { request, refusal } = found;
-  const open = isOpen(found.match?.path, request);
+  const found = findPlace(services, sent);
+  const { request, refusal, open } = found;
   const token = open ? undefined : sentToken(services, request);
   const home = open || refusal !== undefined ? undefined : sealedHome(services, request);
-  if (home !== undefined) return { ...found, open, token, refusal: home };
-  const asked = { ...found, open, token };
+  if (home !== undefined) return { ...found, token, refusal: home };
+  const asked = { ...found, token };
   if (refusal !== undefined || token === undefined || token.namespace === found.namespace.id) return asked;
   return ofToken(services, asked, token.namespace);
 }

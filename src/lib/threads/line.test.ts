@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { fail, isLockstepError } from '../../errors.ts';
-import { Line } from './line.ts';
+import { Line, type Port } from './line.ts';
 
 interface Ask<Argument, Answer> {
   readonly argument: Argument;
@@ -13,7 +13,9 @@ type Asks = {
   readonly double: Ask<number, number>;
   readonly refuse: Ask<undefined, undefined>;
   readonly break: Ask<undefined, undefined>;
-  readonly note: Ask<string, undefined>;
+  readonly note: Ask<unknown, undefined>;
+  /** What no clone can be made of. */
+  readonly show: Ask<undefined, unknown>;
 };
 type None = { readonly never: Ask<undefined, undefined> };
 
@@ -21,8 +23,16 @@ const nothing = { never: () => undefined };
 
 function lines(t: { after: (work: () => void) => void }) {
   const { port1, port2 } = new MessageChannel();
-  const noted: string[] = [];
-  const near = new Line<Asks, None>(port1, nothing);
+  const noted: unknown[] = [];
+  let sent = 0;
+  const counted: Port = {
+    postMessage: (message) => {
+      sent += 1;
+      port1.postMessage(message);
+    },
+    on: (event, listener) => port1.on(event, listener),
+  };
+  const near = new Line<Asks, None>(counted, nothing);
   const far = new Line<None, Asks>(port2, {
     double: (value) => value * 2,
     refuse: () => {
@@ -35,11 +45,12 @@ function lines(t: { after: (work: () => void) => void }) {
       noted.push(text);
       return undefined;
     },
+    show: () => () => undefined,
   });
   t.after(() => {
     port1.close();
   });
-  return { near, far, noted };
+  return { near, far, noted, sent: () => sent };
 }
 
 test('an answer goes to who asked, whatever order answers come in', async (t) => {
@@ -63,6 +74,24 @@ test('what is told comes before what is asked after it, and nothing comes back',
   near.tell('note', 'b');
   await near.ask('double', 1);
   assert.deepEqual(noted, ['a', 'b']);
+});
+
+test('what is said in one turn goes as one message, and what cannot cross fails alone', async (t) => {
+  const { near, noted, sent } = lines(t);
+  near.tell('note', 'a');
+  assert.deepEqual(await Promise.all([near.ask('double', 1), near.ask('double', 2)]), [2, 4]);
+  assert.equal(sent(), 1);
+  const settled = await Promise.allSettled([near.ask('double', 3), near.ask('note', () => 0), near.ask('double', 4)]);
+  assert.deepEqual(
+    settled.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  assert.deepEqual(noted, ['a']);
+  const answers = await Promise.allSettled([near.ask('double', 5), near.ask('show', undefined), near.ask('double', 6)]);
+  assert.deepEqual(
+    answers.map((answer) => answer.status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
 });
 
 test('a line that is cut tells whoever waits, and whoever asks later', async (t) => {

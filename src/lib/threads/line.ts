@@ -1,4 +1,7 @@
-/** Questions and answers between two threads, over their message ports. */
+/**
+ * Questions and answers between two threads, over their message ports. What a turn of the event loop has to say goes as one
+ * message: it is the waking of the other thread that is dear, not what is said.
+ */
 import { errors, fail, isLockstepError, type ErrorCode } from '../../errors.ts';
 import { Places } from '../places.ts';
 
@@ -12,7 +15,7 @@ export type Answers<A extends Asks> = {
 /** A `Worker` here, the `parentPort` there. */
 export interface Port {
   postMessage(message: unknown): void;
-  on(event: 'message', listener: (message: Message) => void): unknown;
+  on(event: 'message', listener: (messages: readonly Message[]) => void): unknown;
 }
 
 interface Failure {
@@ -40,13 +43,14 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   readonly #port: Port;
   readonly #answers: Answers<Ours>;
   readonly #waiting = new Places<Waiting>();
+  #unsent: Message[] = [];
   #cut: Error | undefined;
 
   constructor(port: Port, answers: Answers<Ours>) {
     this.#port = port;
     this.#answers = answers;
-    port.on('message', (message) => {
-      this.#receive(message);
+    port.on('message', (messages) => {
+      for (const message of messages) this.#receive(message);
     });
   }
 
@@ -55,13 +59,13 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
     if (this.#cut !== undefined) return Promise.reject(this.#cut);
     return new Promise((resolve, reject) => {
       const id = FIRST + this.#waiting.take({ resolve, reject });
-      this.#port.postMessage({ ask: name, id, argument } satisfies Message);
+      this.#post({ ask: name, id, argument });
     });
   }
 
   /** Without an answer. */
   tell<K extends keyof Theirs & string>(name: K, argument: Theirs[K]['argument']): void {
-    if (this.#cut === undefined) this.#port.postMessage({ ask: name, id: NOBODY, argument } satisfies Message);
+    if (this.#cut === undefined) this.#post({ ask: name, id: NOBODY, argument });
   }
 
   /** The other end is gone: whoever waits is told so. */
@@ -89,7 +93,36 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
     } catch (error) {
       message = { failure: failureOf(error), to: id };
     }
-    if (id !== NOBODY) this.#port.postMessage(message);
+    if (id !== NOBODY) this.#post(message);
+  }
+
+  #post(message: Message): void {
+    this.#unsent.push(message);
+    if (this.#unsent.length > 1) return;
+    setImmediate(() => {
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    const messages = this.#unsent;
+    this.#unsent = [];
+    try {
+      this.#port.postMessage(messages);
+    } catch {
+      for (const message of messages) this.#sendAlone(message);
+    }
+  }
+
+  /** What cannot cross is the failure of nothing but itself. */
+  #sendAlone(message: Message): void {
+    try {
+      this.#port.postMessage([message]);
+    } catch (error) {
+      if (!('ask' in message)) this.#port.postMessage([{ failure: failureOf(error), to: message.to }]);
+      else if (message.id === NOBODY) throw error;
+      else this.#waiting.leave(message.id - FIRST)?.reject(fail('internal', undefined, { cause: error }));
+    }
   }
 }
 
