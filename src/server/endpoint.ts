@@ -231,6 +231,8 @@ function http1Options(limits: Limits): Parameters<typeof createServer>[0] & obje
     // How late a slow client is noticed.
     connectionsCheckingInterval: headerTimeout === 0 ? 1_000 : Math.min(1_000, Math.ceil(headerTimeout / 2)),
     noDelay: true,
+    // What has no body is no stream then: a third of what Node itself takes for a GET.
+    optimizeEmptyRequests: true,
     // Told by us, in Vault's error format.
     requireHostHeader: false,
   };

@@ -72,7 +72,7 @@ export class Exchange {
     if (isUpload(request)) {
       request.upload = (path) => this.#upload(path);
       this.#serve(request);
-    } else if (withBodies.has(request.verb)) void this.#receive(request);
+    } else if (withBodies.has(request.verb) && !this.#incoming.readableEnded) void this.#receive(request);
     else this.#serve(request);
   }
 
@@ -181,7 +181,8 @@ export class Exchange {
       return;
     }
     // What is refused before its body was read.
-    if (request.upload !== undefined && !this.#incoming.complete) this.#writeAndDrain(encoded);
+    const unread = !this.#incoming.complete && !this.#incoming.readableEnded;
+    if (request.upload !== undefined && unread) this.#writeAndDrain(encoded);
     else this.#write(encoded, request);
   }
 
@@ -228,7 +229,7 @@ export class Exchange {
         () => undefined,
       );
     } else if (encoded.stream !== undefined) this.#stream(encoded.stream, request);
-    else (outgoing as ServerResponse).end(encoded.body);
+    else endWith(outgoing as ServerResponse, encoded.body, headers['Content-Length']);
   }
 
   /** Ends when the body does, or with the connection: then its source is told to end. */
@@ -294,6 +295,12 @@ export class Exchange {
     if (encoding !== undefined || Number(length ?? 0) > ignoredBody) return true;
     return length === undefined && 'stream' in this.#incoming && !this.#incoming.stream.endAfterHeaders;
   }
+}
+
+/** What takes a byte for each letter is written as such: head and body are one string, in which nobody looks for others. */
+function endWith(outgoing: ServerResponse, body: Encoded['body'], bytes: unknown): void {
+  if (typeof body === 'string') outgoing.end(body, body.length === bytes ? 'latin1' : 'utf8');
+  else outgoing.end(body);
 }
 
 /** RFC 9110 10.1.1: any expectation but `100-continue`. */

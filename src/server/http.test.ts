@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Handler } from '../framework/request.ts';
 import type { Serving } from './http.ts';
-import { outcomeOf, RawClient, serveOn } from './server.testing.ts';
+import { dataOf, outcomeOf, RawClient, serveOn } from './server.testing.ts';
 
 describe('replies', () => {
   let serving: Serving;
@@ -94,6 +97,62 @@ describe('replies', () => {
     assert.equal(await response.text(), '');
     assert.equal((await get('/v1/a', { method: 'HEAD' })).status, 405);
   });
+});
+
+test('letters of more than one byte come back as they were written, beside those of one', async () => {
+  const serving = await serveOn({});
+  const client = await RawClient.to(serving);
+  for (const path of ['plain', 'ä€', '\u{1f511}']) {
+    await client.send(`GET /v1/${encodeURIComponent(path)} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    assert.equal(dataOf(await client.reply())['path'], path);
+  }
+  client.end();
+  await serving.close();
+});
+
+test('what may have a body, and has none, is served at once, and the connection goes on', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-http-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const serving = await serveOn(
+    {},
+    {
+      handle: async (request) => {
+        await request.upload?.(join(folder, 'uploaded'));
+        return outcomeOf(request, { reply: { status: 200, data: { path: request.path, body: request.body ?? null } } });
+      },
+    },
+  );
+  const client = await RawClient.to(serving);
+  for (const [path, ...fields] of [
+    ['none'],
+    ['expected', 'Expect: 100-continue', 'Content-Length: 0'],
+    ['empty', 'Content-Length: 0'],
+    ['chunked', 'Transfer-Encoding: chunked'],
+    ['sys/storage/raft/snapshot'],
+  ] as const) {
+    const end = path === 'chunked' ? '0\r\n\r\n' : '';
+    await client.send(`${[`POST /v1/${path} HTTP/1.1`, 'Host: x', ...fields].join('\r\n')}\r\n\r\n${end}`);
+    const reply = await client.reply();
+    assert.deepEqual(dataOf(reply?.status === 100 ? await client.reply() : reply), { path, body: null });
+  }
+  assert.equal(readFileSync(join(folder, 'uploaded'), 'utf8'), '');
+  client.end();
+  await serving.close();
+});
+
+test('an upload that is refused, and has no body, leaves its connection to the next request', async () => {
+  const serving = await serveOn({}, { handle: (request) => outcomeOf(request, { status: 403, errors: ['no'] }) });
+  const client = await RawClient.to(serving);
+  for (let n = 0; n < 2; n += 1) {
+    await client.send('POST /v1/sys/storage/raft/snapshot HTTP/1.1\r\nHost: x\r\n\r\n');
+    const reply = await client.reply();
+    assert.equal(reply?.status, 403);
+    assert.equal(reply.headers['connection'], 'keep-alive');
+  }
+  client.end();
+  await serving.close();
 });
 
 test('a reply that is ready at once goes out in the order of the requests', async () => {
