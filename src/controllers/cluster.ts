@@ -4,14 +4,16 @@ import type { KubernetesApi } from '../kube/api.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { mayPass, Outbox } from '../kube/outbox.ts';
 import { Informer, type Change, type InformerOptions } from '../kube/informer.ts';
-import { coreKind, keyOf, Objects, type Kind, type KubernetesObject, type ObjectKey } from '../kube/objects.ts';
+import { coreKind, keyOf, Objects, type Kind, type KubernetesObject } from '../kube/objects.ts';
 import { SharedTexts } from '../lib/shared-texts.ts';
 import { clusterExternalSecret } from './cluster-external-secret/definition.ts';
 import type { ClusterExternalSecret } from './cluster-external-secret/kind.ts';
 import { clusterPushSecret, type ClusterPushSecret } from './cluster-push-secret/definition.ts';
 import { generatorState, type GeneratorState } from './generator-state/definition.ts';
-import { externalSecret, type ExternalSecret } from './external-secret/definition.ts';
+import { externalSecret, type ExternalSecret, type ExternalSecretStatus } from './external-secret/definition.ts';
 import { Watches } from './external-secret/manifest/watches.ts';
+import { UnseenStatuses } from './external-secret/unseen-statuses.ts';
+import type { StatusPatch } from './external-secret/status.ts';
 import { MANAGED } from './external-secret/ownership.ts';
 import type { Secret } from './external-secret/plan.ts';
 import type { ObjectOf } from './kind.ts';
@@ -104,6 +106,7 @@ export class Cluster {
   readonly events: EventRecorder;
   /** Of ExternalSecrets, by their key. */
   readonly statuses: Outbox;
+  readonly #unseen = new UnseenStatuses();
   readonly #urgent: () => boolean;
 
   constructor(api: KubernetesApi, { namespace, localServers = false, failed, urgent, untold }: ClusterOptions) {
@@ -144,15 +147,40 @@ export class Cluster {
     this.clusterPushSecretObjects = new Objects<ClusterPushSecret>(api, clusterPushSecret);
     this.generatorStateObjects = new Objects<GeneratorState>(api, generatorState);
     this.events = new EventRecorder(api, urgent);
-    this.statuses = new Outbox({ ...STATUS, urgent, again: mayPass, lost: untold });
+    const lost = (key: string, error: unknown): void => {
+      // Said, but nowhere to be read: what comes of the next look is to be written, even if it is the same.
+      this.#unseen.forget(key);
+      untold(key, error);
+    };
+    this.statuses = new Outbox({ ...STATUS, urgent, again: mayPass, lost });
     this.#urgent = urgent;
+    this.externalSecrets.onChange((key) => {
+      this.#unseen.changed(key);
+    });
+  }
+
+  /** As it was said last, whether or not that has been written yet. */
+  statusOf({ metadata, status = {} }: ExternalSecret): ExternalSecretStatus {
+    return this.#unseen.get(keyOf(metadata)) ?? status;
   }
 
   /** Resolves when it was tried; while Secrets wait to be made, or statuses to be written, at once: it holds up no Secret. */
-  async writeStatus(key: ObjectKey, status: object): Promise<void> {
+  async writeStatus(es: ExternalSecret, status: StatusPatch): Promise<void> {
+    const { namespace = '', name } = es.metadata;
+    const key = { namespace, name };
     const holdsUp = this.#urgent() || this.statuses.depth > 0;
-    const sent = this.statuses.put(keyOf(key), () => this.externalSecretObjects.patchStatus(key, status));
+    const seen = this.#unseen.say(keyOf(key), this.statusOf(es), status);
+    const sent = this.statuses.put(keyOf(key), async () => {
+      await this.externalSecretObjects.patchStatus(key, status);
+      seen();
+    });
     if (!holdsUp) await sent;
+  }
+
+  /** Nothing more is to be said of it. */
+  forgetStatus(key: string): void {
+    this.statuses.forget(key);
+    this.#unseen.forget(key);
   }
 
   /** Tells what is left; `tell` false: leaves it. */

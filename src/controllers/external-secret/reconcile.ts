@@ -102,7 +102,7 @@ export class ExternalSecretReconciler {
     this.#last.delete(key);
     this.#expired.delete(key);
     for (const each of [this.#secrets, this.#resources]) each.forget(key);
-    cluster.statuses.forget(key);
+    cluster.forgetStatus(key);
     losses.forget(key);
   }
 
@@ -247,7 +247,7 @@ export class ExternalSecretReconciler {
 
   async #say(es: ExternalSecret, outcome: Outcome, said: Said): Promise<void> {
     const { cluster } = this.#options;
-    const before = es.status ?? {};
+    const before = cluster.statusOf(es);
     const status = statusAfter({ metadata: es.metadata, before, outcome, now: this.#now(), ...said });
     if (!outcome.ready)
       cluster.events.record(about(es), {
@@ -255,9 +255,7 @@ export class ExternalSecretReconciler {
         reason: EVENT_OF[outcome.reason] ?? 'UpdateFailed',
         message: outcome.message,
       });
-    if (status === undefined) return;
-    const { namespace = '', name } = es.metadata;
-    await cluster.writeStatus({ namespace, name }, status);
+    if (status !== undefined) await cluster.writeStatus(es, status);
   }
 
   /** Whether every store that it names is looked after by this controller. */
