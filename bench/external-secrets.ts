@@ -1,7 +1,8 @@
 /**
  * External Secrets on a real API server: `npm run bench:external-secrets [-- options]`. How fast the controller makes all
  * Secrets, what it holds in memory then and beside Secrets that are none of its own, how many requests it sent for each, and how long a change at the
- * store takes until it is in the Secret. Needs Go, or a control plane in KUBEBUILDER_ASSETS.
+ * store takes until it is in the Secret. Needs Go, or a control plane in KUBEBUILDER_ASSETS. With External Secrets Operator in ESO_BIN, how fast
+ * that makes them too, on a control plane and a store of the same kind, before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { externalSecret } from '../src/controllers/external-secret/definition.ts';
@@ -13,7 +14,7 @@ import { coreKind, Objects, type KubernetesObject } from '../src/kube/objects.ts
 import { startCluster, type KubernetesCluster } from '../test/kubernetes/support/cluster.ts';
 import { applyManifests } from '../test/kubernetes/support/controllers.ts';
 import { create, projectedToken } from '../test/kubernetes/support/service-accounts.ts';
-import { cpuTime, megabytes, memoryOf } from './measure/process.ts';
+import { cpuTime, megabytes, memoryOf, type Memory } from './measure/process.ts';
 import { spread } from './measure/statistics.ts';
 import { keep, shown } from './program/figures.ts';
 import { readOptions } from './program/options.ts';
@@ -28,7 +29,9 @@ const HELP = `Usage: npm run bench:external-secrets [-- options]
   --concurrent=16    ExternalSecrets that the controller looks at at once, its default
   --rate=20          changes at the store a second
   --changes=1200     of them
-  --profile          leaves a CPU profile of the controller in .cache/bench/`;
+  --profile          leaves a CPU profile of the controller in .cache/bench/
+
+With the path of an \`external-secrets\` binary in ESO_BIN, it is measured first: 20 workers, 1,000 requests a second allowed.`;
 
 const options = readOptions(HELP, {
   objects: 5_000,
@@ -59,7 +62,10 @@ async function all(count: number, what: string, each: (at: number) => Promise<un
   await Promise.all(Array.from({ length: PARALLEL }, line));
 }
 
-async function prepare(cluster: KubernetesCluster, api: KubernetesApi, node: MeasuredNode): Promise<void> {
+/** As which the store is named to a controller: External Secrets Operator knows it as Vault. */
+type Provider = 'lockstep' | 'vault';
+
+async function prepare({ cluster, api, node }: Setting, provider: Provider): Promise<void> {
   for (let at = 0; at < NAMESPACES; at += 1) {
     await create(cluster, '/api/v1/namespaces', { metadata: { name: `team-${String(at)}` } });
   }
@@ -78,7 +84,7 @@ async function prepare(cluster: KubernetesCluster, api: KubernetesApi, node: Mea
   await served(() =>
     create(cluster, '/apis/external-secrets.io/v1/clustersecretstores', {
       ...{ apiVersion: 'external-secrets.io/v1', kind: 'ClusterSecretStore', metadata: { name: 'ours' } },
-      spec: { provider: { lockstep: { server: node.urls.http, path: 'kv', auth } } },
+      spec: { provider: { [provider]: { server: node.urls.http, path: 'kv', auth } } },
     }),
   );
   await all(objects, 'secrets', (at) => change(node, at, 0));
@@ -221,23 +227,43 @@ async function propagation(node: MeasuredNode, made: Made): Promise<readonly num
   return Promise.all(took);
 }
 
-await using cluster = await startCluster();
-await using node = await MeasuredNode.start();
-const api = new KubernetesApi(await readKubeconfig(cluster.kubeconfig(), { context: undefined, allowExec: false }), {
-  ...{ connections: PARALLEL, largest: 128 << 20 },
-});
-await prepare(cluster, api, node);
-const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
-const kubeconfig = cluster.kubeconfig(cluster.address, token);
-installed();
-const ending = new AbortController();
-const made = new Made(api);
-const figures: Record<string, unknown> = {};
-{
-  const before = await requests(api);
+/** A control plane and a store, with all that a controller is to find there. */
+class Setting implements AsyncDisposable {
+  readonly cluster: KubernetesCluster;
+  readonly node: MeasuredNode;
+  readonly api: KubernetesApi;
+
+  private constructor(cluster: KubernetesCluster, node: MeasuredNode, api: KubernetesApi) {
+    this.cluster = cluster;
+    this.node = node;
+    this.api = api;
+  }
+
+  static async start(provider: Provider): Promise<Setting> {
+    const cluster = await startCluster();
+    const node = await MeasuredNode.start();
+    const access = await readKubeconfig(cluster.kubeconfig(), { context: undefined, allowExec: false });
+    const setting = new Setting(
+      cluster,
+      node,
+      new KubernetesApi(access, { connections: PARALLEL, largest: 128 << 20 }),
+    );
+    await prepare(setting, provider);
+    return setting;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.api.close();
+    await this.node[Symbol.asyncDispose]();
+    await this.cluster[Symbol.asyncDispose]();
+  }
+}
+
+/** From its start until all Secrets, and then all statuses, are written. */
+async function firstSync(api: KubernetesApi, start: () => Promise<Program>) {
   const there = await secrets(api);
   const began = performance.now();
-  await using controller = await startController(kubeconfig);
+  const controller = await start();
   await created(api, there);
   const seconds = (performance.now() - began) / 1_000;
   const cpu = cpuTime(controller.pid).own / objects;
@@ -249,18 +275,60 @@ const figures: Record<string, unknown> = {};
   console.log(
     `with their statuses: ${whole.toFixed(1)} s, ${(objects / whole).toFixed(0)} a second, ${wholeCpu.toFixed(0)} µs of CPU each`,
   );
+  return { controller, seconds, cpu, whole };
+}
+
+function shownMemory(pid: number): Memory {
+  const memory = memoryOf(pid);
+  console.log(`memory: ${megabytes(memory.resident)} MB resident, ${megabytes(memory.anonymous)} MB of it its own`);
+  return memory;
+}
+
+/** External Secrets Operator; it finds its cluster by the environment alone. */
+const startOperator = (binary: string, kubeconfig: string): Promise<Program> =>
+  Program.start({
+    command: 'env',
+    args: [
+      ...[`KUBECONFIG=${kubeconfig}`, binary, '--metrics-addr=0', '--live-addr=127.0.0.1:0'],
+      ...['--concurrent=20', '--client-qps=1000', '--client-burst=1000'],
+    ],
+    ready: /starting manager/i,
+  });
+
+const figures: Record<string, unknown> = {};
+const { ESO_BIN: operator } = process.env;
+if (operator !== undefined) {
+  console.log('External Secrets Operator:');
+  await using setting = await Setting.start('vault');
+  const { api, cluster } = setting;
+  const { controller, ...synced } = await firstSync(api, () => startOperator(operator, cluster.kubeconfig()));
+  figures['operator'] = { ...synced, memory: shownMemory(controller.pid) };
+  await controller[Symbol.asyncDispose]();
+  console.log('Lockstep:');
+}
+
+await using setting = await Setting.start('lockstep');
+const { cluster, node, api } = setting;
+const token = await projectedToken(cluster, { namespace: 'lockstep-system', name: 'lockstep-controller' }, []);
+const kubeconfig = cluster.kubeconfig(cluster.address, token);
+installed();
+const ending = new AbortController();
+const made = new Made(api);
+{
+  const before = await requests(api);
+  const { controller, ...synced } = await firstSync(api, () => startController(kubeconfig));
   await quiet(api);
   const sent = [...(await requests(api))].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
   const each = Object.fromEntries(
     sent.filter(([, count]) => count >= objects / 100).map(([name, count]) => [name, count / objects]),
   );
   console.log(`requests for each: ${JSON.stringify(each)}`);
-  const memory = memoryOf(controller.pid);
-  console.log(`memory: ${megabytes(memory.resident)} MB resident, ${megabytes(memory.anonymous)} MB of it its own`);
+  const memory = shownMemory(controller.pid);
   await made.begin(ending.signal);
   const arrived = spread(await propagation(node, made));
   console.log(`a change at ${String(rate)} a second is in the Secret after: ${shown(arrived)}`);
-  Object.assign(figures, { seconds, cpu, whole, each, memory, arrived });
+  Object.assign(figures, { ...synced, each, memory, arrived });
+  await controller[Symbol.asyncDispose]();
 }
 if (foreign > 0) {
   const secrets = new Objects<KubernetesObject>(api, secretKind);
@@ -282,5 +350,4 @@ if (foreign > 0) {
   Object.assign(figures, { beside: memory });
 }
 ending.abort();
-api.close();
 keep('external-secrets', { options, figures });
