@@ -196,8 +196,10 @@ test('secret with arguments has something made, once for each of them, and not w
 test('a template that would have things made for ever is stopped, and one whose arguments are none is told', async (t) => {
   await using server = await testServer();
   const place = workplace(t);
-  // Not the time, which can be the same twice.
-  const turning = '{{ with secret "pki/issue/web" (printf "n=%s" (sprig_uuidv4)) }}{{ .Data.made }}{{ end }}';
+  // Each thing that is made asks for the next: the time can be the same twice.
+  const turning =
+    '{{ define "next" }}{{ with secret "pki/issue/web" (printf "n=%v" .) }}{{ template "next" .Data.made }}{{ end }}{{ end }}' +
+    '{{ template "next" 0 }}';
   const wrong = '{{ with secret "pki/issue/web" "no pair" }}{{ end }}';
   const secrets = `${stanza(place, turning, '', 'turning')} ${stanza(place, wrong, '', 'wrong')}`;
   await using running = run(server, place, { secrets });
