@@ -147,15 +147,12 @@ export class Cluster {
     this.clusterPushSecretObjects = new Objects<ClusterPushSecret>(api, clusterPushSecret);
     this.generatorStateObjects = new Objects<GeneratorState>(api, generatorState);
     this.events = new EventRecorder(api, urgent);
-    const lost = (key: string, error: unknown): void => {
-      // Said, but nowhere to be read: what comes of the next look is to be written, even if it is the same.
-      this.#unseen.forget(key);
-      untold(key, error);
-    };
-    this.statuses = new Outbox({ ...STATUS, urgent, again: mayPass, lost });
+    this.statuses = new Outbox({ ...STATUS, urgent, again: mayPass, lost: untold });
     this.#urgent = urgent;
-    this.externalSecrets.onChange((key) => {
-      this.#unseen.changed(key);
+    this.externalSecrets.onChange((key, now, before) => {
+      // Another of the same name has said nothing yet.
+      if (before !== undefined && now?.metadata.uid !== before.metadata.uid) this.forgetStatus(key);
+      else this.#unseen.changed(key, now?.status);
     });
   }
 
@@ -169,10 +166,15 @@ export class Cluster {
     const { namespace = '', name } = es.metadata;
     const key = { namespace, name };
     const holdsUp = this.#urgent() || this.statuses.depth > 0;
-    const seen = this.#unseen.say(keyOf(key), this.statusOf(es), status);
+    const said = this.#unseen.say(keyOf(key), this.statusOf(es), status);
     const sent = this.statuses.put(keyOf(key), async () => {
-      await this.externalSecretObjects.patchStatus(key, status);
-      seen();
+      try {
+        await this.externalSecretObjects.patchStatus(key, status);
+        said.written();
+      } catch (error) {
+        if (!mayPass(error)) said.lost();
+        throw error;
+      }
     });
     if (!holdsUp) await sent;
   }

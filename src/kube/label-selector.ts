@@ -57,7 +57,8 @@ function requirementText({ key: given, operator, values = [] }: Requirement): st
   const word = WORDS.get(operator);
   if (word === undefined) throw new KubernetesProblem(`"${operator}" is no operator of a label selector`);
   if (values.length === 0) throw new KubernetesProblem(`"${operator}" of a label selector needs values`);
-  return `${key} ${word} (${values.map((each) => checked(each, VALUE)).join(',')})`;
+  // An API server takes `()` for no value, and `(,)` for the empty one.
+  return `${key} ${word} (${values.map((each) => checked(each, VALUE)).join(',') || ','})`;
 }
 
 /** As API servers take it in a query; empty for one that selects everything. Throws `KubernetesProblem` for one that is not valid. */

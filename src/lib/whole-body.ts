@@ -6,6 +6,11 @@ import type { IncomingMessage } from 'node:http';
  */
 export function wholeBody(message: IncomingMessage, most: number, tooLong: () => Error): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const cut = (): void => {
+    reject(Object.assign(new Error('the connection was cut'), { code: 'ECONNRESET' }));
+  };
+  // It says nothing any more.
+  if (message.closed) cut();
   const chunks: Buffer[] = [];
   let size = 0;
   message.on('data', (chunk: Buffer) => {
@@ -20,8 +25,6 @@ export function wholeBody(message: IncomingMessage, most: number, tooLong: () =>
   });
   message.on('error', reject);
   // After its end this says nothing new.
-  message.on('close', () => {
-    reject(Object.assign(new Error('the connection was cut'), { code: 'ECONNRESET' }));
-  });
+  message.on('close', cut);
   return promise;
 }

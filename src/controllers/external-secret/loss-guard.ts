@@ -5,7 +5,7 @@ import { momentOf } from '../conditions.ts';
 import { storeKey, type StoreName } from '../secret-store/clients.ts';
 import { storesOf } from './gather.ts';
 import { Losses, type LossRule, type Verdict } from './losses.ts';
-import type { ExternalSecret } from './definition.ts';
+import type { ExternalSecret, ExternalSecretStatus } from './definition.ts';
 import type { Outcome } from './status.ts';
 import type { Plan } from './target-plan.ts';
 
@@ -23,7 +23,7 @@ export interface Guarded {
   readonly again?: number;
 }
 
-type Believed = Pick<Cluster, 'externalSecrets' | 'store'>;
+type Believed = Pick<Cluster, 'externalSecrets' | 'statusOf' | 'store'>;
 
 export class LossGuard {
   readonly #cluster: Believed;
@@ -60,7 +60,8 @@ export class LossGuard {
     }
     const refs = storesOf(es);
     const stores = refs.map((ref) => textOf(ref, es));
-    const verdict = this.#losses.judge({ key, stores, since: missingSince(es), confirmed: this.#confirmed(refs, es) });
+    const since = missingSince(this.#cluster.statusOf(es));
+    const verdict = this.#losses.judge({ key, stores, since, confirmed: this.#confirmed(refs, es) });
     if (verdict.do === 'believe') return { plan, missing: undefined };
     const again = verdict.do === 'wait' ? { again: verdict.until - this.#now() } : {};
     return { plan: { do: 'nothing', outcome: heldBack(verdict) }, missing: verdict.since, ...again };
@@ -89,7 +90,7 @@ export class LossGuard {
     if (this.#primed) return;
     this.#primed = true;
     for (const es of this.#cluster.externalSecrets.values()) {
-      const since = missingSince(es);
+      const since = missingSince(this.#cluster.statusOf(es));
       const stores = storesOf(es).map((ref) => textOf(ref, es));
       if (since !== undefined) this.#losses.remember({ key: keyOf(es.metadata), stores, since });
     }
@@ -99,7 +100,7 @@ export class LossGuard {
 const textOf = (ref: StoreName, { metadata: { namespace = '' } }: ExternalSecret): string =>
   `${ref.kind} ${storeKey(ref, namespace)}`;
 
-function missingSince({ status = {} }: ExternalSecret): number | undefined {
+function missingSince(status: ExternalSecretStatus): number | undefined {
   const at = Date.parse(status.missingSince ?? '');
   return Number.isNaN(at) ? undefined : at;
 }

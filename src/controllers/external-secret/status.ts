@@ -105,11 +105,9 @@ export function statusAfter(looked: Looked): StatusPatch | undefined {
   const { before, wrote } = looked;
   const next = nextStatus(looked);
   if (!wrote && compared(next) === compared(before)) return undefined;
-  return {
-    ...next,
-    ...(next.staleSince === undefined && before.staleSince !== undefined ? { staleSince: null } : {}),
-    ...(next.missingSince === undefined && before.missingSince !== undefined ? { missingSince: null } : {}),
-  };
+  // Also where they were not: it may take the place of one that waits, and that was to take them out.
+  const { staleSince = null, missingSince = null } = next;
+  return { ...next, staleSince, missingSince };
 }
 
 function nextStatus({

@@ -111,3 +111,38 @@ test('a question that the other end does not know is refused', async (t) => {
   assert.ok(new Line<None, None>(port2, nothing));
   await assert.rejects(near.ask('double', 1), (error) => isLockstepError(error, 'internal'));
 });
+
+test('who waits for an answer goes on before what came after it in the same message', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  t.after(() => {
+    port1.close();
+  });
+  type Theirs = { readonly open: Ask<undefined, string> };
+  type Pieces = { readonly piece: Ask<string, undefined> };
+  const seen: string[] = [];
+  const all = Promise.withResolvers<undefined>();
+  const near = new Line<Theirs, Pieces>(port1, {
+    piece: (text) => {
+      if (seen.push(text) === 4) all.resolve(undefined);
+      return undefined;
+    },
+  });
+  const far: Line<Pieces, Theirs> = new Line<Pieces, Theirs>(port2, {
+    open: () => {
+      setImmediate(() => {
+        for (const each of ['a', 'b']) far.tell('piece', each);
+        setImmediate(() => {
+          far.tell('piece', 'c');
+        });
+      });
+      return 'opened';
+    },
+  });
+  const opened = async (): Promise<string> => {
+    const text = await near.ask('open', undefined);
+    return text;
+  };
+  seen.push(await opened());
+  await all.promise;
+  assert.deepEqual(seen, ['opened', 'a', 'b', 'c']);
+});

@@ -44,13 +44,16 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   readonly #answers: Answers<Ours>;
   readonly #waiting = new Places<Waiting>();
   #unsent: Message[] = [];
+  readonly #arrived: Message[] = [];
+  #isResting = false;
   #cut: Error | undefined;
 
   constructor(port: Port, answers: Answers<Ours>) {
     this.#port = port;
     this.#answers = answers;
     port.on('message', (messages) => {
-      for (const message of messages) this.#receive(message);
+      this.#arrived.push(...messages);
+      if (!this.#isResting) this.#receiveAll();
     });
   }
 
@@ -72,6 +75,24 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   cut(): void {
     this.#cut ??= fail('shuttingDown');
     for (const { reject } of this.#waiting.values()) reject(this.#cut);
+  }
+
+  /** What waits for an answer goes on before what was asked after it: that may be about what it begins. */
+  #receiveAll(): void {
+    let answered = false;
+    for (let next = this.#arrived[0]; next !== undefined; next = this.#arrived[0]) {
+      if ('ask' in next && answered) {
+        this.#isResting = true;
+        setImmediate(() => {
+          this.#isResting = false;
+          this.#receiveAll();
+        });
+        return;
+      }
+      answered ||= !('ask' in next);
+      this.#arrived.shift();
+      this.#receive(next);
+    }
   }
 
   #receive(message: Message): void {
@@ -110,17 +131,19 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
     try {
       this.#port.postMessage(messages);
     } catch {
-      for (const message of messages) this.#sendAlone(message);
+      const told: unknown[] = [];
+      for (const message of messages) this.#sendAlone(message, told);
+      if (told.length > 0) throw new AggregateError(told, 'a thread told another what cannot cross');
     }
   }
 
-  /** What cannot cross is the failure of nothing but itself. */
-  #sendAlone(message: Message): void {
+  /** What cannot cross is the failure of nothing but itself; of what nobody waits for, it is put into `told`. */
+  #sendAlone(message: Message, told: unknown[]): void {
     try {
       this.#port.postMessage([message]);
     } catch (error) {
       if (!('ask' in message)) this.#port.postMessage([{ failure: failureOf(error), to: message.to }]);
-      else if (message.id === NOBODY) throw error;
+      else if (message.id === NOBODY) told.push(error);
       else this.#waiting.leave(message.id - FIRST)?.reject(fail('internal', undefined, { cause: error }));
     }
   }

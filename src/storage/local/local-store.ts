@@ -273,8 +273,8 @@ export class LocalStore implements Store, LogStats {
   }
 
   #fill(): void {
-    if (this.#dead) return;
     const group = this.#filling;
+    if (this.#dead || group.isFull) return;
     const queue = this.#queue;
     this.#queue = [];
     let taken = 0;
