@@ -11,7 +11,7 @@ import {
   appendVersion,
   deletionTimeOf,
   DEFAULT_MAX_VERSIONS,
-  isDeleted,
+  isGone,
   keptConfig,
   keptMetadata,
   metadataKey,
@@ -50,8 +50,12 @@ function find(mount: KvV2, path: string, wanted: number, call: Call): Found | un
   const number = wanted === 0 ? metadata.currentVersion : wanted;
   const version = metadata.versions[String(number)];
   if (version === undefined) return undefined;
-  const gone = version.destroyed === true || isDeleted(version, call.now);
-  return { metadata, number, version, data: gone ? undefined : readData(mount.view.shared, path, number) };
+  return {
+    metadata,
+    number,
+    version,
+    data: isGone(version, call.now) ? undefined : readData(mount.view.shared, path, number),
+  };
 }
 
 /** 404 with the metadata, as Vault answers for a version that is deleted or destroyed. */
@@ -172,10 +176,7 @@ const data = at('data/:path...', {
           if (before === undefined) return undefined;
           checkCas(writing.cas, keptConfig(tx).casRequired || before.casRequired, before.currentVersion);
           if (current === undefined) return undefined;
-          const old =
-            current.destroyed === true || isDeleted(current, call.now)
-              ? undefined
-              : readData(tx, path, before.currentVersion);
+          const old = isGone(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
           if (old === undefined) return { gone: shownVersion(before, before.currentVersion, current) };
           return commit(tx, before, writing, mergePatch(old, patch));
         });
@@ -193,7 +194,7 @@ const data = at('data/:path...', {
           const number = String(metadata?.currentVersion ?? 0);
           const version = metadata?.versions[number];
           if (metadata === undefined || version === undefined) return;
-          if (version.destroyed === true || isDeleted(version, call.now)) return;
+          if (isGone(version, call.now)) return;
           const deleted = { ...version, deletionTime: isoTime(call.now) };
           writeMetadata(tx, {
             path,

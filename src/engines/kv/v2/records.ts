@@ -161,8 +161,11 @@ export function removeAll(tx: Transaction, path: string, metadata: Metadata): vo
 }
 
 /** Deleted now, or by its time: the data is not shown. */
-export const isDeleted = ({ deletionTime = '' }: Version, now: number): boolean =>
+const isDeleted = ({ deletionTime = '' }: Version, now: number): boolean =>
   deletionTime !== '' && Date.parse(deletionTime) <= now;
+
+/** Its data is not shown: it is deleted, or its data is no more. */
+export const isGone = (version: Version, now: number): boolean => version.destroyed === true || isDeleted(version, now);
 
 /** When a version ends by itself; empty for never. The sooner of the mount and the secret, unless the mount says never. */
 export function deletionTimeOf(config: Config, metadata: Metadata, now: number): string {

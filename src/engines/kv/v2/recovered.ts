@@ -2,7 +2,7 @@
 import { fail } from '../../../errors.ts';
 import type { Call } from '../../../framework/call.ts';
 import { field, type JsonObject } from '../../../framework/field.ts';
-import { isDeleted, readData, readMetadata, type KvV2, type Metadata } from './records.ts';
+import { isGone, readData, readMetadata, type KvV2, type Metadata } from './records.ts';
 
 const DATA = 'data/';
 
@@ -36,7 +36,7 @@ export function v2Recovered(
   const current = readMetadata(live.view.shared, path);
   checkDestroyed(current, before, number);
   const version = before.versions[String(number)];
-  if (version === undefined || version.destroyed === true || isDeleted(version, now)) return undefined;
+  if (version === undefined || isGone(version, now)) return undefined;
   const data = readData(past.view.shared, path, number);
   // Whoever writes meanwhile goes before.
   return data && { data, options: { cas: current?.currentVersion ?? 0 } };

@@ -5,7 +5,7 @@ import { pathsOf } from '../../../framework/path.ts';
 import { reply, type Reply } from '../../../framework/reply.ts';
 import {
   deletionTimeOf,
-  isDeleted,
+  isGone,
   keptConfig,
   keptMetadata,
   removeVersionData,
@@ -60,7 +60,7 @@ async function change({ mount, path, versions, type, to }: Change, { now }: Call
 }
 
 const softDelete: Move = (version, now) =>
-  version.destroyed === true || isDeleted(version, now) ? version : { ...version, deletionTime: isoTime(now) };
+  isGone(version, now) ? version : { ...version, deletionTime: isoTime(now) };
 // What lives for a limited time lives for as long again, not for ever.
 const undelete: Move = (version, _now, due) =>
   version.destroyed === true ? version : { ...version, deletionTime: due };
