@@ -2,6 +2,11 @@
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 
-/** `path`: from the asking module on, without its ending, which is another in the sources than in what is compiled of them. */
-export const onDemand = <T>({ filename }: ImportMeta, path: string): T =>
-  createRequire(filename)(path + extname(filename)) as T;
+/**
+ * `name`: a package, or the path of a module from the asking one on, without its ending, which is another in the sources than in
+ * what is compiled of them.
+ */
+export function onDemand<T extends object>({ filename }: ImportMeta, name: string): () => T {
+  let loaded: T | undefined;
+  return () => (loaded ??= createRequire(filename)(name.startsWith('.') ? name + extname(filename) : name) as T);
+}

@@ -1,6 +1,8 @@
 /** Patterns that a user supplies run on RE2: their time grows with the text alone, never by backtracking. */
-import { createRequire } from 'node:module';
 import type * as Re2 from 're2js';
+import { onDemand } from './on-demand.ts';
+
+const re2 = onDemand<typeof Re2>(import.meta, 're2js');
 
 const MOST = 4_096;
 
@@ -14,7 +16,7 @@ export interface Pattern {
 /** Throws an Error that says what is wrong with it. Loaded once a pattern is given: a start without one does not pay for it. */
 export function compilePattern(source: string): Pattern {
   if (source.length > MOST) throw new Error(`the pattern has more than ${String(MOST)} characters`);
-  const { RE2JS } = createRequire(import.meta.url)('re2js') as typeof Re2;
+  const { RE2JS } = re2();
   let compiled: Re2.RE2JS;
   try {
     compiled = RE2JS.compile(source);

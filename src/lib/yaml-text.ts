@@ -1,6 +1,8 @@
-import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import type { DocumentOptions, ParseOptions, Scalar, SchemaOptions, ToJSOptions } from 'yaml';
+import { onDemand } from './on-demand.ts';
+
+const yaml = onDemand<typeof Yaml>(import.meta, 'yaml');
 
 export type YamlOptions = Omit<ParseOptions & DocumentOptions & SchemaOptions & ToJSOptions, 'uniqueKeys' | 'logLevel'>;
 
@@ -9,7 +11,7 @@ export type YamlOptions = Omit<ParseOptions & DocumentOptions & SchemaOptions & 
  * key twice: `parse` compares each key with all before it, which takes minutes for a text of a megabyte. The library is loaded for the first one.
  */
 export function parseYaml(text: string, options: YamlOptions = {}): unknown {
-  const { isScalar, parseDocument, visit } = createRequire(import.meta.url)('yaml') as typeof Yaml;
+  const { isScalar, parseDocument, visit } = yaml();
   const document = parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'error' });
   const [problem] = document.errors;
   if (problem !== undefined) throw problem;

@@ -9,7 +9,7 @@ import { ProviderProblem } from '../../providers/contract.ts';
 import type { Values } from './values.ts';
 
 /** With all that they know of certificates, a tenth of a controller's memory: most have no template. */
-const goTemplates = () => onDemand<typeof GoTemplates>(import.meta, '../../lib/go-template/external-secrets');
+const goTemplates = onDemand<typeof GoTemplates>(import.meta, '../../lib/go-template/external-secrets');
 
 /** Undefined: text without any action, which is itself. Throws `TemplateError`. */
 export function compile(name: string, template: string): Template | undefined {

@@ -5,6 +5,9 @@ import { withoutValues } from '../../lib/go-template/without-values.ts';
 import { onDemand } from '../../lib/on-demand.ts';
 import { ProviderProblem } from '../contract.ts';
 
+/** Most controllers have no store that needs them. */
+const goTemplates = onDemand<typeof GoTemplates>(import.meta, '../../lib/go-template/external-secrets');
+
 type Texts = Readonly<Record<string, string | Uint8Array>>;
 
 /** By name: `remoteRef`, and each of `secrets`. */
@@ -19,9 +22,7 @@ export const queryEscape = (text: string): string =>
 /** Throws `ProviderProblem`, which repeats no value. */
 export function rendered(field: string, template: string, data: TemplateData): Uint8Array {
   if (!template.includes('{{')) return Buffer.from(template, 'utf8');
-  // Most controllers have no store that needs them.
-  const goTemplates = onDemand<typeof GoTemplates>(import.meta, '../../lib/go-template/external-secrets');
-  const { parseTemplate, stringMap, externalSecretsFunctions: functions } = goTemplates;
+  const { parseTemplate, stringMap, externalSecretsFunctions: functions } = goTemplates();
   try {
     const maps = Object.fromEntries(Object.entries(data).map(([name, texts]) => [name, stringMap(texts)]));
     return parseTemplate(field, template, { functions }).executeToBytes(maps);
