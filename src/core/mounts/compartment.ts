@@ -27,7 +27,7 @@ export class ScopedTransaction implements Transaction {
     this.#prefix = prefix;
   }
 
-  /** As above. */
+  /** For errors: what an operator mends is found by its whole key. */
   fullKey(key: string): string {
     return this.#prefix + key;
   }
@@ -71,13 +71,7 @@ class KeepingTransaction extends ScopedTransaction implements MountTransaction {
   }
 
   kept<T extends object>(key: string, decode: (bytes: Uint8Array, key: string) => T): T | undefined {
-    const full = this.fullKey(key);
-    const written = this.tx.written(full);
-    if (written === undefined) return this.#kept.get(full, decode, this.tx);
-    // As with what is kept: each key has one reader, which decodes it in one way.
-    if (written.decoded !== undefined) return written.decoded.record as T;
-    const bytes = this.tx.get(full);
-    return bytes === undefined ? undefined : decode(bytes, full);
+    return this.#kept.within(this.tx, this.fullKey(key), decode);
   }
 }
 

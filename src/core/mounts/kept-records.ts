@@ -3,7 +3,7 @@
  * allows. A cache over the change batches like the others; a record is gone from it before a reader sees its change, or is
  * there as it is now, where its writer said what it decodes to.
  */
-import type { Decoded, Snapshot, Store } from '../../storage/store.ts';
+import type { Decoded, Snapshot, Store, Transaction } from '../../storage/store.ts';
 
 /** Entries, and bytes of the records that they were made of; beyond either it starts anew. */
 const LIMITS = { entries: 4_096, bytes: 4 * 1024 * 1024 } as const;
@@ -51,6 +51,16 @@ export class KeptRecords implements Disposable {
     const record = decode(bytes, key);
     this.#keep(key, { record, bytes: bytes.length });
     return record;
+  }
+
+  /** The same as a transaction sees it: what it has written, else what is kept of what it sees. */
+  within<T extends object>(tx: Transaction, key: string, decode: Decode<T>): T | undefined {
+    const written = tx.written(key);
+    if (written === undefined) return this.get(key, decode, tx);
+    // As with what is kept: each key has one reader.
+    if (written.decoded !== undefined) return written.decoded.record as T;
+    const bytes = tx.get(key);
+    return bytes === undefined ? undefined : decode(bytes, key);
   }
 
   #keep(key: string, decoded: Decoded): void {

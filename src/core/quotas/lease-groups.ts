@@ -37,11 +37,9 @@ export const groupId = ({ path, mount, role }: LeaseGroup): string =>
  * since.
  */
 function countAt(tx: Transaction, at: string, kept?: KeptRecords): GroupCount | undefined {
-  const written = tx.written(at);
-  if (written?.decoded !== undefined) return written.decoded.record as GroupCount;
-  return written === undefined && kept !== undefined
-    ? kept.get(at, decodeRecord<GroupCount>, tx)
-    : recordAt<GroupCount>(tx, at);
+  if (kept !== undefined) return kept.within(tx, at, decodeRecord<GroupCount>);
+  const decoded = tx.written(at)?.decoded;
+  return decoded === undefined ? recordAt<GroupCount>(tx, at) : (decoded.record as GroupCount);
 }
 
 /** Counts that grow in one transaction: each is read when it is first asked for, and written once. */
