@@ -3,7 +3,7 @@
  * memory and told to who counts it; to the node's own log it is written seldom, to the shared one never.
  */
 import { fail, isLockstepError } from '../../errors.ts';
-import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
+import { hmacSha256Base64Url, type KeyObject } from '../../lib/crypto/hash.ts';
 import type { Logger } from '../../lib/log.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
 import type { Position, Store } from '../../storage/store.ts';
@@ -180,7 +180,7 @@ export class Consumers implements Disposable {
       ...{ id, ttl, paths: [...paths], seenAt: now, registeredAt: before?.record.registeredAt ?? now },
       ...inside,
       identity: identityOf(token),
-      accessor: hmacSha256(key, token.record.accessor).toString('base64url'),
+      accessor: hmacSha256Base64Url(key, token.record.accessor),
       region: region ?? 'hub',
     };
     const known = before ?? { record, live: undefined, index: undefined, at: 0 };

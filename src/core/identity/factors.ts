@@ -2,7 +2,7 @@
  * What a login is recognised by. A keyed hash of the mount and the name, under a secret that every region has which takes
  * logins on that mount: so two regions that are cut off from each other make one and the same entity.
  */
-import { hmacSha256, sha256, takeKey, type KeyObject } from '../../lib/crypto/hash.ts';
+import { hmacSha256, hmacSha256Base64Url, sha256, takeKey, type KeyObject } from '../../lib/crypto/hash.ts';
 import { isBuiltIn, originOf, type MountRecord } from '../mounts/mount.ts';
 import { folded } from './records.ts';
 
@@ -35,7 +35,7 @@ function madeOf(mount: MountRecord): Made {
 function textOf({ key, texts }: Made, place: string): string {
   const known = texts.get(place);
   if (known !== undefined) return known;
-  const text = hmacSha256(key, separated('factor', place)).toString('base64url');
+  const text = hmacSha256Base64Url(key, separated('factor', place));
   texts.set(place, text);
   kept += place.length + text.length;
   if (kept > MOST) {

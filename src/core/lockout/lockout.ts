@@ -6,7 +6,7 @@
  */
 import { fail, isLockstepError } from '../../errors.ts';
 import type { LoginAlias } from '../../framework/path.ts';
-import { hmacSha256, type KeyObject } from '../../lib/crypto/hash.ts';
+import { hmacSha256Base64Url, type KeyObject } from '../../lib/crypto/hash.ts';
 import type { Logger } from '../../lib/log.ts';
 import { encodeRecord, recordAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
@@ -154,7 +154,7 @@ export class Lockout implements AsyncDisposable {
   }
 
   #keyOf(mount: string, name: string): string {
-    return `${mount}/${hmacSha256(this.#options.key, `${mount}\0${name}`).toString('base64url')}`;
+    return `${mount}/${hmacSha256Base64Url(this.#options.key, `${mount}\0${name}`)}`;
   }
 
   #isLocked(key: string, { threshold, duration }: LockoutConfig): boolean {

@@ -80,7 +80,7 @@ export class LocalStore implements Store, LogStats {
   #queue: Waiting[] = [];
   /** Takes what comes; it is flushed when the group before it is published. */
   #filling: Group;
-  #isFilling = false;
+  #isToFill = false;
   #committing: Promise<void> | undefined;
   #compacting: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -264,11 +264,11 @@ export class LocalStore implements Store, LogStats {
 
   /** Never within work that runs: it would come between that and its writes. */
   #fillSoon(): void {
-    if (this.#isFilling) return;
-    this.#isFilling = true;
+    if (this.#isToFill) return;
+    this.#isToFill = true;
     queueMicrotask(() => {
-      this.#isFilling = false;
-      if (this.#committing !== undefined) this.#fill();
+      this.#isToFill = false;
+      this.#fill();
     });
   }
 
