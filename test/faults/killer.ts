@@ -19,6 +19,9 @@ export interface KillerOptions {
 const MOST_WORK = 12;
 const ARMED_WORK = 20;
 const WORKS_WITHIN_MS = 5_000;
+/** After as many kills without a change between them it is let alone until there is one. */
+const MOST_IDLE_KILLS = 3;
+const RECOVERS_WITHIN_MS = 120_000;
 const MOST_HITS = 5;
 
 export class Killer {
@@ -26,6 +29,9 @@ export class Killer {
   readonly struck = new Map<string, number>();
   readonly #options: KillerOptions;
   #next: number;
+  /** Kills since the last change, and how many changes there were then. */
+  #idleKills = 0;
+  #changes = 0;
 
   constructor(options: KillerOptions) {
     this.#options = options;
@@ -41,6 +47,7 @@ export class Killer {
   /** It runs, killed at a random moment; or is started anew with a failpoint, which ends it. */
   async #kill(name: ServerName): Promise<void> {
     const { fleet, draw, history } = this.#options;
+    await this.#letRecover();
     const armed = draw.next() < 0.6 ? this.#failpoint() : undefined;
     if (armed === undefined) {
       if (fleet.child(name)?.running !== true) await this.#startForRandom(name);
@@ -71,6 +78,21 @@ export class Killer {
     }
     await fleet.start(name);
     await this.#works(draw.below(MOST_WORK));
+  }
+
+  /** Three killers that know nothing of each other could keep their victims from ever being up at the same time. */
+  async #letRecover(): Promise<void> {
+    const { fleet, victim, acknowledged, failed, history } = this.#options;
+    const now = acknowledged();
+    this.#idleKills = now > this.#changes ? 0 : this.#idleKills + 1;
+    this.#changes = now;
+    if (this.#idleKills <= MOST_IDLE_KILLS) return;
+    history.add(`${victim} is let alone until it has a part in a change`);
+    if (fleet.child(victim)?.running !== true) await fleet.start(victim);
+    const recovered = async (): Promise<true | undefined> =>
+      failed.aborted || acknowledged() > now ? true : undefined;
+    await until(`a change that ${victim} has a part in`, recovered, RECOVERS_WITHIN_MS);
+    this.#idleKills = 0;
   }
 
   /** Until it has a part in `changes` more changes, it has ended, or time is over. */
