@@ -91,6 +91,16 @@ async function prepare({ cluster, api, node }: Setting, provider: Provider): Pro
   const externalSecrets = new Objects<KubernetesObject>(api, externalSecret);
   await served(() => externalSecrets.list({ namespace: 'team-0' }));
   await all(objects, 'ExternalSecrets', (at) => externalSecrets.create(externalSecretAt(at)));
+  await followed(api);
+}
+
+/**
+ * Resolves once the cluster's own controllers watch ExternalSecrets, which they begin half a minute after a kind was defined: until then the
+ * garbage collector asks for the owner of each Secret.
+ */
+async function followed(api: KubernetesApi): Promise<void> {
+  const watch = /^apiserver_longrunning_requests\{[^}]*resource="externalsecrets"[^}]*verb="WATCH"[^}]*\} [1-9]/m;
+  while (!watch.test(await api.text('/metrics'))) await delay(1_000);
 }
 
 /** A kind is served some time after its definition was made. */

@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
+import { forOneServer } from '../lib/one-server-agent.ts';
 import { wholeBody } from '../lib/whole-body.ts';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
@@ -109,12 +110,12 @@ export class Transport {
   async #open(systemCa: boolean): Promise<Connection> {
     checkReach(this.#settings);
     const pool = { keepAlive: true, maxFreeSockets: 16, scheduling: 'lifo' } as const;
-    if (!this.#secure) return { connect: http.request, agent: new http.Agent(pool) };
+    if (!this.#secure) return { connect: http.request, agent: forOneServer(new http.Agent(pool)) };
     const { tlsOptions } = await import('./tls.ts');
     const https = process.getBuiltinModule('node:https');
     const options = tlsOptions(this.#settings.tls ?? {}, systemCa);
     try {
-      return { connect: https.request, agent: new https.Agent({ ...pool, ...options }) };
+      return { connect: https.request, agent: forOneServer(new https.Agent({ ...pool, ...options })) };
     } catch (error) {
       throw explainConnection(error, this.#settings.address, false);
     }

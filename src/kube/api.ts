@@ -1,6 +1,8 @@
 /** Requests to an API server: bounded in time and size, without a second try. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
+import { isIP } from 'node:net';
+import { forOneServer } from '../lib/one-server-agent.ts';
 import { wholeBody } from '../lib/whole-body.ts';
 import type { ClusterAccess } from './access.ts';
 import { KubernetesProblem, TOO_LARGE } from './problem.ts';
@@ -71,14 +73,15 @@ export interface ApiOptions {
 /** Where it goes, taken apart once. */
 function targetOf({ server, ca, serverName }: ClusterAccess) {
   const { hostname, port, pathname } = new URL(server);
+  // An IPv6 address stands in brackets there.
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const tls = {
     ...(ca === undefined ? {} : { ca }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
+    // An address is no name; left out, Node would look for one with each request.
+    servername: serverName ?? (isIP(host) === 0 ? host : ''),
     minVersion: 'TLSv1.2' as const,
   };
-  // An IPv6 address stands in brackets there.
-  const host = { host: hostname.replace(/^\[(.*)\]$/, '$1'), ...(port === '' ? {} : { port }) };
-  return { host, tls, prefix: pathname.replace(/\/$/, '') };
+  return { host: { host, ...(port === '' ? {} : { port }) }, tls, prefix: pathname.replace(/\/$/, '') };
 }
 
 export class KubernetesApi {
@@ -94,7 +97,7 @@ export class KubernetesApi {
     this.#target = targetOf(access);
     // The authorities are the agent's: as an option of each request they would be part of its key for connections.
     const pool = { keepAlive: true, maxSockets: connections, ...this.#target.tls };
-    this.#agent = connections === undefined ? false : new Agent(pool);
+    this.#agent = connections === undefined ? false : forOneServer(new Agent(pool));
     this.#largest = largest;
   }
 

@@ -9,6 +9,7 @@ export function wholeBody(message: IncomingMessage, most: number, tooLong: () =>
   const cut = (): void => {
     reject(Object.assign(new Error('the connection was cut'), { code: 'ECONNRESET' }));
   };
+  let ended = false;
   // It says nothing any more.
   if (message.closed) cut();
   const chunks: Buffer[] = [];
@@ -21,10 +22,13 @@ export function wholeBody(message: IncomingMessage, most: number, tooLong: () =>
     message.destroy();
   });
   message.on('end', () => {
+    ended = true;
     resolve(Buffer.concat(chunks));
   });
   message.on('error', reject);
-  // After its end this says nothing new.
-  message.on('close', cut);
+  // It comes after each end too, and an error takes its time to be made.
+  message.on('close', () => {
+    if (!ended) cut();
+  });
   return promise;
 }
