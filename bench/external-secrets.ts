@@ -95,12 +95,15 @@ async function prepare({ cluster, api, node }: Setting, provider: Provider): Pro
 }
 
 /**
- * Resolves once the cluster's own controllers watch ExternalSecrets, which they begin half a minute after a kind was defined: until then the
- * garbage collector asks for the owner of each Secret.
+ * Resolves once the cluster's own controllers watch ExternalSecrets, which they begin half a minute after a kind was defined (those of quotas and of
+ * garbage share a watch): until then the garbage collector asks for the owner of each Secret.
  */
 async function followed(api: KubernetesApi): Promise<void> {
   const watch = /^apiserver_longrunning_requests\{[^}]*resource="externalsecrets"[^}]*verb="WATCH"[^}]*\} [1-9]/m;
-  while (!watch.test(await api.text('/metrics'))) await delay(1_000);
+  for (let left = 120; !watch.test(await api.text('/metrics')); left -= 1) {
+    if (left === 0) throw new Error("the cluster's own controllers do not watch ExternalSecrets");
+    await delay(1_000);
+  }
 }
 
 /** A kind is served some time after its definition was made. */
@@ -172,9 +175,10 @@ const startController = (kubeconfig: string): Promise<Program> =>
 
 /** Lockstep's, by itself, or as it starts it, with a profile. */
 function program(): { readonly command: string; readonly args: readonly string[] } {
-  const { executable, flags, main } = installed();
+  const { executable, flags, controllerFlags, main } = installed();
   if (!profile) return { command: executable, args: [] };
-  return { command: process.execPath, args: [...flags, '--cpu-prof', '--cpu-prof-dir=.cache/bench', main] };
+  const profiled = ['--cpu-prof', '--cpu-prof-dir=.cache/bench'];
+  return { command: process.execPath, args: [...flags, ...controllerFlags, ...profiled, main] };
 }
 
 /** Requests that the API server has answered, watches left out, by their verb. */

@@ -12,8 +12,10 @@ const place = join(root, '.cache/bench/installed');
 export interface Installed {
   /** `bin/lockstep`. */
   readonly executable: string;
-  /** What that gives Node, and what Node runs. */
+  /** What that gives Node for a server, and what Node runs. */
   readonly flags: readonly string[];
+  /** What it gives Node besides, for a controller. */
+  readonly controllerFlags: readonly string[];
   readonly main: string;
 }
 
@@ -35,12 +37,14 @@ function install(): Installed {
   for (const each of ['dist', 'node_modules', 'package.json']) symlinkSync(join(root, each), join(place, each));
   const main = join(place, 'dist/main.js');
   if (!existsSync(main)) throw new Error(`${main} is missing after the build`);
-  return { executable, flags: flagsOf(executable), main };
+  return { executable, ...flagsOf(executable), main };
 }
 
-/** Those of a server, from its last line, so that they stand there alone. */
-function flagsOf(executable: string): readonly string[] {
-  const [, flags] = /^exec "\$node" (.*) \$smaller "\$main"/m.exec(readFileSync(executable, 'utf8')) ?? [];
-  if (flags === undefined) throw new Error(`${executable} does not start Node as expected`);
-  return flags.split(' ');
+/** From its own lines, so that they stand there alone. */
+function flagsOf(executable: string): Pick<Installed, 'flags' | 'controllerFlags'> {
+  const text = readFileSync(executable, 'utf8');
+  const [, flags] = /^exec "\$node" (.*) \$smaller "\$main"/m.exec(text) ?? [];
+  const [, smaller] = /= controller \]; then smaller='(.*)'; fi$/m.exec(text) ?? [];
+  if (flags === undefined || smaller === undefined) throw new Error(`${executable} does not start Node as expected`);
+  return { flags: flags.split(' '), controllerFlags: smaller.split(' ') };
 }

@@ -87,6 +87,13 @@ test('a certificate for another name needs -tls-server-name', async () => {
   await refused(address, { caCert: at('ca.pem'), serverName: 'other.example' }, /-tls-server-name/);
 });
 
+test('a Host header does not decide what name the certificate is checked for', async () => {
+  const address = await serve('named');
+  const client = new Client({ address, tls: { caCert: at('ca.pem') }, maxRetries: 0 });
+  await assert.rejects(client.read('a', { headers: { host: 'vault.example' } }), /-tls-server-name/);
+  client.close();
+});
+
 test('a key usage without digitalSignature is named', async () => {
   await refused(await serve('keyonly'), { caCert: at('ca.pem') }, /lacks digitalSignature/);
 });

@@ -1,6 +1,7 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
 import { forOneServer } from '../lib/one-server-agent.ts';
+import { hostOf, serverNameOf } from '../lib/server-name.ts';
 import { wholeBody } from '../lib/whole-body.ts';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { clientDefaults, type ClientSettings } from './settings.ts';
@@ -113,7 +114,8 @@ export class Transport {
     if (!this.#secure) return { connect: http.request, agent: forOneServer(new http.Agent(pool)) };
     const { tlsOptions } = await import('./tls.ts');
     const https = process.getBuiltinModule('node:https');
-    const options = tlsOptions(this.#settings.tls ?? {}, systemCa);
+    const { serverName: servername = serverNameOf(String(this.#target.host)), ...tls } = this.#settings.tls ?? {};
+    const options = { ...tlsOptions(tls, systemCa), servername };
     try {
       return { connect: https.request, agent: forOneServer(new https.Agent({ ...pool, ...options })) };
     } catch (error) {
@@ -216,8 +218,7 @@ export function parseAddress(address: string): {
     throw badAddress(`${url.protocol}//${url.host}`, 'an address must not carry a user or a password');
   }
   const secure = url.protocol === 'https:';
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const target = { host, ...(url.port === '' ? {} : { port: url.port }) };
+  const target = { host: hostOf(url), ...(url.port === '' ? {} : { port: url.port }) };
   return { target, secure, origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') };
 }
 

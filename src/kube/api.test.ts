@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { issue } from '../server/certificates.testing.ts';
 import { KubernetesApi } from './api.ts';
 
@@ -15,14 +15,14 @@ interface Seen {
   readonly port: number;
 }
 
-test('requests of one certificate share a connection, and a renewed one is shown at once', async (t) => {
+test('requests of one certificate share a connection, and another one, or none, is shown at once', async (t) => {
   const authority = await issue({ name: 'ca' });
   const own = await issue({ name: 'localhost', issuer: authority });
   const server = createServer(
-    { cert: own.certPem, key: own.keyPem, ca: authority.certPem, requestCert: true },
+    { cert: own.certPem, key: own.keyPem, ca: authority.certPem, requestCert: true, rejectUnauthorized: false },
     (request, response) => {
-      const { subject } = (request.socket as TLSSocket).getPeerCertificate();
-      response.end(JSON.stringify({ who: subject.CN, port: request.socket.remotePort }));
+      const { subject } = (request.socket as TLSSocket).getPeerCertificate() as Partial<PeerCertificate>;
+      response.end(JSON.stringify({ who: subject?.CN ?? 'nobody', port: request.socket.remotePort }));
     },
   );
   server.listen(0, '127.0.0.1');
@@ -35,12 +35,16 @@ test('requests of one certificate share a connection, and a renewed one is shown
     const { certPem, keyPem } = await issue({ name, issuer: authority });
     return { cert: certPem, key: keyPem };
   };
-  let certificate = await clientOf('first');
+  const first = await clientOf('first');
+  let certificate: typeof first | undefined = first;
   const { port } = server.address() as AddressInfo;
   const api = new KubernetesApi(
     {
       ...{ name: 'test', server: `https://127.0.0.1:${String(port)}`, ca: authority.certPem, serverName: undefined },
-      ...{ credential: () => Promise.resolve({ certificate }), impersonate: {} },
+      ...{
+        credential: () => Promise.resolve(certificate === undefined ? { token: 'token' } : { certificate }),
+        impersonate: {},
+      },
     },
     { connections: 1 },
   );
@@ -48,11 +52,16 @@ test('requests of one certificate share a connection, and a renewed one is shown
     api.close();
   });
   const ask = async (): Promise<Seen> => (await api.json('/')) as Seen;
-  const [one, two] = [await ask(), await ask()];
-  assert.deepEqual(two, one);
+  const [one, again] = [await ask(), await ask()];
+  assert.deepEqual(again, one);
   assert.equal(one.who, 'first');
   certificate = await clientOf('second');
-  const three = await ask();
-  assert.equal(three.who, 'second');
-  assert.notEqual(three.port, one.port);
+  const two = await ask();
+  assert.equal(two.who, 'second');
+  certificate = undefined;
+  const none = await ask();
+  assert.equal(none.who, 'nobody');
+  certificate = first;
+  assert.equal((await ask()).who, 'first');
+  assert.equal(new Set([one.port, two.port, none.port]).size, 3);
 });

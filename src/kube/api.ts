@@ -1,8 +1,8 @@
 /** Requests to an API server: bounded in time and size, without a second try. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
-import { isIP } from 'node:net';
 import { forOneServer } from '../lib/one-server-agent.ts';
+import { hostOf, serverNameOf } from '../lib/server-name.ts';
 import { wholeBody } from '../lib/whole-body.ts';
 import type { ClusterAccess } from './access.ts';
 import { KubernetesProblem, TOO_LARGE } from './problem.ts';
@@ -72,13 +72,13 @@ export interface ApiOptions {
 
 /** Where it goes, taken apart once. */
 function targetOf({ server, ca, serverName }: ClusterAccess) {
-  const { hostname, port, pathname } = new URL(server);
-  // An IPv6 address stands in brackets there.
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const url = new URL(server);
+  const { port, pathname } = url;
+  const host = hostOf(url);
   const tls = {
     ...(ca === undefined ? {} : { ca }),
-    // An address is no name; left out, Node would look for one with each request.
-    servername: serverName ?? (isIP(host) === 0 ? host : ''),
+    // Left out, Node would look for it with each request.
+    servername: serverName ?? serverNameOf(host),
     minVersion: 'TLSv1.2' as const,
   };
   return { host: { host, ...(port === '' ? {} : { port }) }, tls, prefix: pathname.replace(/\/$/, '') };
@@ -95,7 +95,7 @@ export class KubernetesApi {
   constructor(access: ClusterAccess, { connections, largest = ANSWER_BYTES }: ApiOptions = {}) {
     this.access = access;
     this.#target = targetOf(access);
-    // The authorities are the agent's: as an option of each request they would be part of its key for connections.
+    // But for certificates all of TLS is the agent's: connections are not told apart by it.
     const pool = { keepAlive: true, maxSockets: connections, ...this.#target.tls };
     this.#agent = connections === undefined ? false : forOneServer(new Agent(pool));
     this.#largest = largest;

@@ -5,6 +5,7 @@
 import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import type { Reach } from '../client/settings.ts';
+import { hostOf } from '../lib/server-name.ts';
 import { ProviderProblem, type Credentials } from './contract.ts';
 
 /** An IPv4 subnet, and the same by way of NAT64 (RFC 6052), which is IPv6. */
@@ -69,7 +70,7 @@ const lookupBut =
 const checkBut =
   (list: BlockList) =>
   (hostname: string): void => {
-    const address = hostname.replace(/^\[(.*)\]$/, '$1');
+    const address = hostOf({ hostname });
     if (isIP(address) !== 0 && isIn(list, address)) throw refused(hostname);
   };
 

@@ -19,8 +19,9 @@ export interface KillerOptions {
 const MOST_WORK = 12;
 const ARMED_WORK = 20;
 const WORKS_WITHIN_MS = 5_000;
-/** After as many kills without a change between them it is let alone until there is one. */
+/** After as many kills without a change before them it is let alone until there is one. */
 const MOST_IDLE_KILLS = 3;
+/** While others may still be killed as often, at a start of some seconds each. */
 const RECOVERS_WITHIN_MS = 120_000;
 const MOST_HITS = 5;
 
@@ -29,7 +30,9 @@ export class Killer {
   readonly struck = new Map<string, number>();
   readonly #options: KillerOptions;
   #next: number;
-  /** Kills since the last change, and how many changes there were then. */
+  /** Milliseconds that it was let alone for, each time. */
+  readonly recovered: number[] = [];
+  /** Kills since the last change, and how many changes there were at the last of them. */
   #idleKills = 0;
   #changes = 0;
 
@@ -38,16 +41,23 @@ export class Killer {
     this.#next = options.draw.below(options.failpoints.length);
   }
 
+  get victim(): ServerName {
+    return this.#options.victim;
+  }
+
   async run(): Promise<void> {
     const { kills, victim, failed, fleet } = this.#options;
-    for (let made = 0; made < kills && !failed.aborted; made += 1) await this.#kill(victim);
+    for (let made = 0; made < kills && !failed.aborted; made += 1) {
+      await this.#kill(victim);
+      this.#countIdle();
+      if (this.#idleKills >= MOST_IDLE_KILLS) await this.#letRecover();
+    }
     if (!failed.aborted && fleet.child(victim)?.running !== true) await fleet.start(victim);
   }
 
   /** It runs, killed at a random moment; or is started anew with a failpoint, which ends it. */
   async #kill(name: ServerName): Promise<void> {
     const { fleet, draw, history } = this.#options;
-    await this.#letRecover();
     const armed = draw.next() < 0.6 ? this.#failpoint() : undefined;
     if (armed === undefined) {
       if (fleet.child(name)?.running !== true) await this.#startForRandom(name);
@@ -80,19 +90,30 @@ export class Killer {
     await this.#works(draw.below(MOST_WORK));
   }
 
+  #countIdle(): void {
+    const changes = this.#options.acknowledged();
+    this.#idleKills = changes > this.#changes ? 0 : this.#idleKills + 1;
+    this.#changes = changes;
+  }
+
   /** Three killers that know nothing of each other could keep their victims from ever being up at the same time. */
   async #letRecover(): Promise<void> {
     const { fleet, victim, acknowledged, failed, history } = this.#options;
-    const now = acknowledged();
-    this.#idleKills = now > this.#changes ? 0 : this.#idleKills + 1;
-    this.#changes = now;
-    if (this.#idleKills <= MOST_IDLE_KILLS) return;
-    history.add(`${victim} is let alone until it has a part in a change`);
+    const began = performance.now();
     if (fleet.child(victim)?.running !== true) await fleet.start(victim);
-    const recovered = async (): Promise<true | undefined> =>
-      failed.aborted || acknowledged() > now ? true : undefined;
-    await until(`a change that ${victim} has a part in`, recovered, RECOVERS_WITHIN_MS);
+    await until(
+      `a change that ${victim}, let alone, has a part in`,
+      async () => {
+        if (failed.aborted || acknowledged() > this.#changes) return true;
+        if (fleet.child(victim)?.running === true) return undefined;
+        throw new Error(`${victim} ended by itself: see ${fleet.logOf(victim)}`);
+      },
+      RECOVERS_WITHIN_MS,
+    );
+    this.recovered.push(Math.round(performance.now() - began));
+    history.add(`${victim} was let alone for ${String(this.recovered.at(-1))} ms`);
     this.#idleKills = 0;
+    this.#changes = acknowledged();
   }
 
   /** Until it has a part in `changes` more changes, it has ended, or time is over. */

@@ -181,11 +181,12 @@ test(`${String(kills)} kills of hub and regions lose nothing, half nothing, skip
   };
   const { fleet, history } = run;
   const over = new AbortController();
+  let writers: readonly Writer[] = [];
   try {
     await fleet.startHub();
     await fleet.caller('hub').ask('PUT', 'sys/policies/acl/app', { policy: POLICY });
     for (const plan of REGIONS) await fleet.startRegion(plan);
-    const writers = await writersOf(run, over.signal);
+    writers = await writersOf(run, over.signal);
     const secrets = writers.flatMap((writer) => writer.secrets);
     const killers = await storm(run, writers, over);
     await checkOnline(run, secrets);
@@ -195,6 +196,8 @@ test(`${String(kills)} kills of hub and regions lose nothing, half nothing, skip
     t.diagnostic(`${String(acknowledged)} changes acknowledged, ${String(unknown)} answers lost`);
     for (const [where, count] of killers.flatMap(({ struck }) => [...struck]))
       t.diagnostic(`${String(count)} × ${where}`);
+    for (const { victim, recovered } of killers)
+      t.diagnostic(`${victim} was let alone ${String(recovered.length)} times, for ${recovered.join(', ')} ms`);
     assert.ok(acknowledged > kills, 'hardly anything was written');
     const struck = new Set(killers.flatMap((each) => [...each.struck.keys()]));
     const missed = [...AT_HUB.map((at) => `hub: ${at}`), ...AT_REGION.map((at) => `eu: ${at}`)];
@@ -205,6 +208,8 @@ test(`${String(kills)} kills of hub and regions lose nothing, half nothing, skip
         'failpoints that were never met',
       );
   } catch (error) {
+    for (const { server, name, acknowledged } of writers)
+      console.error(`${name} at ${server}: ${String(acknowledged)} changes acknowledged`);
     console.error(`seed ${String(seed)}; the last events:\n${history.text}\ndata and logs are kept in ${root}`);
     throw error;
   } finally {

@@ -42,6 +42,10 @@ export class Writer {
     return this.#options.caller.name;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   async run(): Promise<void> {
     const { stop, draw, name, history } = this.#options;
     while (!stop.aborted) {

@@ -1,8 +1,9 @@
 /** To a directory: over TCP, then TLS at once (ldaps) or by StartTLS (RFC 4511 section 4.14). */
 import { once } from 'node:events';
-import { connect, isIP, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { ConnectionOptions, SecureVersion } from 'node:tls';
 import { authorities } from '../outgoing/authorities.ts';
+import { hostOf, serverNameOf } from '../server-name.ts';
 import { LdapConnection } from './connection.ts';
 import { codeName, DirectoryUnavailable } from './unavailable.ts';
 
@@ -29,8 +30,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'ldap:': 389, 'ldaps:'
 function tlsOptions(host: string, { ca, client, verify, minVersion, maxVersion }: TlsSettings): ConnectionOptions {
   return {
     ...{ host, ca: ca ?? authorities(), minVersion, maxVersion, rejectUnauthorized: verify },
-    // A name alone may be sent to the server (RFC 6066 section 3).
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    servername: serverNameOf(host),
     ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
   };
 }
@@ -61,8 +61,6 @@ async function startTls(socket: Socket, signal: AbortSignal): Promise<void> {
   if (code !== 0) throw new DirectoryUnavailable(`it refuses StartTLS: ${codeName(code)}`);
   plain.detach();
 }
-
-const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');
 
 /** Nothing is asked yet. Rejects with what went wrong on the way, or the signal's reason. */
 export async function dial(target: Target, signal: AbortSignal): Promise<LdapConnection> {

@@ -1,7 +1,7 @@
 /** What another server says over HTTPS: bounded in time and size, from that address alone. */
 import type { RequestOptions } from 'node:https';
-import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
+import { hostOf, serverNameOf } from '../server-name.ts';
 import { wholeBody } from '../whole-body.ts';
 import { authorities } from './authorities.ts';
 import { ServerUnavailable } from './unavailable.ts';
@@ -74,11 +74,7 @@ function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fe
     url,
     {
       // By default the header Host names the server, whatever the address.
-      ...(secure
-        ? Object.assign(tlsOptions(fetching), {
-            servername: isIP(url.hostname.replaceAll(/[[\]]/g, '')) === 0 ? url.hostname : '',
-          })
-        : {}),
+      ...(secure ? Object.assign(tlsOptions(fetching), { servername: serverNameOf(hostOf(url)) }) : {}),
       ...{ method, signal, agent: false },
       headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers, ...length },
     },

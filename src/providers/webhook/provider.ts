@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { parseJson } from '../../client/json.ts';
 import { isLockstepError } from '../../errors.ts';
 import { durationMs } from '../../lib/duration.ts';
+import { hostOf } from '../../lib/server-name.ts';
 import { authoritiesOf, type AuthoritiesConfig } from '../authorities.ts';
 import {
   ProviderProblem,
@@ -99,7 +100,7 @@ class WebhookClient implements ProviderClient {
     if (!this.#anywhere) mustBeOpen(url.hostname);
     const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
     const lookup = this.#anywhere ? {} : { lookup: openLookup };
-    const socket = connect({ host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port, ...lookup });
+    const socket = connect({ host: hostOf(url), port, ...lookup });
     try {
       await once(socket, 'connect', { signal: AbortSignal.any([signal, AbortSignal.timeout(this.#timeout)]) });
     } catch (error) {
