@@ -114,8 +114,9 @@ export class Transport {
     if (!this.#secure) return { connect: http.request, agent: forOneServer(new http.Agent(pool)) };
     const { tlsOptions } = await import('./tls.ts');
     const https = process.getBuiltinModule('node:https');
-    const { serverName: servername = serverNameOf(String(this.#target.host)), ...tls } = this.#settings.tls ?? {};
-    const options = { ...tlsOptions(tls, systemCa), servername };
+    const { tls = {} } = this.#settings;
+    const serverName = tls.serverName ?? serverNameOf(String(this.#target.host));
+    const options = tlsOptions({ ...tls, serverName }, systemCa);
     try {
       return { connect: https.request, agent: forOneServer(new https.Agent({ ...pool, ...options })) };
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { fail } from '../errors.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { createServer } from '../lib/node-http.ts';
+import { hostOf } from '../lib/server-name.ts';
 import { prometheusText, PROMETHEUS_TYPE } from '../lib/metrics/prometheus.ts';
 import type { Metrics } from '../lib/metrics/metrics.ts';
 
@@ -43,7 +44,7 @@ export function listenAddress(
   if (address === '0') return undefined;
   const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(address) ?? [];
   if (port === '') throw fail('invalidConfig', `-${flag} is no address: write it as ":8080", or 0 for none`);
-  return { port: Number(port), ...(host === '' ? {} : { host: host.replace(/^\[(.*)\]$/, '$1') }) };
+  return { port: Number(port), ...(host === '' ? {} : { host: hostOf({ hostname: host }) }) };
 }
 
 async function listen(flag: string, address: string, pages: Pages): Promise<Server | undefined> {

@@ -197,7 +197,7 @@ test(`${String(kills)} kills of hub and regions lose nothing, half nothing, skip
     for (const [where, count] of killers.flatMap(({ struck }) => [...struck]))
       t.diagnostic(`${String(count)} × ${where}`);
     for (const { victim, recovered } of killers)
-      t.diagnostic(`${victim} was let alone ${String(recovered.length)} times, for ${recovered.join(', ')} ms`);
+      t.diagnostic(`${victim} was let alone for ${recovered.join(', ') || '0'} ms`);
     assert.ok(acknowledged > kills, 'hardly anything was written');
     const struck = new Set(killers.flatMap((each) => [...each.struck.keys()]));
     const missed = [...AT_HUB.map((at) => `hub: ${at}`), ...AT_REGION.map((at) => `eu: ${at}`)];
