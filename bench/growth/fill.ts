@@ -80,8 +80,7 @@ async function fillSecrets(store: Store, count: number): Promise<void> {
   const data = { value: 'x'.repeat(VALUE_BYTES) };
   await inGroups(count, (at) => {
     const createdTime = new Date().toISOString();
-    const version = { createdTime };
-    const added = { data, version, limit: 10, change: 'data-write' } as const;
+    const added = { data, created: { createdTime }, limit: 10, change: 'data-write' } as const;
     return shared.transact((tx) => appendVersion(tx, secretPath(at), newMetadata(createdTime), added));
   });
 }

@@ -57,16 +57,22 @@ test('a record says of a version what is not so of most; one that says all of ea
   const before = await shown();
   const key = `${kv.data}metadata/a`;
   const record = decodeRecord<Metadata>(kv.store.get(key) ?? encodeRecord(null));
-  assert.deepEqual(Object.values(record.versions).map(Object.keys), [['createdTime', 'destroyed'], ['createdTime']]);
-  const whole = Object.entries(record.versions).map(([number, version]) => {
-    return [number, { deletionTime: '', destroyed: false, ...version }] as const;
-  });
-  await kv.store.transact((tx) => {
-    tx.put(key, encodeRecord({ ...record, versions: Object.fromEntries(whole) } satisfies Metadata));
-  });
-  assert.deepEqual(await shown(), before);
+  assert.deepEqual(record.versions.map(Object.keys), [
+    ['version', 'createdTime', 'destroyed'],
+    ['version', 'createdTime'],
+  ]);
+  const all = record.versions.map((version) => ({ deletionTime: '', destroyed: false, ...version }));
+  // The other way of before: by number.
+  const byNumber = Object.fromEntries(all.map(({ version, ...rest }) => [version, rest]));
+  for (const versions of [all, byNumber]) {
+    await kv.store.transact((tx) => {
+      tx.put(key, encodeRecord({ ...record, versions }));
+    });
+    assert.deepEqual(await shown(), before);
+  }
   await kv.at('POST', 'data/a', { data: { k: 'third' } });
-  assert.equal((await kv.at('GET', 'data/a')).status, 200);
+  const versions = (await kv.at('GET', 'metadata/a')).reply?.data?.['versions'];
+  assert.deepEqual(Object.keys(versions as object), ['1', '2', '3']);
 });
 
 test('a folder with more names than a reply with details holds is refused, and comes in pages', async () => {

@@ -29,9 +29,9 @@ function upgrade(tx: Transaction, keys: readonly string[], time: string): void {
     if (value === undefined || path === undefined) continue;
     bytes += value.length;
     if (bytes > MOST_BYTES) throw tooLarge(`more than ${String(MOST_BYTES / 1024 / 1024)} MiB`);
-    const version = { createdTime: time };
+    const created = { createdTime: time };
     const data = decodeRecord<JsonObject>(value, key);
-    appendVersion(tx, path, newMetadata(time), { data, version, limit: DEFAULT_MAX_VERSIONS, change: 'data-write' });
+    appendVersion(tx, path, newMetadata(time), { data, created, limit: DEFAULT_MAX_VERSIONS, change: 'data-write' });
     tx.delete(key);
   }
   markUpgraded(tx);

@@ -1,9 +1,8 @@
 /** What one batch of writes did to secrets of version 2, for subscribers; and the data that they say they have. */
 import type { JsonObject } from '../../../framework/field.ts';
 import type { DataChange } from '../../../framework/plugin.ts';
-import { decodeRecord } from '../../../lib/record.ts';
 import type { Write } from '../../../storage/store.ts';
-import { metadataPath, readData, readMetadata, v2LogicalPath } from './records.ts';
+import { decodeMetadata, metadataPath, readData, readMetadata, v2LogicalPath } from './records.ts';
 import type { KvV2, LastChange, Metadata } from './records.ts';
 
 const DATA = 'data/';
@@ -57,7 +56,7 @@ export function v2Changes(writes: readonly Write[]): readonly DataChange[] {
     else if (write.key.startsWith(DATA) && write.value !== undefined) withData.add(v2LogicalPath(write.key) ?? '');
   }
   return [...records].map(([path, value]) =>
-    value === undefined ? removed(path) : told(path, decodeRecord<Metadata>(value), withData.has(path)),
+    value === undefined ? removed(path) : told(path, decodeMetadata(value), withData.has(path)),
   );
 }
 

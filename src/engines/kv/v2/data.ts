@@ -17,6 +17,7 @@ import {
   metadataKey,
   newMetadata,
   readData,
+  versionAt,
   writeMetadata,
   type KvV2,
   type Metadata,
@@ -26,19 +27,18 @@ import { isoTime, secretPath } from './values.ts';
 
 const at = pathsOf<KvV2>();
 
-function shownVersion(metadata: Metadata, number: number, version: Version): JsonObject {
+function shownVersion(metadata: Metadata, version: Version): JsonObject {
   return {
     created_time: version.createdTime,
     custom_metadata: metadata.customMetadata,
     deletion_time: version.deletionTime ?? '',
     destroyed: version.destroyed ?? false,
-    version: number,
+    version: version.version,
   };
 }
 
 interface Found {
   readonly metadata: Metadata;
-  readonly number: number;
   readonly version: Version;
   /** undefined when the version is deleted or destroyed. */
   readonly data: JsonObject | undefined;
@@ -47,20 +47,18 @@ interface Found {
 function find(mount: KvV2, path: string, wanted: number, call: Call): Found | undefined {
   const metadata = keptMetadata(mount.view.shared, path);
   if (metadata === undefined) return undefined;
-  const number = wanted === 0 ? metadata.currentVersion : wanted;
-  const version = metadata.versions[String(number)];
+  const version = versionAt(metadata, wanted === 0 ? metadata.currentVersion : wanted);
   if (version === undefined) return undefined;
   return {
     metadata,
-    number,
     version,
-    data: isGone(version, call.now) ? undefined : readData(mount.view.shared, path, number),
+    data: isGone(version, call.now) ? undefined : readData(mount.view.shared, path, version.version),
   };
 }
 
 /** 404 with the metadata, as Vault answers for a version that is deleted or destroyed. */
-function gone({ metadata, number, version }: Found, empty: string): Reply {
-  return { status: 404, data: { [empty]: null, metadata: shownVersion(metadata, number, version) } };
+function gone({ metadata, version }: Found, empty: string): Reply {
+  return { status: 404, data: { [empty]: null, metadata: shownVersion(metadata, version) } };
 }
 
 function options(raw: JsonObject): number | undefined {
@@ -96,17 +94,16 @@ function commit(
   const config = keptConfig(tx);
   checkCas(cas, config.casRequired || before.casRequired, before.currentVersion);
   const due = deletionTimeOf(config, before, now);
-  const version: Version = { createdTime: isoTime(now), ...(due === '' ? {} : { deletionTime: due }) };
+  const created = { createdTime: isoTime(now), ...(due === '' ? {} : { deletionTime: due }) };
   // The larger one, as in Vault, whatever its docs say: the smaller one would drop versions that are kept there.
   const limit = Math.max(before.maxVersions, config.maxVersions) || DEFAULT_MAX_VERSIONS;
-  return appendVersion(tx, path, before, { data, version, limit, change });
+  return appendVersion(tx, path, before, { data, created, limit, change });
 }
 
 function written(metadata: Metadata): Reply {
-  const number = metadata.currentVersion;
-  const version = metadata.versions[String(number)];
+  const version = versionAt(metadata, metadata.currentVersion);
   if (version === undefined) throw fail('corrupt', 'the version just written is missing from its metadata');
-  return reply.ok(shownVersion(metadata, number, version));
+  return reply.ok(shownVersion(metadata, version));
 }
 
 const fields = {
@@ -140,7 +137,7 @@ const data = at('data/:path...', {
         const found = find(mount, path, version, call);
         if (found === undefined) return reply.missing;
         if (found.data === undefined) return gone(found, 'data');
-        const metadata = shownVersion(found.metadata, found.number, found.version);
+        const metadata = shownVersion(found.metadata, found.version);
         // A version's data never change, and what is told of it changes only with the record that holds `version`.
         return { ...reply.ok({ data: found.data, metadata }), identity: found.version };
       },
@@ -172,12 +169,12 @@ const data = at('data/:path...', {
         const patch = values.data;
         const patched = await mount.view.shared.transact((tx) => {
           const before = keptMetadata(tx, path);
-          const current = before?.versions[String(before.currentVersion)];
           if (before === undefined) return undefined;
+          const current = versionAt(before, before.currentVersion);
           checkCas(writing.cas, keptConfig(tx).casRequired || before.casRequired, before.currentVersion);
           if (current === undefined) return undefined;
           const old = isGone(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
-          if (old === undefined) return { gone: shownVersion(before, before.currentVersion, current) };
+          if (old === undefined) return { gone: shownVersion(before, current) };
           return commit(tx, before, writing, mergePatch(old, patch));
         });
         if (patched === undefined) return reply.missing;
@@ -191,15 +188,17 @@ const data = at('data/:path...', {
       run: async (mount, { path }, call) => {
         await mount.view.shared.transact((tx) => {
           const metadata = keptMetadata(tx, path);
-          const number = String(metadata?.currentVersion ?? 0);
-          const version = metadata?.versions[number];
-          if (metadata === undefined || version === undefined) return;
-          if (isGone(version, call.now)) return;
-          const deleted = { ...version, deletionTime: isoTime(call.now) };
+          const current = metadata && versionAt(metadata, metadata.currentVersion);
+          if (metadata === undefined || current === undefined) return;
+          if (isGone(current, call.now)) return;
+          const deleted = { ...current, deletionTime: isoTime(call.now) };
           writeMetadata(tx, {
             path,
-            metadata: { ...metadata, versions: { ...metadata.versions, [number]: deleted } },
-            change: { type: 'data-delete', versions: [Number(number)] },
+            metadata: {
+              ...metadata,
+              versions: metadata.versions.map((version) => (version === current ? deleted : version)),
+            },
+            change: { type: 'data-delete', versions: [current.version] },
           });
         });
         return reply.empty;
@@ -231,7 +230,7 @@ const subkeys = at('subkeys/:path...', {
         const found = find(mount, path, version, call);
         if (found === undefined) return reply.missing;
         if (found.data === undefined) return gone(found, 'subkeys');
-        const metadata = shownVersion(found.metadata, found.number, found.version);
+        const metadata = shownVersion(found.metadata, found.version);
         return reply.ok({ subkeys: shape(found.data, depth), metadata });
       },
     },

@@ -39,9 +39,7 @@ const shownVersion = (version: Version): JsonObject => ({
 });
 
 function shown(metadata: Metadata): JsonObject {
-  const versions = Object.entries(metadata.versions).map(
-    ([number, version]) => [number, shownVersion(version)] as const,
-  );
+  const versions = metadata.versions.map((version) => [String(version.version), shownVersion(version)] as const);
   return {
     cas_required: metadata.casRequired,
     created_time: metadata.createdTime,
@@ -110,7 +108,7 @@ function apply(before: Metadata, given: Given, custom: Metadata['customMetadata'
   return {
     ...before,
     // Made anew, since what is told of a version has these settings in it: see `Reply.identity`.
-    versions: Object.fromEntries(Object.entries(before.versions).map(([number, version]) => [number, { ...version }])),
+    versions: before.versions.map((version) => ({ ...version })),
     casRequired: given.cas_required ?? before.casRequired,
     metadataCasRequired: given.metadata_cas_required ?? before.metadataCasRequired ?? false,
     metadataVersion: (before.metadataVersion ?? 0) + 1,

@@ -9,6 +9,7 @@ import type { Transaction } from '../../../storage/store.ts';
  * and logs all of its versions again.
  */
 export interface Version {
+  readonly version: number;
   readonly createdTime: string;
   /** When the version was deleted, or will be (`delete_version_after`). Absent or empty: never. */
   readonly deletionTime?: string;
@@ -31,8 +32,9 @@ export interface LastChange {
   readonly versions?: readonly number[];
 }
 
-export interface Metadata {
-  readonly versions: Readonly<Record<string, Version>>;
+export interface Metadata<Versions = readonly Version[]> {
+  /** The ones that are listed, by their numbers: a list, since an object of numbers takes several times as long to copy and to encode. */
+  readonly versions: Versions;
   /** 0: no version was ever written. */
   readonly currentVersion: number;
   readonly oldestVersion: number;
@@ -51,6 +53,9 @@ export interface Metadata {
   /** The highest version that was destroyed and is listed no more: none up to it comes back. Absent: none. */
   readonly destroyedUpTo?: number;
 }
+
+/** Stores made before versions were a list have them by number. */
+type Stored = Metadata | Metadata<Readonly<Record<string, Omit<Version, 'version'>>>>;
 
 export interface Config {
   /** 0: the default of 10. */
@@ -81,16 +86,35 @@ type Keeps = Pick<Compartment, 'kept'>;
 
 export const readConfig = (from: Reads): Config => recordAt<Config>(from, CONFIG) ?? NO_CONFIG;
 export const keptConfig = (from: Keeps): Config => from.kept(CONFIG, decodeRecord<Config>) ?? NO_CONFIG;
-export const readMetadata = (from: Reads, path: string): Metadata | undefined =>
-  recordAt<Metadata>(from, metadataKey(path));
+/** Throws as `decodeRecord`. */
+export const decodeMetadata = (bytes: Uint8Array, key?: string): Metadata => listed(decodeRecord<Stored>(bytes, key));
+export const readMetadata = (from: Reads, path: string): Metadata | undefined => {
+  const stored = recordAt<Stored>(from, metadataKey(path));
+  return stored && listed(stored);
+};
 /** The same, from memory where it was read before. */
 export const keptMetadata = (from: Keeps, path: string): Metadata | undefined =>
-  from.kept(metadataKey(path), decodeRecord<Metadata>);
+  from.kept(metadataKey(path), decodeMetadata);
+/** undefined for one that was never written, or is listed no more. The newest, which most ask for, is found first. */
+export const versionAt = ({ versions }: Pick<Metadata, 'versions'>, number: number): Version | undefined =>
+  versions.findLast(({ version }) => version === number);
 export const readData = (from: Reads, path: string, version: number): JsonObject | undefined =>
   recordAt<JsonObject>(from, dataKey(path, version));
 
 export function writeConfig(tx: Transaction, config: Config): void {
   tx.put(CONFIG, encodeRecord(config));
+}
+
+const isListed = (stored: Stored): stored is Metadata => Array.isArray(stored.versions);
+
+function listed(stored: Stored): Metadata {
+  if (isListed(stored)) return stored;
+  // Keys that are numbers stand in their order.
+  const versions = Object.entries(stored.versions).map(([number, version]) => ({
+    version: Number(number),
+    ...version,
+  }));
+  return { ...stored, versions };
 }
 
 interface Written {
@@ -105,7 +129,7 @@ export function writeMetadata(tx: Transaction, { path, metadata, change }: Writt
 
 export function newMetadata(now: string): Metadata {
   return {
-    versions: {},
+    versions: [],
     currentVersion: 0,
     oldestVersion: 0,
     maxVersions: 0,
@@ -119,33 +143,30 @@ export function newMetadata(now: string): Metadata {
 
 /** Adds the next version, drops what exceeds the limit, and gives the new record. */
 export function appendVersion(tx: Transaction, path: string, before: Metadata, added: Added): Metadata {
-  const { data, version, limit } = added;
-  const number = before.currentVersion + 1;
-  const versions: Record<string, Version> = { ...before.versions, [String(number)]: version };
-  // Keys that are numbers stand in their order.
-  const kept = Object.keys(versions).map(Number);
+  const { data, created, limit } = added;
+  const version = before.currentVersion + 1;
+  const versions = [...before.versions, { version, ...created }];
   let destroyedUpTo = before.destroyedUpTo ?? 0;
-  for (const old of kept.slice(0, Math.max(0, kept.length - limit))) {
-    if (versions[String(old)]?.destroyed === true) destroyedUpTo = old;
-    Reflect.deleteProperty(versions, String(old));
-    tx.delete(dataKey(path, old));
+  for (const old of versions.splice(0, Math.max(0, versions.length - limit))) {
+    if (old.destroyed === true) destroyedUpTo = old.version;
+    tx.delete(dataKey(path, old.version));
   }
   const after: Metadata = {
     ...before,
     versions,
-    currentVersion: number,
-    oldestVersion: number - limit >= before.oldestVersion ? number - limit + 1 : before.oldestVersion,
-    updatedTime: version.createdTime,
+    currentVersion: version,
+    oldestVersion: version - limit >= before.oldestVersion ? version - limit + 1 : before.oldestVersion,
+    updatedTime: created.createdTime,
     ...(destroyedUpTo === 0 ? {} : { destroyedUpTo }),
   };
-  tx.put(dataKey(path, number), encodeRecord(data));
-  writeMetadata(tx, { path, metadata: after, change: { type: added.change, versions: [number] } });
+  tx.put(dataKey(path, version), encodeRecord(data));
+  writeMetadata(tx, { path, metadata: after, change: { type: added.change, versions: [version] } });
   return after;
 }
 
 export interface Added {
   readonly data: JsonObject;
-  readonly version: Version;
+  readonly created: Omit<Version, 'version'>;
   /** How many versions stay. */
   readonly limit: number;
   readonly change: 'data-write' | 'data-patch';
@@ -156,7 +177,7 @@ export function removeVersionData(tx: Transaction, path: string, version: number
 }
 
 export function removeAll(tx: Transaction, path: string, metadata: Metadata): void {
-  for (const version of Object.keys(metadata.versions)) tx.delete(dataKey(path, Number(version)));
+  for (const { version } of metadata.versions) tx.delete(dataKey(path, version));
   tx.delete(metadataKey(path));
 }
 

@@ -2,7 +2,7 @@
 import { fail } from '../../../errors.ts';
 import type { Call } from '../../../framework/call.ts';
 import { field, type JsonObject } from '../../../framework/field.ts';
-import { isGone, readData, readMetadata, type KvV2, type Metadata } from './records.ts';
+import { isGone, readData, readMetadata, versionAt, type KvV2, type Metadata } from './records.ts';
 
 const DATA = 'data/';
 
@@ -12,7 +12,7 @@ function checkDestroyed(live: Metadata | undefined, then: Metadata, number: numb
   if (live === undefined || live.createdTime !== then.createdTime) {
     throw fail('badRequest', 'the secret was deleted with all its versions since the snapshot: it is not given back');
   }
-  const version = live.versions[String(number)];
+  const version = versionAt(live, number);
   // One that newer ones have pushed out is not listed any more, whether it was destroyed or not.
   const destroyed = version === undefined ? number <= (live.destroyedUpTo ?? 0) : version.destroyed === true;
   if (destroyed) {
@@ -35,7 +35,7 @@ export function v2Recovered(
   const number = wanted === 0 ? before.currentVersion : wanted;
   const current = readMetadata(live.view.shared, path);
   checkDestroyed(current, before, number);
-  const version = before.versions[String(number)];
+  const version = versionAt(before, number);
   if (version === undefined || isGone(version, now)) return undefined;
   const data = readData(past.view.shared, path, number);
   // Whoever writes meanwhile goes before.

@@ -42,14 +42,13 @@ async function change({ mount, path, versions, type, to }: Change, { now }: Call
     const metadata = keptMetadata(tx, wanted);
     if (metadata === undefined) return;
     const due = deletionTimeOf(keptConfig(tx), metadata, now);
-    const changed: Record<string, Version> = { ...metadata.versions };
-    for (const number of numbers) {
-      const before = changed[String(number)];
-      if (before === undefined) continue;
+    const asked = new Set(numbers);
+    const changed = metadata.versions.map((before) => {
+      if (!asked.has(before.version)) return before;
       const after = to(before, now, due);
-      changed[String(number)] = after;
-      if (after.destroyed === true && before.destroyed !== true) removeVersionData(tx, wanted, number);
-    }
+      if (after.destroyed === true && before.destroyed !== true) removeVersionData(tx, wanted, before.version);
+      return after;
+    });
     writeMetadata(tx, {
       path: wanted,
       metadata: { ...metadata, versions: changed },
