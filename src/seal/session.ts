@@ -3,7 +3,8 @@ import type { KeyObject } from 'node:crypto';
 
 import { fail } from '../errors.ts';
 import { deriveKey } from '../lib/crypto/hash.ts';
-import type { Batch, Decoded, Store, Transaction, Write } from '../storage/store.ts';
+import { LazyWrite } from '../storage/lazy-write.ts';
+import type { Batch, Store, Transaction, Write } from '../storage/store.ts';
 import { Keyring, KEYRING_KEY, MAX_ENCRYPTIONS } from './keyring.ts';
 import { decryptRecord, encryptRecord, type RecordCipher } from './record.ts';
 
@@ -172,7 +173,7 @@ export class Session {
     const writes: Write[] = [];
     for (const { key, value, decoded } of batch.writes) {
       if (key.startsWith(SEAL_AREA)) continue;
-      writes.push(value === undefined ? { key, value } : this.#lazy(key, value, decoded));
+      writes.push(value === undefined ? { key, value } : new LazyWrite(key, () => this.decrypt(key, value), decoded));
     }
     return { position: batch.position, previous: batch.previous, hash: batch.hash, time: batch.time, writes };
   }
@@ -180,19 +181,6 @@ export class Session {
   get rootKey(): KeyObject {
     if (this.#root === undefined) throw fail('sealed');
     return this.#root;
-  }
-
-  #lazy(key: string, record: Uint8Array, decoded: Decoded | undefined): Write {
-    const session = this;
-    let value: Uint8Array | undefined;
-    return {
-      key,
-      decoded,
-      get value() {
-        value ??= session.decrypt(key, record);
-        return value;
-      },
-    };
   }
 
   #apply(batch: Batch): void {

@@ -3,6 +3,7 @@
  * does, whoever made it, and a resumed subscriber is told what a connected one was.
  */
 import { decodeRecord } from '../../lib/record.ts';
+import { LazyWrite } from '../../storage/lazy-write.ts';
 import type { Batch, Position, Store, Write } from '../../storage/store.ts';
 import type { Index } from '../freshness.ts';
 import { keys } from '../keys.ts';
@@ -38,13 +39,8 @@ function byMount(writes: readonly Write[]): ReadonlyMap<string, readonly Write[]
     if (!write.key.startsWith('s/')) continue;
     const [, mount, key] = DATA.exec(write.key) ?? [];
     if (mount === undefined || key === undefined) continue;
-    // The value stays a getter: it is decrypted only if the plug-in looks at it.
-    const below: Write = {
-      key,
-      get value() {
-        return write.value;
-      },
-    };
+    // The value stays behind a getter: it is decrypted only if the plug-in looks at it.
+    const below = new LazyWrite(key, () => write.value);
     const known = found.get(mount);
     if (known === undefined) found.set(mount, [below]);
     else known.push(below);

@@ -21,9 +21,10 @@ export class KeptRecords implements Disposable {
     this.#observation = store.observe(({ writes, reread }) => {
       if (reread !== undefined) this.#clear();
       for (const { key, decoded } of writes) {
-        const before = this.#drop(key);
         // What is written and never read must not push out what is.
-        if (before && decoded !== undefined) this.#keep(key, decoded);
+        if (!this.#kept.has(key)) continue;
+        if (decoded === undefined) this.#drop(key);
+        else this.#keep(key, decoded);
       }
     });
   }
@@ -63,16 +64,21 @@ export class KeptRecords implements Disposable {
     return bytes === undefined ? undefined : decode(bytes, key);
   }
 
+  /** In the place of what is kept at that key, if anything is: the Map goes on with its own entry and its own key. */
   #keep(key: string, decoded: Decoded): void {
-    if (this.#kept.size >= LIMITS.entries || this.#bytes + decoded.bytes > LIMITS.bytes) this.#clear();
-    this.#bytes += decoded.bytes;
+    const before = this.#kept.get(key)?.bytes;
+    let bytes = this.#bytes - (before ?? 0) + decoded.bytes;
+    if ((before === undefined && this.#kept.size >= LIMITS.entries) || bytes > LIMITS.bytes) {
+      this.#clear();
+      bytes = decoded.bytes;
+    }
+    this.#bytes = bytes;
     this.#kept.set(key, decoded);
   }
 
-  /** Whether it was there. */
-  #drop(key: string): boolean {
+  #drop(key: string): void {
     this.#bytes -= this.#kept.get(key)?.bytes ?? 0;
-    return this.#kept.delete(key);
+    this.#kept.delete(key);
   }
 
   #clear(): void {

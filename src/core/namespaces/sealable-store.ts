@@ -16,6 +16,7 @@ import type {
   Transaction,
   Write,
 } from '../../storage/store.ts';
+import { LazyWrite } from '../../storage/lazy-write.ts';
 import { StoreOver } from '../../storage/store-over.ts';
 import { keys } from '../keys.ts';
 import { DomainWriters, SealDomains, type Reads } from './seal-domains.ts';
@@ -179,17 +180,6 @@ export class SealableStore extends StoreOver implements Store {
     const { key, value, decoded } = write;
     if (value === undefined) return [write];
     if (this.domains.standing(domain) !== 'open') return [];
-    const { domains } = this;
-    let opened: Uint8Array | undefined;
-    return [
-      {
-        key,
-        decoded,
-        get value() {
-          opened ??= domains.decrypt(domain, key, value);
-          return opened;
-        },
-      },
-    ];
+    return [new LazyWrite(key, () => this.domains.decrypt(domain, key, value), decoded)];
   }
 }
