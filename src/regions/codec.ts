@@ -13,6 +13,7 @@ import {
   fixed,
   flag,
   integer,
+  lent,
   list,
   once,
   oneOf,
@@ -37,7 +38,7 @@ const name = text(128);
 const position: Kind<Position> = record<Position>({ epoch: text(96), sequence: integer });
 const hash = fixed(32);
 const cursor = record<protocol.Cursor>({ log: name, position, hash });
-const write = record<protocol.Write>({ key: text(MAX_KEY_BYTES), value: optional(bytes(MAX_HUB_FRAME)) });
+const write = record<protocol.Write>({ key: text(MAX_KEY_BYTES), value: optional(lent(MAX_HUB_FRAME)) });
 const writes = list(write, MAX_WRITES);
 /** Of the log, where all regions get the same. */
 const logged = list(once(write), MAX_WRITES);

@@ -47,19 +47,40 @@ function inNamespace(id: string, mounts: Mounts, below: string): LogicalPath | u
   return path === undefined ? undefined : record(path + below);
 }
 
-const mountRecord = (key: string): string | undefined => (MOUNT.exec(key) ?? NAMESPACE.exec(key))?.[1];
+const MOST_REMEMBERED = 256;
 
-function mountOf(key: string): string | undefined {
-  const id = DATA.exec(key)?.[2];
-  if (id !== undefined && !isBuiltIn({ uuid: id })) return id;
-  const namespace = OF_NAMESPACE.exec(key)?.[1];
-  return namespace === ROOT.id ? id : namespace;
+/** What is read out of a key alone: the streams of all regions ask it of the same keys, those of the newest batches. */
+function remembered<T>(read: (key: string) => T): (key: string) => T {
+  const known = new Map<string, { readonly value: T }>();
+  return (key) => {
+    const found = known.get(key);
+    if (found !== undefined) return found.value;
+    const value = read(key);
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(key, { value });
+    return value;
+  };
 }
 
-function pathOfData(registry: PluginRegistry, key: string, mounts: Mounts): LogicalPath | undefined {
-  const [, namespace = '', id = '', rest = ''] = DATA.exec(key) ?? [];
+const mountRecord = remembered((key) => (MOUNT.exec(key) ?? NAMESPACE.exec(key))?.[1]);
+
+const dataKey = remembered((key) => {
+  const [, namespace, id = '', rest = ''] = DATA.exec(key) ?? [];
+  return namespace === undefined ? undefined : { namespace, id, rest, isBuiltIn: isBuiltIn({ uuid: id }) };
+});
+type DataKey = NonNullable<ReturnType<typeof dataKey>>;
+
+const mountOf = remembered((key) => {
+  const data = dataKey(key);
+  if (data?.isBuiltIn === false) return data.id;
+  const namespace = OF_NAMESPACE.exec(key)?.[1];
+  return namespace === ROOT.id ? data?.id : namespace;
+});
+
+function pathOfData(registry: PluginRegistry, data: DataKey, mounts: Mounts): LogicalPath | undefined {
+  const { namespace, id, rest } = data;
   // Shared data of a built-in mount: the roles of `auth/token`.
-  if (isBuiltIn({ uuid: id })) return inNamespace(namespace, mounts, `${id === 'token' ? 'auth/token' : id}/${rest}`);
+  if (data.isBuiltIn) return inNamespace(namespace, mounts, `${id === 'token' ? 'auth/token' : id}/${rest}`);
   const mount = mounts.get(id) as TypedMount | undefined;
   if (mount === undefined) return undefined;
   const plugin = mount.table === 'auth' ? registry.auth[mount.type] : registry.engines[mount.type];
@@ -113,7 +134,7 @@ export interface Apart {
 
 const NOTHING_APART: Apart = { id: () => false, path: () => false };
 
-const namespaceIn = (key: string): string => key.split('/', 2)[1] ?? '';
+const namespaceIn = remembered((key) => key.split('/', 2)[1] ?? '');
 
 /** `apart`: asked at the hub, as things are now. */
 export function createLayout(registry: PluginRegistry, apart: Apart = NOTHING_APART): Layout {
@@ -136,7 +157,10 @@ function everything(registry: PluginRegistry): Layout {
     mountOf,
     readMount,
     regionRecord: (key) => REGION.exec(key)?.[1],
-    pathOf: (key, mounts) => (DATA.test(key) ? pathOfData(registry, key, mounts) : pathOfOther(key, mounts)),
+    pathOf: (key, mounts) => {
+      const data = dataKey(key);
+      return data === undefined ? pathOfOther(key, mounts) : pathOfData(registry, data, mounts);
+    },
     readRule: ({ value }) => {
       const found = read<RegionRecord>(value);
       return found === undefined ? undefined : { filter: found.filter, version: found.version };

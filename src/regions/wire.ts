@@ -25,7 +25,6 @@ export class WireError extends Error {
   }
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What a frame is without its writes mostly fits. */
@@ -67,6 +66,13 @@ export class Writer {
   bytes(value: Uint8Array): void {
     this.integer(value.length);
     this.#copy(value);
+  }
+
+  text(value: string): void {
+    const length = Buffer.byteLength(value);
+    this.integer(length);
+    this.#room(length);
+    this.#to += this.#bytes.write(value, this.#to);
   }
 
   /** What is encoded already; its bytes must not change. */
@@ -137,13 +143,19 @@ export class Reader {
     }
   }
 
-  bytes(most: number): Uint8Array {
+  /** In the frame's own memory. */
+  lent(most: number): Uint8Array {
     const length = this.integer();
     if (length > most) throw new WireError('tooLong');
     if (length > this.left) throw new WireError('truncated');
-    const value = this.#bytes.slice(this.#at, this.#at + length);
+    const value = this.#bytes.subarray(this.#at, this.#at + length);
     this.#at += length;
     return value;
+  }
+
+  /** A copy: a frame is not held in memory for a few bytes of it. */
+  bytes(most: number): Uint8Array {
+    return this.lent(most).slice();
   }
 }
 
@@ -170,9 +182,9 @@ export const flag: Kind<boolean> = {
 /** Up to `most` bytes of UTF-8. */
 export function text(most: number): Kind<string> {
   return {
-    write: (out, value) => out.bytes(encoder.encode(value)),
+    write: (out, value) => out.text(value),
     read: (from) => {
-      const bytes = from.bytes(most);
+      const bytes = from.lent(most);
       try {
         return decoder.decode(bytes);
       } catch {
@@ -184,6 +196,11 @@ export function text(most: number): Kind<string> {
 
 export function bytes(most: number): Kind<Uint8Array> {
   return { write: (out, value) => out.bytes(value), read: (from) => from.bytes(most) };
+}
+
+/** As `bytes`; what is read is most of its frame, and shares its memory. */
+export function lent(most: number): Kind<Uint8Array> {
+  return { write: (out, value) => out.bytes(value), read: (from) => from.lent(most) };
 }
 
 /** Exactly `length` bytes. */
