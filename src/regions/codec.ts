@@ -217,7 +217,7 @@ export class FrameSplitter {
     this.#most = most;
   }
 
-  /** The frames that are complete with this chunk, in order. */
+  /** The frames that are complete with this chunk, in order; they may share its memory, which must not be used again. */
   push(chunk: Uint8Array): readonly Uint8Array[] {
     this.#chunks.push(chunk);
     this.#held += chunk.length;
@@ -237,7 +237,7 @@ export class FrameSplitter {
     this.#chunks = [joined.subarray(this.#need)];
     this.#held -= this.#need;
     this.#need = 4;
-    return joined.slice(4, length + 4);
+    return joined.subarray(4, length + 4);
   }
 
   /** What is held, in one piece: made only when a length or a whole frame is there, so slow bytes cost no copies. */
