@@ -8,10 +8,11 @@ import {
   framePieces,
   FrameSplitter,
   lengthPrefixed,
+  MAX_HUB_FRAME,
   MAX_REGION_FRAME,
 } from './codec.ts';
 import type { Frame, HubFrame, RegionFrame, Write } from './protocol.ts';
-import { WireError } from './wire.ts';
+import { Reader, text, WireError, Writer } from './wire.ts';
 
 const hash = new Uint8Array(32).fill(7);
 const at = (sequence: number) => ({ epoch: '1.ab', sequence });
@@ -220,6 +221,34 @@ test('frames come out whole however the stream was cut', () => {
       );
     }),
   );
+});
+
+test('whole frames share the memory of what arrived, and so do values; hashes, which are kept, do not', () => {
+  const write = { key: 's/root/data/7/eu', value: new Uint8Array(300).fill(1) };
+  const frame = lengthPrefixed(encodeFrame({ type: 'batch', ...step, n: 1, writes: [write] }));
+  const splitter = new FrameSplitter(MAX_HUB_FRAME);
+  for (const chunk of [Buffer.from(frame), Buffer.from(frame), Buffer.concat([frame, frame])]) {
+    for (const bytes of splitter.push(chunk)) {
+      assert.equal(bytes.buffer, chunk.buffer);
+      const read = decodeHubFrame(bytes);
+      assert.ok(read.type === 'batch');
+      assert.equal(read.writes[0]?.value?.buffer, chunk.buffer);
+      assert.notEqual(read.hash.buffer, chunk.buffer);
+    }
+  }
+});
+
+test('text that is no Unicode is written as its replacement, with the length that it then has', () => {
+  for (const given of ['', 'a', 'ä€😀', 'x'.repeat(255), 'x'.repeat(256), `${'x'.repeat(253)}€`]) {
+    const out = new Writer();
+    out.text(given);
+    assert.equal(text(1_024).read(new Reader(out.finish())), given);
+  }
+  for (const given of ['\ud800', 'a\udc00b', '\udc00\ud800']) {
+    const out = new Writer();
+    out.text(given);
+    assert.equal(text(1_024).read(new Reader(out.finish())), given.toWellFormed());
+  }
 });
 
 test('a length beyond the bound ends the stream before its bytes are held', () => {

@@ -47,7 +47,8 @@ function inNamespace(id: string, mounts: Mounts, below: string): LogicalPath | u
   return path === undefined ? undefined : record(path + below);
 }
 
-const MOST_REMEMBERED = 256;
+/** Keys; more than most batches write. */
+const MOST_REMEMBERED = 1_024;
 
 /** What is read out of a key alone: the streams of all regions ask it of the same keys, those of the newest batches. */
 function remembered<T>(read: (key: string) => T): (key: string) => T {
@@ -61,6 +62,8 @@ function remembered<T>(read: (key: string) => T): (key: string) => T {
     return value;
   };
 }
+
+const namespaceIn = remembered((key) => key.split('/', 2)[1] ?? '');
 
 const mountRecord = remembered((key) => (MOUNT.exec(key) ?? NAMESPACE.exec(key))?.[1]);
 
@@ -117,7 +120,7 @@ function readMount({ key, value }: Write): Mount | undefined {
   if (NAMESPACE.test(key)) return namespaceOf(key, value);
   const found = read<MountRecord>(value);
   if (id === undefined || found === undefined) return undefined;
-  const namespace = key.split('/')[1] ?? '';
+  const namespace = namespaceIn(key);
   const mount: TypedMount = {
     ...{ id, path: fullPath(found), record: key, data: `s/${namespace}/data/${id}/` },
     ...{ table: found.table, type: found.type },
@@ -133,8 +136,6 @@ export interface Apart {
 }
 
 const NOTHING_APART: Apart = { id: () => false, path: () => false };
-
-const namespaceIn = remembered((key) => key.split('/', 2)[1] ?? '');
 
 /** `apart`: asked at the hub, as things are now. */
 export function createLayout(registry: PluginRegistry, apart: Apart = NOTHING_APART): Layout {

@@ -155,7 +155,7 @@ export class Reader {
 
   /** A copy: a frame is not held in memory for a few bytes of it. */
   bytes(most: number): Uint8Array {
-    return this.lent(most).slice();
+    return new Uint8Array(this.lent(most));
   }
 }
 

@@ -78,3 +78,22 @@ test('records that grow with each change are bounded by what they have become', 
   for (const at of [2, 0, 1]) assert.equal(kept.get(`k/${String(at)}`, decode)?.n, at);
   assert.equal(read(), 2, 'the third was one too many for the others to stay');
 });
+
+test('a record that takes the place of one that is kept takes no more room than its own', async () => {
+  const { store, read, kept } = await written(2, (n) => ({ n }));
+  for (const at of [0, 1]) kept.get(`k/${String(at)}`, decode);
+  for (let n = 0; n < 10; n += 1) {
+    await store.transact((tx) => {
+      putRecord(tx, 'k/0', { n, text: 'x'.repeat(1024 * 1024) });
+    });
+  }
+  read();
+  assert.deepEqual([kept.get('k/0', decode)?.n, kept.get('k/1', decode)?.n, read()], [9, 1, 0]);
+  const full = await written(4_096, (n) => ({ n }));
+  for (let at = 0; at < 4_096; at += 1) full.kept.get(`k/${String(at)}`, decode);
+  await full.store.transact((tx) => {
+    putRecord(tx, 'k/7', { n: -1 });
+  });
+  full.read();
+  assert.deepEqual([full.kept.get('k/7', decode)?.n, full.kept.get('k/8', decode)?.n, full.read()], [-1, 8, 0]);
+});

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ask, runningNode } from '../../../test/support/node.ts';
 import { keys, ROOT_NAMESPACE } from '../../core/keys.ts';
 import { decodeRecord, encodeRecord } from '../../lib/record.ts';
-import { keptMetadata, newMetadata, type KvV2, type Metadata } from './v2/records.ts';
+import { decodeMetadata, keptMetadata, newMetadata, type KvV2, type Metadata } from './v2/records.ts';
 
 async function mounted(version: '1' | '2') {
   let now = Date.UTC(2026, 0, 1);
@@ -73,6 +73,55 @@ test('a record says of a version what is not so of most; one that says all of ea
   await kv.at('POST', 'data/a', { data: { k: 'third' } });
   const versions = (await kv.at('GET', 'metadata/a')).reply?.data?.['versions'];
   assert.deepEqual(Object.keys(versions as object), ['1', '2', '3']);
+});
+
+test('whatever is done to a secret whose versions are stored by number comes out as for one that has a list of them', async () => {
+  await using kv = await mounted('2');
+  /** As stores had it before. */
+  const byNumber = async (): Promise<void> => {
+    const key = `${kv.data}metadata/old`;
+    const bytes = kv.store.get(key);
+    if (bytes === undefined) return;
+    const record = decodeMetadata(bytes);
+    const versions = Object.fromEntries(record.versions.map(({ version, ...rest }) => [version, rest]));
+    await kv.store.transact((tx) => {
+      tx.put(key, encodeRecord({ ...record, versions }));
+    });
+  };
+  const writes = Array.from({ length: 11 }, () => ['POST', 'data', { data: { k: 'v' } }] as const);
+  const steps = [
+    ...writes,
+    ['POST', 'delete', { versions: [9, 10] }],
+    ['POST', 'undelete', { versions: [10] }],
+    ['POST', 'destroy', { versions: [3] }],
+    ['DELETE', 'data', undefined],
+    ['POST', 'metadata', { max_versions: 4 }],
+    ...writes.slice(0, 2),
+    ['PATCH', 'data', { data: { other: 'w' } }],
+    ['GET', 'subkeys', undefined],
+  ] as const;
+  const untimed = (value: unknown): string => JSON.stringify(value).replaceAll(/"\d{4}-[^"]+Z"/g, '"time"');
+  for (const [verb, folder, body] of steps) {
+    await byNumber();
+    const options = verb === 'PATCH' ? { contentType: 'application/merge-patch+json' } : {};
+    const [old, list] = [
+      await kv.at(verb, `${folder}/old`, body, options),
+      await kv.at(verb, `${folder}/new`, body, options),
+    ];
+    assert.equal(list.status < 300, true, `${verb} ${folder}`);
+    assert.deepEqual([old.status, untimed(old.reply)], [list.status, untimed(list.reply)]);
+    const [before, after] = [await kv.at('GET', 'metadata/old'), await kv.at('GET', 'metadata/new')];
+    assert.equal(untimed(before.reply?.data), untimed(after.reply?.data));
+  }
+  await byNumber();
+  assert.equal((await kv.at('DELETE', 'metadata/old')).status, 204);
+  assert.deepEqual(
+    kv.store
+      .snapshot()
+      .list(`${kv.data}data/`, { limit: 100 })
+      .filter((key) => key.endsWith('/old')),
+    [],
+  );
 });
 
 test('a folder with more names than a reply with details holds is refused, and comes in pages', async () => {

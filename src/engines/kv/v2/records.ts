@@ -33,7 +33,10 @@ export interface LastChange {
 }
 
 export interface Metadata<Versions = readonly Version[]> {
-  /** The ones that are listed, by their numbers: a list, since an object of numbers takes several times as long to copy and to encode. */
+  /**
+   * Those that are still listed, in ascending order. No object by number: that takes several times as long to copy and to
+   * encode.
+   */
   readonly versions: Versions;
   /** 0: no version was ever written. */
   readonly currentVersion: number;
@@ -87,10 +90,11 @@ type Keeps = Pick<Compartment, 'kept'>;
 export const readConfig = (from: Reads): Config => recordAt<Config>(from, CONFIG) ?? NO_CONFIG;
 export const keptConfig = (from: Keeps): Config => from.kept(CONFIG, decodeRecord<Config>) ?? NO_CONFIG;
 /** Throws as `decodeRecord`. */
-export const decodeMetadata = (bytes: Uint8Array, key?: string): Metadata => listed(decodeRecord<Stored>(bytes, key));
+export const decodeMetadata = (bytes: Uint8Array, key?: string): Metadata =>
+  fromStored(decodeRecord<Stored>(bytes, key));
 export const readMetadata = (from: Reads, path: string): Metadata | undefined => {
   const stored = recordAt<Stored>(from, metadataKey(path));
-  return stored && listed(stored);
+  return stored && fromStored(stored);
 };
 /** The same, from memory where it was read before. */
 export const keptMetadata = (from: Keeps, path: string): Metadata | undefined =>
@@ -107,7 +111,7 @@ export function writeConfig(tx: Transaction, config: Config): void {
 
 const isListed = (stored: Stored): stored is Metadata => Array.isArray(stored.versions);
 
-function listed(stored: Stored): Metadata {
+function fromStored(stored: Stored): Metadata {
   if (isListed(stored)) return stored;
   // Keys that are numbers stand in their order.
   const versions = Object.entries(stored.versions).map(([number, version]) => ({
