@@ -1,6 +1,7 @@
 /** What servers left on disk, opened without them: nothing half applied, and each region's log a retelling of the hub's. */
 import assert from 'node:assert/strict';
 import { keys } from '../../src/core/keys.ts';
+import { decodeMetadata } from '../../src/engines/kv/v2/records.ts';
 import { decodeFound, decodeRecord } from '../../src/lib/record.ts';
 import { ClusterAuthority } from '../../src/regions/authority.ts';
 import { SealLifecycle } from '../../src/seal/lifecycle.ts';
@@ -67,9 +68,8 @@ export function checkWhole(store: Store, name: string): number {
     const part = partOf(key);
     if (part?.version !== undefined) held.add(`${part.path} ${String(part.version)}`);
     else if (part !== undefined) {
-      const { versions } = JSON.parse(value) as { versions: Record<string, { destroyed: boolean }> };
-      for (const [version, { destroyed }] of Object.entries(versions)) {
-        if (!destroyed) named.add(`${part.path} ${version}`);
+      for (const { version, destroyed } of decodeMetadata(Buffer.from(value)).versions) {
+        if (destroyed !== true) named.add(`${part.path} ${String(version)}`);
       }
     }
   }
