@@ -73,12 +73,12 @@ const dataKey = remembered((key) => {
 });
 type DataKey = NonNullable<ReturnType<typeof dataKey>>;
 
-const mountOf = remembered((key) => {
+function mountOf(key: string): string | undefined {
   const data = dataKey(key);
   if (data?.isBuiltIn === false) return data.id;
   const namespace = OF_NAMESPACE.exec(key)?.[1];
   return namespace === ROOT.id ? data?.id : namespace;
-});
+}
 
 function pathOfData(registry: PluginRegistry, data: DataKey, mounts: Mounts): LogicalPath | undefined {
   const { namespace, id, rest } = data;

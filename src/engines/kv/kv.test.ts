@@ -71,6 +71,7 @@ test('a record says of a version what is not so of most; one that says all of ea
     assert.deepEqual(await shown(), before);
   }
   await kv.at('POST', 'data/a', { data: { k: 'third' } });
+  assert.equal((await kv.at('GET', 'data/a')).status, 200);
   const versions = (await kv.at('GET', 'metadata/a')).reply?.data?.['versions'];
   assert.deepEqual(Object.keys(versions as object), ['1', '2', '3']);
 });
