@@ -117,20 +117,22 @@ export class Formatter {
     const token = this.#secret(auth.clientToken ?? '');
     const accessor = this.#accessor(auth.accessor ?? '');
     const made = {
-      before:
+      before: whole(
         text('client_token', token) +
-        text('accessor', accessor) +
-        text('display_name', auth.displayName) +
-        list('policies', auth.policies) +
-        list('token_policies', auth.tokenPolicies) +
-        list('identity_policies', auth.identityPolicies) +
-        flag('no_default_policy', auth.noDefaultPolicy === true),
-      after:
+          text('accessor', accessor) +
+          text('display_name', auth.displayName) +
+          list('policies', auth.policies) +
+          list('token_policies', auth.tokenPolicies) +
+          list('identity_policies', auth.identityPolicies) +
+          flag('no_default_policy', auth.noDefaultPolicy === true),
+      ),
+      after: whole(
         text('entity_id', auth.entityId) +
-        text('token_type', auth.tokenType) +
-        count('token_ttl', auth.tokenTtl) +
-        text('token_issue_time', auth.issuedAt === 0 ? '' : `${rfc3339(auth.issuedAt).slice(0, 19)}Z`),
-      asked: text('client_token', token) + text('client_token_accessor', accessor),
+          text('token_type', auth.tokenType) +
+          count('token_ttl', auth.tokenTtl) +
+          text('token_issue_time', auth.issuedAt === 0 ? '' : `${rfc3339(auth.issuedAt).slice(0, 19)}Z`),
+      ),
+      asked: whole(text('client_token', token) + text('client_token_accessor', accessor)),
     };
     if (kept !== undefined) this.#tokens.set(kept, made);
     return made;
@@ -181,8 +183,12 @@ export class Formatter {
     if (identity === undefined || elided || this.#options.raw || clear.length > 0) {
       return this.#data((elided ? counted(data) : data) ?? undefined, clear);
     }
-    const made = this.#replies.get(identity) ?? this.#data(data);
-    if (made !== undefined) this.#replies.set(identity, made);
+    const known = this.#replies.get(identity);
+    if (known !== undefined) return known;
+    const hashed = this.#data(data);
+    if (hashed === undefined) return undefined;
+    const made = whole(hashed);
+    this.#replies.set(identity, made);
     return made;
   }
 
@@ -244,6 +250,11 @@ function object(first: Members, rest: Members = ''): string {
   return first === '' ? `{${rest.slice(1)}}` : `{${first.slice(1)}${rest}}`;
 }
 
+/** For what is kept: a text that was added up stays its many pieces, which each entry with it would put together anew. */
+function whole(text: string): string {
+  return Buffer.from(text).toString();
+}
+
 function member(name: string, json: string | undefined): Members {
   return json === undefined ? '' : `,"${name}":${json}`;
 }
@@ -287,11 +298,12 @@ function mount(of: AuditedMount | undefined): Members {
   if (of === undefined) return '';
   const known = mounts.get(of);
   if (known !== undefined) return known;
-  const made =
+  const made = whole(
     text('mount_point', of.point) +
-    text('mount_type', of.type) +
-    text('mount_accessor', of.accessor) +
-    text('mount_class', of.class);
+      text('mount_type', of.type) +
+      text('mount_accessor', of.accessor) +
+      text('mount_class', of.class),
+  );
   mounts.set(of, made);
   return made;
 }
