@@ -65,7 +65,12 @@ function remembered<T>(read: (key: string) => T): (key: string) => T {
 
 const namespaceIn = remembered((key) => key.split('/', 2)[1] ?? '');
 
-const mountRecord = remembered((key) => (MOUNT.exec(key) ?? NAMESPACE.exec(key))?.[1]);
+/** Most keys are data: they are told by the part behind their namespace, which costs less than to remember them. */
+function mountRecord(key: string): string | undefined {
+  const at = key.indexOf('/', 2);
+  if (!key.startsWith('/mounts/', at) && !key.startsWith('/namespaces/', at)) return undefined;
+  return (MOUNT.exec(key) ?? NAMESPACE.exec(key))?.[1];
+}
 
 const dataKey = remembered((key) => {
   const [, namespace, id = '', rest = ''] = DATA.exec(key) ?? [];
