@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -210,4 +210,19 @@ test('no part of a large value that came with the new content is left when it is
   let parts = -1;
   await tamper(path, ({ chunks }) => void (parts = chunks.getKeysCount({ start: Buffer.alloc(1) })));
   assert.equal(parts, 0);
+});
+
+test('lmdb: a switch that fails ends the process: which content is the store is not known then', async (t) => {
+  const path = folder(t);
+  const died: unknown[] = [];
+  const store = await openLmdbStore({ path, die: (error) => void died.push(error) });
+  await put(store, 'old', 'x');
+  const replacement = await store.replacement();
+  await replacement.write([{ key: 'new', value: bytes('y') }]);
+  await replacement.complete(history(store));
+  mkdirSync(join(path, 'current.new'));
+  await assert.rejects(store.replace(replacement));
+  assert.equal(died.length, 1);
+  await replacement.discard();
+  await store[Symbol.asyncDispose]();
 });

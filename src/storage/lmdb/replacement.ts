@@ -97,7 +97,12 @@ export class LmdbReplacement implements Replacement {
     root.resetReadTxn();
     let reader: ReadTransaction | undefined = root.useReadTransaction();
     root.resetReadTxn();
-    makeCurrent(this.#options.path, this.#folder);
+    try {
+      makeCurrent(this.#options.path, this.#folder);
+    } catch (error) {
+      // Which of the two is the store then is not known: nothing more may go into the old one.
+      throw this.#failed(error);
+    }
     return this.#options.adopt(this.#environment, this.#meta, () => {
       reader?.done();
       reader = undefined;
@@ -124,9 +129,13 @@ export class LmdbReplacement implements Replacement {
     try {
       await this.#environment.root.childTransaction(write);
     } catch (error) {
-      const failed = fail('internal', 'what is restored could not be written', { cause: await causeOf(error) });
-      this.#options.die(failed);
-      throw failed;
+      throw this.#failed(await causeOf(error));
     }
+  }
+
+  #failed(cause: unknown): Error {
+    const failed = fail('internal', 'what is restored could not be written', { cause });
+    this.#options.die(failed);
+    return failed;
   }
 }
