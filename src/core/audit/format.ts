@@ -117,25 +117,26 @@ export class Formatter {
     const token = this.#secret(auth.clientToken ?? '');
     const accessor = this.#accessor(auth.accessor ?? '');
     const made = {
-      before: whole(
+      before:
         text('client_token', token) +
-          text('accessor', accessor) +
-          text('display_name', auth.displayName) +
-          list('policies', auth.policies) +
-          list('token_policies', auth.tokenPolicies) +
-          list('identity_policies', auth.identityPolicies) +
-          flag('no_default_policy', auth.noDefaultPolicy === true),
-      ),
-      after: whole(
+        text('accessor', accessor) +
+        text('display_name', auth.displayName) +
+        list('policies', auth.policies) +
+        list('token_policies', auth.tokenPolicies) +
+        list('identity_policies', auth.identityPolicies) +
+        flag('no_default_policy', auth.noDefaultPolicy === true),
+      after:
         text('entity_id', auth.entityId) +
-          text('token_type', auth.tokenType) +
-          count('token_ttl', auth.tokenTtl) +
-          text('token_issue_time', auth.issuedAt === 0 ? '' : `${rfc3339(auth.issuedAt).slice(0, 19)}Z`),
-      ),
-      asked: whole(text('client_token', token) + text('client_token_accessor', accessor)),
+        text('token_type', auth.tokenType) +
+        count('token_ttl', auth.tokenTtl) +
+        text('token_issue_time', auth.issuedAt === 0 ? '' : `${rfc3339(auth.issuedAt).slice(0, 19)}Z`),
+      asked: text('client_token', token) + text('client_token_accessor', accessor),
     };
-    if (kept !== undefined) this.#tokens.set(kept, made);
-    return made;
+    // A login's is written once: to put it together before would be work for nothing.
+    if (kept === undefined) return made;
+    const whole = { before: inOnePiece(made.before), after: inOnePiece(made.after), asked: inOnePiece(made.asked) };
+    this.#tokens.set(kept, whole);
+    return whole;
   }
 
   #request({ auth, request }: AuditedCall): string {
@@ -187,7 +188,7 @@ export class Formatter {
     if (known !== undefined) return known;
     const hashed = this.#data(data);
     if (hashed === undefined) return undefined;
-    const made = whole(hashed);
+    const made = inOnePiece(hashed);
     this.#replies.set(identity, made);
     return made;
   }
@@ -251,7 +252,7 @@ function object(first: Members, rest: Members = ''): string {
 }
 
 /** For what is kept: a text that was added up stays its many pieces, which each entry with it would put together anew. */
-function whole(text: string): string {
+function inOnePiece(text: string): string {
   return Buffer.from(text).toString();
 }
 
@@ -298,7 +299,7 @@ function mount(of: AuditedMount | undefined): Members {
   if (of === undefined) return '';
   const known = mounts.get(of);
   if (known !== undefined) return known;
-  const made = whole(
+  const made = inOnePiece(
     text('mount_point', of.point) +
       text('mount_type', of.type) +
       text('mount_accessor', of.accessor) +
