@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { test } from 'node:test';
+import { syncBuiltinESMExports } from 'node:module';
+import { test, type TestContext } from 'node:test';
 import { agentConfig } from '../config/agent.ts';
 import { parseHcl } from '../lib/hcl/index.ts';
-import { acknowledged, run, workplace } from './agent.testing.ts';
+import { acknowledged, run, type Running, workplace } from './agent.testing.ts';
 import { roleId, secretId, testServer } from './server.testing.ts';
 
 test('logs in, fills sink and files, and acknowledges what is in place, with a proof', async (t) => {
@@ -226,6 +227,61 @@ test('with exit_after_auth it ends once everything is in place', async (t) => {
   assert.equal(await running.ended, 0);
   assert.equal(place.read('out/db'), 'p1');
   assert.ok(server.tokens.has(place.read('token')), 'the token is not revoked at the end');
+});
+
+/** From now on each file waits at its place until it is let through. Resolves once that many are there. */
+function heldFiles(t: TestContext, wanted: number) {
+  const { rename } = fs.promises;
+  const held: string[] = [];
+  const all = Promise.withResolvers<undefined>();
+  const gate = Promise.withResolvers<undefined>();
+  const mocked = t.mock.method(fs.promises, 'rename', async (from: string, to: string) => {
+    if (held.push(to) === wanted) all.resolve(undefined);
+    await gate.promise;
+    await rename(from, to);
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    mocked.mock.restore();
+    syncBuiltinESMExports();
+  });
+  return { all: all.promise, pass: () => gate.resolve(undefined) };
+}
+
+async function endsAfter(running: Running, pass: () => void): Promise<void> {
+  running.agent.stop();
+  let hasEnded = false;
+  void running.ended.then(() => (hasEnded = true));
+  for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+  assert.equal(hasEnded, false);
+  pass();
+  await running.ended;
+}
+
+test('it has ended only when no file is on its way any more', async (t) => {
+  await using server = await testServer();
+  server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  const held = heldFiles(t, 2);
+  await using running = run(server, place);
+  await held.all;
+  await endsAfter(running, held.pass);
+  assert.deepEqual(fs.readdirSync(place.path('out')), ['db']);
+  assert.ok(server.tokens.has(place.read('token')));
+});
+
+test('it has ended only when what was pushed is in place', async (t) => {
+  await using server = await testServer();
+  const index = server.write('secret/data/db', { password: 'p1' });
+  const place = workplace(t);
+  await using running = run(server, place);
+  await acknowledged(server, index);
+  await running.logged('wrote the token');
+  const held = heldFiles(t, 1);
+  server.write('secret/data/db', { password: 'p2' });
+  await held.all;
+  await endsAfter(running, held.pass);
+  assert.equal(place.read('out/db'), 'p2');
 });
 
 test('with exit_on_err it ends after a failed login', async (t) => {

@@ -67,6 +67,8 @@ export class Agent {
   readonly #files: SecretFiles;
   readonly #lastKnown: LastKnown;
   readonly #follower: Follower;
+  /** What may still write: the end waits for it, since whoever ended us may look at the files or remove them. */
+  readonly #unfinished = new Set<Promise<unknown>>();
   #health: HealthListeners | undefined;
   #exitCode = 0;
 
@@ -82,7 +84,9 @@ export class Agent {
       ...{ client: this.#client, credentials: this.#credentials, method: config.method },
       ...{ clock: systemClock, log: log.named('auth'), metrics },
     });
-    this.#sinks = new Sinks({ sinks: config.sink, client: this.#client, log: log.named('sink'), metrics });
+    this.#sinks = new Sinks({
+      ...{ sinks: config.sink, client: this.#client, ending: this.#ending.signal, log: log.named('sink'), metrics },
+    });
     this.#process = config.exec && this.#supervisor(config.exec);
     this.#files = new SecretFiles({
       ...{ stamps, metrics, log: log.named('files') },
@@ -149,6 +153,7 @@ export class Agent {
       const code = await this.#process?.stop();
       if (this.#exitCode === 0) this.#exitCode = code ?? 0;
       this.#auth.stop();
+      await Promise.allSettled(this.#unfinished);
       this.#client.close();
       await this.#health.close();
     }
@@ -182,10 +187,11 @@ export class Agent {
     using _watch = watchCredentials(this.#credentials.files, () => {
       this.#guard(this.#auth.lookForCredentials());
     });
+    const ended = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     this.#auth.start();
     try {
-      await this.#follower.run(signal);
-      if (!signal.aborted) await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+      // Its process is told to end at once, while the last file may still be on its way.
+      if (!signal.aborted) await Promise.race([ended, this.#tracked(this.#follower.run(signal))]);
     } finally {
       cancel();
     }
@@ -224,9 +230,16 @@ export class Agent {
     this.stop();
   }
 
+  #tracked<T>(work: Promise<T>): Promise<T> {
+    const forget = (): boolean => this.#unfinished.delete(work);
+    this.#unfinished.add(work);
+    work.then(forget, forget);
+    return work;
+  }
+
   /** Work whose failure ends the agent. */
   #guard(work: Promise<unknown>): void {
-    work.catch((error: unknown) => {
+    this.#tracked(work).catch((error: unknown) => {
       if (this.#ending.signal.aborted) return;
       this.#log.error('ending', { error: explain(error) });
       this.#end(1);

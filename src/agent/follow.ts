@@ -59,6 +59,12 @@ interface OpenStream {
   readonly mute: boolean;
 }
 
+/** Resolves when each is done. Rejects as the first of them did, but not before none is at work any more. */
+async function allDone(works: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(works);
+  await Promise.all(works);
+}
+
 export class Follower {
   readonly #options: FollowerOptions;
   #client: Client;
@@ -77,8 +83,15 @@ export class Follower {
     this.#client = options.connect();
   }
 
-  /** Runs until the signal is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Runs until the signal is aborted, and what was begun by then is done. */
+  async run(outer: AbortSignal): Promise<void> {
+    const failing = new AbortController();
+    const signal = AbortSignal.any([outer, failing.signal]);
+    const endsAll = (work: Promise<void>): Promise<void> =>
+      work.catch((error: unknown) => {
+        failing.abort(error);
+        throw error;
+      });
     try {
       const session = await this.#options.auth.signedIn(signal);
       this.#options.files.leases.signedIn(session);
@@ -86,9 +99,9 @@ export class Follower {
       const pushed = await this.#pushed(session, signal).catch(() => undefined);
       this.#applied = pushed?.index;
       await this.#readAll(signal);
-      await Promise.all([this.#poll(signal), this.#stream(signal)]);
+      await allDone([endsAll(this.#poll(signal)), endsAll(this.#stream(signal))]);
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!outer.aborted) throw error;
     } finally {
       this.#client.close();
     }
@@ -144,7 +157,7 @@ export class Follower {
       for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) await this.#readOne(path, signal);
     };
     while (waiting.length > 0) {
-      await Promise.all(Array.from({ length: width }, work));
+      await allDone(Array.from({ length: width }, work));
       waiting = [...files.takeUnread()];
     }
     await this.#options.applied();

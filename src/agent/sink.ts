@@ -13,6 +13,8 @@ export interface SinksOptions {
   readonly sinks: readonly SinkConfig[];
   /** With any token. */
   readonly client: Client;
+  /** Nothing is wrapped any more. */
+  readonly ending: AbortSignal;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -65,9 +67,10 @@ export class Sinks {
   /** The bare token, or what wraps it, as JSON with the names of the API. */
   async #content({ wrap_ttl }: SinkConfig, { token }: SignedIn): Promise<string> {
     if (wrap_ttl === undefined || wrap_ttl === 0) return token.expose();
+    const { client, ending: signal } = this.#options;
     const body = { token: token.expose() };
-    const options = { token: token.expose(), wrapTtl: `${Math.ceil(wrap_ttl)}s`, replay: 'safe' } as const;
-    const wrapped = (await this.#options.client.write('sys/wrapping/wrap', body, options))?.wrap_info;
+    const options = { token: token.expose(), wrapTtl: `${Math.ceil(wrap_ttl)}s`, replay: 'safe', signal } as const;
+    const wrapped = (await client.write('sys/wrapping/wrap', body, options))?.wrap_info;
     if (wrapped === undefined) throw fail('noCredentials', 'the server did not wrap the token');
     return JSON.stringify(wrapped);
   }
