@@ -99,9 +99,13 @@ function checkLength(root: RootDatabase<Buffer, string>, path: string): void {
  * Opens the LMDB environment in a directory. `overlappingSync` is off: on, a commit is shown before it is flushed, and
  * stays shown when the flush fails. No write map: a stray pointer could write through it. Freed memory is zeroed before
  * it reaches a page (`noMemInit` stays off). The map grows by itself.
+ *
+ * The list of free pages is read anew by each commit that needs it (`maxFreeSpaceToRetain`), as LMDB itself does. lmdb-js
+ * keeps it between commits and writes the changed parts: after the first look for older free pages it takes parts for
+ * written that are not, and ends the process by an assertion or the commit by MDB_BAD_TXN (3.5.6, `mdb_freelist_save`).
  */
 export function openEnvironment(path: string): Environment {
-  // `permissionsMode` is read by lmdb-js's native part, not declared in its types.
+  // `permissionsMode` and `maxFreeSpaceToRetain` are read by lmdb-js's native part, not declared in its types.
   const options = {
     path,
     noSubdir: false,
@@ -109,6 +113,7 @@ export function openEnvironment(path: string): Environment {
     maxDbs: MAX_DBS,
     maxReaders: HELD_POSITIONS + 100,
     permissionsMode: FILE_MODE,
+    maxFreeSpaceToRetain: 0,
     eventTurnBatching: false,
     encoding: 'binary' as const,
     keyEncoder: utf8Keys,
