@@ -80,9 +80,11 @@ class LogFile implements AuditDevice {
   #waitingBytes = 0;
   /** The loop that empties the queue; undefined while there is nothing to do. */
   #writing: Promise<void> | undefined;
-  /** Work on the handle that is no write (flush, reopen, close): one after the other, between writes. */
+  /** Work on the handle that is no write (reopen, close): one after the other, between writes. */
   #between: Promise<void> = Promise.resolve();
   #flushTimer: NodeJS.Timeout | undefined;
+  /** Flushes in the background, one after the other: writes go on beside them, since requests wait for those. */
+  #flushing: Promise<void> = Promise.resolve();
   /** What the last flush in the background met: the next record is told. */
   #flushError: Error | undefined;
   #closed = false;
@@ -133,12 +135,12 @@ class LogFile implements AuditDevice {
 
   async reopen(): Promise<void> {
     if (this.#closed) throw fail('auditFailed', 'the audit device is closed');
-    await this.#alone(async () => {
-      const old = this.#handle;
+    const old = await this.#alone(async () => {
+      const replaced = this.#handle;
       await this.#turn.run(() => this.#replace());
-      await old.datasync().catch(ignore);
-      await old.close().catch(ignore);
+      return replaced;
     });
+    await letGo(old);
   }
 
   /** Another thread may go on with the old file for a moment: a line that was cut off there is ended first. */
@@ -161,8 +163,7 @@ class LogFile implements AuditDevice {
     if (path === this.#path) return;
     const old = this.#handle;
     await this.#open(path);
-    await old.datasync().catch(ignore);
-    await old.close().catch(ignore);
+    this.#flushing = this.#flushing.then(() => letGo(old));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -170,6 +171,7 @@ class LogFile implements AuditDevice {
     this.#closed = true;
     clearTimeout(this.#flushTimer);
     await this.#writing;
+    await this.#flushing;
     await this.#alone(async () => {
       await this.#handle.datasync().catch(ignore);
       await this.#handle.close();
@@ -282,18 +284,28 @@ class LogFile implements AuditDevice {
     if (this.#options.sync || this.#closed || this.#flushTimer !== undefined) return;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
-      void this.#alone(async () => {
-        if (this.#closed) return;
-        this.#flushError = await this.#datasync();
-        if (this.#flushError !== undefined) this.#options.warn('audit log flush failed', { path: this.#options.path });
-      });
+      this.#flushing = this.#flushing.then(() => this.#flush());
     }, FLUSH_MS);
     this.#flushTimer.unref();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#closed) return;
+    const error = await this.#datasync();
+    if (error === undefined) return;
+    this.#flushError = error;
+    this.#options.warn('audit log flush failed', { path: this.#options.path });
   }
 
   #failure(verb: string, cause: unknown): Error {
     return fail('auditFailed', `the audit log ${this.#options.path} cannot be ${verb}: ${errorCode(cause)}`, { cause });
   }
+}
+
+/** What came to its end is durable then. A flush of it that is under way ends before it is closed. */
+async function letGo(old: FileHandle): Promise<void> {
+  await old.datasync().catch(ignore);
+  await old.close().catch(ignore);
 }
 
 function ignore(): void {}
