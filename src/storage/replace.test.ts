@@ -156,7 +156,13 @@ test('lmdb: what was put in place is there after a new start, and nothing else',
   }
   await using store = await openLmdbStore({ path });
   assert.equal(read(store, 'round'), '2');
-  assert.deepEqual(readdirSync(path).sort(), ['current', 'generation-2', 'holder.json']);
+  assert.deepEqual(readdirSync(path).sort(), [
+    'current',
+    'generation-2',
+    'holder.json',
+    'holder.mdb',
+    'holder.mdb-lock',
+  ]);
 });
 
 test('lmdb: a follower that opens anew reads the new content', async (t) => {

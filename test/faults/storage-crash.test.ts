@@ -25,7 +25,21 @@ const FAILPOINTS = [
   'storage.in-commit',
   'storage.after-flush-before-publish',
   'storage.in-compact',
+  'storage.in-journal',
+  'storage.before-first-checkpoint',
+  'storage.in-checkpoint',
+  'storage.in-slots',
+  'storage.after-checkpoint',
+  'storage.in-replay',
 ] as const;
+
+/** Which hits kill, where it is not the first, the second and the 25th. */
+const HITS: Readonly<Record<string, readonly number[]>> = {
+  'storage.in-compact': [1, 1],
+  'storage.before-first-checkpoint': [1],
+  // Killed while it goes back and on again what the kill before left.
+  'storage.in-replay': [1],
+};
 
 const writer = join(import.meta.dirname, 'storage-writer.ts');
 
@@ -72,7 +86,10 @@ for (const name of FAILPOINTS) {
   test(`SIGKILL at ${name} loses nothing acknowledged and applies nothing half`, async (t) => {
     const path = directory(t);
     const acknowledged = new Acknowledged();
-    for (const hit of name === 'storage.in-compact' ? [1, 1] : [1, 2, 25]) {
+    for (const hit of HITS[name] ?? [1, 2, 25]) {
+      if (hit === 1) acknowledged.read(await runUntilKilled(path, { acknowledgements: 200 }));
+      // Closes it, so that the next has nothing to bring back.
+      if (hit === 1 && name !== 'storage.in-replay') await checkStore(path, acknowledged);
       acknowledged.read(await runUntilKilled(path, { failpoints: `${name}=kill@${hit}` }));
       await checkStore(path, acknowledged);
     }

@@ -37,8 +37,11 @@ async function write(store: Store, writer: number): Promise<never> {
 }
 
 async function main(path: string, failpoints: string): Promise<void> {
-  const store = await openLmdbStore({ path });
+  // Before it opens: what the process before left is brought back then.
   armFailpoints(failpoints);
+  // Often, so that a run of a second meets many.
+  const checkpoint = { bytes: 1024 * 1024, commits: 20, milliseconds: 50 };
+  const store = await openLmdbStore({ path, checkpoint });
   await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(store, writer)));
 }
 

@@ -6,9 +6,9 @@ import { isLockstepError, type ErrorCode } from '../../errors.ts';
 import { put, read, start } from '../conformance/subject.ts';
 import type { Store } from '../store.ts';
 import { directory, tamper } from './fixture.ts';
-import { logKey } from './medium.ts';
 import { encodeMeta } from './meta.ts';
 import { openLmdbStore } from './open.ts';
+import { logKey } from './view.ts';
 
 /** A closed store with some batches; the hash of each stands at its sequence. */
 async function written(t: TestContext, batches: number): Promise<{ path: string; hashes: Buffer[] }> {
@@ -117,9 +117,9 @@ test('a flipped bit in the head, the oldest place or the identity is found', asy
 
 test('a store of another format version is refused by name, and left as it is', async (t) => {
   const { path } = await written(t, 1);
+  await tamper(path, ({ meta }) => void meta.put('format', encodeMeta('lockstep-lmdb/3')));
+  await refused(path, 'formatVersion', /"lockstep-lmdb\/3": this program reads lockstep-lmdb\/2/);
   await tamper(path, ({ meta }) => void meta.put('format', encodeMeta('lockstep-lmdb/2')));
-  await refused(path, 'formatVersion', /"lockstep-lmdb\/2": this program reads lockstep-lmdb\/1/);
-  await tamper(path, ({ meta }) => void meta.put('format', encodeMeta('lockstep-lmdb/1')));
   await using store = await openLmdbStore({ path });
   assert.equal(read(store, 'key-1'), 'value-1');
 });

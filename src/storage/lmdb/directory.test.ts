@@ -17,8 +17,11 @@ test('the directory and all in it belong to this user alone', async (t) => {
   await put(store, 'k', 'v');
   assert.equal(mode(path), '700');
   const files = readdirSync(path);
-  assert.deepEqual(files.toSorted(), ['data.mdb', 'holder.json', 'lock.mdb']);
+  const closed = ['data.mdb', 'holder.mdb', 'holder.mdb-lock', 'lock.mdb'];
+  assert.deepEqual(files.toSorted(), [...closed, 'checkpoint', 'holder.json', 'journal-a', 'journal-b'].toSorted());
   for (const file of files) assert.equal(mode(join(path, file)), '600', file);
+  await store[Symbol.asyncDispose]();
+  assert.deepEqual(readdirSync(path).toSorted(), closed, 'closed, all of the store is in one file');
 });
 
 test('a directory and files that others could read are narrowed', async (t) => {

@@ -22,6 +22,8 @@ export interface Environment {
   readonly chunks: Database<Buffer, Uint8Array>;
   /** Format, identity, head and oldest place. */
   readonly meta: Database<Buffer, string>;
+  /** Bytes of a page of its file. */
+  readonly pageSize: number;
 }
 
 /** Keys as their UTF-8 bytes, nothing else: they compare by byte, and prefixes are prefixes. */
@@ -84,31 +86,35 @@ interface Undeclared {
   };
 }
 
-/** A page beyond the end of the file would end the process by SIGBUS when it is read. */
-function checkLength(root: RootDatabase<Buffer, string>, path: string): void {
+/** A page beyond the end of the file would end the process by SIGBUS when it is read. Gives the size of a page. */
+function checkLength(root: RootDatabase<Buffer, string>, path: string): number {
   // The declarations leave `env` out; without it, a truncated file could not be told before it is read.
   const { env } = root as unknown as Undeclared;
-  const needed = (env.info().lastPageNumber + 1) * env.stat().pageSize;
+  const { pageSize } = env.stat();
+  const needed = (env.info().lastPageNumber + 1) * pageSize;
   const found = statSync(join(path, DATA_FILE)).size;
   if (found < needed) {
     throw fail('corrupt', `${join(path, DATA_FILE)} is cut: it holds ${found} of ${needed} bytes; restore a snapshot`);
   }
+  return pageSize;
 }
 
 /**
- * Opens the LMDB environment in a directory. `overlappingSync` is off: on, a commit is shown before it is flushed, and
- * stays shown when the flush fails. No write map: a stray pointer could write through it. Freed memory is zeroed before
- * it reaches a page (`noMemInit` stays off). The map grows by itself.
+ * Opens the LMDB environment in a directory. `flushing`: each transaction is durable by itself, as only one that is being made
+ * has to be; else nothing is before `Checkpoints` says so. `overlappingSync` is off: on, lmdb-js flushes in a way of its own. No
+ * write map: a stray pointer could write through it. Freed memory is zeroed before it reaches a page (`noMemInit` stays
+ * off). The map grows by itself.
  *
  * The list of free pages is read anew by each commit that needs it (`maxFreeSpaceToRetain`), as LMDB itself does. lmdb-js
  * keeps it between commits and writes the changed parts: after the first look for older free pages it takes parts for
  * written that are not, and ends the process by an assertion or the commit by MDB_BAD_TXN (3.5.6, `mdb_freelist_save`).
  */
-export function openEnvironment(path: string): Environment {
+export function openEnvironment(path: string, flushing = false): Environment {
   // `permissionsMode` and `maxFreeSpaceToRetain` are read by lmdb-js's native part, not declared in its types.
   const options = {
     path,
     noSubdir: false,
+    noSync: !flushing,
     overlappingSync: false,
     maxDbs: MAX_DBS,
     maxReaders: HELD_POSITIONS + 100,
@@ -122,10 +128,11 @@ export function openEnvironment(path: string): Environment {
   let root: RootDatabase<Buffer, string> | undefined;
   try {
     root = open<Buffer, string>(options);
-    checkLength(root, path);
+    const pageSize = checkLength(root, path);
     const binary = { encoding: 'binary', keyEncoder: utf8Keys } as const;
     return {
       root,
+      pageSize,
       data: root.openDB<Buffer, string>('data', binary),
       log: root.openDB<Buffer, Uint8Array>('log', { encoding: 'binary', keyEncoding: 'binary' }),
       chunks: root.openDB<Buffer, Uint8Array>('chunks', { encoding: 'binary', keyEncoding: 'binary' }),

@@ -3,11 +3,11 @@ import { FollowingStore, type Standing } from '../local/following-store.ts';
 import { openEnvironment, type Environment } from './environment.ts';
 import { currentEnvironment } from './generation.ts';
 import type { ReadTransaction } from './holder.ts';
-import { LmdbView } from './medium.ts';
 import { decodeMeta, placeOf, type Meta } from './meta.ts';
+import { LmdbView } from './view.ts';
 
 function readMeta<K extends keyof Meta>({ meta }: Environment, name: K, transaction: ReadTransaction): Meta[K] {
-  // As in `medium.ts`: the declarations leave the transaction out.
+  // As in `view.ts`: the declarations leave the transaction out.
   const reads = meta as unknown as { getBinary(key: string, options: object): Buffer | undefined };
   return decodeMeta(name, reads.getBinary(name, { transaction }));
 }

@@ -17,9 +17,13 @@ import {
 import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
+import { CHECKPOINT_FILES } from './checkpoint-file.ts';
 import { DATA_FILE, LOCK_FILE, syncDirectory } from './environment.ts';
+import { JOURNAL_FILES } from './journal.ts';
 
 const POINTER = 'current';
+/** Of the environment that a data directory begins with. */
+const STORE_FILES = [DATA_FILE, LOCK_FILE, ...JOURNAL_FILES, ...CHECKPOINT_FILES];
 const NAME = /^generation-([1-9]\d{0,8})$/;
 
 /** The directory of the environment that counts. Throws `corrupt` when the pointer names none. */
@@ -63,7 +67,7 @@ export function dropOthers(path: string): void {
   }
   rmSync(join(path, `${POINTER}.new`), { force: true });
   if (current === path) return;
-  for (const file of [DATA_FILE, LOCK_FILE]) rmSync(join(path, file), { force: true });
+  for (const file of STORE_FILES) rmSync(join(path, file), { force: true });
 }
 
 function generationsOf(path: string): readonly string[] {

@@ -1,10 +1,26 @@
-import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { RootDatabase } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 import { fail } from '../../errors.ts';
+import { randomBytes } from '../../lib/crypto/random.ts';
+import { syncDirectory } from './environment.ts';
+import { checkHeader } from './header.ts';
 
 const FILE = 'holder.json';
+/** An LMDB environment of its own, with nothing in it. */
+const LOCK = 'holder.mdb';
 
 /** Directories that this process holds: LMDB's own lock tells processes apart, not stores of one process. */
 const held = new Set<string>();
@@ -50,13 +66,13 @@ function inUse(path: string, pid: number): Error {
 }
 
 /**
- * Makes this process the only one on the directory, until it ends, however it ends. Each process with an LMDB environment
+ * Makes this process the only one on an environment, until it ends, however it ends. Each process with an LMDB environment
  * open holds a kernel lock on its entry in the reader table, so entries of dead processes are told apart; who opens it
  * alone finds the table empty. Of two that come at once each sees the other's reader, so never both stay. Returns the
  * reader that marks this process, to be kept until another one does. Throws `storeInUse`, naming the holder. Covers
  * processes of one kernel, in different containers too, as LMDB does: never put it on a network disk.
  */
-export function claimDirectory(root: RootDatabase<Buffer, string>, path: string): ReadTransaction {
+export function claim(root: RootDatabase<Buffer, string>, path: string): ReadTransaction {
   root.readerCheck();
   const [before] = readers(root);
   // It can have this process's id, in another container or in another thread.
@@ -75,11 +91,69 @@ export function claimDirectory(root: RootDatabase<Buffer, string>, path: string)
     reader.done();
     throw inUse(path, other);
   }
-  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
   return reader;
 }
 
-export function releaseDirectory(path: string): void {
-  rmSync(join(path, FILE), { force: true });
+function openLock(path: string): RootDatabase<Buffer, string> {
+  // As in `environment.ts`: the mode is not declared.
+  const options = { path, noSubdir: true, noSync: true, overlappingSync: false, permissionsMode: 0o600 };
+  return open<Buffer, string>(options);
+}
+
+/** Whole and durable before it has its name, and never replaced where there are hard links: who holds another file holds nothing. */
+async function makeLock(path: string): Promise<void> {
+  const fresh = join(path, `${LOCK}.${randomBytes(8).toString('hex')}`);
+  try {
+    await openLock(fresh).close();
+    const descriptor = openSync(fresh, 'r+');
+    fdatasyncSync(descriptor);
+    closeSync(descriptor);
+    name(fresh, join(path, LOCK));
+    syncDirectory(path);
+  } finally {
+    for (const file of [fresh, `${fresh}-lock`]) rmSync(file, { force: true });
+  }
+}
+
+/** As a link, which never takes the place of what another process has made meanwhile; where there are none, by its name alone. */
+function name(fresh: string, lock: string): void {
+  try {
+    linkSync(fresh, lock);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error;
+    if (!existsSync(lock)) renameSync(fresh, lock);
+  }
+}
+
+/**
+ * Makes this process the only one on the directory, whatever state the store in it is in: a lock apart, since to look into
+ * LMDB's file before it has been brought back to a checkpoint could end the process. Gives what ends it. Throws as `claim`;
+ * `corrupt` when the lock's own file is damaged.
+ */
+export async function claimDirectory(path: string): Promise<() => Promise<void>> {
+  const file = join(path, LOCK);
+  if (!existsSync(file)) await makeLock(path);
+  try {
+    checkHeader(file);
+  } catch (error) {
+    const remedy = `nothing is in it: end whatever uses the directory, then remove it and ${file}-lock`;
+    throw fail('corrupt', `${file} cannot be used; ${remedy}`, { cause: error });
+  }
+  const root = openLock(file);
+  let reader: ReadTransaction;
+  try {
+    reader = claim(root, path);
+  } catch (error) {
+    await root.close();
+    throw error;
+  }
+  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  return async () => {
+    rmSync(join(path, FILE), { force: true });
+    reader.done();
+    await root.close();
+  };
 }

@@ -4,7 +4,10 @@ import type { Place } from '../local/medium.ts';
 import type { Epoch, Position } from '../store.ts';
 
 /** The layout of the tables and of what lies in them. Another one is refused by name. */
-export const STORE_FORMAT = 'lockstep-lmdb/1';
+export const STORE_FORMAT = 'lockstep-lmdb/2';
+
+/** Of stores made before there was a journal. What knows no journal must leave alone what one may belong to. */
+export const FLUSHED_FORMAT = 'lockstep-lmdb/1';
 
 const SUM_BYTES = 32;
 

@@ -1,79 +1,45 @@
 import { fail } from '../../errors.ts';
-import { randomBytes } from '../../lib/crypto/random.ts';
 import { endProcess } from '../local/end-process.ts';
 import { LocalStore } from '../local/local-store.ts';
-import type { Medium, Place } from '../local/medium.ts';
+import type { Medium } from '../local/medium.ts';
 import type { SnapshotLimit } from '../local/views.ts';
-import { NO_HASH } from '../log-record.ts';
-import type { Epoch } from '../store.ts';
-import { openEnvironment, prepareDirectory, syncNames, type Environment } from './environment.ts';
+import { Checkpoints, CHECKPOINT_LIMITS, type CheckpointLimits } from './checkpoints.ts';
+import { realDisk, type Disk } from './disk.ts';
+import { openEnvironment, prepareDirectory, type Environment } from './environment.ts';
 import { currentEnvironment, dropOthers } from './generation.ts';
-import { claimDirectory, claimHere, releaseDirectory } from './holder.ts';
-import { LmdbMedium } from './medium.ts';
+import { claim, claimDirectory, claimHere, type ReadTransaction } from './holder.ts';
+import { isBlank, isToBeMade, make, readMeta } from './make.ts';
+import { LmdbMedium, type LmdbParts } from './medium.ts';
+import { placeOf, type Meta } from './meta.ts';
+import { baseOf, goBack, leftBehind, replay, type LeftBehind } from './recover.ts';
 import { LmdbReplacement } from './replacement.ts';
-import { decodeMeta, encodeMeta, placeOf, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
+import { Tables } from './tables.ts';
+import { LmdbView } from './view.ts';
 
 export interface LmdbStoreOptions {
   /** The data directory; made when it is not there. It belongs to one store alone. */
   readonly path: string;
   /** Called when a flush fails or an observer throws. Ends the process, unless given. */
   readonly die?: (error: unknown) => void;
+  /** When LMDB's file is made durable. `CHECKPOINT_LIMITS`, unless given. */
+  readonly checkpoint?: CheckpointLimits;
+  /** For tests. */
+  readonly disk?: Disk;
   readonly conflict?: () => boolean;
   readonly snapshotLimit?: SnapshotLimit;
 }
 
+interface Claimed {
+  readonly environment: Environment;
+  readonly reader: ReadTransaction;
+}
+
+interface Opened extends LmdbParts {
+  readonly meta: Meta;
+}
+
 /** Records at the end of the log that are checked when it is opened; the others when they are read. */
 const TAIL = 64;
-
-function firstMeta(): Meta {
-  const epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
-  const start: Place = { position: { epoch: `${epoch.number}.${epoch.id}`, sequence: 0 }, hash: NO_HASH };
-  return {
-    format: STORE_FORMAT,
-    identity: { log: randomBytes(16).toString('hex'), epoch },
-    head: placeRecord(start, 0),
-    oldest: placeRecord(start, 0),
-  };
-}
-
-function create({ root, meta }: Environment, path: string): Meta {
-  const first = firstMeta();
-  // Synchronous, and flushed on return: there is nobody to wait yet.
-  root.transactionSync(() => {
-    void meta.put('format', encodeMeta(first.format));
-    void meta.put('identity', encodeMeta(first.identity));
-    void meta.put('head', encodeMeta(first.head));
-    void meta.put('oldest', encodeMeta(first.oldest));
-  });
-  syncNames(path);
-  return first;
-}
-
-function isEmpty({ data, log, meta }: Environment): boolean {
-  return [
-    data.getKeys({ start: '', limit: 1 }),
-    meta.getKeys({ start: '', limit: 1 }),
-    log.getKeys({ start: Buffer.alloc(1), limit: 1 }),
-  ].every((keys) => [...keys].length === 0);
-}
-
-function readMeta(environment: Environment, path: string): Meta {
-  const { meta } = environment;
-  if (meta.getBinary('format') === undefined && isEmpty(environment)) return create(environment, path);
-  const format = decodeMeta('format', meta.getBinary('format'));
-  if (format !== STORE_FORMAT) {
-    throw fail(
-      'formatVersion',
-      `the store in ${path} has the format ${JSON.stringify(format)}: this program reads ${STORE_FORMAT}`,
-    );
-  }
-  return {
-    format,
-    identity: decodeMeta('identity', meta.getBinary('identity')),
-    head: decodeMeta('head', meta.getBinary('head')),
-    oldest: decodeMeta('oldest', meta.getBinary('oldest')),
-  };
-}
 
 /** The sequences that the log begins and ends with. */
 function span({ log }: Environment): { first: number; last: number } | undefined {
@@ -107,40 +73,120 @@ function checkTail(environment: Environment, meta: Meta, medium: Medium): void {
   view.close();
 }
 
+type HeldOptions = Required<Pick<LmdbStoreOptions, 'path' | 'die' | 'disk' | 'checkpoint'>>;
+
 /** A data directory that this process holds, whichever environment in it is the store. */
 class HeldDirectory {
-  readonly #path: string;
-  readonly #free: () => void;
-  readonly #die: (error: unknown) => void;
+  readonly #options: HeldOptions;
+  readonly #release: () => Promise<void>;
   #current: Environment | undefined;
 
-  constructor(path: string, free: () => void, die: (error: unknown) => void) {
-    this.#path = path;
-    this.#free = free;
-    this.#die = die;
+  constructor(options: HeldOptions, release: () => Promise<void>) {
+    this.#options = options;
+    this.#release = release;
+  }
+
+  /** Opens the environment in a folder, back at its checkpoint and on from there if it was not closed. */
+  async open(folder: string): Promise<Opened & Claimed> {
+    const left = await leftBehind(folder, this.#options.disk);
+    try {
+      if (left !== undefined) goBack(folder, left.file);
+      else if (isBlank(folder)) await make(folder);
+      const claimed = left === undefined ? await this.#made(folder) : await this.#claimed(folder);
+      return await this.#opened(claimed, folder, left);
+    } catch (error) {
+      await left?.file.close();
+      throw error;
+    }
+  }
+
+  /** Made, where it is to be, by who has it alone. */
+  async #made(folder: string): Promise<Claimed> {
+    const claimed = await this.#claimed(folder);
+    const { root } = claimed.environment;
+    try {
+      if (!isToBeMade(claimed.environment)) return claimed;
+    } catch (error) {
+      await root.close();
+      throw error;
+    }
+    await root.close();
+    await make(folder);
+    return this.#claimed(folder);
   }
 
   /** From now on the store lies in this environment. */
-  adopt(environment: Environment, meta: Meta, opened?: () => void): LmdbMedium {
+  adopt({ environment, tables, checkpoints, meta }: Opened, opened?: () => void): LmdbMedium {
     this.#current = environment;
-    return new LmdbMedium(environment, meta, {
+    return new LmdbMedium({ environment, tables, checkpoints }, meta, {
       ...(opened === undefined ? {} : { opened }),
       replacement: () =>
         new LmdbReplacement({
-          path: this.#path,
-          die: this.#die,
-          adopt: (other, itsMeta, itsOpened) => this.adopt(other, itsMeta, itsOpened),
+          ...this.#options,
+          adopt: (other, folder, itsMeta, itsOpened) => this.adopt(this.#parts(other, folder, itsMeta), itsOpened),
         }),
-      closed: () => {
-        if (this.#current === environment) this.#release();
-        else dropOthers(this.#path);
+      closed: async () => {
+        if (this.#current === environment) await this.#release();
+        else dropOthers(this.#options.path);
       },
     });
   }
 
-  #release(): void {
-    releaseDirectory(this.#path);
-    this.#free();
+  /** The reader is to be held until the store has a view of its own: programs that know no lock of the directory see it. */
+  async #claimed(folder: string): Promise<Claimed> {
+    const environment = openEnvironment(folder);
+    try {
+      return { environment, reader: claim(environment.root, this.#options.path) };
+    } catch (error) {
+      await environment.root.close();
+      throw error;
+    }
+  }
+
+  async #opened(claimed: Claimed, folder: string, left: LeftBehind | undefined): Promise<Opened & Claimed> {
+    const { environment } = claimed;
+    let parts: Opened | undefined;
+    try {
+      parts = this.#parts(environment, folder, readMeta(environment, folder));
+      return { ...claimed, ...(left === undefined ? parts : await this.#replayed(parts, folder, left)) };
+    } catch (error) {
+      await parts?.checkpoints.abandon();
+      await environment.root.close();
+      throw error;
+    }
+  }
+
+  async #replayed(parts: Opened, folder: string, left: LeftBehind): Promise<Opened> {
+    const { place } = left.file.newest;
+    const head = placeOf(parts.meta.head);
+    if (head.position.sequence !== place.position.sequence || !Buffer.from(place.hash).equals(head.hash)) {
+      throw fail('corrupt', `the store in ${folder} is not at its checkpoint: restore a snapshot`);
+    }
+    const pin = new LmdbView(parts.environment);
+    const end = await replay(left, place, folder, this.#dying(parts.tables));
+    await parts.checkpoints.resume(await baseOf(left, folder, this.#options.disk, pin), end);
+    return { ...parts, meta: readMeta(parts.environment, folder) };
+  }
+
+  /** A write that fails leaves lmdb-js with a damaged heap: nothing more may run. */
+  #dying(tables: Tables): Pick<Tables, 'commit'> {
+    return {
+      commit: async (...group) => {
+        try {
+          await tables.commit(...group);
+        } catch (error) {
+          this.#options.die(error);
+          throw error;
+        }
+      },
+    };
+  }
+
+  #parts(environment: Environment, folder: string, meta: Meta): Opened {
+    const { disk, checkpoint: limits, die } = this.#options;
+    const tables = new Tables(environment, meta);
+    const checkpoints = new Checkpoints({ folder, environment, disk, limits, die }, placeOf(meta.head));
+    return { environment, tables, checkpoints, meta };
   }
 }
 
@@ -149,27 +195,33 @@ class HeldDirectory {
  * cannot be made or kept private), `formatVersion` (written in another format) or `corrupt`.
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LocalStore> {
-  const { path, die = endProcess, ...others } = options;
+  const { path, die = endProcess, disk = realDisk, checkpoint = CHECKPOINT_LIMITS, ...others } = options;
   prepareDirectory(path);
   const free = claimHere(path);
-  let environment: Environment | undefined;
+  let release = async (): Promise<void> => free();
+  let opened: Opened | undefined;
   try {
+    const letGo = await claimDirectory(path);
+    release = async () => {
+      await letGo();
+      free();
+    };
     const folder = currentEnvironment(path);
-    environment = openEnvironment(folder);
-    // Held until the store has a view of its own: other processes know this one by its readers.
-    const reader = claimDirectory(environment.root, path);
-    // Whoever held it may have put another content in its place just before it ended.
+    const held = new HeldDirectory({ path, die, disk, checkpoint }, release);
+    const found = await held.open(folder);
+    opened = found;
+    // A program that knows no `holder.mdb` may have put another content in its place just before it ended.
     if (currentEnvironment(path) !== folder) throw fail('storeInUse', `the data directory ${path} was just restored`);
     dropOthers(path);
-    const meta = readMeta(environment, folder);
-    const medium = new HeldDirectory(path, free, die).adopt(environment, meta);
-    checkTail(environment, meta, medium);
+    const medium = held.adopt(found);
+    checkTail(found.environment, found.meta, medium);
     const store = new LocalStore(medium, { die, ...others });
-    reader.done();
+    found.reader.done();
     return store;
   } catch (error) {
-    await environment?.root.close();
-    free();
+    await opened?.checkpoints.abandon();
+    await opened?.environment.root.close();
+    await release();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { roomIn } from '../../lib/disk-room.ts';
 import { failpoint } from '../../lib/failpoint.ts';
@@ -7,10 +8,11 @@ import type { Medium } from '../local/medium.ts';
 import type { NewHistory, Replacement } from '../local/replacement.ts';
 import type { Write } from '../store.ts';
 import { discard, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
-import { openEnvironment, syncNames, type Environment } from './environment.ts';
+import { closeFile, openToFlush, type Disk } from './disk.ts';
+import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
 import { makeCurrent, nextEnvironment } from './generation.ts';
 import type { ReadTransaction } from './holder.ts';
-import { causeOf } from './medium.ts';
+import { causeOf } from './tables.ts';
 import { encodeMeta, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
 
 /** Only used inside of write transactions, where it reads what they wrote. */
@@ -33,7 +35,8 @@ export interface ReplacementOptions {
   /** The data directory. */
   readonly path: string;
   /** Makes the store's medium of the new environment, which is the directory's from then on. */
-  readonly adopt: (environment: Environment, meta: Meta, opened: () => void) => Medium;
+  readonly adopt: (environment: Environment, folder: string, meta: Meta, opened: () => void) => Medium;
+  readonly disk: Disk;
   readonly die: (error: unknown) => void;
 }
 
@@ -85,6 +88,15 @@ export class LmdbReplacement implements Replacement {
       void meta.put('head', encodeMeta(made.head));
       void meta.put('oldest', encodeMeta(made.oldest));
     });
+    // All of it, which no transaction flushed: no checkpoint lies beside it, so that it counts as it is.
+    const data = await openToFlush(join(this.#folder, DATA_FILE));
+    try {
+      await this.#options.disk.flush(data);
+    } catch (error) {
+      throw this.#failed(error);
+    } finally {
+      await closeFile(data);
+    }
     syncNames(this.#folder);
     this.#meta = made;
     failpoint('snapshot.complete');
@@ -103,7 +115,7 @@ export class LmdbReplacement implements Replacement {
       // Which of the two is the store then is not known: nothing more may go into the old one.
       throw this.#failed(error);
     }
-    return this.#options.adopt(this.#environment, this.#meta, () => {
+    return this.#options.adopt(this.#environment, this.#folder, this.#meta, () => {
       reader?.done();
       reader = undefined;
     });
@@ -124,7 +136,7 @@ export class LmdbReplacement implements Replacement {
     }
   }
 
-  /** A write that fails leaves lmdb-js with a damaged heap (see `open.ts`). The old store is untouched on the disk. */
+  /** A write that fails leaves lmdb-js with a damaged heap (see `local/end-process.ts`). The old store is untouched on the disk. */
   async #commit(write: () => void): Promise<void> {
     try {
       await this.#environment.root.childTransaction(write);

@@ -200,7 +200,7 @@ export class LocalStore implements Store, LogStats {
     }
   }
 
-  /** Flushes since it was opened; 0 in memory. */
+  /** Groups and compactions that were committed since it was opened; 0 in memory. */
   get flushes(): number {
     return this.#medium.flushes;
   }

@@ -39,12 +39,12 @@ export interface Medium {
   readonly oldest: Place;
   /** Bytes of all records in the log, now. */
   readonly logBytes: number;
-  /** Flushes since it was opened; 0 where nothing is flushed. */
+  /** Groups and compactions that were committed since it was opened, each durable by one flush or one write to a journal; 0 where nothing is. */
   readonly flushes: number;
   open(): View;
   /** Makes data and records durable, all or nothing. Resolves once they are flushed; a rejection means "unknown". */
   commit(group: readonly Chained[]): Promise<void>;
-  /** Drops the records up to and including `upTo`, durably; interrupted, it has dropped an older part of them. */
+  /** Drops the records up to and including `upTo`; interrupted, or after a crash soon after, an older part of them is dropped. */
   compact(upTo: Place): Promise<void>;
   /** Another content, empty, beside this one. */
   replacement(): Promise<Replacement>;

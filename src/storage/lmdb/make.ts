@@ -1,0 +1,84 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail } from '../../errors.ts';
+import { randomBytes } from '../../lib/crypto/random.ts';
+import type { Place } from '../local/medium.ts';
+import { NO_HASH } from '../log-record.ts';
+import type { Epoch } from '../store.ts';
+import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
+import { decodeMeta, encodeMeta, FLUSHED_FORMAT, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
+
+function firstMeta(): Meta {
+  const epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
+  const start: Place = { position: { epoch: `${epoch.number}.${epoch.id}`, sequence: 0 }, hash: NO_HASH };
+  return {
+    format: STORE_FORMAT,
+    identity: { log: randomBytes(16).toString('hex'), epoch },
+    head: placeRecord(start, 0),
+    oldest: placeRecord(start, 0),
+  };
+}
+
+/** Whether a store was never made to its end: nothing is in it. */
+function isUnmade({ data, log, meta }: Pick<Environment, 'data' | 'log' | 'meta'>): boolean {
+  return [
+    data.getKeys({ start: '', limit: 1 }),
+    meta.getKeys({ start: '', limit: 1 }),
+    log.getKeys({ start: Buffer.alloc(1), limit: 1 }),
+  ].every((keys) => [...keys].length === 0);
+}
+
+function isOlder({ meta }: Pick<Environment, 'meta'>): boolean {
+  const format = meta.getBinary('format');
+  return format !== undefined && decodeMeta('format', format) === FLUSHED_FORMAT;
+}
+
+/** Whether `make` has something to do, before anything else is written. Throws `corrupt`. */
+export function isToBeMade(environment: Environment): boolean {
+  return isUnmade(environment) || isOlder(environment);
+}
+
+/**
+ * Makes a store of what is none yet, or of one from before there was a journal, by LMDB's own flushes: there is no checkpoint to
+ * go back to before there is a state.
+ */
+export async function make(path: string): Promise<void> {
+  const { root, meta, ...tables } = openEnvironment(path, true);
+  try {
+    if (isOlder({ meta })) root.transactionSync(() => void meta.put('format', encodeMeta(STORE_FORMAT)));
+    if (!isUnmade({ ...tables, meta })) return;
+    const first = firstMeta();
+    // Synchronous, and flushed on return: there is nobody to wait yet.
+    root.transactionSync(() => {
+      void meta.put('format', encodeMeta(first.format));
+      void meta.put('identity', encodeMeta(first.identity));
+      void meta.put('head', encodeMeta(first.head));
+      void meta.put('oldest', encodeMeta(first.oldest));
+    });
+    syncNames(path);
+  } finally {
+    await root.close();
+  }
+}
+
+export function readMeta({ meta }: Environment, path: string): Meta {
+  const format = decodeMeta('format', meta.getBinary('format'));
+  if (format !== STORE_FORMAT) {
+    throw fail(
+      'formatVersion',
+      `the store in ${path} has the format ${JSON.stringify(format)}: this program reads ${STORE_FORMAT}`,
+    );
+  }
+  return {
+    format,
+    identity: decodeMeta('identity', meta.getBinary('identity')),
+    head: decodeMeta('head', meta.getBinary('head')),
+    oldest: decodeMeta('oldest', meta.getBinary('oldest')),
+  };
+}
+
+/** Whether a folder has no file of LMDB with anything in it. */
+export function isBlank(folder: string): boolean {
+  const file = join(folder, DATA_FILE);
+  return !existsSync(file) || statSync(file).size === 0;
+}
