@@ -9,6 +9,8 @@ import { encodeMeta, placeRecord, type Meta } from './meta.ts';
 import { logKey } from './view.ts';
 
 const CAUSE_MILLISECONDS = 1_000;
+/** A write into the kernel's memory that takes longer waited for the disk. */
+const SLOW_MILLISECONDS = 20;
 
 /** One put or removal of a table: all that it needs was made and checked before. */
 type Change = () => void;
@@ -37,6 +39,8 @@ export class Tables {
   #oldest: Position;
   /** Whether any value or record may lie in parts: most stores have none, and then no write looks for what it replaces. */
   #parted: boolean;
+  /** The last commit waited for the disk. */
+  #slow = false;
 
   constructor(environment: Environment, { head, oldest }: Standing) {
     this.#environment = environment;
@@ -59,7 +63,10 @@ export class Tables {
     this.#putData(group, changes);
     for (const { batch, record } of group) this.#putRecord(batch.position.sequence, record, changes);
     this.#putMeta('head', placeRecord(last, appended), changes);
-    await this.#write(changes, within);
+    const begun = performance.now();
+    if (group.length === 1 && !this.#slow) this.#writeNow(changes, within);
+    else await this.#write(changes, within);
+    this.#slow = performance.now() - begun > SLOW_MILLISECONDS;
     this.#appended = appended;
   }
 
@@ -82,6 +89,21 @@ export class Tables {
     await this.#write(changes, 'storage.in-compact');
     this.#oldest = upTo.position;
     this.#dropped = dropped;
+  }
+
+  /**
+   * On this thread: LMDB writes into the kernel's memory, which for one transaction alone takes less than to hand it over and
+   * to be told. Not while the disk is slow: who does not write need not wait for it.
+   */
+  #writeNow(changes: readonly Change[], within: string): void {
+    try {
+      this.#environment.root.transactionSync(() => {
+        for (const change of changes) change();
+        failpoint(within);
+      });
+    } catch (error) {
+      throw fail('internal', 'the storage could not be written', { cause: error });
+    }
   }
 
   /**
