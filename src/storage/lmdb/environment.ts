@@ -105,8 +105,8 @@ function checkLength(root: RootDatabase<Buffer, string>, path: string): number {
  * write map: a stray pointer could write through it. Freed memory is zeroed before it reaches a page (`noMemInit` stays
  * off). The map grows by itself.
  *
- * The list of free pages is read anew by each commit that needs it (`maxFreeSpaceToRetain`), as LMDB itself does. lmdb-js
- * keeps it between commits and writes the changed parts: after the first look for older free pages it takes parts for
+ * The list of free pages is read anew by each commit that needs it (`maxFreeSpaceToRetain`), as LMDB itself does; only one that
+ * is used up is kept. lmdb-js keeps it between commits and writes the changed parts: after the first look for older free pages it takes parts for
  * written that are not, and ends the process by an assertion or the commit by MDB_BAD_TXN (3.5.6, `mdb_freelist_save`).
  */
 export function openEnvironment(path: string, flushing = false): Environment {

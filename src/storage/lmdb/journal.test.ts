@@ -1,41 +1,22 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { isLockstepError } from '../../errors.ts';
 import { nextTurn } from '../../lib/next-turn.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { put, read } from '../conformance/subject.ts';
-import type { LocalStore } from '../local/local-store.ts';
 import type { CheckpointLimits } from './checkpoints.ts';
 import { realDisk, type Disk } from './disk.ts';
 import { openEnvironment } from './environment.ts';
-import { directory, opened, tamper } from './fixture.ts';
+import { directory, inUse, killed, NEVER, opened, tamper } from './fixture.ts';
 import { followLmdbStore } from './follow.ts';
 import { PAGE, readFrame } from './frame.ts';
 import { decodeMeta, encodeMeta, FLUSHED_FORMAT, STORE_FORMAT } from './meta.ts';
 import { openLmdbStore } from './open.ts';
 
-/** No checkpoint but the first. */
-const NEVER: CheckpointLimits = { bytes: 2 ** 40, commits: 2 ** 40, milliseconds: 2 ** 30 };
 /** One after each write. */
 const ALWAYS: CheckpointLimits = { ...NEVER, commits: 1 };
-
-/** What a process that is killed now would leave, in a directory of its own. */
-function killed(t: TestContext, path: string): string {
-  const copy = directory(t);
-  cpSync(path, copy, { recursive: true });
-  for (const name of ['lock.mdb', 'holder.mdb-lock']) rmSync(join(copy, name));
-  return copy;
-}
-
-/** A store that is in use, with values `k1` to `k<count>`, each in a frame of its own. */
-async function inUse(t: TestContext, count: number, checkpoint = NEVER): Promise<{ path: string; store: LocalStore }> {
-  const path = directory(t);
-  const store = await opened(t, { path, checkpoint });
-  for (let at = 1; at <= count; at++) await put(store, `k${String(at)}`, String(at));
-  return { path, store };
-}
 
 function flip(file: string, at: number): void {
   const bytes = readFileSync(file);

@@ -18,8 +18,11 @@ import type { Tables } from './tables.ts';
 /** What is replayed in one LMDB transaction, at least: one group of the journal, which may be larger. */
 const REPLAY_RECORDS = 1_000;
 const REPLAY_BYTES = 4 * 1024 * 1024;
-/** What LMDB may need on the disk for each byte of the journal, and for each record: the pages of data and log that it changes. */
-const ROOM = { byte: 4, record: 4 * PAGE } as const;
+/**
+ * What LMDB may need on the disk for each byte of a group, and for the pages that lead to what it changes. For one group, the
+ * newest: all before it were in LMDB's file when the process ended, with the very pages that a replay takes again.
+ */
+const ROOM = { byte: 4, pages: 64 * PAGE } as const;
 
 export interface LeftBehind {
   readonly file: CheckpointFile;
@@ -164,11 +167,14 @@ function bytesOf(group: readonly Chained[]): number {
 }
 
 function checkRoom(folder: string, groups: readonly (readonly Chained[])[]): void {
-  const needed = groups.reduce((sum, group) => sum + bytesOf(group) * ROOM.byte + group.length * ROOM.record, 0);
+  const newest = groups.at(-1);
+  if (newest === undefined) return;
+  const needed = bytesOf(newest) * ROOM.byte + ROOM.pages;
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize >= needed) return;
   // Before LMDB finds out: a write of it that fails ends the process.
-  throw fail('internal', `there is no room in ${folder} to bring the store up to its journal: free ${needed} bytes`);
+  const what = `there is no room in ${folder} to bring the store up to its journal`;
+  throw fail('internal', `${what}: ${needed} bytes have to be free, ${bavail * bsize} are`);
 }
 
 /**
