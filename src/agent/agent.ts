@@ -150,10 +150,11 @@ export class Agent {
       await this.#lastKnown.open();
       await this.#serve();
     } finally {
+      this.stop();
       const code = await this.#process?.stop();
       if (this.#exitCode === 0) this.#exitCode = code ?? 0;
       this.#auth.stop();
-      await Promise.allSettled(this.#unfinished);
+      while (this.#unfinished.size > 0) await Promise.allSettled(this.#unfinished);
       this.#client.close();
       await this.#health.close();
     }
@@ -173,11 +174,13 @@ export class Agent {
   async #serve(): Promise<void> {
     const { signal } = this.#ending;
     this.#auth.on('signedIn', (session) => {
+      if (signal.aborted) return;
       this.#guard(this.#lastKnown.open());
       this.#guard(this.#fillSinks(session));
       this.#follower.nudge();
     });
     this.#auth.on('failed', () => {
+      if (signal.aborted) return;
       this.#guard(this.#restore());
       if (this.#config.method.exit_on_err) this.#end(1);
     });

@@ -55,6 +55,8 @@ test('a commit that is on disk but not published is not shown before it is', asy
   const published = store.position.sequence;
   await put(store, 'a', 'third');
   board.publish(published);
+  const told: number[] = [];
+  follower.observe(({ position }) => void told.push(position.sequence));
   const caught = follower.catchUp();
   assert.ok(caught instanceof Promise, 'the newest state is ahead of what was published');
   let waited = true;
@@ -62,10 +64,44 @@ test('a commit that is on disk but not published is not shown before it is', asy
   await new Promise((resolve) => setImmediate(resolve));
   assert.ok(waited);
   assert.ok(follower.catchUp() instanceof Promise, 'who asks later waits too');
+  assert.deepEqual([read(follower, 'a'), follower.position.sequence, told], ['first', before, []]);
   board.publish(store.position.sequence);
   await done;
   assert.equal(read(follower, 'a'), 'third');
   assert.equal(before + 2, follower.position.sequence);
+  assert.deepEqual(told, [before + 1, before + 2]);
+  assert.equal(follower.catchUp(), undefined);
+});
+
+test('while writes never end, a follower shows one state after the other, and waits for none that came later', async (t) => {
+  const { store, board, follower } = await followed(t);
+  const before = store.position.sequence;
+  await put(store, 'a', '1');
+  board.publish(before + 1);
+  await put(store, 'a', '2');
+  const first = follower.catchUp();
+  await put(store, 'a', '3');
+  board.publish(before + 2);
+  await first;
+  assert.equal(read(follower, 'a'), '2');
+  const second = follower.catchUp();
+  assert.equal(second, undefined, 'all that was published is shown');
+  board.publish(before + 3);
+  assert.equal(follower.catchUp(), undefined);
+  assert.equal(read(follower, 'a'), '3');
+});
+
+test('a follower that is closed while it waits holds no state open, and lets go who waits', async (t) => {
+  const { store, board, follower } = await followed(t);
+  await put(store, 'a', 'second');
+  const published = store.position.sequence;
+  await put(store, 'a', 'third');
+  board.publish(published);
+  const caught = follower.catchUp();
+  await follower[Symbol.asyncDispose]();
+  board.publish(store.position.sequence);
+  await caught;
+  assert.throws(() => read(follower, 'a'), code('storeClosed'));
 });
 
 test('a snapshot of a follower stays of its moment', async (t) => {

@@ -15,14 +15,15 @@ import { PAGE, readFrame, type Frame } from './frame.ts';
 import { Journal, JOURNAL_FILES } from './journal.ts';
 import type { Tables } from './tables.ts';
 
-/** What is replayed in one LMDB transaction, at least: one group of the journal, which may be larger. */
+/** A transaction of the replay ends once it holds so much; groups are not split. */
 const REPLAY_RECORDS = 1_000;
 const REPLAY_BYTES = 4 * 1024 * 1024;
 /**
- * What LMDB may need on the disk for each byte of a group, and for the pages that lead to what it changes. For one group, the
- * newest: all before it were in LMDB's file when the process ended, with the very pages that a replay takes again.
+ * What LMDB may need on the disk for a group: for each byte, for each key or record, and for the pages that lead there. Asked for
+ * the newest group alone: those before it were in LMDB's file when the process ended, and a replay needs no more pages for
+ * them. (With a machine also the end of the file may be lost; then LMDB may find no room, which ends the process and loses nothing.)
  */
-const ROOM = { byte: 4, pages: 64 * PAGE } as const;
+const ROOM = { byte: 2, change: PAGE, pages: 64 * PAGE } as const;
 
 export interface LeftBehind {
   readonly file: CheckpointFile;
@@ -169,7 +170,8 @@ function bytesOf(group: readonly Chained[]): number {
 function checkRoom(folder: string, groups: readonly (readonly Chained[])[]): void {
   const newest = groups.at(-1);
   if (newest === undefined) return;
-  const needed = bytesOf(newest) * ROOM.byte + ROOM.pages;
+  const changes = newest.reduce((sum, { batch }) => sum + batch.writes.length + 1, 0);
+  const needed = bytesOf(newest) * ROOM.byte + changes * ROOM.change + ROOM.pages;
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize >= needed) return;
   // Before LMDB finds out: a write of it that fails ends the process.

@@ -14,11 +14,16 @@ export interface Standing {
   readonly oldest: Place;
 }
 
+/** A newer state, and what has come since the one that is shown. */
+interface Pending extends Standing {
+  readonly batches: readonly Batch[];
+}
+
 /** What a follower reads from: another thread of this process writes it. */
 export interface FollowedMedium {
   readonly log: string;
   readonly epoch: Epoch;
-  /** The newest committed state. It can be ahead of what the writer has published. */
+  /** The newest committed state. It can be ahead of what the writer has published, and need not be durable then. */
   open(): Standing;
 }
 
@@ -35,10 +40,12 @@ export class FollowingStore implements Store {
   readonly #views: Views;
   #head: Place;
   #oldest: Place;
-  /** What was published when the view was opened. */
+  /** As the board tells it, of what is shown. */
   #published: number;
-  /** What it shows was not published yet when it was looked at last. */
-  #ahead = false;
+  /** Opened, and not shown as long as it is not published. */
+  #pending: Pending | undefined;
+  /** What it began with was not published yet: there is nothing before that to show. */
+  #early: boolean;
   #closed = false;
   readonly #source: LogSource = {
     head: () => this.#head,
@@ -59,7 +66,7 @@ export class FollowingStore implements Store {
     this.#head = head;
     this.#oldest = oldest;
     this.#views = new Views(view, head.position, SNAPSHOT_LIMIT);
-    this.#ahead = this.#isAhead();
+    this.#early = board.isAhead(head.position.sequence);
   }
 
   get position(): Position {
@@ -91,48 +98,65 @@ export class FollowingStore implements Store {
 
   /**
    * Shows all that was published when it was called. Nothing when that is so at once; a promise while the newest state on
-   * disk is not published yet. Throws `compacted` when the log no longer reaches back to where this store stands: its
-   * caches are then to be made anew, over a new store.
+   * disk is not published yet: that alone can be opened, and until then the one before it is shown. Throws `compacted`
+   * when the log no longer reaches back to where this store stands: its caches are then to be made anew, over a new store.
    */
   catchUp(): undefined | Promise<void> {
     const { published } = this.#board;
-    if (published === this.#published && !this.#ahead) return undefined;
+    if (published === this.#published && this.#pending === undefined && !this.#early) return undefined;
     this.#checkOpen();
-    if (published !== this.#published) this.#follow(published);
-    this.#ahead = this.#isAhead();
-    return this.#ahead ? this.#untilPublished() : undefined;
+    this.#showPublished();
+    if (this.#pending === undefined && published !== this.#published) {
+      this.#pending = this.#opened();
+      this.#showPublished();
+    }
+    return this.#isBehind(published) ? this.#untilShown(published) : undefined;
   }
 
-  #follow(published: number): void {
-    const { view, head, oldest } = this.#medium.open();
+  #opened(): Pending {
+    const standing = this.#medium.open();
+    const { view, head, oldest } = standing;
     const from = this.#head.position.sequence;
-    const to = head.position.sequence;
     const batches: Batch[] = [];
     try {
       if (oldest.position.sequence > from) throw fail('compacted');
-      for (let sequence = from + 1; sequence <= to; sequence++) batches.push(view.record(sequence).batch);
+      for (let next = from + 1; next <= head.position.sequence; next++) batches.push(view.record(next).batch);
     } catch (error) {
       view.close();
       throw error;
     }
+    return { ...standing, batches };
+  }
+
+  /** A commit is on disk a moment before the writer shows it. */
+  #showPublished(): void {
+    const board = this.#board;
+    this.#early &&= board.isAhead(this.#head.position.sequence);
+    const pending = this.#pending;
+    if (pending === undefined || board.isAhead(pending.head.position.sequence)) return;
+    this.#pending = undefined;
+    const { view, head, oldest, batches } = pending;
     this.#feed.publish(batches);
     this.#head = head;
     this.#oldest = oldest;
     this.#views.advance(view, head.position);
-    this.#published = published;
+    this.#published = head.position.sequence | 0;
     this.#feed.wake();
   }
 
-  /** A commit is on disk a moment before the writer shows it. */
-  #isAhead(): boolean {
-    return this.#board.isAhead(this.#head.position.sequence);
+  /** Whether it does not show what was published yet, or shows more. `published`: as the board has it. */
+  #isBehind(published: number): boolean {
+    return this.#early || ((published - this.#head.position.sequence) | 0) > 0;
   }
 
-  async #untilPublished(): Promise<void> {
+  async #untilShown(published: number): Promise<void> {
     for (;;) {
-      const { published } = this.#board;
-      if (!this.#isAhead()) return;
-      await this.#board.next(published);
+      const { published: now } = this.#board;
+      // Closed: there is another in its place, or none, which who waited will find.
+      if (this.#closed) return;
+      this.#showPublished();
+      if (!this.#isBehind(published)) return;
+      await this.#board.next(now);
     }
   }
 
@@ -159,6 +183,7 @@ export class FollowingStore implements Store {
   [Symbol.asyncDispose](): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
+      this.#pending?.view.close();
       this.#views.close();
     }
     return Promise.resolve();

@@ -10,6 +10,8 @@ import { openLogFile } from './log-file.ts';
 interface HeldFlush {
   /** The disk is at the flush that a tick of the clock begins. */
   readonly isBegun: () => boolean;
+  /** Flushes that were begun since. */
+  readonly count: () => number;
   readonly end: (error?: Error) => void;
 }
 
@@ -23,12 +25,13 @@ async function heldFlush(t: TestContext, path: string): Promise<HeldFlush> {
     isBegun = true;
     await ended.promise;
   };
-  t.mock.method(prototype, 'datasync').mock.mockImplementationOnce(held);
+  const { mock } = t.mock.method(prototype, 'datasync');
+  mock.mockImplementationOnce(held);
   const end = (error?: Error): void => {
     if (error === undefined) ended.resolve(undefined);
     else ended.reject(error);
   };
-  return { isBegun: () => isBegun, end };
+  return { isBegun: () => isBegun, count: () => mock.callCount(), end };
 }
 
 async function begun(t: TestContext) {
@@ -55,6 +58,33 @@ test('entries are recorded while the disk flushes those before them', async (t) 
   await device.record('two\n');
   assert.equal(readFileSync(path, 'utf8'), 'one\ntwo\n');
   flush.end();
+  await device[Symbol.asyncDispose]();
+});
+
+test('one flush is under way at a time, and what came meanwhile is flushed after it', async (t) => {
+  const { device, flush } = await begun(t);
+  await device.record('two\n');
+  await new Promise(setImmediate);
+  t.mock.timers.tick(10_000);
+  assert.equal(flush.count(), 1);
+  flush.end();
+  while (flush.count() < 2) {
+    await new Promise(setImmediate);
+    t.mock.timers.tick(1_000);
+  }
+  await device[Symbol.asyncDispose]();
+});
+
+test('entries wait for a flush that has taken too long: what is not flushed has a bound', async (t) => {
+  const { path, device, flush } = await begun(t);
+  const later = performance.now() + 6_000;
+  t.mock.method(performance, 'now', () => later);
+  const recorded = device.record('two\n');
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+  assert.equal(readFileSync(path, 'utf8'), 'one\n');
+  flush.end();
+  await recorded;
+  assert.equal(readFileSync(path, 'utf8'), 'one\ntwo\n');
   await device[Symbol.asyncDispose]();
 });
 

@@ -18,6 +18,8 @@ export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** One write, so that a burst does not make everyone wait for one huge write. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const FLUSH_MS = 1_000;
+/** A flush in the background that takes longer holds up writes: what is recorded and not flushed has a bound. */
+const LATE_MS = 5_000;
 /** A write that takes longer waited for the disk. */
 const SLOW_MS = 20;
 
@@ -85,6 +87,10 @@ class LogFile implements AuditDevice {
   #flushTimer: NodeJS.Timeout | undefined;
   /** Flushes in the background, one after the other: writes go on beside them, since requests wait for those. */
   #flushing: Promise<void> = Promise.resolve();
+  /** When the one that is under way has begun. */
+  #flushBegun: number | undefined;
+  /** Something was written that no flush has begun with. */
+  #unflushed = false;
   /** What the last flush in the background met: the next record is told. */
   #flushError: Error | undefined;
   #closed = false;
@@ -189,7 +195,9 @@ class LogFile implements AuditDevice {
     while (this.#queue.length > 0) {
       // The rest of this turn's requests join the batch.
       await nextTurn();
+      if (this.#isLate()) await this.#flushing;
       await this.#alone(() => this.#writeFirst());
+      this.#unflushed = true;
     }
     this.#writing = undefined;
     this.#flushSoon();
@@ -281,20 +289,29 @@ class LogFile implements AuditDevice {
   }
 
   #flushSoon(): void {
-    if (this.#options.sync || this.#closed || this.#flushTimer !== undefined) return;
+    const isUnderWay = this.#flushTimer !== undefined || this.#flushBegun !== undefined;
+    if (this.#options.sync || this.#closed || !this.#unflushed || isUnderWay) return;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
-      this.#flushing = this.#flushing.then(() => this.#flush());
+      this.#flushing = this.#flushing.then(() => this.#flush()).catch(ignore);
     }, FLUSH_MS);
     this.#flushTimer.unref();
   }
 
   async #flush(): Promise<void> {
     if (this.#closed) return;
+    this.#unflushed = false;
+    this.#flushBegun = performance.now();
     const error = await this.#datasync();
+    this.#flushBegun = undefined;
+    this.#flushSoon();
     if (error === undefined) return;
     this.#flushError = error;
     this.#options.warn('audit log flush failed', { path: this.#options.path });
+  }
+
+  #isLate(): boolean {
+    return this.#flushBegun !== undefined && performance.now() - this.#flushBegun > LATE_MS;
   }
 
   #failure(verb: string, cause: unknown): Error {
