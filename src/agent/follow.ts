@@ -6,6 +6,7 @@ import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import { ConnectionError } from '../client/connection-error.ts';
 import { Subscription, type Frame, type Proofs } from '../client/subscription.ts';
+import { allDone } from '../lib/all-done.ts';
 import { fullJitter, type Backoff } from '../lib/backoff.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
@@ -57,12 +58,6 @@ interface OpenStream {
   unproved: Set<string>;
   /** Nothing is acknowledged. */
   readonly mute: boolean;
-}
-
-/** Resolves when each is done. Rejects as the first of them did, but not before none is at work any more. */
-async function allDone(works: readonly Promise<void>[]): Promise<void> {
-  await Promise.allSettled(works);
-  await Promise.all(works);
 }
 
 export class Follower {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openEnvironment, prepareDirectory, type Environment } from './environment.ts';
 import { directory } from './fixture.ts';
+import { freshReader } from './holder.ts';
 
 /** Numbers from 0 to 1, the same for the same seed. */
 function drawn(seed: number): () => number {
@@ -33,18 +34,11 @@ async function write({ root, data, log }: Environment, random: () => number, fir
 
 /** Commits beside a reader of the state that was so many of them ago at most. */
 async function commitBesideReader(environment: Environment, commits: number, work: () => Promise<void>): Promise<void> {
-  const { root } = environment;
-  const view = () => {
-    root.resetReadTxn();
-    const taken = root.useReadTransaction();
-    root.resetReadTxn();
-    return taken;
-  };
-  let held = view();
+  let held = freshReader(environment.root);
   for (let commit = 0; commit < commits; commit += 1) {
     await work();
     if (commit % HELD_COMMITS !== 0) continue;
-    const next = view();
+    const next = freshReader(environment.root);
     held.done();
     held = next;
   }

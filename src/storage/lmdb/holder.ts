@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
+import { errorCode } from '../../lib/error-code.ts';
 import { syncDirectory } from './environment.ts';
 import { checkHeader } from './header.ts';
 
@@ -40,6 +41,14 @@ function described(path: string, pid: number): string {
 }
 
 export type ReadTransaction = ReturnType<RootDatabase<Buffer, string>['useReadTransaction']>;
+
+/** What is committed now. lmdb-js lends one transaction to all reads of a turn: the resets around make this one new, and ours alone. */
+export function freshReader(root: RootDatabase<Buffer, string>): ReadTransaction {
+  root.resetReadTxn();
+  const transaction = root.useReadTransaction();
+  root.resetReadTxn();
+  return transaction;
+}
 
 /** Process ids in LMDB's reader table, from its text: a headline, then `pid thread transaction` lines. */
 function readers(root: RootDatabase<Buffer, string>): number[] {
@@ -120,7 +129,7 @@ function name(fresh: string, lock: string): void {
   try {
     linkSync(fresh, lock);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'EEXIST') return;
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error;
     if (!existsSync(lock)) renameSync(fresh, lock);

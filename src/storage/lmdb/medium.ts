@@ -1,3 +1,4 @@
+import { allDone } from '../../lib/all-done.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Chained, Medium, Place, View } from '../local/medium.ts';
 import type { Replacement } from '../local/replacement.ts';
@@ -71,9 +72,7 @@ export class LmdbMedium implements Medium {
     await this.#checkpoints.write(last, async (journal) => {
       const journaled = journal.append(group.map(({ record }) => record)).then(() => failpoint('storage.in-journal'));
       // Neither alone is a commit; and where one fails, the other is not left writing.
-      const both = await Promise.allSettled([journaled, this.#tables.commit(group, last)]);
-      const failed = both.find((each) => each.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
+      await allDone([journaled, this.#tables.commit(group, last)]);
     });
     this.#flushes += 1;
     failpoint('storage.after-flush-before-publish');

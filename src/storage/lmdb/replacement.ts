@@ -11,7 +11,7 @@ import { discard, load, partsId, store, type Parts, type PartsId } from './chunk
 import { closeFile, openToFlush, type Disk } from './disk.ts';
 import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
 import { makeCurrent, nextEnvironment } from './generation.ts';
-import type { ReadTransaction } from './holder.ts';
+import { freshReader, type ReadTransaction } from './holder.ts';
 import { causeOf } from './tables.ts';
 import { encodeMeta, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
 
@@ -105,10 +105,7 @@ export class LmdbReplacement implements Replacement {
   async install(): Promise<Medium> {
     if (this.#meta === undefined) throw fail('internal', 'a replacement was installed before it was complete');
     // Held until the medium has a view of its own: from the switch on, other processes know this one by its readers.
-    const { root } = this.#environment;
-    root.resetReadTxn();
-    let reader: ReadTransaction | undefined = root.useReadTransaction();
-    root.resetReadTxn();
+    let reader: ReadTransaction | undefined = freshReader(this.#environment.root);
     try {
       makeCurrent(this.#options.path, this.#folder);
     } catch (error) {

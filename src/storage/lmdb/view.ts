@@ -5,7 +5,7 @@ import { decodeLogRecord } from '../log-record.ts';
 import { MAX_KEY_BYTES } from '../store.ts';
 import { load, type Parts } from './chunked.ts';
 import type { Environment } from './environment.ts';
-import type { ReadTransaction } from './holder.ts';
+import { freshReader, type ReadTransaction } from './holder.ts';
 
 export function logKey(sequence: number): Buffer {
   const key = Buffer.alloc(8);
@@ -47,10 +47,7 @@ export class LmdbView implements View {
 
   constructor(environment: Environment) {
     const { root, data, log, chunks } = environment;
-    // lmdb-js lends one transaction to all reads of a turn. The resets around make this one new, and ours alone.
-    root.resetReadTxn();
-    const transaction = root.useReadTransaction();
-    root.resetReadTxn();
+    const transaction = freshReader(root);
     const options = { transaction };
     const parts: Gets<Uint8Array> = chunks;
     this.#environment = environment;
