@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { put } from '../conformance/subject.ts';
-import type { CheckpointLimits } from './checkpoints.ts';
+import type { LocalStore } from '../local/local-store.ts';
 import { openEnvironment, type Environment } from './environment.ts';
 import { currentEnvironment } from './generation.ts';
+import type { CheckpointLimits } from './journal/checkpoints.ts';
 import { openLmdbStore, type LmdbStoreOptions } from './open.ts';
-import type { LocalStore } from '../local/local-store.ts';
 
 /** A directory for one test, with nothing in it. */
 export function directory(t: TestContext): string {

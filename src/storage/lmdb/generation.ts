@@ -17,9 +17,9 @@ import {
 import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { CHECKPOINT_FILES } from './checkpoint-file.ts';
 import { DATA_FILE, LOCK_FILE, syncDirectory } from './environment.ts';
-import { JOURNAL_FILES } from './journal.ts';
+import { CHECKPOINT_FILES } from './journal/checkpoint-file.ts';
+import { JOURNAL_FILES } from './journal/journal.ts';
 
 const POINTER = 'current';
 /** Of the environment that a data directory begins with. */

@@ -158,11 +158,17 @@ export async function claimDirectory(path: string): Promise<() => Promise<void>>
     await root.close();
     throw error;
   }
-  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
-  return async () => {
+  const letGo = async (): Promise<void> => {
     rmSync(join(path, FILE), { force: true });
     reader.done();
     await root.close();
   };
+  try {
+    const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+    writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  } catch (error) {
+    await letGo();
+    throw error;
+  }
+  return letGo;
 }

@@ -1,6 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import type { Place } from '../local/medium.ts';
 import { NO_HASH } from '../log-record.ts';
@@ -59,22 +58,6 @@ export async function make(path: string): Promise<void> {
   } finally {
     await root.close();
   }
-}
-
-export function readMeta({ meta }: Environment, path: string): Meta {
-  const format = decodeMeta('format', meta.getBinary('format'));
-  if (format !== STORE_FORMAT) {
-    throw fail(
-      'formatVersion',
-      `the store in ${path} has the format ${JSON.stringify(format)}: this program reads ${STORE_FORMAT}`,
-    );
-  }
-  return {
-    format,
-    identity: decodeMeta('identity', meta.getBinary('identity')),
-    head: decodeMeta('head', meta.getBinary('head')),
-    oldest: decodeMeta('oldest', meta.getBinary('oldest')),
-  };
 }
 
 /** Whether a folder has no file of LMDB with anything in it. */

@@ -2,6 +2,7 @@ import { fail } from '../../errors.ts';
 import { sha256 } from '../../lib/crypto/hash.ts';
 import type { Place } from '../local/medium.ts';
 import type { Epoch, Position } from '../store.ts';
+import type { Environment } from './environment.ts';
 
 /** The layout of the tables and of what lies in them. Another one is refused by name. */
 export const STORE_FORMAT = 'lockstep-lmdb/2';
@@ -49,4 +50,21 @@ export function decodeMeta<K extends keyof Meta>(name: K, bytes: Uint8Array | un
     throw fail('corrupt', `the store's ${name} record is ${bytes === undefined ? 'missing' : 'damaged'}`);
   }
   return JSON.parse(Buffer.from(json).toString('utf8')) as Meta[K];
+}
+
+/** What the meta table of the store in `path` says. Throws `formatVersion`. */
+export function readMeta({ meta }: Environment, path: string): Meta {
+  const format = decodeMeta('format', meta.getBinary('format'));
+  if (format !== STORE_FORMAT) {
+    throw fail(
+      'formatVersion',
+      `the store in ${path} has the format ${JSON.stringify(format)}: this program reads ${STORE_FORMAT}`,
+    );
+  }
+  return {
+    format,
+    identity: decodeMeta('identity', meta.getBinary('identity')),
+    head: decodeMeta('head', meta.getBinary('head')),
+    oldest: decodeMeta('oldest', meta.getBinary('oldest')),
+  };
 }

@@ -1,19 +1,19 @@
 import { fail } from '../../errors.ts';
 import { endProcess } from '../local/end-process.ts';
 import { LocalStore } from '../local/local-store.ts';
-import type { Medium } from '../local/medium.ts';
 import type { SnapshotLimit } from '../local/views.ts';
-import { Checkpoints, CHECKPOINT_LIMITS, type CheckpointLimits } from './checkpoints.ts';
-import { realDisk, type Disk } from './disk.ts';
 import { openEnvironment, prepareDirectory, type Environment } from './environment.ts';
 import { currentEnvironment, dropOthers } from './generation.ts';
 import { claim, claimDirectory, claimHere, type ReadTransaction } from './holder.ts';
-import { isBlank, isToBeMade, make, readMeta } from './make.ts';
+import { Checkpoints, CHECKPOINT_LIMITS, type CheckpointLimits } from './journal/checkpoints.ts';
+import { realDisk, type Disk } from './journal/disk.ts';
+import { baseOf, goBack, leftBehind, replay, type LeftBehind } from './journal/recover.ts';
+import { isBlank, isToBeMade, make } from './make.ts';
 import { LmdbMedium, type LmdbParts } from './medium.ts';
-import { placeOf, type Meta } from './meta.ts';
-import { baseOf, goBack, leftBehind, replay, type LeftBehind } from './recover.ts';
+import { placeOf, readMeta, type Meta } from './meta.ts';
 import { LmdbReplacement } from './replacement.ts';
 import { Tables } from './tables.ts';
+import { checkTail } from './tail.ts';
 import { LmdbView } from './view.ts';
 
 export interface LmdbStoreOptions {
@@ -36,41 +36,6 @@ interface Claimed {
 
 interface Opened extends LmdbParts {
   readonly meta: Meta;
-}
-
-/** Records at the end of the log that are checked when it is opened; the others when they are read. */
-const TAIL = 64;
-
-/** The sequences that the log begins and ends with. */
-function span({ log }: Environment): { first: number; last: number } | undefined {
-  const [first] = log.getKeys({ limit: 1, start: Buffer.alloc(1) });
-  const [last] = log.getKeys({ limit: 1, reverse: true, start: Buffer.alloc(8, 0xff), end: Buffer.alloc(1) });
-  if (first === undefined || last === undefined) return undefined;
-  const sequence = (key: Uint8Array): number => Number(Buffer.from(key).readBigUInt64BE());
-  return { first: sequence(first), last: sequence(last) };
-}
-
-/** The log reaches from the oldest place to the head, and the hashes of its end chain up to the head's. */
-function checkTail(environment: Environment, meta: Meta, medium: Medium): void {
-  const [head, oldest] = [placeOf(meta.head), placeOf(meta.oldest)];
-  const [from, to] = [oldest.position.sequence, head.position.sequence];
-  const found = span(environment);
-  const isWhole = from === to ? found === undefined : found?.first === from + 1 && found.last === to;
-  if (!isWhole) {
-    const holds = found === undefined ? 'nothing' : `${found.first} to ${found.last}`;
-    throw fail('corrupt', `the log should hold the records ${from + 1} to ${to}, and holds ${holds}`);
-  }
-  const view = medium.open();
-  let hash = Buffer.from(head.hash);
-  for (let sequence = to; sequence > Math.max(from, to - TAIL); sequence--) {
-    const { batch, previousHash } = view.record(sequence);
-    if (!hash.equals(batch.hash)) throw fail('corrupt', `the hash of log record ${sequence} does not chain`);
-    hash = Buffer.from(previousHash);
-    if (sequence === from + 1 && !hash.equals(oldest.hash)) {
-      throw fail('corrupt', `the hash of log record ${sequence} does not chain with the place before it`);
-    }
-  }
-  view.close();
 }
 
 type HeldOptions = Required<Pick<LmdbStoreOptions, 'path' | 'die' | 'disk' | 'checkpoint'>>;
@@ -162,9 +127,12 @@ class HeldDirectory {
     if (head.position.sequence !== place.position.sequence || !Buffer.from(place.hash).equals(head.hash)) {
       throw fail('corrupt', `the store in ${folder} is not at its checkpoint: restore a snapshot`);
     }
-    const pin = new LmdbView(parts.environment);
+    await using unused = new AsyncDisposableStack();
+    const pin = unused.adopt(new LmdbView(parts.environment), (view) => view.close());
     const end = await replay(left, place, folder, this.#dying(parts.tables));
-    await parts.checkpoints.resume(await baseOf(left, folder, this.#options.disk, pin), end);
+    const base = await baseOf(left, folder, this.#options.disk, pin);
+    unused.move();
+    await parts.checkpoints.resume(base, end);
     return { ...parts, meta: readMeta(parts.environment, folder) };
   }
 

@@ -7,12 +7,12 @@ import { checkKey } from '../key.ts';
 import type { Medium } from '../local/medium.ts';
 import type { NewHistory, Replacement } from '../local/replacement.ts';
 import type { Write } from '../store.ts';
+import { causeOf } from './cause.ts';
 import { discard, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
-import { closeFile, openToFlush, type Disk } from './disk.ts';
 import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
 import { makeCurrent, nextEnvironment } from './generation.ts';
 import { freshReader, type ReadTransaction } from './holder.ts';
-import { causeOf } from './tables.ts';
+import { closeFile, openToFlush, type Disk } from './journal/disk.ts';
 import { encodeMeta, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
 
 /** Only used inside of write transactions, where it reads what they wrote. */

@@ -1,29 +1,18 @@
-import { setTimeout } from 'node:timers/promises';
-import { failpoint } from '../../lib/failpoint.ts';
 import { fail } from '../../errors.ts';
+import { failpoint } from '../../lib/failpoint.ts';
 import type { Chained, Place } from '../local/medium.ts';
 import type { Position } from '../store.ts';
+import { causeOf } from './cause.ts';
 import { discard, lengthOf, partsId, store, type Parts, type PartsId } from './chunked.ts';
 import type { Environment } from './environment.ts';
 import { encodeMeta, placeRecord, type Meta } from './meta.ts';
 import { logKey } from './view.ts';
 
-const CAUSE_MILLISECONDS = 1_000;
 /** A write into the kernel's memory that takes longer waited for the disk. */
 const SLOW_MILLISECONDS = 20;
 
 /** One put or removal of a table: all that it needs was made and checked before. */
 type Change = () => void;
-
-/** lmdb-js rejects with a promise of the cause, which must not be left alone; it comes at once, or else is not waited for. */
-export async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error;
-  const cause = Promise.resolve(error.commitError).then(
-    () => error,
-    (found: unknown) => found,
-  );
-  return Promise.race([cause, setTimeout(CAUSE_MILLISECONDS, error, { ref: false })]);
-}
 
 /** Where a store stands: what of it the meta table tells. */
 type Standing = Pick<Meta, 'head' | 'oldest'>;

@@ -4,16 +4,16 @@
  */
 import { existsSync, fstatSync, openSync, readFileSync, rmSync, statfsSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { fail } from '../../errors.ts';
-import type { Chained, Place } from '../local/medium.ts';
-import { decodeLogRecord } from '../log-record.ts';
+import { fail } from '../../../errors.ts';
+import type { Chained, Place } from '../../local/medium.ts';
+import { decodeLogRecord } from '../../log-record.ts';
+import { DATA_FILE } from '../environment.ts';
+import type { Tables } from '../tables.ts';
 import { CheckpointFile, CHECKPOINT_FILES } from './checkpoint-file.ts';
 import { removeJournal, type Base } from './checkpoints.ts';
-import type { Disk } from './disk.ts';
-import { DATA_FILE } from './environment.ts';
+import { closeFile, openToFlush, type Disk } from './disk.ts';
 import { PAGE, readFrame, type Frame } from './frame.ts';
 import { Journal, JOURNAL_FILES } from './journal.ts';
-import type { Tables } from './tables.ts';
 
 /** A transaction of the replay ends once it holds so much; groups are not split. */
 const REPLAY_RECORDS = 1_000;
@@ -220,5 +220,9 @@ export async function baseOf(
   disk: Disk,
   pin: Base['pin'],
 ): Promise<Base> {
-  return { file, pin, journal: await Journal.open(folder, disk, [segments[0].length, segments[1].length]) };
+  await using unused = new AsyncDisposableStack();
+  const data = unused.adopt(await openToFlush(join(folder, DATA_FILE)), closeFile);
+  const journal = await Journal.open(folder, disk, [segments[0].length, segments[1].length]);
+  unused.move();
+  return { data, file, pin, journal };
 }

@@ -7,13 +7,13 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
-import { nextTurn } from '../../lib/next-turn.ts';
-import { batchesSince } from '../conformance/subject.ts';
-import type { LocalStore } from '../local/local-store.ts';
-import type { Transaction } from '../store.ts';
-import { directory } from './fixture.ts';
+import { nextTurn } from '../../../lib/next-turn.ts';
+import { batchesSince } from '../../conformance/subject.ts';
+import type { LocalStore } from '../../local/local-store.ts';
+import type { Transaction } from '../../store.ts';
+import { directory } from '../fixture.ts';
+import { openLmdbStore } from '../open.ts';
 import { drawBy, RememberingDisk, type Draw } from './lost-machine.fixture.ts';
-import { openLmdbStore } from './open.ts';
 
 const { values: flags } = parseArgs({
   options: { seed: { type: 'string' }, steps: { type: 'string' } },

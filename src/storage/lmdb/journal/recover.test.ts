@@ -3,8 +3,8 @@ import fs, { statSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { inUse, killed, opened } from './fixture.ts';
-import { openLmdbStore } from './open.ts';
+import { inUse, killed, opened } from '../fixture.ts';
+import { openLmdbStore } from '../open.ts';
 
 /** So many bytes are free, whatever the file system says. */
 function withRoom(t: TestContext, bytes: number): void {

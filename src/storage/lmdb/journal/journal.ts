@@ -37,10 +37,14 @@ export class Journal {
   static async open(folder: string, disk: Disk, lengths?: readonly [number, number]): Promise<Journal> {
     const flags = lengths === undefined ? constants.O_TRUNC : 0;
     const [a, b] = JOURNAL_FILES;
+    await using unused = new AsyncDisposableStack();
     const segment = async (name: string, length: number): Promise<Segment> => {
-      return { file: await openDurable(join(folder, name), flags), end: 0, length };
+      const file = unused.adopt(await openDurable(join(folder, name), flags), closeFile);
+      return { file, end: 0, length };
     };
-    return new Journal(disk, [await segment(a, lengths?.[0] ?? 0), await segment(b, lengths?.[1] ?? 0)]);
+    const segments = [await segment(a, lengths?.[0] ?? 0), await segment(b, lengths?.[1] ?? 0)] as const;
+    unused.move();
+    return new Journal(disk, segments);
   }
 
   /** What the segment in use holds. */

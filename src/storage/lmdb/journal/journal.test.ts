@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { isLockstepError } from '../../errors.ts';
-import { nextTurn } from '../../lib/next-turn.ts';
-import { Board } from '../../lib/threads/board.ts';
-import { put, read } from '../conformance/subject.ts';
+import { isLockstepError } from '../../../errors.ts';
+import { nextTurn } from '../../../lib/next-turn.ts';
+import { Board } from '../../../lib/threads/board.ts';
+import { put, read } from '../../conformance/subject.ts';
+import { openEnvironment } from '../environment.ts';
+import { directory, inUse, killed, NEVER, opened, tamper } from '../fixture.ts';
+import { followLmdbStore } from '../follow.ts';
+import { decodeMeta, encodeMeta, FLUSHED_FORMAT, STORE_FORMAT } from '../meta.ts';
+import { openLmdbStore } from '../open.ts';
 import type { CheckpointLimits } from './checkpoints.ts';
 import { realDisk, type Disk } from './disk.ts';
-import { openEnvironment } from './environment.ts';
-import { directory, inUse, killed, NEVER, opened, tamper } from './fixture.ts';
-import { followLmdbStore } from './follow.ts';
 import { PAGE, readFrame } from './frame.ts';
-import { decodeMeta, encodeMeta, FLUSHED_FORMAT, STORE_FORMAT } from './meta.ts';
-import { openLmdbStore } from './open.ts';
 
 /** One after each write. */
 const ALWAYS: CheckpointLimits = { ...NEVER, commits: 1 };

@@ -1,13 +1,13 @@
 import { existsSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fail } from '../../errors.ts';
-import { failpoint } from '../../lib/failpoint.ts';
-import type { Place } from '../local/medium.ts';
+import { fail } from '../../../errors.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
+import type { Place } from '../../local/medium.ts';
+import { DATA_FILE, syncDirectory, type Environment } from '../environment.ts';
+import { LmdbView } from '../view.ts';
 import { CHECKPOINT_FILE, CheckpointFile, type Checkpoint } from './checkpoint-file.ts';
 import { closeFile, openToFlush, type Disk, type DiskFile } from './disk.ts';
-import { DATA_FILE, syncDirectory, type Environment } from './environment.ts';
 import { Journal, JOURNAL_FILES } from './journal.ts';
-import { LmdbView } from './view.ts';
 
 /** When a checkpoint is made: at the first of these. */
 export interface CheckpointLimits {
@@ -31,15 +31,14 @@ export interface CheckpointOptions {
   readonly die: (error: unknown) => void;
 }
 
-/** What stands behind a state that can be gone back to. `pin`: a reader of it, so that LMDB keeps its pages as they are. */
+/** What stands behind a state that can be gone back to. */
 export interface Base {
+  /** LMDB's file. */
+  readonly data: DiskFile;
   readonly file: CheckpointFile;
   readonly journal: Journal;
+  /** A reader of that state, so that LMDB keeps its pages as they are. */
   readonly pin: LmdbView;
-}
-
-interface Running extends Base {
-  readonly data: DiskFile;
 }
 
 /**
@@ -49,7 +48,7 @@ interface Running extends Base {
  */
 export class Checkpoints {
   readonly #options: CheckpointOptions;
-  #state: Running | undefined;
+  #state: Base | undefined;
   #head: Place;
   /** LMDB transactions that no checkpoint holds. */
   #commits = 0;
@@ -83,11 +82,11 @@ export class Checkpoints {
     });
   }
 
-  /** Makes a checkpoint of the state `head`, to which the journal was replayed on top of `base`. */
+  /** Makes a checkpoint of the state `head`, to which the journal was replayed on top of `base`, which is this one's to close now. */
   resume(base: Base, head: Place): Promise<void> {
+    this.#state = base;
+    this.#head = head;
     return this.#inTurn(async () => {
-      this.#state = { ...base, data: await openToFlush(join(this.#options.folder, DATA_FILE)) };
-      this.#head = head;
       this.#start();
       await this.#making;
       this.#checkUsable();
@@ -152,17 +151,19 @@ export class Checkpoints {
   }
 
   /** The first checkpoint: before it the file is as the last one left it, whole; it is flushed all the same. */
-  async #begin(): Promise<Running> {
+  async #begin(): Promise<Base> {
     const { folder, environment, disk } = this.#options;
     this.#checkUsable();
-    const data = await openToFlush(join(folder, DATA_FILE));
+    await using unused = new AsyncDisposableStack();
+    const data = unused.adopt(await openToFlush(join(folder, DATA_FILE)), closeFile);
     await disk.flush(data);
-    const pin = new LmdbView(environment);
-    const journal = await Journal.open(folder, disk);
+    const pin = unused.adopt(new LmdbView(environment), (view) => view.close());
+    const journal = unused.adopt(await Journal.open(folder, disk), (opened) => opened.close());
     // The names of both segments before that of the checkpoint: without them it would be taken for damage.
     syncDirectory(folder);
     const first = { number: 1, closed: false, place: this.#head, headers: this.#headers(data) };
     const file = await CheckpointFile.create(folder, disk, first);
+    unused.move();
     return { data, pin, journal, file };
   }
 
@@ -179,7 +180,7 @@ export class Checkpoints {
     this.#making = this.#make(state, next, pin);
   }
 
-  async #make(state: Running, next: Omit<Checkpoint, 'number'>, pin: LmdbView): Promise<void> {
+  async #make(state: Base, next: Omit<Checkpoint, 'number'>, pin: LmdbView): Promise<void> {
     try {
       await this.#options.disk.flush(state.data);
       failpoint('storage.in-checkpoint');
@@ -189,6 +190,7 @@ export class Checkpoints {
       this.#state = { ...state, pin };
       state.pin.close();
     } catch (error) {
+      pin.close();
       this.#fail(error);
     } finally {
       this.#making = undefined;
@@ -201,7 +203,7 @@ export class Checkpoints {
   }
 
   /** The last checkpoint, after which the journal is of no use. */
-  async #settle({ data, file }: Running): Promise<void> {
+  async #settle({ data, file }: Base): Promise<void> {
     const { folder, disk } = this.#options;
     await disk.flush(data);
     const number = file.newest.number + 1;

@@ -1,13 +1,13 @@
 import { constants, existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { fail } from '../../errors.ts';
-import { sha256 } from '../../lib/crypto/hash.ts';
-import { failpoint } from '../../lib/failpoint.ts';
-import type { Place } from '../local/medium.ts';
+import { fail } from '../../../errors.ts';
+import { sha256 } from '../../../lib/crypto/hash.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
+import type { Place } from '../../local/medium.ts';
+import { syncDirectory } from '../environment.ts';
+import { placeOf, placeRecord, type PlaceRecord } from '../meta.ts';
 import { closeFile, openDurable, type Disk, type DiskFile } from './disk.ts';
-import { syncDirectory } from './environment.ts';
 import { PAGE } from './frame.ts';
-import { placeOf, placeRecord, type PlaceRecord } from './meta.ts';
 
 export const CHECKPOINT_FILE = 'checkpoint';
 /** Left by a crash in the middle of the first one. */
@@ -83,11 +83,13 @@ export class CheckpointFile {
   /** Makes it with its first checkpoint, whole and durable or not at all. */
   static async create(folder: string, disk: Disk, first: Checkpoint): Promise<CheckpointFile> {
     const slot = encodeSlot(first);
-    const fresh = await openDurable(join(folder, NEW_FILE), constants.O_TRUNC);
+    await using unused = new AsyncDisposableStack();
+    const fresh = unused.adopt(await openDurable(join(folder, NEW_FILE), constants.O_TRUNC), closeFile);
     await disk.write(fresh, Buffer.concat([slot, Buffer.alloc(slot.length)]), 0);
     failpoint('storage.before-first-checkpoint');
     renameSync(fresh.path, join(folder, CHECKPOINT_FILE));
     syncDirectory(folder);
+    unused.move();
     return new CheckpointFile(disk, { ...fresh, path: join(folder, CHECKPOINT_FILE) }, first, 0);
   }
 
