@@ -75,7 +75,7 @@ export function keyCases(make: Make): void {
     const { store } = await subject(t, make);
     const large = (size: number, salt: number): Uint8Array =>
       Uint8Array.from({ length: size }, (_, at) => (at * 31 + (at >> 8) + salt) & 0xff);
-    const sizes = [1, 4_096, 65_535, 262_143, 262_144, 262_145, 1_048_577, 5_000_000];
+    const sizes = [1, 4_031, 4_032, 4_033, 4_096, 65_535, 262_143, 262_144, 262_145, 1_048_577, 5_000_000];
     for (const size of sizes) await store.transact((tx) => tx.put(`v/${size}`, large(size, 1)));
     await store.transact((tx) => {
       tx.put('v/4096', large(3_000_000, 2));
@@ -84,7 +84,7 @@ export function keyCases(make: Make): void {
     });
     using snapshot = store.snapshot();
     const value = (size: number): Uint8Array | undefined => snapshot.get(`v/${size}`);
-    for (const size of [1, 65_535, 262_143, 262_144, 262_145]) {
+    for (const size of [1, 4_031, 4_032, 4_033, 65_535, 262_143, 262_144, 262_145]) {
       assert.ok(Buffer.from(value(size) ?? '').equals(large(size, 1)), `${size} bytes`);
     }
     assert.ok(Buffer.from(value(4_096) ?? '').equals(large(3_000_000, 2)));

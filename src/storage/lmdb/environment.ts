@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { fail, isLockstepError } from '../../errors.ts';
 import { HELD_POSITIONS } from '../local/views.ts';
+import { checkLength, pagesOf } from './file-length.ts';
 import { checkHeader } from './header.ts';
 
 export const DATA_FILE = 'data.mdb';
@@ -78,25 +79,10 @@ function reason(error: unknown, path: string): Error {
   return fail('internal', `${join(path, DATA_FILE)} cannot be opened: ${text}`, { cause: error });
 }
 
-/** What lmdb-js offers on its root database without declaring it. */
-interface Undeclared {
-  readonly env: {
-    info(): { readonly lastPageNumber: number };
-    stat(): { readonly pageSize: number };
-  };
-}
-
-/** A page beyond the end of the file would end the process by SIGBUS when it is read. Gives the size of a page. */
-function checkLength(root: RootDatabase<Buffer, string>, path: string): number {
-  // The declarations leave `env` out; without it, a truncated file could not be told before it is read.
-  const { env } = root as unknown as Undeclared;
-  const { pageSize } = env.stat();
-  const needed = (env.info().lastPageNumber + 1) * pageSize;
-  const found = statSync(join(path, DATA_FILE)).size;
-  if (found < needed) {
-    throw fail('corrupt', `${join(path, DATA_FILE)} is cut: it holds ${found} of ${needed} bytes; restore a snapshot`);
-  }
-  return pageSize;
+export interface OpenOptions {
+  readonly flushing?: boolean;
+  /** By this very process, which has opened it before: its file is then as long as LMDB left it for now. */
+  readonly inUse?: boolean;
 }
 
 /**
@@ -109,7 +95,7 @@ function checkLength(root: RootDatabase<Buffer, string>, path: string): number {
  * is used up is kept. lmdb-js keeps it between commits and writes the changed parts: after the first look for older free pages it takes parts for
  * written that are not, and ends the process by an assertion or the commit by MDB_BAD_TXN (3.5.6, `mdb_freelist_save`).
  */
-export function openEnvironment(path: string, flushing = false): Environment {
+export function openEnvironment(path: string, { flushing = false, inUse = false }: OpenOptions = {}): Environment {
   // `permissionsMode` and `maxFreeSpaceToRetain` are read by lmdb-js's native part, not declared in its types.
   const options = {
     path,
@@ -128,11 +114,11 @@ export function openEnvironment(path: string, flushing = false): Environment {
   let root: RootDatabase<Buffer, string> | undefined;
   try {
     root = open<Buffer, string>(options);
-    const pageSize = checkLength(root, path);
+    if (!inUse) checkLength(root, join(path, DATA_FILE));
     const binary = { encoding: 'binary', keyEncoder: utf8Keys } as const;
     return {
       root,
-      pageSize,
+      pageSize: pagesOf(root).size,
       data: root.openDB<Buffer, string>('data', binary),
       log: root.openDB<Buffer, Uint8Array>('log', { encoding: 'binary', keyEncoding: 'binary' }),
       chunks: root.openDB<Buffer, Uint8Array>('chunks', { encoding: 'binary', keyEncoding: 'binary' }),

@@ -17,7 +17,7 @@ function readMeta<K extends keyof Meta>({ meta }: Environment, name: K, transact
  * the same environment: it ends with the thread that opened it first, so nothing is closed here but the reader.
  */
 export function followLmdbStore(path: string, board: Board): FollowingStore {
-  const environment = openEnvironment(currentEnvironment(path));
+  const environment = openEnvironment(currentEnvironment(path), { inUse: true });
   const open = (): Standing => {
     const view = new LmdbView(environment);
     const place = (name: 'head' | 'oldest') => placeOf(readMeta(environment, name, view.transaction));

@@ -55,13 +55,13 @@ for (const seed of [1, 4]) {
     const random = drawn(seed);
     let sequence = 1;
     for (const commits of [233, 300]) {
-      const environment = openEnvironment(path);
+      const environment = openEnvironment(path, { inUse: true });
       await commitBesideReader(environment, commits, async () => {
         sequence = await write(environment, random, sequence);
       });
       await environment.root.close();
     }
-    const environment = openEnvironment(path);
+    const environment = openEnvironment(path, { inUse: true });
     assert.equal([...environment.log.getKeys({ start: Buffer.alloc(1) })].length, sequence - 1);
     await environment.root.close();
   });

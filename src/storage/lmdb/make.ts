@@ -5,7 +5,7 @@ import type { Place } from '../local/medium.ts';
 import { NO_HASH } from '../log-record.ts';
 import type { Epoch } from '../store.ts';
 import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
-import { decodeMeta, encodeMeta, FLUSHED_FORMAT, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
+import { decodeMeta, encodeMeta, OLDER_FORMATS, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
 
 function firstMeta(): Meta {
   const epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
@@ -29,7 +29,12 @@ function isUnmade({ data, log, meta }: Pick<Environment, 'data' | 'log' | 'meta'
 
 function isOlder({ meta }: Pick<Environment, 'meta'>): boolean {
   const format = meta.getBinary('format');
-  return format !== undefined && decodeMeta('format', format) === FLUSHED_FORMAT;
+  return format !== undefined && OLDER_FORMATS.includes(decodeMeta('format', format));
+}
+
+/** Gives a store the newest format, if it has an older one; durable as any other transaction of the environment. */
+export function upgrade({ root, meta }: Pick<Environment, 'root' | 'meta'>): void {
+  if (isOlder({ meta })) root.transactionSync(() => void meta.put('format', encodeMeta(STORE_FORMAT)));
 }
 
 /** Whether `make` has something to do, before anything else is written. Throws `corrupt`. */
@@ -38,13 +43,13 @@ export function isToBeMade(environment: Environment): boolean {
 }
 
 /**
- * Makes a store of what is none yet, or of one from before there was a journal, by LMDB's own flushes: there is no checkpoint to
+ * Makes a store of what is none yet, or of one of an older format, by LMDB's own flushes: there is no checkpoint to
  * go back to before there is a state.
  */
 export async function make(path: string): Promise<void> {
-  const { root, meta, ...tables } = openEnvironment(path, true);
+  const { root, meta, ...tables } = openEnvironment(path, { flushing: true });
   try {
-    if (isOlder({ meta })) root.transactionSync(() => void meta.put('format', encodeMeta(STORE_FORMAT)));
+    upgrade({ root, meta });
     if (!isUnmade({ ...tables, meta })) return;
     const first = firstMeta();
     // Synchronous, and flushed on return: there is nobody to wait yet.

@@ -5,10 +5,13 @@ import type { Epoch, Position } from '../store.ts';
 import type { Environment } from './environment.ts';
 
 /** The layout of the tables and of what lies in them. Another one is refused by name. */
-export const STORE_FORMAT = 'lockstep-lmdb/2';
+export const STORE_FORMAT = 'lockstep-lmdb/3';
 
-/** Of stores made before there was a journal. What knows no journal must leave alone what one may belong to. */
-export const FLUSHED_FORMAT = 'lockstep-lmdb/1';
+/**
+ * Of stores that are read as they are, and take the newest format when they are opened: what knows no journal (`/1`) must leave
+ * alone what one may belong to, and what knows large values by parts of 16 pages alone (`/2`) would not find those of a page.
+ */
+export const OLDER_FORMATS: readonly string[] = ['lockstep-lmdb/1', 'lockstep-lmdb/2'];
 
 const SUM_BYTES = 32;
 
@@ -55,7 +58,7 @@ export function decodeMeta<K extends keyof Meta>(name: K, bytes: Uint8Array | un
 /** What the meta table of the store in `path` says. Throws `formatVersion`. */
 export function readMeta({ meta }: Environment, path: string): Meta {
   const format = decodeMeta('format', meta.getBinary('format'));
-  if (format !== STORE_FORMAT) {
+  if (format !== STORE_FORMAT && !OLDER_FORMATS.includes(format)) {
     throw fail(
       'formatVersion',
       `the store in ${path} has the format ${JSON.stringify(format)}: this program reads ${STORE_FORMAT}`,

@@ -8,7 +8,7 @@ import { claim, claimDirectory, claimHere, type ReadTransaction } from './holder
 import { Checkpoints, CHECKPOINT_LIMITS, type CheckpointLimits } from './journal/checkpoints.ts';
 import { realDisk, type Disk } from './journal/disk.ts';
 import { baseOf, goBack, leftBehind, replay, type LeftBehind } from './journal/recover.ts';
-import { isBlank, isToBeMade, make } from './make.ts';
+import { isBlank, isToBeMade, make, upgrade } from './make.ts';
 import { LmdbMedium, type LmdbParts } from './medium.ts';
 import { placeOf, readMeta, type Meta } from './meta.ts';
 import { LmdbReplacement } from './replacement.ts';
@@ -129,7 +129,11 @@ class HeldDirectory {
     }
     await using unused = new AsyncDisposableStack();
     const pin = unused.adopt(new LmdbView(parts.environment), (view) => view.close());
-    const end = await replay(left, place, folder, this.#dying(parts.tables));
+    // From here on nothing is durable before the checkpoint at the end: cut off, it is all done again.
+    await this.#written(async () => upgrade(parts.environment));
+    const end = await replay(left, place, folder, {
+      commit: (...group) => this.#written(() => parts.tables.commit(...group)),
+    });
     const base = await baseOf(left, folder, this.#options.disk, pin);
     unused.move();
     await parts.checkpoints.resume(base, end);
@@ -137,17 +141,13 @@ class HeldDirectory {
   }
 
   /** A write that fails leaves lmdb-js with a damaged heap: nothing more may run. */
-  #dying(tables: Tables): Pick<Tables, 'commit'> {
-    return {
-      commit: async (...group) => {
-        try {
-          await tables.commit(...group);
-        } catch (error) {
-          this.#options.die(error);
-          throw error;
-        }
-      },
-    };
+  async #written(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.#options.die(error);
+      throw error;
+    }
   }
 
   #parts(environment: Environment, folder: string, meta: Meta): Opened {

@@ -10,6 +10,7 @@ import type { Write } from '../store.ts';
 import { causeOf } from './cause.ts';
 import { discard, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
 import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
+import { fillLength } from './file-length.ts';
 import { makeCurrent, nextEnvironment } from './generation.ts';
 import { freshReader, type ReadTransaction } from './holder.ts';
 import { closeFile, openToFlush, type Disk } from './journal/disk.ts';
@@ -91,6 +92,7 @@ export class LmdbReplacement implements Replacement {
     // All of it, which no transaction flushed: no checkpoint lies beside it, so that it counts as it is.
     const data = await openToFlush(join(this.#folder, DATA_FILE));
     try {
+      fillLength(this.#environment.root, data.descriptor);
       await this.#options.disk.flush(data);
     } catch (error) {
       throw this.#failed(error);

@@ -3,13 +3,15 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Chained, Place } from '../local/medium.ts';
 import type { Position } from '../store.ts';
 import { causeOf } from './cause.ts';
-import { discard, lengthOf, partsId, store, type Parts, type PartsId } from './chunked.ts';
+import { discard, isParted, lengthOf, partsId, partsOf, store, type Parts, type PartsId } from './chunked.ts';
 import type { Environment } from './environment.ts';
 import { encodeMeta, placeRecord, type Meta } from './meta.ts';
 import { logKey } from './view.ts';
 
 /** A write into the kernel's memory that takes longer waited for the disk. */
 const SLOW_MILLISECONDS = 20;
+/** What is written by the thread that asks for it: one change of a secret or a login, not several that share a transaction. */
+const MOST_CHANGES_NOW = 8;
 
 /** One put or removal of a table: all that it needs was made and checked before. */
 type Change = () => void;
@@ -26,7 +28,7 @@ export class Tables {
   #appended: number;
   #dropped: number;
   #oldest: Position;
-  /** Whether any value or record may lie in parts: most stores have none, and then no write looks for what it replaces. */
+  /** Whether any value may lie in parts: most stores have none, and then no write looks for what it replaces. */
   #parted: boolean;
   /** The last commit waited for the disk. */
   #slow = false;
@@ -34,7 +36,7 @@ export class Tables {
   constructor(environment: Environment, { head, oldest }: Standing) {
     this.#environment = environment;
     this.#oldest = oldest.position;
-    const [part] = environment.chunks.getKeys({ limit: 1, start: Buffer.alloc(1) });
+    const [part] = environment.chunks.getKeys({ limit: 1, ...partsOf('data') });
     this.#parted = part !== undefined;
     this.#appended = head.bytes;
     this.#dropped = oldest.bytes;
@@ -53,7 +55,7 @@ export class Tables {
     for (const { batch, record } of group) this.#putRecord(batch.position.sequence, record, changes);
     this.#putMeta('head', placeRecord(last, appended), changes);
     const begun = performance.now();
-    if (group.length === 1 && !this.#slow) this.#writeNow(changes, within);
+    if (changes.length <= MOST_CHANGES_NOW && !this.#slow) this.#writeNow(changes, within);
     else await this.#write(changes, within);
     this.#slow = performance.now() - begun > SLOW_MILLISECONDS;
     this.#appended = appended;
@@ -120,7 +122,6 @@ export class Tables {
     return {
       put: (key, part) => {
         const bytes = Buffer.from(part.buffer, part.byteOffset, part.length);
-        this.#parted = true;
         changes.push(() => void chunks.put(key, bytes));
       },
       remove: (key) => {
@@ -148,6 +149,7 @@ export class Tables {
         continue;
       }
       const stored = store(value, id, parts);
+      this.#parted ||= isParted(stored);
       changes.push(() => void data.put(key, stored));
     }
   }

@@ -4,6 +4,7 @@ import { fail } from '../../../errors.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
 import type { Place } from '../../local/medium.ts';
 import { DATA_FILE, syncDirectory, type Environment } from '../environment.ts';
+import { fillLength } from '../file-length.ts';
 import { LmdbView } from '../view.ts';
 import { CHECKPOINT_FILE, CheckpointFile, type Checkpoint } from './checkpoint-file.ts';
 import { closeFile, openToFlush, type Disk, type DiskFile } from './disk.ts';
@@ -175,6 +176,7 @@ export class Checkpoints {
     this.#timer = undefined;
     this.#commits = 0;
     const pin = new LmdbView(this.#options.environment);
+    fillLength(this.#options.environment.root, state.data.descriptor);
     const next = { closed: false, place: this.#head, headers: this.#headers(state.data) };
     state.journal.turn();
     this.#making = this.#make(state, next, pin);
@@ -204,7 +206,8 @@ export class Checkpoints {
 
   /** The last checkpoint, after which the journal is of no use. */
   async #settle({ data, file }: Base): Promise<void> {
-    const { folder, disk } = this.#options;
+    const { folder, environment, disk } = this.#options;
+    fillLength(environment.root, data.descriptor);
     await disk.flush(data);
     const number = file.newest.number + 1;
     await file.write({ number, closed: true, place: this.#head, headers: this.#headers(data) });

@@ -9,11 +9,13 @@ import { put, read } from '../../conformance/subject.ts';
 import { openEnvironment } from '../environment.ts';
 import { directory, inUse, killed, NEVER, opened, tamper } from '../fixture.ts';
 import { followLmdbStore } from '../follow.ts';
-import { decodeMeta, encodeMeta, FLUSHED_FORMAT, STORE_FORMAT } from '../meta.ts';
+import { decodeMeta, encodeMeta, OLDER_FORMATS, STORE_FORMAT } from '../meta.ts';
 import { openLmdbStore } from '../open.ts';
+import { CheckpointFile } from './checkpoint-file.ts';
 import type { CheckpointLimits } from './checkpoints.ts';
 import { realDisk, type Disk } from './disk.ts';
 import { PAGE, readFrame } from './frame.ts';
+import { goBack } from './recover.ts';
 
 /** One after each write. */
 const ALWAYS: CheckpointLimits = { ...NEVER, commits: 1 };
@@ -174,26 +176,52 @@ test('a file that is missing is named', async (t) => {
   await refused(without('data.mdb'), /data\.mdb is missing: restore a snapshot/);
 });
 
-test('a store from before there was a journal is taken over, and no program without one opens it any more', async (t) => {
-  const { path, store } = await inUse(t, 3, ALWAYS);
-  await store[Symbol.asyncDispose]();
-  // As such a program leaves it: LMDB flushes, and no file lies beside its own.
-  const environment = openEnvironment(path, true);
-  environment.root.transactionSync(() => void environment.meta.put('format', encodeMeta(FLUSHED_FORMAT)));
+async function formatOf(path: string): Promise<string> {
+  let found = '';
+  await tamper(path, ({ meta }) => void (found = decodeMeta('format', meta.getBinary('format'))));
+  return found;
+}
+
+for (const older of OLDER_FORMATS) {
+  test(`a store of ${older} is taken over, and no program that knows only that opens it any more`, async (t) => {
+    const { path, store } = await inUse(t, 3, ALWAYS);
+    await store[Symbol.asyncDispose]();
+    // As a program from before there was a journal leaves it: LMDB flushes, and no file lies beside its own.
+    const environment = openEnvironment(path, { flushing: true });
+    environment.root.transactionSync(() => void environment.meta.put('format', encodeMeta(older)));
+    await environment.root.close();
+    for (const name of ['holder.mdb', 'holder.mdb-lock']) rmSync(join(path, name));
+    const again = await openLmdbStore({ path });
+    assert.equal(read(again, 'k3'), '3');
+    assert.equal(await formatOf(killed(t, path)), STORE_FORMAT, 'before anything is written');
+    await put(again, 'k4', '4');
+    assert.equal(read(await opened(t, { path: killed(t, path) }), 'k4'), '4');
+    await again[Symbol.asyncDispose]();
+    assert.equal(await formatOf(path), STORE_FORMAT, 'closed');
+  });
+}
+
+test('so is one of an older format that was killed: what its journal holds is not lost', async (t) => {
+  const left = killed(t, (await inUse(t, 3)).path);
+  // The state that its checkpoint names is one of that format.
+  const file = await CheckpointFile.open(left, realDisk);
+  goBack(left, file);
+  const environment = openEnvironment(left, { flushing: true });
+  environment.root.transactionSync(() => void environment.meta.put('format', encodeMeta('lockstep-lmdb/2')));
   await environment.root.close();
-  for (const name of ['holder.mdb', 'holder.mdb-lock']) rmSync(join(path, name));
-  const format = async (of: string): Promise<string> => {
-    let found = '';
-    await tamper(of, ({ meta }) => void (found = decodeMeta('format', meta.getBinary('format'))));
-    return found;
-  };
-  const again = await openLmdbStore({ path });
+  const headers = readFileSync(join(left, 'data.mdb')).subarray(0, file.newest.headers.length);
+  await file.write({ ...file.newest, number: file.newest.number + 1, headers });
+  await file.close();
+  const again = await openLmdbStore({ path: left, checkpoint: NEVER });
   assert.equal(read(again, 'k3'), '3');
-  assert.equal(await format(killed(t, path)), STORE_FORMAT, 'before anything is written');
-  await put(again, 'k4', '4');
-  assert.equal(read(await opened(t, { path: killed(t, path) }), 'k4'), '4');
+  const twice = killed(t, left);
   await again[Symbol.asyncDispose]();
-  assert.equal(await format(path), STORE_FORMAT, 'closed');
+  for (const path of [left, twice]) {
+    const store = await openLmdbStore({ path });
+    assert.equal(read(store, 'k3'), '3');
+    await store[Symbol.asyncDispose]();
+    assert.equal(await formatOf(path), STORE_FORMAT);
+  }
 });
 
 test('a checkpoint that is found is made durable before anything rests on it: it may have been in memory alone', async (t) => {
