@@ -1,5 +1,6 @@
 /** The threads of a server that read, as the thread that writes sees them. */
 import type { Duplex } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { ReadingThreads } from '../../core/threads.ts';
 import type { Handler, Request } from '../../framework/request.ts';
@@ -28,6 +29,12 @@ export interface PoolOptions extends Omit<ThreadData, 'board' | 'age' | 'windows
 
 /** Batches after which threads that nobody asks anything are told to look: an old view keeps pages from being used again. */
 const LOOK_EVERY = 64;
+
+/**
+ * Half of a thread's young objects, in MiB; the first thread has what the command line says (`bin/lockstep`). Of what serves reads
+ * nearly nothing outlives its request. A flag, since a thread's `resourceLimits` give way to that of the command line.
+ */
+const YOUNG_MEBIBYTES = 4;
 
 interface Thread {
   readonly worker: Worker;
@@ -134,6 +141,7 @@ export class ThreadPool implements AsyncDisposable {
   #start(data: ThreadData, { logs, failed }: PoolOptions): Thread {
     // Its name ends as this module's does: `.ts` in a checkout, `.js` when compiled.
     const entry = new URL(import.meta.url.endsWith('.ts') ? './reader.ts' : './reader.js', import.meta.url);
+    setFlagsFromString(`--max-semi-space-size=${String(YOUNG_MEBIBYTES)}`);
     const worker = new Worker(entry, { workerData: data });
     const exited = new Promise<void>((resolve) => {
       worker.once('exit', () => {
