@@ -5,15 +5,18 @@ import { compactableTo, retain, type RecordStat } from './retention.ts';
 
 const at = (sequence: number): RecordStat['position'] => ({ epoch: '1.a', sequence });
 
-/** Records of 100 bytes, one each 1,000 ms from 0 on. */
-function log(count: number): { logBytes: number; records: () => Iterable<RecordStat>; read: () => number } {
+/** Records, one each 1,000 ms from 0 on. */
+function log(
+  count: number,
+  bytes = 100,
+): { logBytes: number; records: () => Iterable<RecordStat>; read: () => number } {
   let read = 0;
   return {
-    logBytes: count * 100,
+    logBytes: count * bytes,
     *records() {
       for (let index = 0; index < count; index++) {
         read += 1;
-        yield { position: at(index + 1), time: index * 1_000, bytes: 100 };
+        yield { position: at(index + 1), time: index * 1_000, bytes };
       }
     },
     read: () => read,
@@ -49,6 +52,8 @@ test('only what is dropped is read, and one record more', () => {
 
 test('a long backlog is compacted in steps', () => {
   assert.deepEqual(compactableTo(log(5_000), { milliseconds: 0, bytes: 0 }, 1e9), at(500));
+  const large = log(5_000, 6 * 1024 * 1024);
+  assert.deepEqual(compactableTo(large, { milliseconds: 0, bytes: 0 }, 1e9), at(3), 'and less of large records');
 });
 
 test('a backlog is worked off over several calls', async () => {

@@ -26,13 +26,15 @@ export const RETENTION: RetentionLimits = { milliseconds: 7 * 24 * 60 * 60 * 1_0
 
 /** Records that are looked at in one go, so that a long backlog does not hold up requests: a few milliseconds. */
 const AT_ONCE = 500;
+/** And bytes: large ones lie in many parts. */
+const BYTES_AT_ONCE = 16 * 1024 * 1024;
 /** And in one call: more than are written between two, and no more than a part of a core while a backlog is worked off. */
 const STEPS = 20;
 
 /**
  * Up to which record the log can be compacted at wall-clock time `now`: all that lie beyond either limit, oldest first.
  * `pinned` is the oldest position that a reader still starts from; nothing behind it is dropped. Undefined: nothing to
- * drop. It looks at 500 records at most: ask again after compacting.
+ * drop. It looks at 500 records at most, or 16 MiB: ask again after compacting.
  */
 export function compactableTo(
   stats: LogStats,
@@ -49,7 +51,7 @@ export function compactableTo(
     found = record.position;
     bytes -= record.bytes;
     seen += 1;
-    if (seen === AT_ONCE) break;
+    if (seen === AT_ONCE || stats.logBytes - bytes >= BYTES_AT_ONCE) break;
   }
   return found;
 }

@@ -36,11 +36,8 @@ export function partsId(owner: 'data' | 'log', sequence: number, write: number):
   return id;
 }
 
-/** The range of the table that the parts of all values lie in, or of all records. */
-export function partsOf(owner: 'data' | 'log'): { start: Buffer; end: Buffer } {
-  const start = Buffer.from(OWNERS[owner], 'latin1');
-  return { start, end: Buffer.from([(start[0] ?? 0) + 1]) };
-}
+/** The range of the table that the parts of values lie in: those of records come after it. */
+export const VALUE_PARTS = { start: Buffer.from(OWNERS.data), end: Buffer.from(OWNERS.log) } as const;
 
 function partKey(id: Uint8Array, number: number): Buffer {
   const key = Buffer.alloc(ID_BYTES + 4);
@@ -49,7 +46,7 @@ function partKey(id: Uint8Array, number: number): Buffer {
   return key;
 }
 
-/** The stored form of `bytes`; what does not fit into one part goes into the table under `id`. */
+/** The stored form of `bytes`: they themselves behind a tag, or, where both are more than a part, a pointer to parts under `id`. */
 export function store(bytes: Uint8Array, id: () => PartsId, parts: Pick<Parts, 'put'>): Buffer {
   if (bytes.length < PART_BYTES) {
     const stored = Buffer.allocUnsafe(1 + bytes.length);
@@ -87,16 +84,16 @@ function pointerOf(stored: Uint8Array): Pointer | undefined {
   };
 }
 
-/** The bytes behind a stored form. Throws `corrupt` when it is none or a part is missing; `name` stands in the error. */
-export function load(stored: Uint8Array, parts: Pick<Parts, 'get'>, name: string): Uint8Array {
+/** The bytes behind a stored form. Throws `corrupt`, naming what they are, when it is none or a part is missing. */
+export function load(stored: Uint8Array, parts: Pick<Parts, 'get'>, what: string, name: string | number): Uint8Array {
   if (stored[0] === INLINE) return stored.subarray(1);
   const pointer = pointerOf(stored);
-  if (pointer === undefined) throw fail('corrupt', `${name} is damaged: its stored form is unknown`);
+  if (pointer === undefined) throw fail('corrupt', `${what} ${name} is damaged: its stored form is unknown`);
   const bytes = new Uint8Array(pointer.length);
   for (let number = 0, at = 0; at < bytes.length; number++) {
     const part = parts.get(partKey(pointer.id, number));
     if (part === undefined || part.length !== Math.min(pointer.partBytes, bytes.length - at)) {
-      throw fail('corrupt', `${name} is damaged: part ${number} of it is missing or cut`);
+      throw fail('corrupt', `${what} ${name} is damaged: part ${number} of it is missing or cut`);
     }
     bytes.set(part, at);
     at += part.length;

@@ -54,7 +54,7 @@ test('no part of a large value is left when it is replaced, deleted or compacted
   assert.equal(parts, 0);
 });
 
-test('nor when it is replaced after a start, by the first thing that is written', async (t) => {
+test('no part is left when the first write after a start replaces a large value', async (t) => {
   const path = directory(t);
   const store = await openLmdbStore({ path });
   await store.transact((tx) => tx.put('a', new Uint8Array(300_000)));

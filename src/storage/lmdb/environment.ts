@@ -79,10 +79,10 @@ function reason(error: unknown, path: string): Error {
   return fail('internal', `${join(path, DATA_FILE)} cannot be opened: ${text}`, { cause: error });
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly flushing?: boolean;
-  /** By this very process, which has opened it before: its file is then as long as LMDB left it for now. */
-  readonly inUse?: boolean;
+  /** When the file may be shorter than its pages: see `file-length.ts`. */
+  readonly betweenCheckpoints?: boolean;
 }
 
 /**
@@ -95,7 +95,10 @@ export interface OpenOptions {
  * is used up is kept. lmdb-js keeps it between commits and writes the changed parts: after the first look for older free pages it takes parts for
  * written that are not, and ends the process by an assertion or the commit by MDB_BAD_TXN (3.5.6, `mdb_freelist_save`).
  */
-export function openEnvironment(path: string, { flushing = false, inUse = false }: OpenOptions = {}): Environment {
+export function openEnvironment(
+  path: string,
+  { flushing = false, betweenCheckpoints = false }: OpenOptions = {},
+): Environment {
   // `permissionsMode` and `maxFreeSpaceToRetain` are read by lmdb-js's native part, not declared in its types.
   const options = {
     path,
@@ -114,11 +117,11 @@ export function openEnvironment(path: string, { flushing = false, inUse = false 
   let root: RootDatabase<Buffer, string> | undefined;
   try {
     root = open<Buffer, string>(options);
-    if (!inUse) checkLength(root, join(path, DATA_FILE));
+    if (!betweenCheckpoints) checkLength(root, join(path, DATA_FILE));
     const binary = { encoding: 'binary', keyEncoder: utf8Keys } as const;
     return {
       root,
-      pageSize: pagesOf(root).size,
+      pageSize: pagesOf(root).pageSize,
       data: root.openDB<Buffer, string>('data', binary),
       log: root.openDB<Buffer, Uint8Array>('log', { encoding: 'binary', keyEncoding: 'binary' }),
       chunks: root.openDB<Buffer, Uint8Array>('chunks', { encoding: 'binary', keyEncoding: 'binary' }),

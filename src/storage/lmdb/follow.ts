@@ -6,7 +6,7 @@ import type { ReadTransaction } from './holder.ts';
 import { decodeMeta, placeOf, type Meta } from './meta.ts';
 import { LmdbView } from './view.ts';
 
-function readMeta<K extends keyof Meta>({ meta }: Environment, name: K, transaction: ReadTransaction): Meta[K] {
+function metaRecord<K extends keyof Meta>({ meta }: Environment, name: K, transaction: ReadTransaction): Meta[K] {
   // As in `view.ts`: the declarations leave the transaction out.
   const reads = meta as unknown as { getBinary(key: string, options: object): Buffer | undefined };
   return decodeMeta(name, reads.getBinary(name, { transaction }));
@@ -17,14 +17,14 @@ function readMeta<K extends keyof Meta>({ meta }: Environment, name: K, transact
  * the same environment: it ends with the thread that opened it first, so nothing is closed here but the reader.
  */
 export function followLmdbStore(path: string, board: Board): FollowingStore {
-  const environment = openEnvironment(currentEnvironment(path), { inUse: true });
+  const environment = openEnvironment(currentEnvironment(path), { betweenCheckpoints: true });
   const open = (): Standing => {
     const view = new LmdbView(environment);
-    const place = (name: 'head' | 'oldest') => placeOf(readMeta(environment, name, view.transaction));
+    const place = (name: 'head' | 'oldest') => placeOf(metaRecord(environment, name, view.transaction));
     return { view, head: place('head'), oldest: place('oldest') };
   };
   const first = new LmdbView(environment);
-  const { log, epoch } = readMeta(environment, 'identity', first.transaction);
+  const { log, epoch } = metaRecord(environment, 'identity', first.transaction);
   first.close();
   return new FollowingStore({ log, epoch, open }, board);
 }

@@ -16,7 +16,7 @@ const sequenceKey = (sequence: number): Buffer => {
   return key;
 };
 
-/** Writes of some records of one page or less, and others of several pages, as a group's. Gives the next sequence. */
+/** Writes of some records of one page or less, and others of several pages, as a group's before `lockstep-lmdb/3`. Gives the next sequence. */
 async function write({ root, data, log }: Environment, random: () => number, first: number): Promise<number> {
   let sequence = first;
   await root.batch(() => {
@@ -55,13 +55,13 @@ for (const seed of [1, 4]) {
     const random = drawn(seed);
     let sequence = 1;
     for (const commits of [233, 300]) {
-      const environment = openEnvironment(path, { inUse: true });
+      const environment = openEnvironment(path, { betweenCheckpoints: true });
       await commitBesideReader(environment, commits, async () => {
         sequence = await write(environment, random, sequence);
       });
       await environment.root.close();
     }
-    const environment = openEnvironment(path, { inUse: true });
+    const environment = openEnvironment(path, { betweenCheckpoints: true });
     assert.equal([...environment.log.getKeys({ start: Buffer.alloc(1) })].length, sequence - 1);
     await environment.root.close();
   });

@@ -159,9 +159,12 @@ export async function claimDirectory(path: string): Promise<() => Promise<void>>
     throw error;
   }
   const letGo = async (): Promise<void> => {
-    rmSync(join(path, FILE), { force: true });
-    reader.done();
-    await root.close();
+    try {
+      rmSync(join(path, FILE), { force: true });
+    } finally {
+      reader.done();
+      await root.close();
+    }
   };
   try {
     const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };

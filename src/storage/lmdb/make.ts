@@ -5,7 +5,9 @@ import type { Place } from '../local/medium.ts';
 import { NO_HASH } from '../log-record.ts';
 import type { Epoch } from '../store.ts';
 import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
-import { decodeMeta, encodeMeta, OLDER_FORMATS, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
+import { flushWhole } from './file-length.ts';
+import { realDisk } from './journal/disk.ts';
+import { decodeMeta, encodeMeta, OLDER_FORMATS, placeRecord, putMeta, STORE_FORMAT, type Meta } from './meta.ts';
 
 function firstMeta(): Meta {
   const epoch: Epoch = { number: 1, id: randomBytes(16).toString('hex'), forkedAt: 0 };
@@ -43,22 +45,16 @@ export function isToBeMade(environment: Environment): boolean {
 }
 
 /**
- * Makes a store of what is none yet, or of one of an older format, by LMDB's own flushes: there is no checkpoint to
- * go back to before there is a state.
+ * Makes a store of what is none yet, or gives one of an older format the newest, by LMDB's own flushes: there is no checkpoint to go
+ * back to before there is a state.
  */
 export async function make(path: string): Promise<void> {
   const { root, meta, ...tables } = openEnvironment(path, { flushing: true });
   try {
     upgrade({ root, meta });
-    if (!isUnmade({ ...tables, meta })) return;
-    const first = firstMeta();
     // Synchronous, and flushed on return: there is nobody to wait yet.
-    root.transactionSync(() => {
-      void meta.put('format', encodeMeta(first.format));
-      void meta.put('identity', encodeMeta(first.identity));
-      void meta.put('head', encodeMeta(first.head));
-      void meta.put('oldest', encodeMeta(first.oldest));
-    });
+    if (isUnmade({ ...tables, meta })) root.transactionSync(() => putMeta({ meta }, firstMeta()));
+    await flushWhole(root, join(path, DATA_FILE), realDisk);
     syncNames(path);
   } finally {
     await root.close();

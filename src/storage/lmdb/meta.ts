@@ -4,12 +4,13 @@ import type { Place } from '../local/medium.ts';
 import type { Epoch, Position } from '../store.ts';
 import type { Environment } from './environment.ts';
 
-/** The layout of the tables and of what lies in them. Another one is refused by name. */
+/** The layout of the tables and of what lies in them. One that is neither this nor one of the older ones is refused by name. */
 export const STORE_FORMAT = 'lockstep-lmdb/3';
 
 /**
- * Of stores that are read as they are, and take the newest format when they are opened: what knows no journal (`/1`) must leave
- * alone what one may belong to, and what knows large values by parts of 16 pages alone (`/2`) would not find those of a page.
+ * Read as they are. Opening gives the store the newest format, so that a program of before refuses it: one without a journal
+ * (`/1`) would write to a file that a checkpoint goes back on, one that knows parts of 16 pages alone (`/2`) would take parts of a
+ * page for damage.
  */
 export const OLDER_FORMATS: readonly string[] = ['lockstep-lmdb/1', 'lockstep-lmdb/2'];
 
@@ -70,4 +71,9 @@ export function readMeta({ meta }: Environment, path: string): Meta {
     head: decodeMeta('head', meta.getBinary('head')),
     oldest: decodeMeta('oldest', meta.getBinary('oldest')),
   };
+}
+
+/** Writes all records of a new store, within a write transaction. */
+export function putMeta({ meta }: Pick<Environment, 'meta'>, made: Meta): void {
+  for (const name of ['format', 'identity', 'head', 'oldest'] as const) void meta.put(name, encodeMeta(made[name]));
 }

@@ -65,7 +65,7 @@ class HeldDirectory {
     }
   }
 
-  /** Made, where it is to be, by who has it alone. */
+  /** Makes the store, or upgrades it, once nobody else is seen to have it. */
   async #made(folder: string): Promise<Claimed> {
     const claimed = await this.#claimed(folder);
     const { root } = claimed.environment;
@@ -130,9 +130,9 @@ class HeldDirectory {
     await using unused = new AsyncDisposableStack();
     const pin = unused.adopt(new LmdbView(parts.environment), (view) => view.close());
     // From here on nothing is durable before the checkpoint at the end: cut off, it is all done again.
-    await this.#written(async () => upgrade(parts.environment));
+    await this.#writeOrDie(async () => upgrade(parts.environment));
     const end = await replay(left, place, folder, {
-      commit: (...group) => this.#written(() => parts.tables.commit(...group)),
+      commit: (...group) => this.#writeOrDie(() => parts.tables.commit(...group)),
     });
     const base = await baseOf(left, folder, this.#options.disk, pin);
     unused.move();
@@ -141,7 +141,7 @@ class HeldDirectory {
   }
 
   /** A write that fails leaves lmdb-js with a damaged heap: nothing more may run. */
-  async #written(write: () => Promise<void>): Promise<void> {
+  async #writeOrDie(write: () => Promise<void>): Promise<void> {
     try {
       await write();
     } catch (error) {
@@ -182,7 +182,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LocalSto
     if (currentEnvironment(path) !== folder) throw fail('storeInUse', `the data directory ${path} was just restored`);
     dropOthers(path);
     const medium = held.adopt(found);
-    checkTail(found.environment, found.meta, medium);
+    checkTail(found.environment, found.meta);
     const store = new LocalStore(medium, { die, ...others });
     found.reader.done();
     return store;

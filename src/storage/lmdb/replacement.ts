@@ -10,11 +10,11 @@ import type { Write } from '../store.ts';
 import { causeOf } from './cause.ts';
 import { discard, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
 import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
-import { fillLength } from './file-length.ts';
+import { flushWhole } from './file-length.ts';
 import { makeCurrent, nextEnvironment } from './generation.ts';
 import { freshReader, type ReadTransaction } from './holder.ts';
-import { closeFile, openToFlush, type Disk } from './journal/disk.ts';
-import { encodeMeta, placeRecord, STORE_FORMAT, type Meta } from './meta.ts';
+import type { Disk } from './journal/disk.ts';
+import { placeRecord, putMeta, STORE_FORMAT, type Meta } from './meta.ts';
 
 /** Only used inside of write transactions, where it reads what they wrote. */
 function partsOf({ chunks }: Environment): Parts {
@@ -60,7 +60,7 @@ export class LmdbReplacement implements Replacement {
     const { data, chunks } = this.#environment;
     const stored = data.getBinary(key);
     if (stored === undefined) return undefined;
-    return load(stored, { get: (part) => chunks.getBinary(part) }, `the stored value of ${key}`);
+    return load(stored, { get: (part) => chunks.getBinary(part) }, 'the stored value of', key);
   }
 
   async write(writes: readonly Write[]): Promise<void> {
@@ -82,22 +82,12 @@ export class LmdbReplacement implements Replacement {
   async complete({ log, epoch, head }: NewHistory): Promise<void> {
     const place = placeRecord(head, 0);
     const made: Meta = { format: STORE_FORMAT, identity: { log, epoch }, head: place, oldest: place };
-    const { meta } = this.#environment;
-    await this.#commit(() => {
-      void meta.put('format', encodeMeta(made.format));
-      void meta.put('identity', encodeMeta(made.identity));
-      void meta.put('head', encodeMeta(made.head));
-      void meta.put('oldest', encodeMeta(made.oldest));
-    });
+    await this.#commit(() => putMeta(this.#environment, made));
     // All of it, which no transaction flushed: no checkpoint lies beside it, so that it counts as it is.
-    const data = await openToFlush(join(this.#folder, DATA_FILE));
     try {
-      fillLength(this.#environment.root, data.descriptor);
-      await this.#options.disk.flush(data);
+      await flushWhole(this.#environment.root, join(this.#folder, DATA_FILE), this.#options.disk);
     } catch (error) {
       throw this.#failed(error);
-    } finally {
-      await closeFile(data);
     }
     syncNames(this.#folder);
     this.#meta = made;

@@ -3,14 +3,14 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Chained, Place } from '../local/medium.ts';
 import type { Position } from '../store.ts';
 import { causeOf } from './cause.ts';
-import { discard, isParted, lengthOf, partsId, partsOf, store, type Parts, type PartsId } from './chunked.ts';
+import { discard, isParted, lengthOf, partsId, store, VALUE_PARTS, type Parts, type PartsId } from './chunked.ts';
 import type { Environment } from './environment.ts';
 import { encodeMeta, placeRecord, type Meta } from './meta.ts';
 import { logKey } from './view.ts';
 
 /** A write into the kernel's memory that takes longer waited for the disk. */
 const SLOW_MILLISECONDS = 20;
-/** What is written by the thread that asks for it: one change of a secret or a login, not several that share a transaction. */
+/** The most puts and removals, parts among them, that the calling thread writes itself: a change of a secret, or a login, that is alone. */
 const MOST_CHANGES_NOW = 8;
 
 /** One put or removal of a table: all that it needs was made and checked before. */
@@ -28,7 +28,7 @@ export class Tables {
   #appended: number;
   #dropped: number;
   #oldest: Position;
-  /** Whether any value may lie in parts: most stores have none, and then no write looks for what it replaces. */
+  /** Whether any value may lie in parts: while none does, no write looks for what it replaces. */
   #parted: boolean;
   /** The last commit waited for the disk. */
   #slow = false;
@@ -36,7 +36,7 @@ export class Tables {
   constructor(environment: Environment, { head, oldest }: Standing) {
     this.#environment = environment;
     this.#oldest = oldest.position;
-    const [part] = environment.chunks.getKeys({ limit: 1, ...partsOf('data') });
+    const [part] = environment.chunks.getKeys({ limit: 1, ...VALUE_PARTS });
     this.#parted = part !== undefined;
     this.#appended = head.bytes;
     this.#dropped = oldest.bytes;
@@ -83,8 +83,8 @@ export class Tables {
   }
 
   /**
-   * On this thread: LMDB writes into the kernel's memory, which for one transaction alone takes less than to hand it over and
-   * to be told. Not while the disk is slow: who does not write need not wait for it.
+   * On this thread: LMDB writes into the kernel's memory, which for a small commit takes less than to hand it to lmdb-js's
+   * thread and to be told. Not while the disk is slow: reads would wait for it.
    */
   #writeNow(changes: readonly Change[], within: string): void {
     try {
@@ -142,7 +142,7 @@ export class Tables {
       });
     }
     for (const [key, { value, id }] of written) {
-      // Lent until the next read: only whether it has parts is looked at, which is seldom.
+      // Lent until the next read: the keys of its parts are made before.
       if (this.#parted) discard(data.getBinaryFast(key), parts);
       if (value === undefined) {
         changes.push(() => void data.remove(key));

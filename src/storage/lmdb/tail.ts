@@ -1,7 +1,8 @@
 import { fail } from '../../errors.ts';
-import type { Medium } from '../local/medium.ts';
+import type { Place } from '../local/medium.ts';
 import type { Environment } from './environment.ts';
 import { placeOf, type Meta } from './meta.ts';
+import { LmdbView } from './view.ts';
 
 /** Records at the end of the log that are checked when it is opened; the others when they are read. */
 const TAIL = 64;
@@ -15,20 +16,18 @@ function span({ log }: Environment): { first: number; last: number } | undefined
   return { first: sequence(first), last: sequence(last) };
 }
 
-/**
- * Checks that the log reaches from the oldest place to the head, and that the hashes of its end chain up to the head's.
- * Throws `corrupt`.
- */
-export function checkTail(environment: Environment, meta: Meta, medium: Medium): void {
-  const [head, oldest] = [placeOf(meta.head), placeOf(meta.oldest)];
-  const [from, to] = [oldest.position.sequence, head.position.sequence];
+/** The log reaches from the oldest place to the head. */
+function checkSpan(environment: Environment, from: number, to: number): void {
   const found = span(environment);
   const isWhole = from === to ? found === undefined : found?.first === from + 1 && found.last === to;
-  if (!isWhole) {
-    const holds = found === undefined ? 'nothing' : `${found.first} to ${found.last}`;
-    throw fail('corrupt', `the log should hold the records ${from + 1} to ${to}, and holds ${holds}`);
-  }
-  const view = medium.open();
+  if (isWhole) return;
+  const holds = found === undefined ? 'nothing' : `${found.first} to ${found.last}`;
+  throw fail('corrupt', `the log should hold the records ${from + 1} to ${to}, and holds ${holds}`);
+}
+
+/** The hashes of its end chain up to the head's. */
+function checkChain(view: LmdbView, oldest: Place, head: Place): void {
+  const [from, to] = [oldest.position.sequence, head.position.sequence];
   let hash = Buffer.from(head.hash);
   for (let sequence = to; sequence > Math.max(from, to - TAIL); sequence--) {
     const { batch, previousHash } = view.record(sequence);
@@ -38,5 +37,16 @@ export function checkTail(environment: Environment, meta: Meta, medium: Medium):
       throw fail('corrupt', `the hash of log record ${sequence} does not chain with the place before it`);
     }
   }
-  view.close();
+}
+
+/** Checks the log of a store that is opened, without reading all of it. Throws `corrupt`. */
+export function checkTail(environment: Environment, meta: Meta): void {
+  const [oldest, head] = [placeOf(meta.oldest), placeOf(meta.head)];
+  checkSpan(environment, oldest.position.sequence, head.position.sequence);
+  const view = new LmdbView(environment);
+  try {
+    checkChain(view, oldest, head);
+  } finally {
+    view.close();
+  }
 }

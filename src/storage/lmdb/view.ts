@@ -61,7 +61,7 @@ export class LmdbView implements View {
   get(key: string): Uint8Array | undefined {
     if (!isKey(key)) return undefined;
     const stored = this.#data.getBinary(key, this.#options);
-    return stored === undefined ? undefined : load(stored, this.#parts, 'a stored value');
+    return stored === undefined ? undefined : load(stored, this.#parts, 'the stored value of', key);
   }
 
   /** Neither copies the value nor looks for its parts. */
@@ -80,7 +80,7 @@ export class LmdbView implements View {
   record(sequence: number): StoredRecord {
     const stored = this.#log.getBinary(logKey(sequence), this.#options);
     if (stored === undefined) throw fail('corrupt', `log record ${sequence} is missing`);
-    const bytes = load(stored, this.#parts, `log record ${sequence}`);
+    const bytes = load(stored, this.#parts, 'log record', sequence);
     const record = decodeLogRecord(bytes, `log record ${sequence}`);
     if (record.batch.position.sequence !== sequence) {
       throw fail('corrupt', `log record ${sequence} is damaged: it says that it is ${record.batch.position.sequence}`);

@@ -28,8 +28,8 @@ export interface FollowedMedium {
 }
 
 /**
- * Reads never go ahead of what the writer has published, and never stay behind it: `catchUp` comes before each request. As
- * the contract says otherwise, but a transaction is refused: a request that writes is handed to the writer, whole.
+ * Reads never go ahead of what the writer has published, and never stay behind it: `catchUp` comes before each request.
+ * Otherwise it keeps the contract, but a transaction is refused: a request that writes is handed to the writer, whole.
  */
 export class FollowingStore implements Store {
   readonly log: string;

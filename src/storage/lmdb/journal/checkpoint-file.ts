@@ -69,9 +69,9 @@ export class CheckpointFile {
   readonly #disk: Disk;
   readonly #file: DiskFile;
   #newest: Checkpoint;
-  #closing: Promise<void> | undefined;
   /** Which slot that lies in. */
   #at: 0 | 1;
+  #closing: Promise<void> | undefined;
 
   private constructor(disk: Disk, file: DiskFile, newest: Checkpoint, at: 0 | 1) {
     this.#disk = disk;

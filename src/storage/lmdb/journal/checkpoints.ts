@@ -78,7 +78,7 @@ export class Checkpoints {
       this.#head = head ?? this.#head;
       this.#commits += 1;
       if (this.#isFull(journal) || this.#commits >= this.#options.limits.commits) this.#start();
-      // Also where one is due and another is being made: nothing may come after this write.
+      // Also where one is due and another is being made: perhaps nothing comes after this write.
       if (this.#commits > 0) this.#timer ??= this.#later();
     });
   }
@@ -175,8 +175,8 @@ export class Checkpoints {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#commits = 0;
+    fillLength(this.#options.environment.root, state.data.path);
     const pin = new LmdbView(this.#options.environment);
-    fillLength(this.#options.environment.root, state.data.descriptor);
     const next = { closed: false, place: this.#head, headers: this.#headers(state.data) };
     state.journal.turn();
     this.#making = this.#make(state, next, pin);
@@ -207,7 +207,7 @@ export class Checkpoints {
   /** The last checkpoint, after which the journal is of no use. */
   async #settle({ data, file }: Base): Promise<void> {
     const { folder, environment, disk } = this.#options;
-    fillLength(environment.root, data.descriptor);
+    fillLength(environment.root, data.path);
     await disk.flush(data);
     const number = file.newest.number + 1;
     await file.write({ number, closed: true, place: this.#head, headers: this.#headers(data) });

@@ -186,7 +186,7 @@ for (const older of OLDER_FORMATS) {
   test(`a store of ${older} is taken over, and no program that knows only that opens it any more`, async (t) => {
     const { path, store } = await inUse(t, 3, ALWAYS);
     await store[Symbol.asyncDispose]();
-    // As a program from before there was a journal leaves it: LMDB flushes, and no file lies beside its own.
+    // As such a program leaves it when it ends in order: all of it in LMDB's file, flushed.
     const environment = openEnvironment(path, { flushing: true });
     environment.root.transactionSync(() => void environment.meta.put('format', encodeMeta(older)));
     await environment.root.close();
@@ -201,13 +201,13 @@ for (const older of OLDER_FORMATS) {
   });
 }
 
-test('so is one of an older format that was killed: what its journal holds is not lost', async (t) => {
+test('a killed store of an older format is taken over with what its journal holds', async (t) => {
   const left = killed(t, (await inUse(t, 3)).path);
   // The state that its checkpoint names is one of that format.
   const file = await CheckpointFile.open(left, realDisk);
   goBack(left, file);
   const environment = openEnvironment(left, { flushing: true });
-  environment.root.transactionSync(() => void environment.meta.put('format', encodeMeta('lockstep-lmdb/2')));
+  environment.root.transactionSync(() => void environment.meta.put('format', encodeMeta(OLDER_FORMATS.at(-1) ?? '')));
   await environment.root.close();
   const headers = readFileSync(join(left, 'data.mdb')).subarray(0, file.newest.headers.length);
   await file.write({ ...file.newest, number: file.newest.number + 1, headers });

@@ -1,6 +1,6 @@
 /**
  * A store whose machine is lost at any moment: all that it may leave on the disk opens, and holds what was acknowledged.
- * `node src/storage/lmdb/lost-machine.test.ts --seed=<seed> --steps=<n>` for another run, or a longer one.
+ * `node src/storage/lmdb/journal/lost-machine.test.ts --seed=<seed> --steps=<n>` for another run, or a longer one.
  */
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';

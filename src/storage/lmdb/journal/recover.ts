@@ -23,7 +23,7 @@ const REPLAY_BYTES = 4 * 1024 * 1024;
  * the newest group alone: those before it were in LMDB's file when the process ended, and a replay needs no more pages for
  * them. (With a machine also the end of the file may be lost; then LMDB may find no room, which ends the process and loses nothing.)
  */
-const ROOM = { byte: 2, change: PAGE, pages: 64 * PAGE } as const;
+const ROOM = { byte: 2.1, change: PAGE, pages: 64 * PAGE } as const;
 
 export interface LeftBehind {
   readonly file: CheckpointFile;
@@ -59,11 +59,11 @@ export async function leftBehind(folder: string, disk: Disk): Promise<LeftBehind
     checkNoRecords(folder);
     return undefined;
   }
-  const file = await CheckpointFile.open(folder, disk);
+  await using unused = new AsyncDisposableStack();
+  const file = unused.adopt(await CheckpointFile.open(folder, disk), (opened) => opened.close());
   try {
     await file.confirm();
   } catch (error) {
-    await file.close();
     throw fail('internal', `the checkpoint in ${folder} could not be made durable: see to the disk`, { cause: error });
   }
   if (file.newest.closed) {
@@ -73,10 +73,10 @@ export async function leftBehind(folder: string, disk: Disk): Promise<LeftBehind
   }
   const [a, b] = segmentsIn(folder);
   if (a === undefined || b === undefined) {
-    await file.close();
     const name = join(folder, JOURNAL_FILES[a === undefined ? 0 : 1]);
     throw fail('corrupt', `${name} is missing, and the store was not closed: put it back, or ${REMEDY}`);
   }
+  unused.move();
   return { file, segments: [a, b] };
 }
 
@@ -171,7 +171,7 @@ function checkRoom(folder: string, groups: readonly (readonly Chained[])[]): voi
   const newest = groups.at(-1);
   if (newest === undefined) return;
   const changes = newest.reduce((sum, { batch }) => sum + batch.writes.length + 1, 0);
-  const needed = bytesOf(newest) * ROOM.byte + changes * ROOM.change + ROOM.pages;
+  const needed = Math.ceil(bytesOf(newest) * ROOM.byte) + changes * ROOM.change + ROOM.pages;
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize >= needed) return;
   // Before LMDB finds out: a write of it that fails ends the process.
