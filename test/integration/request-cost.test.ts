@@ -1,7 +1,10 @@
 /** What one request costs in cryptography, counted: a second look at the same thing shows here, where no clock would tell. */
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { openMemoryStore } from '../../src/storage/memory/open.ts';
 import { ask, runningNode } from '../support/node.ts';
@@ -96,4 +99,20 @@ test('a login costs the same whether there is a role of its role-id, also the fi
   // The other one is read for the first time.
   const decrypted = async (id: string) => (await counted(refused(id))).createDecipheriv;
   assert.deepEqual([await decrypted('nobody'), await decrypted('nobody'), await decrypted('other')], [1, 0, 0]);
+});
+
+test('names of a list are hashed for the audit once, however often they are listed', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-request-cost-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { node, root: token } = await runningNode();
+  await using _node = node;
+  const options = { file_path: join(folder, 'audit.log') };
+  assert.equal((await ask(node, 'POST', 'sys/audit/file', { token, body: { type: 'file', options } })).status, 204);
+  await ask(node, 'POST', 'sys/mounts/secret', { token, body: { type: 'kv', options: { version: '2' } } });
+  for (let at = 0; at < 20; at += 1) {
+    await ask(node, 'POST', `secret/data/app-${at}`, { token, body: { data: { a: 'b' } } });
+  }
+  const list = (): Promise<unknown> => ask(node, 'LIST', 'secret/metadata', { token });
+  assert.equal((await counted(list)).createHmac, 20);
+  assert.equal((await counted(list)).createHmac, 0);
 });

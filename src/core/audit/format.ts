@@ -178,11 +178,12 @@ export class Formatter {
   }
 
   #replyData(request: AuditedRequest, { data, identity }: AuditedResponse): string | undefined {
-    const elided = this.#options.elideListResponses && isListing(request);
+    const listed = isListing(request);
+    const elided = this.#options.elideListResponses && listed;
     const clear = request.mount?.clearResponseKeys ?? [];
     // Kept is only what is hashed throughout: neither values in clear, nor what another tuning of the mount would show.
     if (identity === undefined || elided || this.#options.raw || clear.length > 0) {
-      return this.#data((elided ? counted(data) : data) ?? undefined, clear);
+      return this.#data((elided ? counted(data) : data) ?? undefined, clear, listed);
     }
     const known = this.#replies.get(identity);
     if (known !== undefined) return known;
@@ -214,9 +215,13 @@ export class Formatter {
     return members === '' ? '' : member('headers', object(members));
   }
 
-  #data(data: unknown, clear: readonly string[] = []): string | undefined {
+  #data(data: unknown, clear: readonly string[] = [], listed = false): string | undefined {
     if (data === undefined) return undefined;
-    return this.#options.raw ? plainJson(data) : redacted(data, { hash: (value) => this.#hasher.hash(value), clear });
+    if (this.#options.raw) return plainJson(data);
+    const hasher = this.#hasher;
+    const hash = (value: string, key: string): string =>
+      listed && key === 'keys' ? hasher.hashName(value) : hasher.hash(value);
+    return redacted(data, { hash, clear });
   }
 
   #secret(value: string): string {

@@ -18,4 +18,8 @@ test('a hash is the HMAC of the text, also where it is asked for again and when 
     assert.equal(hasher.hash(time), expected(time));
   }
   for (const text of texts) assert.equal(hasher.hash(text), expected(text));
+  for (let at = 0; at < 5_000; at += 1) {
+    for (let round = 0; round < 2; round += 1) assert.equal(hasher.hashName(`name-${at}`), expected(`name-${at}`));
+  }
+  for (const text of texts) assert.equal(hasher.hashName(text), expected(text));
 });

@@ -4,12 +4,14 @@ import { hmacSha256Hex, type KeyObject } from '../../lib/crypto/hash.ts';
 /** The empty text, and times as KV shows them: every reply with a version has them, and they are no secrets. */
 const common = /^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)?$/;
 const LONGEST = 24;
-/** Hashes that are kept; one more, and they start anew. */
+const LONGEST_NAME = 256;
+/** Hashes of each kind that are kept; one more, and they start anew. */
 const MOST = 4_096;
 
 export class Hasher {
   readonly #key: KeyObject;
   readonly #common = new Map<string, string>();
+  readonly #names = new Map<string, string>();
 
   /** `key`: 32 random bytes that belong to this device alone. */
   constructor(key: KeyObject) {
@@ -18,15 +20,20 @@ export class Hasher {
 
   /** `hmac-sha256:` and 64 hexadecimal digits. */
   hash(text: string): string {
-    return text.length <= LONGEST && common.test(text) ? this.#kept(text) : this.#hmac(text);
+    return text.length <= LONGEST && common.test(text) ? this.#kept(this.#common, text) : this.#hmac(text);
   }
 
-  #kept(text: string): string {
-    const known = this.#common.get(text);
+  /** The same, of a name that a list shows: whoever lists asks for the same ones again, and none of them is a secret. */
+  hashName(text: string): string {
+    return text.length <= LONGEST_NAME ? this.#kept(this.#names, text) : this.#hmac(text);
+  }
+
+  #kept(kept: Map<string, string>, text: string): string {
+    const known = kept.get(text);
     if (known !== undefined) return known;
-    if (this.#common.size >= MOST) this.#common.clear();
+    if (kept.size >= MOST) kept.clear();
     const made = this.#hmac(text);
-    this.#common.set(text, made);
+    kept.set(text, made);
     return made;
   }
 

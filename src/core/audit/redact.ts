@@ -4,7 +4,8 @@
 export const limits = { values: 4_096, depth: 32 } as const;
 
 export interface Redaction {
-  readonly hash: (text: string) => string;
+  /** `key`: what the text stands under. */
+  readonly hash: (text: string, key: string) => string;
   /** Keys whose strings stay as they are. */
   readonly clear: readonly string[];
 }
@@ -38,7 +39,7 @@ class Walk {
   }
 
   #string(value: string, key: string): string {
-    return this.#redaction.clear.includes(key) ? quoted(value) : `"${this.#redaction.hash(value)}"`;
+    return this.#redaction.clear.includes(key) ? quoted(value) : `"${this.#redaction.hash(value, key)}"`;
   }
 
   #list(values: readonly unknown[], key: string, depth: number): string {
@@ -64,7 +65,7 @@ class Walk {
   }
 
   #whole(value: object): string {
-    return this.#redaction.hash(plainJson(value) ?? '');
+    return this.#redaction.hash(plainJson(value) ?? '', '');
   }
 }
 
