@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { fail, isLockstepError } from '../../errors.ts';
+import { nextTurn } from '../next-turn.ts';
 import { Line, type Port } from './line.ts';
 
 interface Ask<Argument, Answer> {
@@ -13,6 +14,8 @@ type Asks = {
   readonly double: Ask<number, number>;
   readonly refuse: Ask<undefined, undefined>;
   readonly break: Ask<undefined, undefined>;
+  /** Answered when `release` is called. */
+  readonly wait: Ask<number, number>;
   readonly note: Ask<unknown, undefined>;
   /** What no clone can be made of. */
   readonly show: Ask<undefined, unknown>;
@@ -24,16 +27,17 @@ const nothing = { never: () => undefined };
 function lines(t: { after: (work: () => void) => void }) {
   const { port1, port2 } = new MessageChannel();
   const noted: unknown[] = [];
-  let sent = 0;
-  const counted: Port = {
+  const sent = { near: 0, far: 0 };
+  const counted = (end: keyof typeof sent, port: MessagePort): Port => ({
     postMessage: (message) => {
-      sent += 1;
-      port1.postMessage(message);
+      sent[end] += 1;
+      port.postMessage(message);
     },
-    on: (event, listener) => port1.on(event, listener),
-  };
-  const near = new Line<Asks, None>(counted, nothing);
-  const far = new Line<None, Asks>(port2, {
+    on: (event, listener) => port.on(event, listener),
+  });
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  const near = new Line<Asks, None>(counted('near', port1), nothing);
+  const far = new Line<None, Asks>(counted('far', port2), {
     double: (value) => value * 2,
     refuse: () => {
       throw fail('permissionDenied', 'not for you');
@@ -46,11 +50,15 @@ function lines(t: { after: (work: () => void) => void }) {
       return undefined;
     },
     show: () => () => undefined,
+    wait: async (value) => {
+      await released;
+      return value;
+    },
   });
   t.after(() => {
     port1.close();
   });
-  return { near, far, noted, sent: () => sent };
+  return { near, far, noted, sent, release };
 }
 
 test('an answer goes to who asked, whatever order answers come in', async (t) => {
@@ -76,11 +84,23 @@ test('what is told comes before what is asked after it, and nothing comes back',
   assert.deepEqual(noted, ['a', 'b']);
 });
 
+test('answers that one thing sets free go as one message, in the turn in which it did', async (t) => {
+  const { near, sent, release } = lines(t);
+  const answers = [1, 2, 3].map((value) => near.ask('wait', value));
+  // Comes back when the far end has taken in all that was asked before.
+  await near.ask('double', 1);
+  const before = sent.far;
+  release(undefined);
+  await nextTurn();
+  assert.equal(sent.far, before + 1);
+  assert.deepEqual(await Promise.all(answers), [1, 2, 3]);
+});
+
 test('what is said in one turn goes as one message, and what cannot cross fails alone', async (t) => {
   const { near, noted, sent } = lines(t);
   near.tell('note', 'a');
   assert.deepEqual(await Promise.all([near.ask('double', 1), near.ask('double', 2)]), [2, 4]);
-  assert.equal(sent(), 1);
+  assert.equal(sent.near, 1);
   const settled = await Promise.allSettled([near.ask('double', 3), near.ask('note', () => 0), near.ask('double', 4)]);
   assert.deepEqual(
     settled.map(({ status }) => status),

@@ -1,6 +1,6 @@
 /**
- * Questions and answers between two threads, over their message ports. What a turn of the event loop has to say goes as one
- * message: it is the waking of the other thread that is dear, not what is said.
+ * Questions and answers between two threads, over their message ports. What is asked in a turn of the event loop goes as one
+ * message, and what is answered in one go: it is the waking of the other thread that is dear, not what is said.
  */
 import { errors, fail, isLockstepError, type ErrorCode } from '../../errors.ts';
 import { Places } from '../places.ts';
@@ -120,9 +120,11 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   #post(message: Message): void {
     this.#unsent.push(message);
     if (this.#unsent.length > 1) return;
-    setImmediate(() => {
-      this.#send();
-    });
+    const send = (): void => this.#send();
+    // Questions come one by one, with the connections of a turn. Answers come together already, by what all of them waited for
+    // (a flush, a write of the audit file), and at the end of a turn: waiting for an end would be waiting for the next turn's.
+    if ('ask' in message) setImmediate(send);
+    else process.nextTick(send);
   }
 
   #send(): void {
