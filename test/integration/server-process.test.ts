@@ -90,6 +90,9 @@ test('a node lives by its files and signals, and leaves no secret in any of them
   await again.ask('PUT', '/v1/sys/unseal', { body: { key } });
   const read = await again.ask('GET', '/v1/secret/data/a', { token });
   assert.match(read.text, new RegExp(CANARY));
+  // While it runs, files come and go; killed, it leaves its journal too.
+  again.signal('SIGKILL');
+  assert.equal(await again.exit, null);
   for (const secret of [CANARY, token, key]) {
     for (const file of readdirSync(at('.'), { recursive: true, withFileTypes: true })) {
       if (!file.isFile()) continue;
