@@ -1,3 +1,5 @@
+import { allDone } from '../../lib/all-done.ts';
+
 /** Works through what comes, `parallel` at a time. The first failure ends it, once those under way have ended. */
 export async function eachOf<T>(
   items: AsyncIterable<T>,
@@ -18,6 +20,5 @@ export async function eachOf<T>(
       }
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: parallel }, worker));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  await allDone(Array.from({ length: parallel }, worker));
 }

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { ReadingThreads } from '../../core/threads.ts';
 import type { Handler, Request } from '../../framework/request.ts';
+import { allDone } from '../../lib/all-done.ts';
 import type { LogSource } from '../../lib/log-source.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line } from '../../lib/threads/line.ts';
@@ -132,10 +133,7 @@ export class ThreadPool implements AsyncDisposable {
   ): Promise<void> {
     // Without threads there is nothing to do, and nothing to wait for.
     if (this.#closed) return;
-    // All answers, also where one is a failure: nothing is under way any more when this settles.
-    const answers = await Promise.allSettled(this.#threads.map(({ line }) => line.ask(name, argument)));
-    const refused = answers.find((answer) => answer.status === 'rejected');
-    if (refused !== undefined) throw refused.reason;
+    await allDone(this.#threads.map(({ line }) => line.ask(name, argument)));
   }
 
   #start(data: ThreadData, { logs, failed }: PoolOptions): Thread {

@@ -3,18 +3,13 @@ import { test } from 'node:test';
 import { openEnvironment, prepareDirectory, type Environment } from './environment.ts';
 import { directory } from './fixture.ts';
 import { freshReader } from './holder.ts';
+import { logKey } from './view.ts';
 
 /** Numbers from 0 to 1, the same for the same seed. */
 function drawn(seed: number): () => number {
   let state = seed;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
 }
-
-const sequenceKey = (sequence: number): Buffer => {
-  const key = Buffer.alloc(8);
-  key.writeBigUInt64BE(BigInt(sequence));
-  return key;
-};
 
 /** Writes of some records of one page or less, and others of several pages, as a group's before `lockstep-lmdb/3`. Gives the next sequence. */
 async function write({ root, data, log }: Environment, random: () => number, first: number): Promise<number> {
@@ -25,7 +20,7 @@ async function write({ root, data, log }: Environment, random: () => number, fir
       if (random() < 0.2) void data.remove(key);
       else void data.put(key, Buffer.alloc(50 + Math.floor(random() * 900)));
       const size = random() < 0.3 ? 2000 + random() * 30_000 : 100 + random() * 1500;
-      void log.put(sequenceKey(sequence), Buffer.alloc(Math.floor(size)));
+      void log.put(logKey(sequence), Buffer.alloc(Math.floor(size)));
       sequence += 1;
     }
   });

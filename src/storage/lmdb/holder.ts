@@ -150,28 +150,12 @@ export async function claimDirectory(path: string): Promise<() => Promise<void>>
     const remedy = `nothing is in it: end whatever uses the directory, then remove it and ${file}-lock`;
     throw fail('corrupt', `${file} cannot be used; ${remedy}`, { cause: error });
   }
-  const root = openLock(file);
-  let reader: ReadTransaction;
-  try {
-    reader = claim(root, path);
-  } catch (error) {
-    await root.close();
-    throw error;
-  }
-  const letGo = async (): Promise<void> => {
-    try {
-      rmSync(join(path, FILE), { force: true });
-    } finally {
-      reader.done();
-      await root.close();
-    }
-  };
-  try {
-    const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-    writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
-  } catch (error) {
-    await letGo();
-    throw error;
-  }
-  return letGo;
+  await using unused = new AsyncDisposableStack();
+  const root = unused.adopt(openLock(file), (lock) => lock.close());
+  unused.adopt(claim(root, path), (reader) => reader.done());
+  unused.defer(() => rmSync(join(path, FILE), { force: true }));
+  const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  const held = unused.move();
+  return () => held.disposeAsync();
 }

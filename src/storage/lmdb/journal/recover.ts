@@ -67,7 +67,6 @@ export async function leftBehind(folder: string, disk: Disk): Promise<LeftBehind
     throw fail('internal', `the checkpoint in ${folder} could not be made durable: see to the disk`, { cause: error });
   }
   if (file.newest.closed) {
-    await file.close();
     removeJournal(folder);
     return undefined;
   }
