@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DATA_FILE } from '../src/storage/lmdb/environment.ts';
+import { DATA_FILE } from '../src/storage/lmdb/data-directory.ts';
 import { openLmdbStore } from '../src/storage/lmdb/open.ts';
 import { openMemoryStore } from '../src/storage/memory/open.ts';
 import type { Store } from '../src/storage/store.ts';

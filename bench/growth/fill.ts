@@ -20,7 +20,7 @@ import { appendVersion, newMetadata } from '../../src/engines/kv/v2/records.ts';
 import { SealLifecycle } from '../../src/seal/lifecycle.ts';
 import { Seals } from '../../src/seal/seals.ts';
 import { shamirSeal } from '../../src/seal/shamir/seal.ts';
-import { DATA_FILE } from '../../src/storage/lmdb/environment.ts';
+import { DATA_FILE } from '../../src/storage/lmdb/data-directory.ts';
 import { STORE_FORMAT } from '../../src/storage/lmdb/meta.ts';
 import { openLmdbStore } from '../../src/storage/lmdb/open.ts';
 import type { Store } from '../../src/storage/store.ts';

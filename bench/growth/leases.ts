@@ -10,7 +10,7 @@ import { field } from '../../src/framework/field.ts';
 import { pathsOf } from '../../src/framework/path.ts';
 import { plugin } from '../../src/framework/plugin.ts';
 import { reply } from '../../src/framework/reply.ts';
-import { DATA_FILE } from '../../src/storage/lmdb/environment.ts';
+import { DATA_FILE } from '../../src/storage/lmdb/data-directory.ts';
 import { openLmdbStore } from '../../src/storage/lmdb/open.ts';
 import { ask, testNode } from '../../test/support/node.ts';
 import { cpuTime, memoryOf } from '../measure/process.ts';

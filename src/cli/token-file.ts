@@ -1,5 +1,6 @@
 /** `~/.vault-token`: where `login` leaves the token, as Vault's internal token helper does. */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { errorCode } from '../lib/error-code.ts';
 import { CommandError } from './errors.ts';
 
 /** Undefined when there is none. */
@@ -8,7 +9,7 @@ export function readToken(path: string): string | undefined {
     const token = readFileSync(path, 'utf8').trim();
     return token === '' ? undefined : token;
   } catch (error) {
-    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error))) return undefined;
     throw new CommandError(`cannot read the token file ${path}: ${messageOf(error)}`);
   }
 }
@@ -31,10 +32,6 @@ export function writeToken(path: string, token: string): void {
     rmSync(fresh, { force: true });
     throw new CommandError(`cannot write the token file ${path}: ${messageOf(error)}. Use -no-store to go without it`);
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function messageOf(error: unknown): string {

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Transform, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { errorCode } from '../lib/error-code.ts';
 import { ConnectionError, explainConnection } from './connection-error.ts';
 import { throwIfRefused, unusable } from './reply.ts';
 import { collect, type Transport, type WireRequest } from './transport.ts';
@@ -128,6 +129,6 @@ async function refuse(message: IncomingMessage, wire: WireRequest, { address, ur
 /** What the connection did; the errors of a file are its owner's. */
 function explained(error: unknown, { signal }: Watchdog, { address }: Transfer): unknown {
   if (signal.aborted) return signal.reason;
-  const ofConnection = error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
+  const ofConnection = errorCode(error) === 'ECONNRESET';
   return ofConnection ? explainConnection(error, address, true) : error;
 }

@@ -2,17 +2,18 @@
  * Equal texts as one: what is read again and again from JSON is a text of its own each time, and of thousands of objects most say
  * the same. Those that came lately are known; a text that is long, or that nobody repeats, is as good without.
  */
+import { BoundedMap } from './bounded-map.ts';
+
 const MOST = 4_096;
 const LONGEST = 128;
 
 export class SharedTexts {
-  readonly #known = new Map<string, string>();
+  readonly #known = new BoundedMap<string, string>(MOST);
 
   /** An equal text. */
   of(text: string): string {
     const known = this.#known.get(text);
     if (known !== undefined || text.length > LONGEST) return known ?? text;
-    if (this.#known.size >= MOST) this.#known.clear();
     this.#known.set(text, text);
     return text;
   }

@@ -4,6 +4,7 @@ import { fullPath, isBuiltIn } from '../core/mounts/mount.ts';
 import { ROOT } from '../core/namespaces/namespace.ts';
 import type { NamespaceRecord } from '../core/namespaces/namespace.ts';
 import type { PluginRegistry } from '../core/registry-contract.ts';
+import { BoundedMap } from '../lib/bounded-map.ts';
 import { decodeRecord } from '../lib/record.ts';
 import type { LogicalPath } from './filter.ts';
 import type { Write } from './protocol.ts';
@@ -52,12 +53,11 @@ const MOST_REMEMBERED = 1_024;
 
 /** What is read out of a key alone: the streams of all regions ask it of the same keys, those of the newest batches. */
 function remembered<T>(read: (key: string) => T): (key: string) => T {
-  const known = new Map<string, { readonly value: T }>();
+  const known = new BoundedMap<string, { readonly value: T }>(MOST_REMEMBERED);
   return (key) => {
     const found = known.get(key);
     if (found !== undefined) return found.value;
     const value = read(key);
-    if (known.size >= MOST_REMEMBERED) known.clear();
     known.set(key, { value });
     return value;
   };

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { loadServerConfig, type ServerConfig } from '../config/server.ts';
 import { fail, isLockstepError } from '../errors.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { parseFlags } from '../lib/program/arguments.ts';
 import { drill, type DrillReport } from './drill.ts';
 import { schedulesOf } from './snapshot-targets.ts';
@@ -66,7 +67,7 @@ async function report(values: Values, signal: AbortSignal): Promise<DrillReport>
 
 function reasonOf(error: unknown): string {
   if (isLockstepError(error)) return error.message;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errorCode(error);
   if (!(error instanceof Error && 'path' in error)) return `it failed: ${code}`;
   const path = String(error.path);
   return code === 'ENOENT' ? `cannot read ${path}: there is no such file` : `cannot use ${path}: ${code}`;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { AwsKmsConfig, KeyMaterial, SealConfig, StaticConfig, StaticKey, TransitConfig } from '../config/seals.ts';
 import type { StorageConfig } from '../config/server.ts';
 import { fail, isLockstepError } from '../errors.ts';
+import { errorCode } from '../lib/error-code.ts';
 import type { Logger } from '../lib/log.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Seal } from '../seal/seal.ts';
@@ -104,7 +105,6 @@ function textOf(name: string, path: string | undefined): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw fail('invalidConfig', `seal: ${name}: the file ${path} cannot be read (${reason})`);
+    throw fail('invalidConfig', `seal: ${name}: the file ${path} cannot be read (${errorCode(error)})`);
   }
 }

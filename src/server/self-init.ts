@@ -8,6 +8,7 @@ import { fail, isLockstepError } from '../errors.ts';
 import { responseOf } from '../core/requests/as-response.ts';
 import type { JsonObject } from '../framework/field.ts';
 import { uuid } from '../lib/crypto/random.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/log.ts';
 import { checkSegments } from '../lib/path-segments.ts';
@@ -95,7 +96,6 @@ async function read(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw fail('badRequest', `the file ${path} cannot be read (${reason})`);
+    throw fail('badRequest', `the file ${path} cannot be read (${errorCode(error)})`);
   }
 }

@@ -8,6 +8,7 @@ import { constants, createGzip } from 'node:zlib';
 import { fail, isLockstepError } from '../errors.ts';
 import type { Request } from '../framework/request.ts';
 import { roomIn } from '../lib/disk-room.ts';
+import { errorCode } from '../lib/error-code.ts';
 import type { Incoming } from './body.ts';
 import type { Encoded } from './envelope.ts';
 
@@ -74,8 +75,7 @@ export async function receive(incoming: Incoming, path: string, { quiet, room = 
     await pipeline(incoming, limited, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
   } catch (error) {
     if (isLockstepError(error)) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'ENOSPC') throw noRoom();
+    if (errorCode(error) === 'ENOSPC') throw noRoom();
     throw fail('badRequest', 'the upload ended before it was complete', { cause: error });
   } finally {
     uploading.delete(socket);

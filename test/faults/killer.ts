@@ -1,7 +1,7 @@
 /** Kills servers at random moments and at failpoints, and starts them again, until as many kills were made as asked. */
+import type { Draw } from '../../src/lib/draw.testing.ts';
 import { until, type Fleet, type ServerName } from './fleet.ts';
 import type { History } from './history.ts';
-import type { Draw } from './random.ts';
 
 export interface KillerOptions {
   readonly fleet: Fleet;

@@ -1,6 +1,6 @@
 /** Reads secrets of one server again and again while servers are killed, and judges each answer. */
+import type { Draw } from '../../src/lib/draw.testing.ts';
 import type { Caller } from './caller.ts';
-import type { Draw } from './random.ts';
 import { shownBy, type TrackedSecret } from './tracked-secret.ts';
 
 export interface ReaderOptions {

@@ -1,9 +1,9 @@
 /** What a region and its hub do while the other, or the link between them, is gone in one of the ways it can be. */
 import assert from 'node:assert/strict';
+import { Draw } from '../../src/lib/draw.testing.ts';
 import { checkRetold, checkSame, checkWhole, openOffline } from './offline.ts';
 import { EU, endsAt, generations, pathsIn, withFleet, writeSet } from './outage.ts';
 import { until, type Fleet } from './fleet.ts';
-import { Draw } from './random.ts';
 
 const all = (paths: readonly string[], generation: number): readonly number[] => paths.map(() => generation);
 

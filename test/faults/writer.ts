@@ -1,10 +1,10 @@
 /** Writers of secrets that go on while servers are killed, and know for each change whether it was made. */
 import assert from 'node:assert/strict';
 import type { JsonObject } from '../../src/framework/field.ts';
+import type { Draw } from '../../src/lib/draw.testing.ts';
 import type { Answer, Caller } from './caller.ts';
 import { until } from './fleet.ts';
 import type { History } from './history.ts';
-import type { Draw } from './random.ts';
 import { shownBy, type Change, type TrackedSecret } from './tracked-secret.ts';
 
 export interface WriterOptions {

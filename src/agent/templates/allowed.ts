@@ -47,7 +47,7 @@ export function readAllowed(
     return readFileSync(path, 'latin1');
   } catch (error) {
     if (error instanceof FunctionError) throw error;
-    throw new FunctionError(`'${given}' cannot be read: ${errorCode(error) ?? 'unknown'}`);
+    throw new FunctionError(`'${given}' cannot be read: ${errorCode(error)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a mount of the method keeps. */
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { ServerUnavailable } from '../../lib/outgoing/unavailable.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { Outgoing } from '../../lib/outgoing/bounds.ts';
@@ -30,7 +31,7 @@ export class AwsMount {
   readonly view: MountView;
   readonly #sts = new Outgoing({ message: 'AWS cannot be asked now: try again later' });
   readonly #iam = new Outgoing({ message: 'AWS IAM cannot be asked now: try again later' });
-  readonly #arns = new Map<string, string>();
+  readonly #arns = new BoundedMap<string, string>(MOST_KNOWN);
 
   constructor(view: MountView) {
     this.view = view;
@@ -92,7 +93,6 @@ export class AwsMount {
     if (known !== undefined) return known;
     const found = await this.named(principal, signal);
     if (found?.uniqueId !== uniqueId) throw new ServerUnavailable('IAM has another role under that name');
-    if (this.#arns.size >= MOST_KNOWN) this.#arns.clear();
     this.#arns.set(uniqueId, found.arn);
     return found.arn;
   }

@@ -11,7 +11,7 @@ async function contents(name: string): Promise<string> {
   } catch (error) {
     throw fail(
       'badRequest',
-      `${FOLDER}/${name}: ${errorCode(error) ?? 'not readable'}. This node runs in no pod: set kubernetes_ca_cert`,
+      `${FOLDER}/${name}: ${errorCode(error)}. This node runs in no pod: set kubernetes_ca_cert`,
     );
   }
 }

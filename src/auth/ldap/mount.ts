@@ -2,6 +2,7 @@
 import type { SecureVersion } from 'node:tls';
 import { fail, isLockstepError } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { HashQueue } from '../../lib/crypto/hash-queue.ts';
 import type { LdapConnection } from '../../lib/ldap/connection.ts';
 import { dial, type Target, type TlsSettings } from '../../lib/ldap/dial.ts';
@@ -20,6 +21,8 @@ const LIMITS = { atOnce: 32, waiting: 512 };
 const LAST_MS = 10_000;
 /** Names of which it is known that the directory has them. */
 const MOST_KNOWN = 10_000;
+/** Those of a configuration before this one are of no more use. */
+const MOST_FILTERS = 8;
 
 /** What is older, OpenSSL refuses by itself. */
 const versions: Readonly<Record<TlsVersion, SecureVersion>> = {
@@ -55,7 +58,7 @@ export class LdapMount {
   readonly #known = new Set<string>();
   /** When an address did not answer, monotonic milliseconds. */
   readonly #failed = new Map<string, number>();
-  readonly #filters = new Map<string, Promise<Fill>>();
+  readonly #filters = new BoundedMap<string, Promise<Fill>>(MOST_FILTERS);
 
   constructor(view: MountView) {
     this.view = view;
@@ -94,11 +97,7 @@ export class LdapMount {
     const key = `${field}\n${userAttr}\n${template}`;
     const known = this.#filters.get(key);
     const fill = known ?? filterOf({ field, template, userAttr });
-    if (known === undefined) {
-      // Those of the configuration before this one are of no more use.
-      if (this.#filters.size >= 8) this.#filters.clear();
-      this.#filters.set(key, fill);
-    }
+    if (known === undefined) this.#filters.set(key, fill);
     return (await fill)(values);
   }
 

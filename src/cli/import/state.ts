@@ -1,6 +1,7 @@
 /** What an import has done, in a file that a later run goes on from. It holds names and digests, never a value. */
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { isObject } from '../../client/json.ts';
+import { errorCode } from '../../lib/error-code.ts';
 import { CommandError } from '../errors.ts';
 
 const FORMAT = 'lockstep-import-1';
@@ -99,7 +100,7 @@ function linesOf(path: string): readonly Readonly<Record<string, unknown>>[] {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw unusable(path, error);
   }
   return text.split('\n').flatMap((line) => {

@@ -1,4 +1,5 @@
 /** Hashes as External Secrets Operator writes them, so that a Secret of one is known to the other. */
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { digest } from '../../lib/crypto/hash.ts';
 import { goMap } from '../../lib/go-text.ts';
 import type { ObjectMeta } from '../../kube/objects.ts';
@@ -15,14 +16,12 @@ export function dataHash(data: Readonly<Record<string, string>>): string {
 export const ownerHash = ({ namespace = '', name }: ObjectMeta): string => hashed(`${namespace}/${name}`);
 
 /** Of the labels and annotations that came lately: they are asked for at each look, and most objects have those of others, or none. */
-const MARKS = new Map<string, string>();
-const MOST_MARKS = 256;
+const MARKS = new BoundedMap<string, string>(256);
 const LONGEST_MARKS = 1_024;
 
 function marksHash(text: string): string {
   const known = MARKS.get(text);
   if (known !== undefined || text.length > LONGEST_MARKS) return known ?? hashed(text);
-  if (MARKS.size >= MOST_MARKS) MARKS.clear();
   const made = hashed(text);
   MARKS.set(text, made);
   return made;

@@ -1,4 +1,5 @@
 /** The keyed hash of one device: what `sys/audit-hash` answers, and what stands in its log for a secret. */
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { hmacSha256Hex, type KeyObject } from '../../lib/crypto/hash.ts';
 
 /** The empty text, and times as KV shows them: every reply with a version has them, and they are no secrets. */
@@ -10,8 +11,8 @@ const MOST = 4_096;
 
 export class Hasher {
   readonly #key: KeyObject;
-  readonly #common = new Map<string, string>();
-  readonly #names = new Map<string, string>();
+  readonly #common = new BoundedMap<string, string>(MOST);
+  readonly #names = new BoundedMap<string, string>(MOST);
 
   /** `key`: 32 random bytes that belong to this device alone. */
   constructor(key: KeyObject) {
@@ -31,7 +32,6 @@ export class Hasher {
   #kept(kept: Map<string, string>, text: string): string {
     const known = kept.get(text);
     if (known !== undefined) return known;
-    if (kept.size >= MOST) kept.clear();
     const made = this.#hmac(text);
     kept.set(text, made);
     return made;

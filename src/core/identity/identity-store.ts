@@ -2,6 +2,7 @@
  * Who is who, as every thread reads it: records from the store, and what follows from them in memory. What follows is
  * dropped by the change batches, like every cache.
  */
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { decodeFound, recordAt, textAt } from '../../lib/record.ts';
 import { everyKey } from '../../storage/every-key.ts';
 import type { Batch, Snapshot, Store } from '../../storage/store.ts';
@@ -32,9 +33,9 @@ type Reads = Pick<Snapshot, 'get'>;
 export class IdentityStore implements Disposable {
   readonly #store: Store;
   /** By id alone, which no two namespaces share: no text is made for each request. */
-  readonly #identities = new Map<string, Identity>();
+  readonly #identities = new BoundedMap<string, Identity>(CACHE_LIMIT);
   /** Ids of entities by the key of the factor that logins have. */
-  readonly #byFactor = new Map<string, string>();
+  readonly #byFactor = new BoundedMap<string, string>(CACHE_LIMIT);
   /** By namespace, read when they are first asked for. */
   readonly #groups = new Map<string, GroupIndex>();
   readonly #observation: Disposable;
@@ -116,7 +117,6 @@ export class IdentityStore implements Disposable {
     const record = currentEntity(this.#store, namespace, id);
     if (record === undefined) return undefined;
     const made = this.withGroups(namespace, record, this.direct(namespace, record));
-    if (this.#identities.size >= CACHE_LIMIT) this.#identities.clear();
     this.#identities.set(id, made);
     return made;
   }
@@ -181,7 +181,6 @@ export class IdentityStore implements Disposable {
     if (known !== undefined) return known;
     const id = textAt(this.#store, key);
     if (id === undefined) return undefined;
-    if (this.#byFactor.size >= CACHE_LIMIT) this.#byFactor.clear();
     this.#byFactor.set(key, id);
     return id;
   }

@@ -1,6 +1,7 @@
 /** Policies by name, and the compiled rights of a set of them. Both are caches over the change batches. */
 import { fail } from '../../errors.ts';
 import { checkVersion } from '../../framework/check-version.ts';
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { defined } from '../../lib/defined.ts';
 import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Store } from '../../storage/store.ts';
@@ -140,9 +141,9 @@ export class PolicyStore implements Disposable {
   readonly #namespaces: NamespaceTable;
   readonly #identities: IdentityStore;
   readonly #now: () => number;
-  readonly #acls = new Map<string, Compiled>();
+  readonly #acls = new BoundedMap<string, Compiled>(CACHE_LIMIT);
   /** Of documents that were asked for, by their key: parsing one costs more than all else of compiling. */
-  readonly #rules = new Map<string, Parsed>();
+  readonly #rules = new BoundedMap<string, Parsed>(CACHE_LIMIT);
   readonly #observation: Disposable;
 
   constructor({ store, namespaces, identities, now }: PolicyStoreOptions) {
@@ -287,7 +288,6 @@ export class PolicyStore implements Disposable {
     const known = this.#acls.get(id);
     if (known !== undefined && known.identity === identity && known.acl.validUntil > now) return known.acl;
     const acl = compile(this.#policiesOf(holder, identity), now);
-    if (this.#acls.size >= CACHE_LIMIT) this.#acls.clear();
     this.#acls.set(id, { acl, identity });
     return acl;
   }
@@ -332,7 +332,6 @@ export class PolicyStore implements Disposable {
     // Where a default policy has ended, the built-in one has its key without a write.
     if (known !== undefined && known.expiration === expiration) return known.rules;
     const rules = rulesOf(facts);
-    if (this.#rules.size >= CACHE_LIMIT) this.#rules.clear();
     this.#rules.set(key, { rules, expiration });
     return rules;
   }

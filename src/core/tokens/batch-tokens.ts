@@ -3,6 +3,7 @@
  * nothing, and it can be neither renewed, revoked nor counted. It ends with its time, its parent, its mount or its namespace.
  */
 import { fail } from '../../errors.ts';
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { decryptGcm, encryptGcm } from '../../lib/crypto/aes-gcm.ts';
 import { deriveKey, sha256Base64, type KeyObject } from '../../lib/crypto/hash.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
@@ -36,7 +37,7 @@ export const isBatchToken = (id: string): boolean => id.startsWith(PREFIX);
 export class BatchTokens {
   readonly #key: KeyObject;
   /** By the SHA-256 of the token: a token in use is decrypted once. */
-  readonly #known = new Map<string, Token>();
+  readonly #known = new BoundedMap<string, Token>(CACHE_LIMIT);
 
   constructor(key: KeyObject) {
     this.#key = key;
@@ -74,7 +75,6 @@ export class BatchTokens {
     const plain = decryptGcm(this.#keyOf(salt), bytes.subarray(SALT_BYTES), aad(namespace));
     if (plain === undefined) return undefined;
     const token = tokenOf(digest, namespace, decodeRecord<TokenRecord>(plain));
-    if (this.#known.size >= CACHE_LIMIT) this.#known.clear();
     this.#known.set(digest, token);
     return token;
   }

@@ -1,5 +1,6 @@
 /** Tokens: made, found, renewed. Storage knows them only by keyed HMACs. */
 import { fail } from '../../errors.ts';
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import { sha256Base64, type KeyObject } from '../../lib/crypto/hash.ts';
 import { uuid } from '../../lib/crypto/random.ts';
 import { encodeRecord, recordAt, textAt } from '../../lib/record.ts';
@@ -50,9 +51,9 @@ export class TokenStore implements Disposable {
   readonly #batch: BatchTokens;
   readonly meter: TokenMeter;
   /** Records by storage key, dropped by the change batches. */
-  readonly #cache = new Map<string, TokenRecord>();
+  readonly #cache = new BoundedMap<string, TokenRecord>(CACHE_LIMIT);
   /** Storage keys by the SHA-256 of their tokens: no HMAC for each request, and no token is kept. */
-  readonly #keys = new Map<string, string>();
+  readonly #keys = new BoundedMap<string, string>(CACHE_LIMIT);
   readonly #observation: Disposable;
   readonly #inserts: JoinedWrites<TokenSpec, NewToken>;
   /** The counts of the groups that tokens are made in: each new one changes one of them. */
@@ -128,10 +129,7 @@ export class TokenStore implements Disposable {
     const known = this.#keys.get(digest);
     const found = this.byKey(known ?? this.keyOf(id));
     // Only of those that exist: what is made up by the thousand must not push them out.
-    if (known === undefined && found !== undefined) {
-      if (this.#keys.size >= CACHE_LIMIT) this.#keys.clear();
-      this.#keys.set(digest, found.key);
-    }
+    if (known === undefined && found !== undefined) this.#keys.set(digest, found.key);
     return found;
   }
 
@@ -168,7 +166,6 @@ export class TokenStore implements Disposable {
     if (this.#namespaces.isSealed(namespaceOfToken(key))) return undefined;
     const record = recordAt<TokenRecord>(this.#store, tokenAt(key));
     if (record === undefined) return undefined;
-    if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
     this.#cache.set(key, record);
     return record;
   }

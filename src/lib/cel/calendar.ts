@@ -2,6 +2,7 @@
  * `getHours` and the like, of a time in a zone. The package goes by way of the machine's own zone, where an hour can be
  * missing, and rounds to a millisecond, which can be the next day's.
  */
+import { BoundedMap } from '../bounded-map.ts';
 import { library } from './library.ts';
 import type { CelFunc } from '@bufbuild/cel';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
@@ -16,14 +17,13 @@ const OFFSET = /^([+-]?)(\d{1,8}):(\d{1,8})$/;
 const LONG_OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/;
 
 /** Each takes a while to make. There are some six hundred names. */
-const formats = new Map<string, Intl.DateTimeFormat>();
+const formats = new BoundedMap<string, Intl.DateTimeFormat>(64);
 
 function formatOf(zone: string): Intl.DateTimeFormat {
   const known = formats.get(zone);
   if (known !== undefined) return known;
   // The name is checked here. Kept are names as they are spelt: of each there are many spellings, since its case is free.
   const made = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
-  if (formats.size >= 64) formats.clear();
   formats.set(zone, made);
   return made;
 }

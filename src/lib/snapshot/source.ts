@@ -1,4 +1,5 @@
 /** Bytes of a stream, taken in the pieces that a parser wants. */
+import { errorCode } from '../error-code.ts';
 import { fail } from '../../errors.ts';
 
 export class ByteSource {
@@ -48,7 +49,7 @@ export class ByteSource {
 
 /** zlib's own errors; what the stream below it throws (a client that went away, a disk) stays as it is. */
 function explained(error: unknown, what: string): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errorCode(error);
   if (code === 'Z_BUF_ERROR') return fail('snapshotDamaged', `the snapshot is cut short: it ends in ${what}`);
   if (code.startsWith('Z_'))
     return fail('snapshotDamaged', `the snapshot is damaged: its compression breaks in ${what}`);

@@ -1,16 +1,11 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { fail, isLockstepError } from '../../errors.ts';
 import { HELD_POSITIONS } from '../local/views.ts';
+import { DATA_FILE, FILE_MODE } from './data-directory.ts';
 import { checkLength, pagesOf } from './file-length.ts';
 import { checkHeader } from './header.ts';
 
-export const DATA_FILE = 'data.mdb';
-export const LOCK_FILE = 'lock.mdb';
-
-const FILE_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
 const MAX_DBS = 8;
 
 export interface Environment {
@@ -32,44 +27,6 @@ const utf8Keys = {
   writeKey: (key: string, target: Buffer, start: number): number => start + target.write(key, start, 'utf8'),
   readKey: (source: Buffer, start: number, end: number): string => source.toString('utf8', start, end),
 };
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-export function syncDirectory(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Makes the directory, or narrows the one that is there: only this user may enter it. Throws `invalidConfig`. */
-export function prepareDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
-    if ((statSync(path).mode & 0o777) !== DIRECTORY_MODE) chmodSync(path, DIRECTORY_MODE);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    const what = `the data directory ${path} cannot be made or kept to this user alone (mode 0700)`;
-    throw fail('invalidConfig', `${what}${code}: check the path and whose it is`, { cause: error });
-  }
-  for (const file of [DATA_FILE, LOCK_FILE]) {
-    try {
-      chmodSync(join(path, file), FILE_MODE);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-  }
-}
-
-/** Makes the names of new files durable: LMDB flushes their content alone. */
-export function syncNames(path: string): void {
-  syncDirectory(path);
-  syncDirectory(dirname(path));
-}
 
 function reason(error: unknown, path: string): Error {
   const text = error instanceof Error ? error.message : String(error);
@@ -131,4 +88,14 @@ export function openEnvironment(
     void root?.close();
     throw isLockstepError(error) ? error : reason(error, path);
   }
+}
+
+export type ReadTransaction = ReturnType<RootDatabase<Buffer, string>['useReadTransaction']>;
+
+/** What is committed now. lmdb-js lends one transaction to all reads of a turn: the resets around make this one new, and ours alone. */
+export function freshReader(root: RootDatabase<Buffer, string>): ReadTransaction {
+  root.resetReadTxn();
+  const transaction = root.useReadTransaction();
+  root.resetReadTxn();
+  return transaction;
 }

@@ -3,7 +3,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isLockstepError } from '../../errors.ts';
-import { DATA_FILE, openEnvironment, prepareDirectory } from './environment.ts';
+import { DATA_FILE, prepareDirectory } from './data-directory.ts';
+import { openEnvironment } from './environment.ts';
 import { fillLength, pagesOf } from './file-length.ts';
 import { directory } from './fixture.ts';
 

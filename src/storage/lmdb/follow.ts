@@ -1,8 +1,7 @@
 import type { Board } from '../../lib/threads/board.ts';
 import { FollowingStore, type Standing } from '../local/following-store.ts';
-import { openEnvironment, type Environment } from './environment.ts';
+import { openEnvironment, type Environment, type ReadTransaction } from './environment.ts';
 import { currentEnvironment } from './generation.ts';
-import type { ReadTransaction } from './holder.ts';
 import { decodeMeta, placeOf, type Meta } from './meta.ts';
 import { LmdbView } from './view.ts';
 

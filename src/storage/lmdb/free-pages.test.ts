@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openEnvironment, prepareDirectory, type Environment } from './environment.ts';
+import { prepareDirectory } from './data-directory.ts';
+import { freshReader, openEnvironment, type Environment } from './environment.ts';
 import { directory } from './fixture.ts';
-import { freshReader } from './holder.ts';
 import { logKey } from './view.ts';
 
 /** Numbers from 0 to 1, the same for the same seed. */

@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { DATA_FILE, LOCK_FILE, syncDirectory } from './environment.ts';
+import { DATA_FILE, LOCK_FILE, syncDirectory } from './data-directory.ts';
 import { CHECKPOINT_FILES } from './journal/checkpoint-file.ts';
 import { JOURNAL_FILES } from './journal/journal.ts';
 

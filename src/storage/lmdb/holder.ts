@@ -16,7 +16,8 @@ import { open, type RootDatabase } from 'lmdb';
 import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { syncDirectory } from './environment.ts';
+import { FILE_MODE, syncDirectory } from './data-directory.ts';
+import type { ReadTransaction } from './environment.ts';
 import { checkHeader } from './header.ts';
 
 const FILE = 'holder.json';
@@ -38,16 +39,6 @@ function described(path: string, pid: number): string {
     // Only a better name is missing.
   }
   return `process ${pid}`;
-}
-
-export type ReadTransaction = ReturnType<RootDatabase<Buffer, string>['useReadTransaction']>;
-
-/** What is committed now. lmdb-js lends one transaction to all reads of a turn: the resets around make this one new, and ours alone. */
-export function freshReader(root: RootDatabase<Buffer, string>): ReadTransaction {
-  root.resetReadTxn();
-  const transaction = root.useReadTransaction();
-  root.resetReadTxn();
-  return transaction;
 }
 
 /** Process ids in LMDB's reader table, from its text: a headline, then `pid thread transaction` lines. */
@@ -105,7 +96,7 @@ export function claim(root: RootDatabase<Buffer, string>, path: string): ReadTra
 
 function openLock(path: string): RootDatabase<Buffer, string> {
   // As in `environment.ts`: the mode is not declared.
-  const options = { path, noSubdir: true, noSync: true, overlappingSync: false, permissionsMode: 0o600 };
+  const options = { path, noSubdir: true, noSync: true, overlappingSync: false, permissionsMode: FILE_MODE };
   return open<Buffer, string>(options);
 }
 

@@ -9,10 +9,10 @@ import type { NewHistory, Replacement } from '../local/replacement.ts';
 import type { Write } from '../store.ts';
 import { causeOf } from './cause.ts';
 import { discard, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
-import { DATA_FILE, openEnvironment, syncNames, type Environment } from './environment.ts';
+import { DATA_FILE, syncNames } from './data-directory.ts';
+import { freshReader, openEnvironment, type Environment, type ReadTransaction } from './environment.ts';
 import { flushWhole } from './file-length.ts';
 import { makeCurrent, nextEnvironment } from './generation.ts';
-import { freshReader, type ReadTransaction } from './holder.ts';
 import type { Disk } from './journal/disk.ts';
 import { placeRecord, putMeta, STORE_FORMAT, type Meta } from './meta.ts';
 

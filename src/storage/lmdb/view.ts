@@ -4,8 +4,7 @@ import type { StoredRecord, View } from '../local/medium.ts';
 import { decodeLogRecord } from '../log-record.ts';
 import { MAX_KEY_BYTES } from '../store.ts';
 import { load, type Parts } from './chunked.ts';
-import type { Environment } from './environment.ts';
-import { freshReader, type ReadTransaction } from './holder.ts';
+import { freshReader, type Environment, type ReadTransaction } from './environment.ts';
 
 export function logKey(sequence: number): Buffer {
   const key = Buffer.alloc(8);

@@ -1,4 +1,5 @@
 /** Templates to render by Go and by us: drawn from a seed, and by hand where engines differ most. */
+import { Draw } from '../../../src/lib/draw.testing.ts';
 import { argumentsOf, drawnByTime } from './arguments.ts';
 import { byHand } from './by-hand.ts';
 
@@ -19,17 +20,6 @@ export const data = {
   m: { k: 'v', n: 7, in: { deep: ['x', { y: 'z' }] }, z: null },
   w: 'fooBar HTTPServer-v2_x 10 ',
 };
-
-/** mulberry32 */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const strings = [
   ...[
@@ -118,21 +108,7 @@ const byType: Readonly<Record<string, readonly string[]>> = {
   any: [...strings, ...numbers, ...numbers, ...others, ...lists, ...lists],
 };
 
-class Draw {
-  readonly #random: () => number;
-
-  constructor(seed: number) {
-    this.#random = generator(seed);
-  }
-
-  below(bound: number): number {
-    return Math.floor(this.#random() * bound);
-  }
-
-  of<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T;
-  }
-
+class ValueDraw extends Draw {
   value(): string {
     return this.of([strings, strings, numbers, others])[0] === '0'
       ? this.of(numbers)
@@ -223,7 +199,7 @@ class Draw {
 
 /** `size` renderings that call `functions`, with arguments that mostly fit. */
 export function corpus(functions: Functions, size: number): readonly Rendering[] {
-  const draw = new Draw(4711);
+  const draw = new ValueDraw(4711);
   const drawn = Array.from({ length: size }, (_, place) => {
     const kinds = [
       () => draw.call(functions),

@@ -1,5 +1,6 @@
 /** Which public keys are shown to those who check tokens. Made when they are first asked for; dropped by change batches. */
 import type { JWK } from 'jose';
+import { BoundedMap } from '../../../lib/bounded-map.ts';
 import { KeyList, VerificationKey } from '../../../lib/jwt/keys.ts';
 import type { Batch, Snapshot, Store } from '../../../storage/store.ts';
 import { identityChange } from '../identity-keys.ts';
@@ -26,7 +27,7 @@ const CACHE_LIMIT = 1_000;
 export class Published implements Disposable {
   readonly #store: Store;
   /** By namespace; '' is the namespace's roles, else the name of a provider. */
-  readonly #kept = new Map<string, Map<string, Kept>>();
+  readonly #kept = new BoundedMap<string, Map<string, Kept>>(CACHE_LIMIT);
   readonly #observation: Disposable;
 
   constructor(store: Store) {
@@ -66,7 +67,6 @@ export class Published implements Disposable {
     if (known !== undefined && known.until > now) return known;
     using snapshot = this.#store.snapshot();
     const made = keptOf(snapshot, namespace, names(snapshot), now);
-    if (this.#kept.size >= CACHE_LIMIT) this.#kept.clear();
     const ofNamespace = this.#kept.get(namespace) ?? new Map<string, Kept>();
     this.#kept.set(namespace, ofNamespace.set(of, made));
     return made;

@@ -1,5 +1,6 @@
 /** Signs by the private halves that this node holds: only the hub has any. */
 import { fail } from '../../../errors.ts';
+import { BoundedMap } from '../../../lib/bounded-map.ts';
 import { signingKey } from '../../../lib/crypto/signing-keys.ts';
 import type { KeyObject } from '../../../lib/crypto/hash.ts';
 import type { Store } from '../../../storage/store.ts';
@@ -12,7 +13,7 @@ const CACHE_LIMIT = 1_000;
 export class Signer {
   readonly #store: Pick<Store, 'get'>;
   /** By kid, which no two pairs share. */
-  readonly #ready = new Map<string, KeyObject>();
+  readonly #ready = new BoundedMap<string, KeyObject>(CACHE_LIMIT);
   readonly #observation: Disposable;
 
   constructor(store: Pick<Store, 'get' | 'observe'>) {
@@ -44,7 +45,6 @@ export class Signer {
     const found = this.#store.get(oidcKeys(namespace).privateKey(kid));
     if (found === undefined) throw fail('elsewhere', 'tokens are signed at the hub: ask there');
     const ready = signingKey(found);
-    if (this.#ready.size >= CACHE_LIMIT) this.#ready.clear();
     this.#ready.set(kid, ready);
     return ready;
   }

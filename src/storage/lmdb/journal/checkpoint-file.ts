@@ -4,7 +4,7 @@ import { fail } from '../../../errors.ts';
 import { sha256 } from '../../../lib/crypto/hash.ts';
 import { failpoint } from '../../../lib/failpoint.ts';
 import type { Place } from '../../local/medium.ts';
-import { syncDirectory } from '../environment.ts';
+import { syncDirectory } from '../data-directory.ts';
 import { placeOf, placeRecord, type PlaceRecord } from '../meta.ts';
 import { closeFile, openDurable, type Disk, type DiskFile } from './disk.ts';
 import { PAGE } from './frame.ts';

@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Draw } from '../../../lib/draw.testing.ts';
 import { realDisk, type Disk, type DiskFile } from './disk.ts';
 
 const PAGE = 4_096;
@@ -22,20 +23,6 @@ const PAGE = 4_096;
 const SECTOR = 512;
 /** Earlier contents of LMDB's file that pages are drawn from, beside the durable and the present one. */
 const KEPT = 3;
-
-/** A number from 0 to below `limit`. */
-export type Draw = (limit: number) => number;
-
-/** By the same seed the same draws (mulberry32). */
-export function drawBy(seed: number): Draw {
-  let state = seed | 0;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  };
-}
 
 interface UnderWay {
   readonly file: string;
@@ -82,7 +69,7 @@ export class RememberingDisk implements Disk {
   /** One more content that pages may be left of. */
   remember(): void {
     this.#later.push(this.#present());
-    if (this.#later.length > KEPT) this.#later.splice(this.#draw(this.#later.length), 1);
+    if (this.#later.length > KEPT) this.#later.splice(this.#draw.below(this.#later.length), 1);
   }
 
   /** What the disk could hold now, in a new folder. */
@@ -105,12 +92,12 @@ export class RememberingDisk implements Disk {
     const durable = this.#durable ?? present;
     const contents = [durable, ...this.#later, present];
     // Also only one of them, or hardly any of another: what a mixture at even odds seldom is.
-    const favourite = this.#draw(3) === 0 ? undefined : contents[this.#draw(contents.length)];
-    const length = contents[this.#draw(contents.length)]?.length ?? 0;
+    const favourite = this.#draw.below(3) === 0 ? undefined : contents[this.#draw.below(contents.length)];
+    const length = contents[this.#draw.below(contents.length)]?.length ?? 0;
     const mixed = Buffer.alloc(Math.max(length, durable.length));
     for (let at = 0; at < mixed.length; at += PAGE) {
-      const other = contents[this.#draw(contents.length)];
-      const from = favourite !== undefined && this.#draw(10) > 0 ? favourite : other;
+      const other = contents[this.#draw.below(contents.length)];
+      const from = favourite !== undefined && this.#draw.below(10) > 0 ? favourite : other;
       if (from !== undefined) mixed.set(from.subarray(at, at + PAGE), at);
     }
     return mixed;
@@ -121,10 +108,10 @@ export class RememberingDisk implements Disk {
     if (!existsSync(path)) return;
     const descriptor = openSync(path, 'r+');
     // None of it, all, up to somewhere, or any sectors.
-    const kind = this.#draw(4);
-    const whole = [0, bytes.length, this.#draw(bytes.length), bytes.length][kind] ?? 0;
+    const kind = this.#draw.below(4);
+    const whole = [0, bytes.length, this.#draw.below(bytes.length), bytes.length][kind] ?? 0;
     for (let from = 0; from < whole; from += SECTOR) {
-      if (kind === 3 && this.#draw(2) === 0) continue;
+      if (kind === 3 && this.#draw.below(2) === 0) continue;
       writeSync(descriptor, bytes, from, Math.min(SECTOR, whole - from), at + from);
     }
     closeSync(descriptor);

@@ -7,13 +7,14 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
+import { Draw } from '../../../lib/draw.testing.ts';
 import { nextTurn } from '../../../lib/next-turn.ts';
 import { batchesSince } from '../../conformance/subject.ts';
 import type { LocalStore } from '../../local/local-store.ts';
 import type { Transaction } from '../../store.ts';
 import { directory } from '../fixture.ts';
 import { openLmdbStore } from '../open.ts';
-import { drawBy, RememberingDisk, type Draw } from './lost-machine.fixture.ts';
+import { RememberingDisk } from './lost-machine.fixture.ts';
 
 const { values: flags } = parseArgs({
   options: { seed: { type: 'string' }, steps: { type: 'string' } },
@@ -55,12 +56,12 @@ const latin1 = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? '
 
 /** Small values, values in parts, removals: one transaction. */
 function change(tx: Transaction, draw: Draw): void {
-  for (let left = 1 + draw(4); left > 0; left--) {
-    const key = `k/${String(draw(30))}`;
-    const kind = draw(10);
+  for (let left = 1 + draw.below(4); left > 0; left--) {
+    const key = `k/${String(draw.below(30))}`;
+    const kind = draw.below(10);
     if (kind < 2) tx.delete(key);
-    else if (kind === 2) tx.put(key, Buffer.alloc(60_000 + draw(120_000), draw(256)));
-    else tx.put(key, Buffer.alloc(draw(400), draw(256)));
+    else if (kind === 2) tx.put(key, Buffer.alloc(60_000 + draw.below(120_000), draw.below(256)));
+    else tx.put(key, Buffer.alloc(draw.below(400), draw.below(256)));
   }
 }
 
@@ -116,13 +117,17 @@ class Life {
   }
 
   async run(): Promise<void> {
-    const limits = { bytes: 200_000 + this.#draw(400_000), commits: 3 + this.#draw(40), milliseconds: 60_000 };
+    const limits = {
+      bytes: 200_000 + this.#draw.below(400_000),
+      commits: 3 + this.#draw.below(40),
+      milliseconds: 60_000,
+    };
     const store = await openLmdbStore({ path: this.#path, disk: this.#disk, checkpoint: limits });
     const told = this.#model.follow(store);
     for (let step = 0; step < steps; step++) {
       await this.#step(store);
-      if (this.#chance(3) === 0) this.#disk.remember();
-      if (this.#chance(4) === 0) this.#moment();
+      if (this.#chance.below(3) === 0) this.#disk.remember();
+      if (this.#chance.below(4) === 0) this.#moment();
     }
     told[Symbol.dispose]();
     await store[Symbol.asyncDispose]();
@@ -130,17 +135,17 @@ class Life {
   }
 
   async #step(store: LocalStore): Promise<void> {
-    const group = Array.from({ length: 1 + this.#draw(5) }, () => store.transact((tx) => change(tx, this.#draw)));
-    if (this.#draw(2) === 0) await nextTurn();
-    if (this.#draw(12) === 0) {
-      const sequence = Math.max(store.oldest.sequence, store.position.sequence - this.#draw(30));
+    const group = Array.from({ length: 1 + this.#draw.below(5) }, () => store.transact((tx) => change(tx, this.#draw)));
+    if (this.#draw.below(2) === 0) await nextTurn();
+    if (this.#draw.below(12) === 0) {
+      const sequence = Math.max(store.oldest.sequence, store.position.sequence - this.#draw.below(30));
       await store.compact({ epoch: store.position.epoch, sequence });
     }
     await Promise.all(group);
   }
 
   #moment(): void {
-    if (this.#chance(12) === 0) this.#image();
+    if (this.#chance.below(12) === 0) this.#image();
   }
 
   #image(): void {
@@ -152,7 +157,7 @@ class Life {
 
 for (const seed of seeds) {
   test(`whatever a lost machine leaves on the disk holds all that was acknowledged (seed ${String(seed)})`, async (t) => {
-    const [draw, chance] = [drawBy(seed), drawBy(~seed)];
+    const [draw, chance] = [new Draw(seed), new Draw(~seed)];
     const root = directory(t);
     let path = join(root, 'data');
     let images = 0;
@@ -163,7 +168,7 @@ for (const seed of seeds) {
       rmSync(path, { recursive: true });
       // The next life goes on in an image of this one, as after a real loss.
       path = join(root, `data-${String(life)}`);
-      cpSync(lived.images[chance(lived.images.length)]?.path ?? '', path, { recursive: true });
+      cpSync(lived.images[chance.below(lived.images.length)]?.path ?? '', path, { recursive: true });
       for (const { path: image, acknowledged } of lived.images) {
         await check(image, model, acknowledged, `life ${String(life)}, ${basename(image)}`);
         rmSync(image, { recursive: true });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fail } from '../../../errors.ts';
 import type { Chained, Place } from '../../local/medium.ts';
 import { decodeLogRecord } from '../../log-record.ts';
-import { DATA_FILE } from '../environment.ts';
+import { DATA_FILE } from '../data-directory.ts';
 import type { Tables } from '../tables.ts';
 import { CheckpointFile, CHECKPOINT_FILES } from './checkpoint-file.ts';
 import { removeJournal, type Base } from './checkpoints.ts';

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { fail } from '../../../../errors.ts';
+import { errorCode } from '../../../../lib/error-code.ts';
 import { validateHeaderName, validateHeaderValue } from '../../../../lib/node-http.ts';
 import { parseFormatOptions, type DevicePermissions, type RawOptions } from '../../options.ts';
 import { openRemoteDevice } from '../../spool/device.ts';
@@ -111,7 +112,6 @@ function textOf(path: string, option: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw fail('badRequest', `audit option \`${option}\`: the file ${path} cannot be read (${reason})`);
+    throw fail('badRequest', `audit option \`${option}\`: the file ${path} cannot be read (${errorCode(error)})`);
   }
 }
