@@ -175,10 +175,10 @@ const startController = (kubeconfig: string): Promise<Program> =>
 
 /** Lockstep's, by itself, or as it starts it, with a profile. */
 function program(): { readonly command: string; readonly args: readonly string[] } {
-  const { executable, flags, controllerFlags, main } = installed();
+  const { executable, controllerFlags, main } = installed();
   if (!profile) return { command: executable, args: [] };
   const profiled = ['--cpu-prof', '--cpu-prof-dir=.cache/bench'];
-  return { command: process.execPath, args: [...flags, ...controllerFlags, ...profiled, main] };
+  return { command: process.execPath, args: [...controllerFlags, ...profiled, main] };
 }
 
 /** Requests that the API server has answered, watches left out, by their verb. */

@@ -3,7 +3,7 @@
  * hold the compiler that takes types out, 20 MB a thread, which no user does.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
@@ -12,9 +12,8 @@ const place = join(root, '.cache/bench/installed');
 export interface Installed {
   /** `bin/lockstep`. */
   readonly executable: string;
-  /** What that gives Node for a server, and what Node runs. */
+  /** What that gives Node for a server, and for a controller, and what Node runs. */
   readonly flags: readonly string[];
-  /** What it gives Node besides, for a controller. */
   readonly controllerFlags: readonly string[];
   readonly main: string;
 }
@@ -37,14 +36,17 @@ function install(): Installed {
   for (const each of ['dist', 'node_modules', 'package.json']) symlinkSync(join(root, each), join(place, each));
   const main = join(place, 'dist/main.js');
   if (!existsSync(main)) throw new Error(`${main} is missing after the build`);
-  return { executable, ...flagsOf(executable), main };
+  const [flags, controllerFlags] = [flagsOf(executable, 'server'), flagsOf(executable, 'controller')];
+  return { executable, flags, controllerFlags, main };
 }
 
-/** From its own lines, so that they stand there alone. */
-function flagsOf(executable: string): Pick<Installed, 'flags' | 'controllerFlags'> {
-  const text = readFileSync(executable, 'utf8');
-  const [, flags] = /^exec "\$node" (.*) \$smaller "\$main"/m.exec(text) ?? [];
-  const [, smaller] = /= controller \]; then smaller='(.*)'; fi$/m.exec(text) ?? [];
-  if (flags === undefined || smaller === undefined) throw new Error(`${executable} does not start Node as expected`);
-  return { flags: flags.split(' '), controllerFlags: smaller.split(' ') };
+/** As it starts a Node that only shows what it is given: they stand there alone. */
+function flagsOf(executable: string, command: string): readonly string[] {
+  const folder = join(place, 'shows');
+  mkdirSync(folder, { recursive: true });
+  const shows = `#!/bin/sh\n[ "$1" = --version ] && echo ${process.version} && exit\nprintf '%s\\n' "$@"\n`;
+  writeFileSync(join(folder, 'node'), shows, { mode: 0o755 });
+  const env = { PATH: `${folder}:/usr/bin:/bin` };
+  const given = execFileSync(executable, [command], { encoding: 'utf8', env }).trim().split('\n');
+  return given.filter((each) => each.startsWith('--'));
 }
