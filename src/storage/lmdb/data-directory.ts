@@ -7,6 +7,7 @@ import { errorCode } from '../../lib/error-code.ts';
 export const DATA_FILE = 'data.mdb';
 export const LOCK_FILE = 'lock.mdb';
 
+/** Permission bits of every file in it: this user's alone. */
 export const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 

@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { DATA_FILE, LOCK_FILE, syncDirectory } from './data-directory.ts';
+import { DATA_FILE, FILE_MODE, LOCK_FILE, syncDirectory } from './data-directory.ts';
 import { CHECKPOINT_FILES } from './journal/checkpoint-file.ts';
 import { JOURNAL_FILES } from './journal/journal.ts';
 
@@ -46,7 +46,7 @@ export function nextEnvironment(path: string): string {
 /** From here on `environment`, which is flushed, is the store. */
 export function makeCurrent(path: string, environment: string): void {
   const fresh = join(path, `${POINTER}.new`);
-  const descriptor = openSync(fresh, 'w', 0o600);
+  const descriptor = openSync(fresh, 'w', FILE_MODE);
   try {
     writeSync(descriptor, `${environment.slice(path.length + 1)}\n`);
     fsyncSync(descriptor);

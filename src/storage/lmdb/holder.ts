@@ -146,7 +146,7 @@ export async function claimDirectory(path: string): Promise<() => Promise<void>>
   unused.adopt(claim(root, path), (reader) => reader.done());
   unused.defer(() => rmSync(join(path, FILE), { force: true }));
   const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  writeFileSync(join(path, FILE), `${JSON.stringify(holder)}\n`, { mode: FILE_MODE });
   const held = unused.move();
   return () => held.disposeAsync();
 }

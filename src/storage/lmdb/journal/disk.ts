@@ -1,5 +1,6 @@
 import { close, constants, fdatasync, open, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { FILE_MODE } from '../data-directory.ts';
 
 export interface DiskFile {
   readonly path: string;
@@ -25,7 +26,7 @@ const FLUSHES_WRITES = process.platform === 'linux';
 /** Opens a file, made when it is not there (mode 0600), whose every write is durable when it returns. */
 export async function openDurable(path: string, flags = 0): Promise<DiskFile> {
   const { O_RDWR, O_CREAT, O_DSYNC } = constants;
-  return { path, descriptor: await openFile(path, O_RDWR | O_CREAT | O_DSYNC | flags, 0o600) };
+  return { path, descriptor: await openFile(path, O_RDWR | O_CREAT | O_DSYNC | flags, FILE_MODE) };
 }
 
 /** Opens a file that is there, to flush what others wrote to it. */
