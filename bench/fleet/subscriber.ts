@@ -56,7 +56,7 @@ export class Subscriber {
 
   #listen(reject: (error: Error) => void): void {
     let upgraded = false;
-    this.#socket.on('data', (chunk) => {
+    this.#socket.on('data', (chunk: Buffer<ArrayBuffer>) => {
       this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
       if (!upgraded) {
         const end = this.#held.indexOf('\r\n\r\n');

@@ -7,7 +7,7 @@ const ACTED_ON = ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.i
 test('types that only hold data are allowed, and no others', () => {
   const types = new SecretTypes();
   for (const type of [undefined, '', 'Opaque', 'kubernetes.io/tls', 'kubernetes.io/dockerconfigjson'])
-    assert.equal(types.refusal(type), undefined, type);
+    assert.equal(types.refusal(type), undefined, String(type));
   for (const type of [...ACTED_ON, 'opaque', 'kubernetes.io/tls ', 'helm.sh/release.v1', '*', 'Opaque,x'])
     assert.match(types.refusal(type) ?? '', /is not allowed: see -allowed-secret-types/, type);
 });

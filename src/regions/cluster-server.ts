@@ -8,6 +8,7 @@ import {
   createSecureServer,
   type Http2SecureServer,
   type Http2Session,
+  type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
@@ -86,7 +87,7 @@ export class ClusterServer implements AsyncDisposable {
     });
     server.on('sessionError', () => undefined);
     server.on('tlsClientError', () => undefined);
-    server.on('stream', (stream, headers) => {
+    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       stream.on('error', () => undefined);
       this.#serve(stream, String(headers[':method']), String(headers[':path'])).catch((error: unknown) => {
         this.#refuse(stream, error);

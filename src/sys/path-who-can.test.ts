@@ -18,7 +18,7 @@ async function world() {
   };
   const whoCan = async (body: JsonObject, namespace = ''): Promise<Found> => {
     const { status, reply, errors } = await ask(node, 'POST', 'sys/policies/who-can', { token: root, body, namespace });
-    assert.equal(status, 200, errors?.join());
+    assert.equal(status, 200, String(errors));
     return reply?.data as unknown as Found;
   };
   await write('sys/policies/acl/prod', { policy: READING });

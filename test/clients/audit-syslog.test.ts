@@ -30,7 +30,7 @@ test('rsyslogd has every entry, over its socket and over TCP', { skip }, async (
       token,
       body: { type: 'syslog', options },
     });
-    assert.equal(status, 204, errors?.join());
+    assert.equal(status, 204, String(errors));
   };
   await enable('local', { address: server.socket });
   await enable('far', { address: `tcp://127.0.0.1:${String(server.port)}`, facility: 'LOCAL3', tag: 'lockstep' });

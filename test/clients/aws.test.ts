@@ -169,7 +169,7 @@ describe('logins of AWS IAM', { skip: (await withoutPython()) ?? false }, () => 
     const bob = await aws.addUser('bob');
     assert.equal((await own.role('people', `${ACCOUNT}:user/people/ada`)).status, 204);
     const { status, auth, errors } = await own.login('people', ada);
-    assert.equal(status, 200, errors?.join());
+    assert.equal(status, 200, String(errors));
     assert.equal(auth?.metadata['account_id'], '123456789012');
     assert.equal((await own.login('people', { ...ada, secretAccessKey: 'wrong' })).status, 400);
     assert.equal((await own.login('people', { ...ada, accessKeyId: 'AKIDOFNOBODY0000' })).status, 400);

@@ -34,7 +34,7 @@ describe('GCRAccessToken', () => {
     const made = await textsOf(gcrAccessToken.generate(config, givenCredentials({ secrets }), signal));
     assert.deepEqual(Object.keys(made), ['username', 'password', 'expiry']);
     assert.equal(made['username'], 'oauth2accesstoken');
-    assert.ok(Number(made['expiry']) > Date.now() / 1_000, made['expiry']);
+    assert.ok(Number(made['expiry']) > Date.now() / 1_000, String(made['expiry']));
     google.allowed.add(account);
     const headers = { authorization: `Bearer ${made['password'] ?? ''}` };
     assert.equal((await fetch(`${google.url}/v1/projects/shop/secrets`, { headers })).status, 200);

@@ -93,7 +93,7 @@ export class FaultyLink implements AsyncDisposable {
       [near, far],
       [far, near],
     ] as const) {
-      from.on('data', (chunk) => {
+      from.on('data', (chunk: Buffer) => {
         setTimeout(() => {
           this.#pass(chunk, to, to === near);
         }, this.#delayMs);

@@ -57,7 +57,7 @@ export async function streamEnd({ at = 0, serve }: StreamOptions = {}): Promise<
   const server = createServer((socket) => {
     connections.push(socket);
     socket.on('error', () => undefined);
-    if (serve === undefined) socket.on('data', (piece) => arrived.add(piece));
+    if (serve === undefined) socket.on('data', (piece: Buffer) => arrived.add(piece));
     else serve(socket, arrived, connections.length);
   });
   if (typeof at === 'number') server.listen(at, '127.0.0.1');

@@ -12,7 +12,7 @@ let connections = 0;
 const server = createServer((socket) => {
   const file = openSync(join(folder, `${process.pid}-${(connections += 1)}.log`), 'ax', 0o600);
   socket.on('error', () => undefined);
-  socket.on('data', (piece) => {
+  socket.on('data', (piece: Buffer) => {
     writeSync(file, piece);
     bytes += piece.length;
     console.log(`bytes ${bytes}`);

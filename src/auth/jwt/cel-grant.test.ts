@@ -18,7 +18,7 @@ test('groups that a program names are all that the login is in', async () => {
     const { auth, errors } = await jwt.answer(`pb.Auth{alias: logical.Alias{name: claims.sub}${groups}}`, {
       g: ['gh-ops', 'x'],
     });
-    assert.ok(auth !== undefined && auth !== null, errors?.join());
+    assert.ok(auth !== undefined && auth !== null, String(errors));
     return auth['identity_policies'];
   };
   assert.deepEqual(await policies(', group_aliases: claims.g.map(g, logical.Alias{name: g})'), ['ops']);

@@ -26,7 +26,7 @@ test('what a program makes is what its login gives', async () => {
     }`,
     { team: 'web', job: { name: 'deploy' } },
   );
-  assert.ok(auth !== undefined && auth !== null, errors?.join());
+  assert.ok(auth !== undefined && auth !== null, String(errors));
   assert.deepEqual(auth['token_policies'], ['team-web']);
   assert.deepEqual(auth['metadata'], { job: 'deploy' });
   assert.deepEqual([auth['lease_duration'], auth['renewable'], auth['num_uses']], [600, true, 5]);
@@ -214,7 +214,7 @@ test('a policy test judges CEL roles by the same code, without a login', async (
   const asked = async (role: string, claims: object): Promise<Readonly<Record<string, unknown>>> => {
     const body = { path: 'secret/web', auth: 'jwt', role, claims };
     const { status, reply, errors } = await ask(node, 'POST', 'sys/policies/test', { token, body });
-    assert.equal(status, 200, errors?.join());
+    assert.equal(status, 200, String(errors));
     return reply?.data ?? {};
   };
   const allowed = await asked('cel/CI', { team: 'web', sub: 'job' });
@@ -245,7 +245,7 @@ test('a quota of a role counts the logins of that kind alone', async () => {
   await jwt.celRole('ci', OK);
   const quota = { path: 'auth/jwt', role: 'cel/ci', rate: 1, interval: '1h' };
   const written = await ask(node, 'POST', 'sys/quotas/rate-limit/q', { token, body: quota });
-  assert.equal(written.status, 204, written.errors?.join());
+  assert.equal(written.status, 204, String(written.errors));
   const cel = [(await jwt.celBy('ci')).status, (await jwt.celBy('CI')).status];
   assert.deepEqual([cel, (await jwt.by('ci')).status, (await jwt.by('ci')).status], [[200, 429], 200, 200]);
 });

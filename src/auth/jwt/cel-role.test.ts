@@ -45,7 +45,7 @@ test('a patch changes what it names, and null gives a default back', async () =>
   await jwt.celRole('p', OK, { cel_program: { expression: OK, variables }, message: 'm', clock_skew_leeway: 6 });
   const patched = async (body: object) => {
     const { status, reply, errors } = await jwt.patch('p', { ...body });
-    assert.equal(status, 200, errors?.join());
+    assert.equal(status, 200, String(errors));
     const read = (await jwt.at('GET', 'cel/role/p')).reply?.data;
     assert.deepEqual(read, reply?.data);
     return read;

@@ -18,7 +18,7 @@ export async function celMethod(config: Body = {}) {
   /** Of a program that is one expression. */
   const celRole = async (name: string, expression: string, more: Body = {}): Promise<void> => {
     const { status, errors } = await write(name, { cel_program: { expression }, bound_audiences: 'us', ...more });
-    assert.equal(status, 200, errors?.join());
+    assert.equal(status, 200, String(errors));
   };
   const celLogin = (body: Body, address = '127.0.0.1'): Promise<Outcome> =>
     ask(node, 'POST', 'auth/jwt/cel/login', { body, address });

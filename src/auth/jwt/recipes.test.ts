@@ -127,7 +127,7 @@ for (const { name, claims, issuer, wrong } of cases) {
     assert.equal((await jwt.at('POST', 'role/deploy', body)).status, 204);
     const good = claims(jwt.now());
     const { status, auth, refusal } = await jwt.by('deploy', good);
-    assert.equal(status, 200, refusal);
+    assert.equal(status, 200, String(refusal));
     assert.equal(auth?.['lease_duration'], 900);
     assert.deepEqual(auth['policies'], ['default', 'deploy-shop']);
     for (const change of wrong) {
@@ -142,7 +142,7 @@ for (const { name, claims, issuer, wrong } of cases) {
 test('by a program, the jobs of one owner log in, and the main branch gets more', async () => {
   await using jwt = await celMethod({ bound_issuer: 'https://token.actions.githubusercontent.com' });
   const written = await jwt.write('gh', recipe('## GitHub Actions', pageOf('cel-roles')));
-  assert.equal(written.status, 200, written.errors?.join());
+  assert.equal(written.status, 200, String(written.errors));
   const good = github(jwt.now());
   const { auth, errors } = await jwt.celBy('gh', good);
   assert.deepEqual([errors ?? [], auth?.['policies']], [[], ['default', 'deploy']]);

@@ -32,7 +32,7 @@ async function directory(
     let times = 0;
     connections.push(socket);
     socket.on('error', () => undefined);
-    socket.on('data', (said) => {
+    socket.on('data', (said: Buffer) => {
       heard.push(said);
       times += 1;
       hears(socket, said, times);

@@ -13,7 +13,7 @@ export const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as 
 interface RsaParameters extends Algorithm {
   readonly modulusLength: number;
   readonly hash: string;
-  readonly publicExponent: Uint8Array;
+  readonly publicExponent: Uint8Array<ArrayBuffer>;
 }
 
 export const rsa = (modulusLength: number, hash: string): RsaParameters => ({

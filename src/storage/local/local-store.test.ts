@@ -51,7 +51,7 @@ function slowStore(t: TestContext, die: (error: unknown) => void = assert.ifErro
 }
 
 /** Resolves once work that is handed in now has run. */
-const turn = (): Promise<void> => new Promise(setImmediate);
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('work that comes during a flush runs on what is being flushed, and is told after a flush of its own', async (t) => {
   const { disk, store } = slowStore(t);

@@ -89,7 +89,7 @@ test('an end that is away holds nobody up, and gets everything once it is there,
 const cutting = (bytes: number): NonNullable<StreamOptions['serve']> => {
   let left = bytes;
   return (socket, arrived, nth) => {
-    socket.on('data', (piece) => {
+    socket.on('data', (piece: Buffer) => {
       if (nth > 1) return arrived.add(piece);
       if (left >= 0) arrived.add(piece.subarray(0, left));
       left -= piece.length;
@@ -112,7 +112,7 @@ test('an end that reads nothing holds nobody up, and the connection is given up'
   await using end = await streamEnd({
     serve: (socket, arrived, nth) => {
       if (nth === 1) socket.pause();
-      else socket.on('data', (piece) => arrived.add(piece));
+      else socket.on('data', (piece: Buffer) => arrived.add(piece));
     },
   });
   const warnings: string[] = [];
