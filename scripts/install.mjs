@@ -1,5 +1,5 @@
 /**
- * Brings node_modules in line with npm-shrinkwrap.json, Node 24 included, and sets the commit hook.
+ * Brings node_modules in line with npm-shrinkwrap.json, Node 26 included, and sets the commit hook.
  *
  * Plain JavaScript of Node 20, importing nothing from node_modules: on a fresh clone this is all that can run.
  */
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const bin = join(root, 'node_modules/.bin');
 /** The Node that the `node` package brings, whatever the system's is. */
-export const node24 = join(root, 'node_modules/node/bin/node');
+export const ownNode = join(root, 'node_modules/node/bin/node');
 
 /** True when node_modules can be used. Says on standard error what it does and why. */
 export function ensureInstalled() {
@@ -20,7 +20,7 @@ export function ensureInstalled() {
   if (isLink(join(root, 'node_modules'))) {
     // A worktree that borrows another checkout's packages: installing would change them under that checkout's feet.
     console.error(`node_modules is a link and does not match npm-shrinkwrap.json: ${missing}`);
-    return existsSync(node24);
+    return existsSync(ownNode);
   }
   console.error(`installing packages: ${missing}`);
   return install();
@@ -37,7 +37,7 @@ function whatIsMissing() {
     if (path === '' || found === version || (found === undefined && optional)) continue;
     return `${path} should be ${version}, is ${found ?? 'absent'}`;
   }
-  return existsSync(node24) ? undefined : 'Node 24 is absent';
+  return existsSync(ownNode) ? undefined : 'Node 26 is absent';
 }
 
 function packagesOf(file) {
@@ -57,7 +57,7 @@ function install() {
   // registry has none of it. `npm install` takes the same locked versions; what it could not match is looked at below.
   const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   const { status, error } = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2], env: installEnvironment() });
-  if (status === 0 && !existsSync(node24)) linkNode24();
+  if (status === 0 && !existsSync(ownNode)) linkNode();
   const missing = status === 0 ? whatIsMissing() : (error?.message ?? 'npm install failed, see above');
   if (missing !== undefined) {
     console.error(`the packages could not be installed: ${missing}`);
@@ -74,7 +74,7 @@ function installEnvironment() {
 }
 
 /** What the install script of `node` does, for an npm that is configured never to run install scripts. */
-function linkNode24() {
+function linkNode() {
   spawnSync(process.execPath, ['installArchSpecificPackage.js'], {
     cwd: join(root, 'node_modules/node'),
     stdio: ['ignore', 2, 2],

@@ -7,11 +7,11 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { bin, ensureInstalled, node24, root } from './install.mjs';
+import { bin, ensureInstalled, ownNode, root } from './install.mjs';
 
-/** The command line for a target: a script runs under Node 24, a bare name is a tool of node_modules. */
+/** The command line for a target: a script runs under Node 26, a bare name is a tool of node_modules. */
 function commandLine([target = '', ...rest]) {
-  if (/\.(ts|mjs|js)$/.test(target)) return [node24, join(root, target), ...rest];
+  if (/\.(ts|mjs|js)$/.test(target)) return [ownNode, join(root, target), ...rest];
   return [target.includes('/') ? join(root, target) : join(bin, target), ...rest];
 }
 

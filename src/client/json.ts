@@ -20,7 +20,7 @@ export class ExactNumber {
   }
 }
 
-// ECMAScript "JSON.parse source text access": in Node 24, not yet in TypeScript's library.
+// ECMAScript "JSON.parse source text access": in Node, not yet in TypeScript's library.
 const rawJson = (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON;
 type Reviver = (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown;
 

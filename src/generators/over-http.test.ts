@@ -91,7 +91,7 @@ test('a GitHub app gets a token of its installation, and proves itself by its ke
     if (request.url !== '/api/app/installations/34/access_tokens') return json(reply, 404, { message: 'Not Found' });
     return json(reply, 201, { token: 'ghs_x', expires_at: '2026-11-29T13:00:00Z', permissions: { contents: 'read' } });
   });
-  const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+  const pem = privateKey.export({ type: 'pkcs1', format: 'pem' });
   const given = credentials({ secrets: { app: { key: pem, ec: ecKey(), none: 'x' } } });
   const auth = { privateKey: { secretRef: { name: 'app', key: 'key' } } };
   const config = { url: `${url}/api/`, appID: '12', installID: '34', auth };
@@ -122,4 +122,4 @@ test('a GitHub app gets a token of its installation, and proves itself by its ke
 });
 
 const ecKey = (): string =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });

@@ -3,7 +3,7 @@
  * and the other way around.
  */
 import assert from 'node:assert/strict';
-import { createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type webcrypto } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ const pushSecretMetadata = (spec: object): object => ({
 });
 
 /** The numbers of an RSA key, hex, as Azure's client takes them. */
-function rsaNumbers(jwk: JsonWebKey): Readonly<Record<string, string>> {
+function rsaNumbers(jwk: webcrypto.JsonWebKey): Readonly<Record<string, string>> {
   const parts = ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi'] as const;
   return Object.fromEntries(parts.map((each) => [each, Buffer.from(jwk[each] ?? '', 'base64url').toString('hex')]));
 }
@@ -166,7 +166,7 @@ describe('azurekv', () => {
       own().push?.({ key, value, ...more }, signal);
     for (const _again of [1, 2]) await push('key/signing', Buffer.from(pem));
     assert.equal(count('signing', 'keys'), 1);
-    const jwk = JSON.parse(await read(own(), 'key/signing')) as JsonWebKey;
+    const jwk = JSON.parse(await read(own(), 'key/signing')) as webcrypto.JsonWebKey;
     assert.equal(jwk.d, undefined);
     assert.ok(createPublicKey({ key: jwk, format: 'jwk' }).equals(createPublicKey(privateKey)));
     assert.equal(await read(own(), 'key/signing', { metadata: true, property: 'managed-by' }), 'external-secrets');

@@ -97,10 +97,10 @@ describe('the installed package', () => {
   test('says what it needs where Node is too old', () => {
     const bin = join(folder, 'old');
     mkdirSync(bin);
-    writeFileSync(join(bin, 'node'), '#!/bin/sh\necho v22.9.0\n');
+    writeFileSync(join(bin, 'node'), '#!/bin/sh\necho v24.21.0\n');
     chmodSync(join(bin, 'node'), 0o755);
     const { status, stderr } = lockstep(['version'], { PATH: `${bin}${delimiter}/usr/bin${delimiter}/bin` });
-    assert.deepEqual([status, stderr], [1, 'lockstep: needs Node 24 or later on the PATH, found: v22.9.0\n']);
+    assert.deepEqual([status, stderr], [1, 'lockstep: needs Node 26 or later on the PATH, found: v24.21.0\n']);
   });
 
   test('keeps compiled code in a folder of its user alone', () => {

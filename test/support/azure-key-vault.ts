@@ -1,5 +1,5 @@
 /** The vault of `azure.ts`: secrets with versions, that are deleted softly; keys and certificates that are imported. */
-import { createPublicKey, randomBytes, type JsonWebKey } from 'node:crypto';
+import { createPublicKey, randomBytes, type webcrypto } from 'node:crypto';
 import { readPkcs12 } from '../../src/lib/crypto/pkcs12.ts';
 import { certificateDer } from '../../src/lib/crypto/private-keys.ts';
 import type { Asked, JsonReply } from './json-server.ts';
@@ -41,9 +41,9 @@ const made = (content: Json, { tags = {}, attributes = {} }: Json): KeptObject =
 
 /** As it is imported; undefined: it is no private key. */
 function publicHalf(jwk: unknown): Json | undefined {
-  const given = jwk as JsonWebKey;
+  const given = jwk as webcrypto.JsonWebKey;
   if (given.d === undefined) return undefined;
-  return createPublicKey({ key: given, format: 'jwk' }).export({ format: 'jwk' });
+  return { ...createPublicKey({ key: given, format: 'jwk' }).export({ format: 'jwk' }) };
 }
 
 /** Base64 of PKCS #12, or of PEM where the policy says so. */

@@ -43,7 +43,7 @@ export async function applicationCertificate(): Promise<{ readonly certificate: 
     ...{ name: 'CN=application', keys, signingAlgorithm: signing },
     ...{ notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) },
   });
-  const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+  const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' });
   const certificate = `${made.toString('pem')}\n`;
   return { certificate, both: `${key}${certificate}` };
 }

@@ -41,7 +41,7 @@ export interface Issuing extends Validity {
 /** A new private key, PKCS #8 PEM. */
 export function newPrivateKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return privateKey.export({ type: 'pkcs8', format: 'pem' });
 }
 
 /** SubjectPublicKeyInfo of a private key, DER. */

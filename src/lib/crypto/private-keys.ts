@@ -28,7 +28,7 @@ export function pkcs8Of(der: Uint8Array, type: string): Uint8Array | undefined {
 export function pkcs8Pem(pem: string): string | undefined {
   try {
     const key = createPrivateKey(pem);
-    return key.asymmetricKeyType === 'rsa' ? key.export({ type: 'pkcs8', format: 'pem' }).toString() : undefined;
+    return key.asymmetricKeyType === 'rsa' ? key.export({ type: 'pkcs8', format: 'pem' }) : undefined;
   } catch {
     return undefined;
   }
@@ -37,7 +37,7 @@ export function pkcs8Pem(pem: string): string | undefined {
 /** A private key as a JWK (RFC 7517); undefined for what is none in PEM without a passphrase. */
 export function privateJwk(pem: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    return createPrivateKey(pem).export({ format: 'jwk' });
+    return { ...createPrivateKey(pem).export({ format: 'jwk' }) };
   } catch {
     return undefined;
   }
@@ -59,8 +59,8 @@ export function pemOfJwk(jwk: Readonly<Record<string, unknown>>, kind: 'public' 
   if ('d' in jwk !== (kind === 'private')) return undefined;
   try {
     const given = { key: jwk as never, format: 'jwk' } as const;
-    if (kind === 'public') return createPublicKey(given).export({ type: 'spki', format: 'pem' }).toString();
-    return createPrivateKey(given).export({ type: 'pkcs8', format: 'pem' }).toString();
+    if (kind === 'public') return createPublicKey(given).export({ type: 'spki', format: 'pem' });
+    return createPrivateKey(given).export({ type: 'pkcs8', format: 'pem' });
   } catch {
     return undefined;
   }

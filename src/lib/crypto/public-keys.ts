@@ -1,7 +1,7 @@
 /** Public keys in PEM: SubjectPublicKeyInfo, PKCS #1, and the key of a certificate. */
-import { createPublicKey, X509Certificate, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, X509Certificate, type KeyObject, type webcrypto } from 'node:crypto';
 
-export type { JsonWebKey } from 'node:crypto';
+export type JsonWebKey = webcrypto.JsonWebKey;
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----[^-]*-----END \1-----/g;
 

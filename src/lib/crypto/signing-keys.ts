@@ -1,12 +1,12 @@
 /** Key pairs for signatures of tokens (RFC 7518, 8037). */
-import { createPrivateKey, createPublicKey, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 
 const generate = promisify(generateKeyPair);
 
 export interface SigningPair {
   /** Without `kid`, `use` and `alg`. */
-  readonly publicKey: JsonWebKey;
+  readonly publicKey: webcrypto.JsonWebKey;
   /** PKCS #8, DER. */
   readonly privateKey: Uint8Array;
 }

@@ -182,9 +182,9 @@ test('keys that are no use are refused by name, and huge documents as a whole', 
   const { generateKeyPairSync } = await import('node:crypto');
   const small = generateKeyPairSync('rsa', { modulusLength: 1024 });
   const wrong = [
-    small.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    small.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    small.publicKey.export({ type: 'spki', format: 'pem' }),
+    small.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey.export({ type: 'spki', format: 'pem' }),
     '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----',
     'no key',
     '',
