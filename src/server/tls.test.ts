@@ -8,7 +8,7 @@ import { isLockstepError } from '../errors.ts';
 import { CertificateDirectory, issue, KeyUsageFlags, type Issued } from './certificates.testing.ts';
 import type { Serving } from './http.ts';
 import type { TlsSettings } from './listener.ts';
-import { make } from '../lib/x509/authority.testing.ts';
+import { make, makeAuthority, makeClient } from '../lib/x509/authority.testing.ts';
 import { dataOf, portOf, RawClient, serveOn, type quiet } from './server.testing.ts';
 
 const request = (line: string): string => `${line} HTTP/1.1\r\nHost: x\r\n\r\n`;
@@ -203,7 +203,7 @@ describe('client certificates', () => {
     return { certificates: reply['certificates'], peer: reply['peer'] };
   }
 
-  const base64 = ({ certPem }: Issued): string => certPem.replace(/-----[^-]+-----|\s/g, '');
+  const base64 = ({ certPem }: Pick<Issued, 'certPem'>): string => certPem.replace(/-----[^-]+-----|\s/g, '');
 
   test('without authorities all that is shown goes to the core, unverified, and in the order shown', async () => {
     const serving = await serveOn({ tls: await pair('asking') });
@@ -220,7 +220,20 @@ describe('client certificates', () => {
     const stranger = await chainSeen(serving, { cert: foreign.certPem, key: foreign.keyPem });
     assert.deepEqual(stranger, { certificates: [base64(foreign)], peer: null });
     const known = await chainSeen(serving, { cert: ours.certPem, key: ours.keyPem });
-    assert.deepEqual(known, { certificates: [base64(ours)], peer: 'CN=client' });
+    // OpenSSL sends along what the client knows above its certificate: the root that it checks the server by.
+    assert.deepEqual(known, { certificates: [ours, authority].map(base64), peer: 'CN=client' });
+    await serving.close();
+  });
+
+  test('whom authorities have verified is shown with all that came along, in its order', async () => {
+    const root = await makeAuthority('CN=root');
+    const below = await makeAuthority('CN=below', { issuer: root });
+    const { pem, keyPem } = await makeClient('CN=client', below);
+    await directory.write({ 'root.pem': root.pem });
+    const serving = await serveOn({ tls: await pair('along', { clientCaFile: directory.file('root.pem') }) });
+    const sent = [pem, foreign.certPem, below.pem, root.pem];
+    const seen = await chainSeen(serving, { cert: sent.join(''), key: keyPem });
+    assert.deepEqual(seen, { certificates: sent.map((certPem) => base64({ certPem })), peer: 'CN=client' });
     await serving.close();
   });
 
