@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentOptions } from 'node:https';
 import { getCACertificates } from 'node:tls';
+import { checkedFor } from '../lib/server-name.ts';
 import { ConnectionError } from './connection-error.ts';
 import type { TlsSettings } from './settings.ts';
 
@@ -17,7 +18,7 @@ export function tlsOptions(settings: TlsSettings, systemCa: boolean): AgentOptio
     minVersion: 'TLSv1.2',
     ...(ca === undefined ? {} : { ca }),
     ...ownCertificate(settings),
-    ...(settings.serverName === undefined ? {} : { servername: settings.serverName }),
+    ...(settings.serverName === undefined ? {} : checkedFor(settings.serverName)),
     ...(settings.skipVerify === true ? { rejectUnauthorized: false } : {}),
   };
 }

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { forOneServer } from '../lib/one-server-agent.ts';
-import { hostOf, serverNameOf } from '../lib/server-name.ts';
+import { checkedFor, hostOf, serverNameOf } from '../lib/server-name.ts';
 import { wholeBody } from '../lib/whole-body.ts';
 import type { ClusterAccess } from './access.ts';
 import { KubernetesProblem, TOO_LARGE } from './problem.ts';
@@ -78,7 +78,7 @@ function targetOf({ server, ca, serverName }: ClusterAccess) {
   const tls = {
     ...(ca === undefined ? {} : { ca }),
     // Left out, Node would look for it with each request.
-    servername: serverName ?? serverNameOf(host),
+    ...checkedFor(serverName ?? serverNameOf(host)),
     minVersion: 'TLSv1.2' as const,
   };
   return { host: { host, ...(port === '' ? {} : { port }) }, tls, prefix: pathname.replace(/\/$/, '') };

@@ -4,6 +4,7 @@ import { request as secureRequest, type RequestOptions } from 'node:https';
 
 import { fail } from '../../errors.ts';
 import type { Secret } from '../../lib/secret.ts';
+import { checkedFor } from '../../lib/server-name.ts';
 import { insist } from '../insist.ts';
 
 export interface FarSideOptions {
@@ -60,7 +61,7 @@ export class FarSide {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...(serverName === undefined ? {} : checkedFor(serverName)),
       rejectUnauthorized: !skipVerify,
     };
     return new Promise<{ readonly status: number; readonly text: string }>((resolve, reject) => {
