@@ -10,9 +10,12 @@ interface Puts {
   put(key: string, value: Uint8Array, decoded: { readonly record: object; readonly bytes: number }): void;
 }
 
-/** Writes a record that is no secret and is read often: whoever keeps it decoded has it as it is now, and need not read it. */
-export function putRecord(tx: Puts, key: string, record: object): void {
-  const value = encodeRecord(record);
+/**
+ * Writes a record that is no secret and is read often: whoever keeps it decoded has it as it is now, and need not read it.
+ * `stored`: what is encoded, where its reader makes `record` of something shorter.
+ */
+export function putRecord(tx: Puts, key: string, record: object, stored: object = record): void {
+  const value = encodeRecord(stored);
   tx.put(key, value, { record, bytes: value.length });
 }
 

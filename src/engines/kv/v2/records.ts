@@ -57,8 +57,14 @@ export interface Metadata<Versions = readonly Version[]> {
   readonly destroyedUpTo?: number;
 }
 
-/** Stores made before versions were a list have them by number. */
-type Stored = Metadata | Metadata<Readonly<Record<string, Omit<Version, 'version'>>>>;
+/**
+ * The versions as they are stored. Most differ from the one before them by their time alone, which then stands for them: each
+ * write of a secret encodes, encrypts and logs all of its versions again, and sends them to each region.
+ */
+type Packed = readonly (Version | Version['createdTime'])[];
+
+/** Stores made before versions were a list have them by number; those made after have each of the list whole. */
+type Stored = Metadata<Packed> | Metadata<Readonly<Record<string, Omit<Version, 'version'>>>>;
 
 export interface Config {
   /** 0: the default of 10. */
@@ -109,10 +115,29 @@ export function writeConfig(tx: Transaction, config: Config): void {
   tx.put(CONFIG, encodeRecord(config));
 }
 
-const isListed = (stored: Stored): stored is Metadata => Array.isArray(stored.versions);
+function packed(versions: readonly Version[]): Packed {
+  let next = 1;
+  return versions.map((version) => {
+    const isNext = version.version === next;
+    next = version.version + 1;
+    const { createdTime, deletionTime, destroyed } = version;
+    return isNext && deletionTime === undefined && destroyed === undefined ? createdTime : version;
+  });
+}
+
+function unpacked(versions: Packed): readonly Version[] {
+  let next = 1;
+  return versions.map((stored) => {
+    const version = typeof stored === 'string' ? { version: next, createdTime: stored } : stored;
+    next = version.version + 1;
+    return version;
+  });
+}
+
+const isListed = (stored: Stored): stored is Metadata<Packed> => Array.isArray(stored.versions);
 
 function fromStored(stored: Stored): Metadata {
-  if (isListed(stored)) return stored;
+  if (isListed(stored)) return { ...stored, versions: unpacked(stored.versions) };
   // Keys that are numbers stand in their order.
   const versions = Object.entries(stored.versions).map(([number, version]) => ({
     version: Number(number),
@@ -128,7 +153,8 @@ interface Written {
 }
 
 export function writeMetadata(tx: Transaction, { path, metadata, change }: Written): void {
-  putRecord(tx, metadataKey(path), { ...metadata, lastChange: change } satisfies Metadata);
+  const record: Metadata = { ...metadata, lastChange: change };
+  putRecord(tx, metadataKey(path), record, { ...record, versions: packed(record.versions) } satisfies Stored);
 }
 
 export function newMetadata(now: string): Metadata {
