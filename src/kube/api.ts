@@ -1,6 +1,7 @@
 /** Requests to an API server: bounded in time and size, without a second try. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
+import { codeOrMessage } from '../lib/error-code.ts';
 import { forOneServer } from '../lib/one-server-agent.ts';
 import { checkedFor, hostOf, serverNameOf } from '../lib/server-name.ts';
 import { wholeBody } from '../lib/whole-body.ts';
@@ -21,11 +22,6 @@ async function answerOf(message: IncomingMessage, largest: number): Promise<Answ
     new KubernetesProblem(`the API server answers with more than ${String(largest)} bytes`, { reason: TOO_LARGE });
   const body = await wholeBody(message, largest, tooLong);
   return { status: message.statusCode ?? 0, text: body.toString('utf8') };
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }
 
 /** `metav1.Status`, as far as it is read here. */
@@ -167,7 +163,9 @@ export class KubernetesApi {
 
   #explained({ path }: Asking, error: unknown): KubernetesProblem {
     if (error instanceof KubernetesProblem) return error;
-    return new KubernetesProblem(`${this.access.server}${path} cannot be reached: ${codeOf(error)}`, { cause: error });
+    return new KubernetesProblem(`${this.access.server}${path} cannot be reached: ${codeOrMessage(error)}`, {
+      cause: error,
+    });
   }
 
   #refused({ method, path }: Asking, { status, text }: Answer): KubernetesProblem {

@@ -4,6 +4,7 @@ import { fail, isLockstepError } from '../../errors.ts';
 import type { Compartment, MountView } from '../../framework/plugin.ts';
 import { BoundedMap } from '../../lib/bounded-map.ts';
 import { HashQueue } from '../../lib/crypto/hash-queue.ts';
+import { codeOrMessage } from '../../lib/error-code.ts';
 import type { LdapConnection } from '../../lib/ldap/connection.ts';
 import { dial, type Target, type TlsSettings } from '../../lib/ldap/dial.ts';
 import { DirectoryUnavailable } from '../../lib/ldap/unavailable.ts';
@@ -44,9 +45,8 @@ function tlsOf(config: LdapConfig, { clientKey }: LdapSecrets): TlsSettings {
 /** What an error says, by its code where it has one: its text may hold more than belongs into an audit. */
 export function reasonOf(error: unknown): string {
   if (isLockstepError(error)) return error.detail ?? error.message;
-  if (!(error instanceof Error)) return 'unknown error';
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
+  return codeOrMessage(error);
 }
 
 type Fill = Awaited<ReturnType<typeof filterOf>>;

@@ -1,6 +1,7 @@
 /** What another server says over HTTPS: bounded in time and size, from that address alone. */
 import type { RequestOptions } from 'node:https';
 import type { PeerCertificate } from 'node:tls';
+import { codeOrMessage } from '../error-code.ts';
 import { hostOf, serverNameOf } from '../server-name.ts';
 import { wholeBody } from '../whole-body.ts';
 import { authorities } from './authorities.ts';
@@ -59,11 +60,6 @@ export function serverUrl(text: string): URL {
   return url;
 }
 
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-}
-
 function exchange(url: URL, fetching: Fetching, signal: AbortSignal): Promise<Fetched> {
   const secure = url.protocol === 'https:';
   const { request } = process.getBuiltinModule(secure ? 'node:https' : 'node:http');
@@ -107,7 +103,7 @@ export async function askServer(address: string, fetching: Fetching): Promise<Fe
   } catch (error) {
     fetching.signal?.throwIfAborted();
     if (error instanceof ServerUnavailable) throw error;
-    const why = limit.aborted ? `no answer within ${String(fetching.timeout)} ms` : codeOf(error);
+    const why = limit.aborted ? `no answer within ${String(fetching.timeout)} ms` : codeOrMessage(error);
     throw new ServerUnavailable(`${url.origin}: ${why}`, { cause: error });
   }
 }

@@ -131,9 +131,9 @@ test('a large value with a lost part is not served', async (t) => {
     await store.transact((tx) => tx.put('large', new Uint8Array(1_000_000).fill(1)));
     await store.compact(store.position);
   }
-  await tamper(path, ({ chunks }) => {
-    const [, second] = chunks.getKeys({ start: Buffer.alloc(1), limit: 2 });
-    if (second !== undefined) void chunks.remove(second);
+  await tamper(path, ({ parts: table }) => {
+    const [, second] = table.getKeys({ start: Buffer.alloc(1), limit: 2 });
+    if (second !== undefined) void table.remove(second);
   });
   await using store = await openLmdbStore({ path });
   assert.throws(() => read(store, 'large'), (error) => isLockstepError(error, 'corrupt')); // prettier-ignore

@@ -15,7 +15,7 @@ export interface Environment {
   /** Log records by sequence, 8 bytes big-endian. */
   readonly log: Database<Buffer, Uint8Array>;
   /** Parts of large values and records. */
-  readonly chunks: Database<Buffer, Uint8Array>;
+  readonly parts: Database<Buffer, Uint8Array>;
   /** Format, identity, head and oldest place. */
   readonly meta: Database<Buffer, string>;
   /** Bytes of a page of its file. */
@@ -81,7 +81,8 @@ export function openEnvironment(
       pageSize: pagesOf(root).pageSize,
       data: root.openDB<Buffer, string>('data', binary),
       log: root.openDB<Buffer, Uint8Array>('log', { encoding: 'binary', keyEncoding: 'binary' }),
-      chunks: root.openDB<Buffer, Uint8Array>('chunks', { encoding: 'binary', keyEncoding: 'binary' }),
+      // The name of the table since the first format.
+      parts: root.openDB<Buffer, Uint8Array>('chunks', { encoding: 'binary', keyEncoding: 'binary' }),
       meta: root.openDB<Buffer, string>('meta', binary),
     };
   } catch (error) {

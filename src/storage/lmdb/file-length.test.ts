@@ -13,12 +13,12 @@ test('a file that LMDB left shorter than its pages is filled up, and then opened
   prepareDirectory(path);
   const file = join(path, DATA_FILE);
   const environment = openEnvironment(path, { flushing: true });
-  const { root, chunks } = environment;
+  const { root, parts } = environment;
   // Pages at the end of the file, taken and given back by one transaction.
   root.transactionSync(() => {
     const keys = Array.from({ length: 20 }, (_, at) => Buffer.from([1, at]));
-    for (const key of keys) void chunks.put(key, Buffer.alloc(3_000));
-    for (const key of keys) void chunks.remove(key);
+    for (const key of keys) void parts.put(key, Buffer.alloc(3_000));
+    for (const key of keys) void parts.remove(key);
   });
   assert.ok(statSync(file).size < pagesOf(root).length, 'LMDB wrote all of them: then nothing is to be filled');
   assert.throws(() => openEnvironment(path), (error) => isLockstepError(error, 'corrupt')); // prettier-ignore

@@ -8,7 +8,7 @@ import type { Medium } from '../local/medium.ts';
 import type { NewHistory, Replacement } from '../local/replacement.ts';
 import type { Write } from '../store.ts';
 import { causeOf } from './cause.ts';
-import { discard, load, partsId, store, type Parts, type PartsId } from './chunked.ts';
+import { discard, load, partsId, store, type Parts, type PartsId } from './parts.ts';
 import { DATA_FILE, syncNames } from './data-directory.ts';
 import { freshReader, openEnvironment, type Environment, type ReadTransaction } from './environment.ts';
 import { flushWhole } from './file-length.ts';
@@ -17,11 +17,11 @@ import type { Disk } from './journal/disk.ts';
 import { placeRecord, putMeta, STORE_FORMAT, type Meta } from './meta.ts';
 
 /** Only used inside of write transactions, where it reads what they wrote. */
-function partsOf({ chunks }: Environment): Parts {
+function partsOf({ parts }: Environment): Parts {
   return {
-    get: (key) => chunks.getBinary(key),
-    put: (key, part) => void chunks.put(key, Buffer.from(part.buffer, part.byteOffset, part.length)),
-    remove: (key) => void chunks.remove(key),
+    get: (key) => parts.getBinary(key),
+    put: (key, part) => void parts.put(key, Buffer.from(part.buffer, part.byteOffset, part.length)),
+    remove: (key) => void parts.remove(key),
   };
 }
 
@@ -57,10 +57,10 @@ export class LmdbReplacement implements Replacement {
   }
 
   get(key: string): Uint8Array | undefined {
-    const { data, chunks } = this.#environment;
+    const { data, parts } = this.#environment;
     const stored = data.getBinary(key);
     if (stored === undefined) return undefined;
-    return load(stored, { get: (part) => chunks.getBinary(part) }, 'the stored value of', key);
+    return load(stored, { get: (part) => parts.getBinary(part) }, 'the stored value of', key);
   }
 
   async write(writes: readonly Write[]): Promise<void> {

@@ -3,7 +3,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Chained, Place } from '../local/medium.ts';
 import type { Position } from '../store.ts';
 import { causeOf } from './cause.ts';
-import { discard, isParted, lengthOf, partsId, store, VALUE_PARTS, type Parts, type PartsId } from './chunked.ts';
+import { discard, isParted, lengthOf, partsId, store, VALUE_PARTS, type Parts, type PartsId } from './parts.ts';
 import type { Environment } from './environment.ts';
 import { encodeMeta, placeRecord, type Meta } from './meta.ts';
 import { logKey } from './view.ts';
@@ -36,7 +36,7 @@ export class Tables {
   constructor(environment: Environment, { head, oldest }: Standing) {
     this.#environment = environment;
     this.#oldest = oldest.position;
-    const [part] = environment.chunks.getKeys({ limit: 1, ...VALUE_PARTS });
+    const [part] = environment.parts.getKeys({ limit: 1, ...VALUE_PARTS });
     this.#parted = part !== undefined;
     this.#appended = head.bytes;
     this.#dropped = oldest.bytes;
@@ -118,14 +118,14 @@ export class Tables {
   }
 
   #parts(changes: Change[]): Pick<Parts, 'put' | 'remove'> {
-    const { chunks } = this.#environment;
+    const { parts } = this.#environment;
     return {
       put: (key, part) => {
         const bytes = Buffer.from(part.buffer, part.byteOffset, part.length);
-        changes.push(() => void chunks.put(key, bytes));
+        changes.push(() => void parts.put(key, bytes));
       },
       remove: (key) => {
-        changes.push(() => void chunks.remove(key));
+        changes.push(() => void parts.remove(key));
       },
     };
   }

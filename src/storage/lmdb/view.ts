@@ -3,7 +3,7 @@ import { compareKeys, fits } from '../key.ts';
 import type { StoredRecord, View } from '../local/medium.ts';
 import { decodeLogRecord } from '../log-record.ts';
 import { MAX_KEY_BYTES } from '../store.ts';
-import { load, type Parts } from './chunked.ts';
+import { load, type Parts } from './parts.ts';
 import { freshReader, type Environment, type ReadTransaction } from './environment.ts';
 
 export function logKey(sequence: number): Buffer {
@@ -45,10 +45,10 @@ export class LmdbView implements View {
   readonly #parts: Pick<Parts, 'get'>;
 
   constructor(environment: Environment) {
-    const { root, data, log, chunks } = environment;
+    const { root, data, log } = environment;
     const transaction = freshReader(root);
     const options = { transaction };
-    const parts: Gets<Uint8Array> = chunks;
+    const parts: Gets<Uint8Array> = environment.parts;
     this.#environment = environment;
     this.transaction = transaction;
     this.#options = options;

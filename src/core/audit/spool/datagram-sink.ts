@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { DgramSocket } from 'node-unix-socket';
+import { codeOrMessage } from '../../../lib/error-code.ts';
 import type { RemoteSink } from './remote-sink.ts';
 
 /** 65,535 bytes with the headers of UDP and IPv4. */
@@ -119,6 +120,5 @@ export function unixDatagramSink(path: string): RemoteSink {
 }
 
 function unreachable(name: string, error: unknown): Error {
-  const reason = error instanceof Error ? ('code' in error ? String(error.code) : error.message) : String(error);
-  return new Error(`${name} takes no datagrams: ${reason}`, { cause: error });
+  return new Error(`${name} takes no datagrams: ${codeOrMessage(error)}`, { cause: error });
 }

@@ -1,6 +1,7 @@
 /** One POST for each entry, one after the other: 2xx is its receipt. */
 import type { Agent, OutgoingHttpHeaders } from 'node:http';
 import { Agent as SecureAgent, request as secure } from 'node:https';
+import { codeOrMessage } from '../../../lib/error-code.ts';
 import { Agent as PlainAgent, request as plain } from '../../../lib/node-http.ts';
 import type { RemoteSink } from './remote-sink.ts';
 
@@ -74,7 +75,7 @@ export class HttpSink implements RemoteSink {
         asked.destroy(new Error('it does not answer'));
       }, timeout);
       asked.on('error', (error) => {
-        reject(new Error(`${name} cannot be reached: ${'code' in error ? String(error.code) : error.message}`));
+        reject(new Error(`${name} cannot be reached: ${codeOrMessage(error)}`));
       });
       asked.once('response', (response) => {
         const { statusCode = 0 } = response;

@@ -1,5 +1,6 @@
 /** A TCP connection, or a Unix socket with a stream. */
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { codeOrMessage } from '../../../lib/error-code.ts';
 import type { RemoteSink } from './remote-sink.ts';
 
 export interface StreamTarget {
@@ -39,7 +40,7 @@ export class StreamSink implements RemoteSink {
       socket.write(Buffer.concat(lines), (error) => {
         socket.off('close', ended).off('timeout', stalled);
         if (error === null || error === undefined) resolve();
-        else reject(new Error(`the connection to ${this.#target.name} ended: ${codeOf(error)}`));
+        else reject(new Error(`the connection to ${this.#target.name} ended: ${codeOrMessage(error)}`));
       });
     });
     return lines.length;
@@ -77,7 +78,7 @@ export class StreamSink implements RemoteSink {
       const refused = (error: Error): void => {
         this.#connecting = undefined;
         socket.destroy();
-        reject(new Error(`${name} cannot be reached: ${codeOf(error)}`));
+        reject(new Error(`${name} cannot be reached: ${codeOrMessage(error)}`));
       };
       const late = (): void => {
         refused(new Error('it does not answer'));
@@ -101,7 +102,3 @@ export class StreamSink implements RemoteSink {
 }
 
 function ignore(): void {}
-
-function codeOf(error: Error): string {
-  return 'code' in error ? String(error.code) : error.message;
-}

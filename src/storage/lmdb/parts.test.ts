@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { discard, lengthOf, load, partsId, store, type Parts } from './chunked.ts';
+import { discard, lengthOf, load, partsId, store, type Parts } from './parts.ts';
 
 /** The table in memory. */
 function table(): Parts & { readonly parts: Map<string, Uint8Array> } {
