@@ -9,6 +9,7 @@ import { reply, type Reply } from '../../../framework/reply.ts';
 import { mergePatch } from '../../../lib/merge-patch.ts';
 import {
   appendVersion,
+  currentVersion,
   deletionTimeOf,
   DEFAULT_MAX_VERSIONS,
   isGone,
@@ -47,7 +48,7 @@ interface Found {
 function find(mount: KvV2, path: string, wanted: number, call: Call): Found | undefined {
   const metadata = keptMetadata(mount.view.shared, path);
   if (metadata === undefined) return undefined;
-  const version = versionAt(metadata, wanted === 0 ? metadata.currentVersion : wanted);
+  const version = wanted === 0 ? currentVersion(metadata) : versionAt(metadata, wanted);
   if (version === undefined) return undefined;
   return {
     metadata,
@@ -101,7 +102,7 @@ function commit(
 }
 
 function written(metadata: Metadata): Reply {
-  const version = versionAt(metadata, metadata.currentVersion);
+  const version = currentVersion(metadata);
   if (version === undefined) throw fail('corrupt', 'the version just written is missing from its metadata');
   return reply.ok(shownVersion(metadata, version));
 }
@@ -170,7 +171,7 @@ const data = at('data/:path...', {
         const patched = await mount.view.shared.transact((tx) => {
           const before = keptMetadata(tx, path);
           if (before === undefined) return undefined;
-          const current = versionAt(before, before.currentVersion);
+          const current = currentVersion(before);
           checkCas(writing.cas, keptConfig(tx).casRequired || before.casRequired, before.currentVersion);
           if (current === undefined) return undefined;
           const old = isGone(current, call.now) ? undefined : readData(tx, path, before.currentVersion);
@@ -188,7 +189,7 @@ const data = at('data/:path...', {
       run: async (mount, { path }, call) => {
         await mount.view.shared.transact((tx) => {
           const metadata = keptMetadata(tx, path);
-          const current = metadata && versionAt(metadata, metadata.currentVersion);
+          const current = metadata && currentVersion(metadata);
           if (metadata === undefined || current === undefined) return;
           if (isGone(current, call.now)) return;
           const deleted = { ...current, deletionTime: isoTime(call.now) };

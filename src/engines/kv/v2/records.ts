@@ -108,6 +108,8 @@ export const keptMetadata = (from: Keeps, path: string): Metadata | undefined =>
 /** undefined for one that was never written, or is listed no more. The newest, which most ask for, is found first. */
 export const versionAt = ({ versions }: Pick<Metadata, 'versions'>, number: number): Version | undefined =>
   versions.findLast(({ version }) => version === number);
+/** The one that is read where none is named. */
+export const currentVersion = (metadata: Metadata): Version | undefined => versionAt(metadata, metadata.currentVersion);
 export const readData = (from: Reads, path: string, version: number): JsonObject | undefined =>
   recordAt<JsonObject>(from, dataKey(path, version));
 
