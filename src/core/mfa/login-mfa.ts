@@ -123,7 +123,7 @@ export class LoginMfa implements Disposable {
   }
 
   /** A secret for who has no factor that does, where the method lets them: it is stored once its first code was right. */
-  offer({ namespace }: Pick<Call, 'namespace'>, id: string, methodId: string): JsonObject {
+  async offer({ namespace }: Pick<Call, 'namespace'>, id: string, methodId: string): Promise<JsonObject> {
     const { login, asked } = this.#waiting(namespace, id);
     const method = this.#methodsOf(asked).find(({ record }) => record.id === methodId)?.record;
     if (method === undefined) throw fail('badRequest', 'the login does not ask for a method with this mfa_method_id');

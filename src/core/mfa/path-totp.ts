@@ -56,7 +56,7 @@ async function generate(mount: IdentityMount, call: Call, id: string, entityId: 
     const called = method.name === '' ? method.id : method.name;
     return { ...reply.empty, warnings: [`Entity already has a secret for MFA method "${called}"`] };
   }
-  return reply.ok(shownSecret(secret, method.totp, entity));
+  return reply.ok(await shownSecret(secret, method.totp, entity));
 }
 
 const own = at('mfa/method/totp/generate', {
@@ -124,12 +124,12 @@ const selfEnroll = at('mfa/method/totp/self-enroll', {
       summary: 'Make a TOTP secret in the middle of a login',
       writes: 'local',
       replies: { 200: made[200] },
-      run: ({ services }, values, call) => {
+      run: async ({ services }, values, call) => {
         if (values.mfa_request_id === '')
           throw fail('badRequest', 'missing mfa_request_id: the one that the login answered');
         if (values.mfa_method_id === '') throw fail('badRequest', 'missing mfa_method_id: the id of the MFA method');
         if (services.loginMfa === undefined) throw fail('internal', 'this thread serves no logins');
-        return reply.ok(services.loginMfa.offer(call, values.mfa_request_id, values.mfa_method_id));
+        return reply.ok(await services.loginMfa.offer(call, values.mfa_request_id, values.mfa_method_id));
       },
     },
   },

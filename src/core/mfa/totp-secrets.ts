@@ -5,7 +5,6 @@
 import { fail } from '../../errors.ts';
 import { matchingStep, toBase32, totpUrl, type TotpKey } from '../../lib/crypto/totp.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
-import { qrCode } from '../../lib/qr-code.ts';
 import { encodeRecord, recordAt } from '../../lib/record.ts';
 import type { Store, Transaction } from '../../storage/store.ts';
 import { identityKeys } from '../identity/identity-keys.ts';
@@ -59,9 +58,12 @@ export function newSecret({ algorithm, digits, period, skew, keySize }: TotpConf
 }
 
 /** As an app takes it in: the account is the entity's id, as in Vault. */
-export function shownSecret(secret: TotpKey, { issuer, qrSize }: TotpConfig, entity: string) {
+export async function shownSecret(secret: TotpKey, { issuer, qrSize }: TotpConfig, entity: string) {
   const url = totpUrl(secret, issuer, entity);
-  return { url, barcode: qrSize === 0 ? '' : qrCode(url, qrSize).toString('base64') };
+  if (qrSize === 0) return { url, barcode: '' };
+  // 1 MB on each thread, and most nodes never show one.
+  const { qrCode } = await import('../../lib/qr-code.ts');
+  return { url, barcode: qrCode(url, qrSize).toString('base64') };
 }
 
 /** A few now and then count too: nobody is to guess on below the limit. A clock that was set back makes no pause shorter. */
