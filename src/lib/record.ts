@@ -57,16 +57,22 @@ export function textAt(from: Source, key: string): string | undefined {
   return found<string>(from, key, 'string');
 }
 
-function found<T>(from: Source, key: string, kind: 'object' | 'string'): T | undefined {
+/** What `decode` makes of the record of a key, told by its name in the whole store; undefined where there is none. */
+export function decodedAt<T>(from: Source, key: string, decode: (bytes: Uint8Array, name: string) => T): T | undefined {
   const bytes = from.get(key);
-  if (bytes === undefined) return undefined;
-  const name = from.fullKey?.(key) ?? key;
-  const value = decodeRecord<T>(bytes, name);
-  if (typeof value !== kind) throw damaged(name, `it is no ${kind === 'object' ? 'object' : 'text'}`);
-  return value;
+  return bytes === undefined ? undefined : decode(bytes, from.fullKey?.(key) ?? key);
 }
 
-function damaged(key: string | undefined, why = 'it does not decode') {
+function found<T>(from: Source, key: string, kind: 'object' | 'string'): T | undefined {
+  return decodedAt(from, key, (bytes, name) => {
+    const value = decodeRecord<T>(bytes, name);
+    if (typeof value !== kind) throw damaged(name, `it is no ${kind === 'object' ? 'object' : 'text'}`);
+    return value;
+  });
+}
+
+/** `corrupt`, with the remedy. `why`: what is wrong with the record, without its content. */
+export function damaged(key: string | undefined, why = 'it does not decode') {
   const which = key === undefined ? 'a stored record' : `the record ${key}`;
   return fail(
     'corrupt',

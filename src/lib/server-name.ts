@@ -16,6 +16,6 @@ export const serverNameOf = (host: string): string => (isIP(host) === 0 ? host.r
  * is checked, too, but not sent: Node 26 refuses to (RFC 6066 section 3).
  */
 export function checkedFor(name: string): Pick<ConnectionOptions, 'servername' | 'checkServerIdentity'> {
-  if (isIP(name) === 0) return { servername: name };
+  if (isIP(name) === 0) return { servername: serverNameOf(name) };
   return { servername: '', checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate) };
 }

@@ -27,14 +27,13 @@ export class Child {
   }
 
   static async start({ name, args, log, program = EXECUTABLE, env = {} }: ChildOptions): Promise<Child> {
-    const file = await open(log, 'a', 0o600);
+    await using file = await open(log, 'a', 0o600);
     // Nothing of the caller's environment reaches the fleet but what a program needs to run.
     const started = spawn(program, [...args], {
       stdio: ['ignore', file.fd, file.fd],
       env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },
     });
     await once(started, 'spawn');
-    await file.close();
     return new Child(name, started);
   }
 

@@ -67,7 +67,7 @@ test('of what is kept, the writer’s own record takes the place, and what is no
 
 test('records that grow with each change are bounded by what they have become', async () => {
   const { store, read, kept } = await written(3, (n) => ({ n }));
-  const large = (n: number) => ({ n, text: 'x'.repeat(1.5 * 1024 * 1024) });
+  const large = (n: number) => ({ n, text: 'x'.repeat(0.75 * 1024 * 1024) });
   for (let at = 0; at < 3; at += 1) kept.get(`k/${String(at)}`, decode);
   for (let at = 0; at < 3; at += 1) {
     await store.transact((tx) => {

@@ -5,8 +5,8 @@
  */
 import type { Decoded, Snapshot, Store, Transaction } from '../../storage/store.ts';
 
-/** Entries, and bytes of the records that they were made of; beyond either it starts anew. */
-const LIMITS = { entries: 4_096, bytes: 4 * 1024 * 1024 } as const;
+/** Entries, and bytes of the records that they were made of, which are some two to three times as much here; beyond either it starts anew. */
+const LIMITS = { entries: 4_096, bytes: 2 * 1024 * 1024 } as const;
 
 type Decode<T extends object> = (bytes: Uint8Array, key: string) => T;
 

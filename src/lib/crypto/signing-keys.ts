@@ -1,12 +1,13 @@
 /** Key pairs for signatures of tokens (RFC 7518, 8037). */
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
+import type { JsonWebKey } from './public-keys.ts';
 
 const generate = promisify(generateKeyPair);
 
 export interface SigningPair {
   /** Without `kid`, `use` and `alg`. */
-  readonly publicKey: webcrypto.JsonWebKey;
+  readonly publicKey: JsonWebKey;
   /** PKCS #8, DER. */
   readonly privateKey: Uint8Array;
 }

@@ -53,6 +53,8 @@ export class FarSide {
     const url = new URL(`/v1/${path}`, address);
     const options: RequestOptions = {
       ...{ method, signal, timeout: 10_000 },
+      // A connection of its own: one that was checked for another name must not serve.
+      agent: false,
       headers: {
         'X-Vault-Token': token.expose(),
         'X-Vault-Request': 'true',

@@ -1,7 +1,7 @@
 /** What KV version 2 stores: the mount's configuration, one metadata record a path, one data record a version. */
 import type { JsonObject } from '../../../framework/field.ts';
 import type { Compartment, MountView } from '../../../framework/plugin.ts';
-import { decodeRecord, encodeRecord, putRecord, recordAt } from '../../../lib/record.ts';
+import { damaged, decodedAt, decodeRecord, encodeRecord, putRecord, recordAt } from '../../../lib/record.ts';
 import type { Transaction } from '../../../storage/store.ts';
 
 /**
@@ -95,13 +95,8 @@ type Keeps = Pick<Compartment, 'kept'>;
 
 export const readConfig = (from: Reads): Config => recordAt<Config>(from, CONFIG) ?? NO_CONFIG;
 export const keptConfig = (from: Keeps): Config => from.kept(CONFIG, decodeRecord<Config>) ?? NO_CONFIG;
-/** Throws as `decodeRecord`. */
-export const decodeMetadata = (bytes: Uint8Array, key?: string): Metadata =>
-  fromStored(decodeRecord<Stored>(bytes, key));
-export const readMetadata = (from: Reads, path: string): Metadata | undefined => {
-  const stored = recordAt<Stored>(from, metadataKey(path));
-  return stored && fromStored(stored);
-};
+export const readMetadata = (from: Reads, path: string): Metadata | undefined =>
+  decodedAt(from, metadataKey(path), decodeMetadata);
 /** The same, from memory where it was read before. */
 export const keptMetadata = (from: Keeps, path: string): Metadata | undefined =>
   from.kept(metadataKey(path), decodeMetadata);
@@ -136,7 +131,22 @@ function unpacked(versions: Packed): readonly Version[] {
   });
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+const areVersions = (value: unknown): boolean =>
+  isObject(value) && Object.values(value).every((each) => typeof each === 'string' || isObject(each));
+
 const isListed = (stored: Stored): stored is Metadata<Packed> => Array.isArray(stored.versions);
+
+/** Throws `corrupt`, also where the versions do not end with the current one: what was taken out by hand, say, would move the others. */
+export function decodeMetadata(bytes: Uint8Array, key?: string): Metadata {
+  const stored = decodeRecord<Stored>(bytes, key);
+  if (!areVersions(stored.versions)) throw damaged(key, 'it has no versions');
+  const metadata = fromStored(stored);
+  const last = metadata.versions.at(-1);
+  if (last !== undefined && last.version !== metadata.currentVersion)
+    throw damaged(key, 'its versions do not end with the current one');
+  return metadata;
+}
 
 function fromStored(stored: Stored): Metadata {
   if (isListed(stored)) return { ...stored, versions: unpacked(stored.versions) };
