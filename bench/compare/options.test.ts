@@ -8,6 +8,7 @@ test('without arguments everything is measured, in at least five rounds', () => 
   assert.deepEqual(options?.transports, ['http', 'tls']);
   assert.ok((options?.rounds ?? 0) >= 5);
   assert.equal(options?.check, false);
+  assert.equal(options?.parts, false);
 });
 
 test('what is given goes before --quick and --check', () => {

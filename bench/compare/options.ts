@@ -17,6 +17,7 @@ export interface Options {
   readonly workers: number | undefined;
   /** The path of a binary. */
   readonly rustyvault: string | undefined;
+  readonly parts: boolean;
   readonly directory: string | undefined;
   readonly json: string | undefined;
   readonly check: boolean;
@@ -34,6 +35,7 @@ Usage: npm run bench -- [options]
   --only=SERVER         ${peers.join(' or ')}: that one alone, without ratios
   --workers=N           worker threads of Lockstep (default: none are configured)
   --rustyvault=PATH     a RustyVault binary, to be compared in reads of KV v1 over HTTP
+  --parts               the bare parts of a write, without what makes them a secrets platform, compared in writes over HTTP
   --directory=DIR       where the servers keep their data (default: the system's temporary folder); the disk counts
   --json=FILE           every figure of every round (default: a file in .cache/bench/)
   --quick               3 rounds of 1 second, 16 connections; options beside it go before it
@@ -45,6 +47,7 @@ Examples:
   npm run bench -- --loads=read --transports=http --rounds=9
   npm run bench -- --quick --loads=read,write
   npm run bench -- --only=lockstep --workers=2 --loads=read --connections=64
+  npm run bench -- --parts --loads=write --transports=http
   npm run bench -- --check
 `;
 
@@ -57,6 +60,7 @@ const flags = {
   only: { type: 'string' },
   workers: { type: 'string' },
   rustyvault: { type: 'string' },
+  parts: { type: 'boolean', default: false },
   directory: { type: 'string' },
   json: { type: 'string' },
   quick: { type: 'boolean', default: false },
@@ -89,7 +93,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     transports: each('transports', given.transports, oneOf(transports), transports),
     only: only === undefined ? undefined : each('only', only, oneOf(peers), peers)[0],
     workers: values.workers === undefined ? undefined : whole('workers', values.workers, 0),
-    ...{ rustyvault, directory, json, check: values.check },
+    ...{ rustyvault, parts: values.parts, directory, json, check: values.check },
   };
 }
 

@@ -5,6 +5,7 @@ import { loads, type LoadName } from '../load/loads.ts';
 import { makeCertificate } from '../servers/certificate.ts';
 import { startLockstep } from '../servers/lockstep.ts';
 import { startOpenBao } from '../servers/openbao.ts';
+import { NO_ACCESS, startParts } from '../servers/parts.ts';
 import { prepare, unsealed, type Access } from '../servers/prepare.ts';
 import { prepareRustyVault, startRustyVault } from '../servers/rustyvault.ts';
 import type { Place, Server } from '../servers/server.ts';
@@ -26,11 +27,13 @@ export interface Wanted {
   /** Binaries; what is undefined is left out. */
   readonly openbao: string | undefined;
   readonly rustyvault: string | undefined;
+  /** Whether the bare parts of a write stand beside it. */
+  readonly parts: boolean;
 }
 
 /** In the order of tables: Lockstep first. What is started belongs to `stack`; data and certificates go into `folder`. */
 export async function startSubjects(
-  { lockstep, workers, openbao, rustyvault }: Wanted,
+  { lockstep, workers, openbao, rustyvault, parts }: Wanted,
   folder: string,
   stack: AsyncDisposableStack,
 ): Promise<readonly Subject[]> {
@@ -48,6 +51,11 @@ export async function startSubjects(
     const access = await prepareRustyVault(server);
     const answers = ({ load, transport }: Cell): boolean => load === 'read' && transport === 'http';
     subjects.push({ server, access, answers, whole: false });
+  }
+  if (parts) {
+    const server = stack.use(await startParts(place('parts')));
+    const answers = ({ load, transport }: Cell): boolean => load === 'write' && transport === 'http';
+    subjects.push({ server, access: NO_ACCESS, answers, whole: false });
   }
   return subjects;
 }
