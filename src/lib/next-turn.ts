@@ -4,3 +4,10 @@ export function nextTurn(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+/** Resolves when all that can go on now has: what shares a turn with the caller, but not what the next turn brings. */
+export function afterThis(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}

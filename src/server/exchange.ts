@@ -12,6 +12,7 @@ import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
 import { Departure } from './departure.ts';
 import { headersFor } from './response-headers.ts';
+import { serveTogether } from './together.ts';
 import { isLong, dropBody, isUpload, receive, sendFile } from './uploads.ts';
 import { allowedMethods, readRequest, type Arrival, type Reading } from './request.ts';
 
@@ -22,7 +23,7 @@ export interface Service {
   readonly handler: Handler;
   readonly log: Log;
   readonly reading: Reading;
-  /** Requests whose handler has not settled. */
+  /** Requests whose handler has not settled, or has not begun. */
   inFlight: number;
   /** The same, of all listeners of this thread, to be looked at. */
   readonly requests: InFlight | undefined;
@@ -36,14 +37,18 @@ const ignoredBody = 65_536;
 /** Milliseconds for which a refused body is read over, so that the client sees the refusal and not a reset. */
 const linger = 5_000;
 
-/** HTTP/1.1 connections of which a reply has said that it is the last: nothing behind it is done (RFC 9112 9.6). */
-const ending = new WeakSet<object>();
+/** HTTP/1.1 connections of which a reply has said that it is the last, by the exchange that it is of: nothing behind that is done (RFC 9112 9.6). */
+const ending = new WeakMap<object, number>();
+/** Of the thread. */
+let exchanges = 0;
 
 /** One request and its one reply. Nothing thrown in here leaves it. */
 export class Exchange {
   readonly #service: Service;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
+  /** Greater than those of all exchanges before it. */
+  readonly #number = ++exchanges;
   #departure: Departure | undefined;
   #aborted: Error | undefined;
   #expectsContinue = false;
@@ -57,8 +62,7 @@ export class Exchange {
 
   /** `expectsContinue`: the client holds its body back until it is told to go on (RFC 9110 10.1.1). */
   start(method: string, expectsContinue: boolean): void {
-    // It would be done, and nobody told of it.
-    if (this.#incoming.httpVersionMajor < 2 && ending.has(this.#incoming.socket)) return;
+    if (this.#isBehindTheLast()) return;
     this.#expectsContinue = expectsContinue;
     if (this.#crosses(method)) return;
     let request: Arrival;
@@ -74,6 +78,11 @@ export class Exchange {
       this.#serve(request);
     } else if (withBodies.has(request.verb) && !this.#incoming.readableEnded) void this.#receive(request);
     else this.#serve(request);
+  }
+
+  /** It would be done, and nobody told of it. */
+  #isBehindTheLast(): boolean {
+    return this.#incoming.httpVersionMajor < 2 && (ending.get(this.#incoming.socket) ?? Infinity) < this.#number;
   }
 
   /** Whether a request from a page of another origin is answered by that alone. */
@@ -119,6 +128,16 @@ export class Exchange {
   }
 
   #serve(request: Request): void {
+    const service = this.#service;
+    service.inFlight++;
+    serveTogether(() => {
+      service.inFlight--;
+      // The reply to one that came before it may have been the last.
+      if (!this.#isBehindTheLast()) this.#handle(request);
+    });
+  }
+
+  #handle(request: Request): void {
     let outcome: Outcome | Promise<Outcome>;
     try {
       outcome = this.#service.handler.handle(request);
@@ -271,7 +290,8 @@ export class Exchange {
 
   #saysLast(headers: OutgoingHttpHeaders): void {
     headers['Connection'] = 'close';
-    ending.add(this.#incoming.socket);
+    const { socket } = this.#incoming;
+    ending.set(socket, Math.min(ending.get(socket) ?? Infinity, this.#number));
   }
 
   #headers({ status, headers, body }: Encoded): OutgoingHttpHeaders {

@@ -120,11 +120,9 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   #post(message: Message): void {
     this.#unsent.push(message);
     if (this.#unsent.length > 1) return;
-    const send = (): void => this.#send();
-    // Questions come one by one, with the connections of a turn. Answers come together already, by what all of them waited for
-    // (a flush, a write of the audit file), and at the end of a turn: waiting for an end would be waiting for the next turn's.
-    if ('ask' in message) setImmediate(send);
-    else process.nextTick(send);
+    // They come together already: questions with the requests that are served together, answers by what all of them waited for
+    // (a flush, a write of the audit file). To wait for the end of a turn would often be to wait for the next one's.
+    process.nextTick(() => this.#send());
   }
 
   #send(): void {

@@ -6,7 +6,7 @@
 import { writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { fail } from '../../../../errors.ts';
-import { nextTurn } from '../../../../lib/next-turn.ts';
+import { afterThis } from '../../../../lib/next-turn.ts';
 import { Batch, mostBytes } from './batch.ts';
 import { openTarget } from './target.ts';
 import { Turn } from './turn.ts';
@@ -193,8 +193,8 @@ class LogFile implements AuditDevice {
 
   async #write(): Promise<void> {
     while (this.#queue.length > 0) {
-      // The rest of this turn's requests join the batch.
-      await nextTurn();
+      // What is served together, or was set free together, joins the batch.
+      await afterThis();
       if (this.#isLate()) await this.#flushing;
       await this.#alone(() => this.#writeFirst());
       this.#unflushed = true;

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Handler, Outcome, Request } from '../framework/request.ts';
+import { nextTurn } from '../lib/next-turn.ts';
+import { outcomeOf, RawClient, serveOn } from './server.testing.ts';
+import { serveTogether } from './together.ts';
+
+const get = (path: string): string => `GET /v1/${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const large = `PUT /v1/large HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n${'x'.repeat(2_000)}`;
+
+test('what comes in a turn is served at its end, in its order, and what comes meanwhile in the next', async () => {
+  const served: string[] = [];
+  serveTogether(() => {
+    served.push('first');
+    serveTogether(() => served.push('third'));
+  });
+  serveTogether(() => served.push('second'));
+  assert.deepEqual(served, []);
+  await nextTurn();
+  assert.deepEqual(served, ['first', 'second']);
+  await nextTurn();
+  assert.deepEqual(served, ['first', 'second', 'third']);
+});
+
+describe('requests that come in one packet', () => {
+  test('count as being in work before they are served', async () => {
+    const held = Promise.withResolvers<undefined>();
+    const handle = (request: Request): Promise<Outcome> => held.promise.then(() => outcomeOf(request));
+    const serving = await serveOn({ limits: { maxInFlight: 1 } }, { handle });
+    const client = await RawClient.to(serving);
+    await client.send(get('a') + get('b'));
+    held.resolve(undefined);
+    assert.deepEqual([(await client.reply())?.status, (await client.reply())?.status], [200, 429]);
+    client.end();
+    await serving.close();
+  });
+
+  test('are answered before the one that ends the connection, and not behind it', async () => {
+    const done: string[] = [];
+    const handler: Handler = {
+      handle: (request) => {
+        done.push(request.path);
+        return outcomeOf(request);
+      },
+    };
+    const serving = await serveOn({ limits: { maxBody: 1_000 } }, handler);
+    const client = await RawClient.to(serving);
+    await client.send(get('a') + large + get('b'));
+    assert.deepEqual([(await client.reply())?.status, (await client.reply())?.status], [200, 413]);
+    assert.equal(await client.reply(), undefined);
+    assert.deepEqual(done, ['a']);
+    await serving.close();
+  });
+
+  test('are not done behind a reply that says that it is the last', async () => {
+    const done: string[] = [];
+    let closed: Promise<void> | undefined;
+    const handler: Handler = {
+      handle: (request) => {
+        done.push(request.path);
+        closed ??= serving.close();
+        return outcomeOf(request);
+      },
+    };
+    const serving = await serveOn({}, handler);
+    const client = await RawClient.to(serving);
+    await client.send(get('a') + get('b'));
+    const reply = await client.reply();
+    assert.deepEqual([reply?.status, reply?.headers['connection']], [200, 'close']);
+    assert.equal(await client.reply(), undefined);
+    assert.deepEqual(done, ['a']);
+    await closed;
+  });
+});
