@@ -5,7 +5,7 @@ export function nextTurn(): Promise<void> {
   });
 }
 
-/** Resolves when all that can go on now has: what shares a turn with the caller, but not what the next turn brings. */
+/** Resolves behind what runs now and what that sets going: nothing new of the event loop comes between, so whoever repeats it stops the loop. */
 export function afterThis(): Promise<void> {
   return new Promise((resolve) => {
     process.nextTick(resolve);

@@ -15,7 +15,7 @@ import { ForwardedFor } from './forwarded-for.ts';
 import { listenOn } from './listen.ts';
 import { addressOf, limitsOf, type Limits, type ListenerSettings, type Log } from './listener.ts';
 import { hookMethods, methodOf } from './method-hook.ts';
-import { respondRaw, rejectClient } from './raw-reply.ts';
+import { endsBehindReply, rejectClient, respondRaw } from './raw-reply.ts';
 import { readRequest } from './request.ts';
 import { ResponseHeaders, rulesOf } from './response-headers.ts';
 import { TlsFiles } from './tls.ts';
@@ -142,7 +142,7 @@ export class Endpoint {
       refuseExpectation(response, service.reading);
     });
     server.on('connect', (_request, socket) => {
-      respondRaw(socket, { status: 405 }, rules);
+      if (!endsBehindReply(socket)) respondRaw(socket, { status: 405 }, rules);
     });
     server.on('clientError', (error, socket) => {
       rejectClient(error, socket, rules);
@@ -154,6 +154,8 @@ export class Endpoint {
     });
     if (upgrade === undefined) return;
     server.on('upgrade', (request, socket, head) => {
+      // What comes before it has the connection until it is answered.
+      if (endsBehindReply(socket)) return;
       try {
         if (service.closing) throw fail('shuttingDown');
         upgrade(

@@ -23,7 +23,7 @@ export interface Service {
   readonly handler: Handler;
   readonly log: Log;
   readonly reading: Reading;
-  /** Requests whose handler has not settled, or has not begun. */
+  /** Requests whose handler has not settled. */
   inFlight: number;
   /** The same, of all listeners of this thread, to be looked at. */
   readonly requests: InFlight | undefined;
@@ -37,10 +37,17 @@ const ignoredBody = 65_536;
 /** Milliseconds for which a refused body is read over, so that the client sees the refusal and not a reset. */
 const linger = 5_000;
 
-/** HTTP/1.1 connections of which a reply has said that it is the last, by the exchange that it is of: nothing behind that is done (RFC 9112 9.6). */
+/** HTTP/1.1 connections that end, with the number of the exchange whose reply said so: nothing behind it is done (RFC 9112 9.6). */
 const ending = new WeakMap<object, number>();
 /** Of the thread. */
 let exchanges = 0;
+
+/** Whether there is nobody to answer; a reply of HTTP/2 has no `destroyed`. */
+function isGone(outgoing: Outgoing): boolean {
+  if (!('stream' in outgoing)) return outgoing.destroyed;
+  const { stream } = outgoing;
+  return stream === undefined || stream.destroyed || stream.closed;
+}
 
 /** One request and its one reply. Nothing thrown in here leaves it. */
 export class Exchange {
@@ -80,7 +87,7 @@ export class Exchange {
     else this.#serve(request);
   }
 
-  /** It would be done, and nobody told of it. */
+  /** Then it would be done, and nobody told of it. */
   #isBehindTheLast(): boolean {
     return this.#incoming.httpVersionMajor < 2 && (ending.get(this.#incoming.socket) ?? Infinity) < this.#number;
   }
@@ -128,13 +135,22 @@ export class Exchange {
   }
 
   #serve(request: Request): void {
-    const service = this.#service;
-    service.inFlight++;
     serveTogether(() => {
-      service.inFlight--;
-      // The reply to one that came before it may have been the last.
-      if (!this.#isBehindTheLast()) this.#handle(request);
+      // Meanwhile its client has gone, or the reply to one before it was the last.
+      if (this.#isOver() || this.#isBehindTheLast()) return;
+      try {
+        this.#checkLoad(request);
+      } catch (error) {
+        this.#refuse(error);
+        return;
+      }
+      this.#handle(request);
     });
+  }
+
+  /** Nobody can be answered any more. */
+  #isOver(): boolean {
+    return isGone(this.#outgoing) || (this.#incoming.httpVersionMajor < 2 && !this.#incoming.socket.writable);
   }
 
   #handle(request: Request): void {
@@ -177,13 +193,18 @@ export class Exchange {
     if (this.#departure !== undefined) return this.#departure;
     const departure = (this.#departure = new Departure());
     if (this.#aborted !== undefined) departure.happened(this.#aborted);
-    else if (this.#outgoing.destroyed) departure.happened(new Gone('the client closed the connection'));
+    else if (isGone(this.#outgoing)) departure.happened(new Gone('the client closed the connection'));
     else {
       this.#outgoing.once('close', () => {
-        if (!this.#outgoing.writableFinished) this.#end(new Gone('the client closed the connection'));
+        if (!this.#isAnswered()) this.#end(new Gone('the client closed the connection'));
       });
     }
     return departure;
+  }
+
+  #isAnswered(): boolean {
+    // What is finished on HTTP/2 is the stream, by a reset too.
+    return this.#incoming.httpVersionMajor < 2 ? this.#outgoing.writableFinished : this.#outgoing.writableEnded;
   }
 
   #end(reason: Error): void {
@@ -225,7 +246,7 @@ export class Exchange {
 
   #write(encoded: Encoded, request?: Request): void {
     const outgoing = this.#outgoing;
-    if (outgoing.headersSent || outgoing.destroyed) {
+    if (outgoing.headersSent || isGone(outgoing)) {
       void dropBody(encoded);
       return;
     }
@@ -236,7 +257,7 @@ export class Exchange {
     } catch (error) {
       // A header that a handler made cannot be sent; what is sent instead has none of its headers.
       logFault(this.#service.log, request?.id ?? '', error);
-      ending.delete(this.#incoming.socket);
+      if (ending.get(this.#incoming.socket) === this.#number) ending.delete(this.#incoming.socket);
       void dropBody(encoded);
       (outgoing as ServerResponse)
         .writeHead(500, { ...this.#service.reading.sent?.of(500), 'Content-Length': 0 })
@@ -268,7 +289,7 @@ export class Exchange {
   /** On HTTP/1.1 a reset would overtake the reply: says it, then reads over the rest for a while, then closes. */
   #writeAndDrain(encoded: Encoded): void {
     const outgoing = this.#outgoing as ServerResponse;
-    if (this.#incoming.httpVersionMajor >= 2 || this.#expectsContinue || outgoing.headersSent || outgoing.destroyed) {
+    if (this.#incoming.httpVersionMajor >= 2 || this.#expectsContinue || outgoing.headersSent || isGone(outgoing)) {
       this.#write(encoded);
       return;
     }

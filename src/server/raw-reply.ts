@@ -40,15 +40,22 @@ export function rejectClient(error: NodeJS.ErrnoException, socket: Duplex, rules
   reject(error.code ?? '', socket, rules);
 }
 
+const answerOn = (socket: Duplex): ServerResponse | undefined =>
+  (socket as Duplex & { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+
+/** Where a whole request is still in work: it is answered, and then the connection ends. False: there is none. */
+export function endsBehindReply(socket: Duplex): boolean {
+  const current = answerOn(socket);
+  if (current === undefined || !current.req.complete || current.writableEnded) return false;
+  current.shouldKeepAlive = false;
+  current.once('close', () => socket.destroy());
+  return true;
+}
+
 function reject(code: string, socket: Duplex, rules: HeaderRules | undefined): void {
-  const current = (socket as Duplex & { readonly _httpMessage?: ServerResponse | null })._httpMessage;
-  if (current !== undefined && current !== null && current.req.complete && !current.writableEnded) {
-    current.shouldKeepAlive = false;
-    current.once('close', () => socket.destroy());
-    return;
-  }
+  if (endsBehindReply(socket)) return;
   const isHttp = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  if (!isHttp || current?.headersSent === true) {
+  if (!isHttp || answerOn(socket)?.headersSent === true) {
     socket.destroy();
     return;
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 import { nextTurn } from '../lib/next-turn.ts';
+import type { Upgrade } from './endpoint.ts';
 import { outcomeOf, RawClient, serveOn } from './server.testing.ts';
 import { serveTogether } from './together.ts';
 
@@ -23,7 +24,7 @@ test('what comes in a turn is served at its end, in its order, and what comes me
 });
 
 describe('requests that come in one packet', () => {
-  test('count as being in work before they are served', async () => {
+  test('are refused beyond the number that may be in work', async () => {
     const held = Promise.withResolvers<undefined>();
     const handle = (request: Request): Promise<Outcome> => held.promise.then(() => outcomeOf(request));
     const serving = await serveOn({ limits: { maxInFlight: 1 } }, { handle });
@@ -49,6 +50,36 @@ describe('requests that come in one packet', () => {
     assert.deepEqual([(await client.reply())?.status, (await client.reply())?.status], [200, 413]);
     assert.equal(await client.reply(), undefined);
     assert.deepEqual(done, ['a']);
+    await serving.close();
+  });
+
+  test('are answered before what asks for another protocol, which is refused by the end of the connection', async () => {
+    const upgrade: Upgrade = (_request, socket) => socket.end('taken');
+    const serving = await serveOn({}, undefined, { upgrade });
+    for (const behind of [
+      'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /v1/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    ]) {
+      const client = await RawClient.to(serving);
+      await client.send(get('a') + behind);
+      assert.equal((await client.reply())?.status, 200);
+      assert.equal(await client.reply(), undefined);
+    }
+    await serving.close();
+  });
+
+  test('are not done once their connection was told that it is no HTTP', async () => {
+    const done: string[] = [];
+    const handle = (request: Request): Outcome => {
+      done.push(request.path);
+      return outcomeOf(request);
+    };
+    const serving = await serveOn({}, { handle });
+    const client = await RawClient.to(serving);
+    await client.send('DELETE /v1/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n');
+    assert.equal((await client.reply())?.status, 400);
+    assert.equal(await client.reply(), undefined);
+    assert.deepEqual(done, []);
     await serving.close();
   });
 

@@ -1,6 +1,6 @@
 /**
- * Questions and answers between two threads, over their message ports. What is asked in a turn of the event loop goes as one
- * message, and what is answered in one go: it is the waking of the other thread that is dear, not what is said.
+ * Questions and answers between two threads, over their message ports. What is asked or answered in one go goes as one
+ * message: it is the waking of the other thread that is dear, not what is said.
  */
 import { errors, fail, isLockstepError, type ErrorCode } from '../../errors.ts';
 import { Places } from '../places.ts';
@@ -120,7 +120,7 @@ export class Line<Theirs extends Asks, Ours extends Asks> {
   #post(message: Message): void {
     this.#unsent.push(message);
     if (this.#unsent.length > 1) return;
-    // They come together already: questions with the requests that are served together, answers by what all of them waited for
+    // They come together already: questions mostly with the requests that are served together, answers by what all of them waited for
     // (a flush, a write of the audit file). To wait for the end of a turn would often be to wait for the next one's.
     process.nextTick(() => this.#send());
   }

@@ -41,12 +41,14 @@ const handedOver = new Places<Request>();
 
 async function handOver(request: Request): Promise<Outcome> {
   const place = handedOver.take(request);
-  request.whenGone?.(() => {
-    // Once it is answered the place is another's.
-    if (handedOver.at(place) === request) line.tell('gone', place);
-  });
   try {
-    return outcomeOf(request, await line.ask('request', handed(request, place)), tunnels);
+    const asked = line.ask('request', handed(request, place));
+    // After the question: a client can be gone already.
+    request.whenGone?.(() => {
+      // Once it is answered the place is another's.
+      if (handedOver.at(place) === request) line.tell('gone', place);
+    });
+    return outcomeOf(request, await asked, tunnels);
   } finally {
     handedOver.leave(place);
   }

@@ -1,12 +1,12 @@
 /**
- * An append-only log. What is recorded within one turn of the event loop, or while a write is under way, goes into one
+ * An append-only log. What is recorded by requests that go on together, or while a write is under way, goes into one
  * write, and everyone waits for that write. A line that a failed write cut off is ended by a newline before the next
  * one, so no two lines ever run together.
  */
 import { writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { fail } from '../../../../errors.ts';
-import { afterThis } from '../../../../lib/next-turn.ts';
+import { afterThis, nextTurn } from '../../../../lib/next-turn.ts';
 import { Batch, mostBytes } from './batch.ts';
 import { openTarget } from './target.ts';
 import { Turn } from './turn.ts';
@@ -22,6 +22,8 @@ const FLUSH_MS = 1_000;
 const LATE_MS = 5_000;
 /** A write that takes longer waited for the disk. */
 const SLOW_MS = 20;
+/** Then others have their turn. */
+const WRITES_IN_A_TURN = 16;
 
 /** Bytes that reached the file, and what ended the writing before all did. */
 interface Attempt {
@@ -192,9 +194,9 @@ class LogFile implements AuditDevice {
   }
 
   async #write(): Promise<void> {
-    while (this.#queue.length > 0) {
-      // What is served together, or was set free together, joins the batch.
-      await afterThis();
+    for (let written = 1; this.#queue.length > 0; written += 1) {
+      // What is served together, or was set free together, joins the batch. Who records in a loop does not keep others waiting.
+      await (written % WRITES_IN_A_TURN === 0 ? nextTurn() : afterThis());
       if (this.#isLate()) await this.#flushing;
       await this.#alone(() => this.#writeFirst());
       this.#unflushed = true;
