@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Handler, Outcome, Request } from '../framework/request.ts';
 import { CertificateDirectory, issue } from './certificates.testing.ts';
 import { limitsOf, type TlsSettings } from './listener.ts';
 import { outcomeOf, portOf, quiet, RawClient, serveOn } from './server.testing.ts';
+
+const { NGHTTP2_CANCEL } = constants;
 
 const get = (path: string, ...fields: readonly string[]): string =>
   [`GET /v1/${path} HTTP/1.1`, 'Host: x', ...fields, '', ''].join('\r\n');
@@ -322,6 +324,20 @@ describe('over HTTP/2', () => {
       assert.equal(await put('refused', {}, '{'), 429, 'it does not say how much there is');
     }
     assert.equal(await put('a', {}, '{"a":1}'), 200);
+    session.destroy();
+    await serving.close();
+  });
+
+  test('a request whose stream is reset is aborted', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({ tls }, gate);
+    const session = connectHttp2(serving.addresses[0] ?? '', { ca });
+    const stream = session.request({ ':path': '/v1/held' });
+    await gate.holds(1);
+    const reason = aborted(gate.requests[0]);
+    stream.close(NGHTTP2_CANCEL);
+    assert.match(String(await reason), /closed the connection/);
+    gate.letGo();
     session.destroy();
     await serving.close();
   });
