@@ -4,14 +4,17 @@
  * transaction for those that come together. No tokens, policies, mounts, versions, metrics, errors or other threads; nothing
  * that it stores can be read.
  */
-import { createCipheriv, createHmac, createSecretKey, hash, randomBytes, type KeyObject } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../../src/cli/up/free-port.ts';
+import { encryptGcm } from '../../src/lib/crypto/aes-gcm.ts';
+import { hmacSha256Hex, sha256 } from '../../src/lib/crypto/hash.ts';
 import { prepareDirectory } from '../../src/storage/lmdb/data-directory.ts';
 import { openEnvironment } from '../../src/storage/lmdb/environment.ts';
+import { logKey } from '../../src/storage/lmdb/view.ts';
 import { installed } from './installed.ts';
 import type { Access } from './prepare.ts';
 import { Program } from './program.ts';
@@ -32,13 +35,6 @@ interface Written {
   readonly response: ServerResponse;
 }
 
-function seal(key: KeyObject, name: string, value: Uint8Array): Buffer {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 });
-  cipher.setAAD(Buffer.from(name));
-  return Buffer.concat([nonce, cipher.update(value), cipher.final(), cipher.getAuthTag()]);
-}
-
 class Parts {
   readonly #key = createSecretKey(randomBytes(32));
   readonly #environment;
@@ -48,12 +44,12 @@ class Parts {
   #at = 0;
   #sequence = 0;
   #lines: string[] = [];
-  #asked: { readonly path: string; readonly body: Uint8Array; readonly response: ServerResponse }[] = [];
+  #asked: { readonly path: string; readonly body: Buffer; readonly response: ServerResponse }[] = [];
   #waiting: Written[] = [];
   #flushing = false;
 
   constructor(folder: string) {
-    const { O_RDWR, O_CREAT, O_DSYNC } = constants;
+    const { O_RDWR, O_DSYNC } = constants;
     const data = join(folder, 'data');
     prepareDirectory(data);
     this.#environment = openEnvironment(data);
@@ -62,7 +58,7 @@ class Parts {
     const filled = openSync(journal, 'w');
     writeSync(filled, Buffer.alloc(JOURNAL_BYTES));
     closeSync(filled);
-    this.#journal = openSync(journal, O_RDWR | O_CREAT | O_DSYNC);
+    this.#journal = openSync(journal, O_RDWR | O_DSYNC);
   }
 
   ask(request: IncomingMessage, response: ServerResponse): void {
@@ -76,7 +72,7 @@ class Parts {
   }
 
   #record(values: readonly string[]): void {
-    const hashes = values.map((value) => createHmac('sha256', this.#key).update(value).digest('hex'));
+    const hashes = values.map((value) => hmacSha256Hex(this.#key, value));
     this.#lines.push(`{"hashes":${JSON.stringify(hashes)},"entry":"${ENTRY}"}\n`);
   }
 
@@ -87,14 +83,16 @@ class Parts {
 
   #take(): void {
     const asked = this.#asked.map(({ path, body, response }) => {
-      const { data } = JSON.parse(Buffer.from(body).toString()) as { readonly data: Readonly<Record<string, string>> };
+      const { data } = JSON.parse(body.toString()) as { readonly data: Readonly<Record<string, string>> };
       this.#record(Object.values(data));
       return { path, data, response };
     });
     this.#asked = [];
     this.#writeLines();
     for (const { path, data, response } of asked) {
-      const records = [Buffer.from(JSON.stringify(data)), VERSIONS].map((value) => seal(this.#key, path, value));
+      const records = [Buffer.from(JSON.stringify(data)), VERSIONS].map((value) =>
+        encryptGcm(this.#key, value, Buffer.from(path)),
+      );
       this.#waiting.push({ key: path, records, response });
     }
     if (!this.#flushing) void this.#flush();
@@ -105,9 +103,7 @@ class Parts {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
-      const frame = Buffer.concat(
-        group.flatMap(({ records }) => [...records, hash('sha256', Buffer.concat(records), 'buffer')]),
-      );
+      const frame = Buffer.concat(group.flatMap(({ records }) => [...records, sha256(Buffer.concat(records))]));
       if (this.#at + frame.length > JOURNAL_BYTES) this.#at = 0;
       const place = this.#at;
       this.#at += Math.ceil(frame.length / PAGE) * PAGE;
@@ -128,9 +124,7 @@ class Parts {
       for (const { key, records } of group) {
         for (const [at, record] of records.entries()) void data.put(`${key}/${String(at)}`, record);
         this.#sequence += 1;
-        const sequence = Buffer.alloc(8);
-        sequence.writeUInt32BE(this.#sequence, 4);
-        void log.put(sequence, Buffer.concat([...records]));
+        void log.put(logKey(this.#sequence), Buffer.concat(records));
       }
     });
   }
