@@ -37,8 +37,8 @@ async function compare(options: Options, bao: string | undefined): Promise<Measu
   process.on('exit', remove);
   await using stack = new AsyncDisposableStack();
   stack.defer(remove);
-  const { only, workers, rustyvault, parts, rounds, seconds } = options;
-  const wanted = { lockstep: only !== 'openbao', workers, openbao: bao, rustyvault, parts };
+  const { only, workers, before, rustyvault, parts, rounds, seconds } = options;
+  const wanted = { lockstep: only !== 'openbao', workers, before, openbao: bao, rustyvault, parts };
   const subjects = await startSubjects(wanted, folder, stack);
   const cells = cellsOf({ ...options, loads: answerable(options.loads, subjects) });
   return { subjects, rows: await measureAll({ subjects, cells, rounds, seconds, folder }) };

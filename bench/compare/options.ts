@@ -1,4 +1,6 @@
 /** The command line of `npm run bench`. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { isLoad, loads, type LoadName } from '../load/loads.ts';
 import { transports, type Transport } from '../servers/server.ts';
@@ -15,6 +17,8 @@ export interface Options {
   readonly transports: readonly Transport[];
   readonly only: Measured | undefined;
   readonly workers: number | undefined;
+  /** The folder of another checkout. */
+  readonly before: string | undefined;
   /** The path of a binary. */
   readonly rustyvault: string | undefined;
   readonly parts: boolean;
@@ -34,6 +38,7 @@ Usage: npm run bench -- [options]
   --transports=A,B      of ${transports.join(', ')} (default both)
   --only=SERVER         ${peers.join(' or ')}: that one alone, without ratios
   --workers=N           worker threads of Lockstep (default: none are configured)
+  --before=FOLDER       another checkout of Lockstep, with its packages, such as a git worktree of before a change
   --rustyvault=PATH     a RustyVault binary, to be compared in reads of KV v1 over HTTP
   --parts               the bare parts of a write, without what makes them a secrets platform, compared in writes over HTTP
   --directory=DIR       where the servers keep their data (default: the system's temporary folder); the disk counts
@@ -47,6 +52,7 @@ Examples:
   npm run bench -- --loads=read --transports=http --rounds=9
   npm run bench -- --quick --loads=read,write
   npm run bench -- --only=lockstep --workers=2 --loads=read --connections=64
+  npm run bench -- --only=lockstep --before=../lockstep-before --loads=read,write
   npm run bench -- --parts --loads=write --transports=http
   npm run bench -- --check
 `;
@@ -59,6 +65,7 @@ const flags = {
   transports: { type: 'string' },
   only: { type: 'string' },
   workers: { type: 'string' },
+  before: { type: 'string' },
   rustyvault: { type: 'string' },
   parts: { type: 'boolean', default: false },
   directory: { type: 'string' },
@@ -83,8 +90,11 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({ args: [...args], options: flags, strict: true });
   if (values.help) return undefined;
   const given = { ...usual, ...(values.quick ? quick : {}), ...(values.check ? check : {}), ...values };
-  const { rustyvault, directory, json, only } = values;
+  const { before, rustyvault, directory, json, only } = values;
   if (values.check && only !== undefined) throw new Error('--check compares: it needs both servers, without --only');
+  if (before !== undefined && !existsSync(join(before, 'scripts/build.ts'))) {
+    throw new Error(`--before: there is no checkout of Lockstep in "${before}"`);
+  }
   return {
     rounds: whole('rounds', given.rounds, 1),
     seconds: whole('seconds', given.seconds, 1),
@@ -93,6 +103,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     transports: each('transports', given.transports, oneOf(transports), transports),
     only: only === undefined ? undefined : each('only', only, oneOf(peers), peers)[0],
     workers: values.workers === undefined ? undefined : whole('workers', values.workers, 0),
+    before: before === undefined ? undefined : resolve(before),
     ...{ rustyvault, parts: values.parts, directory, json, check: values.check },
   };
 }

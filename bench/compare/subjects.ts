@@ -24,6 +24,8 @@ export interface Subject {
 export interface Wanted {
   readonly lockstep: boolean;
   readonly workers: number | undefined;
+  /** Another checkout of Lockstep, if it is to stand beside this one. */
+  readonly before: string | undefined;
   /** Binaries; what is undefined is left out. */
   readonly openbao: string | undefined;
   readonly rustyvault: string | undefined;
@@ -33,7 +35,7 @@ export interface Wanted {
 
 /** In the order of tables: Lockstep first. What is started belongs to `stack`; data and certificates go into `folder`. */
 export async function startSubjects(
-  { lockstep, workers, openbao, rustyvault, parts }: Wanted,
+  { lockstep, workers, before, openbao, rustyvault, parts }: Wanted,
   folder: string,
   stack: AsyncDisposableStack,
 ): Promise<readonly Subject[]> {
@@ -45,6 +47,9 @@ export async function startSubjects(
   };
   const subjects: Subject[] = [];
   if (lockstep) subjects.push(await whole(stack.use(await startLockstep(place('lockstep'), { workers }))));
+  if (before !== undefined) {
+    subjects.push(await whole(stack.use(await startLockstep(place('before'), { workers, checkout: before }))));
+  }
   if (openbao !== undefined) subjects.push(await whole(stack.use(await startOpenBao(openbao, place('openbao')))));
   if (rustyvault !== undefined) {
     const server = stack.use(await startRustyVault(rustyvault, place('rustyvault')));

@@ -6,8 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const root = join(import.meta.dirname, '../..');
-const place = join(root, '.cache/bench/installed');
+const here = join(import.meta.dirname, '../..');
 
 export interface Installed {
   /** `bin/lockstep`. */
@@ -18,16 +17,20 @@ export interface Installed {
   readonly main: string;
 }
 
-let made: Installed | undefined;
+const made = new Map<string, Installed>();
 
-/** Compiled once in each run. */
-export function installed(): Installed {
-  made ??= install();
-  return made;
+/** Compiled once in each run. `checkout`: of another state of Lockstep, with its packages; by default this one. */
+export function installed(checkout: string = here): Installed {
+  const known = made.get(checkout);
+  if (known !== undefined) return known;
+  const fresh = install(checkout);
+  made.set(checkout, fresh);
+  return fresh;
 }
 
-function install(): Installed {
-  process.stderr.write('compiling Lockstep, as its package has it\n');
+function install(root: string): Installed {
+  process.stderr.write(`compiling Lockstep${root === here ? '' : ` of ${root}`}, as its package has it\n`);
+  const place = join(root, '.cache/bench/installed');
   execFileSync(process.execPath, [join(root, 'scripts/build.ts')], { cwd: root, stdio: 'inherit' });
   rmSync(place, { recursive: true, force: true });
   mkdirSync(join(place, 'bin'), { recursive: true });
@@ -36,17 +39,17 @@ function install(): Installed {
   for (const each of ['dist', 'node_modules', 'package.json']) symlinkSync(join(root, each), join(place, each));
   const main = join(place, 'dist/main.js');
   if (!existsSync(main)) throw new Error(`${main} is missing after the build`);
-  const [flags, controllerFlags] = [flagsOf(executable, 'server'), flagsOf(executable, 'controller')];
+  const [flags, controllerFlags] = [flagsOf(place, 'server'), flagsOf(place, 'controller')];
   return { executable, flags, controllerFlags, main };
 }
 
 /** As it starts a Node that only shows what it is given: they stand there alone. */
-function flagsOf(executable: string, command: string): readonly string[] {
+function flagsOf(place: string, command: string): readonly string[] {
   const folder = join(place, 'shows');
   mkdirSync(folder, { recursive: true });
   const shows = `#!/bin/sh\n[ "$1" = --version ] && echo ${process.version} && exit\nprintf '%s\\n' "$@"\n`;
   writeFileSync(join(folder, 'node'), shows, { mode: 0o755 });
   const env = { PATH: `${folder}:/usr/bin:/bin` };
-  const given = execFileSync(executable, [command], { encoding: 'utf8', env }).trim().split('\n');
+  const given = execFileSync(join(place, 'bin/lockstep'), [command], { encoding: 'utf8', env }).trim().split('\n');
   return given.filter((each) => each.startsWith('--'));
 }

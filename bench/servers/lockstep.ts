@@ -16,11 +16,13 @@ export interface LockstepOptions {
   readonly hub?: boolean;
   /** Where its data lies; in the place's folder by default. */
   readonly data?: string;
+  /** Another checkout, which stands beside this one. */
+  readonly checkout?: string | undefined;
 }
 
 export async function startLockstep(place: Place, options: LockstepOptions = {}): Promise<Server> {
-  const { flags } = options;
-  const { executable, flags: usual, main } = installed();
+  const { flags, checkout } = options;
+  const { executable, flags: usual, main } = installed(checkout);
   const [http, tls] = [await freePort(), await freePort()];
   const file = join(place.folder, 'lockstep.hcl');
   writeFileSync(file, config(place, { http, tls }, options));
@@ -28,7 +30,8 @@ export async function startLockstep(place: Place, options: LockstepOptions = {})
   const args = [...before, 'server', `-config=${file}`];
   const program = await Program.start({ command, args, ready: /^==> Lockstep server started/ });
   const urls = { http: `http://127.0.0.1:${http}`, tls: `https://127.0.0.1:${tls}` };
-  return { title: 'Lockstep', version, program, urls, [Symbol.asyncDispose]: () => program[Symbol.asyncDispose]() };
+  const title = checkout === undefined ? 'Lockstep' : 'Lockstep before';
+  return { title, version, program, urls, [Symbol.asyncDispose]: () => program[Symbol.asyncDispose]() };
 }
 
 function config(
