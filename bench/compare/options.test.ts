@@ -26,6 +26,7 @@ test('what is wrong is named', () => {
   assert.throws(() => parseOptions(['--only=vault']), /--only: "vault" is none of lockstep, openbao/);
   assert.throws(() => parseOptions(['--check', '--only=lockstep']), /--check compares/);
   assert.throws(() => parseOptions(['--before=/nowhere']), /--before: there is no checkout of Lockstep in "\/nowhere"/);
+  assert.throws(() => parseOptions(['--only=openbao', '--before=.']), /--before stands beside Lockstep/);
   assert.throws(() => parseOptions(['--round=3']), /--round/);
 });
 

@@ -91,10 +91,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   const given = { ...usual, ...(values.quick ? quick : {}), ...(values.check ? check : {}), ...values };
   const { before, rustyvault, directory, json, only } = values;
-  if (values.check && only !== undefined) throw new Error('--check compares: it needs both servers, without --only');
-  if (before !== undefined && !existsSync(join(before, 'scripts/build.ts'))) {
-    throw new Error(`--before: there is no checkout of Lockstep in "${before}"`);
-  }
+  checkTogether(values);
   return {
     rounds: whole('rounds', given.rounds, 1),
     seconds: whole('seconds', given.seconds, 1),
@@ -106,6 +103,20 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     before: before === undefined ? undefined : resolve(before),
     ...{ rustyvault, parts: values.parts, directory, json, check: values.check },
   };
+}
+
+/** Throws where options exclude each other, or the folder of one is none of ours. */
+function checkTogether({
+  check,
+  only,
+  before,
+}: Readonly<Partial<Record<'only' | 'before', string>>> & { readonly check: boolean }): void {
+  if (check && only !== undefined) throw new Error('--check compares: it needs both servers, without --only');
+  if (before === undefined) return;
+  if (only === 'openbao') throw new Error('--before stands beside Lockstep: without --only=openbao');
+  if (!existsSync(join(before, 'scripts/build.ts'))) {
+    throw new Error(`--before: there is no checkout of Lockstep in "${before}"`);
+  }
 }
 
 function whole(name: string, text: string, least: number): number {

@@ -33,7 +33,7 @@ export interface Wanted {
   readonly parts: boolean;
 }
 
-/** In the order of tables: Lockstep first. What is started belongs to `stack`; data and certificates go into `folder`. */
+/** In the order of tables: Lockstep first, then the peer. What is started belongs to `stack`; data and certificates go into `folder`. */
 export async function startSubjects(
   { lockstep, workers, before, openbao, rustyvault, parts }: Wanted,
   folder: string,
@@ -47,10 +47,10 @@ export async function startSubjects(
   };
   const subjects: Subject[] = [];
   if (lockstep) subjects.push(await whole(stack.use(await startLockstep(place('lockstep'), { workers }))));
+  if (openbao !== undefined) subjects.push(await whole(stack.use(await startOpenBao(openbao, place('openbao')))));
   if (before !== undefined) {
     subjects.push(await whole(stack.use(await startLockstep(place('before'), { workers, checkout: before }))));
   }
-  if (openbao !== undefined) subjects.push(await whole(stack.use(await startOpenBao(openbao, place('openbao')))));
   if (rustyvault !== undefined) {
     const server = stack.use(await startRustyVault(rustyvault, place('rustyvault')));
     const access = await prepareRustyVault(server);
