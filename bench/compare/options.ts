@@ -91,7 +91,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   const given = { ...usual, ...(values.quick ? quick : {}), ...(values.check ? check : {}), ...values };
   const { before, rustyvault, directory, json, only } = values;
-  checkTogether(values);
+  checkTogether(values.check, only, before);
   return {
     rounds: whole('rounds', given.rounds, 1),
     seconds: whole('seconds', given.seconds, 1),
@@ -106,11 +106,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
 }
 
 /** Throws where options exclude each other, or the folder of one is none of ours. */
-function checkTogether({
-  check,
-  only,
-  before,
-}: Readonly<Partial<Record<'only' | 'before', string>>> & { readonly check: boolean }): void {
+function checkTogether(check: boolean, only: string | undefined, before: string | undefined): void {
   if (check && only !== undefined) throw new Error('--check compares: it needs both servers, without --only');
   if (before === undefined) return;
   if (only === 'openbao') throw new Error('--before stands beside Lockstep: without --only=openbao');

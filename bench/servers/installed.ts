@@ -39,17 +39,17 @@ function install(root: string): Installed {
   for (const each of ['dist', 'node_modules', 'package.json']) symlinkSync(join(root, each), join(place, each));
   const main = join(place, 'dist/main.js');
   if (!existsSync(main)) throw new Error(`${main} is missing after the build`);
-  const [flags, controllerFlags] = [flagsOf(place, 'server'), flagsOf(place, 'controller')];
+  const shows = join(place, 'shows');
+  const [flags, controllerFlags] = [flagsOf(executable, 'server', shows), flagsOf(executable, 'controller', shows)];
   return { executable, flags, controllerFlags, main };
 }
 
-/** As it starts a Node that only shows what it is given: they stand there alone. */
-function flagsOf(place: string, command: string): readonly string[] {
-  const folder = join(place, 'shows');
+/** As it starts a Node that only shows what it is given, and stands in `folder`: they stand there alone. */
+function flagsOf(executable: string, command: string, folder: string): readonly string[] {
   mkdirSync(folder, { recursive: true });
   const shows = `#!/bin/sh\n[ "$1" = --version ] && echo ${process.version} && exit\nprintf '%s\\n' "$@"\n`;
   writeFileSync(join(folder, 'node'), shows, { mode: 0o755 });
   const env = { PATH: `${folder}:/usr/bin:/bin` };
-  const given = execFileSync(join(place, 'bin/lockstep'), [command], { encoding: 'utf8', env }).trim().split('\n');
+  const given = execFileSync(executable, [command], { encoding: 'utf8', env }).trim().split('\n');
   return given.filter((each) => each.startsWith('--'));
 }
