@@ -5,6 +5,7 @@ import { fail } from '../../errors.ts';
 import { randomBytes } from '../../lib/crypto/random.ts';
 import { auditReads } from './audit-reads.ts';
 import { findCanary } from './canary.ts';
+import { everywhere } from './everywhere.ts';
 import { FAR, FAR_DELAY_MS, until, type Fleet } from './fleet.ts';
 import { ClusterCheck } from './kubernetes/check.ts';
 import { auditFile, secretFile } from './layout.ts';
@@ -159,11 +160,7 @@ async function checkReturn(checking: Checking, canary: string, values: Values): 
   const value = newValue(canary);
   values.set('shared/smtp', value);
   const index = await write(fleet, 'shared/smtp', value);
-  const answer = await fleet.client('hub').write('sys/wait', { index, timeout: '60s' }, { timeoutMs: 70_000 });
-  expect(answer?.data?.['state'] === 'done', `the wait after the hub's return says ${JSON.stringify(answer?.data)}`);
-  const kinds =
-    (answer?.data?.['acknowledged'] as readonly { readonly kind: string; readonly name: string }[] | undefined) ?? [];
-  const names = kinds.map(({ kind, name }) => `${kind} ${name}`).sort();
+  const names = await everywhere(fleet, index);
   expect(names.length >= 2 * REGIONS.length, `regions and consumers have acknowledged: ${names.join(', ')}`);
   for (const region of REGIONS)
     expect((await inPlace(fleet, region, values)) === true, `the files of ${region} in the end`);

@@ -2,6 +2,7 @@
 import { collectionPath, coreKind } from '../../../kube/objects.ts';
 import { fail } from '../../../errors.ts';
 import { randomBytes } from '../../../lib/crypto/random.ts';
+import { everywhere } from '../everywhere.ts';
 import { until, type Fleet } from '../fleet.ts';
 import { REGIONS, type RegionName } from '../tree.ts';
 import { clusterOf, MOUNT, NAMESPACE, type Clusters } from './clusters.ts';
@@ -31,10 +32,10 @@ export class ClusterCheck {
     this.#newValue = () => `${canary}-${randomBytes(12).toString('hex')}`;
   }
 
-  async #write(name: string): Promise<string> {
+  async #write(name: string): Promise<{ readonly value: string; readonly index: string }> {
     const value = this.#newValue();
-    await this.#fleet.client('hub').write(`${MOUNT}/data/shared/${name}`, { data: { value } });
-    return value;
+    const reply = await this.#fleet.client('hub').request('POST', `${MOUNT}/data/shared/${name}`, { data: { value } });
+    return { value, index: reply.index ?? '' };
   }
 
   async #ask(region: RegionName, name: string): Promise<void> {
@@ -68,14 +69,14 @@ export class ClusterCheck {
   /** Milliseconds from the write at the hub until both clusters have it. */
   async #measure(name: string): Promise<number> {
     const from = performance.now();
-    const value = await this.#write(name);
+    const { value } = await this.#write(name);
     await Promise.all(REGIONS.map((region) => this.#arrived(region, name, value)));
     return performance.now() - from;
   }
 
-  /** A write at the hub is in both clusters' Secrets; what was written but never read lies ready in the regions. */
+  /** A write at the hub is in both clusters' Secrets; gives what then lies in both regions, read by nobody. */
   async arrive(): Promise<string> {
-    const value = await this.#write('database');
+    const { value } = await this.#write('database');
     for (const region of REGIONS) await this.#ask(region, 'database');
     for (const region of REGIONS) await this.#arrived(region, 'database', value);
     const times: number[] = [];
@@ -85,7 +86,9 @@ export class ClusterCheck {
     this.#say(
       `write to Secret in both clusters: median ${median.toFixed(0)} ms, slowest ${slowest.toFixed(0)} ms of ${String(UPDATES)}`,
     );
-    return this.#write('unread');
+    const { value: unread, index } = await this.#write('unread');
+    await everywhere(this.#fleet, index);
+    return unread;
   }
 
   /** While the hub is gone: a new ExternalSecret, of a secret that nobody has read before. */
