@@ -30,6 +30,8 @@ interface Made {
   readonly post: (path: string) => Promise<'here' | 'handed over'>;
   /** The log does not reach back any more to where the thread stands, once. */
   readonly leaveBehind: () => void;
+  /** What the thread did with its store since it was last asked: caught up, or let go of what it showed. */
+  readonly done: () => readonly ('caught up' | 'rested')[];
   /** From now on the store cannot be opened. */
   readonly breakOpening: () => void;
   /** Errors in the log. */
@@ -61,8 +63,11 @@ async function readingNode(t: TestContext): Promise<Made> {
     }),
   );
   let behind = false;
+  let done: ('caught up' | 'rested')[] = [];
   const followed = Object.assign(store, {
+    rest: () => void done.push('rested'),
     catchUp: (): undefined => {
+      done.push('caught up');
       if (!behind) return;
       behind = false;
       throw fail('compacted');
@@ -108,6 +113,11 @@ async function readingNode(t: TestContext): Promise<Made> {
     leaveBehind: () => {
       behind = true;
     },
+    done: () => {
+      const these = done;
+      done = [];
+      return these;
+    },
     breakOpening: () => {
       broken = true;
     },
@@ -150,6 +160,29 @@ test('what writes is handed over without a look at what has changed; a POST that
   assert.equal(await post('auth/token/lookup'), 'handed over', 'only now it has looked');
   await node.audit.reopen();
   assert.equal(await read(), 'here');
+});
+
+test('a thread follows as long as something is read from it, and rests when all that it was given is handed over', async (t) => {
+  const { node, read, post, done } = await readingNode(t);
+  const looked = (): ReturnType<typeof done> => {
+    done();
+    node.look();
+    return done();
+  };
+  assert.deepEqual(looked(), ['rested']);
+  await read();
+  assert.deepEqual([looked(), looked()], [['caught up'], ['rested']]);
+  await post('auth/token/create');
+  assert.deepEqual(looked(), ['rested']);
+  await post('auth/token/lookup');
+  assert.deepEqual(looked(), ['caught up']);
+});
+
+test('what browsers are told of other origins is caught up with first', async (t) => {
+  const { node, done } = await readingNode(t);
+  done();
+  assert.equal(node.cors, undefined);
+  assert.deepEqual(done(), ['caught up']);
 });
 
 test('a device is enabled also on a thread that finds itself left behind just then', async (t) => {

@@ -41,6 +41,8 @@ import { openRequestServices } from './unsealed.ts';
 export interface FollowedStore extends Store {
   /** Shows all that was published when it was called; nothing when that is so at once. Throws `compacted`. */
   catchUp(): undefined | Promise<void>;
+  /** Nothing is read for now: it need not keep what it shows. */
+  rest(): void;
 }
 
 export interface ReadingNodeOptions {
@@ -87,6 +89,8 @@ export class ReadingNode implements Handler, AsyncDisposable {
   #reading: Reading | undefined;
   #unsealing: Unsealing | undefined;
   #opening: Promise<void> = Promise.resolve();
+  /** Whether it had to be caught up with what is published, since it was last told to look. */
+  #wasAsked = false;
 
   constructor(options: ReadingNodeOptions) {
     this.#options = options;
@@ -172,9 +176,11 @@ export class ReadingNode implements Handler, AsyncDisposable {
     return copyOf(this.metrics.all, performance.now());
   }
 
-  /** To be called now and then: an idle thread must not hold old pages, nor lose its place in the log. */
+  /** To be called now and then: a thread must not hold old pages. One that nobody asks anything does not follow either. */
   look(): void {
-    this.#caughtUp()?.catch(() => undefined);
+    if (this.#wasAsked) this.#caughtUp()?.catch(() => undefined);
+    else this.#reading?.raw.rest();
+    this.#wasAsked = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,6 +188,8 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   get cors(): CorsConfig | undefined {
+    // As it is now; where that cannot be shown at once, as it was a moment ago.
+    this.#caughtUp()?.catch(() => undefined);
     return this.#reading?.services.config.cors;
   }
 
@@ -218,6 +226,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   #caughtUp(): undefined | Promise<void> {
+    this.#wasAsked = true;
     try {
       return this.#reading?.raw.catchUp();
     } catch (error) {

@@ -145,6 +145,61 @@ test('a follower reads the log from any position that is left, and goes on with 
   assert.deepEqual(found, ['a', 'b', 'c']);
 });
 
+test('a follower that rests has, at the first read, what is published by then; its snapshots stay of their moment', async (t) => {
+  const { store, board, follower } = await followed(t);
+  using snapshot = follower.snapshot();
+  const told: [number, string | undefined][] = [];
+  follower.observe(({ position }) => void told.push([position.sequence, read(follower, 'a')]));
+  follower.rest();
+  follower.rest();
+  await put(store, 'a', 'second');
+  await put(store, 'a', 'third');
+  const { sequence } = store.position;
+  board.publish(sequence);
+  assert.equal(Buffer.from(snapshot.get('a') ?? []).toString(), 'first');
+  assert.deepEqual([told, follower.position.sequence], [[], sequence - 2], 'nothing is followed meanwhile');
+  assert.equal(read(follower, 'a'), 'third');
+  assert.deepEqual(follower.position, store.position);
+  // What was shown before is gone: its observers find this state.
+  assert.deepEqual(told, [[sequence - 1, 'third'], [sequence, 'third']]); // prettier-ignore
+  follower.rest();
+  assert.equal(follower.catchUp(), undefined, 'nothing has come');
+  assert.deepEqual([follower.has('a'), told.length], [true, 2]);
+});
+
+test('a follower that rests shows nothing that is not published: who asks waits, who reads at once is told to try again', async (t) => {
+  const { store, board, follower } = await followed(t);
+  follower.rest();
+  await put(store, 'a', 'second');
+  assert.throws(() => read(follower, 'a'), code('snapshotExpired'));
+  assert.throws(() => follower.snapshot(), code('snapshotExpired'));
+  const caught = follower.catchUp();
+  assert.ok(caught instanceof Promise);
+  follower.rest();
+  board.publish(store.position.sequence);
+  await caught;
+  assert.equal(read(follower, 'a'), 'second');
+});
+
+test('a follower too far behind says so rather than to follow all of it', async (t) => {
+  const { store, board, follower } = await followed(t);
+  follower.rest();
+  const first = store.position.sequence;
+  await Promise.all(Array.from({ length: 1_025 }, () => put(store, 'a', 'next')));
+  board.publish(store.position.sequence);
+  assert.equal(store.position.sequence - first, 1_025);
+  assert.throws(() => follower.catchUp(), code('compacted'));
+  assert.throws(() => read(follower, 'a'), code('compacted'));
+});
+
+test('a follower that rests can be closed, and then says so', async (t) => {
+  const { follower } = await followed(t);
+  follower.rest();
+  await follower[Symbol.asyncDispose]();
+  follower.rest();
+  assert.throws(() => read(follower, 'a'), code('storeClosed'));
+});
+
 test('nothing is written or compacted through a follower', async (t) => {
   const { follower } = await followed(t);
   await assert.rejects(follower.transact(), code('internal'));

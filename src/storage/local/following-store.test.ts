@@ -33,4 +33,8 @@ test('a damaged record of the log leaves no view open: open views keep pages fro
   board.publish((head = 2));
   assert.throws(() => store.catchUp(), code('corrupt'));
   assert.equal(open.size, 1);
+  store.rest();
+  assert.equal(open.size, 0, 'at rest, it holds none');
+  assert.throws(() => store.get('a'), code('corrupt'));
+  assert.equal(open.size, 0);
 });

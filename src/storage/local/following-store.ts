@@ -28,6 +28,12 @@ export interface FollowedMedium {
 }
 
 /**
+ * Batches that it follows at once; from more its caches are better made anew, while the writer serves what is asked. They take
+ * about 10 ms.
+ */
+const FOLLOWED_AT_ONCE = 1_024;
+
+/**
  * Reads never go ahead of what the writer has published, and never stay behind it: `catchUp` comes before each request.
  * Otherwise it keeps the contract, but a transaction is refused: a request that writes is handed to the writer, whole.
  */
@@ -50,7 +56,7 @@ export class FollowingStore implements Store {
   readonly #source: LogSource = {
     head: () => this.#head,
     oldest: () => this.#oldest,
-    record: (sequence) => this.#views.current.reader.record(sequence),
+    record: (sequence) => this.#reader().record(sequence),
     next: (signal) => this.#feed.next(signal),
     checkOpen: () => this.#checkOpen(),
   };
@@ -82,35 +88,44 @@ export class FollowingStore implements Store {
   }
 
   get(key: string): Uint8Array | undefined {
-    this.#checkOpen();
-    return this.#views.current.reader.get(key);
+    return this.#reader().get(key);
   }
 
   has(key: string): boolean {
-    this.#checkOpen();
-    return this.#views.current.reader.has(key);
+    return this.#reader().has(key);
   }
 
   snapshot(): Snapshot {
-    this.#checkOpen();
+    this.#wake();
     return this.#views.snapshot();
   }
 
   /**
    * Shows all that was published when it was called. Nothing when that is so at once; a promise while the newest state on
    * disk is not published yet: that alone can be opened, and until then the one before it is shown. Throws `compacted`
-   * when the log no longer reaches back to where this store stands: its caches are then to be made anew, over a new store.
+   * when the log no longer reaches back to where this store stands, or too much has come since: its caches are then to be made
+   * anew, over a new store.
    */
   catchUp(): undefined | Promise<void> {
     const { published } = this.#board;
-    if (published === this.#published && this.#pending === undefined && !this.#early) return undefined;
+    const shown = published === this.#published && !this.#views.isResting;
+    if (shown && this.#pending === undefined && !this.#early) return undefined;
     this.#checkOpen();
     this.#showPublished();
-    if (this.#pending === undefined && published !== this.#published) {
+    if (this.#pending === undefined && (published !== this.#published || this.#views.isResting)) {
       this.#pending = this.#opened();
       this.#showPublished();
     }
     return this.#isBehind(published) ? this.#untilShown(published) : undefined;
+  }
+
+  /**
+   * Lets go of what it shows, until something is read: an old view keeps the pages that commits free from being used again, and
+   * a new one for each few commits costs the writer as much as the thread that nobody asks anything.
+   */
+  rest(): void {
+    const settled = this.#pending === undefined && !this.#early;
+    if (settled && !this.#closed) this.#views.rest();
   }
 
   #opened(): Pending {
@@ -119,7 +134,7 @@ export class FollowingStore implements Store {
     const from = this.#head.position.sequence;
     const batches: Batch[] = [];
     try {
-      if (oldest.position.sequence > from) throw fail('compacted');
+      if (oldest.position.sequence > from || head.position.sequence - from > FOLLOWED_AT_ONCE) throw fail('compacted');
       for (let next = from + 1; next <= head.position.sequence; next++) batches.push(view.record(next).batch);
     } catch (error) {
       view.close();
@@ -136,17 +151,20 @@ export class FollowingStore implements Store {
     if (pending === undefined || board.isAhead(pending.head.position.sequence)) return;
     this.#pending = undefined;
     const { view, head, oldest, batches } = pending;
+    // What observers read is the state before; where that was let go of, it is this one.
+    const { isResting } = this.#views;
+    if (isResting) this.#views.advance(view, head.position);
     this.#feed.publish(batches);
     this.#head = head;
     this.#oldest = oldest;
-    this.#views.advance(view, head.position);
+    if (!isResting) this.#views.advance(view, head.position);
     this.#published = head.position.sequence | 0;
     this.#feed.wake();
   }
 
   /** Whether it does not show what was published yet, or shows more. `published`: as the board has it. */
   #isBehind(published: number): boolean {
-    return this.#early || ((published - this.#head.position.sequence) | 0) > 0;
+    return this.#early || this.#views.isResting || ((published - this.#head.position.sequence) | 0) > 0;
   }
 
   async #untilShown(published: number): Promise<void> {
@@ -187,6 +205,19 @@ export class FollowingStore implements Store {
       this.#views.close();
     }
     return Promise.resolve();
+  }
+
+  #reader(): View {
+    this.#wake();
+    return this.#views.current.reader;
+  }
+
+  /** What it has let go of is taken up again, by whatever reads first. Throws `snapshotExpired` while that cannot be shown yet. */
+  #wake(): void {
+    this.#checkOpen();
+    if (!this.#views.isResting) return;
+    this.catchUp()?.catch(() => undefined);
+    if (this.#views.isResting) throw fail('snapshotExpired');
   }
 
   #checkOpen(): void {

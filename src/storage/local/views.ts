@@ -107,6 +107,7 @@ export class Views {
   #current: SharedView;
   #held: readonly Superseded[] = [];
   #commits = 0;
+  #isResting = false;
 
   constructor(first: View, position: Position, limit: SnapshotLimit) {
     this.#current = new SharedView(first, position);
@@ -121,13 +122,26 @@ export class Views {
     return new SharedSnapshot(this.#current);
   }
 
+  /** Whether the current view is let go of. */
+  get isResting(): boolean {
+    return this.#isResting;
+  }
+
+  /** Lets go of the current view: nothing is to be read until the next one is there. Snapshots keep theirs. */
+  rest(): void {
+    if (this.#isResting) return;
+    this.#isResting = true;
+    this.#current.release();
+  }
+
   /** Makes `view` the current one; ends what has been held beyond the limit. */
   advance(view: View, position: Position): void {
     const now = performance.now();
     const old = this.#current;
     this.#current = new SharedView(view, position);
     this.#commits += 1;
-    old.release();
+    if (!this.#isResting) old.release();
+    this.#isResting = false;
     if (this.#held.length === 0 && !old.isOpen) return;
     const held = [...this.#held, { shared: old, commit: this.#commits, at: now }];
     for (const { shared } of held.slice(0, -HELD_POSITIONS)) shared.end('snapshotExpired');
