@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Handler, Outcome, Request } from '../../framework/request.ts';
+import { nextTurn } from '../../lib/next-turn.ts';
 import { handed, Receiver, type Upload } from './handover.ts';
 
 interface Held {
@@ -34,10 +35,12 @@ test('whose client goes away is aborted, and nobody else, whoever had its place 
   const { handler, held } = holding();
   const receiver = new Receiver(handler, () => Promise.resolve());
   const [first, second] = [receiver.serve(handed(request(), 0)), receiver.serve(handed(request(), 1))];
+  await nextTurn();
   held[0]?.letGo();
   assert.equal((await first).status, 204);
   receiver.gone(0);
   const third = receiver.serve(handed(request(), 0));
+  await nextTurn();
   const [, other, again] = held.map((each) => each.request);
   assert.equal(again?.signal().aborted, false, 'what was told of the one before');
   receiver.gone(0);
@@ -45,6 +48,21 @@ test('whose client goes away is aborted, and nobody else, whoever had its place 
   assert.equal(other?.signal().aborted, false);
   for (const each of held) each.letGo();
   await Promise.all([second, third]);
+});
+
+test('what is handed over in a turn is served at its end, and a client that went away before then is known to be gone', async () => {
+  const { handler, held } = holding();
+  const receiver = new Receiver(handler, () => Promise.resolve());
+  const served = [receiver.serve(handed(request(), 0)), receiver.serve(handed(request(), 1))];
+  receiver.gone(1);
+  assert.equal(held.length, 0);
+  await nextTurn();
+  assert.deepEqual(
+    held.map((each) => each.request.signal().aborted),
+    [false, true],
+  );
+  for (const each of held) each.letGo();
+  await Promise.all(served);
 });
 
 test('a body is asked of the thread that has it, by the place of its request', async () => {
@@ -55,6 +73,7 @@ test('a body is asked of the thread that has it, by the place of its request', a
     return Promise.resolve();
   });
   const served = receiver.serve(handed({ ...request(), upload: () => Promise.resolve() }, 3));
+  await nextTurn();
   await held[0]?.request.upload?.('/folder/body');
   assert.deepEqual(asked, [{ place: 3, path: '/folder/body' }]);
   held[0]?.letGo();

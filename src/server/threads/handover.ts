@@ -4,6 +4,7 @@ import { fail } from '../../errors.ts';
 import type { Handler, Outcome, Request, ListenerTerms } from '../../framework/request.ts';
 import { Departure } from '../departure.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from '../envelope.ts';
+import { serveTogether } from '../together.ts';
 import type { Tunnels } from './tunnel.ts';
 
 /** A `Request` but for what is bound to its thread. */
@@ -78,6 +79,8 @@ export class Receiver {
     const { uploads, place, ...rest } = request;
     const departure = new Departure();
     this.#inWork[place] = departure;
+    // With what this thread has received itself: what is served together is written together.
+    await new Promise<void>(serveTogether);
     try {
       const upload = uploads ? { upload: (path: string) => this.#upload({ place, path }) } : {};
       return encodeOutcome(await this.#handler.handle({ ...rest, ...upload, signal: () => departure.signal }));
