@@ -103,3 +103,25 @@ describe('requests that come in one packet', () => {
     await closed;
   });
 });
+
+test('what several connections sent in one turn is answered, also where serving the first of it closes the server', async () => {
+  const done: string[] = [];
+  let closed: Promise<void> | undefined;
+  const handler: Handler = {
+    handle: (request) => {
+      done.push(request.path);
+      closed ??= serving.close();
+      return outcomeOf(request);
+    },
+  };
+  const serving = await serveOn({}, handler);
+  const clients = [await RawClient.to(serving), await RawClient.to(serving)];
+  await Promise.all(clients.map((client, at) => client.send(get(String(at)))));
+  for (const client of clients) {
+    const reply = await client.reply();
+    assert.deepEqual([reply?.status, reply?.headers['connection']], [200, 'close']);
+    assert.equal(await client.reply(), undefined);
+  }
+  assert.deepEqual(done.toSorted(), ['0', '1']);
+  await closed;
+});

@@ -28,7 +28,7 @@ export interface PoolOptions extends Omit<ThreadData, 'board' | 'age' | 'windows
   readonly failed: (error: Error) => void;
 }
 
-/** Batches after which threads that nobody asks anything are told to look: an old view keeps pages from being used again. */
+/** Batches after which threads are told to look: an old view keeps pages from being used again. */
 const LOOK_EVERY = 64;
 
 /**
