@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { onlyThese } from '../../test/support/audit.ts';
 import { requestOf } from '../../test/support/node.ts';
 import { fail } from '../errors.ts';
-import type { Request } from '../framework/request.ts';
+import type { CorsConfig, Request } from '../framework/request.ts';
 import { takeKey } from '../lib/crypto/hash.ts';
 import { encodeRecord } from '../lib/record.ts';
 import { silent } from '../lib/log.ts';
@@ -49,6 +49,8 @@ const QUOTA: RateLimit = {
   ...{ rate: 1, interval: 3_600, blockInterval: 0, secondaryRate: 0 },
 };
 
+const CORS: CorsConfig = { origins: ['https://example.com'], headers: [], credentials: false };
+
 async function readingNode(t: TestContext): Promise<Made> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-reading-'));
   t.after(() => {
@@ -59,6 +61,7 @@ async function readingNode(t: TestContext): Promise<Made> {
   const { value: token } = await store.transact((tx) =>
     createBarrier(tx, root, Date.now(), (own) => {
       own.put(keys.rateLimits + QUOTA.name, encodeRecord(QUOTA));
+      own.put(keys.config('cors'), encodeRecord(CORS));
       return seed(own, 0);
     }),
   );
@@ -178,11 +181,30 @@ test('a thread follows as long as something is read from it, and rests when all 
   assert.deepEqual(looked(), ['caught up']);
 });
 
-test('what browsers are told of other origins is caught up with first', async (t) => {
-  const { node, done } = await readingNode(t);
+test('a thread does not rest while it serves something: that may read more', async (t) => {
+  const { node, read, device, done } = await readingNode(t);
+  await node.audit.enable(device('slow'));
+  const looked = (): ReturnType<typeof done> => {
+    node.look();
+    node.look();
+    return done();
+  };
+  looked();
+  const served = read();
+  assert.deepEqual(looked().includes('rested'), false);
+  assert.equal(await served, 'here');
+  assert.deepEqual(looked().includes('rested'), true);
+});
+
+test('what browsers are told of other origins is of now, and while caches are made anew as it was', async (t) => {
+  const { node, done, read, leaveBehind } = await readingNode(t);
   done();
-  assert.equal(node.cors, undefined);
+  assert.deepEqual(node.cors, CORS);
   assert.deepEqual(done(), ['caught up']);
+  leaveBehind();
+  assert.deepEqual([node.cors, await read()], [CORS, 'handed over']);
+  await node.seal();
+  assert.equal(node.cors, undefined);
 });
 
 test('a device is enabled also on a thread that finds itself left behind just then', async (t) => {

@@ -91,6 +91,8 @@ export class ReadingNode implements Handler, AsyncDisposable {
   #opening: Promise<void> = Promise.resolve();
   /** Whether it had to be caught up with what is published, since it was last told to look. */
   #wasAsked = false;
+  /** As it was last read: caches that are made anew are not there for a moment, and browsers ask meanwhile. */
+  #cors: CorsConfig | undefined;
 
   constructor(options: ReadingNodeOptions) {
     this.#options = options;
@@ -146,9 +148,18 @@ export class ReadingNode implements Handler, AsyncDisposable {
     this.#knowNamespaces((known) => {
       for (const id of ids) known.delete(id);
     });
-    for (const id of ids) this.#reading?.sealable.seal(id);
+    await this.#dropKeys(ids);
     await this.#opening;
-    for (const id of ids) this.#reading?.sealable.seal(id);
+    await this.#dropKeys(ids);
+  }
+
+  /** Caches are made anew of what can still be read: from the store as it is now, since what it showed may be let go of. */
+  async #dropKeys(namespaces: readonly string[]): Promise<void> {
+    try {
+      await this.#caughtUp();
+    } finally {
+      for (const id of namespaces) this.#reading?.sealable.seal(id);
+    }
   }
 
   #knowNamespaces(change: (known: Map<string, Roots>) => void): void {
@@ -176,9 +187,12 @@ export class ReadingNode implements Handler, AsyncDisposable {
     return copyOf(this.metrics.all, performance.now());
   }
 
-  /** To be called now and then: a thread must not hold old pages. One that nobody asks anything does not follow either. */
+  /**
+   * To be called now and then: a thread must not hold old pages. One that nobody asks anything does not follow either; what it
+   * still serves may read more.
+   */
   look(): void {
-    if (this.#wasAsked) this.#caughtUp()?.catch(() => undefined);
+    if (this.#wasAsked || this.metrics.inFlight > 0) this.#caughtUp()?.catch(() => undefined);
     else this.#reading?.raw.rest();
     this.#wasAsked = false;
   }
@@ -188,9 +202,14 @@ export class ReadingNode implements Handler, AsyncDisposable {
   }
 
   get cors(): CorsConfig | undefined {
-    // As it is now; where that cannot be shown at once, as it was a moment ago.
     this.#caughtUp()?.catch(() => undefined);
-    return this.#reading?.services.config.cors;
+    try {
+      if (this.#reading !== undefined) this.#cors = this.#reading.services.config.cors;
+    } catch (error) {
+      // It rested, and the newest state is not published yet.
+      if (!isLockstepError(error, 'snapshotExpired')) throw error;
+    }
+    return this.#unsealing === undefined ? undefined : this.#cors;
   }
 
   refusedUnread(request: Request): Outcome | undefined {
@@ -314,6 +333,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
     };
     try {
       for (const device of known) await devices.enable(device);
+      this.#cors = services.config.cors;
       return reading;
     } catch (error) {
       await reading[Symbol.asyncDispose]();

@@ -65,3 +65,38 @@ test('every thread serves a namespace with a seal of its own from its unsealing 
     assert.equal((await connection.ask('GET', 'vault/kv/x', { token })).status, 404);
   }
 });
+
+// A thread that nobody reads from lets go of its view of the store, and is then too far behind to follow.
+test('a namespace is sealed and unsealed on threads that rest, however much was written meanwhile', async (t) => {
+  const { server, token, connections } = await threadedServer(t);
+  const ask = async (method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
+    const answer = await server.ask(method, `/v1/${path}`, { token, ...(body === undefined ? {} : { body }) });
+    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
+    return answer.json;
+  };
+  const everywhere = async (status: number): Promise<void> => {
+    for (const connection of connections) {
+      const found = await connection.ask('GET', 'vault/kv/x', { token });
+      assert.equal(found.status, status, found.text);
+    }
+  };
+  const writeMuch = async (): Promise<void> => {
+    for (let written = 0; written < 1_200; written += 100) {
+      await Promise.all(Array.from({ length: 100 }, () => ask('POST', 'secret/data/much', { data: { a: 'b' } })));
+    }
+  };
+  const made = (await ask('POST', 'sys/namespaces/vault', { seal }))['data'] as { key_shares: string[] };
+  const unseal = async (): Promise<void> => {
+    for (const share of made.key_shares) await ask('PUT', 'sys/namespaces/vault/unseal', { key: share });
+  };
+  await unseal();
+  await ask('POST', 'vault/sys/mounts/kv', { type: 'kv' });
+  await ask('POST', 'vault/kv/x', { word: 'hush' });
+  await everywhere(200);
+  await writeMuch();
+  await ask('PUT', 'sys/namespaces/vault/seal');
+  await everywhere(503);
+  await writeMuch();
+  await unseal();
+  await everywhere(200);
+});

@@ -85,6 +85,11 @@ export class NodeMetrics {
     all.gauge('vault.core.in_flight_requests', 'Requests that are being served.', () => this.#inFlight);
   }
 
+  /** Requests that this thread serves just now. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   begin(): number {
     this.#inFlight += 1;
     return performance.now();

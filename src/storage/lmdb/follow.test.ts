@@ -181,13 +181,19 @@ test('a follower that rests shows nothing that is not published: who asks waits,
   assert.equal(read(follower, 'a'), 'second');
 });
 
-test('a follower too far behind says so rather than to follow all of it', async (t) => {
+test('a follower that rested says that it is too far behind, rather than to follow all of it; one that is awake follows', async (t) => {
   const { store, board, follower } = await followed(t);
-  follower.rest();
   const first = store.position.sequence;
-  await Promise.all(Array.from({ length: 1_025 }, () => put(store, 'a', 'next')));
-  board.publish(store.position.sequence);
+  const writeMuch = async (): Promise<void> => {
+    await Promise.all(Array.from({ length: 1_025 }, () => put(store, 'a', 'next')));
+    board.publish(store.position.sequence);
+  };
+  await writeMuch();
   assert.equal(store.position.sequence - first, 1_025);
+  assert.equal(follower.catchUp(), undefined);
+  assert.equal(read(follower, 'a'), 'next');
+  follower.rest();
+  await writeMuch();
   assert.throws(() => follower.catchUp(), code('compacted'));
   assert.throws(() => read(follower, 'a'), code('compacted'));
 });

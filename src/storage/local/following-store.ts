@@ -28,10 +28,10 @@ export interface FollowedMedium {
 }
 
 /**
- * Batches that it follows at once; from more its caches are better made anew, while the writer serves what is asked. They take
- * about 10 ms.
+ * Batches that it follows when it wakes, in about 10 ms; from more its caches are better made anew, while the writer serves what
+ * is asked. One that is awake serves requests by them, and so follows whatever comes.
  */
-const FOLLOWED_AT_ONCE = 1_024;
+const FOLLOWED_AT_WAKING = 1_024;
 
 /**
  * Reads never go ahead of what the writer has published, and never stay behind it: `catchUp` comes before each request.
@@ -103,8 +103,8 @@ export class FollowingStore implements Store {
   /**
    * Shows all that was published when it was called. Nothing when that is so at once; a promise while the newest state on
    * disk is not published yet: that alone can be opened, and until then the one before it is shown. Throws `compacted`
-   * when the log no longer reaches back to where this store stands, or too much has come since: its caches are then to be made
-   * anew, over a new store.
+   * when the log no longer reaches back to where this store stands, or too much has come while it rested: its caches are then to be
+   * made anew, over a new store.
    */
   catchUp(): undefined | Promise<void> {
     const { published } = this.#board;
@@ -134,7 +134,8 @@ export class FollowingStore implements Store {
     const from = this.#head.position.sequence;
     const batches: Batch[] = [];
     try {
-      if (oldest.position.sequence > from || head.position.sequence - from > FOLLOWED_AT_ONCE) throw fail('compacted');
+      const most = this.#views.isResting ? FOLLOWED_AT_WAKING : Infinity;
+      if (oldest.position.sequence > from || head.position.sequence - from > most) throw fail('compacted');
       for (let next = from + 1; next <= head.position.sequence; next++) batches.push(view.record(next).batch);
     } catch (error) {
       view.close();
