@@ -121,11 +121,13 @@ export class FollowingStore implements Store {
 
   /**
    * Lets go of what it shows, until something is read: an old view keeps the pages that commits free from being used again, and
-   * a new one for each few commits costs the writer as much as the thread that nobody asks anything.
+   * a new one for each few commits costs the writer as much as the thread that nobody asks anything. While snapshots are held it
+   * catches up, so that they end at their limit.
    */
   rest(): void {
-    const settled = this.#pending === undefined && !this.#early;
-    if (settled && !this.#closed) this.#views.rest();
+    if (this.#closed || this.#early || this.#pending !== undefined) return;
+    if (this.#views.areHeld) this.catchUp()?.catch(() => undefined);
+    else this.#views.rest();
   }
 
   #opened(): Pending {

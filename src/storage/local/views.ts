@@ -29,6 +29,11 @@ export class SharedView {
     return this.#users > 0;
   }
 
+  /** Whether snapshots use it, beside who opened it. */
+  get isHeld(): boolean {
+    return this.#users > 1;
+  }
+
   /** The reader, or the reason why there is none any more. */
   get reader(): View {
     if (this.#ended !== undefined) throw fail(this.#ended);
@@ -127,7 +132,12 @@ export class Views {
     return this.#isResting;
   }
 
-  /** Lets go of the current view: nothing is to be read until the next one is there. Snapshots keep theirs. */
+  /** Whether there is a snapshot: only what advances ends those that are held beyond the limit. */
+  get areHeld(): boolean {
+    return this.#current.isHeld || this.#held.some(({ shared }) => shared.isOpen);
+  }
+
+  /** Lets go of the current view: nothing is to be read until the next one is there. */
   rest(): void {
     if (this.#isResting) return;
     this.#isResting = true;
