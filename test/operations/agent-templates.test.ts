@@ -37,13 +37,13 @@ EOT
   }
 });
 
-/** A program that says what it sees, and ends with 7 when it is told to. */
+/** A program that says what it sees, and ends with 7 when it is told to. It is up once it hears signals. */
 const program = (place: Workplace): string => `
   const fs = require('node:fs');
   fs.appendFileSync('${place.path('said')}', process.env.DB_PASSWORD + ' ' + (process.env.VAULT_TOKEN ?? 'none') + '\\\\n');
-  console.log('program: up ' + process.env.DB_PASSWORD);
   process.on('SIGTERM', () => { console.log('program: asked to end'); process.exit(7); });
   process.on('SIGUSR2', () => process.exit(0));
+  console.log('program: up ' + process.env.DB_PASSWORD);
   setInterval(() => { if (fs.existsSync('${place.path('end')}')) process.exit(5); }, 20);
 `;
 
