@@ -215,6 +215,21 @@ test('a follower that rested says that it is too far behind, rather than to foll
   assert.throws(() => read(follower, 'a'), code('compacted'));
 });
 
+test('a follower does not rest before who waits for what is published has it', async (t) => {
+  const { store, board, follower } = await followed(t);
+  await put(store, 'a', 'second');
+  const published = store.position.sequence;
+  await put(store, 'a', 'third');
+  board.publish(published);
+  const caught = follower.catchUp();
+  assert.ok(caught instanceof Promise);
+  board.publish(store.position.sequence);
+  assert.equal(follower.catchUp(), undefined);
+  follower.rest();
+  await caught;
+  assert.equal(read(follower, 'a'), 'third');
+});
+
 test('a follower that rests can be closed, and then says so', async (t) => {
   const { follower } = await followed(t);
   follower.rest();

@@ -52,6 +52,8 @@ export class FollowingStore implements Store {
   #pending: Pending | undefined;
   /** What it began with was not published yet: there is nothing before that to show. */
   #early: boolean;
+  /** Who waits in `catchUp`: at rest, what they wait for would not be shown. */
+  #waiters = 0;
   #closed = false;
   readonly #source: LogSource = {
     head: () => this.#head,
@@ -125,7 +127,9 @@ export class FollowingStore implements Store {
    * catches up, so that they end at their limit.
    */
   rest(): void {
-    if (this.#closed || this.#early || this.#pending !== undefined) return;
+    if (this.#closed) return;
+    this.#showPublished();
+    if (this.#early || this.#pending !== undefined || this.#waiters > 0) return;
     if (this.#views.areHeld) this.catchUp()?.catch(() => undefined);
     else this.#views.rest();
   }
@@ -171,13 +175,18 @@ export class FollowingStore implements Store {
   }
 
   async #untilShown(published: number): Promise<void> {
-    for (;;) {
-      const { published: now } = this.#board;
-      // Closed: there is another in its place, or none, which who waited will find.
-      if (this.#closed) return;
-      this.#showPublished();
-      if (!this.#isBehind(published)) return;
-      await this.#board.next(now);
+    this.#waiters += 1;
+    try {
+      for (;;) {
+        const { published: now } = this.#board;
+        // Closed: there is another in its place, or none, which who waited will find.
+        if (this.#closed) return;
+        this.#showPublished();
+        if (!this.#isBehind(published)) return;
+        await this.#board.next(now);
+      }
+    } finally {
+      this.#waiters -= 1;
     }
   }
 
