@@ -8,7 +8,6 @@ import { plugin, type AnyPlugin } from '../framework/plugin.ts';
 import type { CorsConfig, Handler, Outcome, Request } from '../framework/request.ts';
 import { chain } from '../lib/chain.ts';
 import type { KeyObject } from '../lib/crypto/hash.ts';
-import type { Roots } from '../seal/session.ts';
 import type { Logger } from '../lib/log.ts';
 import { copyOf, type MetricsCopy } from '../lib/metrics/copy.ts';
 import type { SharedWindows } from '../lib/threads/shared-windows.ts';
@@ -22,6 +21,7 @@ import type { ReadingLink } from './cluster.ts';
 import { identityMount } from './identity/identity-mount.ts';
 import { MeteredStore } from './metrics/metered-store.ts';
 import { SealableStore } from './namespaces/sealable-store.ts';
+import { KnownUnsealing } from './known-unsealing.ts';
 import { NodeMetrics } from './metrics/node-metrics.ts';
 import type { PluginRegistry } from './registry-contract.ts';
 import { findPlace, lookUp, operationOf, parametersOf, type Asked, type Placed } from './requests/access.ts';
@@ -87,7 +87,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
   readonly #options: ReadingNodeOptions;
   readonly #registry: PluginRegistry;
   #reading: Reading | undefined;
-  #unsealing: Unsealing | undefined;
+  readonly #known = new KnownUnsealing();
   #opening: Promise<void> = Promise.resolve();
   /** Whether it had to be caught up with what is published, since it was last told to look. */
   #wasAsked = false;
@@ -105,49 +105,42 @@ export class ReadingNode implements Handler, AsyncDisposable {
 
   /** Serves reads when it resolves. Rejects when a device cannot be opened here: then it hands over everything. */
   unseal(unsealing: Unsealing): Promise<void> {
-    this.#unsealing = unsealing;
+    this.#known.unseal(unsealing);
     return this.#reopen();
   }
 
   /** The keys are gone from this thread when it resolves. */
   async seal(): Promise<void> {
-    this.#unsealing = undefined;
+    this.#known.seal();
     await this.#reopen();
   }
 
   /** The keyring is about to be put under this root key: also what is opened anew must find it. */
   async expectRoot(root: KeyObject): Promise<void> {
-    const known = this.#unsealing;
-    if (known === undefined) return;
-    this.#unsealing = { ...known, expected: [...(known.expected ?? []), root] };
+    this.#known.expectRoot(root);
     await this.#opening;
     this.#reading?.barrier.expectRoot(root);
   }
 
   /** Serves from the namespace when it resolves. */
-  async unsealNamespace({ id, root }: NamespaceUnsealing): Promise<void> {
-    this.#knowNamespaces((known) => known.set(id, [root]));
+  async unsealNamespace(unsealing: NamespaceUnsealing): Promise<void> {
+    this.#known.unsealNamespace(unsealing);
     await this.#opening;
     await this.#caughtUp();
     // Opened anew meanwhile: with it already.
-    this.#reading?.sealable.unseal(id, [root]);
+    this.#reading?.sealable.unseal(unsealing.id, [unsealing.root]);
   }
 
   /** The keyring of the namespace is about to be put under this root key. */
-  async expectNamespaceRoot({ id, root }: NamespaceUnsealing): Promise<void> {
-    this.#knowNamespaces((known) => {
-      const roots = known.get(id);
-      if (roots !== undefined) known.set(id, [...roots, root]);
-    });
+  async expectNamespaceRoot(unsealing: NamespaceUnsealing): Promise<void> {
+    this.#known.expectNamespaceRoot(unsealing);
     await this.#opening;
-    this.#reading?.sealable.domains.expect(id, root);
+    this.#reading?.sealable.domains.expect(unsealing.id, unsealing.root);
   }
 
   /** Their keys are gone from this thread when it resolves. */
   async sealNamespaces(ids: readonly string[]): Promise<void> {
-    this.#knowNamespaces((known) => {
-      for (const id of ids) known.delete(id);
-    });
+    this.#known.sealNamespaces(ids);
     await this.#dropKeys(ids);
     await this.#opening;
     await this.#dropKeys(ids);
@@ -162,22 +155,15 @@ export class ReadingNode implements Handler, AsyncDisposable {
     }
   }
 
-  #knowNamespaces(change: (known: Map<string, Roots>) => void): void {
-    if (this.#unsealing === undefined) return;
-    const known = new Map(this.#unsealing.namespaces);
-    change(known);
-    this.#unsealing = { ...this.#unsealing, namespaces: known };
-  }
-
   readonly audit: AuditFollowers = {
     enable: (device) =>
       this.#onDevices(async (devices) => {
         await devices?.enable(device);
-        this.#know((known) => [...known, device]);
+        this.#known.enable(device);
       }),
     disable: (path) =>
       this.#onDevices(async (devices) => {
-        this.#know((known) => known.filter((each) => each.path !== path));
+        this.#known.disable(path);
         await devices?.disable(path);
       }),
     reopen: () => this.#onDevices((devices) => devices?.reopen()),
@@ -209,7 +195,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
       // It rested, and the newest state is not published yet.
       if (!isLockstepError(error, 'snapshotExpired')) throw error;
     }
-    return this.#unsealing === undefined ? undefined : this.#cors;
+    return this.#known.current === undefined ? undefined : this.#cors;
   }
 
   refusedUnread(request: Request): Outcome | undefined {
@@ -277,12 +263,6 @@ export class ReadingNode implements Handler, AsyncDisposable {
     return changed;
   }
 
-  /** What is opened anew later has the devices of then, not those that it was unsealed with. */
-  #know(change: (known: Unsealing['devices']) => Unsealing['devices']): void {
-    if (this.#unsealing === undefined) return;
-    this.#unsealing = { ...this.#unsealing, devices: change(this.#unsealing.devices) };
-  }
-
   /** One after the other; what is asked last holds. */
   #reopen(): Promise<void> {
     const before = this.#reading;
@@ -294,7 +274,7 @@ export class ReadingNode implements Handler, AsyncDisposable {
 
   async #replace(before: Reading | undefined): Promise<void> {
     await before?.[Symbol.asyncDispose]();
-    const unsealing = this.#unsealing;
+    const unsealing = this.#known.current;
     if (unsealing !== undefined) this.#reading = await this.#open(unsealing);
   }
 
