@@ -220,8 +220,8 @@ export const serverKeys = {
   snapshot,
   telemetry,
   workers: key.count(
-    'Threads that serve reads beside the first one, which writes. By default one less than the machine has processors (on Linux; 0 elsewhere); ' +
-      '0 serves everything on one thread. In memory there are none.',
+    'Threads that serve reads beside the first one, which writes, from the start on. By default they are started when reads need them, up to ' +
+      'one less than the machine has processors (on Linux; 0 elsewhere); 0 serves everything on one thread. In memory there are none.',
   ),
   api_addr: key.url('URL that clients reach this node by: identity tokens name it as their issuer.', {
     env: 'API_ADDR',

@@ -117,6 +117,8 @@ export interface Outcome {
   readonly warnings: readonly string[] | null;
   /** Nothing was done: it waits for approval, under the token of `wrapInfo`. */
   readonly waits?: true;
+  /** Another thread served it than the one that has its connection. */
+  readonly elsewhere?: true;
   /** The type of the mount that served it, such as `kv`; Vault shows it as `mount_type`. */
   readonly mountType: string;
   /** `X-Vault-Index`, `X-Lockstep-Age` and the like. */

@@ -124,12 +124,16 @@ export class LogSource {
     this.#tapped = tapped ?? NONE;
   }
 
-  #changed(): void {
-    const state: LogState = {
+  get state(): LogState {
+    return {
       level: this.#level,
       named: Object.fromEntries(this.#named),
       tapped: this.#tapped === NONE ? null : this.#tapped,
     };
+  }
+
+  #changed(): void {
+    const { state } = this;
     for (const follower of this.#followers) follower(state);
   }
 }

@@ -131,25 +131,23 @@ function auditOf(config: ServerConfig, metrics: NodeMetrics, { log, threads, dec
     });
 }
 
-/** Threads that read share the writer's pages: in memory there is nothing to share. */
-function workersOf({ storage, workers }: ServerConfig): number {
-  if (storage.type !== 'lmdb') return 0;
-  // Elsewhere the kernel spreads no connections over listeners of one port, or refuses to open it twice.
-  return workers ?? (process.platform === 'linux' ? availableParallelism() - 1 : 0);
-}
+/** Elsewhere the kernel spreads no connections over listeners of one port, or refuses to open it twice. */
+const mostWorkers = (): number => (process.platform === 'linux' ? availableParallelism() - 1 : 0);
 
 async function openThreads(
   config: ServerConfig,
   store: Store,
-  { log, logs }: Logging,
+  { logging: { log, logs }, metrics }: { logging: Logging; metrics: NodeMetrics },
 ): Promise<ThreadPool | undefined> {
-  const size = workersOf(config);
-  const { storage, log_level: level, log_format } = config;
+  const { storage, workers, log_level: level, log_format } = config;
+  const size = workers ?? mostWorkers();
+  // They share the writer's pages: in memory there is nothing to share.
   if (size === 0 || storage.type !== 'lmdb') return undefined;
   const { ThreadPool } = await import('./threads/pool.ts');
   const { declared: _, ...audit } = auditSettings(config);
   return new ThreadPool({
     ...{ size, store, path: storage.path, settings: settingsOf(config), audit },
+    ...(workers === undefined ? { load: () => ({ requests: metrics.requests, reads: metrics.reads }) } : {}),
     log: { level, format: log_format === 'json' ? 'json' : 'standard' },
     logs,
     failed: (error) => {
@@ -207,7 +205,8 @@ export async function compose(config: ServerConfig, logging: Logging): Promise<C
   const runtime = runtimeGauges(metrics.all);
   sealMetrics(metrics.all, lifecycle, seals);
   metrics.all.gauge('lockstep.store.log_bytes', 'Bytes of the log.', () => store.logBytes);
-  const threads = await openThreads(config, store, logging);
+  const threads = await openThreads(config, store, { logging, metrics });
+  metrics.all.gauge('lockstep.threads.reading', 'Threads that read, beside the first.', () => threads?.running ?? 0);
   const cluster = clusterOf(config, { log, threads });
   const inFlight = new InFlight(Date.now);
   let declared = config.audit;

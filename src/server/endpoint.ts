@@ -9,6 +9,7 @@ import type { Handler, Request } from '../framework/request.ts';
 import { createServer } from '../lib/node-http.ts';
 import { ACME_TLS, challengeAnswer } from './acme/alpn.ts';
 import { Gone } from './body.ts';
+import { newestExchange } from './connection.ts';
 import { Departure } from './departure.ts';
 import { Exchange, refuseExpectation, type Service } from './exchange.ts';
 import { ForwardedFor } from './forwarded-for.ts';
@@ -62,6 +63,7 @@ export class Endpoint {
       inFlight: 0,
       requests: options.inFlight,
       closing: false,
+      renewed: 0,
       reading: {
         limits,
         tls: tls !== undefined,
@@ -106,6 +108,16 @@ export class Endpoint {
   /** Reads the certificates again; what does not fit together leaves the old ones in use, and is logged. */
   async reload(): Promise<void> {
     await this.#tls?.reload();
+  }
+
+  /**
+   * The clients that are connected come anew, and spread over the threads that listen: on HTTP/1.1 behind their next reply, on HTTP/2
+   * now, with what is in work still answered.
+   */
+  renew(): void {
+    if (this.#settings.kind === 'unix') return;
+    this.#service.renewed = newestExchange();
+    for (const session of this.#sessions) session.close();
   }
 
   /** Accepts no more, lets what is in work end, and after `grace` milliseconds cuts what is left. */

@@ -7,6 +7,7 @@ import type { Handler, Outcome, Request } from '../framework/request.ts';
 import { faultOf } from '../lib/fault.ts';
 
 import { Gone, parseBody, readBody, type Incoming } from './body.ts';
+import { Connection, nextExchange } from './connection.ts';
 import { judgeOrigin } from './cors.ts';
 import { encodeErrors, encodeOutcome, type Encoded } from './envelope.ts';
 import type { Log } from './listener.ts';
@@ -29,6 +30,8 @@ export interface Service {
   readonly requests: InFlight | undefined;
   /** No more requests are taken on the connections that are left. */
   closing: boolean;
+  /** The exchange up to which connections are to come anew with their next reply; 0: none. */
+  renewed: number;
 }
 
 const withBodies: ReadonlySet<string> = new Set(['update', 'patch']);
@@ -36,11 +39,6 @@ const withBodies: ReadonlySet<string> = new Set(['update', 'patch']);
 const ignoredBody = 65_536;
 /** Milliseconds for which a refused body is read over, so that the client sees the refusal and not a reset. */
 const linger = 5_000;
-
-/** HTTP/1.1 connections that end, with the number of the exchange whose reply said so: nothing behind it is done (RFC 9112 9.6). */
-const ending = new WeakMap<object, number>();
-/** Of the thread. */
-let exchanges = 0;
 
 /** Whether there is nobody to answer; a reply of HTTP/2 has no `destroyed`. */
 function isGone(outgoing: Outgoing): boolean {
@@ -54,8 +52,9 @@ export class Exchange {
   readonly #service: Service;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
-  /** Greater than those of all exchanges before it. */
-  readonly #number = ++exchanges;
+  readonly #number = nextExchange();
+  /** undefined: HTTP/2, which has streams. */
+  readonly #connection: Connection | undefined;
   #departure: Departure | undefined;
   #aborted: Error | undefined;
   #expectsContinue = false;
@@ -65,6 +64,7 @@ export class Exchange {
     this.#service = service;
     this.#incoming = incoming;
     this.#outgoing = outgoing;
+    if (incoming.httpVersionMajor < 2) this.#connection = Connection.of(incoming.socket, this.#number);
   }
 
   /** `expectsContinue`: the client holds its body back until it is told to go on (RFC 9110 10.1.1). */
@@ -87,9 +87,8 @@ export class Exchange {
     else this.#serve(request);
   }
 
-  /** Then it would be done, and nobody told of it. */
   #isBehindTheLast(): boolean {
-    return this.#incoming.httpVersionMajor < 2 && (ending.get(this.#incoming.socket) ?? Infinity) < this.#number;
+    return this.#connection?.isBehindTheLast(this.#number) === true;
   }
 
   /** Whether a request from a page of another origin is answered by that alone. */
@@ -150,7 +149,7 @@ export class Exchange {
 
   /** Nobody can be answered any more. */
   #isOver(): boolean {
-    return isGone(this.#outgoing) || (this.#incoming.httpVersionMajor < 2 && !this.#incoming.socket.writable);
+    return isGone(this.#outgoing) || (this.#connection !== undefined && !this.#incoming.socket.writable);
   }
 
   #handle(request: Request): void {
@@ -204,7 +203,7 @@ export class Exchange {
 
   #isAnswered(): boolean {
     // What is finished on HTTP/2 is the stream, by a reset too.
-    return this.#incoming.httpVersionMajor < 2 ? this.#outgoing.writableFinished : this.#outgoing.writableEnded;
+    return this.#connection === undefined ? this.#outgoing.writableEnded : this.#outgoing.writableFinished;
   }
 
   #end(reason: Error): void {
@@ -220,6 +219,7 @@ export class Exchange {
       this.#failed(request, error);
       return;
     }
+    this.#connection?.served(outcome.elsewhere === true);
     // What is refused before its body was read.
     const unread = !this.#incoming.complete && !this.#incoming.readableEnded;
     if (request.upload !== undefined && unread) this.#writeAndDrain(encoded);
@@ -251,13 +251,13 @@ export class Exchange {
       return;
     }
     const headers = this.#headers(encoded);
-    if (this.#incoming.httpVersionMajor < 2 && this.#isLast()) this.#saysLast(headers);
+    if (this.#connection !== undefined && this.#isLast(this.#connection)) this.#saysLast(headers);
     try {
       (outgoing as ServerResponse).writeHead(encoded.status, headers);
     } catch (error) {
       // A header that a handler made cannot be sent; what is sent instead has none of its headers.
       logFault(this.#service.log, request?.id ?? '', error);
-      if (ending.get(this.#incoming.socket) === this.#number) ending.delete(this.#incoming.socket);
+      this.#connection?.goesOnBehind(this.#number);
       void dropBody(encoded);
       (outgoing as ServerResponse)
         .writeHead(500, { ...this.#service.reading.sent?.of(500), 'Content-Length': 0 })
@@ -289,7 +289,7 @@ export class Exchange {
   /** On HTTP/1.1 a reset would overtake the reply: says it, then reads over the rest for a while, then closes. */
   #writeAndDrain(encoded: Encoded): void {
     const outgoing = this.#outgoing as ServerResponse;
-    if (this.#incoming.httpVersionMajor >= 2 || this.#expectsContinue || outgoing.headersSent || isGone(outgoing)) {
+    if (this.#connection === undefined || this.#expectsContinue || outgoing.headersSent || isGone(outgoing)) {
       this.#write(encoded);
       return;
     }
@@ -311,8 +311,7 @@ export class Exchange {
 
   #saysLast(headers: OutgoingHttpHeaders): void {
     headers['Connection'] = 'close';
-    const { socket } = this.#incoming;
-    ending.set(socket, Math.min(ending.get(socket) ?? Infinity, this.#number));
+    this.#connection?.endsWith(this.#number);
   }
 
   #headers({ status, headers, body }: Encoded): OutgoingHttpHeaders {
@@ -324,9 +323,10 @@ export class Exchange {
     return all;
   }
 
-  /** Whether the connection ends with this reply: on shutdown, and where reading over an unread body would cost much. */
-  #isLast(): boolean {
-    if (this.#service.closing) return true;
+  /** Whether it ends with this reply: on shutdown, where reading over an unread body would cost much, and for another thread. */
+  #isLast(connection: Connection): boolean {
+    const { closing, renewed } = this.#service;
+    if (closing || connection.isToComeAnew(this.#number, renewed)) return true;
     return !this.#incoming.complete && this.#hasLargeBody();
   }
 

@@ -21,6 +21,8 @@ export interface Serving {
   readonly close: () => Promise<void>;
   /** Reads certificates anew. Never throws: what cannot be used is logged and the old stays. */
   readonly reload: () => Promise<void>;
+  /** Has the clients of TCP come anew, since other threads listen too. */
+  readonly renew: () => void;
 }
 
 /**
@@ -49,6 +51,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     },
     reload: async () => {
       await Promise.all(endpoints.map((endpoint) => endpoint.reload()));
+    },
+    renew: () => {
+      for (const endpoint of endpoints) endpoint.renew();
     },
   };
 }

@@ -3,46 +3,12 @@ import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import type { Handler, Outcome, Request } from '../framework/request.ts';
+import type { Handler, Request } from '../framework/request.ts';
 import { CertificateDirectory, issue } from './certificates.testing.ts';
 import { limitsOf, type TlsSettings } from './listener.ts';
-import { outcomeOf, portOf, quiet, RawClient, serveOn } from './server.testing.ts';
+import { Gate, get, outcomeOf, portOf, quiet, RawClient, serveOn } from './server.testing.ts';
 
 const { NGHTTP2_CANCEL } = constants;
-
-const get = (path: string, ...fields: readonly string[]): string =>
-  [`GET /v1/${path} HTTP/1.1`, 'Host: x', ...fields, '', ''].join('\r\n');
-
-/** Holds requests for `held` until they are let go; answers the others at once. */
-class Gate implements Handler {
-  readonly requests: Request[] = [];
-  #waiting: (() => void)[] = [];
-  #arrived = (): void => undefined;
-
-  handle(request: Request): Outcome | Promise<Outcome> {
-    if (request.path !== 'held') return outcomeOf(request);
-    this.requests.push(request);
-    this.#arrived();
-    return new Promise((resolve) => {
-      this.#waiting.push(() => {
-        resolve(outcomeOf(request, { mountType: 'held' }));
-      });
-    });
-  }
-
-  /** Resolves once `count` requests are held. */
-  async holds(count: number): Promise<void> {
-    while (this.requests.length < count) {
-      await new Promise<void>((resolve) => {
-        this.#arrived = resolve;
-      });
-    }
-  }
-
-  letGo(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-}
 
 const aborted = async (request: Request | undefined): Promise<unknown> => {
   assert.ok(request !== undefined);
@@ -301,6 +267,29 @@ describe('over HTTP/2', () => {
       gate.letGo();
       session.destroy();
     }
+  });
+
+  test('who is to come anew is told at once, and what is in work is answered', async () => {
+    const gate = new Gate();
+    const serving = await serveOn({ tls }, gate);
+    const session = connectHttp2(serving.addresses[0] ?? '', { ca });
+    const stream = session.request({ ':path': '/v1/held' });
+    await gate.holds(1);
+    const goodbye = once(session, 'goaway');
+    serving.renew();
+    await goodbye;
+    const response = once(stream, 'response') as Promise<[Record<string, unknown>]>;
+    gate.letGo();
+    const [headers] = await response;
+    assert.equal(headers[':status'], 200);
+    const ended = once(session, 'close');
+    stream.resume();
+    await ended;
+    const next = connectHttp2(serving.addresses[0] ?? '', { ca });
+    const [again] = (await once(next.request({ ':path': '/v1/a' }), 'response')) as [Record<string, unknown>];
+    assert.equal(again[':status'], 200);
+    next.destroy();
+    await serving.close();
   });
 
   test('a request that is refused unread has its answer before its body, and the connection goes on', async () => {

@@ -57,6 +57,41 @@ export function serveOn(
   return serve({ handler, listeners: [settings], log: quiet, grace: 2_000, ...rest });
 }
 
+/** As it goes over the wire. */
+export const get = (path: string, ...fields: readonly string[]): string =>
+  [`GET /v1/${path} HTTP/1.1`, 'Host: x', ...fields, '', ''].join('\r\n');
+
+/** Holds requests for `held` until they are let go; answers the others at once. */
+export class Gate implements Handler {
+  readonly requests: Request[] = [];
+  #waiting: (() => void)[] = [];
+  #arrived = (): void => undefined;
+
+  handle(request: Request): Outcome | Promise<Outcome> {
+    if (request.path !== 'held') return outcomeOf(request);
+    this.requests.push(request);
+    this.#arrived();
+    return new Promise((resolve) => {
+      this.#waiting.push(() => {
+        resolve(outcomeOf(request, { mountType: 'held' }));
+      });
+    });
+  }
+
+  /** Resolves once `count` requests are held. */
+  async holds(count: number): Promise<void> {
+    while (this.requests.length < count) {
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
+    }
+  }
+
+  letGo(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
 export function portOf(serving: Serving): number {
   return Number(new URL(serving.addresses[0] ?? '').port);
 }
@@ -84,8 +119,16 @@ export class RawClient {
     });
   }
 
-  static async to(serving: Serving): Promise<RawClient> {
-    const socket = connect(portOf(serving), '127.0.0.1');
+  static to(serving: Serving): Promise<RawClient> {
+    return RawClient.#over(connect(portOf(serving), '127.0.0.1'));
+  }
+
+  /** Of a Unix socket. */
+  static at(path: string): Promise<RawClient> {
+    return RawClient.#over(connect(path));
+  }
+
+  static async #over(socket: Socket): Promise<RawClient> {
     await once(socket, 'connect');
     // The server, in this process, has accepted and reads once its loop has turned twice.
     await turn();

@@ -22,7 +22,10 @@ export interface ThreadedServer {
 }
 
 /** Unsealed, with KV v2 at `secret/` and one secret, `secret/data/a`; ended with the test. */
-export async function threadedServer(t: TestContext, workers: number = 2): Promise<ThreadedServer> {
+export async function threadedServer(
+  t: TestContext,
+  workers: number | 'as reads need them' = 2,
+): Promise<ThreadedServer> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-threads-'));
   const file = join(folder, 'server.hcl');
   writeFileSync(
@@ -31,7 +34,7 @@ export async function threadedServer(t: TestContext, workers: number = 2): Promi
      listener "tcp" { address = "127.0.0.1:0", tls_disable = true }
      audit "file" "main" { options { file_path = "${join(folder, 'audit.log')}" } }
      allow_audit_paths = ["${folder}"]
-     workers = ${String(workers)}`,
+     ${typeof workers === 'number' ? `workers = ${String(workers)}` : ''}`,
   );
   const server = new ServerProcess([`-config=${file}`]);
   const connections: Connection[] = [];

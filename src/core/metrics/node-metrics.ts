@@ -50,6 +50,7 @@ export class NodeMetrics {
     alarm: new Map(),
   };
   #inFlight = 0;
+  #reads = 0;
 
   constructor() {
     const { all } = this;
@@ -88,6 +89,20 @@ export class NodeMetrics {
   /** Requests that this thread serves just now. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Requests that this thread has served. */
+  get requests(): number {
+    return this.#requests.count + this.#logins.count;
+  }
+
+  /** Those of them that changed nothing. */
+  get reads(): number {
+    return this.#reads;
+  }
+
+  onlyReads(): void {
+    this.#reads += 1;
   }
 
   begin(): number {

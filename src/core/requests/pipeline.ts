@@ -125,6 +125,7 @@ function recorded(services: RequestServices, access: Access): Outcome | Promise<
   const { audit } = services;
   if (mayChange(access))
     return chain(audit.request(access), () => answered(services, access, attempt(services, access)));
+  services.metrics.onlyReads();
   const served = attempt(services, access);
   if (!(served instanceof Promise)) return told(served, audit.both(access, served));
   const asked = audit.request(access);

@@ -45,6 +45,8 @@ export type ReaderAsks = {
   readonly reopenAudit: Ask<undefined>;
   /** Certificates. */
   readonly reload: Ask<undefined>;
+  /** Another thread listens too: its clients are to come anew. */
+  readonly renew: Ask<undefined>;
   readonly metrics: Ask<undefined, MetricsCopy>;
   readonly inFlight: Ask<undefined, readonly InFlightRequest[]>;
   /** Which records it shall send. */

@@ -125,7 +125,7 @@ export function outcomeOf({ id }: Request, { status, headers, body, tunnel, file
   const { 'Content-Type': contentType = '', ...rest } = headers;
   return {
     ...{ status, requestId: id, leaseId: '', leaseDuration: 0, renewable: false, auth: null, wrapInfo: null },
-    ...{ warnings: null, mountType: '', headers: rest },
+    ...{ warnings: null, elsewhere: true, mountType: '', headers: rest },
     ...(tunnel === undefined ? {} : { reply: { status, stream: { contentType, body: textOf(tunnels.open(tunnel)) } } }),
     ...(file === undefined ? {} : { reply: { status, file: { contentType, path: file } } }),
     ...(body === undefined ? {} : { reply: { status, raw: { contentType, body } } }),

@@ -2,9 +2,11 @@
 import type { Duplex } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { KnownUnsealing } from '../../core/known-unsealing.ts';
 import type { ReadingThreads } from '../../core/threads.ts';
 import type { Handler, Request } from '../../framework/request.ts';
 import { allDone } from '../../lib/all-done.ts';
+import { toldOf } from '../../lib/fault.ts';
 import type { LogSource } from '../../lib/log-source.ts';
 import { Board } from '../../lib/threads/board.ts';
 import { Line } from '../../lib/threads/line.ts';
@@ -14,12 +16,15 @@ import type { Store } from '../../storage/store.ts';
 import type { UpgradeRequest, Upgrade } from '../endpoint.ts';
 import type { ListenerSettings } from '../listener.ts';
 import type { ReaderAsks, ThreadData, WriterAsks } from './asks.ts';
+import { watchDemand, type Load } from './demand.ts';
 import { answerOver, Receiver, type Handed } from './handover.ts';
 import { Tunnels, type Opening } from './tunnel.ts';
 
 export interface PoolOptions extends Omit<ThreadData, 'board' | 'age' | 'windows'> {
-  /** How many; at least one. */
+  /** How many there may be; at least one. */
   readonly size: number;
+  /** What this thread has done so far; absent: all threads are there from the start, and not when reads need them. */
+  readonly load?: () => Load;
   /** What the threads follow, below the barrier. */
   readonly store: Store;
   /** Takes what threads log, and says which of it is wanted. */
@@ -48,6 +53,8 @@ interface Thread {
 export interface Served {
   readonly handler: Handler;
   readonly upgrade: Upgrade;
+  /** Has the clients of this thread come anew. */
+  readonly renew: () => void;
 }
 
 export class ThreadPool implements AsyncDisposable {
@@ -55,14 +62,19 @@ export class ThreadPool implements AsyncDisposable {
   readonly age = new SharedAge();
   /** What quotas have counted. */
   readonly windows = new SharedWindows();
-  readonly #threads: readonly Thread[];
+  readonly #options: PoolOptions;
+  readonly #data: ThreadData;
+  readonly #threads: Thread[] = [];
+  readonly #known = new KnownUnsealing();
   readonly #observation: Disposable;
+  #listeners: readonly ListenerSettings[] = [];
   #served: Served | undefined;
+  #demand: Disposable | undefined;
   #closing = false;
   #closed = false;
 
   constructor(options: PoolOptions) {
-    const { size, store, ...rest } = options;
+    const { size, store, load, ...rest } = options;
     const board = new Board();
     board.publish(store.position.sequence);
     this.#observation = store.observe(({ position }) => {
@@ -70,7 +82,8 @@ export class ThreadPool implements AsyncDisposable {
       if (position.sequence % LOOK_EVERY === 0) for (const { line } of this.#threads) line.tell('look', undefined);
     });
     const { path, settings, audit, log } = rest;
-    const data: ThreadData = {
+    this.#options = options;
+    this.#data = {
       path,
       settings,
       audit,
@@ -79,23 +92,56 @@ export class ThreadPool implements AsyncDisposable {
       age: this.age.memory,
       windows: this.windows.memory,
     };
-    this.#threads = Array.from({ length: size }, () => this.#start(data, options));
+    if (load === undefined) while (this.#threads.length < size) this.#start();
     options.logs.follow((state) => {
       if (!this.#closed) for (const { line } of this.#threads) line.tell('logState', state);
     });
   }
 
+  get running(): number {
+    return this.#threads.length;
+  }
+
   readonly node: ReadingThreads = {
     windows: this.windows,
-    unseal: (unsealing) => this.#askAll('unseal', unsealing),
-    seal: () => this.#askAll('seal', undefined),
-    expectRoot: (root) => this.#askAll('expectRoot', root),
-    unsealNamespace: (unsealing) => this.#askAll('unsealNamespace', unsealing),
-    expectNamespaceRoot: (unsealing) => this.#askAll('expectNamespaceRoot', unsealing),
-    sealNamespaces: (ids) => this.#askAll('sealNamespaces', ids),
+    unseal: (unsealing) => {
+      this.#known.unseal(unsealing);
+      return this.#askAll('unseal', unsealing);
+    },
+    seal: () => {
+      this.#known.seal();
+      return this.#askAll('seal', undefined);
+    },
+    expectRoot: (root) => {
+      this.#known.expectRoot(root);
+      return this.#askAll('expectRoot', root);
+    },
+    unsealNamespace: (unsealing) => {
+      this.#known.unsealNamespace(unsealing);
+      return this.#askAll('unsealNamespace', unsealing);
+    },
+    expectNamespaceRoot: (unsealing) => {
+      this.#known.expectNamespaceRoot(unsealing);
+      return this.#askAll('expectNamespaceRoot', unsealing);
+    },
+    sealNamespaces: (ids) => {
+      this.#known.sealNamespaces(ids);
+      return this.#askAll('sealNamespaces', ids);
+    },
     audit: {
-      enable: (device) => this.#askAll('enableAudit', device),
-      disable: (path) => this.#askAll('disableAudit', path),
+      enable: async (device) => {
+        this.#known.enable(device);
+        try {
+          await this.#askAll('enableAudit', device);
+        } catch (error) {
+          this.#known.disable(device.path);
+          throw error;
+        }
+      },
+      disable: (path) => {
+        this.#known.disable(path);
+        return this.#askAll('disableAudit', path);
+      },
       reopen: () => this.#askAll('reopenAudit', undefined),
     },
     inFlight: async () => (await Promise.all(this.#threads.map(({ line }) => line.ask('inFlight', undefined)))).flat(),
@@ -105,7 +151,34 @@ export class ThreadPool implements AsyncDisposable {
   /** Resolves when every thread listens at the addresses given, or rejects with `listenFailed`. */
   async listen(listeners: readonly ListenerSettings[], served: Served): Promise<void> {
     this.#served = served;
+    this.#listeners = listeners;
     await this.#askAll('listen', listeners);
+    const { load } = this.#options;
+    if (load !== undefined) this.#demand = watchDemand(load, () => this.#grow());
+  }
+
+  /** Another thread, from whose start on all are told what this one is; false: there are as many as there may be. */
+  async #grow(): Promise<boolean> {
+    if (this.#closing) return false;
+    const { size, logs } = this.#options;
+    const { log } = logs;
+    const { line } = this.#start();
+    line.tell('logState', logs.state);
+    try {
+      const unsealing = this.#known.current;
+      await Promise.all([
+        unsealing === undefined ? undefined : line.ask('unseal', unsealing),
+        line.ask('listen', this.#listeners),
+      ]);
+    } catch (error) {
+      if (!this.#closing)
+        log.error('a thread cannot read: it stands by, and no other is started', { reason: toldOf(error) });
+      return false;
+    }
+    log.info('reads are shared with one more thread', { threads: this.#threads.length, most: size });
+    this.#served?.renew();
+    for (const thread of this.#threads) if (thread.line !== line) thread.line.tell('renew', undefined);
+    return this.#threads.length < size;
   }
 
   reload(): Promise<void> {
@@ -116,6 +189,7 @@ export class ThreadPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    this.#demand?.[Symbol.dispose]();
     await this.#askAll('close', undefined).catch(() => undefined);
     this.#closed = true;
     this.#observation[Symbol.dispose]();
@@ -136,11 +210,12 @@ export class ThreadPool implements AsyncDisposable {
     await allDone(this.#threads.map(({ line }) => line.ask(name, argument)));
   }
 
-  #start(data: ThreadData, { logs, failed }: PoolOptions): Thread {
+  #start(): Thread {
+    const { logs, failed } = this.#options;
     // Its name ends as this module's does: `.ts` in a checkout, `.js` when compiled.
     const entry = new URL(import.meta.url.endsWith('.ts') ? './reader.ts' : './reader.js', import.meta.url);
     setFlagsFromString(`--max-semi-space-size=${String(YOUNG_MEBIBYTES)}`);
-    const worker = new Worker(entry, { workerData: data });
+    const worker = new Worker(entry, { workerData: this.#data });
     const exited = new Promise<void>((resolve) => {
       worker.once('exit', () => {
         if (!this.#closing) failed(new Error('a thread ended by itself'));
@@ -170,7 +245,9 @@ export class ThreadPool implements AsyncDisposable {
       },
       ...tunnels.answers,
     });
-    return { worker, line, tunnels, exited };
+    const thread: Thread = { worker, line, tunnels, exited };
+    this.#threads.push(thread);
+    return thread;
   }
 
   get #serving(): Served {

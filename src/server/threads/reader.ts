@@ -109,6 +109,7 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   disableAudit: (path) => node.audit.disable(path),
   reopenAudit: () => node.audit.reopen(),
   reload: () => serving?.reload(),
+  renew: () => serving?.renew(),
   metrics: () => node.measured(),
   inFlight: () => inFlight.list(),
   logState: (state) => {
