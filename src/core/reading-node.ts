@@ -281,44 +281,34 @@ export class ReadingNode implements Handler, AsyncDisposable {
   async #open({ root, expected = [], devices: known, namespaces = new Map() }: Unsealing): Promise<Reading> {
     const { settings, log, now, audit, windows } = this.#options;
     const { metrics } = this;
-    const raw = this.#options.open();
-    const barrier = new Barrier(raw);
-    const sealable = new SealableStore(barrier.unseal(root, ...expected), { now });
+    await using stack = new AsyncDisposableStack();
+    const raw = stack.use(this.#options.open());
+    const warn = log.named('audit').warn;
+    const broker = stack.use(openBroker({ now, warn, metrics }));
+    const barrier = stack.adopt(new Barrier(raw), (unsealed) => {
+      unsealed.seal();
+    });
+    const sealable = stack.use(new SealableStore(barrier.unseal(root, ...expected), { now }));
     for (const [id, roots] of namespaces) sealable.unseal(id, roots);
     const store = new MeteredStore(sealable, metrics.barrier);
-    const link = this.#options.link(store);
-    const warn = log.named('audit').warn;
-    const broker = openBroker({ now, warn, metrics });
+    const link = stack.use(this.#options.link(store));
     const devices = new FollowingDevices({ ...audit, store, warn, broker });
-    const services = openRequestServices({
-      ...{ store, sealable, settings, log, now, metrics, windows, link: () => link },
-      registry: this.#registry,
-      subkey: nodeKeys(store),
-      trail: brokerTrail(
-        broker,
-        () => services.config.auditedHeaders,
-        (id) => services.tokens.find(id),
-      ),
-    });
-    const reading: Reading = {
-      ...{ raw, barrier, sealable, services, devices },
-      [Symbol.asyncDispose]: async () => {
-        services[Symbol.dispose]();
-        link?.[Symbol.dispose]();
-        await sealable[Symbol.asyncDispose]();
-        barrier.seal();
-        await broker[Symbol.asyncDispose]();
-        await raw[Symbol.asyncDispose]();
-      },
-    };
-    try {
-      for (const device of known) await devices.enable(device);
-      this.#cors = services.config.cors;
-      return reading;
-    } catch (error) {
-      await reading[Symbol.asyncDispose]();
-      throw error;
-    }
+    const services: RequestServices & Disposable = stack.use(
+      openRequestServices({
+        ...{ store, sealable, settings, log, now, metrics, windows, link: () => link },
+        registry: this.#registry,
+        subkey: nodeKeys(store),
+        trail: brokerTrail(
+          broker,
+          () => services.config.auditedHeaders,
+          (id) => services.tokens.find(id),
+        ),
+      }),
+    );
+    for (const device of known) await devices.enable(device);
+    this.#cors = services.config.cors;
+    const all = stack.move();
+    return { raw, barrier, sealable, services, devices, [Symbol.asyncDispose]: () => all.disposeAsync() };
   }
 }
 

@@ -186,7 +186,7 @@ async function initializeFirst(node: Node, config: ServerConfig, log: Logger): P
 /** On this thread, and on those that only read. */
 async function listen(
   config: ServerConfig,
-  served: Omit<Served, 'renew'> & { log: Logger; inFlight: InFlight },
+  served: Omit<Served, 'serving'> & { log: Logger; inFlight: InFlight },
   threads?: ThreadPool,
 ): Promise<Serving> {
   const listeners = config.listener.map((each) => ({
@@ -199,7 +199,7 @@ async function listen(
   const joined = shared.flatMap((each, at) =>
     each.kind === 'tcp' ? [{ ...each, port: portOf(serving.addresses[at]), shared: 'others' as const }] : [],
   );
-  await threads.listen(joined, { ...served, renew: serving.renew });
+  await threads.listen(joined, { ...served, serving });
   return serving;
 }
 

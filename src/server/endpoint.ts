@@ -48,6 +48,7 @@ export class Endpoint {
   readonly #tls: TlsFiles | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  #accepted = 0;
   #droppedAt = Number.NEGATIVE_INFINITY;
   #unhooked = false;
 
@@ -103,6 +104,11 @@ export class Endpoint {
   get address(): string {
     const bound = this.#server.address();
     return addressOf(this.#settings, typeof bound === 'object' && bound !== null ? bound.port : 0);
+  }
+
+  /** Connections since the start. */
+  get accepted(): number {
+    return this.#accepted;
   }
 
   /** Reads the certificates again; what does not fit together leaves the old ones in use, and is logged. */
@@ -193,6 +199,7 @@ export class Endpoint {
   #track(limits: Limits): void {
     const server = this.#server;
     server.on('connection', (socket: Socket) => {
+      this.#accepted += 1;
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       if (this.#tls === undefined) this.#hook(socket);

@@ -4,12 +4,7 @@ import { threadedServer } from '../support/threaded-server.ts';
 
 // The root key changes with the shares: each thread reads the keyring for itself.
 test('threads that read follow a new root key, and the key terms after it', async (t) => {
-  const { server, token, connections, key, metric } = await threadedServer(t);
-  const ask = async (method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
-    const answer = await server.ask(method, `/v1/${path}`, { token, ...(body === undefined ? {} : { body }) });
-    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
-    return answer.json;
-  };
+  const { server, ask, token, connections, key, metric } = await threadedServer(t);
   const everywhere = async (value: number): Promise<void> => {
     for (const connection of connections) {
       const { status, text } = await connection.ask('GET', 'secret/data/a', { token });

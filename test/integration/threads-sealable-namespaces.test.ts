@@ -6,12 +6,7 @@ const seal = 'seal "shamir" { shares = 2 threshold = 2 }';
 
 // Each thread has keys and caches of its own.
 test('every thread serves a namespace with a seal of its own from its unsealing to its sealing', async (t) => {
-  const { server, token, connections, key: nodeKey, metric } = await threadedServer(t);
-  const ask = async (method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
-    const answer = await server.ask(method, `/v1/${path}`, { token, ...(body === undefined ? {} : { body }) });
-    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
-    return answer.json;
-  };
+  const { server, ask, token, connections, key: nodeKey, metric } = await threadedServer(t);
   const everywhere = async (status: number, word?: string): Promise<void> => {
     for (const connection of connections) {
       const found = await connection.ask('GET', 'vault/kv/x', { token });
@@ -68,12 +63,7 @@ test('every thread serves a namespace with a seal of its own from its unsealing 
 
 // A thread that nobody reads from lets go of its view of the store, and is then too far behind to follow.
 test('a namespace is sealed and unsealed on threads that rest, however much was written meanwhile', async (t) => {
-  const { server, token, connections } = await threadedServer(t);
-  const ask = async (method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
-    const answer = await server.ask(method, `/v1/${path}`, { token, ...(body === undefined ? {} : { body }) });
-    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
-    return answer.json;
-  };
+  const { ask, token, connections } = await threadedServer(t);
   const everywhere = async (status: number): Promise<void> => {
     for (const connection of connections) {
       const found = await connection.ask('GET', 'vault/kv/x', { token });

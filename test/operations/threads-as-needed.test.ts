@@ -48,12 +48,7 @@ async function writeLarge({ server, token }: ThreadedServer): Promise<void> {
 
 test('under reads a node starts a thread, which knows all that the others were told', { skip }, async (t) => {
   const threaded = await threadedServer(t, 'as reads need them');
-  const { server, token, key, folder, metric } = threaded;
-  const ask = async (method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
-    const answer = await server.ask(method, `/v1/${path}`, { token, ...(body === undefined ? {} : { body }) });
-    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
-    return answer.json;
-  };
+  const { server, ask, token, key, folder, metric } = threaded;
   // What those are told that are there, before there is one: devices, the seals of namespaces, another root key.
   await ask('PUT', 'sys/audit/second', { type: 'file', options: { file_path: join(folder, 'second.log') } });
   await ask('PUT', 'sys/audit/third', { type: 'file', options: { file_path: join(folder, 'third.log') } });

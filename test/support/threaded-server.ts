@@ -16,6 +16,8 @@ export interface ThreadedServer {
   readonly folder: string;
   readonly key: string;
   readonly token: string;
+  /** As root, whichever thread it comes to; what is refused fails the test. */
+  readonly ask: (method: string, path: string, body?: object) => Promise<Readonly<Record<string, unknown>>>;
   readonly connections: readonly Connection[];
   /** A metric of all threads together. */
   readonly metric: (name: string) => Promise<number>;
@@ -55,7 +57,15 @@ export async function threadedServer(
     const { text } = await server.ask('GET', '/v1/sys/metrics?format=prometheus', { token });
     return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
   };
-  return { server, folder, key, token, connections, metric };
+  return { server, folder, key, token, ask: asking(server, token), connections, metric };
+}
+
+function asking(server: ServerProcess, token: string): ThreadedServer['ask'] {
+  return async (method, path, body) => {
+    const answer = await server.ask(method, `/v1/${path}`, { token, ...(body === undefined ? {} : { body }) });
+    assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`);
+    return answer.json;
+  };
 }
 
 /** A token with one policy, which allows all on `secret/`. */

@@ -1,11 +1,13 @@
 /** When reads need another thread: it costs memory, which a node that is little read does not have to pay. */
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 
-/** What the first thread has served since its start. */
+/** What the first thread has done since its start. */
 export interface Load {
   readonly requests: number;
   /** Those that changed nothing: they can be served elsewhere. */
   readonly reads: number;
+  /** Accepted, with their handshakes, which take longer than a read: they can come elsewhere. */
+  readonly connections: number;
 }
 
 /** Of a while. */
@@ -19,9 +21,15 @@ const BUSY = 0.75;
 const LOOK_MS = 500;
 
 /** A thread that is busy, mostly with what another one can do. Where most of it are writes, another one would only hand them over. */
-export function needsAnother({ busy, requests, reads }: Stretch): boolean {
-  return busy >= BUSY && reads * 2 > requests;
+export function needsAnother({ busy, requests, reads, connections }: Stretch): boolean {
+  return busy >= BUSY && (reads + connections) * 2 > requests;
 }
+
+const between = (before: Load, now: Load): Load => ({
+  requests: now.requests - before.requests,
+  reads: now.reads - before.reads,
+  connections: now.connections - before.connections,
+});
 
 /** Calls `grow` whenever another thread is needed, until it says that there can be no more. One call at a time. */
 export function watchDemand(load: () => Load, grow: () => Promise<boolean>): Disposable {
@@ -40,9 +48,9 @@ export function watchDemand(load: () => Load, grow: () => Promise<boolean>): Dis
     if (isGrowing) return;
     const now = look();
     const { utilization: busy } = performance.eventLoopUtilization(now.loop, before.loop);
-    const stretch = { busy, requests: now.requests - before.requests, reads: now.reads - before.reads };
+    const done = between(before, now);
     before = now;
-    if (!needsAnother(stretch)) return;
+    if (!needsAnother({ ...done, busy })) return;
     void growOnce();
   }, LOOK_MS);
   return {

@@ -14,6 +14,7 @@ import { SharedAge } from '../../lib/threads/shared-age.ts';
 import { SharedWindows } from '../../lib/threads/shared-windows.ts';
 import type { Store } from '../../storage/store.ts';
 import type { UpgradeRequest, Upgrade } from '../endpoint.ts';
+import type { Serving } from '../http.ts';
 import type { ListenerSettings } from '../listener.ts';
 import type { ReaderAsks, ThreadData, WriterAsks } from './asks.ts';
 import { watchDemand, type Load } from './demand.ts';
@@ -23,8 +24,8 @@ import { Tunnels, type Opening } from './tunnel.ts';
 export interface PoolOptions extends Omit<ThreadData, 'board' | 'age' | 'windows'> {
   /** How many there may be; at least one. */
   readonly size: number;
-  /** What this thread has done so far; absent: all threads are there from the start, and not when reads need them. */
-  readonly load?: () => Load;
+  /** What this thread has served so far; absent: all threads are there from the start, and not when reads need them. */
+  readonly load?: () => Omit<Load, 'connections'>;
   /** What the threads follow, below the barrier. */
   readonly store: Store;
   /** Takes what threads log, and says which of it is wanted. */
@@ -53,8 +54,8 @@ interface Thread {
 export interface Served {
   readonly handler: Handler;
   readonly upgrade: Upgrade;
-  /** Has the clients of this thread come anew. */
-  readonly renew: () => void;
+  /** This thread's own. */
+  readonly serving: Pick<Serving, 'renew' | 'accepted'>;
 }
 
 export class ThreadPool implements AsyncDisposable {
@@ -154,7 +155,9 @@ export class ThreadPool implements AsyncDisposable {
     this.#listeners = listeners;
     await this.#askAll('listen', listeners);
     const { load } = this.#options;
-    if (load !== undefined) this.#demand = watchDemand(load, () => this.#grow());
+    if (load === undefined) return;
+    const loads = (): Load => ({ ...load(), connections: served.serving.accepted() });
+    this.#demand = watchDemand(loads, () => this.#grow());
   }
 
   /** Another thread, from whose start on all are told what this one is; false: there are as many as there may be. */
@@ -176,7 +179,7 @@ export class ThreadPool implements AsyncDisposable {
       return false;
     }
     log.info('reads are shared with one more thread', { threads: this.#threads.length, most: size });
-    this.#served?.renew();
+    this.#first.serving.renew();
     for (const thread of this.#threads) if (thread.line !== line) thread.line.tell('renew', undefined);
     return this.#threads.length < size;
   }
@@ -223,7 +226,7 @@ export class ThreadPool implements AsyncDisposable {
       });
     });
     worker.once('error', failed);
-    const receiver = new Receiver({ handle: (request) => this.#serving.handler.handle(request) }, (upload) =>
+    const receiver = new Receiver({ handle: (request) => this.#first.handler.handle(request) }, (upload) =>
       line.ask('upload', upload),
     );
     const tunnels = new Tunnels({
@@ -250,14 +253,14 @@ export class ThreadPool implements AsyncDisposable {
     return thread;
   }
 
-  get #serving(): Served {
+  get #first(): Served {
     if (this.#served === undefined) throw new Error('a thread asked for something before it listened');
     return this.#served;
   }
 
   #upgrade({ method, url, headers, head, parsed }: Opening, socket: Duplex): void {
     const request: UpgradeRequest = { method, url, headers };
-    this.#serving.upgrade(request, socket, Buffer.from(head), boundTo(socket, parsed));
+    this.#first.upgrade(request, socket, Buffer.from(head), boundTo(socket, parsed));
   }
 }
 

@@ -68,7 +68,8 @@ const node = new ReadingNode({
   },
 });
 
-let serving: Serving | undefined;
+/** undefined: it is not told to listen yet, or cannot. */
+let listening: Promise<Serving | undefined> = Promise.resolve(undefined);
 let lastTunnel = 0;
 
 /** WebSockets are served by the thread that knows all subscribers. */
@@ -80,11 +81,13 @@ function upgrade(request: UpgradeRequest, socket: Duplex, head: Buffer, parsed: 
 }
 
 async function listen(listeners: readonly ListenerSettings[]): Promise<void> {
-  serving = await serve({ handler: node, listeners, log, upgrade, inFlight });
+  const serving = serve({ handler: node, listeners, log, upgrade, inFlight });
+  listening = serving.catch(() => undefined);
+  await serving;
 }
 
 async function close(): Promise<void> {
-  await serving?.close();
+  await (await listening)?.close();
   tunnels.cut();
   await node[Symbol.asyncDispose]();
 }
@@ -108,8 +111,8 @@ const line: Line<WriterAsks, ReaderAsks> = new Line<WriterAsks, ReaderAsks>(port
   enableAudit: (device) => node.audit.enable(device),
   disableAudit: (path) => node.audit.disable(path),
   reopenAudit: () => node.audit.reopen(),
-  reload: () => serving?.reload(),
-  renew: () => serving?.renew(),
+  reload: async () => (await listening)?.reload(),
+  renew: async () => (await listening)?.renew(),
   metrics: () => node.measured(),
   inFlight: () => inFlight.list(),
   logState: (state) => {
