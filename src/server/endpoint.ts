@@ -48,7 +48,7 @@ export class Endpoint {
   readonly #tls: TlsFiles | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  #accepted = 0;
+  #handshakes = 0;
   #droppedAt = Number.NEGATIVE_INFINITY;
   #unhooked = false;
 
@@ -106,9 +106,9 @@ export class Endpoint {
     return addressOf(this.#settings, typeof bound === 'object' && bound !== null ? bound.port : 0);
   }
 
-  /** Connections since the start. */
-  get accepted(): number {
-    return this.#accepted;
+  /** Of TLS, since the start. */
+  get handshakes(): number {
+    return this.#handshakes;
   }
 
   /** Reads the certificates again; what does not fit together leaves the old ones in use, and is logged. */
@@ -199,7 +199,7 @@ export class Endpoint {
   #track(limits: Limits): void {
     const server = this.#server;
     server.on('connection', (socket: Socket) => {
-      this.#accepted += 1;
+      if (this.#tls !== undefined) this.#handshakes += 1;
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       if (this.#tls === undefined) this.#hook(socket);

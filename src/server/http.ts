@@ -23,8 +23,8 @@ export interface Serving {
   readonly reload: () => Promise<void>;
   /** Has the clients of TCP come anew, since other threads listen too. */
   readonly renew: () => void;
-  /** Connections since the start. */
-  readonly accepted: () => number;
+  /** Of TLS, since the start. */
+  readonly handshakes: () => number;
 }
 
 /**
@@ -57,6 +57,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     renew: () => {
       for (const endpoint of endpoints) endpoint.renew();
     },
-    accepted: () => endpoints.reduce((sum, endpoint) => sum + endpoint.accepted, 0),
+    handshakes: () => endpoints.reduce((sum, endpoint) => sum + endpoint.handshakes, 0),
   };
 }

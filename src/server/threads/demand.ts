@@ -6,8 +6,8 @@ export interface Load {
   readonly requests: number;
   /** Those that changed nothing: they can be served elsewhere. */
   readonly reads: number;
-  /** Accepted, with their handshakes, which take longer than a read: they can come elsewhere. */
-  readonly connections: number;
+  /** Of TLS: they take longer than a request, and can come elsewhere. Plain connections cost little. */
+  readonly handshakes: number;
 }
 
 /** Of a while. */
@@ -17,18 +17,20 @@ export interface Stretch extends Load {
 }
 
 const BUSY = 0.75;
-/** What a thread that is new takes over is seen in the next one. */
+/** What a thread that is new takes over is seen in the next ones. */
 const LOOK_MS = 500;
+/** Looks in a row that must find the same: many clients that come at once are no load yet. */
+const LOOKS = 2;
 
 /** A thread that is busy, mostly with what another one can do. Where most of it are writes, another one would only hand them over. */
-export function needsAnother({ busy, requests, reads, connections }: Stretch): boolean {
-  return busy >= BUSY && (reads + connections) * 2 > requests;
+export function needsAnother({ busy, requests, reads, handshakes }: Stretch): boolean {
+  return busy >= BUSY && (reads + handshakes) * 2 > requests;
 }
 
 const between = (before: Load, now: Load): Load => ({
   requests: now.requests - before.requests,
   reads: now.reads - before.reads,
-  connections: now.connections - before.connections,
+  handshakes: now.handshakes - before.handshakes,
 });
 
 /** Calls `grow` whenever another thread is needed, until it says that there can be no more. One call at a time. */
@@ -36,10 +38,12 @@ export function watchDemand(load: () => Load, grow: () => Promise<boolean>): Dis
   let before: Load & { readonly loop: EventLoopUtilization };
   const look = (): typeof before => ({ ...load(), loop: performance.eventLoopUtilization() });
   before = look();
+  let found = 0;
   let isGrowing = false;
   const growOnce = async (): Promise<void> => {
     isGrowing = true;
     const more = await grow();
+    found = 0;
     before = look();
     isGrowing = false;
     if (!more) clearInterval(timer);
@@ -50,8 +54,8 @@ export function watchDemand(load: () => Load, grow: () => Promise<boolean>): Dis
     const { utilization: busy } = performance.eventLoopUtilization(now.loop, before.loop);
     const done = between(before, now);
     before = now;
-    if (!needsAnother({ ...done, busy })) return;
-    void growOnce();
+    found = needsAnother({ ...done, busy }) ? found + 1 : 0;
+    if (found === LOOKS) void growOnce();
   }, LOOK_MS);
   return {
     [Symbol.dispose]: () => {

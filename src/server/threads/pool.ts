@@ -25,7 +25,7 @@ export interface PoolOptions extends Omit<ThreadData, 'board' | 'age' | 'windows
   /** How many there may be; at least one. */
   readonly size: number;
   /** What this thread has served so far; absent: all threads are there from the start, and not when reads need them. */
-  readonly load?: () => Omit<Load, 'connections'>;
+  readonly load?: () => Omit<Load, 'handshakes'>;
   /** What the threads follow, below the barrier. */
   readonly store: Store;
   /** Takes what threads log, and says which of it is wanted. */
@@ -55,7 +55,7 @@ export interface Served {
   readonly handler: Handler;
   readonly upgrade: Upgrade;
   /** This thread's own. */
-  readonly serving: Pick<Serving, 'renew' | 'accepted'>;
+  readonly serving: Pick<Serving, 'renew' | 'handshakes'>;
 }
 
 export class ThreadPool implements AsyncDisposable {
@@ -156,7 +156,7 @@ export class ThreadPool implements AsyncDisposable {
     await this.#askAll('listen', listeners);
     const { load } = this.#options;
     if (load === undefined) return;
-    const loads = (): Load => ({ ...load(), connections: served.serving.accepted() });
+    const loads = (): Load => ({ ...load(), handshakes: served.serving.handshakes() });
     this.#demand = watchDemand(loads, () => this.#grow());
   }
 
