@@ -130,14 +130,10 @@ export class ThreadPool implements AsyncDisposable {
       return this.#askAll('sealNamespaces', ids);
     },
     audit: {
-      enable: async (device) => {
+      // Also where it fails: until it is disabled, no thread that comes late may serve without it.
+      enable: (device) => {
         this.#known.enable(device);
-        try {
-          await this.#askAll('enableAudit', device);
-        } catch (error) {
-          this.#known.disable(device.path);
-          throw error;
-        }
+        return this.#askAll('enableAudit', device);
       },
       disable: (path) => {
         this.#known.disable(path);
@@ -169,10 +165,9 @@ export class ThreadPool implements AsyncDisposable {
     line.tell('logState', logs.state);
     try {
       const unsealing = this.#known.current;
-      await Promise.all([
-        unsealing === undefined ? undefined : line.ask('unseal', unsealing),
-        line.ask('listen', this.#listeners),
-      ]);
+      if (unsealing !== undefined) await line.ask('unseal', unsealing);
+      if (this.#closing) return false;
+      await line.ask('listen', this.#listeners);
     } catch (error) {
       if (!this.#closing)
         log.error('a thread cannot read: it stands by, and no other is started', { reason: toldOf(error) });
