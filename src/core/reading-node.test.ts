@@ -34,6 +34,9 @@ interface Made {
   readonly done: () => readonly ('caught up' | 'rested')[];
   /** From now on the store cannot be opened. */
   readonly breakOpening: () => void;
+  readonly unseal: (devices: readonly FollowedDevice[]) => Promise<void>;
+  /** Resolves with the next opening of the store, which is the beginning of one. */
+  readonly opening: () => Promise<void>;
   /** Errors in the log. */
   readonly logged: readonly string[];
   /** The one request that the quota lets through was made elsewhere. */
@@ -80,12 +83,14 @@ async function readingNode(t: TestContext): Promise<Made> {
   });
   let handed = 0;
   let broken = false;
+  let opens = (): void => undefined;
   const windows = new SharedWindows();
   const logged: string[] = [];
   const log = { ...silent, error: (message: string) => void logged.push(message) };
   const node = new ReadingNode({
     ...{ registry, settings: DEFAULT_SETTINGS, log, now: Date.now, link: () => undefined },
     open: () => {
+      opens();
       if (broken) throw fail('corrupt');
       return followed;
     },
@@ -124,6 +129,11 @@ async function readingNode(t: TestContext): Promise<Made> {
     breakOpening: () => {
       broken = true;
     },
+    unseal: (devices) => node.unseal({ root, devices }),
+    opening: () =>
+      new Promise((resolve) => {
+        opens = resolve;
+      }),
     logged,
     useUp: () => {
       const { key, rule } = windowFor(QUOTA, { ...PUT, namespace: '', mount: undefined, role: () => '', entity: '' });
@@ -236,4 +246,26 @@ test('a request is refused unread by the quotas of now alone', async (t) => {
   assert.equal(node.refusedUnread(PUT), undefined);
   await node.audit.reopen();
   assert.equal(node.refusedUnread(PUT)?.status, 429);
+});
+
+test('a thread that is sealed while it opens is sealed, and opens when it is unsealed again', async (t) => {
+  const { node, read, unseal, opening, device } = await readingNode(t);
+  await node.seal();
+  const begins = opening();
+  const unsealed = unseal([device('a'), device('b')]);
+  await begins;
+  await node.seal();
+  await unsealed;
+  assert.equal(await read(), 'handed over');
+  await unseal([]);
+  assert.equal(await read(), 'here');
+});
+
+test('where a device cannot be opened nothing is served that it would lack, until it is disabled', async (t) => {
+  const { node, read, device } = await readingNode(t);
+  await assert.rejects(node.audit.enable(device('missing/folder/../..')));
+  assert.equal(await read(), 'handed over');
+  await node.audit.disable('missing/folder/../../');
+  await node.audit.reopen();
+  assert.equal(await read(), 'here');
 });

@@ -158,13 +158,20 @@ export class ReadingNode implements Handler, AsyncDisposable {
   readonly audit: AuditFollowers = {
     enable: (device) =>
       this.#onDevices(async (devices) => {
-        await devices?.enable(device);
         this.#known.enable(device);
+        try {
+          await devices?.enable(device);
+        } catch (error) {
+          // Until it is disabled all is handed over: what is served here would be missing there.
+          await this.#close();
+          throw error;
+        }
       }),
     disable: (path) =>
       this.#onDevices(async (devices) => {
         this.#known.disable(path);
-        await devices?.disable(path);
+        if (devices === undefined) await this.#open().catch(this.#cannotOpen);
+        else await devices.disable(path);
       }),
     reopen: () => this.#onDevices((devices) => devices?.reopen()),
   };
@@ -237,14 +244,16 @@ export class ReadingNode implements Handler, AsyncDisposable {
     } catch (error) {
       if (!isLockstepError(error, 'compacted')) throw error;
       // Too far behind for its caches to follow: they are made anew. Until then all is handed over.
-      this.#reopen().catch((cause: unknown) => {
-        this.#options.log.error('a thread cannot make its caches anew: it hands over every request', {
-          error: cause instanceof Error ? cause.message : 'unknown',
-        });
-      });
+      this.#reopen().catch(this.#cannotOpen);
       return undefined;
     }
   }
+
+  readonly #cannotOpen = (cause: unknown): void => {
+    this.#options.log.error('a thread cannot make its caches anew: it hands over every request', {
+      error: cause instanceof Error ? cause.message : 'unknown',
+    });
+  };
 
   get #services(): RequestServices {
     if (this.#reading === undefined) throw new Error('a mount of this thread was used after it was closed');
@@ -263,22 +272,34 @@ export class ReadingNode implements Handler, AsyncDisposable {
     return changed;
   }
 
-  /** One after the other; what is asked last holds. */
+  /** One after the other; what is asked last holds. Nothing is served from the moment of the call until it is opened. */
   #reopen(): Promise<void> {
     const before = this.#reading;
     this.#reading = undefined;
-    const opened = this.#opening.then(() => this.#replace(before));
+    const turn = this.#opening;
+    const opened = (async () => {
+      await turn;
+      await before?.[Symbol.asyncDispose]();
+      await this.#open();
+    })();
     this.#opening = opened.catch(() => undefined);
     return opened;
   }
 
-  async #replace(before: Reading | undefined): Promise<void> {
+  async #close(): Promise<void> {
+    const before = this.#reading;
+    this.#reading = undefined;
     await before?.[Symbol.asyncDispose]();
-    const unsealing = this.#known.current;
-    if (unsealing !== undefined) this.#reading = await this.#open(unsealing);
   }
 
-  async #open({ root, expected = [], devices: known, namespaces = new Map() }: Unsealing): Promise<Reading> {
+  async #open(): Promise<void> {
+    // What was asked before may have opened it only now: with keys that are to be gone.
+    await this.#close();
+    const unsealing = this.#known.current;
+    if (unsealing !== undefined) this.#reading = await this.#opened(unsealing);
+  }
+
+  async #opened({ root, expected = [], devices: known, namespaces = new Map() }: Unsealing): Promise<Reading> {
     const { settings, log, now, audit, windows } = this.#options;
     const { metrics } = this;
     await using stack = new AsyncDisposableStack();
